@@ -1,0 +1,267 @@
+//! This thread's stack of entered spans and job scopes.
+//!
+//! Each layer that needs it pushes its own entries, marked with its owner number, so that two
+//! layers, or two subscribers, on one thread never read each other's spans. Jobs are read across
+//! owners: a job is the thread's, not a layer's.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use opentelemetry::{Context, ContextGuard};
+use tracing_core::span::Id;
+
+use super::{Ids, SpanState, Surroundings};
+use crate::inherit::{Block, Inheriting, Node};
+use crate::job::{self, JobScope, JobValue};
+
+thread_local! {
+    static ACTIVE: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One entered span of one layer, or one job scope.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The layer's number; 0 for a scope.
+    owner: u64,
+    /// The span's id in its registry; 0 for a scope.
+    span: u64,
+    /// The span's own job, or the scope's.
+    job: Option<Arc<JobScope>>,
+    pub(crate) state: Option<Arc<SpanState>>,
+    /// The log layer's node of the span.
+    pub(crate) node: Option<Arc<Node>>,
+    /// The node's block as this thread last saw it.
+    pub(crate) block: Option<Arc<Block>>,
+    /// What the `Context` said when the entry was pushed: what differs later was attached further in.
+    noted: Surroundings,
+    /// Keeps the right job in the `Context` where entering the span took it out.
+    correction: Option<ContextGuard>,
+}
+
+impl Entry {
+    pub(crate) fn span_id(&self) -> Id {
+        Id::from_u64(self.span)
+    }
+
+    /// Whether `now` is a span that was attached after this entry's span was entered.
+    pub(crate) fn is_outside_of(&self, now: Option<Ids>, own: Option<Ids>) -> bool {
+        now.is_some() && now != self.noted.span && now != own
+    }
+}
+
+pub(super) fn touch() {
+    let _ = ACTIVE.try_with(|_| ());
+}
+
+/// Runs `read` on the stack; `None` if the thread is too far gone or `read` is already running.
+fn with_stack<T>(read: impl FnOnce(&mut Vec<Entry>) -> T) -> Option<T> {
+    ACTIVE
+        .try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack)))
+        .ok()
+        .flatten()
+}
+
+fn push(entry: Entry) {
+    with_stack(|stack| stack.push(entry));
+}
+
+/// Pushes a span that a layer was told is entered.
+pub(crate) fn enter_span(
+    owner: u64,
+    id: &Id,
+    state: &Arc<SpanState>,
+    node: Option<Arc<Node>>,
+    noted: Surroundings,
+) {
+    push(Entry {
+        owner,
+        span: id.into_u64(),
+        job: state.job.clone(),
+        state: Some(state.clone()),
+        node,
+        block: None,
+        noted,
+        correction: None,
+    });
+}
+
+/// Removes the innermost entry of a span; spans may be left in any order.
+pub(crate) fn exit_span(owner: u64, id: &Id) {
+    let left = with_stack(|stack| {
+        let index = stack
+            .iter()
+            .rposition(|entry| entry.owner == owner && entry.span == id.into_u64())?;
+        Some(stack.remove(index))
+    });
+    // Dropped here, outside the borrow: an entry's guard touches the `Context`.
+    drop(left);
+}
+
+/// After a span layer entered a span: puts the innermost job back into the `Context` if entering
+/// the span replaced it with one from where the span was made.
+pub(crate) fn note_inner(owner: u64, now: Surroundings) {
+    let Some(Some(scope)) = with_stack(|stack| innermost_job(stack).cloned()) else { return };
+    if scope.id == now.job {
+        return;
+    }
+    let guard = Context::current_with_value(JobValue(scope.clone())).attach();
+    let unused = with_stack(|stack| match stack.last_mut() {
+        Some(entry) if entry.owner == owner => {
+            entry.correction = Some(guard);
+            entry.noted.job = scope.id;
+            None
+        }
+        _ => Some(guard),
+    });
+    drop(unused);
+}
+
+fn innermost_job(stack: &[Entry]) -> Option<&Arc<JobScope>> {
+    stack.iter().rev().find_map(|entry| entry.job.as_ref())
+}
+
+/// A pushed scope; popped when dropped. Private to the crate: users have closures and futures.
+#[derive(Debug)]
+pub(crate) struct EnteredScope {
+    scope: u64,
+}
+
+pub(crate) fn enter_scope(scope: &Arc<JobScope>) -> EnteredScope {
+    if super::alive() {
+        push(Entry {
+            owner: 0,
+            span: 0,
+            job: Some(scope.clone()),
+            state: None,
+            node: None,
+            block: None,
+            noted: Surroundings::read(),
+            correction: None,
+        });
+    }
+    EnteredScope { scope: scope.id }
+}
+
+impl Drop for EnteredScope {
+    fn drop(&mut self) {
+        let left = with_stack(|stack| {
+            let index = stack.iter().rposition(|entry| {
+                entry.owner == 0 && entry.job.as_ref().is_some_and(|job| job.id == self.scope)
+            })?;
+            Some(stack.remove(index))
+        });
+        drop(left);
+    }
+}
+
+/// Puts a job into the current `Context`; `None` where there is no `Context` any more.
+pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
+    super::alive().then(|| Context::current_with_value(JobValue(scope.clone())).attach())
+}
+
+/// The innermost job: of this thread's stack, or of a `Context` that was attached further in.
+pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
+    if !super::alive() {
+        return None;
+    }
+    let now = Surroundings::read();
+    let (scope, noted) = with_stack(|stack| {
+        (innermost_job(stack).cloned(), stack.last().map_or(0, |entry| entry.noted.job))
+    })?;
+    if now.job != 0 && now.job != noted {
+        return Context::map_current(|cx| job::of_context(cx).cloned());
+    }
+    scope
+}
+
+/// Which job, in which state: the half of a block's cache key that the stack knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct JobVersion {
+    pub(crate) id: u64,
+    pub(crate) generation: u64,
+}
+
+impl JobVersion {
+    pub(crate) fn of(scope: Option<&Arc<JobScope>>) -> Self {
+        scope.map_or_else(Self::default, |scope| Self { id: scope.id, generation: scope.generation() })
+    }
+}
+
+/// Shows `look` the innermost entered span of `owner`, and the version of the innermost job (`None`
+/// if that is to be read from the `Context`, see [`ambient_job`]).
+///
+/// The stack is borrowed meanwhile, so `look` runs no user code.
+pub(crate) fn innermost<T>(
+    owner: u64,
+    now: Surroundings,
+    look: impl FnOnce(Option<&mut Entry>, Option<JobVersion>) -> T,
+) -> Option<T> {
+    with_stack(|stack| {
+        let noted = stack.last().map_or(0, |entry| entry.noted.job);
+        let attached_further_in = now.job != 0 && now.job != noted;
+        let job = (!attached_further_in).then(|| JobVersion::of(innermost_job(stack)));
+        look(stack.iter_mut().rev().find(|entry| entry.owner == owner), job)
+    })
+}
+
+/// The owner's `nth` entered span, counted from the innermost.
+pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanState>)> {
+    with_stack(|stack| {
+        let entry = stack.iter().rev().filter(|entry| entry.owner == owner).nth(nth)?;
+        Some((entry.span_id(), entry.state.clone()?))
+    })
+    .flatten()
+}
+
+/// Whether the owner has entered the span `id` on this thread.
+pub(super) fn is_entered(owner: u64, id: &Id) -> bool {
+    with_stack(|stack| {
+        stack.iter().any(|entry| entry.owner == owner && entry.span == id.into_u64())
+    })
+    .unwrap_or(false)
+}
+
+/// What records inherit outside any span: the current job's stamps.
+pub(super) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Block> {
+    thread_local! {
+        // By owner, as this thread last saw it. A thread has few layers.
+        static BLOCKS: RefCell<Vec<(u64, Arc<Block>)>> = const { RefCell::new(Vec::new()) };
+    }
+    let job = ambient_job();
+    let version = JobVersion::of(job.as_ref());
+    let known = BLOCKS.try_with(|blocks| {
+        let blocks = blocks.borrow();
+        let (_, block) = blocks.iter().find(|(known, _)| *known == owner)?;
+        (block.version.job == version).then(|| block.clone())
+    });
+    if let Ok(Some(block)) = known {
+        return block;
+    }
+    let block = Arc::new(Block::without_span(job.as_ref(), inheriting));
+    let replaced = BLOCKS.try_with(|blocks| {
+        let mut blocks = blocks.borrow_mut();
+        match blocks.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, known)) => Some(std::mem::replace(known, block.clone())),
+            None => {
+                blocks.push((owner, block.clone()));
+                None
+            }
+        }
+    });
+    drop(replaced);
+    block
+}
+
+/// Whether `now` was attached after the span `id` was entered.
+pub(super) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
+    with_stack(|stack| {
+        let entry = stack.iter().rev().find(|entry| entry.span == id.into_u64())?;
+        let own = entry.state.as_ref().and_then(|state| match state.traced() {
+            Some(super::Traced::Yes(ids)) => ids,
+            _ => None,
+        });
+        Some(entry.is_outside_of(now, own))
+    })
+    .flatten()
+    .unwrap_or(false)
+}

@@ -1,0 +1,147 @@
+//! The order in which sources are asked for an event's ids and job.
+
+use std::sync::Arc;
+
+use tracing::Subscriber;
+use tracing_core::span::Id;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use super::{active, ask, Home, Ids, Surroundings, Traced};
+use crate::inherit::{Block, Inheriting, Node};
+use crate::stats::Counters;
+
+/// What a record takes from where its event stands: the ids, and everything it inherits.
+pub(crate) type Belonging = (Option<Ids>, Arc<Block>);
+
+/// One log layer, asking.
+#[derive(Debug)]
+pub(crate) struct Asker<'a> {
+    pub(crate) owner: u64,
+    pub(crate) home: &'a Home,
+    pub(crate) inheriting: &'a Inheriting,
+    pub(crate) counters: &'a Counters,
+}
+
+impl Asker<'_> {
+    /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
+    pub(crate) fn root(&self) -> Belonging {
+        (None, active::block_without_span(self.owner, self.inheriting))
+    }
+
+    /// `info!(parent: &span, ..)`: that span, and its job, entered or not.
+    pub(crate) fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let Some(span) = ctx.span(parent) else { return self.root() };
+        let node = Node::of(&span, self.owner, &self.inheriting.fields);
+        // A span made outside any job is transparent, as for contextual events.
+        let job = node.state.job.clone().or_else(active::ambient_job);
+        (self.ids_along(Some(span)).flatten(), node.block(job.as_ref(), self.inheriting))
+    }
+
+    /// `info!(..)`: the innermost active span, and the innermost job.
+    pub(crate) fn contextual<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        self.remembered(around).unwrap_or_else(|| self.looked_up(around, ctx))
+    }
+
+    /// The answer where nothing has changed since this thread's last event in the span.
+    fn remembered(&self, around: Surroundings) -> Option<Belonging> {
+        active::innermost(self.owner, around, |entry, job| {
+            let (entry, job) = (entry?, job?);
+            let node = entry.node.as_ref()?;
+            let Some(Traced::Yes(own)) = node.state.traced() else { return None };
+            let block = entry.block.as_ref()?;
+            if block.version != node.version(job) || node.state.is_closed() {
+                return None;
+            }
+            let ids = if entry.is_outside_of(around.span, own) { around.span } else { own };
+            Some((ids, block.clone()))
+        })
+        .flatten()
+    }
+
+    fn looked_up<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let job = active::ambient_job();
+        let Some((id, state)) = active::enclosing_span(self.owner, 0).filter(|(_, state)| !state.is_closed())
+        else {
+            // Nothing entered since this layer is there: the registry may know of a span from before.
+            let Some(span) = ctx.lookup_current() else {
+                return (around.span, active::block_without_span(self.owner, self.inheriting));
+            };
+            let node = Node::of(&span, self.owner, &self.inheriting.fields);
+            let ids = around.span.or_else(|| self.ids_along(Some(span)).flatten());
+            return (ids, node.block(job.as_ref(), self.inheriting));
+        };
+        let own = ask(&state, &id, self.home, self.counters);
+        let ids = match own {
+            Some(Traced::Yes(own)) if !self.api_span_is_inside(around, own) => own,
+            Some(Traced::Yes(_)) => around.span,
+            // Without an OpenTelemetry span of its own, or being started: the next one out.
+            _ if self.api_span_is_inside(around, None) => around.span,
+            _ => self.enclosing_ids().unwrap_or(around.span),
+        };
+        let block = self.current_block(job.as_ref()).unwrap_or_else(|| {
+            active::block_without_span(self.owner, self.inheriting)
+        });
+        (ids, block)
+    }
+
+    fn api_span_is_inside(&self, around: Surroundings, own: Option<Ids>) -> bool {
+        active::innermost(self.owner, around, |entry, _| {
+            entry.is_some_and(|entry| entry.is_outside_of(around.span, own))
+        })
+        .unwrap_or(false)
+    }
+
+    /// The ids of the innermost entered span, but for the first, that has any.
+    fn enclosing_ids(&self) -> Option<Option<Ids>> {
+        let spans = (1..).map_while(|nth| active::enclosing_span(self.owner, nth));
+        for (id, state) in spans {
+            if let Some(Traced::Yes(ids)) = ask(&state, &id, self.home, self.counters) {
+                return Some(ids);
+            }
+        }
+        None
+    }
+
+    /// The block of the innermost entered span, which this thread then remembers.
+    fn current_block(&self, job: Option<&Arc<crate::job::JobScope>>) -> Option<Arc<Block>> {
+        let node = active::innermost(self.owner, Surroundings::default(), |entry, _| {
+            entry.and_then(|entry| entry.node.clone())
+        })
+        .flatten()?;
+        let block = node.block(job, self.inheriting);
+        active::innermost(self.owner, Surroundings::default(), |entry, _| {
+            entry.and_then(|entry| entry.block.replace(block.clone()))
+        });
+        Some(block)
+    }
+
+    /// The ids of `span`, or, where it has no OpenTelemetry span, of its nearest ancestor that has one.
+    fn ids_along<'a, R>(&self, span: Option<SpanRef<'a, R>>) -> Option<Option<Ids>>
+    where
+        R: LookupSpan<'a>,
+    {
+        self.home.find_in_event();
+        std::iter::successors(span, SpanRef::parent).find_map(|span| {
+            let state = super::SpanState::find_or_unknown(&span);
+            let is_unknown = !state.has_span_layer() && state.traced().is_none();
+            if is_unknown && active::is_entered(self.owner, &span.id()) {
+                // Entered, yet unknown: it is being started right now, under its lock.
+                return None;
+            }
+            match ask(&state, &span.id(), self.home, self.counters) {
+                Some(Traced::Yes(ids)) => Some(ids),
+                _ => None,
+            }
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! What this crate has to say about itself. It never goes through `tracing`: a line about the
+//! exporter that became a record would make the next export.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+type Hook = Box<dyn Fn(&str) + Send + Sync>;
+
+static HOOK: OnceLock<Hook> = OnceLock::new();
+static SAID: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+
+/// Sends this crate's diagnostics to `hook` instead of standard error. Can be set once per process.
+///
+/// Each message is sent once, however often its cause recurs. The hook must not log.
+///
+/// # Errors
+///
+/// If a hook was set before.
+///
+/// ```
+/// spanlog::set_diagnostics(|message| eprintln!("telemetry: {message}")).unwrap();
+/// ```
+pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<(), crate::Error> {
+    HOOK.set(Box::new(hook))
+        .map_err(|_| crate::Error::already_set("the diagnostics hook"))
+}
+
+/// Says `message` if it was not said before.
+pub(crate) fn report_once(message: fmt::Arguments<'_>) {
+    let message = message.to_string();
+    let fresh = SAID
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(message.clone());
+    if !fresh {
+        return;
+    }
+    match HOOK.get() {
+        Some(hook) => hook(&message),
+        None => eprintln!("spanlog: {message}"),
+    }
+}

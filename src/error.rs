@@ -1,0 +1,85 @@
+//! The one error type of set-up, flush and shutdown. The emit path has none: it counts.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why something could not be set up, flushed, shut down or run.
+///
+/// The text says what was wrong and what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    AlreadySet,
+    Setting,
+    Program,
+    Delivery,
+}
+
+impl Error {
+    fn new(kind: Kind, message: String) -> Self {
+        Self { kind, message, source: None }
+    }
+
+    pub(crate) fn already_set(what: &str) -> Self {
+        Self::new(Kind::AlreadySet, format!("{what} is set already; it can be set once per process"))
+    }
+
+    pub(crate) fn setting(name: &str, value: &str, wanted: impl fmt::Display) -> Self {
+        Self::new(Kind::Setting, format!("{name} is {value:?}, but must be {wanted}"))
+    }
+
+    pub(crate) fn program(message: String) -> Self {
+        Self::new(Kind::Program, message)
+    }
+
+    pub(crate) fn delivery(message: String) -> Self {
+        Self::new(Kind::Delivery, message)
+    }
+
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// Something that can be set once per process, such as the global subscriber, was set before.
+    pub fn is_already_set(&self) -> bool {
+        self.kind == Kind::AlreadySet
+    }
+
+    /// A setting or an environment variable has a value that cannot be used.
+    pub fn is_setting(&self) -> bool {
+        self.kind == Kind::Setting
+    }
+
+    /// A program could not be started, or could not be waited for.
+    pub fn is_program(&self) -> bool {
+        self.kind == Kind::Program
+    }
+
+    /// Not everything could be delivered in time.
+    pub fn is_delivery(&self) -> bool {
+        self.kind == Kind::Delivery
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // The direct source is part of the text; a chain that printed both would say it twice.
+        self.source.as_deref().and_then(StdError::source)
+    }
+}

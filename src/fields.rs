@@ -1,0 +1,295 @@
+//! tracing's values as attribute values: one table, one `Visit`.
+//!
+//! Third step of the walk. [`Fields`] is the table; what becomes of a value is said by a [`Sink`]:
+//! of an event's by [`EventSink`], of a span's by [`capture`].
+//!
+//! | value | becomes |
+//! | --- | --- |
+//! | `bool`, `i64`, `f64`, `str`, bytes | itself |
+//! | `u64`, `i128`, `u128` | an integer where it fits `i64`, else an exact decimal string |
+//! | `?x`, `%x` | a string, formatted once |
+//! | `dyn Error` | `exception.*`, or a string |
+
+mod event;
+mod format;
+mod plan;
+
+use std::error::Error;
+use std::fmt;
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::{Array, Key, KeyValue, StringValue};
+use tracing_core::field::{Field, Visit};
+use tracing_core::span::{Attributes, Record as SpanRecord};
+
+use crate::keys;
+use crate::record::Value;
+use crate::stats::Counters;
+
+pub(crate) use self::event::{EventSink, Gathered, TypeOf, MOST_EXTRA};
+pub(crate) use self::format::{cut, with_text, Limit};
+pub(crate) use self::plan::{plan, Plan};
+
+/// What becomes of a field's value.
+pub(crate) trait Sink {
+    fn value(&mut self, name: &'static str, value: Value<'_>);
+    fn error(&mut self, name: &'static str, error: &(dyn Error + 'static));
+    /// How much of a formatted value is of use.
+    fn limit(&self, name: &'static str) -> Limit;
+    fn counters(&self) -> &Counters;
+}
+
+/// The table: the only place that knows tracing's types.
+#[derive(Debug)]
+pub(crate) struct Fields<S>(pub(crate) S);
+
+impl<S: Sink> Fields<S> {
+    /// A number that fits nothing else.
+    fn decimal(&mut self, field: &Field, number: impl fmt::Display) {
+        self.format(field, format_args!("{number}"));
+    }
+
+    fn format(&mut self, field: &Field, text: fmt::Arguments<'_>) {
+        let limit = self.0.limit(field.name());
+        let counters = self.0.counters().clone();
+        with_text(limit, &counters, text, |text| self.0.value(field.name(), Value::Str(text)));
+    }
+}
+
+impl<S: Sink> Visit for Fields<S> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.format(field, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.value(field.name(), Value::Str(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.value(field.name(), Value::Bool(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.value(field.name(), Value::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match i64::try_from(value) {
+            Ok(value) => self.0.value(field.name(), Value::I64(value)),
+            Err(_) => self.decimal(field, value),
+        }
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        match i64::try_from(value) {
+            Ok(value) => self.0.value(field.name(), Value::I64(value)),
+            Err(_) => self.decimal(field, value),
+        }
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        match i64::try_from(value) {
+            Ok(value) => self.0.value(field.name(), Value::I64(value)),
+            Err(_) => self.decimal(field, value),
+        }
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.value(field.name(), Value::F64(value));
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.0.value(field.name(), Value::Bytes(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.0.error(field.name(), value);
+    }
+}
+
+/// A control field: it says something about a span or record and is no attribute of it.
+pub(crate) fn is_control(name: &str) -> bool {
+    name.starts_with("otel.")
+}
+
+/// The fields of a span, each formatted once.
+#[derive(Debug, Default)]
+pub(crate) struct Captured {
+    fields: Vec<(Key, AnyValue)>,
+    /// By position in the span's field set, control fields included: what a span layer is shown
+    /// instead of the values themselves. `None`: show it the values.
+    shown: Option<Vec<Option<AnyValue>>>,
+}
+
+impl Captured {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Key, AnyValue)> {
+        self.fields.iter()
+    }
+
+    /// Adds attributes that tracing's static field sets have no room for.
+    pub(crate) fn append(&mut self, attributes: &[KeyValue]) {
+        for attribute in attributes {
+            let value = any_value(attribute.value.clone());
+            self.fields.push((attribute.key.clone(), value));
+        }
+    }
+
+    /// The values in place of which a span layer may not see the originals, because they are
+    /// formatted by user code and it would run that code again, with the span locked.
+    pub(crate) fn shown(&self) -> Option<&[Option<AnyValue>]> {
+        self.shown.as_deref()
+    }
+}
+
+/// Reads the fields of a span that is being created.
+pub(crate) fn capture(attributes: &Attributes<'_>) -> Captured {
+    let set = attributes.metadata().fields();
+    let mut sink = Fields(CaptureSink::new(set.len()));
+    let mut positions = Positions { inner: &mut sink, at: 0 };
+    attributes.record(&mut positions);
+    let CaptureSink { fields, by_position, formatted, errors, counters, .. } = sink.0;
+    let hostile = counters.snapshot() != crate::Stats::default();
+    Captured {
+        fields,
+        // An error is shown as it is, for its chain, unless something about the span's values went wrong.
+        shown: (formatted && (!errors || hostile)).then_some(by_position),
+    }
+}
+
+/// Reads the values that `Span::record` gives.
+pub(crate) fn capture_later(values: &SpanRecord<'_>) -> Vec<(Key, AnyValue)> {
+    let mut sink = Fields(CaptureSink::new(0));
+    values.record(&mut sink);
+    sink.0.fields
+}
+
+/// Keeps a span's values, owned so that every record can share them.
+#[derive(Debug)]
+struct CaptureSink {
+    fields: Vec<(Key, AnyValue)>,
+    by_position: Vec<Option<AnyValue>>,
+    at: usize,
+    formatted: bool,
+    errors: bool,
+    /// The layer's own counters count events; a hostile span value is told by these.
+    counters: Counters,
+}
+
+impl CaptureSink {
+    fn new(count: usize) -> Self {
+        Self {
+            fields: Vec::with_capacity(count),
+            by_position: vec![None; count],
+            at: 0,
+            formatted: false,
+            errors: false,
+            counters: Counters::default(),
+        }
+    }
+
+    fn keep(&mut self, name: &'static str, value: AnyValue) {
+        if let Some(shown) = self.by_position.get_mut(self.at) {
+            *shown = Some(value.clone());
+        }
+        if !is_control(name) {
+            self.fields.push((keys::key(name), value));
+        }
+    }
+}
+
+impl Sink for CaptureSink {
+    fn value(&mut self, name: &'static str, value: Value<'_>) {
+        self.keep(
+            name,
+            match value {
+                Value::Str(value) => AnyValue::String(shared(value)),
+                value => value.to_owned(),
+            },
+        );
+    }
+
+    fn error(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
+        self.errors = true;
+        let counters = self.counters.clone();
+        with_text(Limit::NONE, &counters, format_args!("{error}"), |text| {
+            self.value(name, Value::Str(text));
+        });
+    }
+
+    fn limit(&self, _name: &'static str) -> Limit {
+        Limit::NONE
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// Tells a [`CaptureSink`] which field of the set is being visited, and that user code formats it.
+struct Positions<'a> {
+    inner: &'a mut Fields<CaptureSink>,
+    at: usize,
+}
+
+impl Positions<'_> {
+    fn note(&mut self, field: &Field) {
+        self.at = field.index();
+        self.inner.0.at = self.at;
+    }
+}
+
+macro_rules! forward {
+    ($($method:ident($type:ty);)*) => {
+        $(fn $method(&mut self, field: &Field, value: $type) {
+            self.note(field);
+            self.inner.$method(field, value);
+        })*
+    };
+}
+
+impl Visit for Positions<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.note(field);
+        self.inner.0.formatted = true;
+        self.inner.record_debug(field, value);
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.note(field);
+        self.inner.0.formatted = true;
+        self.inner.record_error(field, value);
+    }
+
+    forward! {
+        record_str(&str);
+        record_bool(bool);
+        record_i64(i64);
+        record_u64(u64);
+        record_i128(i128);
+        record_u128(u128);
+        record_f64(f64);
+        record_bytes(&[u8]);
+    }
+}
+
+/// A string whose clones share one allocation: each record of a span clones it.
+fn shared(text: &str) -> StringValue {
+    std::sync::Arc::<str>::from(text).into()
+}
+
+/// A span attribute's value as a record's.
+pub(crate) fn any_value(value: opentelemetry::Value) -> AnyValue {
+    use opentelemetry::Value as V;
+    match value {
+        V::Bool(value) => value.into(),
+        V::I64(value) => value.into(),
+        V::F64(value) => value.into(),
+        V::String(value) => AnyValue::String(shared(value.as_str())),
+        V::Array(Array::Bool(values)) => values.into_iter().collect(),
+        V::Array(Array::I64(values)) => values.into_iter().collect(),
+        V::Array(Array::F64(values)) => values.into_iter().collect(),
+        V::Array(Array::String(values)) => values.into_iter().collect(),
+        // Both enums may grow. A value that is new to us is kept readable.
+        other => AnyValue::String(other.to_string().into()),
+    }
+}

@@ -1,0 +1,259 @@
+//! What becomes of an event's fields: body, severity, exception, attributes.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
+use opentelemetry_semantic_conventions::attribute as semconv;
+
+use super::{cut, is_control, with_text, Limit, Plan, Sink};
+use crate::keys;
+use crate::record::{severity_of_number, Record, Value};
+use crate::stats::Counters;
+
+/// An attribute that is not written yet.
+pub(crate) type Attribute = (Key, AnyValue);
+
+/// How many attributes an event can have beyond its fields: an error becomes three.
+pub(crate) const MOST_EXTRA: usize = 2;
+
+/// Writes an event's fields into a record as they are visited.
+#[derive(Debug)]
+pub(crate) struct EventSink<'a, R> {
+    record: &'a mut R,
+    attributes: Attributes<'a>,
+    plan: Plan,
+    value_limit: Limit,
+    counters: &'a Counters,
+    has_body: bool,
+    has_exception: bool,
+    /// The text of an `error` or `err` field: the body of an event that has no message.
+    error_text: Option<Box<str>>,
+}
+
+/// Where attributes go: into the record, or, if keys could appear twice or a limit could bite, aside.
+#[derive(Debug)]
+enum Attributes<'a> {
+    Straight,
+    Aside(&'a mut Gathered),
+}
+
+/// Attributes put aside. Each key once, the last value in the last place.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered(pub(crate) Vec<Attribute>);
+
+impl Gathered {
+    pub(crate) fn put(&mut self, key: Key, value: AnyValue) {
+        self.0.retain(|(known, _)| *known != key);
+        self.0.push((key, value));
+    }
+}
+
+impl<'a, R: Record> EventSink<'a, R> {
+    pub(crate) fn new(
+        record: &'a mut R,
+        aside: Option<&'a mut Gathered>,
+        plan: Plan,
+        value_limit: Limit,
+        counters: &'a Counters,
+    ) -> Self {
+        Self {
+            record,
+            attributes: aside.map_or(Attributes::Straight, Attributes::Aside),
+            plan,
+            value_limit,
+            counters,
+            has_body: false,
+            has_exception: false,
+            error_text: None,
+        }
+    }
+
+    /// Gives an event without a message the next best body.
+    pub(crate) fn finish(self, name: Option<&'static str>) {
+        if !self.has_body {
+            if let Some(text) = self.error_text.as_deref().or(name) {
+                self.record.set_body(Value::Str(text));
+            }
+        }
+    }
+
+    fn attribute(&mut self, name: &'static str, value: Value<'_>) {
+        let value = match value {
+            Value::Str(text) if text.len() > self.value_limit.0 => {
+                self.counters.truncated_values(1);
+                Value::Str(cut(text, self.value_limit))
+            }
+            value => value,
+        };
+        match &mut self.attributes {
+            Attributes::Straight => self.record.add_attribute(keys::key(name), value),
+            Attributes::Aside(gathered) => gathered.put(keys::key(name), value.to_owned()),
+        }
+    }
+
+    fn control(&mut self, name: &'static str, value: Value<'_>) {
+        if name != "otel.severity_number" {
+            return;
+        }
+        let severity = match value {
+            Value::I64(number) => severity_of_number(number),
+            _ => None,
+        };
+        match severity {
+            Some(severity) => self.record.set_severity(severity),
+            None => self.counters.invalid_severities(1),
+        }
+    }
+
+    fn remember_error_text(&mut self, name: &'static str, value: Value<'_>) {
+        if self.has_body || self.error_text.is_some() || !matches!(name, "error" | "err") {
+            return;
+        }
+        self.error_text = match value {
+            Value::Str(text) => Some(text.into()),
+            Value::Bool(value) => Some(value.to_string().into()),
+            Value::I64(value) => Some(value.to_string().into()),
+            Value::F64(value) => Some(value.to_string().into()),
+            Value::Bytes(_) | Value::Any(_) => None,
+        };
+    }
+
+    /// `exception.message`, `.type` and `.stacktrace`. The text is formatted once, also where it serves as the body.
+    fn exception(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
+        let counters = self.counters;
+        let is_body = matches!(name, "error" | "err") && !self.has_body && self.error_text.is_none();
+        let limit = if is_body { Limit::NONE } else { self.value_limit };
+        with_text(limit, counters, format_args!("{error}"), |text| {
+            if is_body {
+                self.error_text = Some(text.into());
+            }
+            self.attribute(semconv::EXCEPTION_MESSAGE, Value::Str(text));
+        });
+        with_text(Limit::NONE, counters, format_args!("{}", TypeOf(error)), |type_path| {
+            if !type_path.is_empty() {
+                self.attribute(semconv::EXCEPTION_TYPE, Value::Str(type_path));
+            }
+        });
+        with_text(self.value_limit, counters, format_args!("{}", Causes(error)), |causes| {
+            if !causes.is_empty() {
+                self.attribute(semconv::EXCEPTION_STACKTRACE, Value::Str(causes));
+            }
+        });
+    }
+}
+
+impl<R: Record> Sink for EventSink<'_, R> {
+    fn value(&mut self, name: &'static str, value: Value<'_>) {
+        if name == "message" {
+            self.record.set_body(value);
+            self.has_body = true;
+        } else if is_control(name) {
+            self.control(name, value);
+        } else if !(self.plan.is_log && name.starts_with("log.")) {
+            self.remember_error_text(name, value);
+            self.attribute(name, value);
+        }
+    }
+
+    fn error(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
+        let counters = self.counters;
+        if name == "message" || self.has_exception {
+            let limit = self.limit(name);
+            with_text(limit, counters, format_args!("{error}"), |text| {
+                self.value(name, Value::Str(text));
+            });
+            return;
+        }
+        self.has_exception = true;
+        self.exception(name, error);
+    }
+
+    fn limit(&self, name: &'static str) -> Limit {
+        // Limits never touch the body.
+        if name == "message" { Limit::NONE } else { self.value_limit }
+    }
+
+    fn counters(&self) -> &Counters {
+        self.counters
+    }
+}
+
+/// One `Caused by:` line for each source of an error.
+struct Causes<'a>(&'a (dyn Error + 'static));
+
+/// An error that is its own source would be followed for ever.
+const MOST_CAUSES: usize = 128;
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sources = std::iter::successors(self.0.source(), |error: &&(dyn Error + 'static)| (*error).source());
+        for (index, source) in sources.take(MOST_CAUSES).enumerate() {
+            if index > 0 {
+                f.write_char('\n')?;
+            }
+            write!(f, "Caused by: {source}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The type path that an error's `Debug` begins with; nothing where it does not begin with one.
+pub(crate) struct TypeOf<T>(pub(crate) T);
+
+impl<T: fmt::Debug> fmt::Display for TypeOf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut path = TypePath::default();
+        // It stops the formatting by an error as soon as it has seen enough.
+        let _ = write!(path, "{:?}", self.0);
+        f.write_str(path.get().unwrap_or_default())
+    }
+}
+
+/// Reads `path::To::Type` up to what may follow a type in a derived `Debug`: nothing, `(`, or ` {`.
+#[derive(Default)]
+struct TypePath {
+    text: String,
+    end: Option<End>,
+}
+
+enum End {
+    Space,
+    Type,
+    Prose,
+}
+
+/// Longer than any type path that a person wrote.
+const LONGEST_TYPE_PATH: usize = 256;
+
+impl Write for TypePath {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        for character in more.chars() {
+            self.end = match (&self.end, character) {
+                (None, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | ':')
+                    if self.text.len() < LONGEST_TYPE_PATH =>
+                {
+                    self.text.push(character);
+                    continue;
+                }
+                (None, ' ') => Some(End::Space),
+                (None, '(') | (Some(End::Space), '{') => Some(End::Type),
+                _ => Some(End::Prose),
+            };
+            if !matches!(self.end, Some(End::Space)) {
+                return Err(fmt::Error);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TypePath {
+    /// A word that a sentence begins with is no type; a unit struct's `Debug` is one word in camel case.
+    fn get(&self) -> Option<&str> {
+        let name = self.text.rsplit("::").next()?;
+        let is_type = !matches!(self.end, Some(End::Space | End::Prose));
+        (is_type && name.starts_with(|first: char| first.is_ascii_uppercase())).then_some(&self.text)
+    }
+}

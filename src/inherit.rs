@@ -1,0 +1,253 @@
+//! What a record inherits: the stamps of its job and op, and the fields of its spans.
+//!
+//! It is put together when it changes, not when a record is made: each span of a log layer has a
+//! [`Node`], and what the records of a node start with is one ready [`Block`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+use wildmatch::WildMatch;
+
+use crate::correlate::{JobVersion, SpanState};
+use crate::job::JobScope;
+use crate::keys::{self, Keys};
+use crate::limits::Limits;
+
+/// Which fields of the enclosing spans a record inherits: all, unless said otherwise.
+///
+/// Patterns match whole field names; `*` stands for any run of characters, `?` for one.
+///
+/// ```
+/// use spanlog::SpanFields;
+///
+/// let fields = SpanFields::all().exclude("secret.*");
+/// assert!(fields.matches("user") && !fields.matches("secret.token"));
+///
+/// let fields = SpanFields::none().include("http.*");
+/// assert!(fields.matches("http.route") && !fields.matches("user"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SpanFields {
+    include: Option<Vec<WildMatch>>,
+    exclude: Vec<WildMatch>,
+}
+
+impl SpanFields {
+    /// Every field.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// No field, until some are included.
+    pub fn none() -> Self {
+        Self { include: Some(Vec::new()), exclude: Vec::new() }
+    }
+
+    /// Adds the fields whose name matches `pattern`. The first call on [`all`](Self::all) leaves only those.
+    #[must_use]
+    pub fn include(mut self, pattern: &str) -> Self {
+        self.include.get_or_insert_default().push(WildMatch::new(pattern));
+        self
+    }
+
+    /// Takes out the fields whose name matches `pattern`, whether or not they are included.
+    #[must_use]
+    pub fn exclude(mut self, pattern: &str) -> Self {
+        self.exclude.push(WildMatch::new(pattern));
+        self
+    }
+
+    /// Whether a field of this name is inherited.
+    pub fn matches(&self, name: &str) -> bool {
+        let any = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(name));
+        self.include.as_deref().is_none_or(any) && !any(&self.exclude)
+    }
+}
+
+/// What a layer puts into its blocks.
+#[derive(Debug)]
+pub(crate) struct Inheriting {
+    pub(crate) keys: Keys,
+    pub(crate) fields: SpanFields,
+    pub(crate) limits: Limits,
+}
+
+/// One span, as one log layer sees it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) state: Arc<SpanState>,
+    pub(crate) parent: Option<Arc<Node>>,
+    /// The span's own inherited fields. Each key once.
+    own: Mutex<Vec<(Key, AnyValue)>>,
+    block: Mutex<Option<Arc<Block>>>,
+}
+
+/// The extension: the nodes of a span, by the layer's owner number.
+#[derive(Debug, Default)]
+struct Nodes(Vec<(u64, Arc<Node>)>);
+
+impl Node {
+    /// The node of `span` for the layer `owner`, made where it is missing, with those of its ancestors.
+    pub(crate) fn of<'a, R: LookupSpan<'a>>(
+        span: &SpanRef<'a, R>,
+        owner: u64,
+        fields: &SpanFields,
+    ) -> Arc<Self> {
+        if let Some(node) = Self::find(span, owner) {
+            return node;
+        }
+        let parent = span.parent().map(|parent| Self::of(&parent, owner, fields));
+        let state = SpanState::find_or_unknown(span);
+        let mut own = Vec::new();
+        for (key, value) in state.fields.iter() {
+            if fields.matches(key.as_str()) {
+                put(&mut own, key.clone(), value.clone());
+            }
+        }
+        let node = Arc::new(Self {
+            state,
+            parent,
+            own: Mutex::new(own),
+            block: Mutex::default(),
+        });
+        let mut extensions = span.extensions_mut();
+        match extensions.get_mut::<Nodes>() {
+            Some(nodes) => nodes.0.push((owner, node.clone())),
+            None => {
+                extensions.replace(Nodes(vec![(owner, node.clone())]));
+            }
+        }
+        node
+    }
+
+    pub(crate) fn find<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, owner: u64) -> Option<Arc<Self>> {
+        let extensions = span.extensions();
+        let nodes = extensions.get::<Nodes>()?;
+        nodes.0.iter().find(|(known, _)| *known == owner).map(|(_, node)| node.clone())
+    }
+
+    /// Takes over values that `Span::record` gave later. They were formatted before this call: the
+    /// lock is held for the copy only.
+    pub(crate) fn record(&self, fields: &SpanFields, recorded: Vec<(Key, AnyValue)>) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in recorded {
+            if fields.matches(key.as_str()) {
+                put(&mut own, key, value);
+            }
+        }
+        drop(own);
+        self.state.changed();
+    }
+
+    /// What tells a current block from an outdated one.
+    pub(crate) fn version(&self, job: JobVersion) -> Version {
+        Version { job, span: self.state.version() }
+    }
+
+    fn chain(&self) -> impl Iterator<Item = &Node> {
+        std::iter::successors(Some(self), |node| node.parent.as_deref())
+    }
+
+    /// The current block of this node for events of `job`.
+    pub(crate) fn block(&self, job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Arc<Block> {
+        let version = self.version(JobVersion::of(job));
+        if let Some(block) = &*self.block.lock().unwrap_or_else(PoisonError::into_inner) {
+            if block.version == version {
+                return block.clone();
+            }
+        }
+        let block = Arc::new(Block::build(Some(self), job, version, inheriting));
+        *self.block.lock().unwrap_or_else(PoisonError::into_inner) = Some(block.clone());
+        block
+    }
+}
+
+/// What a block was made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) job: JobVersion,
+    span: (u64, u64),
+}
+
+/// The attributes that every record of one span and job starts with. Each key once.
+#[derive(Debug)]
+pub struct Block {
+    pub(crate) version: Version,
+    pub(crate) attributes: Vec<(Key, AnyValue)>,
+    /// How many of them are stamps, which limits leave alone: the first ones.
+    pub(crate) stamps: usize,
+    /// Tells sets of keys apart: equal for blocks with equal keys.
+    pub(crate) key_set: u64,
+}
+
+impl Block {
+    /// The block of events that belong to no span.
+    pub(crate) fn without_span(job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Self {
+        let version = Version { job: JobVersion::of(job), ..Version::default() };
+        Self::build(None, job, version, inheriting)
+    }
+
+    fn build(
+        node: Option<&Node>,
+        job: Option<&Arc<JobScope>>,
+        version: Version,
+        inheriting: &Inheriting,
+    ) -> Self {
+        let mut stamps = Vec::new();
+        if let Some(job) = job {
+            for (key, value) in job.record_stamps(&inheriting.keys) {
+                put(&mut stamps, key, value);
+            }
+        }
+        let mut chain: Vec<&Node> = node.map(|node| node.chain().collect()).unwrap_or_default();
+        // The innermost op is the one that counts, the whole of it.
+        if let Some(op) = chain.iter().find_map(|node| node.state.op.as_ref()) {
+            let names = [(inheriting.keys.tool(), &op.tool), (inheriting.keys.operation(), &op.operation)];
+            for (name, value) in names {
+                if let Some(value) = value {
+                    put(&mut stamps, keys::key(name), AnyValue::String(value.clone().into()));
+                }
+            }
+        }
+        chain.reverse();
+        let mut fields = Vec::new();
+        for node in chain {
+            let own = node.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let added = node.state.added();
+            let added = added.into_iter().filter(|(key, _)| inheriting.fields.matches(key.as_str()));
+            for (key, value) in own.into_iter().chain(added) {
+                // The later value wins, in the later place: what is further in stands nearer to the event.
+                fields.retain(|(known, _): &(Key, AnyValue)| *known != key);
+                fields.push((key, inheriting.limits.cut(value)));
+            }
+        }
+        stamps.retain(|(stamp, _)| !fields.iter().any(|(key, _)| key == stamp));
+        let count = stamps.len();
+        let mut attributes = stamps;
+        attributes.append(&mut fields);
+        Self {
+            version,
+            key_set: key_set(&attributes),
+            stamps: count,
+            attributes,
+        }
+    }
+}
+
+/// Sets `key`, which stays where it is if it was there.
+fn put(attributes: &mut Vec<(Key, AnyValue)>, key: Key, value: AnyValue) {
+    match attributes.iter_mut().find(|(known, _)| *known == key) {
+        Some(known) => known.1 = value,
+        None => attributes.push((key, value)),
+    }
+}
+
+/// FNV-1a over the keys in order: enough to tell the few key sets of one program apart.
+fn key_set(attributes: &[(Key, AnyValue)]) -> u64 {
+    attributes.iter().flat_map(|(key, _)| key.as_str().bytes().chain([0xff])).fold(
+        0xcbf2_9ce4_8422_2325,
+        |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3),
+    )
+}

@@ -1,0 +1,93 @@
+//! The runner's own spans: one for an execution, one for each of its steps.
+
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::sync::Arc;
+
+use opentelemetry::{Key, Value};
+
+use super::{JobMetadata, JobScope};
+use crate::correlate::OpNames;
+use crate::op::{Instrumented, Op, RUNNER};
+
+/// Opens the span `job.<kind>` of one execution, and its job scope.
+///
+/// It is a root span unless a span is active, such as that of the request which brought the job.
+///
+/// ```
+/// use spanlog::{job, op, JobMetadata};
+///
+/// let execution = job::execution(JobMetadata::new("job-1", "exec-1"), "deploy");
+/// let result = execution.in_scope(|| {
+///     execution.step("plan").run(|| {
+///         op::run("terraform", "plan", [], || Ok::<_, std::io::Error>(()))
+///     })
+/// });
+/// execution.end(&result);
+/// ```
+#[track_caller]
+pub fn execution(metadata: JobMetadata, kind: &str) -> Execution {
+    Execution { op: open(format!("job.{kind}"), JobScope::new(metadata)) }
+}
+
+#[track_caller]
+fn open(name: String, scope: Arc<JobScope>) -> Op {
+    let names = OpNames { tool: Some(RUNNER.into()), operation: None };
+    Op::open(name, names, Vec::new(), Some(scope))
+}
+
+/// A running execution of a job. It ends as an [`Op`] does.
+#[derive(Debug)]
+#[must_use = "an execution that is dropped at once has the outcome `dropped`"]
+pub struct Execution {
+    op: Op,
+}
+
+impl Execution {
+    /// Opens the span `step.<name>`, a child of the execution's, and a job scope whose metadata has this step.
+    ///
+    /// The execution must not be current for that, and it stays open.
+    #[track_caller]
+    pub fn step(&self, name: impl Into<String>) -> Op {
+        let name = name.into();
+        let scope = match self.op.job() {
+            Some(job) => job.with_step(name.clone()),
+            None => JobScope::new(JobMetadata::default().with_step(name.clone())),
+        };
+        self.op.in_scope(|| open(format!("step.{name}"), scope))
+    }
+
+    /// See [`Op::in_scope`].
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.op.in_scope(work)
+    }
+
+    /// See [`Op::run`].
+    pub fn run<T, E: Debug + Display>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.op.run(work)
+    }
+
+    /// See [`Op::instrument`].
+    pub fn instrument<F, T, E>(self, future: F) -> Instrumented<F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Debug + Display,
+    {
+        self.op.instrument(future)
+    }
+
+    /// See [`Op::set`].
+    pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
+        self.op.set(key, value);
+    }
+
+    /// See [`Op::end`].
+    pub fn end<T, E: Debug + Display>(self, result: &Result<T, E>) {
+        self.op.end(result);
+    }
+
+    /// The op that an execution is.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+}

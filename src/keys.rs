@@ -1,0 +1,151 @@
+//! The names under which job and tool metadata appear. One [`Keys`] value holds them all.
+
+use std::borrow::Cow;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use opentelemetry::Key;
+use opentelemetry_semantic_conventions::attribute as semconv;
+
+/// The attribute names of job and tool metadata.
+///
+/// A value is cheap to copy. The same keys belong on every layer and processor that stamps
+/// ([`LogLayer::with_keys`](crate::LogLayer::with_keys), [`SpanLayer::with_keys`](crate::SpanLayer::with_keys),
+/// [`JobSpanProcessor::with_keys`](crate::JobSpanProcessor::with_keys));
+/// [`Builder::with_keys`](crate::install::Builder::with_keys) sets all three.
+///
+/// ```
+/// use spanlog::Keys;
+///
+/// assert_eq!(Keys::nuon().job_id(), "runner_job.id");
+/// assert_eq!(Keys::cicd().job_id(), "cicd.pipeline.run.id");
+/// assert_eq!(Keys::nuon().with_tool("acme.tool").tool(), "acme.tool");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Keys {
+    /// In the order in which stamps are written: the nine of the job, then tool and operation.
+    names: [&'static str; COUNT],
+}
+
+const COUNT: usize = 11;
+const TOOL: usize = 9;
+const OPERATION: usize = 10;
+
+/// How many of the names belong to the job; the rest are the tool's.
+pub(crate) const JOB_KEYS: usize = TOOL;
+
+impl Keys {
+    /// The default set: `runner_job.id` and its siblings, `nuon.tool` and `nuon.op`.
+    pub const fn nuon() -> Self {
+        Self {
+            names: [
+                "runner_job.id",
+                "runner_job_execution.id",
+                "runner_job_execution_step.name",
+                "runner_job.group",
+                "runner_job.operation",
+                "runner_job.executor",
+                "org.id",
+                "install.id",
+                "log_stream.id",
+                "nuon.tool",
+                "nuon.op",
+            ],
+        }
+    }
+
+    /// OpenTelemetry's CI/CD names where the [semantic conventions] have one.
+    ///
+    /// Group, organisation, install, log stream, tool and operation have no name there and keep ours.
+    ///
+    /// [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/registry/attributes/cicd/
+    pub const fn cicd() -> Self {
+        Self {
+            names: [
+                semconv::CICD_PIPELINE_RUN_ID,
+                semconv::CICD_PIPELINE_TASK_RUN_ID,
+                semconv::CICD_PIPELINE_TASK_NAME,
+                "runner_job.group",
+                semconv::CICD_PIPELINE_ACTION_NAME,
+                semconv::CICD_WORKER_NAME,
+                "org.id",
+                "install.id",
+                "log_stream.id",
+                "nuon.tool",
+                "nuon.op",
+            ],
+        }
+    }
+
+    pub(crate) fn job(&self) -> &[&'static str] {
+        &self.names[..JOB_KEYS]
+    }
+
+    fn with(mut self, index: usize, name: impl Into<Cow<'static, str>>) -> Self {
+        self.names[index] = intern(name.into());
+        self
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::nuon()
+    }
+}
+
+macro_rules! names {
+    ($($index:expr, $get:ident, $with:ident, $what:literal;)*) => {
+        impl Keys {
+            $(
+                #[doc = concat!("The attribute name of the ", $what, ".")]
+                pub fn $get(&self) -> &'static str {
+                    self.names[$index]
+                }
+
+                #[doc = concat!("Sets the attribute name of the ", $what, ".")]
+                #[must_use]
+                pub fn $with(self, name: impl Into<Cow<'static, str>>) -> Self {
+                    self.with($index, name)
+                }
+            )*
+        }
+    };
+}
+
+names! {
+    0, job_id, with_job_id, "job id";
+    1, execution_id, with_execution_id, "execution id";
+    2, step_name, with_step_name, "step name";
+    3, group, with_group, "job's group";
+    4, operation_of_job, with_operation_of_job, "job's operation";
+    5, executor, with_executor, "executor";
+    6, org_id, with_org_id, "organisation id";
+    7, install_id, with_install_id, "install id";
+    8, log_stream_id, with_log_stream_id, "log stream id";
+    TOOL, tool, with_tool, "tool of an op";
+    OPERATION, operation, with_operation, "operation of an op";
+}
+
+/// Key names must live for the program: tracing's field sets take nothing else. They are set up
+/// once, by the programmer, so the few that are not literals are leaked, each name once.
+fn intern(name: Cow<'static, str>) -> &'static str {
+    static NAMES: OnceLock<Mutex<Vec<&'static str>>> = OnceLock::new();
+    let name = match name {
+        Cow::Borrowed(name) => return name,
+        Cow::Owned(name) => name,
+    };
+    let mut names = NAMES
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.iter().find(|known| **known == name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    names.push(name);
+    name
+}
+
+/// A key whose name lives for the program; cloning it allocates nothing.
+pub(crate) fn key(name: &'static str) -> Key {
+    Key::from_static_str(name)
+}

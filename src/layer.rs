@@ -1,0 +1,378 @@
+//! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
+
+use std::cell::Cell;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::logs::{Logger, LoggerProvider};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_core::span::{Attributes, Id, Record as SpanRecord};
+use tracing_log::NormalizeEvent;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::Layer;
+
+use crate::beside;
+use crate::correlate::{self, Asker, Belonging, Home, SpanState, Surroundings};
+use crate::fields::{self, EventSink, Fields};
+use crate::inherit::{Inheriting, Node, SpanFields};
+use crate::keys::Keys;
+use crate::limits::{self, Extras, Limits};
+use crate::record::{severity_of_level, Record, Records, Target};
+use crate::sdk::SdkRecords;
+use crate::stats::Counters;
+
+/// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record whose own
+/// ids are those of the event's span, and which carries the job that the event belongs to.
+///
+/// ```
+/// use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
+/// use spanlog::LogLayer;
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// let exporter = InMemoryLogExporter::default();
+/// let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.clone()).build();
+/// let subscriber = tracing_subscriber::registry().with(LogLayer::new(&provider));
+/// tracing::subscriber::with_default(subscriber, || tracing::info!(answer = 42, "asked"));
+///
+/// assert_eq!(exporter.get_emitted_logs().unwrap().len(), 1);
+/// ```
+///
+/// Levels and targets are filtered inside the layer. A per-layer filter (`with_filter`) is not
+/// needed and not advisable: while any layer has one, a call of `log::log_enabled!` can drop the
+/// next event (tokio-rs/tracing#2519), and spans that it rejects pass nothing on to their events.
+#[derive(Debug)]
+pub struct LogLayer<R> {
+    records: R,
+    /// Tells this layer's spans on the thread's stack from those of others.
+    owner: u64,
+    level: LevelFilter,
+    targets: Option<Targets>,
+    inheriting: Inheriting,
+    extras: Extras,
+    home: Home,
+    counters: Counters,
+}
+
+impl<L: Logger + Send + Sync + 'static> LogLayer<SdkRecords<L>> {
+    /// A layer that writes through any logger provider: that of the SDK, with all its processors
+    /// and exporters, or another.
+    pub fn new<P: LoggerProvider<Logger = L>>(provider: &P) -> Self {
+        Self::of_records(SdkRecords::new(provider.logger("")))
+    }
+}
+
+impl<R: Records> LogLayer<R> {
+    fn of_records(records: R) -> Self {
+        Self {
+            records,
+            owner: next_owner(),
+            level: LevelFilter::TRACE,
+            targets: None,
+            inheriting: Inheriting {
+                keys: Keys::default(),
+                fields: SpanFields::all(),
+                limits: Limits::from_env(),
+            },
+            extras: Extras::default(),
+            home: Home::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Makes records of events up to this verbosity. Default: all.
+    ///
+    /// The filter acts on this layer only, and inside it: the event still reaches the other layers.
+    /// What makes a disabled event free is a global filter.
+    #[must_use]
+    pub fn with_level(self, level: impl Into<LevelFilter>) -> Self {
+        Self { level: level.into(), ..self }
+    }
+
+    /// Makes records of events with these targets, at their levels. Default: all.
+    #[must_use]
+    pub fn with_targets(self, targets: impl Into<Targets>) -> Self {
+        Self { targets: Some(targets.into()), ..self }
+    }
+
+    /// Chooses which fields of the enclosing spans a record inherits. Default: all.
+    #[must_use]
+    pub fn with_span_fields(mut self, fields: SpanFields) -> Self {
+        self.inheriting.fields = fields;
+        self
+    }
+
+    /// Adds `code.file.path`, `code.line.number` and `code.module.name`. Default: off.
+    #[must_use]
+    pub fn with_location(mut self, location: bool) -> Self {
+        self.extras.location = location;
+        self
+    }
+
+    /// Adds `thread.id` and `thread.name`. Default: off.
+    #[must_use]
+    pub fn with_threads(mut self, threads: bool) -> Self {
+        self.extras.threads = threads;
+        self
+    }
+
+    /// Sets the names of job and tool stamps.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.inheriting.keys = keys;
+        self
+    }
+
+    /// Sets how much of a record is kept. Default: what [`Limits::from_env`] says.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.inheriting.limits = limits;
+        self
+    }
+
+    /// The counters of this layer, to be read after the layer has gone into a subscriber.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+
+    fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.level
+            && self
+                .targets
+                .as_ref()
+                .is_none_or(|targets| targets.would_enable(metadata.target(), metadata.level()))
+    }
+
+    fn event<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        // The real metadata of a `log` record: its callsite is tracing-log's.
+        let of_log = if may_be_log(event.metadata()) { event.normalized_metadata() } else { None };
+        let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
+        if !self.is_enabled(metadata) {
+            return;
+        }
+        if !correlate::alive() {
+            self.counters.emitted(1);
+            self.counters.dropped_thread_exit(1);
+            return;
+        }
+        let around = Surroundings::read();
+        let severity = severity_of_level(*metadata.level());
+        if around.suppressed {
+            self.counters.emitted(1);
+            self.counters.dropped_suppressed(1);
+            return;
+        }
+        let plan = fields::plan(event.metadata(), None, self.extras.keys());
+        let name = plan.is_named.then(|| event.metadata().name());
+        if !self.records.is_enabled(severity, metadata.target(), name) {
+            return;
+        }
+        self.counters.emitted(1);
+        if is_handing_over() {
+            self.counters.dropped_reentrant(1);
+            return;
+        }
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            self.make_record(event, metadata, of_log.is_some(), name, around, ctx)
+        }));
+        match made {
+            Ok(()) => self.counters.delivered(1),
+            Err(_) => self.counters.dropped_panicked(1),
+        }
+    }
+
+    fn make_record<S>(
+        &self,
+        event: &Event<'_>,
+        metadata: &Metadata<'_>,
+        is_log: bool,
+        name: Option<&'static str>,
+        around: Surroundings,
+        ctx: &Context<'_, S>,
+    ) where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let (ids, block) = self.belonging(event, around, ctx);
+        let target = match is_log {
+            true => Target::Short(metadata.target()),
+            false => Target::Static(event.metadata().target()),
+        };
+        let mut record = self.records.open(target);
+        record.set_unix_nanos(unix_nanos());
+        record.set_severity(severity_of_level(*metadata.level()));
+        record.set_trace_context(ids);
+        if let Some(name) = name {
+            record.set_event_name(name);
+        }
+        let plan = fields::plan(event.metadata(), Some(&block), self.extras.keys());
+        let beside = beside::take(is_log);
+        let most = block.attributes.len()
+            + event.metadata().fields().len()
+            + fields::MOST_EXTRA
+            + self.extras.keys().len();
+        let limits = self.inheriting.limits;
+        let value_limit = limits.value_length();
+        if plan.is_straight && beside.is_none() && most <= limits.attribute_count() {
+            record.add_block(&block);
+            let mut sink = Fields(EventSink::new(&mut record, None, plan, value_limit, &self.counters));
+            event.record(&mut sink);
+            sink.0.finish(name);
+            self.extras.write(metadata, |key, value| record.add_attribute(key, value));
+        } else {
+            let mut own = fields::Gathered::default();
+            let mut sink =
+                Fields(EventSink::new(&mut record, Some(&mut own), plan, value_limit, &self.counters));
+            event.record(&mut sink);
+            sink.0.finish(name);
+            for (key, value) in beside.iter().flat_map(|beside| beside.iter()) {
+                own.put(key.clone(), limits.cut(value.clone()));
+            }
+            self.extras.write(metadata, |key, value| own.put(key, value.to_owned()));
+            limits::write_gathered(&mut record, &block, own, limits, &self.counters);
+        }
+        if let Some(beside) = beside {
+            beside::put_back(beside);
+        }
+        hand_over(|| self.records.emit(record));
+    }
+}
+
+/// The number of a layer that has entries on the threads' stacks. 0 is no layer's.
+pub(crate) fn next_owner() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn may_be_log(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == "log" && metadata.name() == "log event"
+}
+
+/// The one clock read of an event. The clock can be set before 1970; OTLP has no time for that but 0.
+fn unix_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+thread_local! {
+    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a record is being handed over on this thread. Events logged then, by a log processor,
+/// make no records, or each would make the next. A `Debug` that logs is another matter: it runs
+/// while its record is filled, before that is handed over.
+fn is_handing_over() -> bool {
+    HANDING_OVER.try_with(Cell::get).unwrap_or(true)
+}
+
+fn hand_over(emit: impl FnOnce()) {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
+        }
+    }
+    let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
+    let _reset = Reset;
+    emit();
+}
+
+impl<R, S> Layer<S> for LogLayer<R>
+where
+    R: Records,
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        self.home.register(dispatch);
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        self.event(event, &ctx);
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        self.guarded(|| {
+            let Some(span) = ctx.span(id) else { return };
+            SpanState::create(&span, attributes);
+            Node::of(&span, self.owner, &self.inheriting.fields);
+        });
+    }
+
+    fn on_record(&self, id: &Id, values: &SpanRecord<'_>, ctx: Context<'_, S>) {
+        self.guarded(|| {
+            let Some(span) = ctx.span(id) else { return };
+            let recorded = fields::capture_later(values);
+            Node::of(&span, self.owner, &self.inheriting.fields)
+                .record(&self.inheriting.fields, recorded);
+        });
+    }
+
+    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
+        self.guarded(|| {
+            let Some(span) = ctx.span(id) else { return };
+            self.home.find(id, span.metadata());
+            let node = Node::of(&span, self.owner, &self.inheriting.fields);
+            if !node.state.has_span_layer() {
+                // A plain `OpenTelemetryLayer` starts spans where we cannot see it, and a line logged
+                // from inside that cannot be told from a span's first record. Asked here, it never
+                // is the first: nobody holds the lock of a span that is being entered.
+                correlate::ask(&node.state, id, &self.home, &self.counters);
+            }
+            let state = node.state.clone();
+            correlate::enter_span(self.owner, id, &state, Some(node), Surroundings::read());
+        });
+    }
+
+    fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
+        self.guarded(|| correlate::exit_span(self.owner, id));
+    }
+
+    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        self.guarded(|| {
+            if let Some(state) = ctx.span(&id).and_then(|span| SpanState::find(&span)) {
+                state.set_closed();
+            }
+        });
+    }
+}
+
+impl<R: Records> LogLayer<R> {
+    /// Runs a hook other than `on_event`: not on a thread that is too far gone, and without letting
+    /// a panic through. One can come from another layer's poisoned extension lock.
+    fn guarded(&self, hook: impl FnOnce()) {
+        if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
+            self.counters.panicked_spans(1);
+        }
+    }
+
+    /// The ids of an event, and what its record inherits.
+    fn belonging<S>(
+        &self,
+        event: &Event<'_>,
+        around: Surroundings,
+        ctx: &Context<'_, S>,
+    ) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let asker = Asker {
+            owner: self.owner,
+            home: &self.home,
+            inheriting: &self.inheriting,
+            counters: &self.counters,
+        };
+        if event.is_contextual() {
+            asker.contextual(around, ctx)
+        } else {
+            match event.parent() {
+                Some(parent) => asker.explicit(parent, ctx),
+                None => asker.root(),
+            }
+        }
+    }
+}

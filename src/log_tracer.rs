@@ -1,0 +1,90 @@
+//! [`LogTracer`]: the `log` facade's records as events, with their key-values.
+
+use log::kv::{self, Key, Value, VisitSource};
+use log::{Log, Metadata, Record};
+use opentelemetry::logs::AnyValue;
+
+use crate::beside;
+use crate::Error;
+
+/// Sends the records of the `log` crate through `tracing`, their key-values included.
+///
+/// tracing-log's own `LogTracer` drops the key-values; in everything else this one is the same, and a
+/// [`LogLayer`](crate::LogLayer) treats what comes through either alike: the real target is the scope,
+/// and the `log.*` fields are metadata. Other layers do not see the key-values: tracing has no room for them.
+///
+/// ```
+/// spanlog::LogTracer::install(log::LevelFilter::Info).unwrap();
+/// log::info!(user = "ann"; "logged in");
+/// ```
+#[derive(Debug, Default)]
+pub struct LogTracer {
+    inner: tracing_log::LogTracer,
+}
+
+impl LogTracer {
+    /// A logger to be installed with `log::set_boxed_logger`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes it the process-wide logger, for records up to `level`.
+    ///
+    /// # Errors
+    ///
+    /// If the process has a logger already.
+    pub fn install(level: log::LevelFilter) -> Result<(), Error> {
+        log::set_boxed_logger(Box::new(Self::new()))
+            .map_err(|_| Error::already_set("the logger of the `log` crate"))?;
+        log::set_max_level(level);
+        Ok(())
+    }
+}
+
+impl Log for LogTracer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.inner.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.inner.enabled(record.metadata()) {
+            let mut pairs = Pairs(Vec::new());
+            // A source that fails has said what it could by then.
+            let _ = record.key_values().visit(&mut pairs);
+            beside::with_beside(pairs.0, || self.inner.log(record));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+struct Pairs(Vec<(opentelemetry::Key, AnyValue)>);
+
+impl<'kvs> VisitSource<'kvs> for Pairs {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let key = opentelemetry::Key::from(key.as_str().to_owned());
+        self.0.retain(|(known, _)| *known != key);
+        self.0.push((key, any_value(&value)));
+        Ok(())
+    }
+}
+
+/// The same table as for tracing's values: what fits keeps its type, the rest is text.
+fn any_value(value: &Value<'_>) -> AnyValue {
+    if let Some(value) = value.to_bool() {
+        AnyValue::Boolean(value)
+    } else if let Some(value) = value.to_i64() {
+        AnyValue::Int(value)
+    } else if let Some(value) = value.to_borrowed_str() {
+        AnyValue::String(value.to_owned().into())
+    } else if let Some(value) = value.to_f64().filter(|_| value.to_u128().is_none() && value.to_i128().is_none()) {
+        AnyValue::Double(value)
+    } else {
+        let mut text = AnyValue::String("".into());
+        let counters = crate::Counters::default();
+        crate::fields::with_text(crate::fields::Limit::NONE, &counters, format_args!("{value}"), |shown| {
+            text = AnyValue::String(shown.to_owned().into());
+        });
+        text
+    }
+}

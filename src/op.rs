@@ -1,0 +1,307 @@
+//! One span per tool call, so that a job's run becomes a tool-call graph.
+//!
+//! Beside the walk. An op is a `tracing` span of its own kind: its name and attributes are made at run
+//! time, it is there whatever the filters say, and it ends when it is ended, not when it was last left.
+//!
+//! ```
+//! use spanlog::op;
+//! use spanlog::opentelemetry::KeyValue;
+//!
+//! fn plan() -> Result<u32, String> {
+//!     let workspace = KeyValue::new("terraform.workspace", "prod");
+//!     op::run("terraform", "plan", [workspace], || {
+//!         tracing::info!("carries the ids of the span `terraform.plan`, and its tool and operation");
+//!         Ok(3)
+//!     })
+//! }
+//! assert_eq!(plan(), Ok(3));
+//! ```
+//!
+//! Where work does not fit into a closure or a future, [`start`] gives the [`Op`] itself. It is ended
+//! with the result at hand, so it cannot report one that was not known yet.
+
+pub(crate) mod callsite;
+#[cfg(feature = "tokio")]
+mod command;
+mod future;
+mod outcome;
+
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread::panicking;
+
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, Key, KeyValue, Value};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::correlate::{self, Ids, OpNames, OpSeed, SpanState, Starting, Traced};
+use crate::job::JobScope;
+use crate::keys::Keys;
+
+pub(crate) use self::callsite::is_op;
+#[cfg(feature = "tokio")]
+pub use self::command::{Command, Output, Stream};
+pub use self::future::Instrumented;
+use self::outcome::Outcome;
+
+/// The tool of the runner's own operations.
+pub(crate) const RUNNER: &str = "runner";
+
+/// Starts an op: a child of the current span, named `<tool>.<operation>`.
+///
+/// Its attributes are tool, operation, the job's stamps and `attributes`, which win where keys are
+/// equal. Samplers see all of them. It never fails: without a subscriber it does nothing.
+///
+/// ```
+/// use spanlog::op;
+///
+/// let op = op::start("helm", "upgrade", []);
+/// let result: Result<(), std::io::Error> = op.in_scope(|| Ok(()));
+/// op.end(&result);
+/// ```
+#[track_caller]
+pub fn start(tool: &str, operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -> Op {
+    let names = OpNames { tool: Some(tool.into()), operation: Some(operation.into()) };
+    Op::open(format!("{tool}.{operation}"), names, attributes.into_iter().collect(), None)
+}
+
+/// [`start`], at the call site of a tool: terraform, helm, `kubernetes_manifest`, job, git, oci, docker, action.
+#[track_caller]
+pub fn tool(tool: &str, operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -> Op {
+    start(tool, operation, attributes)
+}
+
+/// [`start`], for an operation of the runner itself: the tool is `runner`.
+#[track_caller]
+pub fn runner(operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -> Op {
+    start(RUNNER, operation, attributes)
+}
+
+/// Runs `work` inside an op that ends with its result. The result comes back unchanged.
+///
+/// If `work` panics, the op's outcome is `panicked`, and the panic goes on.
+#[track_caller]
+pub fn run<T, E: Debug + Display>(
+    tool: &str,
+    operation: &str,
+    attributes: impl IntoIterator<Item = KeyValue>,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    start(tool, operation, attributes).run(work)
+}
+
+/// Runs `future` inside an op that ends with its result. The op starts now, not when it is first polled.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let fetched = spanlog::op::run_async("git", "fetch", [], async { Ok::<_, std::io::Error>(7) });
+/// assert_eq!(fetched.await.unwrap(), 7);
+/// # });
+/// ```
+#[track_caller]
+pub fn run_async<F, T, E>(
+    tool: &str,
+    operation: &str,
+    attributes: impl IntoIterator<Item = KeyValue>,
+    future: F,
+) -> Instrumented<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug + Display,
+{
+    start(tool, operation, attributes).instrument(future)
+}
+
+/// A running op. It ends once: with [`end`](Self::end), or when it is dropped.
+///
+/// Dropped without an end, its span has `op.outcome` = `dropped`; dropped by a panic, `panicked` and the status Error.
+#[derive(Debug)]
+#[must_use = "an op that is dropped at once has the outcome `dropped`"]
+pub struct Op {
+    span: Span,
+    /// The `Context` that holds the op's OpenTelemetry span; `None` without a tracer.
+    context: Option<Context>,
+    state: Option<Arc<SpanState>>,
+    /// The job that the op opens, if it opens one.
+    job: Option<Arc<JobScope>>,
+    was_panicking: bool,
+    is_settled: bool,
+}
+
+impl Op {
+    #[track_caller]
+    pub(crate) fn open(
+        name: String,
+        names: OpNames,
+        attributes: Vec<KeyValue>,
+        job: Option<Arc<JobScope>>,
+    ) -> Self {
+        let seed = Arc::new(OpSeed {
+            name,
+            names,
+            attributes,
+            caller: Some(Location::caller()),
+            state: Default::default(),
+        });
+        let create = || {
+            let metadata = callsite::op_metadata();
+            // `Span::new` asks no filter: `RUST_LOG=myapp=debug` must not take ops out of the graph.
+            correlate::start_op(&seed, || {
+                Span::new(metadata, &metadata.fields().value_set_all(&[Some(&seed.name)]))
+            })
+        };
+        let span = match &job {
+            Some(job) => job.run(create),
+            None => create(),
+        };
+        let state = seed.state.replace(None);
+        add_attributes(&span, &seed, state.as_deref());
+        let context = started(&span, state.as_ref());
+        Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
+    }
+
+    /// Runs `work` with the op's span current, and in the op's job if it opened one.
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let entered = || self.span.in_scope(work);
+        match &self.job {
+            Some(job) => job.run(entered),
+            None => entered(),
+        }
+    }
+
+    /// Runs `work` inside the op and ends it with the result, which comes back unchanged.
+    pub fn run<T, E: Debug + Display>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let result = self.in_scope(work);
+        self.end(&result);
+        result
+    }
+
+    /// Runs `future` inside the op, which ends with its result. Dropped before, it has the outcome `cancelled`.
+    pub fn instrument<F, T, E>(self, future: F) -> Instrumented<F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Debug + Display,
+    {
+        Instrumented::new(self, future)
+    }
+
+    /// Sets an attribute: on the span, and on what is logged inside the op from now on.
+    ///
+    /// The SDK appends where the specification says overwrite, so a key that is set twice is on the
+    /// span twice; on records it is once, with the last value.
+    pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        self.span.set_attribute(key.clone(), value.clone());
+        if let Some(state) = &self.state {
+            state.add(key, crate::fields::any_value(value));
+        }
+    }
+
+    /// Ends the op, now. An error becomes an `exception` event, the status Error and `error.type`;
+    /// `Ok` leaves the status unset, for whoever knows better.
+    pub fn end<T, E: Debug + Display>(mut self, result: &Result<T, E>) {
+        self.is_settled = true;
+        if let Some(context) = &self.context {
+            let span = context.span();
+            if let Err(error) = result {
+                outcome::write_error(error, &span);
+            }
+            span.end();
+        }
+    }
+
+    /// The op's end as a function, for a callback or another thread.
+    ///
+    /// ```
+    /// let end = spanlog::op::start("oci", "push", []).end_fn();
+    /// std::thread::spawn(move || end(&Err::<(), _>("denied"))).join().unwrap();
+    /// ```
+    pub fn end_fn<T, E: Debug + Display>(self) -> impl FnOnce(&Result<T, E>) + Send + 'static {
+        move |result| self.end(result)
+    }
+
+    /// The op's `tracing` span: to be entered elsewhere, or to instrument a future that is not the op's own.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The OpenTelemetry context of the op, for propagation to where the work goes on. Without a
+    /// tracer it is the current one.
+    pub fn context(&self) -> Context {
+        self.context.clone().unwrap_or_else(Context::current)
+    }
+
+    pub(crate) fn job(&self) -> Option<&Arc<JobScope>> {
+        self.job.as_ref()
+    }
+
+    /// Ends the op without a result.
+    fn settle(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        if let Some(context) = &self.context {
+            outcome.write_to(&context.span());
+            context.span().end();
+        }
+    }
+
+    /// Whether a panic that began after the op did is going through this thread.
+    fn is_unwinding(&self) -> bool {
+        panicking() && !self.was_panicking
+    }
+}
+
+impl Drop for Op {
+    fn drop(&mut self) {
+        let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
+        self.settle(outcome);
+    }
+}
+
+/// Writes what tracing's fields have no room for, before the span is started: samplers are to see it.
+fn add_attributes(span: &Span, seed: &OpSeed, state: Option<&SpanState>) {
+    let is_callers = |key: &str| seed.attributes.iter().any(|own| own.key.as_str() == key);
+    if !state.is_some_and(SpanState::is_stamped) {
+        // No `SpanLayer` has done it. Whose keys are wanted cannot be known then.
+        let keys = Keys::default();
+        let names = [(keys.tool(), &seed.names.tool), (keys.operation(), &seed.names.operation)];
+        for (key, value) in names {
+            if let Some(value) = value.as_ref().filter(|_| !is_callers(key)) {
+                span.set_attribute(key, value.to_string());
+            }
+        }
+        if let Some((state, job)) = state.and_then(|state| Some((state, state.job.as_ref()?))) {
+            for (key, value) in job.metadata.stamps(&keys).filter(|(key, _)| !is_callers(key)) {
+                span.set_attribute(key, value.clone());
+            }
+            state.set_stamped();
+        }
+    }
+    for added in state.map(|state| state.job_added.as_slice()).unwrap_or_default() {
+        if !is_callers(added.key.as_str()) {
+            span.set_attribute(added.key.clone(), added.value.clone());
+        }
+    }
+    for (index, own) in seed.attributes.iter().enumerate() {
+        if !seed.attributes[index + 1..].iter().any(|later| later.key == own.key) {
+            span.set_attribute(own.key.clone(), own.value.clone());
+        }
+    }
+}
+
+/// Starts the op's OpenTelemetry span and takes its context: the op ends that span itself.
+fn started(span: &Span, state: Option<&Arc<SpanState>>) -> Option<Context> {
+    let starting = Starting::of(state.cloned());
+    let context = span
+        .with_subscriber(|(id, dispatch)| tracing_opentelemetry::get_otel_context(id, dispatch))
+        .flatten();
+    drop(starting);
+    if let (Some(state), Some(context)) = (state, &context) {
+        state.set_traced(Traced::Yes(Ids::of(context.span().span_context())));
+    }
+    context
+}

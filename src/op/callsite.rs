@@ -1,0 +1,154 @@
+//! The callsites of op spans: one of ours that all layers see, one for each caller that the span
+//! layer sees instead, and the field sets of stamps.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tracing::{Level, Metadata};
+use tracing_core::callsite::{Callsite, Identifier};
+use tracing_core::field::{FieldSet, Value};
+use tracing_core::metadata::Kind;
+use tracing_core::span::{Attributes, Record};
+use tracing_core::subscriber::Interest;
+
+use crate::correlate::{OpSeed, SpanState};
+use crate::keys::Keys;
+use crate::spans;
+
+/// The name of an op span reaches every layer in this field; tracing-opentelemetry names the span by it.
+const NAME_FIELDS: &[&str] = &["otel.name"];
+
+/// A callsite made at run time. It is never registered: nobody is asked whether it is enabled.
+struct MadeCallsite {
+    metadata: OnceLock<Metadata<'static>>,
+}
+
+impl Callsite for MadeCallsite {
+    fn set_interest(&self, _interest: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        self.metadata.get().unwrap_or_else(|| op_metadata())
+    }
+}
+
+/// Makes a callsite that lives for the program. Only called under a cache.
+fn make(fields: &'static [&'static str], target: &'static str, caller: Option<&'static Location<'static>>) -> &'static Metadata<'static> {
+    let made: &'static MadeCallsite = Box::leak(Box::new(MadeCallsite { metadata: OnceLock::new() }));
+    made.metadata.get_or_init(|| {
+        Metadata::new(
+            "op",
+            target,
+            Level::INFO,
+            caller.map(|caller| caller.file()),
+            caller.map(|caller| caller.line()),
+            None,
+            FieldSet::new(fields, Identifier(made)),
+            Kind::SPAN,
+        )
+    })
+}
+
+/// A map from set-up values, of which a program has few, to what is leaked for each.
+struct Cache<K, V: 'static>(Mutex<Option<HashMap<K, &'static V>>>);
+
+impl<K: Hash + Eq, V> Cache<K, V> {
+    const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    fn get(&self, key: K, make: impl FnOnce() -> &'static V) -> &'static V {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.get_or_insert_default().entry(key).or_insert_with(make)
+    }
+}
+
+/// The metadata of every op span, as all layers see it. It has no location: ours would be the wrong one.
+pub(crate) fn op_metadata() -> &'static Metadata<'static> {
+    static OP: OnceLock<&'static Metadata<'static>> = OnceLock::new();
+    OP.get_or_init(|| {
+        struct OpCallsite;
+        impl Callsite for OpCallsite {
+            fn set_interest(&self, _interest: Interest) {}
+            fn metadata(&self) -> &Metadata<'_> {
+                op_metadata()
+            }
+        }
+        static CALLSITE: OpCallsite = OpCallsite;
+        Box::leak(Box::new(Metadata::new(
+            "op",
+            "spanlog::op",
+            Level::INFO,
+            None,
+            None,
+            None,
+            FieldSet::new(NAME_FIELDS, Identifier(&CALLSITE)),
+            Kind::SPAN,
+        )))
+    })
+}
+
+pub(crate) fn is_op(metadata: &'static Metadata<'static>) -> bool {
+    std::ptr::eq(metadata, op_metadata())
+}
+
+/// Shows `forward` the attributes of an op span as if its callsite were the caller's, so that location and
+/// target name the caller. The module path cannot be known at run time; the file stands for it as the target.
+pub(crate) fn with_caller(
+    seed: &Arc<OpSeed>,
+    original: &Attributes<'_>,
+    forward: impl FnOnce(&Attributes<'_>),
+) {
+    static CALLERS: Cache<(&'static str, u32), Metadata<'static>> = Cache::new();
+    let Some(caller) = seed.caller else { return forward(original) };
+    let metadata = CALLERS.get((caller.file(), caller.line()), || {
+        make(NAME_FIELDS, caller.file(), Some(caller))
+    });
+    let name = Some(&seed.name as &dyn Value);
+    let values = [name];
+    let values = metadata.fields().value_set_all(&values);
+    forward(&spans::like(original, metadata, &values));
+}
+
+/// The stamps of spans under one set of keys, as fields that can be recorded.
+#[derive(Debug)]
+pub(crate) struct StampFields {
+    keys: Keys,
+    fields: &'static FieldSet,
+}
+
+impl StampFields {
+    pub(crate) fn of(keys: Keys) -> &'static Self {
+        static SETS: Cache<Keys, StampFields> = Cache::new();
+        SETS.get(keys, || {
+            let mut names = vec![keys.tool(), keys.operation()];
+            names.extend(keys.job());
+            let metadata = make(Box::leak(names.into_boxed_slice()), "spanlog::stamps", None);
+            Box::leak(Box::new(StampFields { keys, fields: metadata.fields() }))
+        })
+    }
+
+    /// Shows `forward` tool, operation and the job's fixed stamps as one record, in this order. What
+    /// the span has a field of its own for is left out: the caller wins.
+    pub(crate) fn with_record(&self, state: &SpanState, forward: impl FnOnce(&Record<'_>)) {
+        let own = |name: &str| state.fields.iter().any(|(key, _)| key.as_str() == name);
+        let op = state.op.as_ref();
+        let job = state.job.as_ref();
+        let texts: Vec<Option<&str>> = [
+            op.and_then(|op| op.tool.as_deref()),
+            op.and_then(|op| op.operation.as_deref()),
+        ]
+        .into_iter()
+        .chain(self.keys.job().iter().enumerate().map(|(index, _)| {
+            job.map(|job| job.metadata.value(index)).filter(|value| !value.is_empty())
+        }))
+        .zip(self.fields.iter())
+        .map(|(text, field)| text.filter(|_| !own(field.name())))
+        .collect();
+        let values: Vec<Option<&dyn Value>> =
+            texts.iter().map(|text| text.as_ref().map(|text| text as &dyn Value)).collect();
+        let values = self.fields.value_set_all(&values);
+        forward(&Record::new(&values));
+    }
+}

@@ -1,0 +1,76 @@
+//! An op around a future.
+
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::{Op, Outcome};
+
+pin_project! {
+    /// A future inside an op. Made by [`Op::instrument`] and [`run_async`](super::run_async).
+    ///
+    /// The op's span is current at each poll and while the future is dropped. The op ends with the
+    /// future's result; dropped before that, with the outcome `cancelled`.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Instrumented<F> {
+        #[pin]
+        future: Option<F>,
+        op: Option<Op>,
+    }
+
+    impl<F> PinnedDrop for Instrumented<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(mut op) = this.op.take() {
+                op.in_scope(|| this.future.set(None));
+                op.settle(if op.is_unwinding() { Outcome::Panicked } else { Outcome::Cancelled });
+            }
+        }
+    }
+}
+
+impl<F> Instrumented<F> {
+    pub(super) fn new(op: Op, future: F) -> Self {
+        Self { future: Some(future), op: Some(op) }
+    }
+}
+
+impl<F, T, E> Future for Instrumented<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug + Display,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let (Some(future), Some(op)) = (this.future.as_mut().as_pin_mut(), this.op.as_ref()) else {
+            // Polled after it was ready, which only a broken executor does.
+            return Poll::Pending;
+        };
+        // A runtime may catch the panic before it drops the future; then nothing tells a panic from
+        // a cancellation any more. So the outcome is settled here, and the panic goes on.
+        match catch_unwind(AssertUnwindSafe(|| op.in_scope(|| future.poll(task)))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => {
+                if let Some(op) = this.op.take() {
+                    // What the future still holds is dropped inside its span.
+                    op.in_scope(|| this.future.set(None));
+                    op.end(&result);
+                }
+                Poll::Ready(result)
+            }
+            Err(panic) => {
+                if let Some(mut op) = this.op.take() {
+                    op.settle(Outcome::Panicked);
+                }
+                resume_unwind(panic)
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! How an op ended, and what that makes of its span.
+
+use std::any::type_name;
+use std::fmt::{Debug, Display};
+
+use opentelemetry::trace::{SpanRef, Status};
+use opentelemetry::KeyValue;
+use opentelemetry_semantic_conventions::attribute as semconv;
+
+use crate::fields::{with_text, Limit, TypeOf};
+use crate::stats::Counters;
+
+/// The attribute that tells the ways of not ending apart.
+const OUTCOME: &str = "op.outcome";
+
+/// The conventions' value of `error.type` where there is no better one.
+const OTHER: &str = "_OTHER";
+
+/// An end that no `Result` spoke of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Dropped without an end.
+    Dropped,
+    /// The op's future was dropped before it was ready.
+    Cancelled,
+    /// A panic went through the op.
+    Panicked,
+    /// The op took longer than it was given.
+    #[cfg(feature = "tokio")]
+    TimedOut,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dropped => "dropped",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+            #[cfg(feature = "tokio")]
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    pub(crate) fn write_to(self, span: &SpanRef<'_>) {
+        span.set_attribute(KeyValue::new(OUTCOME, self.name()));
+        match self {
+            Self::Dropped | Self::Cancelled => {}
+            Self::Panicked => {
+                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "panic"));
+                span.set_status(Status::error("panicked"));
+            }
+            #[cfg(feature = "tokio")]
+            Self::TimedOut => {
+                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "timeout"));
+                span.set_status(Status::error("timed out"));
+            }
+        }
+    }
+}
+
+/// Writes an error to a span: one `exception` event, the status, and `error.type`.
+///
+/// The source is the conventions for [exceptions on spans] and for [recording errors].
+///
+/// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
+/// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
+pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
+    let message = text_of(format_args!("{error}"));
+    let type_path = type_of(error);
+    let mut attributes = Vec::with_capacity(2);
+    if let Some(type_path) = &type_path {
+        attributes.push(KeyValue::new(semconv::EXCEPTION_TYPE, type_path.clone()));
+    }
+    attributes.push(KeyValue::new(semconv::EXCEPTION_MESSAGE, message.clone()));
+    span.add_event("exception", attributes);
+    let error_type = type_path.unwrap_or_else(|| OTHER.to_owned());
+    span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
+    span.set_status(Status::error(message));
+}
+
+/// The type of an error, where it can be told: the type itself, or, of an error in a box, what its
+/// `Debug` begins with. A string has none.
+fn type_of<E: Debug>(error: &E) -> Option<String> {
+    let name = type_name::<E>().trim_start_matches('&');
+    if name == "str" || name == "alloc::string::String" || name.starts_with("alloc::borrow::Cow<") {
+        return None;
+    }
+    let is_opaque = name.starts_with("alloc::boxed::Box<") || name.starts_with("dyn ");
+    if is_opaque || name == "anyhow::Error" {
+        let told = text_of(format_args!("{}", TypeOf(error)));
+        return match told.is_empty() {
+            false => Some(told),
+            true if is_opaque => None,
+            true => Some(name.to_owned()),
+        };
+    }
+    Some(name.to_owned())
+}
+
+fn text_of(text: std::fmt::Arguments<'_>) -> String {
+    let mut owned = String::new();
+    // Nobody counts these: a panic inside an error's `Display` leaves what it had written.
+    with_text(Limit::NONE, &Counters::default(), text, |text| text.clone_into(&mut owned));
+    owned
+}

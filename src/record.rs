@@ -1,0 +1,119 @@
+//! The record that the layer fills.
+//!
+//! Fourth step of the walk. The layer knows this trait only; what stands behind it is one of the
+//! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`.
+
+use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::Key;
+
+use crate::correlate::Ids;
+use crate::inherit::Block;
+
+/// A value on its way into a record: borrowed, so that each kind of record copies it once.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// A boolean.
+    Bool(bool),
+    /// A signed integer; unsigned and wider ones that do not fit are decimal strings.
+    I64(i64),
+    /// A double, NaN and infinities included.
+    F64(f64),
+    /// A string, or what a `Debug` or `Display` wrote.
+    Str(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A value that was put together before, for a span or a job.
+    Any(&'a AnyValue),
+}
+
+impl Value<'_> {
+    /// The value with its own memory. A string takes one allocation of exactly its size.
+    pub(crate) fn to_owned(self) -> AnyValue {
+        match self {
+            Self::Bool(value) => AnyValue::Boolean(value),
+            Self::I64(value) => AnyValue::Int(value),
+            Self::F64(value) => AnyValue::Double(value),
+            Self::Str(value) => AnyValue::String(String::from(value).into()),
+            Self::Bytes(value) => AnyValue::Bytes(Box::new(value.to_vec())),
+            Self::Any(value) => value.clone(),
+        }
+    }
+}
+
+/// One log record being filled. No method fails: what cannot be kept is counted.
+pub trait Record {
+    /// The time of the event, which is also the time at which it was observed.
+    fn set_unix_nanos(&mut self, unix_nanos: u64);
+
+    /// Number and text of the severity.
+    fn set_severity(&mut self, severity: Severity);
+
+    /// A name that the user gave to the event.
+    fn set_event_name(&mut self, name: &'static str);
+
+    /// The ids. `None` says that there are none, whatever span is current.
+    fn set_trace_context(&mut self, ids: Option<Ids>);
+
+    /// The body. Set at most once.
+    fn set_body(&mut self, body: Value<'_>);
+
+    /// Everything that the record inherits, in one go. Called at most once, before any attribute.
+    fn add_block(&mut self, block: &Block);
+
+    /// One attribute. The caller sees to it that keys are unique.
+    fn add_attribute(&mut self, key: Key, value: Value<'_>);
+
+    /// How many attributes the limits cut.
+    fn set_dropped_attributes(&mut self, count: u32);
+}
+
+/// Makes and takes the records of one kind.
+pub trait Records: Send + Sync + 'static {
+    /// The record.
+    type Record<'a>: Record
+    where
+        Self: 'a;
+
+    /// Whether anybody would take a record like this.
+    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
+
+    /// Opens an empty record whose scope is named `target`.
+    fn open<'a>(&'a self, target: Target<'a>) -> Self::Record<'a>;
+
+    /// Takes a finished record.
+    fn emit<'a>(&'a self, record: Self::Record<'a>);
+}
+
+/// The target of an event: a literal of the callsite, or that of a `log` record, which may be made up at run time.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// Lives for the program.
+    Static(&'static str),
+    /// Lives for the event.
+    Short(&'a str),
+}
+
+/// The severity of a number in 1..=24.
+pub(crate) fn severity_of_number(number: i64) -> Option<Severity> {
+    const ALL: [Severity; 24] = [
+        Severity::Trace, Severity::Trace2, Severity::Trace3, Severity::Trace4,
+        Severity::Debug, Severity::Debug2, Severity::Debug3, Severity::Debug4,
+        Severity::Info, Severity::Info2, Severity::Info3, Severity::Info4,
+        Severity::Warn, Severity::Warn2, Severity::Warn3, Severity::Warn4,
+        Severity::Error, Severity::Error2, Severity::Error3, Severity::Error4,
+        Severity::Fatal, Severity::Fatal2, Severity::Fatal3, Severity::Fatal4,
+    ];
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    ALL.get(index).copied()
+}
+
+/// The severity of a level: the first of its four.
+pub(crate) fn severity_of_level(level: tracing::Level) -> Severity {
+    match level {
+        tracing::Level::TRACE => Severity::Trace,
+        tracing::Level::DEBUG => Severity::Debug,
+        tracing::Level::INFO => Severity::Info,
+        tracing::Level::WARN => Severity::Warn,
+        tracing::Level::ERROR => Severity::Error,
+    }
+}

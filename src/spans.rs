@@ -1,0 +1,286 @@
+//! [`SpanLayer`]: tracing-opentelemetry's layer without its side effects.
+//!
+//! Beside the walk: spans take the well-kept road, and this layer stands in front of it.
+#![expect(unsafe_code, reason = "`downcast_raw` must be forwarded, and is an unsafe method")]
+
+use std::any::TypeId;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+
+use opentelemetry::logs::AnyValue;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_core::field::Value;
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::subscriber::Interest;
+use tracing_core::LevelFilter;
+use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::Layer;
+
+use crate::correlate::{self, Home, SpanState, Starting, Surroundings, Traced};
+use crate::keys::Keys;
+use crate::op::callsite::{self, StampFields};
+
+/// A thin layer around an [`OpenTelemetryLayer`] that forwards everything but events.
+///
+/// With it, an ERROR line does not turn a span's status to Error, events are not copied into
+/// spans, a span that is never entered does not grow with each of its events, and none of that
+/// needs a per-layer filter. It also makes spans carry their job from their creation on, and makes
+/// [ops](crate::op) possible; it does so without a [`LogLayer`](crate::LogLayer), too.
+///
+/// Downcasts, [`get_otel_context`](tracing_opentelemetry::get_otel_context) and
+/// [`OpenTelemetrySpanExt`](tracing_opentelemetry::OpenTelemetrySpanExt) work as without it.
+///
+/// ```
+/// use opentelemetry::trace::TracerProvider;
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use spanlog::{JobSpanProcessor, SpanLayer};
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// let provider = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
+/// let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
+/// let subscriber = tracing_subscriber::registry().with(SpanLayer::new(layer));
+/// # drop(subscriber);
+/// ```
+#[derive(Debug)]
+pub struct SpanLayer<S, T> {
+    inner: Inner<S, T>,
+    owner: u64,
+    stamps: &'static StampFields,
+    home: Home,
+}
+
+/// Only for its `Debug`, which the wrapped layer does not have.
+struct Inner<S, T>(OpenTelemetryLayer<S, T>);
+
+impl<S, T> std::fmt::Debug for Inner<S, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OpenTelemetryLayer")
+    }
+}
+
+impl<S, T> SpanLayer<S, T> {
+    /// Wraps `layer`.
+    pub fn new(layer: OpenTelemetryLayer<S, T>) -> Self {
+        correlate::span_layer_made();
+        Self {
+            inner: Inner(layer),
+            owner: crate::layer::next_owner(),
+            stamps: StampFields::of(Keys::default()),
+            home: Home::default(),
+        }
+    }
+
+    /// Sets the names of job and tool attributes.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { stamps: StampFields::of(keys), ..self }
+    }
+}
+
+impl<S, T> Layer<S> for SpanLayer<S, T>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    T: opentelemetry::trace::Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync,
+{
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        self.home.register(dispatch);
+        self.inner.0.on_register_dispatch(dispatch);
+    }
+
+    fn on_layer(&mut self, subscriber: &mut S) {
+        self.inner.0.on_layer(subscriber);
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.inner.0.register_callsite(metadata)
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, ctx: Context<'_, S>) -> bool {
+        self.inner.0.enabled(metadata, ctx)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.inner.0.max_level_hint()
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        guarded(|| {
+            let Some(span) = ctx.span(id) else { return };
+            let state = SpanState::create(&span, attributes);
+            state.set_span_layer(self.home.weak());
+            // The wrapped layer starts the parent, if that was not started yet.
+            let parent = match attributes.is_contextual() {
+                true => ctx.lookup_current(),
+                false => span.parent(),
+            };
+            let starting = Starting::of(parent.as_ref().and_then(SpanState::find));
+            match correlate::next_op(attributes.metadata()) {
+                Some(seed) => callsite::with_caller(&seed, attributes, |attributes| {
+                    self.inner.0.on_new_span(attributes, id, ctx.clone());
+                }),
+                None => with_shown(&state, attributes, |attributes| {
+                    self.inner.0.on_new_span(attributes, id, ctx.clone());
+                }),
+            }
+            drop(starting);
+            self.stamp(&state, id, ctx.clone());
+        });
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
+        guarded(|| self.inner.0.on_record(id, values, ctx));
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
+        guarded(|| {
+            let starting = Starting::of(ctx.span(follows).as_ref().and_then(SpanState::find));
+            self.inner.0.on_follows_from(id, follows, ctx);
+            drop(starting);
+        });
+    }
+
+    /// Not forwarded: this is the side effects.
+    fn on_event(&self, _event: &Event<'_>, _ctx: Context<'_, S>) {}
+
+    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
+        guarded(|| {
+            let Some(span) = ctx.span(id) else { return };
+            self.home.find(id, span.metadata());
+            let state = SpanState::find_or_unknown(&span);
+            state.set_span_layer(self.home.weak());
+            let before = Surroundings::read();
+            let starting = Starting::of(Some(state.clone()));
+            self.inner.0.on_enter(id, ctx.clone());
+            drop(starting);
+            let now = Surroundings::read();
+            if state.traced().is_none() && now.span != before.span {
+                // Context activation started the span and made it the current one.
+                state.set_traced(Traced::Yes(now.span));
+            }
+            correlate::enter_span(self.owner, id, &state, None, now);
+            correlate::note_inner(self.owner, now);
+        });
+    }
+
+    fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
+        guarded(|| {
+            // First ours: contexts are left in the reverse order of attaching.
+            correlate::exit_span(self.owner, id);
+            self.inner.0.on_exit(id, ctx);
+        });
+    }
+
+    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        guarded(|| {
+            let state = ctx.span(&id).as_ref().and_then(SpanState::find);
+            if let Some(state) = &state {
+                state.set_closed();
+            }
+            // A span that was never started is started here, and no lock is held meanwhile.
+            let starting = Starting::unlocked(state);
+            self.inner.0.on_close(id, ctx);
+            drop(starting);
+        });
+    }
+
+    fn on_id_change(&self, old: &Id, new: &Id, ctx: Context<'_, S>) {
+        guarded(|| self.inner.0.on_id_change(old, new, ctx));
+    }
+
+    // SAFETY: the pointer is that of a field of `self` or of `self`, valid as long as `&self` is, and
+    // of the type that was asked for: either we compare the type ourselves, or the wrapped layer does.
+    unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
+        if id == TypeId::of::<Self>() {
+            return Some(std::ptr::from_ref(self).cast());
+        }
+        // SAFETY: as above; the wrapped layer lives as long as `self`.
+        unsafe { self.inner.0.downcast_raw(id) }
+    }
+}
+
+impl<S, T> SpanLayer<S, T>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    T: opentelemetry::trace::Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync,
+{
+    /// Writes the job's stamps, and those of an op, into the span before anybody can start it.
+    fn stamp(&self, state: &Arc<SpanState>, id: &Id, ctx: Context<'_, S>) {
+        if state.job.is_none() && state.op.is_none() {
+            return;
+        }
+        self.stamps.with_record(state, |record| self.inner.0.on_record(id, record, ctx));
+        state.set_stamped();
+    }
+}
+
+/// Runs a hook where OpenTelemetry's thread-locals still live, and lets no panic through: a sampler's,
+/// or that of a `Debug`, must not take the program with it.
+fn guarded(hook: impl FnOnce()) {
+    if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        crate::diagnostics::report_once(format_args!(
+            "a panic was caught in the span layer: a sampler's, a processor's, or that of a field's Debug"
+        ));
+    }
+}
+
+/// Shows the wrapped layer values that were formatted before. It holds the span's lock while it reads them.
+fn with_shown(state: &SpanState, attributes: &Attributes<'_>, forward: impl FnOnce(&Attributes<'_>)) {
+    let Some(shown) = state.fields.shown() else { return forward(attributes) };
+    let strings: Vec<Option<Shown<'_>>> = shown.iter().map(|value| value.as_ref().map(Shown::of)).collect();
+    let values: Vec<Option<&dyn Value>> =
+        strings.iter().map(|value| value.as_ref().map(Shown::as_value)).collect();
+    let metadata = attributes.metadata();
+    let values = metadata.fields().value_set_all(&values);
+    forward(&like(attributes, metadata, &values));
+}
+
+/// Attributes with the same parent as `original`.
+pub(crate) fn like<'a>(
+    original: &Attributes<'_>,
+    metadata: &'static Metadata<'static>,
+    values: &'a tracing_core::field::ValueSet<'a>,
+) -> Attributes<'a> {
+    match original.parent() {
+        Some(parent) => Attributes::child_of(parent.clone(), metadata, values),
+        None if original.is_root() => Attributes::new_root(metadata, values),
+        None => Attributes::new(metadata, values),
+    }
+}
+
+/// A captured value as one of tracing's.
+enum Shown<'a> {
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Str(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Shown<'a> {
+    fn of(value: &'a AnyValue) -> Self {
+        match value {
+            AnyValue::Boolean(value) => Self::Bool(*value),
+            AnyValue::Int(value) => Self::Int(*value),
+            AnyValue::Double(value) => Self::Double(*value),
+            AnyValue::String(value) => Self::Str(value.as_str()),
+            AnyValue::Bytes(value) => Self::Bytes(value),
+            // Capturing makes no other kind.
+            _ => Self::Str(""),
+        }
+    }
+
+    fn as_value(&self) -> &dyn Value {
+        match self {
+            Self::Bool(value) => value,
+            Self::Int(value) => value,
+            Self::Double(value) => value,
+            Self::Str(value) => value,
+            Self::Bytes(value) => value,
+        }
+    }
+}
+

@@ -1,0 +1,82 @@
+//! What happened to every event: counted once, readable while running.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// A handle to the counters of one [`LogLayer`](crate::LogLayer). Cheap to clone, and it outlives the layer.
+#[derive(Clone, Debug, Default)]
+pub struct Counters(Arc<Cells>);
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        #[derive(Debug, Default)]
+        struct Cells {
+            $($name: AtomicU64,)*
+        }
+
+        /// One reading of the [`Counters`].
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Reads all counters, outcomes before intake: a reading never has more outcomes than events.
+            pub fn snapshot(&self) -> Stats {
+                let mut stats = Stats::default();
+                $(stats.$name = self.0.$name.load(Ordering::Acquire);)*
+                stats
+            }
+
+            $(pub(crate) fn $name(&self, count: u64) {
+                self.0.$name.fetch_add(count, Ordering::AcqRel);
+            })*
+        }
+    };
+}
+
+counters! {
+    /// Records handed to the logger provider.
+    delivered,
+    /// Events not handed over because telemetry is suppressed on their thread
+    /// (`Context::enter_telemetry_suppressed_scope`): an exporter's own lines.
+    dropped_suppressed,
+    /// Events not handed over because they were logged while a record was being handed over on the
+    /// same thread, by a log processor: each would make the next.
+    dropped_reentrant,
+    /// Events not handed over because their thread was too far gone: logged from a thread-local's
+    /// destructor after OpenTelemetry's own thread-locals.
+    dropped_thread_exit,
+    /// Events not handed over because something in or below the layer panicked.
+    dropped_panicked,
+    /// Events that the layer was enabled for.
+    emitted,
+    /// Values whose `Debug` or `Display` panicked. Their record was emitted with what they had written.
+    panicked_values,
+    /// Values whose `Debug` or `Display` returned `fmt::Error`. Their record was emitted with what they had written.
+    failed_values,
+    /// Values cut to the value length limit.
+    truncated_values,
+    /// Attributes cut by the attribute count limit.
+    dropped_attributes,
+    /// `otel.severity_number` fields outside 1..=24.
+    invalid_severities,
+    /// Spans that could not be asked for their ids because a sampler, id generator or processor panicked.
+    panicked_spans,
+}
+
+impl Stats {
+    /// Events that made no record, whatever the reason.
+    pub fn dropped(&self) -> u64 {
+        self.dropped_suppressed
+            + self.dropped_reentrant
+            + self.dropped_thread_exit
+            + self.dropped_panicked
+    }
+
+    /// Events whose record is being made right now: what `emitted` has beyond `delivered` and [`dropped`](Self::dropped).
+    pub fn pending(&self) -> u64 {
+        self.emitted.saturating_sub(self.delivered + self.dropped())
+    }
+}
