@@ -331,14 +331,6 @@ where
     fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
         self.guarded(|| correlate::exit_span(self.owner, id));
     }
-
-    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
-        self.guarded(|| {
-            if let Some(state) = ctx.span(&id).and_then(|span| SpanState::find(&span)) {
-                state.set_closed();
-            }
-        });
-    }
 }
 
 impl<R: Records> LogLayer<R> {

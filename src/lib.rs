@@ -26,6 +26,7 @@ pub use self::keys::Keys;
 pub use self::layer::LogLayer;
 pub use self::limits::Limits;
 pub use self::log_tracer::LogTracer;
+pub use self::sdk::SdkRecords;
 pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};
 

@@ -42,8 +42,6 @@ use crate::job::JobScope;
 use crate::keys::Keys;
 
 pub(crate) use self::callsite::is_op;
-#[cfg(feature = "tokio")]
-pub use self::command::{Command, Output, Stream};
 pub use self::future::Instrumented;
 use self::outcome::Outcome;
 

@@ -176,9 +176,6 @@ where
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
         guarded(|| {
             let state = ctx.span(&id).as_ref().and_then(SpanState::find);
-            if let Some(state) = &state {
-                state.set_closed();
-            }
             // A span that was never started is started here, and no lock is held meanwhile.
             let starting = Starting::unlocked(state);
             self.inner.0.on_close(id, ctx);

@@ -40,7 +40,8 @@ pub(crate) struct SpanState {
     span_layer: OnceLock<Option<WeakDispatch>>,
     /// The OpenTelemetry span carries the job's stamps since before it was started.
     is_stamped: AtomicBool,
-    /// The span was closed: a stack entry that still names it is stale.
+    /// The span is gone: a stack entry that still names it is stale. A layer can miss that a span
+    /// was left, while it was reloaded away.
     is_closed: AtomicBool,
 }
 
@@ -54,6 +55,13 @@ pub(crate) struct OpNames {
 /// The extension: a private type, so that nobody else's code can meet it.
 #[derive(Debug)]
 struct Extension(Arc<SpanState>);
+
+impl Drop for Extension {
+    /// The registry has let go of the span.
+    fn drop(&mut self) {
+        self.0.is_closed.store(true, Ordering::Relaxed);
+    }
+}
 
 impl SpanState {
     /// The state of a span, if one of our layers saw it being created, or made one since.
@@ -191,10 +199,6 @@ impl SpanState {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_closed(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
     }
 }
 

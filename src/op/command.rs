@@ -1,2 +1,1 @@
-//! placeholder
-#[derive(Debug)] pub struct Command; #[derive(Debug)] pub struct Output; #[derive(Debug)] pub enum Stream{}
+//! `op::Command`: a child process as an op.

@@ -1,0 +1,5 @@
+//! The behaviour suite: each row of the contract has a test that names it.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+mod correlation;
+mod support;

@@ -1,0 +1,446 @@
+//! What every test stands on: the arrangements in which the crate must behave alike, and what came out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{
+    InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor, TracerProviderBuilder,
+};
+use spanlog::{Counters, JobSpanProcessor, LogLayer, SpanLayer};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{reload, Layer, Registry};
+
+/// One record, whatever kind it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    pub ids: Option<(TraceId, SpanId)>,
+    pub flags: Option<TraceFlags>,
+    pub unix_nanos: Option<u128>,
+    pub observed_unix_nanos: Option<u128>,
+    pub severity: Option<Severity>,
+    pub severity_text: Option<String>,
+    pub body: Option<AnyValue>,
+    pub event_name: Option<String>,
+    pub scope: String,
+    pub attributes: Vec<(String, AnyValue)>,
+}
+
+impl Seen {
+    pub fn body_text(&self) -> &str {
+        match &self.body {
+            Some(AnyValue::String(text)) => text.as_str(),
+            other => panic!("no text in the body: {other:?}"),
+        }
+    }
+
+    /// The one value of a key; two are a failure wherever they are looked at.
+    pub fn get(&self, key: &str) -> Option<&AnyValue> {
+        let mut found = self.attributes.iter().filter(|(known, _)| known == key);
+        let value = found.next();
+        assert!(found.next().is_none(), "{key} is there twice: {:?}", self.attributes);
+        value.map(|(_, value)| value)
+    }
+
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.get(key)? {
+            AnyValue::String(text) => Some(text.as_str()),
+            other => panic!("{key} is no text: {other:?}"),
+        }
+    }
+
+    pub fn keys(&self) -> Vec<&str> {
+        self.attributes.iter().map(|(key, _)| key.as_str()).collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    LogFirst,
+    SpanFirst,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spans {
+    /// Our `SpanLayer`.
+    Ours,
+    /// tracing-opentelemetry's layer as it is.
+    Plain,
+    /// No span layer at all.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrap {
+    Bare,
+    Option,
+    /// Inside a `reload` layer from the start.
+    Reload,
+    /// Put in by `reload` after the subscriber was built.
+    Reloaded,
+}
+
+/// One way to put the layers together.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Arrangement {
+    pub order: Order,
+    pub spans: Spans,
+    pub activation: bool,
+    pub wrap: Wrap,
+    pub level: LevelFilter,
+    pub sampled: bool,
+    /// A dependency asks `log::log_enabled!` before each event.
+    pub log_enabled: bool,
+}
+
+impl fmt::Debug for Arrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "[{:?} spans:{:?} activation:{} {:?} level:{} sampled:{} log_enabled:{}]",
+            self.order, self.spans, self.activation, self.wrap, self.level, self.sampled, self.log_enabled
+        )
+    }
+}
+
+pub const USUAL: Arrangement = Arrangement {
+    order: Order::SpanFirst,
+    spans: Spans::Ours,
+    activation: true,
+    wrap: Wrap::Bare,
+    level: LevelFilter::TRACE,
+    sampled: true,
+    log_enabled: false,
+};
+
+impl Arrangement {
+    /// Every arrangement with a span layer.
+    pub fn with_spans() -> Vec<Self> {
+        let mut all = Vec::new();
+        for order in [Order::LogFirst, Order::SpanFirst] {
+            for spans in [Spans::Ours, Spans::Plain] {
+                for activation in [true, false] {
+                    for wrap in [Wrap::Bare, Wrap::Option, Wrap::Reload, Wrap::Reloaded] {
+                        for (level, sampled, log_enabled) in [
+                            (LevelFilter::TRACE, true, false),
+                            (LevelFilter::WARN, true, true),
+                            (LevelFilter::WARN, false, false),
+                            (LevelFilter::TRACE, false, true),
+                        ] {
+                            all.push(Self { order, spans, activation, wrap, level, sampled, log_enabled });
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Those with our own span layer, with which all of the contract is promised.
+    pub fn with_span_layer() -> Vec<Self> {
+        Self::with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect()
+    }
+
+    /// Those without any span layer.
+    pub fn without_spans() -> Vec<Self> {
+        [Wrap::Bare, Wrap::Option, Wrap::Reload, Wrap::Reloaded]
+            .into_iter()
+            .flat_map(|wrap| {
+                [(LevelFilter::TRACE, false), (LevelFilter::WARN, true)].map(|(level, log_enabled)| Self {
+                    spans: Spans::None,
+                    wrap,
+                    level,
+                    log_enabled,
+                    ..USUAL
+                })
+            })
+            .collect()
+    }
+
+    pub fn all() -> Vec<Self> {
+        Self::with_spans().into_iter().chain(Self::without_spans()).collect()
+    }
+
+    /// Builds the subscriber; `tune` may change the log layer, `processors` the tracer provider.
+    pub fn build_with(
+        self,
+        tune: impl FnOnce(SdkLogLayer) -> SdkLogLayer,
+        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    ) -> World {
+        let logs = Capture::default();
+        let log_provider = SdkLoggerProvider::builder().with_log_processor(logs.clone()).build();
+        let spans = InMemorySpanExporter::default();
+        let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
+        let builder = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_span_processor(JobSpanProcessor::new());
+        let tracer_provider =
+            processors(builder).with_simple_exporter(spans.clone()).build();
+        let tracer = tracer_provider.tracer("test");
+        let layer = tune(LogLayer::new(&log_provider).with_level(self.level));
+        let counters = layer.counters();
+        let dispatch = self.assemble(layer, tracer.clone());
+        World { arrangement: self, dispatch, logs, log_provider, spans, tracer_provider, tracer, counters }
+    }
+
+    pub fn build(self) -> World {
+        self.build_with(|layer| layer, |provider| provider)
+    }
+
+    fn assemble(self, layer: SdkLogLayer, tracer: SdkTracer) -> Dispatch {
+        match self.order {
+            Order::LogFirst => {
+                let (log, reload) = self.wrapped(layer);
+                let span = self.span_layer(tracer);
+                let dispatch = Dispatch::new(Registry::default().with(log).with(span));
+                // Under the default that it is to be: tracing rebuilds its caches by it.
+                tracing::dispatcher::with_default(&dispatch, reload);
+                dispatch
+            }
+            Order::SpanFirst => {
+                let span = self.span_layer(tracer);
+                let (log, reload) = self.wrapped(layer);
+                let dispatch = Dispatch::new(Registry::default().with(span).with(log));
+                // Under the default that it is to be: tracing rebuilds its caches by it.
+                tracing::dispatcher::with_default(&dispatch, reload);
+                dispatch
+            }
+        }
+    }
+
+    fn wrapped<S>(self, layer: SdkLogLayer) -> (Box<dyn Layer<S> + Send + Sync>, Box<dyn FnOnce()>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        match self.wrap {
+            Wrap::Bare => (Box::new(layer), Box::new(|| ())),
+            Wrap::Option => (Box::new(Some(layer)), Box::new(|| ())),
+            Wrap::Reload => (Box::new(reload::Layer::new(layer).0), Box::new(|| ())),
+            Wrap::Reloaded => {
+                let (reloadable, handle) = reload::Layer::new(None::<SdkLogLayer>);
+                (Box::new(reloadable), Box::new(move || handle.reload(Some(layer)).unwrap()))
+            }
+        }
+    }
+
+    fn span_layer<S>(self, tracer: SdkTracer) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        let inner = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_context_activation(self.activation);
+        match self.spans {
+            Spans::Ours => Box::new(SpanLayer::new(inner)),
+            Spans::Plain => Box::new(inner),
+            Spans::None => Box::new(tracing_subscriber::layer::Identity::new()),
+        }
+    }
+}
+
+pub type SdkLogLayer = LogLayer<spanlog::SdkRecords<opentelemetry_sdk::logs::SdkLogger>>;
+
+/// A built arrangement, and where its records and spans arrive.
+pub struct World {
+    pub arrangement: Arrangement,
+    pub dispatch: Dispatch,
+    logs: Capture,
+    pub log_provider: SdkLoggerProvider,
+    spans: InMemorySpanExporter,
+    pub tracer_provider: SdkTracerProvider,
+    pub tracer: SdkTracer,
+    pub counters: Counters,
+}
+
+impl World {
+    /// Runs `script` under this subscriber.
+    pub fn run<T>(&self, script: impl FnOnce() -> T) -> T {
+        tracing::dispatcher::with_default(&self.dispatch, script)
+    }
+
+    pub fn records(&self) -> Vec<Seen> {
+        self.logs.0.lock().unwrap().iter().map(seen).collect()
+    }
+
+    /// The one record with this body.
+    pub fn record(&self, body: &str) -> Seen {
+        let records = self.records();
+        let mut found = records.iter().filter(|record| {
+            matches!(&record.body, Some(AnyValue::String(text)) if text.as_str() == body)
+        });
+        let Some(record) = found.next() else {
+            let counted = self.counters.snapshot();
+            panic!("{:?}: no record {body:?} among {records:#?}, {counted:?}", self.arrangement)
+        };
+        assert!(found.next().is_none(), "{:?}: two records {body:?}", self.arrangement);
+        record.clone()
+    }
+
+    pub fn spans(&self) -> Vec<SpanData> {
+        self.spans.get_finished_spans().unwrap()
+    }
+
+    /// The one finished span of this name.
+    pub fn span(&self, name: &str) -> SpanData {
+        let spans = self.spans();
+        let mut found = spans.iter().filter(|span| span.name == name);
+        let Some(span) = found.next() else {
+            panic!(
+                "{:?}: no span {name:?} among {:?}",
+                self.arrangement,
+                spans.iter().map(|span| &span.name).collect::<Vec<_>>()
+            )
+        };
+        assert!(found.next().is_none(), "{:?}: two spans {name:?}", self.arrangement);
+        span.clone()
+    }
+
+    /// Asserts that the record has the ids of the finished span, sampled or not.
+    #[track_caller]
+    pub fn assert_in_span(&self, body: &str, span: &tracing::Span) {
+        let record = self.record(body);
+        let ids = self.ids_of(span);
+        assert_eq!(record.ids, ids, "{:?}: {body:?}", self.arrangement);
+        if ids.is_some() {
+            let sampled = record.flags.map(|flags| flags.is_sampled());
+            assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
+        }
+    }
+
+    /// What tracing-opentelemetry says a span's ids are.
+    pub fn ids_of(&self, span: &tracing::Span) -> Option<(TraceId, SpanId)> {
+        use opentelemetry::trace::TraceContextExt;
+        let cx = tracing_opentelemetry::get_otel_context(&span.id()?, &self.dispatch)?;
+        let span = cx.span().span_context().clone();
+        span.is_valid().then(|| (span.trace_id(), span.span_id()))
+    }
+
+    #[track_caller]
+    pub fn assert_no_ids(&self, body: &str) {
+        let record = self.record(body);
+        assert_eq!(record.ids, None, "{:?}: {body:?}", self.arrangement);
+    }
+}
+
+/// Keeps records as they come. The SDK's simple processor attaches a `Context` for each, which is no
+/// good inside `Context::map_current`.
+#[derive(Clone, Debug, Default)]
+struct Capture(Arc<Mutex<Vec<SdkLogRecord>>>);
+
+impl LogProcessor for Capture {
+    fn emit(&self, record: &mut SdkLogRecord, _: &opentelemetry::InstrumentationScope) {
+        self.0.lock().unwrap().push(record.clone());
+    }
+
+    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
+        Ok(())
+    }
+}
+
+fn seen(record: &SdkLogRecord) -> Seen {
+    let nanos = |time: Option<std::time::SystemTime>| {
+        time.map(|time| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos())
+    };
+    let trace = record.trace_context();
+    Seen {
+        // The invalid context is OTLP's way of saying none.
+        ids: trace
+            .filter(|trace| trace.trace_id != TraceId::INVALID && trace.span_id != SpanId::INVALID)
+            .map(|trace| (trace.trace_id, trace.span_id)),
+        flags: trace.and_then(|trace| trace.trace_flags),
+        unix_nanos: nanos(record.timestamp()),
+        observed_unix_nanos: nanos(record.observed_timestamp()),
+        severity: record.severity_number(),
+        severity_text: record.severity_text().map(str::to_owned),
+        body: record.body().cloned(),
+        event_name: record.event_name().map(str::to_owned),
+        scope: record.target().expect("a target").to_string(),
+        attributes: record
+            .attributes_iter()
+            .map(|(key, value)| (key.to_string(), value.clone()))
+            .collect(),
+    }
+}
+
+/// Logs as a dependency does that asks `log` first, where the arrangement has one.
+pub fn ask_log(arrangement: Arrangement) {
+    if arrangement.log_enabled {
+        let _ = log::log_enabled!(target: "dependency", log::Level::Info);
+    }
+}
+
+/// The attributes of a finished span; a key that is there twice is a failure.
+pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
+    let mut map = BTreeMap::new();
+    for attribute in &span.attributes {
+        let twice = map.insert(attribute.key.to_string(), attribute.value.to_string());
+        assert!(twice.is_none(), "{} is twice on {}: {:?}", attribute.key, span.name, span.attributes);
+    }
+    map
+}
+
+/// A processor that runs a function when a span starts and another when one ends.
+pub struct Hooks<S, E> {
+    pub start: S,
+    pub end: E,
+}
+
+impl<S, E> fmt::Debug for Hooks<S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooks")
+    }
+}
+
+impl<S: Fn() + Send + Sync, E: Fn() + Send + Sync> SpanProcessor for Hooks<S, E> {
+    fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &opentelemetry::Context) {
+        (self.start)();
+    }
+
+    fn on_end(&self, _: SpanData) {
+        (self.end)();
+    }
+
+    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// The `log` facade goes through tracing in this process, through our tracer.
+pub fn install_log_tracer() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| spanlog::LogTracer::install(log::LevelFilter::Trace).unwrap());
+}
+
+/// Fails loudly where the standard harness would hang for ever.
+pub fn within<T: Send + 'static>(
+    seconds: u64,
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        let _ = sender.send(work());
+    });
+    match receiver.recv_timeout(std::time::Duration::from_secs(seconds)) {
+        Ok(result) => result,
+        Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("{what}: hangs"),
+        Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(worker.join().err().unwrap_or_else(|| Box::new("gone")))
+        }
+    }
+}
+
