@@ -213,12 +213,14 @@ pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanStat
     .flatten()
 }
 
-/// Whether the owner has entered the span `id` on this thread.
-pub(super) fn is_entered(owner: u64, id: &Id) -> bool {
+/// The node of the span `id`, if the owner has entered it on this thread.
+pub(super) fn entered_node(owner: u64, id: &Id) -> Option<Arc<Node>> {
     with_stack(|stack| {
-        stack.iter().any(|entry| entry.owner == owner && entry.span == id.into_u64())
+        let mut entries = stack.iter().rev();
+        let entry = entries.find(|entry| entry.owner == owner && entry.span == id.into_u64())?;
+        entry.node.clone()
     })
-    .unwrap_or(false)
+    .flatten()
 }
 
 /// What records inherit outside any span: the current job's stamps.

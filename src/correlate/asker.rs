@@ -7,7 +7,7 @@ use tracing_core::span::Id;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::{active, ask, Home, Ids, Surroundings, Traced};
+use super::{active, ask, Home, Ids, SpanState, Starting, Surroundings, Traced};
 use crate::inherit::{Block, Inheriting, Node};
 use crate::stats::Counters;
 
@@ -34,11 +34,26 @@ impl Asker<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
+        if Starting::is_under_way() {
+            return self.while_starting(parent);
+        }
         let Some(span) = ctx.span(parent) else { return self.root() };
         let node = Node::of(&span, self.owner, &self.inheriting.fields);
         // A span made outside any job is transparent, as for contextual events.
         let job = node.state.job.clone().or_else(active::ambient_job);
-        (self.ids_along(Some(span)).flatten(), node.block(job.as_ref(), self.inheriting))
+        (self.ids_along(span, ctx), node.block(job.as_ref(), self.inheriting))
+    }
+
+    /// An explicit parent of a line that may be logged from inside the start of that very span: its
+    /// extensions may be locked by this thread, so only what the stack knows is told.
+    fn while_starting(&self, parent: &Id) -> Belonging {
+        let Some(node) = active::entered_node(self.owner, parent) else { return self.root() };
+        let ids = match node.state.traced() {
+            Some(Traced::Yes(ids)) => ids,
+            _ => None,
+        };
+        let job = node.state.job.clone().or_else(active::ambient_job);
+        (ids, node.block(job.as_ref(), self.inheriting))
     }
 
     /// `info!(..)`: the innermost active span, and the innermost job.
@@ -69,16 +84,9 @@ impl Asker<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let job = active::ambient_job();
         let Some((id, state)) = active::enclosing_span(self.owner, 0).filter(|(_, state)| !state.is_closed())
         else {
-            // Nothing entered since this layer is there: the registry may know of a span from before.
-            let Some(span) = ctx.lookup_current() else {
-                return (around.span, active::block_without_span(self.owner, self.inheriting));
-            };
-            let node = Node::of(&span, self.owner, &self.inheriting.fields);
-            let ids = around.span.or_else(|| self.ids_along(Some(span)).flatten());
-            return (ids, node.block(job.as_ref(), self.inheriting));
+            return self.from_registry(around, ctx);
         };
         let own = ask(&state, &id, self.home, self.counters);
         let ids = match own {
@@ -88,9 +96,29 @@ impl Asker<'_> {
             _ if self.api_span_is_inside(around, None) => around.span,
             _ => self.enclosing_ids().unwrap_or(around.span),
         };
-        let block = self.current_block(job.as_ref()).unwrap_or_else(|| {
-            active::block_without_span(self.owner, self.inheriting)
-        });
+        let block = self
+            .current_block()
+            .unwrap_or_else(|| active::block_without_span(self.owner, self.inheriting));
+        (ids, block)
+    }
+
+    /// The stack is empty. The registry may still know of a current span: one that was entered before
+    /// this layer was there, or one that is being entered right now, whose lock a plain
+    /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
+    fn from_registry<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let current = if Starting::is_under_way() { None } else { ctx.lookup_current() };
+        let Some(span) = current else {
+            return (around.span, active::block_without_span(self.owner, self.inheriting));
+        };
+        let node = Node::of(&span, self.owner, &self.inheriting.fields);
+        let block = node.block(active::ambient_job().as_ref(), self.inheriting);
+        let ids = match node.state.has_span_layer() {
+            true => around.span.or_else(|| self.ids_along(span, ctx)),
+            false => around.span,
+        };
         (ids, block)
     }
 
@@ -113,12 +141,12 @@ impl Asker<'_> {
     }
 
     /// The block of the innermost entered span, which this thread then remembers.
-    fn current_block(&self, job: Option<&Arc<crate::job::JobScope>>) -> Option<Arc<Block>> {
+    fn current_block(&self) -> Option<Arc<Block>> {
         let node = active::innermost(self.owner, Surroundings::default(), |entry, _| {
             entry.and_then(|entry| entry.node.clone())
         })
         .flatten()?;
-        let block = node.block(job, self.inheriting);
+        let block = node.block(active::ambient_job().as_ref(), self.inheriting);
         active::innermost(self.owner, Surroundings::default(), |entry, _| {
             entry.and_then(|entry| entry.block.replace(block.clone()))
         });
@@ -126,22 +154,35 @@ impl Asker<'_> {
     }
 
     /// The ids of `span`, or, where it has no OpenTelemetry span, of its nearest ancestor that has one.
-    fn ids_along<'a, R>(&self, span: Option<SpanRef<'a, R>>) -> Option<Option<Ids>>
+    fn ids_along<'a, S>(&self, span: SpanRef<'a, S>, ctx: &Context<'_, S>) -> Option<Ids>
     where
-        R: LookupSpan<'a>,
+        S: Subscriber + for<'span> LookupSpan<'span>,
     {
         self.home.find_in_event();
-        std::iter::successors(span, SpanRef::parent).find_map(|span| {
-            let state = super::SpanState::find_or_unknown(&span);
-            let is_unknown = !state.has_span_layer() && state.traced().is_none();
-            if is_unknown && active::is_entered(self.owner, &span.id()) {
-                // Entered, yet unknown: it is being started right now, under its lock.
-                return None;
-            }
-            match ask(&state, &span.id(), self.home, self.counters) {
-                Some(Traced::Yes(ids)) => Some(ids),
-                _ => None,
-            }
-        })
+        std::iter::successors(Some(span), SpanRef::parent)
+            .find_map(|span| {
+                let state = SpanState::find_or_unknown(&span);
+                if self.is_being_started(&span, &state, ctx) {
+                    return None;
+                }
+                match ask(&state, &span.id(), self.home, self.counters) {
+                    Some(Traced::Yes(ids)) => Some(ids),
+                    _ => None,
+                }
+            })
+            .flatten()
+    }
+
+    /// With a plain `OpenTelemetryLayer`, whose starting of spans nobody announces: a span that is
+    /// current but whose ids are not known is being started right now, under its lock. Any other
+    /// current span's became known when it was entered.
+    fn is_being_started<S>(&self, span: &SpanRef<'_, S>, state: &SpanState, ctx: &Context<'_, S>) -> bool
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        !state.has_span_layer()
+            && state.traced().is_none()
+            && (active::entered_node(self.owner, &span.id()).is_some()
+                || ctx.lookup_current().is_some_and(|current| current.id() == span.id()))
     }
 }
