@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod correlation;
+mod jobs;
+mod record;
 mod support;

@@ -1,0 +1,515 @@
+//! Contract §3: job metadata on every record and every span.
+
+use std::collections::BTreeMap;
+
+use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::{Context, KeyValue};
+use spanlog::job::{self, FutureExt as _};
+use spanlog::{JobMetadata, JobSpanProcessor, Keys, LogLayer, SpanLayer};
+use tracing::Instrument;
+
+use crate::support::{ask_log, attributes, Arrangement, Seen, Spans, World, USUAL};
+
+fn full() -> JobMetadata {
+    JobMetadata::new("job-1", "exec-1")
+        .with_step("plan")
+        .with_group("deploys")
+        .with_operation("apply")
+        .with_executor("local")
+        .with_org_id("org-1")
+        .with_install_id("install-1")
+        .with_log_stream_id("stream-1")
+}
+
+fn job(id: &str) -> JobMetadata {
+    JobMetadata::new(id.to_owned(), format!("exec of {id}"))
+}
+
+fn job_of(record: &Seen) -> Option<&str> {
+    record.text("runner_job.id")
+}
+
+fn with_layers() -> Vec<Arrangement> {
+    Arrangement::with_span_layer().into_iter().chain(Arrangement::without_spans()).collect()
+}
+
+#[test]
+fn all_nine_keys_are_on_records_and_spans_under_the_default_names() {
+    let world = USUAL.build();
+    world.run(|| {
+        job::scope(full(), || tracing::info_span!("span").in_scope(|| tracing::info!("record")));
+    });
+    let expected = BTreeMap::from([
+        ("runner_job.id", "job-1"),
+        ("runner_job_execution.id", "exec-1"),
+        ("runner_job_execution_step.name", "plan"),
+        ("runner_job.group", "deploys"),
+        ("runner_job.operation", "apply"),
+        ("runner_job.executor", "local"),
+        ("org.id", "org-1"),
+        ("install.id", "install-1"),
+        ("log_stream.id", "stream-1"),
+    ]);
+    let record = world.record("record");
+    let span = attributes(&world.span("span"));
+    for (key, value) in expected {
+        assert_eq!(record.text(key), Some(value), "{key}");
+        assert_eq!(span.get(key).map(String::as_str), Some(value), "{key}");
+    }
+    assert_eq!(record.attributes.len(), 9);
+}
+
+#[test]
+fn empty_values_are_absent() {
+    let world = USUAL.build();
+    world.run(|| {
+        job::scope(JobMetadata::new("job-1", ""), || {
+            tracing::info_span!("span").in_scope(|| tracing::info!("record"));
+        });
+    });
+    assert_eq!(world.record("record").keys(), ["runner_job.id"]);
+    assert!(!attributes(&world.span("span")).contains_key("runner_job_execution.id"));
+}
+
+#[test]
+fn one_keys_value_renames_everything() {
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    for keys in [Keys::cicd(), Keys::nuon().with_job_id("my.job").with_tool(format!("my.{}", "tool"))] {
+        let (logs, spans) = (InMemoryLogExporter::default(), InMemorySpanExporter::default());
+        let log_provider = SdkLoggerProvider::builder().with_simple_exporter(logs.clone()).build();
+        let tracer_provider = SdkTracerProvider::builder()
+            .with_span_processor(JobSpanProcessor::new().with_keys(keys))
+            .with_simple_exporter(spans.clone())
+            .build();
+        let tracer = tracer_provider.tracer("test");
+        let subscriber = tracing_subscriber::registry()
+            .with(SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracer.clone())).with_keys(keys))
+            .with(LogLayer::new(&log_provider).with_keys(keys));
+        tracing::subscriber::with_default(subscriber, || {
+            job::scope(job("j"), || {
+                spanlog::op::start("git", "clone", []).in_scope(|| {
+                    tracing::info!("x");
+                    drop(tracer.start("api"));
+                });
+            });
+        });
+        let records = logs.get_emitted_logs().unwrap();
+        let on_record = |key: &str| records[0].record.attributes_iter().any(|(known, _)| known.as_str() == key);
+        for key in [keys.job_id(), keys.execution_id(), keys.tool(), keys.operation()] {
+            assert!(on_record(key), "{key}");
+        }
+        for span in spans.get_finished_spans().unwrap() {
+            let attributes = attributes(&span);
+            assert!(attributes.contains_key(keys.job_id()), "{span:?}");
+            assert_eq!(attributes.contains_key("nuon.tool"), span.name != "api" && keys.tool() == "nuon.tool");
+        }
+    }
+    assert_eq!(Keys::cicd().step_name(), "cicd.pipeline.task.name");
+}
+
+#[test]
+fn every_record_of_a_job_carries_it_whatever_the_layers() {
+    for arrangement in Arrangement::all() {
+        let world = arrangement.build();
+        let line = |name: &str| {
+            ask_log(arrangement);
+            tracing::warn!("{name}");
+        };
+        world.run(|| {
+            let outside = tracing::info_span!("made outside");
+            line("before");
+            job::scope(job("one"), || {
+                line("bare");
+                tracing::info_span!("inside").in_scope(|| line("in a span"));
+                outside.in_scope(|| line("in a span from outside"));
+                tracing::warn!(parent: None, "explicit root");
+                tracing::debug_span!("filtered").in_scope(|| line("in a filtered span"));
+            });
+            line("after");
+        });
+        for body in ["bare", "in a span", "in a span from outside", "explicit root", "in a filtered span"] {
+            assert_eq!(job_of(&world.record(body)), Some("one"), "{arrangement:?} {body}");
+        }
+        for body in ["before", "after"] {
+            assert_eq!(job_of(&world.record(body)), None, "{arrangement:?} {body}");
+        }
+    }
+}
+
+/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a `SpanLayer`.
+#[test]
+fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
+    #[tracing::instrument]
+    fn instrumented() {
+        tracing::warn!("from instrument");
+    }
+    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
+        let world = arrangement.build();
+        world.run(|| {
+            let outside = tracing::info_span!("made outside");
+            let _around = tracing::info_span!("around").entered();
+            tracing::warn!("starts around");
+            job::scope(job("one"), || {
+                instrumented();
+                drop(tracing::info_span!("never entered"));
+                drop(world.tracer.start("api in scope"));
+                let unlogged = tracing::info_span!("asked for its context");
+                let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&unlogged);
+                outside.in_scope(|| {
+                    drop(world.tracer.start("api in a span from outside"));
+                    tracing::info_span!("child of a span from outside").in_scope(|| ());
+                });
+            });
+            drop(outside);
+            drop(world.tracer.start("api outside"));
+        });
+        for name in [
+            "instrumented",
+            "never entered",
+            "api in scope",
+            "asked for its context",
+            "api in a span from outside",
+            "child of a span from outside",
+        ] {
+            let attributes = attributes(&world.span(name));
+            let found = attributes.get("runner_job.id").map(String::as_str);
+            assert_eq!(found, Some("one"), "{arrangement:?} {name}");
+        }
+        for name in ["made outside", "api outside"] {
+            assert!(!attributes(&world.span(name)).contains_key("runner_job.id"), "{arrangement:?} {name}");
+        }
+    }
+}
+
+/// The stated limits aside: with a plain layer and activation off, a span never entered, and a scope
+/// opened inside an existing span.
+#[test]
+fn a_plain_span_layer_carries_the_job_within_its_stated_limits() {
+    for arrangement in Arrangement::with_spans() {
+        if arrangement.spans != Spans::Plain || !arrangement.sampled {
+            continue;
+        }
+        let world = arrangement.build();
+        world.run(|| {
+            job::scope(job("one"), || {
+                tracing::info_span!("entered").in_scope(|| {
+                    tracing::info_span!("child").in_scope(|| ());
+                    drop(world.tracer.start("api"));
+                });
+            });
+        });
+        for name in ["entered", "child", "api"] {
+            let attributes = attributes(&world.span(name));
+            assert_eq!(attributes.get("runner_job.id").map(String::as_str), Some("one"), "{arrangement:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn samplers_see_the_job_on_spans_of_the_span_layer() {
+    #[derive(Clone, Debug)]
+    struct OnlyJobs;
+    impl opentelemetry_sdk::trace::ShouldSample for OnlyJobs {
+        fn should_sample(
+            &self,
+            _: Option<&Context>,
+            _: opentelemetry::TraceId,
+            _: &str,
+            _: &opentelemetry::trace::SpanKind,
+            attributes: &[KeyValue],
+            _: &[opentelemetry::trace::Link],
+        ) -> opentelemetry_sdk::trace::SamplingResult {
+            use opentelemetry::trace::TraceState;
+            use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
+            let is_job = attributes.iter().any(|attribute| attribute.key.as_str() == "runner_job.id");
+            SamplingResult {
+                decision: if is_job { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop },
+                attributes: Vec::new(),
+                trace_state: TraceState::default(),
+            }
+        }
+    }
+    let world = USUAL.build_with(|layer| layer, |provider| provider.with_sampler(OnlyJobs));
+    world.run(|| {
+        tracing::info_span!("outside").in_scope(|| ());
+        job::scope(job("one"), || tracing::info_span!("inside").in_scope(|| ()));
+    });
+    assert_eq!(world.spans().iter().map(|span| span.name.as_ref()).collect::<Vec<_>>(), ["inside"]);
+}
+
+#[test]
+fn an_inner_scope_replaces_the_whole_value() {
+    let world = USUAL.build();
+    world.run(|| {
+        job::scope(full(), || {
+            job::scope(job("inner"), || tracing::info!("inner"));
+            tracing::info!("outer again");
+            job::scope(job::current().unwrap().with_step("apply"), || tracing::info!("step"));
+        });
+    });
+    assert_eq!(world.record("inner").keys(), ["runner_job.id", "runner_job_execution.id"]);
+    assert_eq!(world.record("outer again").attributes.len(), 9);
+    assert_eq!(world.record("step").text("runner_job_execution_step.name"), Some("apply"));
+    assert_eq!(world.record("step").text("org.id"), Some("org-1"));
+}
+
+/// Guarantees: an event with an explicit parent takes that span's job, `parent: None` keeps the ambient
+/// one, and an entered span of another job brings its own.
+#[test]
+fn a_records_stamps_and_ids_never_come_from_two_jobs() {
+    for arrangement in with_layers() {
+        let world = arrangement.build();
+        world.run(|| {
+            let of_a = job::scope(job("a"), || tracing::info_span!("of a"));
+            job::scope(job("b"), || {
+                ask_log(arrangement);
+                tracing::warn!(parent: &of_a, "explicit");
+                tracing::warn!(parent: None, "root");
+                of_a.in_scope(|| {
+                    tracing::warn!("entered");
+                    let child = tracing::info_span!("child of a");
+                    child.in_scope(|| tracing::warn!("in the child"));
+                });
+                tracing::info_span!(parent: &of_a, "explicit child of a").in_scope(|| tracing::warn!("in the explicit child"));
+                tracing::warn!("b again");
+            });
+        });
+        for body in ["explicit", "entered", "in the child", "in the explicit child"] {
+            assert_eq!(job_of(&world.record(body)), Some("a"), "{arrangement:?} {body}");
+        }
+        for body in ["root", "b again"] {
+            assert_eq!(job_of(&world.record(body)), Some("b"), "{arrangement:?} {body}");
+        }
+        if arrangement.spans == Spans::Ours && arrangement.sampled {
+            for name in ["of a", "child of a", "explicit child of a"] {
+                assert_eq!(attributes(&world.span(name))["runner_job.id"], "a", "{arrangement:?} {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
+    for arrangement in Arrangement::all() {
+        let world = arrangement.build();
+        world.run(|| {
+            let of_a = job::scope(job("a"), Context::current);
+            job::scope(job("b"), || {
+                let attached = of_a.clone().attach();
+                tracing::warn!("a inside b");
+                assert_eq!(job::current().unwrap().job_id(), "a");
+                drop(attached);
+                tracing::warn!("b again");
+            });
+            let dispatch = world.dispatch.clone();
+            std::thread::spawn(move || {
+                let _attached = of_a.attach();
+                tracing::dispatcher::with_default(&dispatch, || tracing::warn!("a on a thread"));
+            })
+            .join()
+            .unwrap();
+        });
+        assert_eq!(job_of(&world.record("a inside b")), Some("a"), "{arrangement:?}");
+        assert_eq!(job_of(&world.record("b again")), Some("b"), "{arrangement:?}");
+        assert_eq!(job_of(&world.record("a on a thread")), Some("a"), "{arrangement:?}");
+    }
+}
+
+#[test]
+fn the_job_survives_await_and_the_helpers_that_carry_it() {
+    for threads in [1, 2] {
+        for arrangement in with_layers() {
+            let world = arrangement.build();
+            let runtime = match threads {
+                1 => tokio::runtime::Builder::new_current_thread().build().unwrap(),
+                _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap(),
+            };
+            let dispatch = world.dispatch.clone();
+            let under = move |body: &'static str| {
+                tracing::dispatcher::with_default(&dispatch, || {
+                    ask_log(arrangement);
+                    tracing::warn!("{body}");
+                });
+            };
+            runtime.block_on(
+                async {
+                    under("before await");
+                    tokio::task::yield_now().await;
+                    under("after await");
+                    let run = under.clone();
+                    job::spawn(async move {
+                        tokio::task::yield_now().await;
+                        run("spawned");
+                    })
+                    .await
+                    .unwrap();
+                    let run = under.clone();
+                    job::spawn_blocking(move || run("blocking")).await.unwrap();
+                    let run = under.clone();
+                    job::thread(move || run("thread")).join().unwrap();
+                    let run = under.clone();
+                    tokio::spawn(async move { run("not carried") }).await.unwrap();
+                }
+                .with_job(job("one")),
+            );
+            under("outside");
+            for body in ["before await", "after await", "spawned", "blocking", "thread"] {
+                assert_eq!(job_of(&world.record(body)), Some("one"), "{arrangement:?} {body}");
+            }
+            for body in ["not carried", "outside"] {
+                assert_eq!(job_of(&world.record(body)), None, "{arrangement:?} {body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn with_job_adds_only_the_job_and_leaves_the_pollers_span() {
+    let world = USUAL.build();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    world.run(|| {
+        let span = tracing::info_span!("poller");
+        let made_in = tracing::info_span!("where it was made");
+        let future = made_in.in_scope(|| async { tracing::info!("polled") }.with_job(job("one")));
+        runtime.block_on(future.instrument(span.clone()));
+        world.assert_in_span("polled", &span);
+    });
+}
+
+#[test]
+fn a_future_that_is_dropped_is_dropped_inside_its_job() {
+    struct Logs;
+    impl Drop for Logs {
+        fn drop(&mut self) {
+            tracing::info!("dropped");
+        }
+    }
+    let world = USUAL.build();
+    world.run(|| {
+        let logs = Logs;
+        drop(async move { drop(logs) }.with_job(job("one")));
+    });
+    assert_eq!(job_of(&world.record("dropped")), Some("one"));
+}
+
+#[test]
+fn set_adds_a_stamp_to_the_current_span_to_later_records_and_to_spans_started_later_once_each() {
+    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
+        let world = arrangement.build();
+        world.run(|| {
+            job::scope(job("one"), || {
+                let current = tracing::info_span!("current").entered();
+                tracing::warn!("before");
+                let earlier = tracing::info_span!("earlier");
+                job::set("build.id", 7);
+                tracing::warn!("after");
+                tracing::info_span!("later").in_scope(|| tracing::warn!("in later"));
+                earlier.in_scope(|| tracing::warn!("in earlier"));
+                drop(world.tracer.start("api"));
+                job::set("build.id", 7);
+                drop(current);
+                tracing::info_span!("much later").in_scope(|| ());
+                spanlog::op::start("git", "clone", []).in_scope(|| ());
+            });
+            tracing::warn!("outside");
+        });
+        for body in ["before", "outside"] {
+            assert_eq!(world.record(body).get("build.id"), None, "{arrangement:?} {body}");
+        }
+        for body in ["after", "in later", "in earlier"] {
+            assert_eq!(
+                world.record(body).get("build.id"),
+                Some(&opentelemetry::logs::AnyValue::Int(7)),
+                "{arrangement:?} {body}"
+            );
+        }
+        for name in ["current", "later", "api", "much later", "git.clone"] {
+            let attributes = attributes(&world.span(name));
+            assert_eq!(attributes.get("build.id").map(String::as_str), Some("7"), "{arrangement:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
+    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
+        let world = arrangement.build();
+        world.run(|| {
+            let execution = job::execution(job("one"), "deploy");
+            let result = execution.in_scope(|| {
+                tracing::warn!("in the job");
+                execution.step("plan").run(|| {
+                    tracing::warn!("in the step");
+                    spanlog::op::run("terraform", "plan", [], || {
+                        tracing::warn!("in the op");
+                        Err::<(), _>("no state")
+                    })
+                })
+            });
+            execution.end(&result);
+        });
+        let (root, step, op) = (world.span("job.deploy"), world.span("step.plan"), world.span("terraform.plan"));
+        assert_eq!(step.parent_span_id, root.span_context.span_id(), "{arrangement:?}");
+        assert_eq!(op.parent_span_id, step.span_context.span_id(), "{arrangement:?}");
+        for span in [&root, &step, &op] {
+            let attributes = attributes(span);
+            assert_eq!(attributes["runner_job.id"], "one", "{arrangement:?}");
+            let tool = if span.name == "terraform.plan" { "terraform" } else { "runner" };
+            assert_eq!(attributes["nuon.tool"], tool, "{arrangement:?}");
+            let is_root = span.name == "job.deploy";
+            assert_eq!(attributes.contains_key("runner_job_execution_step.name"), !is_root, "{arrangement:?}");
+            assert_eq!(span.status, opentelemetry::trace::Status::error("no state"), "{arrangement:?}");
+        }
+        assert_eq!(world.record("in the step").text("runner_job_execution_step.name"), Some("plan"));
+        assert_eq!(world.record("in the op").text("runner_job_execution_step.name"), Some("plan"));
+        assert_eq!(world.record("in the job").get("runner_job_execution_step.name"), None);
+        assert_eq!(world.record("in the job").text("nuon.tool"), Some("runner"));
+        for (body, span) in [("in the job", root), ("in the step", step), ("in the op", op)] {
+            let ids = (span.span_context.trace_id(), span.span_context.span_id());
+            assert_eq!(world.record(body).ids, Some(ids), "{arrangement:?} {body}");
+        }
+    }
+}
+
+/// A root span that is open for long must not grow with what is logged in it: `tests/growth.rs` counts bytes,
+/// this counts what the exporter sees.
+#[test]
+fn a_long_open_span_collects_no_events() {
+    for entered in [true, false] {
+        let world: World = USUAL.build();
+        world.run(|| {
+            let root = tracing::info_span!("root");
+            for _ in 0..100 {
+                if entered {
+                    root.in_scope(|| tracing::error!("x"));
+                } else {
+                    tracing::error!(parent: &root, "x");
+                }
+            }
+        });
+        let root = world.span("root");
+        assert!(root.events.is_empty());
+        assert_eq!(root.status, opentelemetry::trace::Status::Unset);
+    }
+}
+
+#[test]
+fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    let world = USUAL.build();
+    world.run(|| {
+        let remote = SpanContext::new(
+            TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+        );
+        let _attached = Context::new().with_remote_span_context(remote).attach();
+        let execution = job::execution(job("one"), "deploy");
+        execution.in_scope(|| tracing::info!("x"));
+        execution.end(&Ok::<(), String>(()));
+    });
+    assert_eq!(world.span("job.deploy").span_context.trace_id(), TraceId::from(7));
+    assert_eq!(job_of(&world.record("x")), Some("one"));
+}
