@@ -15,6 +15,7 @@ mod error;
 mod keys;
 mod log_tracer;
 mod spans;
+pub mod graph;
 pub mod job;
 pub mod op;
 

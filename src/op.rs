@@ -28,7 +28,7 @@ mod outcome;
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{catch_unwind, AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::thread::panicking;
 
@@ -144,13 +144,7 @@ impl Op {
             caller: Some(Location::caller()),
             state: Default::default(),
         });
-        let create = || {
-            let metadata = callsite::op_metadata();
-            // `Span::new` asks no filter: `RUST_LOG=myapp=debug` must not take ops out of the graph.
-            correlate::start_op(&seed, || {
-                Span::new(metadata, &metadata.fields().value_set_all(&[Some(&seed.name)]))
-            })
-        };
+        let create = || create_span(&seed);
         let span = match &job {
             Some(job) => job.run(create),
             None => create(),
@@ -258,6 +252,20 @@ impl Drop for Op {
         let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
         self.settle(outcome);
     }
+}
+
+/// Creates the `tracing` span of an op. Asks no filter, as the macros would: `RUST_LOG=myapp=debug` must
+/// not take ops out of the graph.
+fn create_span(seed: &Arc<OpSeed>) -> Span {
+    let metadata = callsite::op_metadata();
+    let create = || {
+        Span::new(metadata, &metadata.fields().value_set_all(&[Some(&seed.name)]))
+    };
+    if !correlate::alive() {
+        return Span::none();
+    }
+    // In a thread-local's destructor the registry may be past making spans, and panics.
+    catch_unwind(AssertUnwindSafe(|| correlate::start_op(seed, create))).unwrap_or_else(|_| Span::none())
 }
 
 /// Writes what tracing's fields have no room for, before the span is started: samplers are to see it.

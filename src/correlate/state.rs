@@ -285,10 +285,14 @@ impl StateSlot {
 
 /// Runs `create`, which creates the one span that `seed` is about.
 pub(crate) fn start_op<T>(seed: &Arc<OpSeed>, create: impl FnOnce() -> T) -> T {
-    let outer = OP.try_with(|op| op.replace(Some(seed.clone()))).ok().flatten();
-    let result = create();
-    let _ = OP.try_with(|op| op.replace(outer));
-    result
+    struct Restore(Option<Arc<OpSeed>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ = OP.try_with(|op| op.replace(self.0.take()));
+        }
+    }
+    let _restore = Restore(OP.try_with(|op| op.replace(Some(seed.clone()))).ok().flatten());
+    create()
 }
 
 /// The seed of the span that is being created, if it is an op's.

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod correlation;
+mod graphs;
+mod interleaving;
 mod jobs;
+mod ops;
 mod record;
 mod support;

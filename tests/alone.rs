@@ -1,0 +1,428 @@
+//! What needs a process of its own: a global subscriber, under which an event inside an event's dispatch
+//! is seen (a scoped one hides itself from it), and misbehaviour that could take the process with it.
+//!
+//! Each test runs itself again, once for each arrangement of layers.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+#[expect(dead_code, reason = "shared with the suite, which uses all of it")]
+#[path = "suite/support.rs"]
+mod support;
+
+use std::cell::Cell;
+use std::fmt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use opentelemetry::logs::AnyValue;
+use tracing::field::Empty;
+
+use support::{Arrangement, Hooks, Spans, World};
+
+const WHICH: &str = "SPANLOG_TEST_ARRANGEMENT";
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in time.
+fn alone(test: &str, arrangements: &[Arrangement], script: impl Fn(&World)) {
+    alone_with(test, arrangements, |arrangement| arrangement.build(), script);
+}
+
+fn alone_with(
+    test: &str,
+    arrangements: &[Arrangement],
+    build: impl Fn(Arrangement) -> World,
+    script: impl Fn(&World),
+) {
+    assert!(!arrangements.is_empty());
+    if let Ok(which) = std::env::var(WHICH) {
+        let world = build(arrangements[which.parse::<usize>().unwrap()]);
+        tracing::dispatcher::set_global_default(world.dispatch.clone()).unwrap();
+        script(&world);
+        return;
+    }
+    for (which, arrangement) in arrangements.iter().enumerate() {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([test, "--exact", "--test-threads=1", "--nocapture"])
+            .env(WHICH, which.to_string())
+            .env("RUST_BACKTRACE", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if started.elapsed() > LONGEST {
+                child.kill().unwrap();
+                panic!("{test} {arrangement:?}: hangs");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let output = child.wait_with_output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{test} {arrangement:?}: {}\n{out}\n{err}", output.status);
+        // A filter that matches nothing would pass as well.
+        assert!(out.contains("1 passed"), "{test} {arrangement:?}: ran nothing\n{out}");
+    }
+}
+
+fn with_spans() -> Vec<Arrangement> {
+    Arrangement::with_spans().into_iter().filter(|it| it.sampled).collect()
+}
+
+/// Guarantees: the harness notices an abort, a panic and a script that does not run.
+#[test]
+fn the_harness_notices_what_goes_wrong() {
+    let one = [support::USUAL];
+    alone("the_harness_notices_what_goes_wrong", &one, |_| ());
+    if std::env::var(WHICH).is_ok() {
+        return;
+    }
+    let fails = |test: &'static str| {
+        std::panic::catch_unwind(|| alone(test, &[support::USUAL], |_| ())).is_err()
+    };
+    assert!(fails("no_such_test"));
+    assert!(fails("helper_that_aborts"));
+}
+
+#[test]
+fn helper_that_aborts() {
+    if std::env::var(WHICH).is_ok() {
+        std::process::abort();
+    }
+}
+
+struct Logs;
+
+impl fmt::Debug for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        tracing::warn!(inner = 1, "from a Debug");
+        f.write_str("logs")
+    }
+}
+
+struct Records;
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        tracing::Span::current().record("later", "recorded by a Debug");
+        f.write_str("records")
+    }
+}
+
+struct Panics;
+
+impl fmt::Debug for Panics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("half")?;
+        // Not `panic!`: its message would clutter the output.
+        std::panic::resume_unwind(Box::new("a Debug that panics"))
+    }
+}
+
+struct Huge;
+
+const HUGE: usize = 50 * 1024 * 1024;
+
+impl fmt::Debug for Huge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = "x".repeat(1024);
+        (0..HUGE / part.len()).try_for_each(|_| f.write_str(&part))
+    }
+}
+
+struct Fails;
+
+impl fmt::Debug for Fails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("begun")?;
+        Err(fmt::Error)
+    }
+}
+
+#[test]
+fn a_debug_that_logs() {
+    alone("a_debug_that_logs", &with_spans(), |world| {
+        let span = tracing::info_span!("span", field = ?Logs, later = Empty);
+        span.in_scope(|| {
+            tracing::warn!(field = ?Logs, "{:?}", Logs);
+            span.record("later", tracing::field::debug(Logs));
+        });
+        let record = world.record("logs");
+        assert_eq!(record.text("field"), Some("logs"));
+        world.assert_in_span("logs", &span);
+        let inner: Vec<_> = world.records().into_iter().filter(|it| it.body_text() == "from a Debug").collect();
+        assert!(inner.len() >= 3, "{inner:#?}");
+        let ids = world.ids_of(&span);
+        assert!(inner.iter().any(|record| record.ids == ids));
+        assert!(inner.iter().all(|record| record.ids == ids || record.ids.is_none()));
+    });
+}
+
+#[test]
+fn a_debug_that_records_on_the_current_span() {
+    alone("a_debug_that_records_on_the_current_span", &with_spans(), |world| {
+        let span = tracing::info_span!("span", field = ?Records, later = Empty);
+        span.in_scope(|| {
+            tracing::warn!(field = ?Records, "{:?}", Records);
+            tracing::warn!("after");
+            span.record("later", tracing::field::debug(Records));
+            let _child = tracing::info_span!("child", field = ?Records).entered();
+        });
+        assert_eq!(world.record("records").text("field"), Some("records"));
+        assert_eq!(world.record("after").text("later"), Some("recorded by a Debug"));
+    });
+}
+
+#[test]
+fn a_debug_that_panics() {
+    // A plain `OpenTelemetryLayer` formats the value as well, and a panic in it is not ours to catch.
+    let arrangements: Vec<_> = with_spans()
+        .into_iter()
+        .chain(Arrangement::without_spans())
+        .filter(|arrangement| arrangement.spans != Spans::Plain)
+        .collect();
+    alone("a_debug_that_panics", &arrangements, |world| {
+        let span = tracing::info_span!("span", before = 1, field = ?Panics, after = 2, later = Empty);
+        span.in_scope(|| {
+            tracing::warn!(before = 3, field = ?Panics, after = 4, "one");
+            span.record("later", tracing::field::debug(Panics));
+            tracing::warn!("two {:?}", Panics);
+            tracing::warn!("three");
+        });
+        let one = world.record("one");
+        assert_eq!(one.text("field"), Some("half"));
+        assert_eq!(one.get("after"), Some(&AnyValue::Int(4)));
+        assert_eq!(world.record("two half").get("after"), Some(&AnyValue::Int(2)));
+        assert_eq!(world.record("three").text("later"), Some("half"));
+        if world.arrangement.spans == Spans::Ours {
+            world.assert_in_span("one", &span);
+            world.assert_in_span("three", &span);
+            let child = tracing::info_span!(parent: &span, "child");
+            child.in_scope(|| tracing::warn!("in the child"));
+            drop((child, span));
+            let attributes = support::attributes(&world.span("span"));
+            assert_eq!(attributes["field"], "half");
+            assert_eq!(attributes["after"], "2");
+            assert_eq!(world.span("child").parent_span_id, world.span("span").span_context.span_id());
+        }
+        let stats = world.counters.snapshot();
+        assert_eq!(stats.panicked_values, 2, "{stats:?}");
+        assert_eq!(stats.emitted, stats.delivered);
+    });
+}
+
+#[test]
+fn a_debug_of_50_mib_and_one_that_fails() {
+    let arrangements: Vec<_> =
+        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
+    alone("a_debug_of_50_mib_and_one_that_fails", &arrangements[..4], |world| {
+        let span = tracing::info_span!("span", huge = ?Huge, fails = ?Fails);
+        span.in_scope(|| {
+            tracing::warn!(own = ?Huge, own_fails = ?Fails, "x");
+            tracing::warn!("{:?}", Fails);
+        });
+        let record = world.record("x");
+        assert_eq!(record.text("huge").map(str::len), Some(HUGE));
+        assert_eq!(record.text("own").map(str::len), Some(HUGE));
+        assert_eq!(record.text("fails"), Some("begun"));
+        assert_eq!(record.text("own_fails"), Some("begun"));
+        assert_eq!(world.record("begun").get("own"), None);
+        assert_eq!(world.counters.snapshot().failed_values, 2);
+    });
+}
+
+/// Guarantees: with a value limit, a huge value is neither built nor kept.
+#[test]
+fn a_limited_value_stops_being_formatted_at_the_limit() {
+    struct Counts<'a>(&'a Cell<usize>);
+    impl fmt::Debug for Counts<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                self.0.set(self.0.get() + 1);
+                f.write_str("0123456789")?;
+            }
+        }
+    }
+    let limited = |arrangement: Arrangement| {
+        let limits = spanlog::Limits::default().with_value_length(25);
+        arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider)
+    };
+    alone_with("a_limited_value_stops_being_formatted_at_the_limit", &[support::USUAL], limited, |world| {
+        let count = Cell::new(0);
+        tracing::warn!(endless = ?Counts(&count), "x");
+        assert_eq!(world.record("x").text("endless"), Some("0123456789012345678901234"));
+        assert_eq!(count.get(), 3);
+        assert_eq!(world.counters.snapshot().truncated_values, 1);
+    });
+}
+
+#[test]
+fn each_value_is_formatted_once() {
+    struct Counts<'a>(&'a Cell<usize>);
+    impl fmt::Debug for Counts<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.set(self.0.get() + 1);
+            f.write_str("counted")
+        }
+    }
+    let arrangements: Vec<_> = with_spans()
+        .into_iter()
+        .filter(|arrangement| arrangement.spans == Spans::Ours)
+        .collect();
+    alone("each_value_is_formatted_once", &arrangements, |world| {
+        let (of_span, of_event, of_body) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let span = tracing::info_span!("span", counted = ?Counts(&of_span));
+        span.in_scope(|| tracing::warn!(own = ?Counts(&of_event), "body {:?}", Counts(&of_body)));
+        tracing::warn!(parent: &span, "another");
+        drop(span);
+        assert_eq!((of_span.get(), of_event.get(), of_body.get()), (1, 1, 1));
+        assert_eq!(world.record("another").text("counted"), Some("counted"));
+        assert_eq!(support::attributes(&world.span("span"))["counted"], "counted");
+    });
+}
+
+#[test]
+fn events_from_drop_during_unwinding() {
+    struct LogsOnDrop;
+    impl Drop for LogsOnDrop {
+        fn drop(&mut self) {
+            let span = tracing::info_span!("clean-up");
+            span.in_scope(|| tracing::warn!("while unwinding"));
+        }
+    }
+    alone("events_from_drop_during_unwinding", &with_spans(), |world| {
+        let span = tracing::info_span!("span");
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _entered = span.enter();
+            let _logs = LogsOnDrop;
+            std::panic::resume_unwind(Box::new("unwinds"));
+        }));
+        assert!(world.record("while unwinding").ids.is_some());
+        tracing::warn!("after");
+        assert_eq!(world.record("after").ids, None, "the span was left by unwinding");
+    });
+}
+
+/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when it
+/// goes; what cannot be emitted is counted.
+#[test]
+fn events_from_thread_local_destructors() {
+    struct LogsAtExit(Option<tracing::Span>);
+    impl Drop for LogsAtExit {
+        fn drop(&mut self) {
+            tracing::warn!("contextual at exit");
+            tracing::warn!(parent: None, "root at exit");
+            if let Some(span) = &self.0 {
+                tracing::warn!(parent: span, "explicit at exit");
+                span.in_scope(|| tracing::warn!("entered at exit"));
+            }
+            spanlog::job::scope(spanlog::JobMetadata::new("j", "e"), || {
+                // No `info_span!` here: tracing-subscriber's registry itself panics then.
+                spanlog::job::set("k", 1);
+                let op = spanlog::op::start("t", "at exit", []);
+                op.in_scope(|| tracing::warn!("op at exit"));
+                op.end(&Ok::<(), String>(()));
+            });
+        }
+    }
+    thread_local! {
+        static EARLY: LogsAtExit = const { LogsAtExit(None) };
+        static LATE: std::cell::RefCell<LogsAtExit> = const { std::cell::RefCell::new(LogsAtExit(None)) };
+    }
+    let arrangements: Vec<_> =
+        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
+    alone("events_from_thread_local_destructors", &arrangements, |world| {
+        for early in [true, false] {
+            for used in [true, false] {
+                std::thread::spawn(move || {
+                    if early {
+                        EARLY.with(|_| ());
+                    }
+                    if used {
+                        let span = tracing::info_span!("of the thread");
+                        span.in_scope(|| tracing::warn!("alive"));
+                        LATE.with(|late| late.borrow_mut().0 = Some(span));
+                    } else {
+                        LATE.with(|_| ());
+                    }
+                })
+                .join()
+                .unwrap();
+            }
+        }
+        let stats = world.counters.snapshot();
+        // Six thread-locals of three lines, two of them with two more, and two lines while alive.
+        let lines = 6 * 3 + 2 * 2 + 2;
+        assert_eq!(stats.emitted, lines, "{stats:?}");
+        assert_eq!(stats.emitted, stats.delivered + stats.dropped(), "{stats:?}");
+        assert!(stats.delivered >= 2);
+    });
+}
+
+#[test]
+fn events_during_and_after_shutdown() {
+    let logs_at_end = |arrangement: Arrangement| {
+        arrangement.build_with(
+            |layer| layer,
+            |provider| provider.with_span_processor(Hooks { start: || (), end: || tracing::warn!("span end") }),
+        )
+    };
+    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_end, |world| {
+        let span = tracing::info_span!("span").entered();
+        tracing::warn!("before");
+        world.tracer_provider.shutdown().unwrap();
+        world.log_provider.shutdown().unwrap();
+        tracing::warn!("after");
+        drop(span);
+        tracing::info_span!("late").in_scope(|| tracing::error!("late"));
+        let stats = world.counters.snapshot();
+        assert_eq!(stats.emitted, stats.delivered + stats.dropped(), "{stats:?}");
+    });
+}
+
+/// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
+#[test]
+fn a_log_processor_that_logs_does_not_go_round_in_circles() {
+    #[derive(Debug)]
+    struct Chatty;
+    impl opentelemetry_sdk::logs::LogProcessor for Chatty {
+        fn emit(&self, _: &mut opentelemetry_sdk::logs::SdkLogRecord, _: &opentelemetry::InstrumentationScope) {
+            tracing::warn!("from the processor");
+        }
+        fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _: Duration) -> opentelemetry_sdk::error::OTelSdkResult {
+            Ok(())
+        }
+    }
+    alone("a_log_processor_that_logs_does_not_go_round_in_circles", &[support::USUAL], |_| {
+        use tracing_subscriber::layer::SubscriberExt;
+        let provider =
+            opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(Chatty).build();
+        let layer = spanlog::LogLayer::new(&provider);
+        let counters = layer.counters();
+        let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+        // Straight to the dispatcher: the global one is the world's.
+        std::thread::spawn(move || {
+            let _default = tracing::dispatcher::set_default(&dispatch);
+            tracing::warn!("one");
+        })
+        .join()
+        .unwrap();
+        let stats = counters.snapshot();
+        assert_eq!(stats.delivered, 1);
+    });
+}
+
+#[test]
+fn a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted() {
+    alone("a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted", &[support::USUAL], |world| {
+        let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
+        tracing::warn!("exporter's");
+        drop(suppressed);
+        tracing::warn!("user's");
+        assert_eq!(world.records().len(), 1);
+        let stats = world.counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
+    });
+}

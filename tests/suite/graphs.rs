@@ -1,0 +1,132 @@
+//! The tool-call graph and its text form.
+
+use std::time::Duration;
+
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use spanlog::graph::{format_duration, Recorder, ToolCallGraph};
+use spanlog::{job, op, JobMetadata, Keys};
+
+use crate::support::USUAL;
+
+#[test]
+fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
+    use opentelemetry::trace::TracerProvider;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let recorder = Recorder::default();
+    let logs = SdkLoggerProvider::builder().with_log_processor(recorder.clone()).build();
+    let traces = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_span_processor(recorder.clone())
+        .build();
+    let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("graph"));
+    let subscriber = tracing_subscriber::registry()
+        .with(spanlog::SpanLayer::new(layer))
+        .with(spanlog::LogLayer::new(&logs));
+    tracing::subscriber::with_default(subscriber, || {
+        let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
+        let result = execution.in_scope(|| {
+            execution.step("fetch").run(|| {
+                op::run("git", "clone", [], || {
+                    tracing::info!("one");
+                    tracing::warn!("two");
+                    Ok::<(), String>(())
+                })
+            })?;
+            execution.step("plan").run(|| {
+                drop(op::start("oci", "pull", []));
+                op::run("terraform", "plan", [], || {
+                    tracing::error!("three");
+                    Err::<(), _>("no\nstate \u{1b}[31m".to_owned())
+                })
+            })
+        });
+        execution.end(&result);
+    });
+    let text = recorder.graph().to_text();
+    // Durations are left out: they differ from run to run.
+    let shape: Vec<String> = text
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let unit = words.iter().position(|word| ["ns", "ms", "s"].contains(word)).unwrap();
+            [&words[..unit - 1], &words[unit + 1..]].concat().join(" ")
+        })
+        .collect();
+    assert_eq!(
+        shape,
+        [
+            "✗ job.deploy failed inside: no ⏎ state \\u{1b}[31m",
+            "✓ ├─ step.fetch",
+            "✓ │ └─ git clone 2 logs, 1 warn",
+            "✗ └─ step.plan failed inside: no ⏎ state \\u{1b}[31m",
+            "- ├─ oci pull dropped",
+            "✗ └─ terraform plan 1 log, 1 error failed: no ⏎ state \\u{1b}[31m",
+        ],
+        "{text}"
+    );
+    assert!(recorder.graph().is_red());
+}
+
+#[test]
+fn a_failure_inside_a_span_that_is_fine_itself_is_told_apart() {
+    let world = USUAL.build();
+    world.run(|| {
+        op::run("t", "outer", [], || {
+            let _ = op::run("t", "retried", [], || Err::<(), _>("once"));
+            Ok::<(), String>(())
+        })
+        .unwrap();
+    });
+    let graph = ToolCallGraph::of_spans(&world.spans(), &Keys::default());
+    let text = graph.to_text();
+    assert!(text.lines().next().unwrap().starts_with("! t outer"), "{text}");
+    assert!(text.contains("failed inside"), "{text}");
+    assert!(ToolCallGraph::of_spans([], &Keys::default()).is_empty());
+}
+
+#[test]
+fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_end() {
+    let world = USUAL.build();
+    world.run(|| {
+        let parent = tracing::info_span!("parent").entered();
+        let (first, second) = (op::start("t", "first", []), op::start("t", "second", []));
+        second.end(&Ok::<(), String>(()));
+        first.end(&Ok::<(), String>(()));
+        drop(parent);
+    });
+    let mut spans = world.spans();
+    let names = |spans: &[opentelemetry_sdk::trace::SpanData]| {
+        let text = ToolCallGraph::of_spans(spans, &Keys::default()).to_text();
+        text.lines().map(|line| line[..line.find("  ").unwrap()].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&spans), ["✓ parent", "✓ ├─ t first", "✓ └─ t second"]);
+    spans.retain(|span| span.name != "parent");
+    assert_eq!(names(&spans), ["✓ t first", "✓ t second"]);
+    // Two spans that are each other's parents, and one that is its own.
+    let (one, two) = (spans[0].span_context.span_id(), spans[1].span_context.span_id());
+    (spans[0].parent_span_id, spans[1].parent_span_id) = (two, one);
+    assert_eq!(names(&spans).len(), 2);
+    spans[0].parent_span_id = one;
+    assert_eq!(names(&spans).len(), 2);
+}
+
+#[test]
+fn durations_read_as_the_runners_dashboard_shows_them() {
+    for (nanos, text) in [
+        (0, "—"),
+        (500, "500 ns"),
+        (999_999, "999999 ns"),
+        (1_000_000, "1.0 ms"),
+        (500_000_000, "500.0 ms"),
+        (999_949_999, "999.9 ms"),
+        (999_960_000, "1.00 s"),
+        (1_000_000_000, "1.00 s"),
+        (2_500_000_000, "2.50 s"),
+        (59_996_000_000, "1m 0s"),
+        (60_000_000_000, "1m 0s"),
+        (90_000_000_000, "1m 30s"),
+        (125_000_000_000, "2m 5s"),
+    ] {
+        assert_eq!(format_duration(Duration::from_nanos(nanos)), text);
+    }
+}

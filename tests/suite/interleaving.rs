@@ -1,0 +1,234 @@
+//! Sixty-four jobs at once on two threads: no record and no span carries another job's stamp or ids.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use proptest::prelude::*;
+use spanlog::job::{self, FutureExt as _};
+use spanlog::{op, JobMetadata};
+use tracing::instrument::WithSubscriber;
+use tracing::Instrument;
+
+use crate::support::{attributes, Arrangement, Order, World, USUAL};
+
+const JOBS: usize = 64;
+
+/// What a task does next. Everything that it logs says which job and which span it expects.
+#[derive(Clone, Debug)]
+enum Step {
+    Log,
+    Yield,
+    /// Does the steps inside an op.
+    Op(Vec<Step>),
+    /// Does the steps inside an ordinary span.
+    Span(Vec<Step>),
+    /// Does the steps in a task of its own, in the same job, and waits for it.
+    Spawn(Vec<Step>),
+    /// Does the steps on a blocking thread.
+    Blocking(Vec<Step>),
+    /// Begins the steps and drops them after the first time they wait.
+    Cancel(Vec<Step>),
+    /// Does the steps in an op that panics after them; the task that it is in goes down with it.
+    Panic(Vec<Step>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let leaf = prop_oneof![3 => Just(Step::Log), 2 => Just(Step::Yield)];
+    let step = leaf.prop_recursive(3, 12, 4, |step| {
+        let inner = prop::collection::vec(step, 1..4);
+        prop_oneof![
+            inner.clone().prop_map(Step::Op),
+            inner.clone().prop_map(Step::Span),
+            inner.clone().prop_map(Step::Spawn),
+            inner.clone().prop_map(Step::Blocking),
+            inner.clone().prop_map(Step::Cancel),
+            inner.prop_map(Step::Panic),
+        ]
+    });
+    prop::collection::vec(step, 1..5)
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs `steps` for job `job`, inside the span named `span`.
+fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
+    Box::pin(async move {
+        for (index, step) in steps.into_iter().enumerate() {
+            let name = format!("{span}.{index}");
+            match step {
+                Step::Log => log(job, &span),
+                Step::Yield => tokio::task::yield_now().await,
+                Step::Op(steps) => {
+                    let work = run(job, format!("t.{name}"), steps);
+                    let work = async move {
+                        work.await;
+                        Ok::<(), String>(())
+                    };
+                    op::run_async("t", &name, [], work).await.unwrap();
+                }
+                Step::Span(steps) => {
+                    let work = run(job, format!("s.{name}"), steps);
+                    work.instrument(tracing::info_span!("span", otel.name = format!("s.{name}"))).await;
+                }
+                Step::Spawn(steps) => {
+                    let work = run(job, span.clone(), steps).in_current_span();
+                    let _ = job::spawn(work.with_current_subscriber()).await;
+                }
+                Step::Blocking(steps) => {
+                    let in_span = tracing::Span::current();
+                    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+                    let span = span.clone();
+                    let _ = job::spawn_blocking(move || {
+                        tracing::dispatcher::with_default(&dispatch, || {
+                            in_span.in_scope(|| {
+                                for step in steps {
+                                    match step {
+                                        Step::Log => log(job, &span),
+                                        _ => op::run("t", &name, [], || {
+                                            log(job, &format!("t.{name}"));
+                                            Ok::<(), String>(())
+                                        })
+                                        .unwrap(),
+                                    }
+                                }
+                            });
+                        });
+                    })
+                    .await;
+                }
+                Step::Cancel(steps) => {
+                    let work = run(job, format!("t.{name}"), steps);
+                    let work = async move {
+                        work.await;
+                        Ok::<(), String>(())
+                    };
+                    tokio::select! {
+                        biased;
+                        _ = op::run_async("t", &name, [], work) => {}
+                        () = tokio::task::yield_now() => {}
+                    }
+                }
+                Step::Panic(steps) => {
+                    let work = run(job, format!("t.{name}"), steps);
+                    let work = async move {
+                        work.await;
+                        std::panic::resume_unwind(Box::new("on purpose"));
+                        #[expect(unreachable_code, reason = "names the type")]
+                        Ok::<(), String>(())
+                    };
+                    let task = op::run_async("t", &name, [], work).with_current_subscriber();
+                    let _ = job::spawn(task).await;
+                }
+            }
+            log(job, &span);
+        }
+    })
+}
+
+fn log(job: usize, span: &str) {
+    tracing::info!(expected_job = format!("job {job}"), expected_span = span, "line");
+}
+
+fn check(world: &World) -> Result<(), TestCaseError> {
+    let spans: HashMap<_, _> = world
+        .spans()
+        .into_iter()
+        .map(|span| (span.span_context.span_id(), (span.clone(), attributes(&span))))
+        .collect();
+    let mut traces = HashMap::new();
+    for (span, attributes) in spans.values() {
+        let job = &attributes["runner_job.id"];
+        let trace = span.span_context.trace_id();
+        prop_assert_eq!(traces.entry(trace).or_insert_with(|| job.clone()), job);
+    }
+    let records = world.records();
+    prop_assert!(records.len() >= JOBS);
+    for record in &records {
+        let job = record.text("runner_job.id");
+        prop_assert_eq!(job, record.text("expected_job"), "stamp");
+        let (trace, id) = record.ids.ok_or_else(|| TestCaseError::fail(format!("no ids: {record:?}")))?;
+        let Some((span, attributes)) = spans.get(&id) else {
+            return Err(TestCaseError::fail(format!("no such span: {record:?}")));
+        };
+        prop_assert_eq!(trace, span.span_context.trace_id());
+        prop_assert_eq!(Some(attributes["runner_job.id"].as_str()), job, "the span's job");
+        prop_assert_eq!(Some(span.name.as_ref()), record.text("expected_span"), "the span");
+    }
+    let stats = world.counters.snapshot();
+    prop_assert_eq!(stats.emitted, stats.delivered);
+    prop_assert_eq!(stats.delivered, records.len() as u64);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sixty_four_jobs_on_two_threads_never_mix(
+        programs in prop::collection::vec(steps(), 8),
+        activation in any::<bool>(),
+        log_first in any::<bool>(),
+    ) {
+        let order = if log_first { Order::LogFirst } else { Order::SpanFirst };
+        let world = Arrangement { activation, order, ..USUAL }.build();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        world.run(|| {
+            runtime.block_on(async {
+                let jobs: Vec<_> = (0..JOBS)
+                    .map(|id| {
+                        let metadata = JobMetadata::new(format!("job {id}"), format!("execution {id}"));
+                        let program = programs[id % programs.len()].clone();
+                        let work = async move {
+                            // The execution's span has no parent: jobs share no trace.
+                            let execution = job::execution(job::current().unwrap(), "run");
+                            let work = run(id, "job.run".to_owned(), program);
+                            let work = async move {
+                                log(id, "job.run");
+                                work.await;
+                                Ok::<(), String>(())
+                            };
+                            let _ = execution.instrument(work).await;
+                        };
+                        tokio::spawn(work.with_job(metadata).with_current_subscriber())
+                    })
+                    .collect();
+                for job in jobs {
+                    let _ = job.await;
+                }
+            });
+        });
+        drop(runtime);
+        check(&world)?;
+    }
+}
+
+/// Guarantees: the check above can fail.
+#[test]
+fn the_check_notices_a_stamp_an_id_and_a_span_of_another_job() {
+    let checked = |script: fn()| {
+        let world = USUAL.build();
+        world.run(|| {
+            for id in 0..JOBS {
+                let metadata = JobMetadata::new(format!("job {id}"), format!("execution {id}"));
+                let execution = job::execution(metadata, "run");
+                execution.in_scope(|| log(id, "job.run"));
+                execution.end(&Ok::<(), String>(()));
+            }
+            script();
+        });
+        check(&world).is_ok()
+    };
+    assert!(checked(|| ()));
+    assert!(!checked(|| log(3, "job.run")));
+    assert!(!checked(|| {
+        job::scope(JobMetadata::new("job 1", "execution 1"), || {
+            tracing::info_span!("job.run").in_scope(|| log(3, "job.run"));
+        });
+    }));
+    assert!(!checked(|| {
+        job::scope(JobMetadata::new("job 1", "execution 1"), || {
+            op::start("other", "op", []).in_scope(|| log(1, "job.run"));
+        });
+    }));
+}
