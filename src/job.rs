@@ -209,20 +209,17 @@ impl JobScope {
     /// Every stamp of this job as attributes of a record.
     pub(crate) fn record_stamps(&self, keys: &Keys) -> Vec<(Key, AnyValue)> {
         let fixed = self.metadata.stamps(keys).map(|(name, value)| {
-            (keys::key(name), AnyValue::String(shared(value)))
+            let value = match value {
+                Cow::Borrowed(value) => (*value).into(),
+                // The clones of a string value share one allocation.
+                Cow::Owned(value) => Arc::<str>::from(value.as_str()).into(),
+            };
+            (keys::key(name), AnyValue::String(value))
         });
         let added = self.added().into_iter().map(|added| {
             (added.key, crate::fields::any_value(added.value))
         });
         fixed.chain(added).collect()
-    }
-}
-
-/// A string value whose clones share one allocation.
-fn shared(value: &Cow<'static, str>) -> opentelemetry::StringValue {
-    match value {
-        Cow::Borrowed(value) => (*value).into(),
-        Cow::Owned(value) => Arc::<str>::from(value.as_str()).into(),
     }
 }
 

@@ -1,23 +1,99 @@
-//! Every `tracing` event as an OpenTelemetry log record that knows its span and its job.
+//! Every [`tracing`] event as an OpenTelemetry log record that knows its span and its job.
+//!
+//! A log line is of use when one can get from it to the span that it was written in, and to the job
+//! that it was written for. This crate makes both certain: the record's **own** `trace_id` and
+//! `span_id` are those of the event's span, and every record and every span carries the metadata of
+//! its job.
+//!
+//! # One call
+//!
+//! With the feature `install`, which is on by default:
+//!
+//! ```no_run
+//! # #[cfg(feature = "install")]
+//! # fn main() -> Result<(), spanlog::Error> {
+//! use spanlog::{job, op, JobMetadata};
+//!
+//! let guard = spanlog::builder().with_service_name("runner").install()?;
+//!
+//! let execution = job::execution(JobMetadata::new("job-1", "exec-1"), "deploy");
+//! let result = execution.in_scope(|| {
+//!     op::run("terraform", "plan", [], || {
+//!         tracing::info!("this record carries the ids of `terraform.plan`, and the job");
+//!         Ok::<(), std::io::Error>(())
+//!     })
+//! });
+//! execution.end(&result);
+//!
+//! drop(guard); // delivers what is pending
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "install"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Or piece by piece
+//!
+//! ```
+//! use opentelemetry::trace::TracerProvider;
+//! use opentelemetry_sdk::logs::SdkLoggerProvider;
+//! use opentelemetry_sdk::trace::SdkTracerProvider;
+//! use spanlog::{JobSpanProcessor, LogLayer, SpanLayer};
+//! use tracing_subscriber::layer::SubscriberExt;
+//!
+//! let traces = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
+//! let logs = SdkLoggerProvider::builder().build();
+//! let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("app"));
+//! let subscriber = tracing_subscriber::registry()
+//!     .with(SpanLayer::new(spans))
+//!     .with(LogLayer::new(&logs).with_level(tracing::Level::INFO));
+//! # drop(subscriber);
+//! ```
+//!
+//! # Layout
+//!
+//! The walk of an event, in the order in which to read the files:
+//!
+//! | step | file | what it does |
+//! | --- | --- | --- |
+//! | 1 | `layer.rs` | an event comes in: enabled here? open a record, fill it, hand it over |
+//! | 2 | `correlate.rs` | which span and which job the event belongs to |
+//! |   | `correlate/asker.rs` | the order in which sources are asked for that |
+//! |   | `correlate/active.rs` | this thread's stack of entered spans and job scopes |
+//! |   | `correlate/state.rs` | what is known of one span |
+//! | 3 | `inherit.rs` | what the record inherits, put together once per span and job |
+//! | 4 | `fields.rs` | tracing's values as attribute values: one table, one `Visit` |
+//! |   | `fields/event.rs` | what becomes of an event's fields |
+//! |   | `fields/format.rs` | running a user's `Debug` once, whatever it does |
+//! |   | `fields/plan.rs` | whether keys could meet |
+//! |   | `beside.rs` | attributes with names made at run time, beside the event |
+//! |   | `limits.rs` | how much of a record is kept |
+//! | 5 | `record.rs` | the trait that the layer fills |
+//! |   | `sdk.rs` | the record of any OpenTelemetry `LoggerProvider` |
+//!
+//! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
+//! metadata), `op.rs` (one span per tool call), `graph.rs` (the tool-call graph), `install.rs`
+//! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod layer;
 mod correlate;
 mod inherit;
 mod fields;
-mod record;
-mod sdk;
 mod beside;
 mod limits;
+mod record;
+mod sdk;
+
+mod spans;
+pub mod job;
+pub mod op;
+pub mod graph;
+mod keys;
+mod log_tracer;
 mod stats;
 mod diagnostics;
 mod error;
-mod keys;
-mod log_tracer;
-mod spans;
-pub mod graph;
-pub mod job;
-pub mod op;
 
 pub use self::diagnostics::set_diagnostics;
 pub use self::error::Error;

@@ -4,7 +4,7 @@
 //! Each test runs itself again, once for each arrangement of layers.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
-#[expect(dead_code, reason = "shared with the suite, which uses all of it")]
+#[expect(dead_code, unreachable_pub, reason = "shared with the suite, which uses all of it")]
 #[path = "suite/support.rs"]
 mod support;
 
@@ -76,9 +76,8 @@ fn the_harness_notices_what_goes_wrong() {
     if std::env::var(WHICH).is_ok() {
         return;
     }
-    let fails = |test: &'static str| {
-        std::panic::catch_unwind(|| alone(test, &[support::USUAL], |_| ())).is_err()
-    };
+    let fails =
+        |test: &'static str| std::panic::catch_unwind(|| alone(test, &[support::USUAL], |_| ())).is_err();
     assert!(fails("no_such_test"));
     assert!(fails("helper_that_aborts"));
 }
@@ -149,7 +148,8 @@ fn a_debug_that_logs() {
         let record = world.record("logs");
         assert_eq!(record.text("field"), Some("logs"));
         world.assert_in_span("logs", &span);
-        let inner: Vec<_> = world.records().into_iter().filter(|it| it.body_text() == "from a Debug").collect();
+        let inner: Vec<_> =
+            world.records().into_iter().filter(|it| it.body_text() == "from a Debug").collect();
         assert!(inner.len() >= 3, "{inner:#?}");
         let ids = world.ids_of(&span);
         assert!(inner.iter().any(|record| record.ids == ids));
@@ -264,10 +264,8 @@ fn each_value_is_formatted_once() {
             f.write_str("counted")
         }
     }
-    let arrangements: Vec<_> = with_spans()
-        .into_iter()
-        .filter(|arrangement| arrangement.spans == Spans::Ours)
-        .collect();
+    let arrangements: Vec<_> =
+        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
     alone("each_value_is_formatted_once", &arrangements, |world| {
         let (of_span, of_event, of_body) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let span = tracing::info_span!("span", counted = ?Counts(&of_span));
@@ -363,7 +361,9 @@ fn events_during_and_after_shutdown() {
     let logs_at_end = |arrangement: Arrangement| {
         arrangement.build_with(
             |layer| layer,
-            |provider| provider.with_span_processor(Hooks { start: || (), end: || tracing::warn!("span end") }),
+            |provider| {
+                provider.with_span_processor(Hooks { start: || (), end: || tracing::warn!("span end") })
+            },
         )
     };
     alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_end, |world| {
@@ -385,7 +385,11 @@ fn a_log_processor_that_logs_does_not_go_round_in_circles() {
     #[derive(Debug)]
     struct Chatty;
     impl opentelemetry_sdk::logs::LogProcessor for Chatty {
-        fn emit(&self, _: &mut opentelemetry_sdk::logs::SdkLogRecord, _: &opentelemetry::InstrumentationScope) {
+        fn emit(
+            &self,
+            _: &mut opentelemetry_sdk::logs::SdkLogRecord,
+            _: &opentelemetry::InstrumentationScope,
+        ) {
             tracing::warn!("from the processor");
         }
         fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
@@ -416,13 +420,17 @@ fn a_log_processor_that_logs_does_not_go_round_in_circles() {
 
 #[test]
 fn a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted() {
-    alone("a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted", &[support::USUAL], |world| {
-        let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
-        tracing::warn!("exporter's");
-        drop(suppressed);
-        tracing::warn!("user's");
-        assert_eq!(world.records().len(), 1);
-        let stats = world.counters.snapshot();
-        assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
-    });
+    alone(
+        "a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted",
+        &[support::USUAL],
+        |world| {
+            let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
+            tracing::warn!("exporter's");
+            drop(suppressed);
+            tracing::warn!("user's");
+            assert_eq!(world.records().len(), 1);
+            let stats = world.counters.snapshot();
+            assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
+        },
+    );
 }

@@ -58,9 +58,8 @@ fn growth(records: impl Fn(&tracing::Span)) -> isize {
     let inner = tracing_opentelemetry::layer().with_tracer(traces.tracer("growth"));
     let log_layer = LogLayer::new(&logs);
     let counters = log_layer.counters();
-    let dispatch = tracing::Dispatch::new(
-        tracing_subscriber::registry().with(SpanLayer::new(inner)).with(log_layer),
-    );
+    let dispatch =
+        tracing::Dispatch::new(tracing_subscriber::registry().with(SpanLayer::new(inner)).with(log_layer));
     let growth = tracing::dispatcher::with_default(&dispatch, || {
         job::scope(JobMetadata::new("j", "e"), || {
             let root = tracing::info_span!("root", field = 1);

@@ -86,7 +86,7 @@ impl Asker<'_> {
     {
         let Some((id, state)) = active::enclosing_span(self.owner, 0).filter(|(_, state)| !state.is_closed())
         else {
-            return self.from_registry(around, ctx);
+            return self.as_the_registry_knows(around, ctx);
         };
         let own = ask(&state, &id, self.home, self.counters);
         let ids = match own {
@@ -105,7 +105,7 @@ impl Asker<'_> {
     /// The stack is empty. The registry may still know of a current span: one that was entered before
     /// this layer was there, or one that is being entered right now, whose lock a plain
     /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
-    fn from_registry<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    fn as_the_registry_knows<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {

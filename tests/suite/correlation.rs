@@ -203,15 +203,17 @@ fn a_no_op_tracer_gives_no_ids_without_a_remote_parent_and_that_parents_with_one
         tracing::subscriber::with_default(subscriber, || {
             tracing::info_span!("noop").in_scope(|| tracing::info!("without"));
             let remote = SpanContext::new(
-                TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+                TraceId::from(7),
+                SpanId::from(9),
+                TraceFlags::SAMPLED,
+                true,
+                TraceState::default(),
             );
             let _attached = Context::new().with_remote_span_context(remote).attach();
             tracing::info_span!("noop").in_scope(|| tracing::info!("with"));
         });
         let records = exporter.get_emitted_logs().unwrap();
-        let ids = |index: usize| {
-            records[index].record.trace_context().map(|ids| (ids.trace_id, ids.span_id))
-        };
+        let ids = |index: usize| records[index].record.trace_context().map(|ids| (ids.trace_id, ids.span_id));
         assert!(ids(0).is_none_or(|(trace, _)| trace == TraceId::INVALID));
         assert_eq!(ids(1), Some((TraceId::from(7), SpanId::from(9))));
     }
@@ -258,10 +260,8 @@ fn an_instrumented_future_gives_its_ids_wherever_it_is_polled() {
                     tokio::task::yield_now().await;
                 }
             };
-            let task = tracing::instrument::WithSubscriber::with_subscriber(
-                task.instrument(span.clone()),
-                dispatch,
-            );
+            let task =
+                tracing::instrument::WithSubscriber::with_subscriber(task.instrument(span.clone()), dispatch);
             runtime.block_on(async { tokio::spawn(task).await.unwrap() });
             for line in 0..4 {
                 world.assert_in_span(&format!("line {line}"), &span);
@@ -382,7 +382,11 @@ fn a_log_line_does_not_break_set_parent_before_it_is_logged() {
         let world = Arrangement { order, activation: false, ..USUAL }.build();
         world.run(|| {
             let remote = Context::new().with_remote_span_context(SpanContext::new(
-                TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+                TraceId::from(7),
+                SpanId::from(9),
+                TraceFlags::SAMPLED,
+                true,
+                TraceState::default(),
             ));
             let span = tracing::info_span!("request");
             span.in_scope(|| {
@@ -454,5 +458,4 @@ fn a_span_that_ended_keeps_its_ids() {
         world.assert_in_span("before", &span);
         world.assert_in_span("after", &span);
     });
-
 }

@@ -15,9 +15,8 @@ fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
 
     let recorder = Recorder::default();
     let logs = SdkLoggerProvider::builder().with_log_processor(recorder.clone()).build();
-    let traces = opentelemetry_sdk::trace::SdkTracerProvider::builder()
-        .with_span_processor(recorder.clone())
-        .build();
+    let traces =
+        opentelemetry_sdk::trace::SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
     let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("graph"));
     let subscriber = tracing_subscriber::registry()
         .with(spanlog::SpanLayer::new(layer))

@@ -98,14 +98,18 @@ fn one_keys_value_renames_everything() {
             });
         });
         let records = logs.get_emitted_logs().unwrap();
-        let on_record = |key: &str| records[0].record.attributes_iter().any(|(known, _)| known.as_str() == key);
+        let on_record =
+            |key: &str| records[0].record.attributes_iter().any(|(known, _)| known.as_str() == key);
         for key in [keys.job_id(), keys.execution_id(), keys.tool(), keys.operation()] {
             assert!(on_record(key), "{key}");
         }
         for span in spans.get_finished_spans().unwrap() {
             let attributes = attributes(&span);
             assert!(attributes.contains_key(keys.job_id()), "{span:?}");
-            assert_eq!(attributes.contains_key("nuon.tool"), span.name != "api" && keys.tool() == "nuon.tool");
+            assert_eq!(
+                attributes.contains_key("nuon.tool"),
+                span.name != "api" && keys.tool() == "nuon.tool"
+            );
         }
     }
     assert_eq!(Keys::cicd().step_name(), "cicd.pipeline.task.name");
@@ -204,7 +208,11 @@ fn a_plain_span_layer_carries_the_job_within_its_stated_limits() {
         });
         for name in ["entered", "child", "api"] {
             let attributes = attributes(&world.span(name));
-            assert_eq!(attributes.get("runner_job.id").map(String::as_str), Some("one"), "{arrangement:?} {name}");
+            assert_eq!(
+                attributes.get("runner_job.id").map(String::as_str),
+                Some("one"),
+                "{arrangement:?} {name}"
+            );
         }
     }
 }
@@ -274,7 +282,8 @@ fn a_records_stamps_and_ids_never_come_from_two_jobs() {
                     let child = tracing::info_span!("child of a");
                     child.in_scope(|| tracing::warn!("in the child"));
                 });
-                tracing::info_span!(parent: &of_a, "explicit child of a").in_scope(|| tracing::warn!("in the explicit child"));
+                tracing::info_span!(parent: &of_a, "explicit child of a")
+                    .in_scope(|| tracing::warn!("in the explicit child"));
                 tracing::warn!("b again");
             });
         });
@@ -452,7 +461,8 @@ fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
             });
             execution.end(&result);
         });
-        let (root, step, op) = (world.span("job.deploy"), world.span("step.plan"), world.span("terraform.plan"));
+        let (root, step, op) =
+            (world.span("job.deploy"), world.span("step.plan"), world.span("terraform.plan"));
         assert_eq!(step.parent_span_id, root.span_context.span_id(), "{arrangement:?}");
         assert_eq!(op.parent_span_id, step.span_context.span_id(), "{arrangement:?}");
         for span in [&root, &step, &op] {
@@ -461,7 +471,11 @@ fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
             let tool = if span.name == "terraform.plan" { "terraform" } else { "runner" };
             assert_eq!(attributes["nuon.tool"], tool, "{arrangement:?}");
             let is_root = span.name == "job.deploy";
-            assert_eq!(attributes.contains_key("runner_job_execution_step.name"), !is_root, "{arrangement:?}");
+            assert_eq!(
+                attributes.contains_key("runner_job_execution_step.name"),
+                !is_root,
+                "{arrangement:?}"
+            );
             assert_eq!(span.status, opentelemetry::trace::Status::error("no state"), "{arrangement:?}");
         }
         assert_eq!(world.record("in the step").text("runner_job_execution_step.name"), Some("plan"));
@@ -503,7 +517,11 @@ fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
     let world = USUAL.build();
     world.run(|| {
         let remote = SpanContext::new(
-            TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+            TraceId::from(7),
+            SpanId::from(9),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::default(),
         );
         let _attached = Context::new().with_remote_span_context(remote).attach();
         let execution = job::execution(job("one"), "deploy");

@@ -1,4 +1,5 @@
 //! The behaviour suite: each row of the contract has a test that names it.
+#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod correlation;

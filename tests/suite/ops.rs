@@ -50,7 +50,12 @@ fn start_opens_a_child_of_the_current_span_named_tool_dot_operation_of_kind_inte
             ("runner.fetch", "runner", "fetch"),
         ] {
             let span = world.span(name);
-            assert_eq!((span.span_context.trace_id(), span.parent_span_id), parent, "{:?}", world.arrangement);
+            assert_eq!(
+                (span.span_context.trace_id(), span.parent_span_id),
+                parent,
+                "{:?}",
+                world.arrangement
+            );
             assert_eq!(span.span_kind, SpanKind::Internal);
             let attributes = attributes(&span);
             assert_eq!((attributes["nuon.tool"].as_str(), attributes["nuon.op"].as_str()), (tool, operation));
@@ -154,7 +159,8 @@ fn a_filter_for_the_users_crate_does_not_remove_op_spans() {
         tracing::info_span!("another crate's").in_scope(|| ());
         op::start("git", "clone", []).end(&Ok::<(), String>(()));
     });
-    let names: Vec<_> = spans.get_finished_spans().unwrap().iter().map(|span| span.name.to_string()).collect();
+    let names: Vec<_> =
+        spans.get_finished_spans().unwrap().iter().map(|span| span.name.to_string()).collect();
     assert_eq!(names, ["git.clone"]);
 }
 
@@ -272,7 +278,11 @@ fn events_inside_carry_the_ops_ids_tool_and_operation_and_the_inner_ops_win() {
             let span = world.span(span);
             let ids = (span.span_context.trace_id(), span.span_context.span_id());
             assert_eq!(record.ids, Some(ids), "{:?} {body}", world.arrangement);
-            assert_eq!((record.text("nuon.tool"), record.text("nuon.op")), (Some(tool), Some(operation)), "{body}");
+            assert_eq!(
+                (record.text("nuon.tool"), record.text("nuon.op")),
+                (Some(tool), Some(operation)),
+                "{body}"
+            );
             assert_eq!(record.text("chart"), Some("web"));
             assert_eq!(record.get("revision").is_some(), body == "after set");
         }
@@ -399,7 +409,12 @@ fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
         tracing::info_span!("plain").in_scope(|| tracing::error!("a retry"));
         for name in ["t.o", "plain"] {
             let span = world.span(name);
-            assert_eq!((span.status.clone(), span.events.len()), (Status::Unset, 0), "{:?}", world.arrangement);
+            assert_eq!(
+                (span.status.clone(), span.events.len()),
+                (Status::Unset, 0),
+                "{:?}",
+                world.arrangement
+            );
             assert!(!attributes(&span).contains_key("exception.message"));
         }
     });

@@ -376,10 +376,7 @@ fn the_first_error_becomes_the_exception_and_further_ones_keep_their_keys() {
     });
     assert_eq!(record.text("exception.message"), Some("cannot parse"));
     assert_eq!(record.text("exception.type"), Some("ParseError"));
-    assert_eq!(
-        record.text("exception.stacktrace"),
-        Some("Caused by: invalid digit found in string")
-    );
+    assert_eq!(record.text("exception.stacktrace"), Some("Caused by: invalid digit found in string"));
     assert_eq!(record.text("cleanup"), Some("disk"));
     assert_eq!(record.get("error"), None);
     assert_eq!(record.attributes.len(), 4);
@@ -482,17 +479,15 @@ fn two_log_layers_keep_their_own_settings() {
     use tracing_subscriber::layer::SubscriberExt;
 
     let exporters = [InMemoryLogExporter::default(), InMemoryLogExporter::default()];
-    let providers = exporters
-        .clone()
-        .map(|exporter| SdkLoggerProvider::builder().with_simple_exporter(exporter).build());
+    let providers =
+        exporters.clone().map(|exporter| SdkLoggerProvider::builder().with_simple_exporter(exporter).build());
     let subscriber = tracing_subscriber::registry()
         .with(spanlog::LogLayer::new(&providers[0]).with_span_fields(SpanFields::none()))
         .with(spanlog::LogLayer::new(&providers[1]));
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("span", field = 1).in_scope(|| tracing::info!("x"));
     });
-    let counts = exporters.map(|exporter| {
-        exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count()
-    });
+    let counts =
+        exporters.map(|exporter| exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count());
     assert_eq!(counts, [0, 1]);
 }

@@ -8,7 +8,8 @@ use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor, TracerProviderBuilder,
+    InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor,
+    TracerProviderBuilder,
 };
 use spanlog::{Counters, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing::level_filters::LevelFilter;
@@ -177,11 +178,9 @@ impl Arrangement {
         let log_provider = SdkLoggerProvider::builder().with_log_processor(logs.clone()).build();
         let spans = InMemorySpanExporter::default();
         let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
-        let builder = SdkTracerProvider::builder()
-            .with_sampler(sampler)
-            .with_span_processor(JobSpanProcessor::new());
-        let tracer_provider =
-            processors(builder).with_simple_exporter(spans.clone()).build();
+        let builder =
+            SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(JobSpanProcessor::new());
+        let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
         let tracer = tracer_provider.tracer("test");
         let layer = tune(LogLayer::new(&log_provider).with_level(self.level));
         let counters = layer.counters();
@@ -214,7 +213,7 @@ impl Arrangement {
         }
     }
 
-    fn wrapped<S>(self, layer: SdkLogLayer) -> (Box<dyn Layer<S> + Send + Sync>, Box<dyn FnOnce()>)
+    fn wrapped<S>(self, layer: SdkLogLayer) -> (BoxedLayer<S>, Box<dyn FnOnce()>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -229,13 +228,12 @@ impl Arrangement {
         }
     }
 
-    fn span_layer<S>(self, tracer: SdkTracer) -> Box<dyn Layer<S> + Send + Sync>
+    fn span_layer<S>(self, tracer: SdkTracer) -> BoxedLayer<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        let inner = tracing_opentelemetry::layer()
-            .with_tracer(tracer)
-            .with_context_activation(self.activation);
+        let inner =
+            tracing_opentelemetry::layer().with_tracer(tracer).with_context_activation(self.activation);
         match self.spans {
             Spans::Ours => Box::new(SpanLayer::new(inner)),
             Spans::Plain => Box::new(inner),
@@ -245,6 +243,8 @@ impl Arrangement {
 }
 
 pub type SdkLogLayer = LogLayer<spanlog::SdkRecords<opentelemetry_sdk::logs::SdkLogger>>;
+
+type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// A built arrangement, and where its records and spans arrive.
 pub struct World {
@@ -271,9 +271,9 @@ impl World {
     /// The one record with this body.
     pub fn record(&self, body: &str) -> Seen {
         let records = self.records();
-        let mut found = records.iter().filter(|record| {
-            matches!(&record.body, Some(AnyValue::String(text)) if text.as_str() == body)
-        });
+        let mut found = records
+            .iter()
+            .filter(|record| matches!(&record.body, Some(AnyValue::String(text)) if text.as_str() == body));
         let Some(record) = found.next() else {
             let counted = self.counters.snapshot();
             panic!("{:?}: no record {body:?} among {records:#?}, {counted:?}", self.arrangement)
@@ -365,10 +365,7 @@ fn seen(record: &SdkLogRecord) -> Seen {
         body: record.body().cloned(),
         event_name: record.event_name().map(str::to_owned),
         scope: record.target().expect("a target").to_string(),
-        attributes: record
-            .attributes_iter()
-            .map(|(key, value)| (key.to_string(), value.clone()))
-            .collect(),
+        attributes: record.attributes_iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
     }
 }
 
@@ -426,11 +423,7 @@ pub fn install_log_tracer() {
 }
 
 /// Fails loudly where the standard harness would hang for ever.
-pub fn within<T: Send + 'static>(
-    seconds: u64,
-    what: &str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> T {
+pub fn within<T: Send + 'static>(seconds: u64, what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     let worker = std::thread::spawn(move || {
         let _ = sender.send(work());
@@ -443,4 +436,3 @@ pub fn within<T: Send + 'static>(
         }
     }
 }
-
