@@ -1,0 +1,121 @@
+//! Promises that the compiler, the manifest or a document makes, each held by a test.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The first column of every table of a document, where it is one name in backquotes.
+fn first_column(document: &str) -> Vec<String> {
+    document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_architecture_names_every_source_file_and_no_other() {
+    let document = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let named: BTreeSet<_> = first_column(&document).into_iter().collect();
+    let source = root().join("src");
+    let there: BTreeSet<_> = files(&source)
+        .iter()
+        .map(|path| path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(named, there);
+}
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let tests: String =
+        files(&root().join("tests")).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let document = fs::read_to_string(root().join("docs/promises.md")).unwrap();
+    let mut named = 0;
+    for line in document.lines().filter(|line| line.starts_with("| ")) {
+        let Some(last) = line.trim_end_matches(" |").rsplit(" | ").next() else { continue };
+        for name in last.split('`').skip(1).step_by(2) {
+            assert!(tests.contains(&format!("fn {name}(")), "no test {name}, which docs/promises.md names");
+            named += 1;
+        }
+    }
+    assert!(named > 60, "{named}");
+}
+
+/// Guarantees: no dependency asks for a newer compiler than we say we need. What the standard library has
+/// in that version is checked by clippy's `incompatible_msrv`, which the manifest turns on and CI denies.
+#[test]
+fn the_minimum_rust_version_is_enough_for_every_dependency() {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .other_options(["--locked".to_owned(), "--filter-platform".to_owned(), host()])
+        .exec()
+        .unwrap();
+    let ours = metadata.root_package().unwrap().rust_version.clone().unwrap();
+    let resolve = metadata.resolve.as_ref().unwrap();
+    // Only what users build: normal dependencies, all the way down.
+    let mut open = vec![metadata.root_package().unwrap().id.clone()];
+    let mut used = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let node = resolve.nodes.iter().find(|node| node.id == id).unwrap();
+        for dependency in &node.deps {
+            let is_normal =
+                dependency.dep_kinds.iter().any(|kind| kind.kind == cargo_metadata::DependencyKind::Normal);
+            if is_normal && used.insert(dependency.pkg.clone()) {
+                open.push(dependency.pkg.clone());
+            }
+        }
+    }
+    assert!(used.len() > 20, "{}", used.len());
+    for package in metadata.packages.iter().filter(|package| used.contains(&package.id)) {
+        if let Some(theirs) = &package.rust_version {
+            assert!(*theirs <= ours, "{} needs {theirs}, we say {ours}", package.name);
+        }
+    }
+}
+
+/// The platform that this runs on: other platforms' dependencies need not be on this machine.
+fn host() -> String {
+    let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+    let text = String::from_utf8(rustc.stdout).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
+
+#[test]
+fn public_types_are_send_sync_and_debug() {
+    fn holds<T: Send + Sync + std::fmt::Debug + 'static>() {}
+    type Logs = opentelemetry_sdk::logs::SdkLogger;
+    holds::<spanlog::LogLayer<spanlog::SdkRecords<Logs>>>();
+    holds::<spanlog::Limits>();
+    holds::<spanlog::SpanFields>();
+    holds::<spanlog::Keys>();
+    holds::<spanlog::Counters>();
+    holds::<spanlog::Stats>();
+    holds::<spanlog::Error>();
+    holds::<spanlog::LogTracer>();
+    holds::<spanlog::JobMetadata>();
+    holds::<spanlog::JobSpanProcessor>();
+    holds::<spanlog::job::Execution>();
+    holds::<spanlog::job::WithJob<()>>();
+    holds::<spanlog::op::Op>();
+    holds::<spanlog::op::Instrumented<()>>();
+    holds::<spanlog::graph::Recorder>();
+    holds::<spanlog::graph::ToolCallGraph>();
+}
