@@ -34,11 +34,11 @@ use std::thread::panicking;
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key, KeyValue, Value};
-use tracing::Span;
+use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::correlate::{self, Ids, OpNames, OpSeed, SpanState, Starting, Traced};
-use crate::job::JobScope;
+use crate::job::{JobScope, WithJob};
 use crate::keys::Keys;
 
 pub(crate) use self::callsite::is_op;
@@ -162,6 +162,12 @@ impl Op {
             Some(job) => job.run(entered),
             None => entered(),
         }
+    }
+
+    /// [`in_scope`](Self::in_scope) for a future. The op stays open: [`instrument`](Self::instrument) is
+    /// what ends it with the future's result.
+    pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
+        WithJob::new(future.instrument(self.span.clone()), self.job.clone())
     }
 
     /// Runs `work` inside the op and ends it with the result, which comes back unchanged.

@@ -32,6 +32,12 @@ pin_project! {
     }
 }
 
+impl<F> WithJob<F> {
+    pub(crate) fn new(future: F, scope: Option<Arc<JobScope>>) -> Self {
+        Self { future: Some(future), scope }
+    }
+}
+
 impl<F: Future> Future for WithJob<F> {
     type Output = F::Output;
 
@@ -69,14 +75,14 @@ pub trait FutureExt: Future + Sized {
     /// # });
     /// ```
     fn with_job(self, metadata: JobMetadata) -> WithJob<Self> {
-        WithJob { future: Some(self), scope: Some(JobScope::new(metadata)) }
+        WithJob::new(self, Some(JobScope::new(metadata)))
     }
 
     /// Runs this future inside the job that is current now, if there is one.
     ///
     /// It is the same scope, not a copy: what [`set`](super::set) adds on one side, both sides carry.
     fn with_current_job(self) -> WithJob<Self> {
-        WithJob { future: Some(self), scope: correlate::ambient_job() }
+        WithJob::new(self, correlate::ambient_job())
     }
 }
 

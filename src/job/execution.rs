@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use opentelemetry::{Key, Value};
 
-use super::{JobMetadata, JobScope};
+use super::{JobMetadata, JobScope, WithJob};
 use crate::correlate::OpNames;
 use crate::op::{Instrumented, Op, RUNNER};
 
@@ -60,6 +60,11 @@ impl Execution {
     /// See [`Op::in_scope`].
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
         self.op.in_scope(work)
+    }
+
+    /// See [`Op::in_scope_async`].
+    pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
+        self.op.in_scope_async(future)
     }
 
     /// See [`Op::run`].

@@ -1,0 +1,230 @@
+//! A small real job runner: it opens an execution, walks the steps fetch, validate, build, test and
+//! outputs, and runs real tools in them.
+//!
+//! ```text
+//! cargo run --example runner [DIR]
+//! ```
+//!
+//! `DIR` (default: this repository) is what the job is about. If it has a file `.runner`, its lines say
+//! what the steps run, one tool call a line, `STEP: PROGRAM ARGUMENT…`; the other steps do what they do
+//! for any directory.
+//!
+//! It prints the tools' lines as they come, then the tool-call graph. Logs and traces go to OTLP JSON
+//! lines in `spanlog-out/`, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use spanlog::graph::Recorder;
+use spanlog::opentelemetry::KeyValue;
+use spanlog::{job, op, JobMetadata};
+use tracing::{info, warn};
+
+const STEPS: [&str; 5] = ["fetch", "validate", "build", "test", "outputs"];
+
+/// Longer than any of the tools takes; one that hangs is killed.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("runner: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns whether the job succeeded.
+async fn run() -> Result<bool> {
+    let directory = std::env::args_os().nth(1).map_or_else(this_repository, PathBuf::from);
+    let execution_id = format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos());
+    let out = PathBuf::from("spanlog-out").join(&execution_id);
+    fs::create_dir_all(&out)?;
+
+    let recorder = Recorder::default();
+    let mut builder = spanlog::builder()
+        .with_service_name("runner")
+        .with_span_processor(recorder.clone())
+        .with_log_processor(recorder.clone());
+    let goes_to = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
+        Ok(endpoint) if !endpoint.is_empty() => endpoint,
+        _ => {
+            builder = builder.with_json_lines(&out);
+            format!("{0}/logs.jsonl and {0}/traces.jsonl", out.display())
+        }
+    };
+    let guard = builder.install()?;
+
+    let metadata = JobMetadata::new(format!("build of {}", directory.display()), execution_id)
+        .with_group("examples")
+        .with_executor("local");
+    let job = Job { directory, work: out.join("work") };
+    let execution = job::execution(metadata, "build");
+    let result = execution.in_scope_async(job.walk(&execution)).await;
+    execution.end(&result);
+
+    let report = guard.shutdown(Duration::from_secs(10));
+    let _ = fs::remove_dir_all(&job.work);
+    println!("\n{}", recorder.graph().to_text());
+    println!("logs and traces: {goes_to}");
+    if !report.is_complete() {
+        eprintln!("runner: not everything was delivered: {report:?}");
+    }
+    Ok(result.is_ok())
+}
+
+fn this_repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+struct Job {
+    directory: PathBuf,
+    /// Where the steps hand files on; gone after the run.
+    work: PathBuf,
+}
+
+impl Job {
+    /// Walks the steps; the first that fails ends the job.
+    async fn walk(&self, execution: &job::Execution) -> Result {
+        let custom = self.custom_calls()?;
+        for step in STEPS {
+            execution.step(step).instrument(self.step(step, &custom)).await?;
+        }
+        info!("the job is done");
+        Ok(())
+    }
+
+    async fn step(&self, step: &str, custom: &[(String, Vec<String>)]) -> Result {
+        let calls: Vec<_> = custom.iter().filter(|(of, _)| of == step).collect();
+        for (_, call) in &calls {
+            let (program, arguments) = call.split_first().ok_or("an empty tool call")?;
+            self.tool(program).args(arguments).run().await?;
+        }
+        if !calls.is_empty() {
+            return Ok(());
+        }
+        match step {
+            "fetch" => self.fetch().await,
+            "validate" => self.validate().await,
+            "build" => self.build().await,
+            "test" => self.test().await,
+            _ => self.outputs().await,
+        }
+    }
+
+    async fn fetch(&self) -> Result {
+        if !self.directory.is_dir() {
+            return Err(format!("{} is not a directory", self.directory.display()).into());
+        }
+        fs::create_dir_all(&self.work)?;
+        if self.directory.join(".git").exists() {
+            self.tool("git").args(["log", "-1", "--format=%h %s"]).output().await?;
+            self.tool("git").args(["status", "--short"]).run().await?;
+        } else {
+            info!("no git repository: taking the files as they are");
+        }
+        self.tool("tar")
+            .operation("pack")
+            .args(["-c", "--exclude=./target", "--exclude=./spanlog-out", "-f"])
+            .arg(self.archive()?)
+            .arg(".")
+            .run()
+            .await?;
+        Ok(())
+    }
+
+    async fn validate(&self) -> Result {
+        let mut scripts = 0;
+        for script in ["build.sh", "test.sh", ".ci/run"] {
+            if self.directory.join(script).is_file() {
+                self.tool("bash").operation("check").args(["-n", script]).run().await?;
+                scripts += 1;
+            }
+        }
+        if scripts == 0 {
+            warn!("there is no script to check");
+        }
+        Ok(())
+    }
+
+    async fn build(&self) -> Result {
+        let tree = self.work.join("tree");
+        fs::create_dir_all(&tree)?;
+        if self.directory.join("build.sh").is_file() {
+            self.tool("sh").operation("build").arg("build.sh").run().await?;
+        }
+        self.tool("tar").operation("unpack").arg("-xf").arg(self.archive()?).arg("-C").arg(absolute(&tree)?).run().await?;
+        Ok(())
+    }
+
+    async fn test(&self) -> Result {
+        if self.directory.join("test.sh").is_file() {
+            self.tool("sh").operation("test").arg("test.sh").run().await?;
+        }
+        // Two calls at once: their lines interleave, and each line knows which call it is from.
+        let compare = self.tool("tar").operation("compare").arg("-df").arg(self.archive()?).run();
+        let count = self
+            .tool("sh")
+            .operation("count")
+            .args(["-c", "find . -type f -not -path './target/*' -not -path './.git/*' | wc -l"])
+            .run();
+        let (compared, counted) = tokio::join!(compare, count);
+        if let Err(error) = compared {
+            warn!(%error, "the directory changed while the job ran");
+        }
+        counted?;
+        Ok(())
+    }
+
+    async fn outputs(&self) -> Result {
+        // A runner's own operation, without a tool.
+        let archive = self.archive()?;
+        let bytes = op::run("runner", "measure", [KeyValue::new("file.path", archive.display().to_string())], || {
+            fs::metadata(&archive).map(|metadata| metadata.len())
+        })?;
+        job::set("build.output.bytes", i64::try_from(bytes)?);
+        info!(bytes, "the archive is the job's output");
+        Ok(())
+    }
+
+    fn tool(&self, program: &str) -> op::Command {
+        op::Command::new(program).current_dir(&self.directory).time_limit(TIME_LIMIT)
+    }
+
+    fn archive(&self) -> Result<PathBuf> {
+        Ok(absolute(&self.work)?.join("source.tar"))
+    }
+
+    /// The tool calls that the directory's own `.runner` file lists.
+    fn custom_calls(&self) -> Result<Vec<(String, Vec<String>)>> {
+        let file = self.directory.join(".runner");
+        if !file.is_file() {
+            return Ok(Vec::new());
+        }
+        let mut calls = Vec::new();
+        for (number, line) in fs::read_to_string(&file)?.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let wrong = || format!("{}:{}: not STEP: PROGRAM ARGUMENT…", file.display(), number + 1);
+            let (step, call) = line.split_once(':').ok_or_else(wrong)?;
+            if !STEPS.contains(&step.trim()) {
+                return Err(wrong().into());
+            }
+            calls.push((step.trim().to_owned(), call.split_whitespace().map(str::to_owned).collect()));
+        }
+        Ok(calls)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    Ok(std::path::absolute(path)?)
+}
