@@ -5,6 +5,7 @@
 mod difference;
 mod script;
 mod scripts;
+mod sdk_road;
 mod span_layer;
 mod table;
 mod world;
@@ -42,6 +43,15 @@ fn every_difference_from_the_peer_is_a_row_of_the_table_and_every_row_is_true() 
     let found = play_all(&scripts::corpus()).unwrap_or_else(|why| panic!("differences without a name:{why}"));
     let table = Table::read(MAPPING, "Differences from opentelemetry-appender-tracing");
     check(&table, &found).unwrap_or_else(|faults| panic!("docs/mapping.md:\n{}", faults.join("\n")));
+}
+
+/// The examples in the table of values are pieces of our records.
+#[test]
+fn the_examples_of_values_are_what_our_records_have() {
+    let found = play_all(&scripts::corpus()).unwrap();
+    for example in table::last_column(MAPPING, "Values") {
+        assert!(found.values().any(|found| found.ours.contains(&example)), "no record has `{example}`");
+    }
 }
 
 /// The test of the test.

@@ -29,11 +29,7 @@ pub(crate) struct Found {
 impl Table {
     /// Reads the table under a heading.
     pub(crate) fn read(text: &str, heading: &str) -> Self {
-        let (_, section) = text
-            .split_once(&format!("\n## {heading}\n"))
-            .unwrap_or_else(|| panic!("docs/mapping.md has no heading {heading:?}"));
-        let section = section.split("\n## ").next().unwrap();
-        let rows = section.lines().filter(|line| line.starts_with("| `")).map(|line| {
+        let rows = rows(text, heading).map(|line| {
             let columns: Vec<&str> = line.trim_matches('|').split('|').collect();
             let [name, event, peer, ours, why] = columns[..] else { panic!("five columns, not: {line}") };
             Row {
@@ -50,10 +46,19 @@ impl Table {
 
 /// The names in the first column of the table under a heading.
 pub(crate) fn first_column(text: &str, heading: &str) -> Vec<String> {
-    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let rows = section.lines().filter(|line| line.starts_with("| `"));
-    rows.map(|line| quoted(line).remove(0)).collect()
+    rows(text, heading).map(|line| quoted(line).remove(0)).collect()
+}
+
+/// What is quoted in the last column of the table under a heading.
+pub(crate) fn last_column(text: &str, heading: &str) -> Vec<String> {
+    rows(text, heading).flat_map(|line| quoted(line.trim_matches('|').rsplit('|').next().unwrap())).collect()
+}
+
+fn rows<'a>(text: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
+    let (_, section) = text
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("docs/mapping.md has no heading {heading:?}"));
+    section.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"))
 }
 
 fn quoted(column: &str) -> Vec<String> {
@@ -63,9 +68,11 @@ fn quoted(column: &str) -> Vec<String> {
 /// Says what is wrong with the table, if anything is.
 pub(crate) fn check(table: &Table, found: &BTreeMap<&'static str, Found>) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
+    let mut missing = Names::new();
     for (script, found) in found {
         for name in &found.names {
-            if !table.rows.iter().any(|row| row.name == *name) {
+            let is_reported = !missing.insert(*name);
+            if !is_reported && !table.rows.iter().any(|row| row.name == *name) {
                 faults.push(format!("`{name}` has no row; `{script}` shows it"));
             }
         }

@@ -200,8 +200,8 @@ impl Names {
             body: record.body().map(shown),
             event_name: record.event_name().map(str::to_owned),
             scope: record.target().map(ToString::to_string).unwrap_or_default(),
-            span: ids.map(|ids| known.spans[&ids.span_id].clone()),
-            trace: ids.map(|ids| known.traces[&ids.trace_id].clone()),
+            span: ids.map(|ids| known.spans.get(&ids.span_id).map_or("unknown", String::as_str).to_owned()),
+            trace: ids.map(|ids| known.traces.get(&ids.trace_id).map_or("unknown", String::as_str).to_owned()),
             flags: ids.and_then(|ids| ids.trace_flags).unwrap_or_default().to_u8(),
             attributes: record
                 .attributes_iter()
