@@ -153,8 +153,14 @@ impl Pair<'_> {
         if self.is_log() {
             self.take_left_where("log-metadata", |key| key.starts_with("log."));
         }
+        for key in self.script.key_values {
+            if take_key(&mut right, key) {
+                self.left.retain(|(known, _)| known != key);
+                self.name("log-key-values");
+            }
+        }
         self.errors(&mut right);
-        self.additions(&mut right);
+        self.stamps(&mut right);
         if has_key_twice(&self.left) {
             self.name("duplicate-keys");
             // In whose place the one value stands is the table's to say, not to be compared.
@@ -175,6 +181,7 @@ impl Pair<'_> {
                 }
             }
         }
+        self.span_fields(&mut right);
         if self.left.len() > right.len() && right.len() == 128 {
             let cut = self.left.len() - 128;
             self.left.drain(..cut);
@@ -213,34 +220,30 @@ impl Pair<'_> {
         }
     }
 
-    /// What ours has and the peer's has not.
-    fn additions(&mut self, right: &mut Vec<(String, String)>) {
+    /// What ours has and the peer's has not, by the keys that only ours writes.
+    fn stamps(&mut self, right: &mut Vec<(String, String)>) {
         let keys = Keys::nuon();
-        let of_op = [keys.tool(), keys.operation()];
-        let of_job = [keys.job_id(), keys.execution_id(), keys.step_name(), keys.group()];
-        let is_log = self.is_log();
-        let spans_off = !self.script.span_attributes;
-        let own_starts = right.len().saturating_sub(self.left.len());
-        let mut at = 0;
-        let left = self.left.clone();
-        right.retain(|(key, _)| {
-            at += 1;
-            let name = if left.iter().any(|(known, _)| known == key) {
-                return true;
-            } else if of_op.contains(&key.as_str()) {
-                "op-stamps"
-            } else if of_job.contains(&key.as_str()) {
-                "job-stamps"
-            } else if is_log && at > left.len() {
-                "log-key-values"
-            } else if spans_off && at <= own_starts {
-                "span-fields"
-            } else {
-                return true;
-            };
-            self.names.insert(name);
-            false
-        });
+        for (name, keys) in [
+            ("job-stamps", [keys.job_id(), keys.execution_id(), keys.step_name()].as_slice()),
+            ("op-stamps", &[keys.tool(), keys.operation()]),
+        ] {
+            for key in keys {
+                if !self.left.iter().any(|(known, _)| known == key) && take_key(right, key) {
+                    self.name(name);
+                }
+            }
+        }
+    }
+
+    /// A peer that was not asked for span fields: ours come first.
+    fn span_fields(&mut self, right: &mut Vec<(String, String)>) {
+        while !self.script.span_attributes && right.len() > self.left.len() {
+            if self.left.iter().any(|(known, _)| *known == right[0].0) {
+                return;
+            }
+            right.remove(0);
+            self.name("span-fields");
+        }
     }
 
     fn take_left(&mut self, key: &str, value: &str) -> bool {

@@ -13,7 +13,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use crate::difference::differences;
-use crate::script::Script;
+use crate::script::{Script, Spans};
 use crate::table::{check, Found, Table};
 use crate::world::{play, Side};
 
@@ -43,6 +43,27 @@ fn every_difference_from_the_peer_is_a_row_of_the_table_and_every_row_is_true() 
     let found = play_all(&scripts::corpus()).unwrap_or_else(|why| panic!("differences without a name:{why}"));
     let table = Table::read(MAPPING, "Differences from opentelemetry-appender-tracing");
     check(&table, &found).unwrap_or_else(|faults| panic!("docs/mapping.md:\n{}", faults.join("\n")));
+}
+
+/// Scenario: each script in every stack, not only in the one that it is written for.
+/// Guarantees: no difference without a name there either, and none that its own stack does not account for.
+#[test]
+fn no_stack_has_a_difference_of_its_own() {
+    let table = Table::read(MAPPING, "Differences from opentelemetry-appender-tracing");
+    for spans in [Spans::None, Spans::Plain, Spans::Layer] {
+        for (activation, sampled, span_attributes) in
+            [(true, true, true), (true, false, false), (false, true, true), (false, false, false)]
+        {
+            let in_stack = |script| Script { spans, activation, sampled, span_attributes, ..script };
+            let scripts: Vec<_> = scripts::corpus().into_iter().map(in_stack).collect();
+            let found = play_all(&scripts).unwrap_or_else(|why| {
+                panic!("{spans:?}, activation {activation}, sampled {sampled}: {why}")
+            });
+            for name in found.values().flat_map(|found| &found.names) {
+                assert!(table.rows.iter().any(|row| row.name == *name), "{name} has no row");
+            }
+        }
+    }
 }
 
 /// The examples in the table of values are pieces of our records.
@@ -97,7 +118,8 @@ fn a_table_that_is_not_true_is_rejected() {
 fn a_difference_without_a_name_is_reported() {
     let script = scripts::corpus().into_iter().find(|script| script.name == "plain-line").unwrap();
     let peer = play(&script, Side::Peer);
-    let changes: [(&str, fn(&mut world::Line)); 8] = [
+    type Change = fn(&mut world::Line);
+    let changes: [(&str, Change); 8] = [
         ("severity", |line| line.severity_number = Some(17)),
         ("body", |line| line.body = Some("\"another\"".into())),
         ("event_name", |line| line.event_name = Some("made up".into())),

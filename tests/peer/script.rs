@@ -30,6 +30,8 @@ pub(crate) struct Script {
     /// The peer's `with_tracing_span_attributes(TracingSpanAttributes::all())`.
     pub span_attributes: bool,
     pub parent: Parent,
+    /// The keys of key-values that it gives to `log`'s macros.
+    pub key_values: &'static [&'static str],
     pub run: Box<dyn Fn(&World)>,
 }
 
@@ -44,6 +46,7 @@ impl Script {
             sampled: true,
             span_attributes: true,
             parent: Parent::Contextual,
+            key_values: &[],
             run: Box::new(run),
         }
     }
@@ -54,6 +57,10 @@ impl Script {
 
     pub(crate) fn parent(self, parent: Parent) -> Self {
         Self { parent, ..self }
+    }
+
+    pub(crate) fn key_values(self, key_values: &'static [&'static str]) -> Self {
+        Self { key_values, ..self }
     }
 
     pub(crate) fn without_activation(self) -> Self {

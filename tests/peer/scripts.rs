@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+};
 use opentelemetry::Context;
 use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
@@ -107,6 +109,10 @@ fn errors() -> Vec<Script> {
         Script::new("error-debugged", |_| error!(err = ?DiskFull, "write failed")),
         Script::new("error-without-message", |_| error!(error = failure().as_dyn())),
         Script::new("error-text-without-message", |_| error!(err = %DiskFull, path = "/data")),
+        Script::new("exception-keys-of-the-user", |_| {
+            let span = info_span!("outer", exception.message = "the span's", exception.escaped = true);
+            span.in_scope(|| error!(error = failure().as_dyn(), exception.message = "mine", "both"));
+        }),
         Script::new("two-errors", |_| {
             error!(error = DiskFull.as_dyn(), cleanup = failure().as_dyn(), "write and cleanup failed");
         }),
@@ -269,6 +275,64 @@ fn parents() -> Vec<Script> {
         })
         .parent(Parent::Root),
         Script::new("parent-none-outside", |_| info!(parent: None, "of no span")).parent(Parent::Root),
+        Script::new("left-in-any-order", |_| {
+            let (outer, inner) = (info_span!("outer"), info_span!("inner"));
+            let entered_outer = outer.enter();
+            let entered_inner = inner.enter();
+            drop(entered_outer);
+            info!("in inner");
+            drop(entered_inner);
+            info!("outside");
+        }),
+        Script::new("entered-twice", |_| {
+            let span = info_span!("outer", tenant = "t1");
+            span.in_scope(|| {
+                span.in_scope(|| info!("in it twice"));
+                info!("in it once");
+            });
+        }),
+        Script::new("in-map-current", |_| {
+            info_span!("outer").in_scope(|| Context::map_current(|_| info!("inside map_current")));
+        }),
+        Script::new("root-span-inside", |_| {
+            info_span!("outer", tenant = "t1").in_scope(|| {
+                info_span!(parent: None, "root", own = 1).in_scope(|| info!("in a root of its own"));
+            });
+        }),
+        Script::new("disabled-span", |_| {
+            info_span!("outer").in_scope(|| tracing::Span::none().in_scope(|| info!("still in outer")));
+        }),
+        Script::new("api-span-inside", |world| {
+            info_span!("outer").in_scope(|| {
+                let attached = Context::current_with_span(world.tracer.start("api")).attach();
+                info!("in the API's span");
+                info_span!("inner").in_scope(|| info!("in tracing's span"));
+                info!("in the API's span again");
+                drop(attached);
+                info!("in outer again");
+            });
+        }),
+        Script::new("api-span-of-another-trace", |world| {
+            info_span!("outer").in_scope(|| {
+                let api = world.tracer.start_with_context("api", &Context::new());
+                let _attached = Context::new().with_span(api).attach();
+                info!("in the API's span");
+            });
+            info!("outside");
+        }),
+        Script::new("remote-parent", |_| {
+            let remote = SpanContext::new(
+                TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+            );
+            let _attached = Context::new().with_remote_span_context(remote).attach();
+            info!("in a span of another process");
+            info_span!("inside").in_scope(|| info!("in a span of this one"));
+        }),
+        Script::new("closed-before-the-line", |_| {
+            let id = info_span!("closed").id();
+            info!(parent: id, "its parent is gone");
+        })
+        .parent(Parent::Explicit("closed")),
         Script::new("tracer-shut-down", |world| {
             world.tracer_provider.shutdown().unwrap();
             info_span!("outer").in_scope(|| info!("without ids"));
@@ -302,9 +366,15 @@ fn log_facade() -> Vec<Script> {
             let span = info_span!("outer", tenant = "t1");
             span.in_scope(|| log::warn!(logger: world.log, "from a dependency"));
         }),
+        Script::new("log-record-overrides-the-span", |world| {
+            let span = info_span!("outer", user = "ann", tenant = "t1");
+            span.in_scope(|| log::info!(logger: world.log, user = "bob"; "logged in"));
+        })
+        .key_values(&["user"]),
         Script::new("log-record-with-key-values", |world| {
             log::info!(logger: world.log, target: "hyper::client", user = "ann", attempt = 3; "logged in");
-        }),
+        })
+        .key_values(&["user", "attempt"]),
     ]
 }
 
