@@ -66,6 +66,29 @@ fn no_stack_has_a_difference_of_its_own() {
     }
 }
 
+/// With context activation off the peer is no oracle for ids. Our own record with activation on is.
+///
+/// Guarantees: no part of our record depends on the span layer or on activation. The trace may: with
+/// activation off, tracing-opentelemetry takes a span's parent from the registry alone.
+#[test]
+fn our_records_are_the_same_with_every_span_layer() {
+    let lines = |script: Script, spans, activation| {
+        let mut lines = play(&Script { spans, activation, ..script }, Side::Ours).lines;
+        lines.iter_mut().for_each(|line| line.trace = None);
+        lines
+    };
+    for (spans, activation) in [(Spans::Layer, false), (Spans::Plain, true), (Spans::Plain, false)] {
+        for (usual, other) in scripts::corpus().into_iter().zip(scripts::corpus()) {
+            let name = usual.name;
+            assert_eq!(
+                lines(usual, Spans::Layer, true),
+                lines(other, spans, activation),
+                "{name}: {spans:?}, activation {activation}"
+            );
+        }
+    }
+}
+
 /// The examples in the table of values are pieces of our records.
 #[test]
 fn the_examples_of_values_are_what_our_records_have() {
