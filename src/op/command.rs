@@ -1,10 +1,12 @@
 //! `op::Command`: a child process as an op.
 //!
-//! Beside the walk. [`Command`] collects what to run, `process` runs it, `lines` makes events of what
-//! it writes, `environment` tells it which span it works for, and [`Output`] is what became of it.
+//! Beside the walk. [`Command`] collects what to run, `names` names its op, `environment` tells the
+//! child which span it works for, `process` runs it, `lines` makes events of what it writes, and
+//! [`Output`] is what became of it.
 
 mod environment;
 mod lines;
+mod names;
 mod output;
 mod process;
 
@@ -16,8 +18,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Array, KeyValue, StringValue, Value};
-use opentelemetry_semantic_conventions::attribute as semconv;
+use opentelemetry::KeyValue;
 use tracing::Level;
 
 use self::process::{OwnSpan, Start};
@@ -26,12 +27,6 @@ use super::{Instrumented, Op};
 use crate::Error;
 
 pub use self::output::Output;
-
-/// The operation of a command that does not say what it does.
-const UNNAMED: &str = "run";
-
-/// What is longer is no operation: it would make a span name of a script or of a key.
-const MAX_OPERATION_BYTES: usize = 32;
 
 /// A child process as an op: its lines become records of the op, its exit code the op's status.
 ///
@@ -279,9 +274,11 @@ impl Command {
     #[track_caller]
     pub fn output(mut self) -> impl Future<Output = Result<Output, Error>> + Send + 'static {
         let program = self.command.get_program().to_string_lossy().into_owned();
-        let tool = self.tool.take().unwrap_or_else(|| tool_of(self.command.get_program()));
-        let operation = self.operation.take().unwrap_or_else(|| operation_of(self.command.get_args()));
-        let op = super::start(&tool, &operation, self.own_attributes());
+        let tool = self.tool.take().unwrap_or_else(|| names::tool(self.command.get_program()));
+        let operation = self.operation.take().unwrap_or_else(|| names::operation(self.command.get_args()));
+        // The caller's come last: of equal keys the last one counts.
+        let attributes = names::attributes(&self.command, self.is_args_recorded).chain(self.attributes);
+        let op = super::start(&tool, &operation, attributes);
         environment::pass_on(&mut self.command, &op.context());
         let start = Start {
             program,
@@ -291,20 +288,6 @@ impl Command {
             span: OwnSpan(op.context.clone()),
         };
         Instrumented::new(op, process::run(start), end)
-    }
-
-    /// The caller's come last: of equal keys the last one counts.
-    fn own_attributes(&mut self) -> Vec<KeyValue> {
-        let program = self.command.get_program();
-        let name = Path::new(program).file_name().unwrap_or(program);
-        let mut attributes = vec![KeyValue::new(semconv::PROCESS_EXECUTABLE_NAME, lossy(name))];
-        if self.is_args_recorded {
-            let args = std::iter::once(program).chain(self.command.get_args());
-            let args = Value::Array(Array::String(args.map(lossy).collect()));
-            attributes.push(KeyValue::new(semconv::PROCESS_COMMAND_ARGS, args));
-        }
-        attributes.append(&mut self.attributes);
-        attributes
     }
 }
 
@@ -331,31 +314,4 @@ fn end(mut op: Op, result: &Result<Output, Error>) {
         }
         Err(error) => op.end(&Err::<(), _>(error)),
     }
-}
-
-fn tool_of(program: &OsStr) -> String {
-    let stem = Path::new(program).file_stem().unwrap_or(program);
-    stem.to_string_lossy().into_owned()
-}
-
-fn operation_of<'a>(args: impl Iterator<Item = &'a OsStr>) -> String {
-    for arg in args {
-        match arg.to_str() {
-            Some(arg) if is_subcommand(arg) => return arg.to_owned(),
-            // `-chdir=infra plan`: this flag has its value with it. Any other may take the next argument.
-            Some(arg) if arg.starts_with('-') && arg.contains('=') => {}
-            _ => break,
-        }
-    }
-    UNNAMED.to_owned()
-}
-
-fn is_subcommand(arg: &str) -> bool {
-    arg.len() <= MAX_OPERATION_BYTES
-        && arg.starts_with(|first: char| first.is_ascii_alphabetic())
-        && arg.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_'))
-}
-
-fn lossy(text: &OsStr) -> StringValue {
-    text.to_string_lossy().into_owned().into()
 }
