@@ -7,7 +7,7 @@ use spanlog::{job, JobMetadata};
 use crate::support::{attributes, ids, sh, World};
 
 #[test]
-fn the_span_says_what_ran_and_where_it_was_called() {
+fn the_span_says_what_ran() {
     let world = World::new();
     world.block_on(|| sh("echo $$").run()).unwrap();
     let span = world.span();
@@ -17,7 +17,6 @@ fn the_span_says_what_ran_and_where_it_was_called() {
     assert_eq!(attributes["nuon.op"], "test");
     assert_eq!(attributes["process.executable.name"], "sh");
     assert_eq!(attributes["process.pid"], world.texts()[0]);
-    assert!(attributes["code.file.path"].ends_with("support.rs") || attributes["code.file.path"].ends_with("span.rs"));
     assert!(!attributes.contains_key("process.command_args"));
     for value in attributes.values() {
         assert!(!value.contains("$$"), "an argument is on the span: {attributes:?}");

@@ -17,22 +17,22 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Registry;
 
 /// A shell script as the op `sh.test`.
-pub fn sh(script: &str) -> Command {
+pub(crate) fn sh(script: &str) -> Command {
     Command::new("sh").args(["-c", script]).operation("test")
 }
 
 /// One record.
 #[derive(Clone, Debug)]
-pub struct Line {
-    pub text: String,
-    pub ids: Option<(TraceId, SpanId)>,
-    pub severity: Option<Severity>,
-    pub scope: String,
-    pub attributes: BTreeMap<String, AnyValue>,
+pub(crate) struct Line {
+    pub(crate) text: String,
+    pub(crate) ids: Option<(TraceId, SpanId)>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) scope: String,
+    pub(crate) attributes: BTreeMap<String, AnyValue>,
 }
 
 impl Line {
-    pub fn attribute(&self, key: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, key: &str) -> Option<&str> {
         match self.attributes.get(key)? {
             AnyValue::String(text) => Some(text.as_str()),
             other => panic!("{key} is no text: {other:?}"),
@@ -40,25 +40,25 @@ impl Line {
     }
 }
 
-pub struct World {
-    pub dispatch: Dispatch,
+pub(crate) struct World {
+    pub(crate) dispatch: Dispatch,
     logs: Capture,
     spans: InMemorySpanExporter,
     _providers: (SdkTracerProvider, SdkLoggerProvider),
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(true, Capture::default())
     }
 
     /// Without a span layer, as where nobody traces.
-    pub fn without_spans() -> Self {
+    pub(crate) fn without_spans() -> Self {
         Self::with(false, Capture::default())
     }
 
     /// Each record is shown to `look` on the thread that logs it, and not kept.
-    pub fn looking(look: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub(crate) fn looking(look: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self::with(true, Capture { look: Some(Arc::new(look)), ..Capture::default() })
     }
 
@@ -78,22 +78,22 @@ impl World {
     }
 
     /// Runs `work` on a current-thread runtime under this subscriber, and fails where it would hang.
-    pub fn block_on<T, F: Future<Output = T>>(&self, work: impl FnOnce() -> F) -> T {
+    pub(crate) fn block_on<T, F: Future<Output = T>>(&self, work: impl FnOnce() -> F) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tracing::dispatcher::with_default(&self.dispatch, || {
             runtime.block_on(async { not_for_ever(work()).await })
         })
     }
 
-    pub fn lines(&self) -> Vec<Line> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         self.logs.lines.lock().unwrap().clone()
     }
 
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.lines().into_iter().map(|line| line.text).collect()
     }
 
-    pub fn line(&self, text: &str) -> Line {
+    pub(crate) fn line(&self, text: &str) -> Line {
         let lines = self.lines();
         let mut found = lines.iter().filter(|line| line.text == text);
         let line = found.next().unwrap_or_else(|| panic!("no line {text:?} among {lines:#?}"));
@@ -102,31 +102,31 @@ impl World {
     }
 
     /// Waits until a line was logged.
-    pub async fn logged(&self, text: &str) {
+    pub(crate) async fn logged(&self, text: &str) {
         while !self.texts().iter().any(|known| known == text) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     /// The one finished span.
-    pub fn span(&self) -> SpanData {
+    pub(crate) fn span(&self) -> SpanData {
         let mut spans = self.spans.get_finished_spans().unwrap();
         assert_eq!(spans.len(), 1, "{spans:#?}");
         spans.remove(0)
     }
 
     /// The attributes of the one finished span.
-    pub fn attributes(&self) -> BTreeMap<String, String> {
+    pub(crate) fn attributes(&self) -> BTreeMap<String, String> {
         attributes(&self.span())
     }
 
-    pub fn spans(&self) -> Vec<SpanData> {
+    pub(crate) fn spans(&self) -> Vec<SpanData> {
         self.spans.get_finished_spans().unwrap()
     }
 }
 
 /// The attributes of a span; a key that is there twice is a failure.
-pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
+pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     let mut map = BTreeMap::new();
     for attribute in &span.attributes {
         let twice = map.insert(attribute.key.to_string(), attribute.value.to_string());
@@ -135,16 +135,16 @@ pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     map
 }
 
-pub fn ids(span: &SpanData) -> Option<(TraceId, SpanId)> {
+pub(crate) fn ids(span: &SpanData) -> Option<(TraceId, SpanId)> {
     Some((span.span_context.trace_id(), span.span_context.span_id()))
 }
 
-pub async fn not_for_ever<F: Future>(work: F) -> F::Output {
+pub(crate) async fn not_for_ever<F: Future>(work: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(120), work).await.expect("it hangs")
 }
 
 /// Waits until a process is gone, or dead and not reaped yet.
-pub async fn gone(pid: &str) {
+pub(crate) async fn gone(pid: &str) {
     let stat = format!("/proc/{pid}/stat");
     let is_alive = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
     while is_alive() {
@@ -153,7 +153,7 @@ pub async fn gone(pid: &str) {
 }
 
 /// Ends a process that a test left behind on purpose.
-pub fn kill(pid: &str) {
+pub(crate) fn kill(pid: &str) {
     let _ = std::process::Command::new("kill").args(["-9", pid]).status();
 }
 
