@@ -17,8 +17,18 @@ pub struct Error {
 enum Kind {
     AlreadySet,
     Setting,
-    Program,
+    Program(ProgramEnd),
     Delivery,
+}
+
+/// What became of a program that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgramEnd {
+    /// It could not be started or waited for, or it ended in a way that has no number.
+    Unknown,
+    Exited(i32),
+    Killed(i32),
+    TimedOut,
 }
 
 impl Error {
@@ -34,8 +44,8 @@ impl Error {
         Self::new(Kind::Setting, format!("{name} is {value:?}, but must be {wanted}"))
     }
 
-    pub(crate) fn program(message: String) -> Self {
-        Self::new(Kind::Program, message)
+    pub(crate) fn program(end: ProgramEnd, message: String) -> Self {
+        Self::new(Kind::Program(end), message)
     }
 
     pub(crate) fn delivery(message: String) -> Self {
@@ -56,9 +66,34 @@ impl Error {
         self.kind == Kind::Setting
     }
 
-    /// A program could not be started, or could not be waited for.
+    /// A program could not be started or waited for, exited with another code than 0, was killed by
+    /// a signal, or took longer than its limit.
     pub fn is_program(&self) -> bool {
-        self.kind == Kind::Program
+        matches!(self.kind, Kind::Program(_))
+    }
+
+    /// The exit code of the program that this error is about, if it exited with one.
+    ///
+    /// For tools whose codes mean something: `terraform plan -detailed-exitcode` says with 2 that
+    /// there is something to do.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self.kind {
+            Kind::Program(ProgramEnd::Exited(code)) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The signal that killed the program that this error is about, if one did that this crate did not send.
+    pub fn signal(&self) -> Option<i32> {
+        match self.kind {
+            Kind::Program(ProgramEnd::Killed(signal)) => Some(signal),
+            _ => None,
+        }
+    }
+
+    /// A program took longer than its limit, and was killed for it.
+    pub fn is_timeout(&self) -> bool {
+        self.kind == Kind::Program(ProgramEnd::TimedOut)
     }
 
     /// Not everything could be delivered in time.

@@ -19,6 +19,9 @@
 //!
 //! Where work does not fit into a closure or a future, [`start`] gives the [`Op`] itself. It is ended
 //! with the result at hand, so it cannot report one that was not known yet.
+//!
+//! A tool that is a program of its own is run by `op::Command` (feature `tokio`): its lines become
+//! records of the op, and its exit code the op's status.
 
 pub(crate) mod callsite;
 #[cfg(feature = "tokio")]
@@ -42,6 +45,8 @@ use crate::job::{JobScope, WithJob};
 use crate::keys::Keys;
 
 pub(crate) use self::callsite::is_op;
+#[cfg(feature = "tokio")]
+pub use self::command::{Command, Output};
 pub use self::future::Instrumented;
 use self::outcome::Outcome;
 
@@ -183,7 +188,7 @@ impl Op {
         F: Future<Output = Result<T, E>>,
         E: Debug + Display,
     {
-        Instrumented::new(self, future)
+        Instrumented::new(self, future, Self::end)
     }
 
     /// Sets an attribute: on the span, and on what is logged inside the op from now on.

@@ -1,6 +1,5 @@
 //! An op around a future.
 
-use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::pin::Pin;
@@ -17,13 +16,15 @@ pin_project! {
     /// future's result; dropped before that, with the outcome `cancelled`.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Instrumented<F> {
+    pub struct Instrumented<F: Future> {
         #[pin]
         future: Option<F>,
         op: Option<Op>,
+        // What ends the op when the future is ready: `Op::end`, or what a child process made of it.
+        end: fn(Op, &F::Output),
     }
 
-    impl<F> PinnedDrop for Instrumented<F> {
+    impl<F: Future> PinnedDrop for Instrumented<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(mut op) = this.op.take() {
@@ -34,18 +35,14 @@ pin_project! {
     }
 }
 
-impl<F> Instrumented<F> {
-    pub(super) fn new(op: Op, future: F) -> Self {
-        Self { future: Some(future), op: Some(op) }
+impl<F: Future> Instrumented<F> {
+    pub(super) fn new(op: Op, future: F, end: fn(Op, &F::Output)) -> Self {
+        Self { future: Some(future), op: Some(op), end }
     }
 }
 
-impl<F, T, E> Future for Instrumented<F>
-where
-    F: Future<Output = Result<T, E>>,
-    E: Debug + Display,
-{
-    type Output = Result<T, E>;
+impl<F: Future> Future for Instrumented<F> {
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -61,7 +58,7 @@ where
                 if let Some(op) = this.op.take() {
                     // What the future still holds is dropped inside its span.
                     op.in_scope(|| this.future.set(None));
-                    op.end(&result);
+                    (this.end)(op, &result);
                 }
                 Poll::Ready(result)
             }

@@ -65,6 +65,18 @@ impl Outcome {
 /// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
 /// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
 pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
+    let (message, type_path) = write_exception(error, span);
+    let error_type = type_path.unwrap_or_else(|| OTHER.to_owned());
+    span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
+    span.set_status(Status::error(message));
+}
+
+/// Writes an error as an `exception` event alone, for an [`Outcome`] that writes the rest.
+/// Gives back its message and its type.
+pub(crate) fn write_exception<E: Debug + Display>(
+    error: &E,
+    span: &SpanRef<'_>,
+) -> (String, Option<String>) {
     let message = text_of(format_args!("{error}"));
     let type_path = type_of(error);
     let mut attributes = Vec::with_capacity(2);
@@ -73,9 +85,7 @@ pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
     }
     attributes.push(KeyValue::new(semconv::EXCEPTION_MESSAGE, message.clone()));
     span.add_event("exception", attributes);
-    let error_type = type_path.unwrap_or_else(|| OTHER.to_owned());
-    span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
-    span.set_status(Status::error(message));
+    (message, type_path)
 }
 
 /// The type of an error, where it can be told: the type itself, or, of an error in a box, what its

@@ -1,0 +1,159 @@
+//! What a child writes, as events: one a line, as soon as the line is there.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{ready, Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tracing::Level;
+
+/// What a line may have; more of it is not kept. Large enough for a plan or a stack trace on one
+/// line, small enough for every back end.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// One read. A pipe holds 64 KiB, so this is a few reads for all of it.
+const READ_BYTES: usize = 8 * 1024;
+
+/// One of a child's output streams, being read. It holds one read and one line, never more.
+pub(super) struct Stream<R> {
+    /// `None` after its end.
+    pipe: Option<R>,
+    buffer: Box<[u8]>,
+    pub(super) lines: Lines,
+    pub(super) read_bytes: u64,
+}
+
+impl<R: AsyncRead + Unpin> Stream<R> {
+    pub(super) fn new(pipe: Option<R>, name: &'static str, level: Level) -> Self {
+        let buffer = vec![0; READ_BYTES].into_boxed_slice();
+        Self { pipe, buffer, lines: Lines::new(name, level), read_bytes: 0 }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Reads once, and logs what that completes. Not ready: there is nothing to read now.
+    pub(super) fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        let Some(pipe) = &mut self.pipe else { return Poll::Pending };
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        let read: io::Result<()> = ready!(Pin::new(pipe).poll_read(task, &mut buffer));
+        let bytes = buffer.filled();
+        // A pipe that cannot be read is at its end, for all that can be done about it.
+        if read.is_err() || bytes.is_empty() {
+            self.pipe = None;
+            self.lines.finish();
+        } else {
+            self.read_bytes += bytes.len() as u64;
+            self.lines.feed(bytes);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Bytes to lines to events.
+pub(super) struct Lines {
+    name: &'static str,
+    level: Level,
+    /// The line so far: at most [`MAX_LINE_BYTES`] and one byte, which may be the `\r` of its end.
+    line: Vec<u8>,
+    /// The line was cut and logged; the rest of it is skipped.
+    is_skipping: bool,
+    pub(super) logged: u64,
+    pub(super) cut: u64,
+}
+
+impl Lines {
+    fn new(name: &'static str, level: Level) -> Self {
+        Self { name, level, line: Vec::new(), is_skipping: false, logged: 0, cut: 0 }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(rest) => {
+                    self.push(rest);
+                    self.end_line();
+                }
+                None => self.push(piece),
+            }
+        }
+    }
+
+    /// Logs a last line that had no end.
+    pub(super) fn finish(&mut self) {
+        if !self.line.is_empty() {
+            self.end_line();
+        }
+        self.is_skipping = false;
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.is_skipping {
+            return;
+        }
+        let room = MAX_LINE_BYTES + 1 - self.line.len();
+        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if bytes.len() > room {
+            // Now, not at its end: there may be none.
+            self.log_cut();
+            self.is_skipping = true;
+        }
+    }
+
+    fn end_line(&mut self) {
+        if std::mem::take(&mut self.is_skipping) {
+            return;
+        }
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        if self.line.len() > MAX_LINE_BYTES {
+            self.log_cut();
+        } else {
+            self.log();
+        }
+    }
+
+    fn log_cut(&mut self) {
+        self.line.truncate(MAX_LINE_BYTES);
+        self.line.truncate(whole_chars(&self.line));
+        self.cut += 1;
+        self.log();
+    }
+
+    fn log(&mut self) {
+        self.logged += 1;
+        log(self.level, self.name, &String::from_utf8_lossy(&self.line));
+        self.line.clear();
+    }
+}
+
+/// The length of `bytes` without a character at its end that is not all there.
+fn whole_chars(bytes: &[u8]) -> usize {
+    let lead = bytes.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000);
+    let Some(lead) = lead else { return bytes.len() };
+    let wanted = match bytes[lead] {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => 1,
+    };
+    if lead + wanted > bytes.len() { lead } else { bytes.len() }
+}
+
+fn log(level: Level, stream: &'static str, line: &str) {
+    // A level is part of a callsite, so each needs its own.
+    macro_rules! event {
+        ($level:expr) => {
+            tracing::event!(target: "spanlog::op::command", $level, log.iostream = stream, message = line)
+        };
+    }
+    match level {
+        Level::ERROR => event!(Level::ERROR),
+        Level::WARN => event!(Level::WARN),
+        Level::INFO => event!(Level::INFO),
+        Level::DEBUG => event!(Level::DEBUG),
+        Level::TRACE => event!(Level::TRACE),
+    }
+}

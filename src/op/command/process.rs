@@ -1,0 +1,247 @@
+//! One run of a child process, from its start to the end of its pipes.
+
+use std::future::{poll_fn, Future};
+use std::io;
+use std::pin::pin;
+use std::process::ExitStatus;
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
+
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry_semantic_conventions::attribute as semconv;
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+use tracing::Level;
+
+use super::lines::Stream;
+use super::output::{signal_of, Output};
+use crate::error::ProgramEnd;
+use crate::Error;
+
+/// Beside `process.exit.code`; the conventions have no name for it.
+const EXIT_SIGNAL: &str = "process.exit.signal";
+const CUT_LINES: &str = "op.command.cut_lines";
+const LEFT_OPEN: &str = "op.command.left_open";
+
+/// How long the end of the pipes is waited for when the child is gone. What the child itself wrote is
+/// in them by then, so this is for its children's last words only.
+const PIPE_GRACE: Duration = Duration::from_millis(500);
+
+/// What is read at most after that, while there is something to read: all that two pipes can hold
+/// (Linux's `pipe-max-size`). So nothing that the child wrote is lost, and a grandchild that writes
+/// for ever is left behind.
+const PIPE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// How long a killed child is waited for. One that the system cannot end, such as on a file system
+/// that is gone, must not hold its time limit up for ever.
+const KILL_WAIT: Duration = Duration::from_secs(5);
+
+/// Reads of each stream at one poll. After these, others on this thread get their turn.
+const READS_PER_POLL: usize = 16;
+
+/// Everything that one run needs.
+pub(super) struct Start {
+    pub(super) program: String,
+    pub(super) command: std::process::Command,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) stderr_level: Level,
+    pub(super) span: OwnSpan,
+}
+
+/// The op's OpenTelemetry span, if it has one, and no other: not the one that happens to be current.
+pub(super) struct OwnSpan(pub(super) Option<Context>);
+
+impl OwnSpan {
+    fn set(&self, key: &'static str, value: impl Into<Value>) {
+        if let Some(context) = &self.0 {
+            context.span().set_attribute(KeyValue::new(key, value));
+        }
+    }
+}
+
+/// Runs the child. An exit by itself is `Ok`, whatever its code.
+pub(super) async fn run(start: Start) -> Result<Output, Error> {
+    let Start { program, command, time_limit, stderr_level, span } = start;
+    let mut child = spawn(&program, command)?;
+    if let Some(pid) = child.id() {
+        span.set(semconv::PROCESS_PID, i64::from(pid));
+    }
+    let stdout = Stream::new(child.stdout.take(), "stdout", Level::INFO);
+    let stderr = Stream::new(child.stderr.take(), "stderr", stderr_level);
+    let mut capture = Capture { stdout, stderr, span };
+    let lost = |error: io::Error| {
+        let message = format!("{program} could not be waited for");
+        Error::program(ProgramEnd::Unknown, message).with_source(error)
+    };
+    let mut status = watch(&mut child, &mut capture, time_limit).await.map_err(lost)?;
+    let late = time_limit.filter(|_| status.is_none());
+    if late.is_some() {
+        // It fails only where there is nothing left to kill.
+        let _ = child.start_kill();
+        status = watch(&mut child, &mut capture, Some(KILL_WAIT)).await.map_err(lost)?;
+    }
+    if let Some(status) = status {
+        capture.note(status);
+    }
+    let is_left_open = capture.drain().await;
+    match (late, status) {
+        (None, Some(status)) => Ok(Output {
+            program,
+            status,
+            stdout_lines: capture.stdout.lines.logged,
+            stderr_lines: capture.stderr.lines.logged,
+            cut_lines: capture.cut_lines(),
+            is_left_open,
+        }),
+        (limit, _) => {
+            let limit = limit.unwrap_or_default();
+            let message = format!("{program} took longer than its limit of {limit:?}");
+            Err(Error::program(ProgramEnd::TimedOut, message))
+        }
+    }
+}
+
+fn spawn(program: &str, command: std::process::Command) -> Result<Child, Error> {
+    if Handle::try_current().is_err() {
+        let message = format!("{program} could not be started: op::Command needs a tokio runtime");
+        return Err(Error::program(ProgramEnd::Unknown, message));
+    }
+    // The system's error does not say which of the two is missing.
+    let place = command.get_current_dir().map(|directory| format!(" in {}", directory.display()));
+    let mut command = Command::from(command);
+    command.kill_on_drop(true).spawn().map_err(|error| {
+        let message = format!("{program} could not be started{}", place.unwrap_or_default());
+        Error::program(ProgramEnd::Unknown, message).with_source(error)
+    })
+}
+
+/// Logs what the child writes until it exits. `None`: `limit` was over before that.
+async fn watch(
+    child: &mut Child,
+    capture: &mut Capture,
+    limit: Option<Duration>,
+) -> io::Result<Option<ExitStatus>> {
+    let mut exit = pin!(child.wait());
+    let mut limit = pin!(limit.map(sleep));
+    poll_fn(|task| {
+        let _ = capture.poll(task);
+        if let Poll::Ready(status) = exit.as_mut().poll(task) {
+            return Poll::Ready(status.map(Some));
+        }
+        match limit.as_mut().as_pin_mut().map(|limit| limit.poll(task)) {
+            Some(Poll::Ready(())) => Poll::Ready(Ok(None)),
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Both streams of a child. Dropped before their end, it logs the lines that were begun: what a child
+/// had said last is what one wants to know of it.
+struct Capture {
+    stdout: Stream<ChildStdout>,
+    stderr: Stream<ChildStderr>,
+    span: OwnSpan,
+}
+
+/// What there is to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Nothing at the moment.
+    Idle,
+    /// More than one poll may take. The task has been woken.
+    Busy,
+    /// Nothing any more.
+    Closed,
+}
+
+impl Capture {
+    /// Reads both streams in turn, so that lines of both are logged about as they were written.
+    fn poll(&mut self, task: &mut Task<'_>) -> Reading {
+        for _ in 0..READS_PER_POLL {
+            let stdout = self.stdout.poll_read(task);
+            let stderr = self.stderr.poll_read(task);
+            if !self.is_open() {
+                return Reading::Closed;
+            }
+            if stdout.is_pending() && stderr.is_pending() {
+                return Reading::Idle;
+            }
+        }
+        task.waker().wake_by_ref();
+        Reading::Busy
+    }
+
+    /// Reads what is left when the child is gone. Returns whether someone still holds the pipes.
+    async fn drain(&mut self) -> bool {
+        let mut grace = pin!(sleep(PIPE_GRACE));
+        let enough = self.read_bytes() + PIPE_BYTES;
+        let mut is_late = false;
+        let mut was_idle = false;
+        poll_fn(|task| {
+            let reading = self.poll(task);
+            is_late = is_late || grace.as_mut().poll(task).is_ready();
+            if reading == Reading::Closed || (is_late && self.read_bytes() >= enough) {
+                return Poll::Ready(());
+            }
+            if is_late && reading == Reading::Idle {
+                // A task that has used its turn up is told "nothing yet", too: so it is asked again.
+                if std::mem::replace(&mut was_idle, true) {
+                    return Poll::Ready(());
+                }
+                task.waker().wake_by_ref();
+            } else {
+                was_idle = false;
+            }
+            Poll::Pending
+        })
+        .await;
+        let is_left_open = self.is_open();
+        if is_left_open {
+            self.span.set(LEFT_OPEN, true);
+        }
+        self.finish();
+        is_left_open
+    }
+
+    fn note(&self, status: ExitStatus) {
+        if let Some(code) = status.code() {
+            self.span.set(semconv::PROCESS_EXIT_CODE, i64::from(code));
+        }
+        if let Some(signal) = signal_of(status) {
+            self.span.set(EXIT_SIGNAL, i64::from(signal));
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stdout.is_open() || self.stderr.is_open()
+    }
+
+    fn read_bytes(&self) -> u64 {
+        self.stdout.read_bytes + self.stderr.read_bytes
+    }
+
+    fn cut_lines(&self) -> u64 {
+        self.stdout.lines.cut + self.stderr.lines.cut
+    }
+
+    fn finish(&mut self) {
+        self.stdout.lines.finish();
+        self.stderr.lines.finish();
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        // A second panic would end the process.
+        if !std::thread::panicking() {
+            self.finish();
+        }
+        let cut = self.cut_lines();
+        if cut > 0 {
+            self.span.set(CUT_LINES, i64::try_from(cut).unwrap_or(i64::MAX));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! `op::Command`: what becomes of a child's lines, its end and its surroundings. Real tools throughout.
+//!
+//! A test binary of its own: it counts what it allocates.
+#![cfg(all(unix, feature = "tokio"))]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+mod burst;
+mod ends;
+mod lines;
+mod runtimes;
+mod span;
+mod support;
+mod surroundings;

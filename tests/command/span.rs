@@ -1,0 +1,162 @@
+//! The op's span: its name and attributes, its parent and its job.
+
+use opentelemetry::KeyValue;
+use spanlog::op::{self, Command};
+use spanlog::{job, JobMetadata};
+
+use crate::support::{attributes, ids, sh, World};
+
+#[test]
+fn the_span_says_what_ran() {
+    let world = World::new();
+    world.block_on(|| sh("echo $$").run()).unwrap();
+    let span = world.span();
+    assert_eq!(span.name, "sh.test");
+    let attributes = attributes(&span);
+    assert_eq!(attributes["nuon.tool"], "sh");
+    assert_eq!(attributes["nuon.op"], "test");
+    assert_eq!(attributes["process.executable.name"], "sh");
+    assert_eq!(attributes["process.pid"], world.texts()[0]);
+    assert!(!attributes.contains_key("process.command_args"));
+    for value in attributes.values() {
+        assert!(!value.contains("$$"), "an argument is on the span: {attributes:?}");
+    }
+}
+
+#[test]
+fn both_ways_to_run_name_the_caller() {
+    let line = |is_run: bool| {
+        let world = World::new();
+        let expected = world.block_on(|| async {
+            let command = sh("true");
+            if is_run {
+                let (future, line) = (command.run(), line!());
+                future.await.unwrap();
+                line
+            } else {
+                let (future, line) = (command.output(), line!());
+                future.await.unwrap();
+                line
+            }
+        });
+        let attributes = world.attributes();
+        assert_eq!(attributes["code.line.number"], expected.to_string());
+        assert_eq!(attributes["code.file.path"], file!());
+    };
+    line(true);
+    line(false);
+}
+
+#[test]
+fn arguments_are_recorded_on_request() {
+    let world = World::new();
+    let command = Command::new("echo").args(["plan", "-out=x"]).with_args_recorded(true);
+    world.block_on(|| command.run()).unwrap();
+    let span = world.span();
+    let args = span.attributes.iter().find(|attribute| attribute.key.as_str() == "process.command_args");
+    let expected = opentelemetry::Array::String(vec!["echo".into(), "plan".into(), "-out=x".into()]);
+    assert_eq!(args.unwrap().value, opentelemetry::Value::Array(expected));
+}
+
+#[test]
+fn tool_and_operation_have_defaults_that_are_neither_scripts_nor_secrets() {
+    let cases: [(&str, &[&str], &str); 12] = [
+        ("echo", &["plan", "apply"], "echo.plan"),
+        ("/bin/echo", &["init"], "echo.init"),
+        ("./echo.tool.sh", &["init"], "echo.tool.init"),
+        ("echo", &[], "echo.run"),
+        ("echo", &["--flag"], "echo.run"),
+        ("echo", &["-chdir=infra", "--x=y", "plan"], "echo.plan"),
+        ("echo", &["--token", "abc123", "plan"], "echo.run"),
+        ("echo", &["-c", "rm x", "plan"], "echo.run"),
+        ("echo", &["https://user:secret@example.org/"], "echo.run"),
+        ("echo", &["a=b", "plan"], "echo.run"),
+        ("echo", &["5", "plan"], "echo.run"),
+        ("echo", &["abcdefghijklmnopqrstuvwxyz0123456789"], "echo.run"),
+    ];
+    for (program, args, name) in cases {
+        let world = World::new();
+        // Some of these programs are not there: their op has a name all the same.
+        let _ = world.block_on(|| Command::new(program).args(args).run());
+        assert_eq!(world.span().name, name, "{program} {args:?}");
+        let file = program.rsplit('/').next().unwrap();
+        assert_eq!(world.attributes()["process.executable.name"], file);
+    }
+    let world = World::new();
+    let command = Command::new("echo").arg("x").tool("terraform").operation("plan");
+    world.block_on(|| command.run()).unwrap();
+    assert_eq!(world.span().name, "terraform.plan");
+    assert_eq!(world.attributes()["nuon.tool"], "terraform");
+    assert_eq!(world.attributes()["process.executable.name"], "echo");
+}
+
+#[test]
+fn the_callers_attributes_are_on_the_span_and_win() {
+    let world = World::new();
+    let own = [
+        KeyValue::new("terraform.workspace", "prod"),
+        KeyValue::new("process.executable.name", "mine"),
+    ];
+    world.block_on(|| sh("true").attributes(own).attributes([KeyValue::new("more", 1)]).run()).unwrap();
+    let attributes = world.attributes();
+    assert_eq!(attributes["terraform.workspace"], "prod");
+    assert_eq!(attributes["process.executable.name"], "mine");
+    assert_eq!(attributes["more"], "1");
+}
+
+#[test]
+fn it_is_a_child_of_the_op_that_runs_it() {
+    let world = World::new();
+    world
+        .block_on(|| {
+            op::run_async("runner", "deploy", [], async {
+                tracing::info!("before");
+                sh("echo inside").run().await?;
+                tracing::info!("after");
+                Ok::<_, spanlog::Error>(())
+            })
+        })
+        .unwrap();
+    let spans = world.spans();
+    let (inner, outer) = (&spans[0], &spans[1]);
+    assert_eq!((&*inner.name, &*outer.name), ("sh.test", "runner.deploy"));
+    assert_eq!(inner.parent_span_id, outer.span_context.span_id());
+    assert_eq!(world.line("inside").ids, ids(inner));
+    for text in ["before", "after"] {
+        assert_eq!(world.line(text).ids, ids(outer));
+    }
+}
+
+#[test]
+fn span_and_records_carry_the_job_wherever_it_is_polled() {
+    let world = World::new();
+    world.block_on(|| async {
+        let metadata = JobMetadata::new("job-1", "exec-1").with_step("plan");
+        let run = job::scope(metadata, || {
+            job::set("attempt", "2");
+            sh("echo inside").run()
+        });
+        // Not in the job any more, and in another one even.
+        job::scope(JobMetadata::new("job-2", "exec-2"), || tokio::spawn(run)).await.unwrap().unwrap();
+    });
+    let line = world.line("inside");
+    let attributes = world.attributes();
+    let stamps = [
+        ("runner_job.id", "job-1"),
+        ("runner_job_execution.id", "exec-1"),
+        ("runner_job_execution_step.name", "plan"),
+        ("attempt", "2"),
+    ];
+    for (key, value) in stamps {
+        assert_eq!(line.attribute(key), Some(value), "{key}");
+        assert_eq!(attributes[key], value);
+    }
+    assert_eq!(line.ids, ids(&world.span()));
+}
+
+#[test]
+fn a_debug_line_shows_no_arguments_and_no_environment() {
+    let command = Command::new("git").arg("s3cret").env("TOKEN", "s3cret").operation("push");
+    let text = format!("{command:?} {command:#?}");
+    assert!(text.contains("git") && text.contains("push") && !text.contains("s3cret"), "{text}");
+}

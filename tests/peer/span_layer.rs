@@ -1,0 +1,255 @@
+//! What a plain `OpenTelemetryLayer` loses compared with our `SpanLayer`: each row of that table, shown.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use opentelemetry::trace::{
+    Link, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+    TracerProvider,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{
+    InMemorySpanExporter, Sampler, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample, SpanData,
+};
+use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SdkRecords, SpanLayer};
+use tracing::{error, info, info_span, Dispatch, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::table::first_column;
+
+const HEADING: &str = "Differences from a plain OpenTelemetryLayer";
+
+/// A stack with our log layer, and either span layer.
+#[derive(Clone, Copy)]
+struct Stack {
+    is_plain: bool,
+    activation: bool,
+    /// Our log layer stands inside an `Option`.
+    in_option: bool,
+    /// Our log layer is registered before the span layer, not after it.
+    log_first: bool,
+}
+
+impl Stack {
+    fn play(self, script: impl FnOnce()) -> Outcome {
+        self.play_sampled(Sampler::AlwaysOn, script)
+    }
+
+    fn play_sampled(self, sampler: impl ShouldSample + 'static, script: impl FnOnce()) -> Outcome {
+        let records = InMemoryLogExporter::default();
+        let log_provider = SdkLoggerProvider::builder().with_simple_exporter(records.clone()).build();
+        let spans = InMemorySpanExporter::default();
+        let tracer_provider = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_span_processor(JobSpanProcessor::new())
+            .with_simple_exporter(spans.clone())
+            .build();
+        let dispatch = self.assemble(tracer_provider.tracer("test"), LogLayer::new(&log_provider));
+        tracing::dispatcher::with_default(&dispatch, script);
+        let spans = spans.get_finished_spans().unwrap();
+        let has_ids = records
+            .get_emitted_logs()
+            .unwrap()
+            .iter()
+            .map(|record| record.record.trace_context().is_some_and(|ids| ids.span_id != SpanId::INVALID))
+            .collect();
+        Outcome { spans, has_ids }
+    }
+
+    fn assemble(self, tracer: SdkTracer, log_layer: LogLayer<SdkRecords<SdkLogger>>) -> Dispatch {
+        let registry = Registry::default();
+        if self.log_first {
+            Dispatch::new(registry.with(log_layer).with(self.span_layer(tracer)))
+        } else if self.in_option {
+            Dispatch::new(registry.with(self.span_layer(tracer)).with(Some(log_layer)))
+        } else {
+            Dispatch::new(registry.with(self.span_layer(tracer)).with(log_layer))
+        }
+    }
+
+    fn span_layer<S>(self, tracer: SdkTracer) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        let inner = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_context_activation(self.activation);
+        if self.is_plain { Box::new(inner) } else { Box::new(SpanLayer::new(inner)) }
+    }
+}
+
+struct Outcome {
+    spans: Vec<SpanData>,
+    /// Of each record in turn.
+    has_ids: Vec<bool>,
+}
+
+impl Outcome {
+    fn span(&self, name: &str) -> &SpanData {
+        self.spans.iter().find(|span| span.name == name).unwrap()
+    }
+
+    fn has_job(&self, name: &str) -> bool {
+        self.span(name).attributes.iter().any(|attribute| attribute.key.as_str() == "runner_job.id")
+    }
+}
+
+/// Whether a stack loses what the row is about.
+type Loses = fn(Stack) -> bool;
+
+const USUAL: Stack = Stack { is_plain: false, activation: true, in_option: false, log_first: false };
+const WITHOUT_ACTIVATION: Stack = Stack { activation: false, ..USUAL };
+
+fn rows() -> BTreeMap<&'static str, (Stack, Loses)> {
+    BTreeMap::from([
+        ("error-line-turns-status-red", (USUAL, error_line_turns_status_red as Loses)),
+        ("events-are-copied", (USUAL, events_are_copied)),
+        ("a-span-never-entered-grows", (WITHOUT_ACTIVATION, a_span_never_entered_grows)),
+        ("entering-starts-the-span", (WITHOUT_ACTIVATION, entering_starts_the_span)),
+        ("job-of-a-span-never-entered", (WITHOUT_ACTIVATION, job_of_a_span_never_entered)),
+        ("job-under-an-outer-span", (USUAL, job_under_an_outer_span)),
+        ("ids-before-the-first-enter", (Stack { in_option: true, ..USUAL }, ids_before_the_first_enter)),
+        ("location-of-an-op", (USUAL, location_of_an_op)),
+    ])
+}
+
+/// Scenario: for each row, a plain layer loses something and `SpanLayer` does not; the document has
+/// exactly these rows.
+#[test]
+fn a_plain_layer_loses_what_the_table_says_and_ours_does_not() {
+    let rows = rows();
+    for (name, (stack, loses)) in &rows {
+        assert!(loses(Stack { is_plain: true, ..*stack }), "`{name}` is no longer true of a plain layer");
+        assert!(!loses(*stack), "`{name}` is true of SpanLayer too");
+    }
+    let mut documented = first_column(crate::MAPPING, HEADING);
+    documented.sort();
+    assert_eq!(documented, rows.keys().copied().collect::<Vec<_>>());
+}
+
+fn error_line_turns_status_red(stack: Stack) -> bool {
+    let outcome = stack.play(|| info_span!("recovers").in_scope(|| error!("first try failed")));
+    outcome.span("recovers").status != Status::Unset
+}
+
+fn events_are_copied(stack: Stack) -> bool {
+    let outcome = stack.play(|| info_span!("chatty").in_scope(|| info!("a line")));
+    !outcome.span("chatty").events.is_empty()
+}
+
+fn a_span_never_entered_grows(stack: Stack) -> bool {
+    // Lines that make no record, as those below the log layer's level, start no span.
+    let records = SdkLoggerProvider::builder().build();
+    let spans = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+    let errors_only = LogLayer::new(&records).with_level(tracing::Level::ERROR);
+    let dispatch = stack.assemble(provider.tracer("test"), errors_only);
+    tracing::dispatcher::with_default(&dispatch, || {
+        let connection = info_span!("connection");
+        for _ in 0..1000 {
+            info!(parent: &connection, "request");
+        }
+    });
+    // All were kept until the span closed; only then does the SDK's limit cut them.
+    let events = spans.get_finished_spans().unwrap().remove(0).events;
+    events.len() + events.dropped_count as usize == 1000
+}
+
+fn entering_starts_the_span(stack: Stack) -> bool {
+    let remote = SpanContext::new(
+        TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+    );
+    let mut failed = false;
+    stack.play(|| {
+        let request = info_span!("request");
+        let _entered = request.enter();
+        failed = request.set_parent(Context::new().with_remote_span_context(remote)).is_err();
+    });
+    failed
+}
+
+fn job_of_a_span_never_entered(stack: Stack) -> bool {
+    let outcome = stack.play(|| {
+        info_span!("service").in_scope(|| {
+            job::scope(JobMetadata::new("job-1", "exec-1"), || drop(info_span!("never entered")));
+        });
+    });
+    !outcome.has_job("never entered")
+}
+
+fn job_under_an_outer_span(stack: Stack) -> bool {
+    let outcome = stack.play(|| {
+        let service = info_span!("service");
+        job::scope(JobMetadata::new("job-1", "exec-1"), || {
+            service.in_scope(|| info_span!("step").in_scope(|| info!("working")));
+        });
+    });
+    !outcome.has_job("step")
+}
+
+fn ids_before_the_first_enter(stack: Stack) -> bool {
+    let outcome = stack.play(|| {
+        let never = info_span!("never entered");
+        info!(parent: &never, "before");
+        info_span!("any").in_scope(|| ());
+        info!(parent: &never, "after");
+    });
+    assert!(outcome.has_ids[1], "found when a span was entered");
+    !outcome.has_ids[0]
+}
+
+fn location_of_an_op(stack: Stack) -> bool {
+    let outcome = stack.play(|| op::start("git", "clone", []).end(&Ok::<(), std::io::Error>(())));
+    let op = outcome.span("git.clone");
+    !op.attributes.iter().any(|attribute| attribute.key.as_str() == "code.file.path")
+}
+
+/// Scenario: what the row `job-under-an-outer-span` advises those who keep the plain layer to do.
+#[test]
+fn registering_the_log_layer_first_keeps_the_job_of_an_entered_span() {
+    assert!(!job_under_an_outer_span(Stack { is_plain: true, log_first: true, ..USUAL }));
+}
+
+/// The known limit: `Span::context` holds tracing-opentelemetry's lock while the sampler runs.
+fn a_sampler_that_logs_hangs(stack: Stack) -> bool {
+    #[derive(Clone, Debug)]
+    struct Logs;
+    impl ShouldSample for Logs {
+        fn should_sample(
+            &self,
+            parent: Option<&Context>,
+            trace_id: TraceId,
+            name: &str,
+            kind: &SpanKind,
+            attributes: &[KeyValue],
+            links: &[Link],
+        ) -> SamplingResult {
+            info!("asked to sample");
+            Sampler::AlwaysOn.should_sample(parent, trace_id, name, kind, attributes, links)
+        }
+    }
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        stack.play_sampled(Logs, || {
+            let span = info_span!("asked by hand");
+            let _entered = span.enter();
+            let _ = span.context();
+        });
+        let _ = sender.send(());
+    });
+    receiver.recv_timeout(Duration::from_secs(2)) == Err(mpsc::RecvTimeoutError::Timeout)
+}
+
+/// Scenario: a span of which nothing was logged is asked for its context by hand, while the sampler logs.
+/// Guarantees: nothing; `docs/mapping.md` says so. When this fails, that sentence can go.
+#[test]
+fn asking_an_unlogged_span_for_its_context_hangs_where_the_sampler_logs() {
+    assert!(a_sampler_that_logs_hangs(WITHOUT_ACTIVATION));
+    assert!(!a_sampler_that_logs_hangs(USUAL));
+    assert!(!a_sampler_that_logs_hangs(Stack { is_plain: true, ..WITHOUT_ACTIVATION }));
+}
