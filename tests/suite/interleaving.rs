@@ -7,7 +7,6 @@ use std::pin::Pin;
 use proptest::prelude::*;
 use spanlog::job::{self, FutureExt as _};
 use spanlog::{op, JobMetadata};
-use tracing::instrument::WithSubscriber;
 use tracing::Instrument;
 
 use crate::support::{attributes, Arrangement, Order, World, USUAL};
@@ -72,27 +71,23 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                     work.instrument(tracing::info_span!("span", otel.name = format!("s.{name}"))).await;
                 }
                 Step::Spawn(steps) => {
-                    let work = run(job, span.clone(), steps).in_current_span();
-                    let _ = job::spawn(work.with_current_subscriber()).await;
+                    let _ = job::spawn(run(job, span.clone(), steps).in_current_span()).await;
                 }
                 Step::Blocking(steps) => {
                     let in_span = tracing::Span::current();
-                    let dispatch = tracing::dispatcher::get_default(Clone::clone);
                     let span = span.clone();
                     let _ = job::spawn_blocking(move || {
-                        tracing::dispatcher::with_default(&dispatch, || {
-                            in_span.in_scope(|| {
-                                for step in steps {
-                                    match step {
-                                        Step::Log => log(job, &span),
-                                        _ => op::run("t", &name, [], || {
-                                            log(job, &format!("t.{name}"));
-                                            Ok::<(), String>(())
-                                        })
-                                        .unwrap(),
-                                    }
+                        in_span.in_scope(|| {
+                            for step in steps {
+                                match step {
+                                    Step::Log => log(job, &span),
+                                    _ => op::run("t", &name, [], || {
+                                        log(job, &format!("t.{name}"));
+                                        Ok::<(), String>(())
+                                    })
+                                    .unwrap(),
                                 }
-                            });
+                            }
                         });
                     })
                     .await;
@@ -117,8 +112,7 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                         #[expect(unreachable_code, reason = "names the type")]
                         Ok::<(), String>(())
                     };
-                    let task = op::run_async("t", &name, [], work).with_current_subscriber();
-                    let _ = job::spawn(task).await;
+                    let _ = job::spawn(op::run_async("t", &name, [], work)).await;
                 }
             }
             log(job, &span);
@@ -172,7 +166,14 @@ proptest! {
     ) {
         let order = if log_first { Order::LogFirst } else { Order::SpanFirst };
         let world = Arrangement { activation, order, ..USUAL }.build();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let dispatch = world.dispatch.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            // For the whole thread: a task is dropped outside its own subscriber's scope, and
+            // tracing-subscriber closes a span's parent through the default one.
+            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+            .build()
+            .unwrap();
         world.run(|| {
             runtime.block_on(async {
                 let jobs: Vec<_> = (0..JOBS)
@@ -190,11 +191,15 @@ proptest! {
                             };
                             let _ = execution.instrument(work).await;
                         };
-                        tokio::spawn(work.with_job(metadata).with_current_subscriber())
+                        tokio::spawn(work.with_job(metadata))
                     })
                     .collect();
                 for job in jobs {
                     let _ = job.await;
+                }
+                // A cancelled task leaves the tasks that it spawned.
+                while runtime.metrics().num_alive_tasks() > 0 {
+                    tokio::task::yield_now().await;
                 }
             });
         });
