@@ -12,11 +12,17 @@ mod sink;
 #[path = "install/stage.rs"]
 mod stage;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::KeyValue;
-use spanlog::{job, JobMetadata};
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::logs::LogRecord;
+use opentelemetry::trace::{Span, TraceContextExt, Tracer};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
+use spanlog::{job, JobMetadata, Keys, SpanFields};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::sink::{attributes, Answer, Sink};
@@ -200,10 +206,12 @@ fn other_unusable_values_are_said_and_ignored() {
             ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
             ("OTEL_SDK_DISABLED", "perhaps"),
             ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
+            ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
             ("RUST_LOG", ""),
         ],
     );
-    for wrong in ["carrier-pigeon", "smoke", "soon", "OTEL_BLRP_SCHEDULE_DELAY", "\"-1\"", "perhaps", "no pair"] {
+    for wrong in ["carrier-pigeon", "smoke", "soon", "OTEL_BLRP_SCHEDULE_DELAY", "\"-1\"", "perhaps", "no pair", "sometimes", "\"few\""] {
         let said = played.stderr.lines().filter(|line| line.contains(wrong)).count();
         assert_eq!(said, 1, "{wrong}: {}", played.stderr);
     }
@@ -378,6 +386,119 @@ fn json_lines_files_need_no_collector() {
         return;
     }
     play("json_lines_files_need_no_collector", "files", &[]);
+}
+
+/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so do the globals.
+#[test]
+fn the_builders_choices_arrive() {
+    if part("choices") {
+        let _guard = spanlog::builder()
+            .with_filter("app=debug,spanlog=off")
+            .with_console(false)
+            .with_keys(Keys::cicd())
+            .with_span_fields(SpanFields::none())
+            .with_location(true)
+            .with_threads(true)
+            .with_sampler(Sampler::AlwaysOn)
+            .with_span_processor(Marking)
+            .with_log_processor(Marking)
+            .install()
+            .unwrap();
+        work();
+        tracing::trace!(target: "app", "below the filter");
+        tracing::info!(target: "opentelemetry_sdk", "of the SDK");
+        let span = opentelemetry::global::tracer("api").start("by the API");
+        let cx = Context::new().with_span(span).with_baggage([KeyValue::new("who", "ann")]);
+        let mut carrier = HashMap::new();
+        opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&cx, &mut carrier));
+        assert!(carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann", "{carrier:?}");
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "the_builders_choices_arrive",
+        "choices",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", sink.url())),
+            ("OTEL_TRACES_SAMPLER", "always_off"),
+            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", sink.url())),
+        ],
+    );
+    let records = sink.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    let record = attributes(&records[0].1.attributes);
+    assert_eq!(record["cicd.pipeline.run.id"], "job-1");
+    assert_eq!(record["marked"], "record");
+    assert!(record.contains_key("code.line.number") && record.contains_key("thread.id"));
+    assert!(!record.contains_key("attempt") && records[0].1.flags == 1);
+    assert!(!played.stderr.contains("panic"), "the processors found what they looked for: {}", played.stderr);
+    let zipped: Vec<_> = sink.requests().into_iter().filter(|request| request.path == "/as/it/is").collect();
+    assert_eq!(zipped.len(), 1);
+    assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
+}
+
+/// A processor of either kind that marks what it sees.
+#[derive(Debug)]
+struct Marking;
+
+impl SpanProcessor for Marking {
+    fn on_start(&self, span: &mut opentelemetry_sdk::trace::Span, _: &Context) {
+        span.set_attribute(KeyValue::new("marked", "span"));
+    }
+
+    fn on_end(&self, span: SpanData) {
+        let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+        assert!(keys.contains(&"marked"), "{keys:?}");
+        assert_eq!(span.name == "step", keys.contains(&"cicd.pipeline.run.id"), "{keys:?}");
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+impl LogProcessor for Marking {
+    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
+        record.add_attribute("marked", "record");
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_logger_that_is_there_already_stays() {
+    if part("logger") {
+        struct Other;
+        impl log::Log for Other {
+            fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+                true
+            }
+            fn log(&self, record: &log::Record<'_>) {
+                println!("other: {}", record.args());
+            }
+            fn flush(&self) {}
+        }
+        log::set_boxed_logger(Box::new(Other)).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+        let _guard = spanlog::builder().install().unwrap();
+        log::info!("still here");
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play("a_logger_that_is_there_already_stays", "logger", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
+    assert!(played.stdout.contains("other: still here"), "{}", played.stdout);
+    assert!(played.stderr.contains("the logger of the `log` crate"), "{}", played.stderr);
 }
 
 fn hex(bytes: &[u8]) -> String {

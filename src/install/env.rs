@@ -103,6 +103,30 @@ pub(super) fn span_batches() -> trace::BatchConfig {
         .build()
 }
 
+/// Says what the SDK ignores in silence: the sampler, and the limits of spans.
+pub(super) fn report_unusable_of_spans() {
+    let name = "OTEL_TRACES_SAMPLER";
+    let known = ["always_on", "always_off", "traceidratio"];
+    if let Some(value) = text(name) {
+        let plain = value.strip_prefix("parentbased_").unwrap_or(&value);
+        if !known.contains(&plain) {
+            ignore(name, &value, "one of always_on, always_off, traceidratio and their parentbased_ forms");
+        } else if plain == "traceidratio" {
+            let name = "OTEL_TRACES_SAMPLER_ARG";
+            let value = text(name).unwrap_or_default();
+            if !value.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio)) {
+                ignore(name, &value, "a number from 0 to 1");
+            }
+        }
+    }
+    for what in ["ATTRIBUTE_COUNT", "EVENT_COUNT", "LINK_COUNT"] {
+        let name = format!("OTEL_SPAN_{what}_LIMIT");
+        if let Some(value) = text(&name).filter(|value| value.parse::<u32>().is_err()) {
+            ignore(&name, &value, "a number of at least 0");
+        }
+    }
+}
+
 /// The resource: what the SDK knows, under `OTEL_RESOURCE_ATTRIBUTES`, under `OTEL_SERVICE_NAME`, under
 /// what the builder was told.
 pub(super) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource {

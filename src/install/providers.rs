@@ -32,6 +32,7 @@ impl Outputs<'_> {
         changes: Vec<Change<TracerProviderBuilder>>,
         meters: &mut Vec<Arc<Meter>>,
     ) -> Result<SdkTracerProvider, Error> {
+        env::report_unusable_of_spans();
         let exporters = self.exporters(Signal::Traces);
         let job = JobSpanProcessor::new().with_keys(keys);
         let mut provider =

@@ -23,7 +23,7 @@ pub(crate) enum Answer {
 
 #[derive(Clone)]
 pub(crate) struct Request {
-    path: String,
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
