@@ -348,6 +348,27 @@ fn what_is_refused_is_counted() {
     }
 }
 
+/// Guarantees: what is lost is said with its cause, and soon.
+#[test]
+fn without_a_collector_the_end_comes_soon() {
+    if part("nobody") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let begun = Instant::now();
+        let report = guard.shutdown(Duration::MAX);
+        assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+        assert!(report.outputs.iter().all(|output| output.taken == 1), "{report}");
+        return;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let url = format!("http://user:secret@{address}");
+    let played = play("without_a_collector_the_end_comes_soon", "nobody", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    assert!(played.stderr.contains(&format!("no answer from {address}")), "{}", played.stderr);
+    assert!(!played.stderr.contains("secret"), "{}", played.stderr);
+}
+
 #[test]
 fn the_console_exporter_writes_json_lines_to_standard_output() {
     if part("console") {
@@ -393,7 +414,7 @@ fn json_lines_files_need_no_collector() {
 fn the_builders_choices_arrive() {
     if part("choices") {
         let _guard = spanlog::builder()
-            .with_filter("app=debug,spanlog=off")
+            .with_filter("app=debug,opentelemetry=info,spanlog=off")
             .with_console(false)
             .with_keys(Keys::cicd())
             .with_span_fields(SpanFields::none())

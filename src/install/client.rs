@@ -12,6 +12,8 @@ use opentelemetry_http::{HttpClient, HttpError};
 use tracing::Dispatch;
 use ureq::Agent;
 
+use crate::diagnostics::report_once;
+
 /// What an OTLP answer may have at most: the bound that opentelemetry-http's own clients have.
 const MOST_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -41,7 +43,13 @@ impl BlockingClient {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let (parts, body) = self.agent.run(request)?.into_parts();
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let answer = self.agent.run(request).inspect_err(|error| {
+            // The exporter makes "network error" of it. What is before an @ is a secret.
+            let host = host.rsplit('@').next().unwrap_or_default();
+            report_once(format_args!("no answer from {host}: {error}"));
+        });
+        let (parts, body) = answer?.into_parts();
         // The status decides. A body that is too large, or breaks off, only costs what it would have told.
         let body = body.into_with_config().limit(MOST_BODY_BYTES).read_to_vec().unwrap_or_default();
         Ok(Response::from_parts(parts, body.into()))

@@ -45,7 +45,7 @@ impl Guard {
             return Err(Error::delivery("telemetry was shut down already".into()));
         }
         let before = self.failed();
-        let until = Instant::now() + deadline;
+        let until = after(deadline);
         let logs = self.logs.clone().map(|logs| {
             within(until, "logs", move || patiently(until, || logs.force_flush()))
         });
@@ -65,7 +65,7 @@ impl Guard {
     /// reaches the console only. A second call does nothing but report.
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_first = !self.is_down.swap(true, Ordering::AcqRel);
-        let until = Instant::now() + deadline;
+        let until = after(deadline);
         let logs = self.logs.clone().filter(|_| is_first).map(|logs| {
             within(until, "logs", move || logs.shutdown_with_timeout(left(until)))
         });
@@ -73,12 +73,7 @@ impl Guard {
             within(until, "traces", move || spans.shutdown_with_timeout(left(until)))
         });
         let (logs, spans) = (wait(logs, until), wait(spans, until));
-        Report {
-            logs,
-            spans,
-            outputs: self.meters.iter().map(|meter| meter.read()).collect(),
-            stats: self.stats(),
-        }
+        Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
 
     /// The counters of the log layer.
@@ -224,6 +219,12 @@ fn is_timeout(error: &OTelSdkError) -> bool {
         OTelSdkError::InternalFailure(text) => text.contains("Timeout("),
         OTelSdkError::AlreadyShutdown => false,
     }
+}
+
+/// Whoever waits `Duration::MAX` waits a year: an `Instant` cannot be that far away.
+fn after(deadline: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + deadline.min(YEAR)
 }
 
 fn left(until: Instant) -> Duration {
