@@ -16,8 +16,8 @@
 //!   [`Builder::with_level`]. Spans up to INFO are kept whatever the level is: without its span a
 //!   record has no ids. The directives of `RUST_LOG` and `with_filter` say themselves which spans they keep;
 //! * the console, on standard error;
-//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider, and a [`LogLayer`] over an SDK logger provider. Log
-//!   records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
+//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider, and a [`LogLayer`] over an SDK
+//!   logger provider. Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
 //! * the global tracer provider, and W3C trace context and baggage as the global propagator;
 //! * a [`LogTracer`], unless the process has a logger for the `log` crate already.
 //!
@@ -56,7 +56,7 @@ use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder, SdkLogger, Sd
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Level};
+use tracing::Dispatch;
 use tracing_subscriber::filter::Targets;
 
 pub use self::guard::{Guard, Output, Report};
@@ -138,7 +138,10 @@ impl Builder {
 
     /// Adds attributes to the resource.
     #[must_use]
-    pub fn with_resource_attributes(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
+    pub fn with_resource_attributes(
+        mut self,
+        attributes: impl IntoIterator<Item = KeyValue>,
+    ) -> Self {
         self.attributes.extend(attributes);
         self
     }
@@ -261,7 +264,7 @@ impl Builder {
             Box::new(TraceContextPropagator::new()),
             Box::new(BaggagePropagator::new()),
         ]));
-        if let Err(error) = LogTracer::install(log_level(LevelFilter::current())) {
+        if let Err(error) = LogTracer::install(subscriber::log_level()) {
             crate::diagnostics::report_once(format_args!("{error}; its records are not collected"));
         }
         Ok(guard)
@@ -284,11 +287,16 @@ impl Builder {
     ///
     /// If a filter, an endpoint or a header cannot be used, or a file not be written to ([`Error::is_setting`]).
     pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
-        let levels = Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
+        let levels = Levels::find(
+            self.level,
+            self.console_level.filter(|_| self.console),
+            self.filter.as_deref(),
+        )?;
         let mut meters = Vec::new();
         let (mut spans, mut logs) = (None, None);
         if !env::is_disabled() {
-            let resource = env::resource(self.service_name.take(), std::mem::take(&mut self.attributes));
+            let resource =
+                env::resource(self.service_name.take(), std::mem::take(&mut self.attributes));
             let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
             let changes = std::mem::take(&mut self.tracer_provider);
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
@@ -298,30 +306,27 @@ impl Builder {
         let log_layer = logs.as_ref().map(|provider| self.log_layer(provider, levels.records));
         let counters = log_layer.as_ref().map_or_else(Counters::default, LogLayer::counters);
         let console = self.console.then_some(levels.console);
-        let dispatch = subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
+        let dispatch =
+            subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
         Ok((dispatch, Guard { logs, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }
 
-    fn log_layer(&self, provider: &SdkLoggerProvider, level: LevelFilter) -> LogLayer<SdkRecords<SdkLogger>> {
+    fn log_layer(
+        &self,
+        provider: &SdkLoggerProvider,
+        level: LevelFilter,
+    ) -> LogLayer<SdkRecords<SdkLogger>> {
         LogLayer::new(provider)
             .with_level(level)
             // The SDK's own lines: a record about the export would make the next export.
-            .with_targets(Targets::new().with_default(LevelFilter::TRACE).with_target("opentelemetry", LevelFilter::OFF))
+            .with_targets(
+                Targets::new()
+                    .with_default(LevelFilter::TRACE)
+                    .with_target("opentelemetry", LevelFilter::OFF),
+            )
             .with_span_fields(self.span_fields.clone())
             .with_location(self.location)
             .with_threads(self.threads)
             .with_keys(self.keys)
-    }
-}
-
-/// The same verbosity in the words of the `log` crate.
-fn log_level(level: LevelFilter) -> log::LevelFilter {
-    match level.into_level() {
-        None => log::LevelFilter::Off,
-        Some(Level::ERROR) => log::LevelFilter::Error,
-        Some(Level::WARN) => log::LevelFilter::Warn,
-        Some(Level::INFO) => log::LevelFilter::Info,
-        Some(Level::DEBUG) => log::LevelFilter::Debug,
-        Some(Level::TRACE) => log::LevelFilter::Trace,
     }
 }

@@ -213,7 +213,9 @@ impl Lines {
 
     fn flush(&self) -> OTelSdkResult {
         match self.lock().as_mut() {
-            Some(out) => out.writer.flush().map_err(|error| self.failed("cannot be flushed to", &error)),
+            Some(out) => {
+                out.writer.flush().map_err(|error| self.failed("cannot be flushed to", &error))
+            }
             None => Err(OTelSdkError::AlreadyShutdown),
         }
     }
@@ -244,4 +246,46 @@ fn open(path: &Path) -> io::Result<File> {
         fs::create_dir_all(directory)?;
     }
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Takes half of the first write, then fails once.
+    #[derive(Clone, Default)]
+    struct Tearing(Arc<Mutex<(Vec<u8>, u32)>>);
+
+    impl Write for Tearing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.1 += 1;
+            let taken = match state.1 {
+                1 => &bytes[..bytes.len() / 2],
+                2 => return Err(io::Error::other("full")),
+                _ => bytes,
+            };
+            state.0.extend_from_slice(taken);
+            Ok(taken.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_torn_line_costs_no_other() {
+        let writer = Tearing::default();
+        let lines = Lines::new(Path::new("tearing"), Box::new(writer.clone()));
+        let error = lines.write(&serde_json::json!({ "a": 1 })).expect_err("the writer fails");
+        assert!(error.to_string().contains("tearing: full"), "{error}");
+        lines.write(&serde_json::json!({ "b": 2 })).expect("the writer works again");
+        lines.close().expect("it is open");
+        assert!(matches!(lines.flush(), Err(OTelSdkError::AlreadyShutdown)));
+        let state = writer.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(String::from_utf8_lossy(&state.0), "{\"a\"\n{\"b\":2}\n");
+    }
 }

@@ -7,22 +7,18 @@
 
 #[path = "install/json_lines.rs"]
 mod json_lines;
+#[path = "install/settings.rs"]
+mod settings;
 #[path = "install/sink.rs"]
 mod sink;
 #[path = "install/stage.rs"]
 mod stage;
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use opentelemetry::baggage::BaggageExt;
-use opentelemetry::logs::LogRecord;
-use opentelemetry::trace::{Span, TraceContextExt, Tracer};
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
-use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
-use spanlog::{job, JobMetadata, Keys, SpanFields};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::KeyValue;
+use spanlog::{job, JobMetadata};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::sink::{attributes, Answer, Sink};
@@ -117,27 +113,6 @@ fn dropping_the_guard_delivers_logs_and_spans() {
 }
 
 #[test]
-fn the_service_name_variable_wins_over_the_resource_variable() {
-    if part("name") {
-        let _guard = spanlog::builder().install().unwrap();
-        work();
-        return;
-    }
-    let sink = Sink::start(Answer::Ok);
-    play(
-        "the_service_name_variable_wins_over_the_resource_variable",
-        "name",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
-            ("OTEL_SERVICE_NAME", "by-name"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b"),
-        ],
-    );
-    let resource = attributes(&sink.logs()[0].resource.as_ref().unwrap().attributes);
-    assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
-}
-
-#[test]
 fn a_second_install_fails_and_the_first_goes_on() {
     if part("twice") {
         let guard = spanlog::builder().install().unwrap();
@@ -148,94 +123,12 @@ fn a_second_install_fails_and_the_first_goes_on() {
         return;
     }
     let sink = Sink::start(Answer::Ok);
-    play("a_second_install_fails_and_the_first_goes_on", "twice", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
-    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
-}
-
-/// Guarantees: what cannot be ignored is an error that names the setting, and shows no secret.
-#[test]
-fn settings_that_would_lose_data_are_errors() {
-    if part("wrong") {
-        let error = spanlog::builder().build().unwrap_err();
-        assert!(error.is_setting());
-        println!("error={error}");
-        return;
-    }
-    for (name, value, shown) in [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "localhost:4318"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector", "ftp://collector"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "http://"),
-        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "not a url", "not a url"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://x", "grpc://x"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=secret", "bad name"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "name=secret%0a", "name"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "a part without a key"),
-        ("RUST_LOG", "app=loud", "app=loud"),
-    ] {
-        let played = play("settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
-        let line = played.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
-        assert!(line.contains(name) && line.contains(shown), "{line}");
-        assert!(!line.contains("secret"), "{line}");
-    }
-    let error = |builder: spanlog::Builder| builder.build().unwrap_err().to_string();
-    assert!(error(spanlog::builder().with_endpoint("nowhere")).contains("with_endpoint"));
-    assert!(error(spanlog::builder().with_endpoint("http://x/?a=b")).contains("query"));
-    assert!(error(spanlog::builder().with_header("a b", "c")).contains("with_header"));
-    assert!(error(spanlog::builder().with_filter("app=loud")).contains("with_filter"));
-}
-
-/// Guarantees: an unusable number or enumeration is said once and ignored, an empty value is none.
-#[test]
-fn other_unusable_values_are_said_and_ignored() {
-    if part("odd") {
-        let _guard = spanlog::builder().install().unwrap();
-        work();
-        return;
-    }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
-        "other_unusable_values_are_said_and_ignored",
-        "odd",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
-            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
-            ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
-            ("OTEL_SDK_DISABLED", "perhaps"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
-            ("OTEL_TRACES_SAMPLER", "sometimes"),
-            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
-            ("RUST_LOG", ""),
-        ],
+    play(
+        "a_second_install_fails_and_the_first_goes_on",
+        "twice",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
     );
-    for wrong in ["carrier-pigeon", "smoke", "soon", "OTEL_BLRP_SCHEDULE_DELAY", "\"-1\"", "perhaps", "no pair", "sometimes", "\"few\""] {
-        let said = played.stderr.lines().filter(|line| line.contains(wrong)).count();
-        assert_eq!(said, 1, "{wrong}: {}", played.stderr);
-    }
     assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
-}
-
-#[test]
-fn a_disabled_sdk_leaves_the_console() {
-    if part("disabled") {
-        let guard = spanlog::builder().install().unwrap();
-        work();
-        assert!(guard.flush(LONG).is_ok());
-        let report = guard.shutdown(LONG);
-        assert!(report.is_complete() && report.outputs.is_empty());
-        return;
-    }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
-        "a_disabled_sdk_leaves_the_console",
-        "disabled",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_SDK_DISABLED", "TRUE")],
-    );
-    assert!(played.stderr.contains("working"), "{}", played.stderr);
-    assert!(sink.requests().is_empty());
 }
 
 /// Guarantees: neither the exporter, its client nor its TLS come back, as records or as lines.
@@ -282,11 +175,19 @@ fn levels_are_each_outputs_own_and_spans_stay() {
         return;
     }
     let sink = Sink::start(Answer::Ok);
-    let played = play("levels_are_each_outputs_own_and_spans_stay", "levels", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
+    let played = play(
+        "levels_are_each_outputs_own_and_spans_stay",
+        "levels",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
     let records = sink.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0].1.trace_id.len(), 16, "the span stays at level WARN");
-    assert!(played.stderr.contains("for the console") && played.stderr.contains("outer{of=\"mine\"}"), "{}", played.stderr);
+    assert!(
+        played.stderr.contains("for the console") && played.stderr.contains("outer{of=\"mine\"}"),
+        "{}",
+        played.stderr
+    );
 }
 
 #[test]
@@ -307,7 +208,11 @@ fn flush_works_on_a_current_thread_runtime() {
         return;
     }
     let sink = Sink::start(Answer::Ok);
-    play("flush_works_on_a_current_thread_runtime", "current-thread", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
+    play(
+        "flush_works_on_a_current_thread_runtime",
+        "current-thread",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
     assert_eq!((sink.records().len(), sink.spans().len()), (2, 2));
 }
 
@@ -322,11 +227,19 @@ fn shutdown_keeps_its_deadline_when_nobody_answers() {
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         assert!(!report.is_complete());
         assert!(report.logs.unwrap_err().is_delivery());
-        assert!(report.outputs.iter().all(|output| output.taken == 1 && output.exported == 0), "{:?}", report.outputs);
+        assert!(
+            report.outputs.iter().all(|output| output.taken == 1 && output.exported == 0),
+            "{:?}",
+            report.outputs
+        );
         return;
     }
     let sink = Sink::start(Answer::Never);
-    play("shutdown_keeps_its_deadline_when_nobody_answers", "silent", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
+    play(
+        "shutdown_keeps_its_deadline_when_nobody_answers",
+        "silent",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
 }
 
 /// Guarantees: a refusal is counted and said; a redirect is not followed.
@@ -337,12 +250,19 @@ fn what_is_refused_is_counted() {
         work();
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
         let report = guard.shutdown(LONG);
-        assert!(report.outputs.iter().all(|output| output.failed == 1 && output.unsettled() == 0), "{report}");
+        assert!(
+            report.outputs.iter().all(|output| output.failed == 1 && output.unsettled() == 0),
+            "{report}"
+        );
         return;
     }
     for answer in [Answer::Status(400), Answer::Status(307)] {
         let sink = Sink::start(answer);
-        let played = play("what_is_refused_is_counted", "refused", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
+        let played = play(
+            "what_is_refused_is_counted",
+            "refused",
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+        );
         assert!(played.stderr.contains("was lost on its way to otlp"), "{}", played.stderr);
         assert_eq!(sink.requests().len(), 2, "one for each signal");
     }
@@ -364,7 +284,11 @@ fn without_a_collector_the_end_comes_soon() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let url = format!("http://user:secret@{address}");
-    let played = play("without_a_collector_the_end_comes_soon", "nobody", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    let played = play(
+        "without_a_collector_the_end_comes_soon",
+        "nobody",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)],
+    );
     assert!(played.stderr.contains(&format!("no answer from {address}")), "{}", played.stderr);
     assert!(!played.stderr.contains("secret"), "{}", played.stderr);
 }
@@ -400,101 +324,16 @@ fn json_lines_files_need_no_collector() {
         drop(guard);
         let logs = json_lines::read(&directory.join("logs.jsonl"));
         let record = &logs[0]["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
-        assert_eq!((record["traceId"].as_str().unwrap(), record["spanId"].as_str().unwrap()), (&*ids.0, &*ids.1));
+        assert_eq!(
+            (record["traceId"].as_str().unwrap(), record["spanId"].as_str().unwrap()),
+            (&*ids.0, &*ids.1)
+        );
         let traces = json_lines::read(&directory.join("traces.jsonl"));
         assert_eq!(traces[0]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"], ids.1);
         std::fs::remove_dir_all(directory).unwrap();
         return;
     }
     play("json_lines_files_need_no_collector", "files", &[]);
-}
-
-/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so do the globals.
-#[test]
-fn the_builders_choices_arrive() {
-    if part("choices") {
-        let _guard = spanlog::builder()
-            .with_filter("app=debug,opentelemetry=info,spanlog=off")
-            .with_console(false)
-            .with_keys(Keys::cicd())
-            .with_span_fields(SpanFields::none())
-            .with_location(true)
-            .with_threads(true)
-            .with_sampler(Sampler::AlwaysOn)
-            .with_span_processor(Marking)
-            .with_log_processor(Marking)
-            .install()
-            .unwrap();
-        work();
-        tracing::trace!(target: "app", "below the filter");
-        tracing::info!(target: "opentelemetry_sdk", "of the SDK");
-        let span = opentelemetry::global::tracer("api").start("by the API");
-        let cx = Context::new().with_span(span).with_baggage([KeyValue::new("who", "ann")]);
-        let mut carrier = HashMap::new();
-        opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&cx, &mut carrier));
-        assert!(carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann", "{carrier:?}");
-        return;
-    }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
-        "the_builders_choices_arrive",
-        "choices",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", sink.url())),
-            ("OTEL_TRACES_SAMPLER", "always_off"),
-            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", sink.url())),
-        ],
-    );
-    let records = sink.records();
-    assert_eq!(records.len(), 1, "{records:#?}");
-    let record = attributes(&records[0].1.attributes);
-    assert_eq!(record["cicd.pipeline.run.id"], "job-1");
-    assert_eq!(record["marked"], "record");
-    assert!(record.contains_key("code.line.number") && record.contains_key("thread.id"));
-    assert!(!record.contains_key("attempt") && records[0].1.flags == 1);
-    assert!(!played.stderr.contains("panic"), "the processors found what they looked for: {}", played.stderr);
-    let zipped: Vec<_> = sink.requests().into_iter().filter(|request| request.path == "/as/it/is").collect();
-    assert_eq!(zipped.len(), 1);
-    assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
-}
-
-/// A processor of either kind that marks what it sees.
-#[derive(Debug)]
-struct Marking;
-
-impl SpanProcessor for Marking {
-    fn on_start(&self, span: &mut opentelemetry_sdk::trace::Span, _: &Context) {
-        span.set_attribute(KeyValue::new("marked", "span"));
-    }
-
-    fn on_end(&self, span: SpanData) {
-        let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
-        assert!(keys.contains(&"marked"), "{keys:?}");
-        assert_eq!(span.name == "step", keys.contains(&"cicd.pipeline.run.id"), "{keys:?}");
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-impl LogProcessor for Marking {
-    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        record.add_attribute("marked", "record");
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
 }
 
 #[test]
@@ -517,7 +356,11 @@ fn a_logger_that_is_there_already_stays() {
         return;
     }
     let sink = Sink::start(Answer::Ok);
-    let played = play("a_logger_that_is_there_already_stays", "logger", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
+    let played = play(
+        "a_logger_that_is_there_already_stays",
+        "logger",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
     assert!(played.stdout.contains("other: still here"), "{}", played.stdout);
     assert!(played.stderr.contains("the logger of the `log` crate"), "{}", played.stderr);
 }

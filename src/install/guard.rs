@@ -46,16 +46,20 @@ impl Guard {
         }
         let before = self.failed();
         let until = after(deadline);
-        let logs = self.logs.clone().map(|logs| {
-            within(until, "logs", move || patiently(until, || logs.force_flush()))
-        });
-        let spans = self.spans.clone().map(|spans| {
-            within(until, "traces", move || patiently(until, || spans.force_flush()))
-        });
+        let logs = self
+            .logs
+            .clone()
+            .map(|logs| within(until, "logs", move || patiently(until, || logs.force_flush())));
+        let spans = self
+            .spans
+            .clone()
+            .map(|spans| within(until, "traces", move || patiently(until, || spans.force_flush())));
         wait(logs, until).and(wait(spans, until))?;
         match self.failed().saturating_sub(before) {
             0 => Ok(()),
-            lost => Err(Error::delivery(format!("{lost} records or spans were lost while flushing"))),
+            lost => {
+                Err(Error::delivery(format!("{lost} records or spans were lost while flushing")))
+            }
         }
     }
 
@@ -66,12 +70,15 @@ impl Guard {
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_first = !self.is_down.swap(true, Ordering::AcqRel);
         let until = after(deadline);
-        let logs = self.logs.clone().filter(|_| is_first).map(|logs| {
-            within(until, "logs", move || logs.shutdown_with_timeout(left(until)))
-        });
-        let spans = self.spans.clone().filter(|_| is_first).map(|spans| {
-            within(until, "traces", move || spans.shutdown_with_timeout(left(until)))
-        });
+        let logs = self
+            .logs
+            .clone()
+            .filter(|_| is_first)
+            .map(|logs| within(until, "logs", move || logs.shutdown_with_timeout(left(until))));
+        let spans =
+            self.spans.clone().filter(|_| is_first).map(|spans| {
+                within(until, "traces", move || spans.shutdown_with_timeout(left(until)))
+            });
         let (logs, spans) = (wait(logs, until), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
@@ -98,7 +105,9 @@ impl Drop for Guard {
         }
         let report = self.shutdown(DROP_PATIENCE);
         if !report.is_complete() {
-            crate::diagnostics::report_once(format_args!("not all telemetry was delivered: {report}"));
+            crate::diagnostics::report_once(format_args!(
+                "not all telemetry was delivered: {report}"
+            ));
         }
     }
 }
@@ -133,7 +142,9 @@ impl fmt::Display for Report {
             write!(f, "{separator}{output}")?;
             separator = "; ";
         }
-        for error in [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err()) {
+        for error in
+            [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err())
+        {
             write!(f, "{separator}{error}")?;
             separator = "; ";
         }
@@ -188,7 +199,8 @@ fn within(
         let _ = result.send(done);
     });
     if let Err(error) = spawned {
-        let failed = Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
+        let failed =
+            Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
         let _ = sender.send(Err(failed.with_source(error)));
     }
     receiver

@@ -5,7 +5,7 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::logs::SdkLogger;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Subscriber};
+use tracing::{Dispatch, Level, Subscriber};
 use tracing_subscriber::filter::{filter_fn, EnvFilter};
 use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -102,5 +102,17 @@ where
     match layer {
         Some(layer) => Box::new(layer),
         None => Box::new(Identity::new()),
+    }
+}
+
+/// How verbose the subscribers of this process are, in the words of the `log` crate.
+pub(super) fn log_level() -> log::LevelFilter {
+    match LevelFilter::current().into_level() {
+        None => log::LevelFilter::Off,
+        Some(Level::ERROR) => log::LevelFilter::Error,
+        Some(Level::WARN) => log::LevelFilter::Warn,
+        Some(Level::INFO) => log::LevelFilter::Info,
+        Some(Level::DEBUG) => log::LevelFilter::Debug,
+        Some(Level::TRACE) => log::LevelFilter::Trace,
     }
 }

@@ -67,11 +67,16 @@ impl Sink {
     }
 
     fn bodies(&self, path: &str) -> Vec<Vec<u8>> {
-        self.requests().into_iter().filter(|request| request.path == path).map(|request| request.body).collect()
+        self.requests()
+            .into_iter()
+            .filter(|request| request.path == path)
+            .map(|request| request.body)
+            .collect()
     }
 
     pub(crate) fn logs(&self) -> Vec<ResourceLogs> {
-        let decode = |body: Vec<u8>| ExportLogsServiceRequest::decode(&*body).unwrap().resource_logs;
+        let decode =
+            |body: Vec<u8>| ExportLogsServiceRequest::decode(&*body).unwrap().resource_logs;
         self.bodies("/v1/logs").into_iter().flat_map(decode).collect()
     }
 
@@ -89,7 +94,8 @@ impl Sink {
 
     /// Spans, each with the name of its scope.
     pub(crate) fn spans(&self) -> Vec<(String, Span)> {
-        let decode = |body: Vec<u8>| ExportTraceServiceRequest::decode(&*body).unwrap().resource_spans;
+        let decode =
+            |body: Vec<u8>| ExportTraceServiceRequest::decode(&*body).unwrap().resource_spans;
         self.bodies("/v1/traces")
             .into_iter()
             .flat_map(decode)
@@ -113,7 +119,8 @@ fn serve(mut stream: &TcpStream, answer: Answer, port: u16, kept: &Mutex<Vec<Req
             Answer::Never => return thread::sleep(Duration::from_secs(60)),
         };
         let location = format!("http://127.0.0.1:{port}/elsewhere");
-        let head = format!("HTTP/1.1 {status} Said\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 {status} Said\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
         if stream.write_all(head.as_bytes()).is_err() {
             return;
         }
