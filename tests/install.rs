@@ -242,6 +242,48 @@ fn shutdown_keeps_its_deadline_when_nobody_answers() {
     );
 }
 
+#[test]
+fn an_export_takes_no_longer_than_its_timeout() {
+    if part("timeout") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let begun = Instant::now();
+        assert!(guard.flush(LONG).unwrap_err().is_delivery());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(guard.outputs().iter().all(|output| output.failed == 1), "{:?}", guard.outputs());
+        return;
+    }
+    let sink = Sink::start(Answer::Never);
+    play(
+        "an_export_takes_no_longer_than_its_timeout",
+        "timeout",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000"),
+            ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
+        ],
+    );
+}
+
+#[test]
+fn any_success_is_one_whatever_its_body() {
+    if part("long") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let report = guard.shutdown(LONG);
+        assert!(report.is_complete(), "{report}");
+        return;
+    }
+    let sink = Sink::start(Answer::Long);
+    play(
+        "any_success_is_one_whatever_its_body",
+        "long",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+    assert_eq!(sink.requests().len(), 2, "and none is sent again");
+}
+
 /// Guarantees: a refusal is counted and said; a redirect is not followed.
 #[test]
 fn what_is_refused_is_counted() {

@@ -18,6 +18,8 @@ use prost::Message;
 pub(crate) enum Answer {
     Ok,
     Status(u16),
+    /// 200, with more of a body than a client should keep.
+    Long,
     Never,
 }
 
@@ -114,14 +116,17 @@ fn serve(mut stream: &TcpStream, answer: Answer, port: u16, kept: &Mutex<Vec<Req
         let Some(request) = read(&mut reader) else { return };
         kept.lock().unwrap().push(request);
         let status = match answer {
-            Answer::Ok => 200,
+            Answer::Ok | Answer::Long => 200,
             Answer::Status(status) => status,
             Answer::Never => return thread::sleep(Duration::from_secs(60)),
         };
         let location = format!("http://127.0.0.1:{port}/elsewhere");
-        let head =
-            format!("HTTP/1.1 {status} Said\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
-        if stream.write_all(head.as_bytes()).is_err() {
+        let body = vec![b'x'; if matches!(answer, Answer::Long) { 5 << 20 } else { 0 }];
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status} Said\r\nlocation: {location}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
             return;
         }
     }
