@@ -128,7 +128,7 @@ impl Captured {
 
     /// Adds attributes that tracing's static field sets have no room for.
     pub(crate) fn append(&mut self, attributes: &[KeyValue]) {
-        for attribute in attributes {
+        for attribute in attributes.iter().filter(|attribute| !is_control(attribute.key.as_str())) {
             let value = any_value(attribute.value.clone());
             self.fields.push((attribute.key.clone(), value));
         }

@@ -216,7 +216,8 @@ impl JobScope {
             };
             (keys::key(name), AnyValue::String(value))
         });
-        let added = self.added().into_iter().map(|added| {
+        let added = self.added().into_iter().filter(|added| !crate::fields::is_control(added.key.as_str()));
+        let added = added.map(|added| {
             (added.key, crate::fields::any_value(added.value))
         });
         fixed.chain(added).collect()

@@ -229,10 +229,10 @@ impl<R: Records> LogLayer<R> {
             let mut sink =
                 Fields(EventSink::new(&mut record, Some(&mut own), plan, value_limit, &self.counters));
             event.record(&mut sink);
-            sink.0.finish(name);
             for (key, value) in beside.iter().flat_map(|beside| beside.iter()) {
-                own.put(key.clone(), limits.cut(value.clone()));
+                sink.0.named_at_run_time(key, limits.cut(value.clone()));
             }
+            sink.0.finish(name);
             self.extras.write(metadata, |key, value| own.put(key, value.to_owned()));
             limits::write_gathered(&mut record, &block, own, limits, &self.counters);
         }
@@ -324,7 +324,11 @@ where
                 correlate::ask(&node.state, id, &self.home, &self.counters);
             }
             let state = node.state.clone();
-            correlate::enter_span(self.owner, id, &state, Some(node), Surroundings::read());
+            let now = Surroundings::read();
+            correlate::enter_span(self.owner, id, &state, Some(node), now);
+            if !state.has_span_layer() {
+                correlate::note_inner(self.owner, now);
+            }
         });
     }
 

@@ -89,6 +89,12 @@ mod spans;
 pub mod job;
 pub mod op;
 pub mod graph;
+#[cfg(feature = "install")]
+#[cfg_attr(docsrs, doc(cfg(feature = "install")))]
+pub mod install;
+#[cfg(feature = "json-lines")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json-lines")))]
+pub mod json_lines;
 mod keys;
 mod log_tracer;
 mod stats;
@@ -98,6 +104,9 @@ mod error;
 pub use self::diagnostics::set_diagnostics;
 pub use self::error::Error;
 pub use self::inherit::SpanFields;
+#[cfg(feature = "install")]
+#[cfg_attr(docsrs, doc(cfg(feature = "install")))]
+pub use self::install::{builder, Builder, Guard};
 pub use self::job::{JobMetadata, JobSpanProcessor};
 pub use self::keys::Keys;
 pub use self::layer::LogLayer;

@@ -115,7 +115,7 @@ fn public_types_are_send_sync_and_debug() {
     holds::<spanlog::job::Execution>();
     holds::<spanlog::job::WithJob<()>>();
     holds::<spanlog::op::Op>();
-    holds::<spanlog::op::Instrumented<()>>();
+    holds::<spanlog::op::Instrumented<std::future::Ready<()>>>();
     holds::<spanlog::graph::Recorder>();
     holds::<spanlog::graph::ToolCallGraph>();
 }

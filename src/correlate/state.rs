@@ -164,6 +164,9 @@ impl SpanState {
 
     /// Adds an attribute to what later records of the span and its descendants carry.
     pub(crate) fn add(&self, key: Key, value: AnyValue) {
+        if fields::is_control(key.as_str()) {
+            return;
+        }
         let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
         match added.iter_mut().find(|(known, _)| *known == key) {
             Some(known) => known.1 = value,

@@ -93,12 +93,21 @@ impl<'a, R: Record> EventSink<'a, R> {
         }
     }
 
-    fn control(&mut self, name: &'static str, value: Value<'_>) {
+    /// A field whose name is not the callsite's. Only where attributes are put aside.
+    pub(crate) fn named_at_run_time(&mut self, key: &Key, value: AnyValue) {
+        if is_control(key.as_str()) {
+            self.control(key.as_str(), Value::Any(&value));
+        } else if let Attributes::Aside(gathered) = &mut self.attributes {
+            gathered.put(key.clone(), value);
+        }
+    }
+
+    fn control(&mut self, name: &str, value: Value<'_>) {
         if name != "otel.severity_number" {
             return;
         }
         let severity = match value {
-            Value::I64(number) => severity_of_number(number),
+            Value::I64(number) | Value::Any(&AnyValue::Int(number)) => severity_of_number(number),
             _ => None,
         };
         match severity {
@@ -107,8 +116,13 @@ impl<'a, R: Record> EventSink<'a, R> {
         }
     }
 
+    /// Whether the text of this field is the body of an event that has no message.
+    fn may_become_body(&self, name: &str) -> bool {
+        !self.has_body && self.error_text.is_none() && matches!(name, "error" | "err")
+    }
+
     fn remember_error_text(&mut self, name: &'static str, value: Value<'_>) {
-        if self.has_body || self.error_text.is_some() || !matches!(name, "error" | "err") {
+        if !self.may_become_body(name) {
             return;
         }
         self.error_text = match value {
@@ -123,7 +137,7 @@ impl<'a, R: Record> EventSink<'a, R> {
     /// `exception.message`, `.type` and `.stacktrace`. The text is formatted once, also where it serves as the body.
     fn exception(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
         let counters = self.counters;
-        let is_body = matches!(name, "error" | "err") && !self.has_body && self.error_text.is_none();
+        let is_body = self.may_become_body(name);
         let limit = if is_body { Limit::NONE } else { self.value_limit };
         with_text(limit, counters, format_args!("{error}"), |text| {
             if is_body {
@@ -171,8 +185,8 @@ impl<R: Record> Sink for EventSink<'_, R> {
     }
 
     fn limit(&self, name: &'static str) -> Limit {
-        // Limits never touch the body.
-        if name == "message" { Limit::NONE } else { self.value_limit }
+        // Limits never touch the body, and this may become it.
+        if name == "message" || self.may_become_body(name) { Limit::NONE } else { self.value_limit }
     }
 
     fn counters(&self) -> &Counters {

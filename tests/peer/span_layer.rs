@@ -112,7 +112,7 @@ fn rows() -> BTreeMap<&'static str, (Stack, Loses)> {
         ("a-span-never-entered-grows", (WITHOUT_ACTIVATION, a_span_never_entered_grows)),
         ("entering-starts-the-span", (WITHOUT_ACTIVATION, entering_starts_the_span)),
         ("job-of-a-span-never-entered", (WITHOUT_ACTIVATION, job_of_a_span_never_entered)),
-        ("job-under-an-outer-span", (USUAL, job_under_an_outer_span)),
+        ("job-of-a-span-with-another-parent", (USUAL, job_of_a_span_with_another_parent)),
         ("ids-before-the-first-enter", (Stack { in_option: true, ..USUAL }, ids_before_the_first_enter)),
         ("location-of-an-op", (USUAL, location_of_an_op)),
     ])
@@ -182,11 +182,11 @@ fn job_of_a_span_never_entered(stack: Stack) -> bool {
     !outcome.has_job("never entered")
 }
 
-fn job_under_an_outer_span(stack: Stack) -> bool {
+fn job_of_a_span_with_another_parent(stack: Stack) -> bool {
     let outcome = stack.play(|| {
         let service = info_span!("service");
         job::scope(JobMetadata::new("job-1", "exec-1"), || {
-            service.in_scope(|| info_span!("step").in_scope(|| info!("working")));
+            info_span!(parent: &service, "step").in_scope(|| info!("working"));
         });
     });
     !outcome.has_job("step")
@@ -209,10 +209,10 @@ fn location_of_an_op(stack: Stack) -> bool {
     !op.attributes.iter().any(|attribute| attribute.key.as_str() == "code.file.path")
 }
 
-/// Scenario: what the row `job-under-an-outer-span` advises those who keep the plain layer to do.
+/// Scenario: what the row `job-of-a-span-with-another-parent` advises those who keep the plain layer to do.
 #[test]
 fn registering_the_log_layer_first_keeps_the_job_of_an_entered_span() {
-    assert!(!job_under_an_outer_span(Stack { is_plain: true, log_first: true, ..USUAL }));
+    assert!(!job_of_a_span_with_another_parent(Stack { is_plain: true, log_first: true, ..USUAL }));
 }
 
 /// The known limit: `Span::context` holds tracing-opentelemetry's lock while the sampler runs.

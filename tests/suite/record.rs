@@ -491,3 +491,42 @@ fn two_log_layers_keep_their_own_settings() {
         exporters.map(|exporter| exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count());
     assert_eq!(counts, [0, 1]);
 }
+
+#[test]
+fn the_value_limit_leaves_an_error_that_is_the_body_alone() {
+    let world = tuned(|layer| layer.with_limits(Limits::default().with_value_length(5)));
+    let error = std::io::Error::other("third long text");
+    world.run(|| {
+        tracing::error!(error = %"first long text");
+        tracing::error!(err = ?["second long text"]);
+        tracing::error!(error = &error as &(dyn std::error::Error + 'static));
+        tracing::error!(
+            cause = &error as &(dyn std::error::Error + 'static),
+            error = &std::fmt::Error as &(dyn std::error::Error + 'static)
+        );
+    });
+    assert_eq!(world.record("first long text").text("error"), Some("first"));
+    assert_eq!(world.record("[\"second long text\"]").text("err"), Some("[\"sec"));
+    assert_eq!(world.record("third long text").text("exception.message"), Some("third"));
+    let whole = "an error occurred when formatting an argument";
+    assert_eq!(world.record(whole).text("error"), Some("an er"));
+}
+
+#[test]
+fn control_fields_with_names_made_at_run_time_are_never_attributes_either() {
+    use opentelemetry::KeyValue;
+    crate::support::install_log_tracer();
+    let world = world();
+    world.run(|| {
+        log::info!("otel.severity_number" = 21, "otel.other" = 1, kept = 2; "from log");
+        spanlog::job::scope(spanlog::JobMetadata::new("j", ""), || {
+            spanlog::job::set("otel.job", 1);
+            let op = spanlog::op::start("t", "o", [KeyValue::new("otel.op", 1)]);
+            op.set("otel.later", 1);
+            op.in_scope(|| tracing::info!("in op"));
+        });
+    });
+    assert_eq!(world.record("from log").severity, Some(Severity::Fatal));
+    assert_eq!(world.record("from log").keys(), ["kept"]);
+    assert_eq!(world.record("in op").keys(), ["runner_job.id", "nuon.tool", "nuon.op"]);
+}

@@ -1,0 +1,332 @@
+//! Registration in one call: console, spans and logs, with every `OTEL_*` variable honoured.
+//!
+//! Before the walk: this puts the layers together that the walk goes through.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), spanlog::Error> {
+//! let _guard = spanlog::builder().with_service_name("runner").install()?;
+//! tracing::info!("on the console, and at the collector");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it installs
+//!
+//! * a global filter, so that a disabled event is free: `RUST_LOG`, else [`Builder::with_filter`], else
+//!   [`Builder::with_level`]. Spans up to INFO are kept whatever the level is: without its span a
+//!   record has no ids. The directives of `RUST_LOG` and `with_filter` say themselves which spans they keep;
+//! * the console, on standard error;
+//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider, and a [`LogLayer`] over an SDK
+//!   logger provider. Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
+//! * the global tracer provider, and W3C trace context and baggage as the global propagator;
+//! * a [`LogTracer`], unless the process has a logger for the `log` crate already.
+//!
+//! # Where telemetry goes
+//!
+//! OTLP over HTTP with protobuf, to [`Builder::with_endpoint`], else to
+//! `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else to
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`, else to `http://localhost:4318`. `OTEL_LOGS_EXPORTER` and
+//! `OTEL_TRACES_EXPORTER` choose of `otlp`, `console` (JSON lines on standard output) and `none`.
+//! [`Builder::with_json_lines`] writes files in any case, and then OTLP is used only where an endpoint
+//! or an exporter variable asks for it. With `OTEL_SDK_DISABLED=true` there is the console, and nothing else.
+//!
+//! # Values that cannot be used
+//!
+//! The builder goes before the environment, and an empty variable is an unset one. Numbers and
+//! enumerations that cannot be used are said once through the [diagnostics](crate::set_diagnostics)
+//! and ignored. An endpoint, a header and a filter cannot be ignored without sending data
+//! elsewhere, or nowhere: those are errors of [`Builder::install`].
+
+mod client;
+mod console;
+mod env;
+mod guard;
+mod metered;
+mod otlp;
+mod providers;
+mod subscriber;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::{global, KeyValue};
+use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder, SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
+use tracing::level_filters::LevelFilter;
+use tracing::Dispatch;
+use tracing_subscriber::filter::Targets;
+
+pub use self::guard::{Guard, Output, Report};
+use self::otlp::Told;
+use self::providers::{Change, Outputs};
+use self::subscriber::Levels;
+use crate::{Counters, Error, Keys, LogLayer, LogTracer, SdkRecords, SpanFields};
+
+/// Begins an installation; [`Builder::install`] ends it.
+pub fn builder() -> Builder {
+    Builder::default()
+}
+
+/// What to install. See the [module](self) for what it installs by default.
+pub struct Builder {
+    service_name: Option<String>,
+    attributes: Vec<KeyValue>,
+    otlp: Told,
+    json_lines: Option<PathBuf>,
+    level: LevelFilter,
+    filter: Option<String>,
+    console: bool,
+    console_level: Option<LevelFilter>,
+    span_fields: SpanFields,
+    location: bool,
+    threads: bool,
+    keys: Keys,
+    tracer_provider: Vec<Change<TracerProviderBuilder>>,
+    logger_provider: Vec<Change<LoggerProviderBuilder>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            service_name: None,
+            attributes: Vec::new(),
+            otlp: Told::default(),
+            json_lines: None,
+            level: LevelFilter::INFO,
+            filter: None,
+            console: true,
+            console_level: None,
+            span_fields: SpanFields::all(),
+            location: false,
+            threads: false,
+            keys: Keys::default(),
+            tracer_provider: Vec::new(),
+            logger_provider: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers are left out: they may be secrets.
+        f.debug_struct("Builder")
+            .field("service_name", &self.service_name)
+            .field("endpoint", &self.otlp.endpoint)
+            .field("json_lines", &self.json_lines)
+            .field("level", &self.level)
+            .field("filter", &self.filter)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Sets `service.name` of the resource.
+    #[must_use]
+    pub fn with_service_name(mut self, name: impl Into<String>) -> Self {
+        self.service_name = Some(name.into());
+        self
+    }
+
+    /// Adds an attribute to the resource.
+    #[must_use]
+    pub fn with_resource_attribute(self, attribute: KeyValue) -> Self {
+        self.with_resource_attributes([attribute])
+    }
+
+    /// Adds attributes to the resource.
+    #[must_use]
+    pub fn with_resource_attributes(
+        mut self,
+        attributes: impl IntoIterator<Item = KeyValue>,
+    ) -> Self {
+        self.attributes.extend(attributes);
+        self
+    }
+
+    /// Sets the base URL that OTLP goes to; `/v1/logs` and `/v1/traces` are added.
+    #[must_use]
+    pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
+        self.otlp.endpoint = Some(base_url.into());
+        self
+    }
+
+    /// Adds a header to every OTLP request. It goes before one of the same name in the environment.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.otlp.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Appends OTLP JSON lines to `logs.jsonl` and `traces.jsonl` in `directory`.
+    #[must_use]
+    pub fn with_json_lines(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.json_lines = Some(directory.into());
+        self
+    }
+
+    /// Makes records, and console lines, of events up to this verbosity. Default: INFO.
+    #[must_use]
+    pub fn with_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.level = level.into();
+        self
+    }
+
+    /// Sets directives as `RUST_LOG` has them, for when that is not set. They replace the level.
+    #[must_use]
+    pub fn with_filter(mut self, directives: &str) -> Self {
+        self.filter = Some(directives.to_owned());
+        self
+    }
+
+    /// Writes events to standard error. Default: on.
+    #[must_use]
+    pub fn with_console(mut self, console: bool) -> Self {
+        self.console = console;
+        self
+    }
+
+    /// Sets the verbosity of the console. Default: that of [`with_level`](Self::with_level), or all that
+    /// the directives of a filter let through.
+    #[must_use]
+    pub fn with_console_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.console_level = Some(level.into());
+        self
+    }
+
+    /// Chooses which fields of the enclosing spans a record inherits. Default: all.
+    #[must_use]
+    pub fn with_span_fields(mut self, fields: SpanFields) -> Self {
+        self.span_fields = fields;
+        self
+    }
+
+    /// Adds the source location to records. Default: off.
+    #[must_use]
+    pub fn with_location(mut self, location: bool) -> Self {
+        self.location = location;
+        self
+    }
+
+    /// Adds the thread to records. Default: off.
+    #[must_use]
+    pub fn with_threads(mut self, threads: bool) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets the names of job and tool stamps, on records and spans.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Adds a span processor. It comes after the one that stamps the job, and before the exporters.
+    #[must_use]
+    pub fn with_span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
+        self.tracer_provider.push(Box::new(|provider| provider.with_span_processor(processor)));
+        self
+    }
+
+    /// Adds a log processor. It comes before the exporters.
+    #[must_use]
+    pub fn with_log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
+        self.logger_provider.push(Box::new(|provider| provider.with_log_processor(processor)));
+        self
+    }
+
+    /// Sets the sampler. Default: what `OTEL_TRACES_SAMPLER` says.
+    #[must_use]
+    pub fn with_sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
+        self.tracer_provider.push(Box::new(|provider| {
+            provider.with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)
+        }));
+        self
+    }
+
+    /// Builds all of it and makes it the process's own.
+    ///
+    /// # Errors
+    ///
+    /// If the process has a global subscriber already ([`Error::is_already_set`]), and where
+    /// [`build`](Self::build) fails.
+    pub fn install(self) -> Result<Guard, Error> {
+        let (dispatch, guard) = self.build()?;
+        tracing::dispatcher::set_global_default(dispatch)
+            .map_err(|_| Error::already_set("the global subscriber"))?;
+        if let Some(spans) = &guard.spans {
+            global::set_tracer_provider(spans.clone());
+        }
+        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
+            Box::new(TraceContextPropagator::new()),
+            Box::new(BaggagePropagator::new()),
+        ]));
+        if let Err(error) = LogTracer::install(subscriber::log_level()) {
+            crate::diagnostics::report_once(format_args!("{error}; its records are not collected"));
+        }
+        Ok(guard)
+    }
+
+    /// Builds all of it and leaves the process as it is: for a scoped default, as in a test.
+    ///
+    /// Neither the global tracer provider and propagator nor the logger of the `log` crate are set.
+    ///
+    /// ```
+    /// let directory = std::env::temp_dir().join(format!("spanlog-build-{}", std::process::id()));
+    /// let (dispatch, guard) = spanlog::builder().with_json_lines(&directory).build().unwrap();
+    /// tracing::dispatcher::with_default(&dispatch, || tracing::info!("kept"));
+    /// drop(guard);
+    /// assert!(std::fs::read_to_string(directory.join("logs.jsonl")).unwrap().contains("kept"));
+    /// # std::fs::remove_dir_all(directory).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a filter, an endpoint or a header cannot be used, or a file not be written to ([`Error::is_setting`]).
+    pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
+        let levels = Levels::find(
+            self.level,
+            self.console_level.filter(|_| self.console),
+            self.filter.as_deref(),
+        )?;
+        let mut meters = Vec::new();
+        let (mut spans, mut logs) = (None, None);
+        if !env::is_disabled() {
+            let resource =
+                env::resource(self.service_name.take(), std::mem::take(&mut self.attributes));
+            let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
+            let changes = std::mem::take(&mut self.tracer_provider);
+            spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
+            let changes = std::mem::take(&mut self.logger_provider);
+            logs = to.logs(resource, changes, &mut meters)?;
+        }
+        let log_layer = logs.as_ref().map(|provider| self.log_layer(provider, levels.records));
+        let counters = log_layer.as_ref().map_or_else(Counters::default, LogLayer::counters);
+        let console = self.console.then_some(levels.console);
+        let dispatch =
+            subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
+        Ok((dispatch, Guard { logs, spans, counters, meters, is_down: AtomicBool::new(false) }))
+    }
+
+    fn log_layer(
+        &self,
+        provider: &SdkLoggerProvider,
+        level: LevelFilter,
+    ) -> LogLayer<SdkRecords<SdkLogger>> {
+        LogLayer::new(provider)
+            .with_level(level)
+            // The SDK's own lines: a record about the export would make the next export.
+            .with_targets(
+                Targets::new()
+                    .with_default(LevelFilter::TRACE)
+                    .with_target("opentelemetry", LevelFilter::OFF),
+            )
+            .with_span_fields(self.span_fields.clone())
+            .with_location(self.location)
+            .with_threads(self.threads)
+            .with_keys(self.keys)
+    }
+}

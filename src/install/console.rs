@@ -1,0 +1,92 @@
+//! The console: `fmt` on standard error, with a level of its own.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::subscriber::Interest;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{fmt, Layer};
+
+/// The console's layer. It has colours on a terminal only, and not where `NO_COLOR` is set.
+pub(super) fn layer<S>(level: LevelFilter) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let ansi = !no_color && io::stderr().is_terminal();
+    Box::new(EventsUpTo { level, inner: fmt::layer().with_writer(io::stderr).with_ansi(ansi) })
+}
+
+/// A layer that gets events up to a level only, and all else.
+///
+/// A per-layer filter would do that too. But while any layer has one, a call of `log::log_enabled!`
+/// can drop the next event for all (tokio-rs/tracing#2519), and the filter would keep spans
+/// away, so that the lines inside would not show them.
+struct EventsUpTo<L> {
+    level: LevelFilter,
+    inner: L,
+}
+
+impl<S: Subscriber, L: Layer<S>> Layer<S> for EventsUpTo<L> {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        self.inner.on_register_dispatch(dispatch);
+    }
+
+    fn on_layer(&mut self, subscriber: &mut S) {
+        self.inner.on_layer(subscriber);
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.inner.register_callsite(metadata)
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, ctx: Context<'_, S>) -> bool {
+        self.inner.enabled(metadata, ctx)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.inner.max_level_hint()
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, ctx: Context<'_, S>) -> bool {
+        self.inner.event_enabled(event, ctx)
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if *event.metadata().level() <= self.level {
+            self.inner.on_event(event, ctx);
+        }
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        self.inner.on_new_span(attributes, id, ctx);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
+        self.inner.on_record(id, values, ctx);
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
+        self.inner.on_follows_from(id, follows, ctx);
+    }
+
+    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
+        self.inner.on_enter(id, ctx);
+    }
+
+    fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
+        self.inner.on_exit(id, ctx);
+    }
+
+    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        self.inner.on_close(id, ctx);
+    }
+
+    fn on_id_change(&self, old: &Id, new: &Id, ctx: Context<'_, S>) {
+        self.inner.on_id_change(old, new, ctx);
+    }
+}

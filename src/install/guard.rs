@@ -1,0 +1,244 @@
+//! [`Guard`]: flush and shutdown that keep the caller's deadline, and the report of what became of everything.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
+use super::metered::Meter;
+use crate::{Counters, Error, Stats};
+
+/// How long a dropped guard waits for delivery.
+const DROP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait before a flush that was turned away is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Keeps what was installed alive. Dropping it delivers what is pending, for at most 5 seconds.
+///
+/// Keep it in `main` until the end. All of it works within a tokio runtime of either kind, and
+/// without one: the exporters have threads of their own, and nothing here needs the caller's.
+#[must_use = "dropping the guard shuts telemetry down"]
+#[derive(Debug)]
+pub struct Guard {
+    pub(super) logs: Option<SdkLoggerProvider>,
+    pub(super) spans: Option<SdkTracerProvider>,
+    pub(super) counters: Counters,
+    pub(super) meters: Vec<Arc<Meter>>,
+    pub(super) is_down: AtomicBool,
+}
+
+impl Guard {
+    /// Delivers what was logged and what ended up to now, or as much as can be within `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// If something could not be delivered, if the deadline passed, or after [`shutdown`](Self::shutdown).
+    pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
+        if self.is_down.load(Ordering::Acquire) {
+            return Err(Error::delivery("telemetry was shut down already".into()));
+        }
+        let before = self.failed();
+        let until = after(deadline);
+        let logs = self
+            .logs
+            .clone()
+            .map(|logs| within(until, "logs", move || patiently(until, || logs.force_flush())));
+        let spans = self
+            .spans
+            .clone()
+            .map(|spans| within(until, "traces", move || patiently(until, || spans.force_flush())));
+        wait(logs, until).and(wait(spans, until))?;
+        match self.failed().saturating_sub(before) {
+            0 => Ok(()),
+            lost => {
+                Err(Error::delivery(format!("{lost} records or spans were lost while flushing")))
+            }
+        }
+    }
+
+    /// Delivers what is pending, stops everything that was installed, and says what became of it all.
+    ///
+    /// It returns by the deadline, whatever the exporters do meanwhile. What is logged afterwards
+    /// reaches the console only. A second call does nothing but report.
+    pub fn shutdown(&self, deadline: Duration) -> Report {
+        let is_first = !self.is_down.swap(true, Ordering::AcqRel);
+        let until = after(deadline);
+        let logs = self
+            .logs
+            .clone()
+            .filter(|_| is_first)
+            .map(|logs| within(until, "logs", move || logs.shutdown_with_timeout(left(until))));
+        let spans =
+            self.spans.clone().filter(|_| is_first).map(|spans| {
+                within(until, "traces", move || spans.shutdown_with_timeout(left(until)))
+            });
+        let (logs, spans) = (wait(logs, until), wait(spans, until));
+        Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
+    }
+
+    /// The counters of the log layer.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
+    /// What became of records and spans below the SDK, for each exporter.
+    pub fn outputs(&self) -> Vec<Output> {
+        self.meters.iter().map(|meter| meter.read()).collect()
+    }
+
+    fn failed(&self) -> u64 {
+        self.meters.iter().map(|meter| meter.read().failed).sum()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.is_down.load(Ordering::Acquire) {
+            return;
+        }
+        let report = self.shutdown(DROP_PATIENCE);
+        if !report.is_complete() {
+            crate::diagnostics::report_once(format_args!(
+                "not all telemetry was delivered: {report}"
+            ));
+        }
+    }
+}
+
+/// What [`Guard::shutdown`] could do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Whether the logger provider stopped in time, all its processors included.
+    pub logs: Result<(), Error>,
+    /// Whether the tracer provider stopped in time, all its processors included.
+    pub spans: Result<(), Error>,
+    /// What became of records and spans, for each exporter.
+    pub outputs: Vec<Output>,
+    /// The counters of the log layer.
+    pub stats: Stats,
+}
+
+impl Report {
+    /// Everything stopped in time, and every record and span that an exporter was given has arrived.
+    pub fn is_complete(&self) -> bool {
+        self.logs.is_ok()
+            && self.spans.is_ok()
+            && self.outputs.iter().all(|output| output.exported == output.taken)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for output in &self.outputs {
+            write!(f, "{separator}{output}")?;
+            separator = "; ";
+        }
+        for error in
+            [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err())
+        {
+            write!(f, "{separator}{error}")?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
+
+/// What became of the records or spans that one exporter was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Output {
+    /// `logs` or `traces`.
+    pub signal: &'static str,
+    /// `otlp`, `json-lines` or `console`.
+    pub exporter: &'static str,
+    /// Given to the batch processor.
+    pub taken: u64,
+    /// Arrived.
+    pub exported: u64,
+    /// Lost by the exporter, after its retries.
+    pub failed: u64,
+}
+
+impl Output {
+    /// Neither arrived nor failed: pending, or dropped because the queue was full or the deadline passed.
+    pub fn unsettled(&self) -> u64 {
+        self.taken.saturating_sub(self.exported + self.failed)
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signal, exporter, taken, exported, failed } = self;
+        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed")
+    }
+}
+
+/// Work on a thread of its own, which the caller need not outwait: a call into the SDK can take
+/// longer than it was told, and on a current-thread runtime nobody else could come to help.
+fn within(
+    until: Instant,
+    signal: &'static str,
+    work: impl FnOnce() -> OTelSdkResult + Send + 'static,
+) -> Receiver<Result<(), Error>> {
+    let (sender, receiver) = mpsc::channel();
+    let result = sender.clone();
+    let spawned = thread::Builder::new().name(format!("spanlog {signal}")).spawn(move || {
+        let done = work().map_err(|error| {
+            Error::delivery(format!("{signal} could not be delivered")).with_source(error)
+        });
+        // The caller has stopped waiting, if it does not arrive.
+        let _ = result.send(done);
+    });
+    if let Err(error) = spawned {
+        let failed =
+            Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
+        let _ = sender.send(Err(failed.with_source(error)));
+    }
+    receiver
+}
+
+fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(), Error> {
+    match work.map(|work| work.recv_timeout(left(until))) {
+        None => Ok(()),
+        Some(Ok(result)) => result,
+        Some(Err(_)) => Err(Error::delivery("the deadline passed before all was delivered".into())),
+    }
+}
+
+/// The SDK's batch processors wait five seconds for a flush, and no longer, whatever was asked for.
+fn patiently(until: Instant, flush: impl Fn() -> OTelSdkResult) -> OTelSdkResult {
+    loop {
+        match flush() {
+            Err(error) if is_timeout(&error) && left(until) > PAUSE => thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+}
+
+/// A provider has only the text of what its processors said.
+fn is_timeout(error: &OTelSdkError) -> bool {
+    match error {
+        OTelSdkError::Timeout(_) => true,
+        OTelSdkError::InternalFailure(text) => text.contains("Timeout("),
+        OTelSdkError::AlreadyShutdown => false,
+    }
+}
+
+/// Whoever waits `Duration::MAX` waits a year: an `Instant` cannot be that far away.
+fn after(deadline: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + deadline.min(YEAR)
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}

@@ -1,0 +1,114 @@
+//! The SDK's providers: resource, processors and exporters put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use opentelemetry_sdk::logs::{LogExporter, LoggerProviderBuilder, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, TracerProviderBuilder};
+use opentelemetry_sdk::Resource;
+
+use super::env::{self, Exporters};
+use super::metered::{Meter, Metered};
+use super::otlp::{self, Signal, Told};
+use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
+use crate::{Error, JobSpanProcessor, Keys};
+
+/// What the builder was told of a provider, of types that only the telling knew.
+pub(super) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
+
+/// Where telemetry goes.
+pub(super) struct Outputs<'a> {
+    pub(super) told: &'a Told,
+    /// Of the JSON-lines files.
+    pub(super) directory: Option<&'a Path>,
+}
+
+impl Outputs<'_> {
+    /// Without any exporter there is a provider nonetheless: records take their ids from its spans.
+    pub(super) fn spans(
+        &self,
+        resource: Resource,
+        keys: Keys,
+        changes: Vec<Change<TracerProviderBuilder>>,
+        meters: &mut Vec<Arc<Meter>>,
+    ) -> Result<SdkTracerProvider, Error> {
+        env::report_unusable_of_spans();
+        let exporters = self.exporters(Signal::Traces);
+        let job = JobSpanProcessor::new().with_keys(keys);
+        let mut provider =
+            SdkTracerProvider::builder().with_resource(resource).with_span_processor(job);
+        for change in changes {
+            provider = change(provider);
+        }
+        if exporters.otlp {
+            provider = with_spans(provider, otlp::span_exporter(self.told)?, "otlp", meters);
+        }
+        if let Some(directory) = self.directory {
+            let exporter = JsonLinesSpanExporter::new(directory.join("traces.jsonl"))?;
+            provider = with_spans(provider, exporter, "json-lines", meters);
+        }
+        if exporters.console {
+            provider = with_spans(provider, JsonLinesSpanExporter::stdout(), "console", meters);
+        }
+        Ok(provider.build())
+    }
+
+    /// `None` if nobody would get the records.
+    pub(super) fn logs(
+        &self,
+        resource: Resource,
+        changes: Vec<Change<LoggerProviderBuilder>>,
+        meters: &mut Vec<Arc<Meter>>,
+    ) -> Result<Option<SdkLoggerProvider>, Error> {
+        let exporters = self.exporters(Signal::Logs);
+        if changes.is_empty() && self.directory.is_none() && exporters == Exporters::default() {
+            return Ok(None);
+        }
+        let mut provider = SdkLoggerProvider::builder().with_resource(resource);
+        for change in changes {
+            provider = change(provider);
+        }
+        if exporters.otlp {
+            provider = with_logs(provider, otlp::log_exporter(self.told)?, "otlp", meters);
+        }
+        if let Some(directory) = self.directory {
+            let exporter = JsonLinesLogExporter::new(directory.join("logs.jsonl"))?;
+            provider = with_logs(provider, exporter, "json-lines", meters);
+        }
+        if exporters.console {
+            provider = with_logs(provider, JsonLinesLogExporter::stdout(), "console", meters);
+        }
+        Ok(Some(provider.build()))
+    }
+
+    /// The specification's default is OTLP, to localhost if need be. Who asked for files, and for
+    /// nothing else, has no collector there.
+    fn exporters(&self, signal: Signal) -> Exporters {
+        env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
+            otlp: self.directory.is_none() || otlp::has_endpoint(signal, self.told),
+            console: false,
+        })
+    }
+}
+
+fn with_spans(
+    provider: TracerProviderBuilder,
+    exporter: impl SpanExporter + 'static,
+    name: &'static str,
+    meters: &mut Vec<Arc<Meter>>,
+) -> TracerProviderBuilder {
+    let meter = Meter::new(Signal::Traces.name(), name);
+    meters.push(meter.clone());
+    provider.with_span_processor(Metered::spans(exporter, meter))
+}
+
+fn with_logs(
+    provider: LoggerProviderBuilder,
+    exporter: impl LogExporter + 'static,
+    name: &'static str,
+    meters: &mut Vec<Arc<Meter>>,
+) -> LoggerProviderBuilder {
+    let meter = Meter::new(Signal::Logs.name(), name);
+    meters.push(meter.clone());
+    provider.with_log_processor(Metered::logs(exporter, meter))
+}

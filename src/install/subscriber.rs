@@ -1,0 +1,118 @@
+//! The subscriber: one global filter, and the layers of spans, records and console over it.
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry::InstrumentationScope;
+use opentelemetry_sdk::logs::SdkLogger;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Level, Subscriber};
+use tracing_subscriber::filter::{filter_fn, EnvFilter};
+use tracing_subscriber::layer::{Identity, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+use super::{console, env};
+use crate::{Error, Keys, LogLayer, SdkRecords, SpanLayer};
+
+type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// What each output shows, and the filter that is as verbose as the most verbose of them.
+pub(super) struct Levels {
+    pub(super) filter: Boxed<Registry>,
+    pub(super) records: LevelFilter,
+    pub(super) console: LevelFilter,
+}
+
+impl Levels {
+    pub(super) fn find(
+        level: LevelFilter,
+        console: Option<LevelFilter>,
+        directives: Option<&str>,
+    ) -> Result<Self, Error> {
+        let variable = env::demanded("RUST_LOG")?;
+        let directives = match &variable {
+            Some(variable) => Some(parse("RUST_LOG", variable)?),
+            None => directives.map(|directives| parse("with_filter", directives)).transpose()?,
+        };
+        Ok(match directives {
+            Some(filter) => Self {
+                filter: Box::new(filter),
+                records: LevelFilter::TRACE,
+                console: console.unwrap_or(LevelFilter::TRACE),
+            },
+            None => {
+                let console = console.unwrap_or(level);
+                Self { filter: up_to(level.max(console)), records: level, console }
+            }
+        })
+    }
+}
+
+fn parse(name: &str, directives: &str) -> Result<EnvFilter, Error> {
+    EnvFilter::builder().parse(directives).map_err(|error| {
+        Error::setting(name, directives, "a list of target=level").with_source(error)
+    })
+}
+
+/// Spans up to INFO stay whatever the level is, for the ids of the records inside.
+fn up_to(level: LevelFilter) -> Boxed<Registry> {
+    let of_spans = level.max(LevelFilter::INFO);
+    let filter = filter_fn(move |metadata| {
+        *metadata.level() <= if metadata.is_span() { of_spans } else { level }
+    });
+    Box::new(filter.with_max_level_hint(of_spans))
+}
+
+/// Boxes, not `Option`s, for what may be absent: those do not tell a layer its dispatcher.
+pub(super) fn assemble(
+    filter: Boxed<Registry>,
+    spans: Option<&SdkTracerProvider>,
+    keys: Keys,
+    logs: Option<LogLayer<SdkRecords<SdkLogger>>>,
+    level_of_console: Option<LevelFilter>,
+) -> Dispatch {
+    let subscriber = tracing_subscriber::registry().with(filter);
+    let subscriber = subscriber.with(span_layer(spans, keys));
+    let subscriber = subscriber.with(log_layer(logs));
+    Dispatch::new(subscriber.with(match level_of_console {
+        Some(level) => console::layer(level),
+        None => Box::new(Identity::new()),
+    }))
+}
+
+fn span_layer<S>(provider: Option<&SdkTracerProvider>, keys: Keys) -> Boxed<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    let Some(provider) = provider else { return Box::new(Identity::new()) };
+    let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .build();
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer_with_scope(scope))
+        // Attributes that change with how busy the thread was tell nothing of the job.
+        .with_tracked_inactivity(false);
+    Box::new(SpanLayer::new(layer).with_keys(keys))
+}
+
+fn log_layer<S>(layer: Option<LogLayer<SdkRecords<SdkLogger>>>) -> Boxed<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    match layer {
+        Some(layer) => Box::new(layer),
+        None => Box::new(Identity::new()),
+    }
+}
+
+/// How verbose the subscribers of this process are, in the words of the `log` crate.
+pub(super) fn log_level() -> log::LevelFilter {
+    match LevelFilter::current().into_level() {
+        None => log::LevelFilter::Off,
+        Some(Level::ERROR) => log::LevelFilter::Error,
+        Some(Level::WARN) => log::LevelFilter::Warn,
+        Some(Level::INFO) => log::LevelFilter::Info,
+        Some(Level::DEBUG) => log::LevelFilter::Debug,
+        Some(Level::TRACE) => log::LevelFilter::Trace,
+    }
+}

@@ -1,0 +1,291 @@
+//! OTLP JSON lines, as exporters for any SDK provider: one request per line, one signal per file.
+//!
+//! Beside the walk: an end of the road that needs no server. The files are what a collector's
+//! `otlpjsonfile` receiver reads, and what [`install`](crate::install) writes for
+//! `with_json_lines` and for the `console` exporter.
+
+mod encode;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::{LogBatch, LogExporter};
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use opentelemetry_sdk::Resource;
+
+use crate::Error;
+
+/// Writes log records, one `ExportLogsServiceRequest` as JSON on each line.
+///
+/// Records of one target share a `scopeLogs`, whose scope name is the target, in the order in which
+/// the targets first appear in the batch.
+///
+/// ```
+/// use opentelemetry_sdk::logs::SdkLoggerProvider;
+/// use spanlog::json_lines::JsonLinesLogExporter;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = std::env::temp_dir().join(format!("spanlog-doc-{}", std::process::id()));
+/// let exporter = JsonLinesLogExporter::new(directory.join("logs.jsonl"))?;
+/// let provider = SdkLoggerProvider::builder().with_batch_exporter(exporter).build();
+/// # provider.shutdown()?;
+/// # std::fs::remove_dir_all(directory)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct JsonLinesLogExporter {
+    lines: Lines,
+    resource: ResourceAttributesWithSchema,
+}
+
+impl JsonLinesLogExporter {
+    /// An exporter that appends to the file at `path`, which is made if need be, its directories too.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened for writing.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self { lines: Lines::append(path.as_ref())?, resource: Default::default() })
+    }
+
+    /// An exporter that writes to standard output.
+    pub fn stdout() -> Self {
+        Self { lines: Lines::stdout(), resource: Default::default() }
+    }
+}
+
+impl LogExporter for JsonLinesLogExporter {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let scope_logs = by_scope(&batch);
+        if scope_logs.is_empty() {
+            return Ok(());
+        }
+        self.lines.write(&encode::logs(&ResourceLogs {
+            resource: Some(encode::resource(&self.resource)),
+            schema_url: self.resource.schema_url.clone().unwrap_or_default(),
+            scope_logs,
+        }))
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        self.lines.close()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.resource = resource.into();
+    }
+}
+
+/// Writes finished spans, one `ExportTraceServiceRequest` as JSON on each line.
+#[derive(Debug)]
+pub struct JsonLinesSpanExporter {
+    lines: Lines,
+    resource: ResourceAttributesWithSchema,
+}
+
+impl JsonLinesSpanExporter {
+    /// An exporter that appends to the file at `path`, which is made if need be, its directories too.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened for writing.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self { lines: Lines::append(path.as_ref())?, resource: Default::default() })
+    }
+
+    /// An exporter that writes to standard output.
+    pub fn stdout() -> Self {
+        Self { lines: Lines::stdout(), resource: Default::default() }
+    }
+}
+
+impl SpanExporter for JsonLinesSpanExporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.lines.write(&encode::spans(&group_spans_by_resource_and_scope(batch, &self.resource)))
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        self.lines.close()
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.lines.flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.resource = resource.into();
+    }
+}
+
+/// Groups as OTLP exporters do, by the scope with the record's target as its name; but in order,
+/// which opentelemetry-proto's own grouping does not keep.
+fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
+    let mut places: HashMap<InstrumentationScope, usize> = HashMap::new();
+    let mut groups: Vec<ScopeLogs> = Vec::new();
+    for (record, scope) in batch.iter() {
+        let key = match record.target() {
+            None => scope.clone(),
+            Some(target) => {
+                let mut named = InstrumentationScope::builder(target.clone())
+                    .with_attributes(scope.attributes().cloned());
+                if let Some(version) = scope.version() {
+                    named = named.with_version(version.to_owned());
+                }
+                if let Some(schema_url) = scope.schema_url() {
+                    named = named.with_schema_url(schema_url.to_owned());
+                }
+                named.build()
+            }
+        };
+        let place = *places.entry(key).or_insert_with_key(|key| {
+            groups.push(ScopeLogs {
+                scope: Some((key, None).into()),
+                schema_url: key.schema_url().unwrap_or_default().to_owned(),
+                log_records: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        groups[place].log_records.push(LogRecord::from(record));
+    }
+    groups
+}
+
+/// A file, or standard output, that takes whole lines.
+struct Lines {
+    name: PathBuf,
+    /// `None` after shutdown.
+    out: Mutex<Option<Out>>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    /// The last line was not written whole, so the next one must not continue it.
+    is_torn: bool,
+}
+
+impl Lines {
+    fn append(path: &Path) -> Result<Self, Error> {
+        let file = open(path).map_err(|error| {
+            let shown = path.display().to_string();
+            Error::setting("the path of the JSON lines", &shown, "a file that can be written to")
+                .with_source(error)
+        })?;
+        Ok(Self::new(path, Box::new(file)))
+    }
+
+    fn stdout() -> Self {
+        Self::new(Path::new("standard output"), Box::new(io::stdout()))
+    }
+
+    fn new(name: &Path, writer: Box<dyn Write + Send>) -> Self {
+        Self { name: name.to_owned(), out: Mutex::new(Some(Out { writer, is_torn: false })) }
+    }
+
+    /// Nothing is kept back: a line is in the hands of the operating system when this returns.
+    fn write(&self, request: &serde_json::Value) -> OTelSdkResult {
+        let mut out = self.lock();
+        let out = out.as_mut().ok_or(OTelSdkError::AlreadyShutdown)?;
+        let mut line = Vec::new();
+        if out.is_torn {
+            line.push(b'\n');
+        }
+        serde_json::to_writer(&mut line, request)
+            .map_err(|error| self.failed("cannot be encoded for", &error))?;
+        line.push(b'\n');
+        let written = out.writer.write_all(&line).and_then(|()| out.writer.flush());
+        out.is_torn = written.is_err();
+        written.map_err(|error| self.failed("cannot be written to", &error))
+    }
+
+    fn flush(&self) -> OTelSdkResult {
+        match self.lock().as_mut() {
+            Some(out) => {
+                out.writer.flush().map_err(|error| self.failed("cannot be flushed to", &error))
+            }
+            None => Err(OTelSdkError::AlreadyShutdown),
+        }
+    }
+
+    fn close(&self) -> OTelSdkResult {
+        self.flush()?;
+        *self.lock() = None;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Out>> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, what: &str, error: &dyn fmt::Display) -> OTelSdkError {
+        OTelSdkError::InternalFailure(format!("JSON lines {what} {}: {error}", self.name.display()))
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lines").field(&self.name).finish()
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::create_dir_all(directory)?;
+    }
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Takes half of the first write, then fails once.
+    #[derive(Clone, Default)]
+    struct Tearing(Arc<Mutex<(Vec<u8>, u32)>>);
+
+    impl Write for Tearing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.1 += 1;
+            let taken = match state.1 {
+                1 => &bytes[..bytes.len() / 2],
+                2 => return Err(io::Error::other("full")),
+                _ => bytes,
+            };
+            state.0.extend_from_slice(taken);
+            Ok(taken.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_torn_line_costs_no_other() {
+        let writer = Tearing::default();
+        let lines = Lines::new(Path::new("tearing"), Box::new(writer.clone()));
+        let error = lines.write(&serde_json::json!({ "a": 1 })).expect_err("the writer fails");
+        assert!(error.to_string().contains("tearing: full"), "{error}");
+        lines.write(&serde_json::json!({ "b": 2 })).expect("the writer works again");
+        lines.close().expect("it is open");
+        assert!(matches!(lines.flush(), Err(OTelSdkError::AlreadyShutdown)));
+        let state = writer.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(String::from_utf8_lossy(&state.0), "{\"a\"\n{\"b\":2}\n");
+    }
+}

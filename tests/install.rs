@@ -1,0 +1,412 @@
+//! Installation in one call, and the JSON-lines exporters under it.
+//!
+//! A global subscriber can be set once in a process, and environment variables are the process's
+//! own. So each case that needs either runs in a process of its own: this binary again, told by a
+//! variable which part to play.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+#[path = "install/json_lines.rs"]
+mod json_lines;
+#[path = "install/settings.rs"]
+mod settings;
+#[path = "install/sink.rs"]
+mod sink;
+#[path = "install/stage.rs"]
+mod stage;
+
+use std::time::{Duration, Instant};
+
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::KeyValue;
+use spanlog::{job, JobMetadata};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::sink::{attributes, Answer, Sink};
+use crate::stage::{directory, part, play, Played};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// What most cases do: one job, one span, one record.
+fn work() -> (String, String) {
+    let metadata = JobMetadata::new("job-1", "execution-1").with_step("plan");
+    job::scope(metadata, || {
+        let span = tracing::info_span!(target: "app::steps", "step", attempt = 2);
+        let _entered = span.enter();
+        tracing::info!(target: "app", answer = 42, "working");
+        let cx = span.context();
+        let ids = cx.span().span_context().clone();
+        (ids.trace_id().to_string(), ids.span_id().to_string())
+    })
+}
+
+/// The ids that a part printed.
+fn ids(played: &Played) -> (String, String) {
+    let line = played.stdout.lines().find_map(|line| line.split("ids=").nth(1)).unwrap();
+    let (trace, span) = line.split_once(' ').unwrap();
+    (trace.trim().to_owned(), span.trim().to_owned())
+}
+
+#[test]
+fn dropping_the_guard_delivers_logs_and_spans() {
+    if part("deliver") {
+        let guard = spanlog::builder()
+            .with_service_name("from-the-builder")
+            .with_resource_attribute(KeyValue::new("team", "builder"))
+            .with_header("x-told", "told 100%25")
+            .install()
+            .unwrap();
+        let (trace, span) = work();
+        log::info!(target: "dependency", user = "ann"; "through the facade");
+        println!("ids={trace} {span}");
+        drop(guard);
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "dropping_the_guard_delivers_logs_and_spans",
+        "deliver",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("OTEL_SERVICE_NAME", "from-the-environment"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-told=env"),
+        ],
+    );
+    let (trace, span) = ids(&played);
+
+    let logs = sink.logs();
+    let resource = attributes(&logs[0].resource.as_ref().unwrap().attributes);
+    assert_eq!(resource["service.name"], "from-the-builder");
+    assert_eq!(resource["team"], "builder");
+    assert_eq!(resource["zone"], "eu,west");
+    assert_eq!(resource["telemetry.sdk.language"], "rust");
+    let records = sink.records();
+    assert_eq!(records.len(), 2, "{records:#?}");
+    let (scope, record) = records.iter().find(|(scope, _)| scope == "app").unwrap();
+    assert_eq!(scope, "app");
+    assert_eq!(hex(&record.trace_id), trace);
+    assert_eq!(hex(&record.span_id), span);
+    assert_eq!(record.flags, 1);
+    let stamped = attributes(&record.attributes);
+    assert_eq!(stamped["runner_job.id"], "job-1");
+    assert_eq!(stamped["runner_job_execution_step.name"], "plan");
+    assert_eq!((stamped["attempt"].as_str(), stamped["answer"].as_str()), ("2", "42"));
+    let (_, facade) = records.iter().find(|(scope, _)| scope == "dependency").unwrap();
+    assert_eq!(attributes(&facade.attributes)["user"], "ann");
+    assert!(facade.trace_id.is_empty());
+
+    let spans = sink.spans();
+    assert_eq!(spans.len(), 1, "{spans:#?}");
+    assert_eq!((hex(&spans[0].1.trace_id), hex(&spans[0].1.span_id)), (trace, span));
+    assert_eq!(spans[0].0, "spanlog");
+    let stamped = attributes(&spans[0].1.attributes);
+    assert_eq!(stamped["runner_job.id"], "job-1");
+    assert!(!stamped.contains_key("busy_ns"));
+
+    for request in sink.requests() {
+        assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
+        assert_eq!(request.header("x-env"), Some("a b"));
+        assert_eq!(request.header("x-told"), Some("told 100%25"));
+    }
+    assert!(played.stderr.contains("working"), "{}", played.stderr);
+    assert!(!played.stderr.contains('\u{1b}'), "no colours where there is no terminal");
+}
+
+#[test]
+fn a_second_install_fails_and_the_first_goes_on() {
+    if part("twice") {
+        let guard = spanlog::builder().install().unwrap();
+        let error = spanlog::builder().install().unwrap_err();
+        assert!(error.is_already_set(), "{error}");
+        work();
+        assert!(guard.shutdown(LONG).is_complete());
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    play(
+        "a_second_install_fails_and_the_first_goes_on",
+        "twice",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
+}
+
+/// Guarantees: neither the exporter, its client nor its TLS come back, as records or as lines.
+#[test]
+fn one_event_at_trace_makes_one_record() {
+    if part("trace") {
+        let guard = spanlog::builder().install().unwrap();
+        tracing::trace!(target: "app", "alone");
+        for _ in 0..3 {
+            guard.flush(LONG).unwrap();
+        }
+        assert!(log::log_enabled!(target: "ureq", log::Level::Trace));
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "one_event_at_trace_makes_one_record",
+        "trace",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("RUST_LOG", "trace"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "10"),
+        ],
+    );
+    assert_eq!(sink.records().len(), 1, "{:#?}", sink.records());
+    assert_eq!(sink.requests().len(), 1);
+    assert!(!played.stderr.contains("ureq"), "{}", played.stderr);
+}
+
+#[test]
+fn levels_are_each_outputs_own_and_spans_stay() {
+    if part("levels") {
+        let _guard = spanlog::builder()
+            .with_level(tracing::Level::WARN)
+            .with_console_level(tracing::Level::DEBUG)
+            .install()
+            .unwrap();
+        assert!(!tracing::enabled!(tracing::Level::TRACE), "free where nobody wants it");
+        let span = tracing::info_span!("outer", of = "mine").entered();
+        tracing::debug!(target: "app", "for the console");
+        let _ = log::log_enabled!(target: "dependency", log::Level::Trace);
+        tracing::warn!(target: "app", "for both");
+        drop(span);
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "levels_are_each_outputs_own_and_spans_stay",
+        "levels",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+    let records = sink.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0].1.trace_id.len(), 16, "the span stays at level WARN");
+    assert!(
+        played.stderr.contains("for the console") && played.stderr.contains("outer{of=\"mine\"}"),
+        "{}",
+        played.stderr
+    );
+}
+
+#[test]
+fn flush_works_on_a_current_thread_runtime() {
+    if part("current-thread") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let guard = spanlog::builder().install().unwrap();
+            tokio::spawn(async { work() }).await.unwrap();
+            guard.flush(LONG).unwrap();
+            println!("outputs={:?}", guard.outputs());
+            assert!(guard.outputs().iter().all(|output| output.exported == 1));
+            work();
+            assert!(guard.shutdown(LONG).is_complete());
+            tracing::info!(target: "app", "after the end");
+            assert!(guard.flush(LONG).unwrap_err().is_delivery());
+        });
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    play(
+        "flush_works_on_a_current_thread_runtime",
+        "current-thread",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+    assert_eq!((sink.records().len(), sink.spans().len()), (2, 2));
+}
+
+#[test]
+fn shutdown_keeps_its_deadline_when_nobody_answers() {
+    if part("silent") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let begun = Instant::now();
+        assert!(guard.flush(Duration::from_millis(300)).unwrap_err().is_delivery());
+        let report = guard.shutdown(Duration::from_millis(300));
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(!report.is_complete());
+        assert!(report.logs.unwrap_err().is_delivery());
+        assert!(
+            report.outputs.iter().all(|output| output.taken == 1 && output.exported == 0),
+            "{:?}",
+            report.outputs
+        );
+        return;
+    }
+    let sink = Sink::start(Answer::Never);
+    play(
+        "shutdown_keeps_its_deadline_when_nobody_answers",
+        "silent",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+}
+
+#[test]
+fn an_export_takes_no_longer_than_its_timeout() {
+    if part("timeout") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let begun = Instant::now();
+        assert!(guard.flush(LONG).unwrap_err().is_delivery());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(guard.outputs().iter().all(|output| output.failed == 1), "{:?}", guard.outputs());
+        return;
+    }
+    let sink = Sink::start(Answer::Never);
+    play(
+        "an_export_takes_no_longer_than_its_timeout",
+        "timeout",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000"),
+            ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
+        ],
+    );
+}
+
+#[test]
+fn any_success_is_one_whatever_its_body() {
+    if part("long") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let report = guard.shutdown(LONG);
+        assert!(report.is_complete(), "{report}");
+        return;
+    }
+    let sink = Sink::start(Answer::Long);
+    play(
+        "any_success_is_one_whatever_its_body",
+        "long",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+    assert_eq!(sink.requests().len(), 2, "and none is sent again");
+}
+
+/// Guarantees: a refusal is counted and said; a redirect is not followed.
+#[test]
+fn what_is_refused_is_counted() {
+    if part("refused") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        assert!(guard.flush(LONG).unwrap_err().is_delivery());
+        let report = guard.shutdown(LONG);
+        assert!(
+            report.outputs.iter().all(|output| output.failed == 1 && output.unsettled() == 0),
+            "{report}"
+        );
+        return;
+    }
+    for answer in [Answer::Status(400), Answer::Status(307)] {
+        let sink = Sink::start(answer);
+        let played = play(
+            "what_is_refused_is_counted",
+            "refused",
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+        );
+        assert!(played.stderr.contains("was lost on its way to otlp"), "{}", played.stderr);
+        assert_eq!(sink.requests().len(), 2, "one for each signal");
+    }
+}
+
+/// Guarantees: what is lost is said with its cause, and soon.
+#[test]
+fn without_a_collector_the_end_comes_soon() {
+    if part("nobody") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        let begun = Instant::now();
+        let report = guard.shutdown(Duration::MAX);
+        assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+        assert!(report.outputs.iter().all(|output| output.taken == 1), "{report}");
+        return;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let url = format!("http://user:secret@{address}");
+    let played = play(
+        "without_a_collector_the_end_comes_soon",
+        "nobody",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)],
+    );
+    assert!(played.stderr.contains(&format!("no answer from {address}")), "{}", played.stderr);
+    assert!(!played.stderr.contains("secret"), "{}", played.stderr);
+}
+
+#[test]
+fn the_console_exporter_writes_json_lines_to_standard_output() {
+    if part("console") {
+        let _guard = spanlog::builder().with_console(false).install().unwrap();
+        work();
+        return;
+    }
+    let played = play(
+        "the_console_exporter_writes_json_lines_to_standard_output",
+        "console",
+        &[("OTEL_LOGS_EXPORTER", "console"), ("OTEL_TRACES_EXPORTER", "none")],
+    );
+    let lines: Vec<_> = played.stdout.lines().filter(|line| line.contains("{\"resource")).collect();
+    assert_eq!(lines.len(), 1, "{}", played.stdout);
+    assert!(lines[0].contains("traceId") && !played.stderr.contains("working"));
+}
+
+/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process as it is.
+#[test]
+fn json_lines_files_need_no_collector() {
+    if part("files") {
+        let directory = directory("files");
+        let (dispatch, guard) = spanlog::builder().with_json_lines(&directory).build().unwrap();
+        let ids = tracing::dispatcher::with_default(&dispatch, work);
+        assert!(!tracing::dispatcher::get_default(|now| now.is::<tracing_subscriber::Registry>()));
+        let outputs = guard.outputs();
+        assert!(outputs.iter().all(|output| output.exporter == "json-lines"), "{outputs:?}");
+        assert_eq!(guard.stats().delivered, 1);
+        drop(guard);
+        let logs = json_lines::read(&directory.join("logs.jsonl"));
+        let record = &logs[0]["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+        assert_eq!(
+            (record["traceId"].as_str().unwrap(), record["spanId"].as_str().unwrap()),
+            (&*ids.0, &*ids.1)
+        );
+        let traces = json_lines::read(&directory.join("traces.jsonl"));
+        assert_eq!(traces[0]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"], ids.1);
+        std::fs::remove_dir_all(directory).unwrap();
+        return;
+    }
+    play("json_lines_files_need_no_collector", "files", &[]);
+}
+
+#[test]
+fn a_logger_that_is_there_already_stays() {
+    if part("logger") {
+        struct Other;
+        impl log::Log for Other {
+            fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+                true
+            }
+            fn log(&self, record: &log::Record<'_>) {
+                println!("other: {}", record.args());
+            }
+            fn flush(&self) {}
+        }
+        log::set_boxed_logger(Box::new(Other)).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+        let _guard = spanlog::builder().install().unwrap();
+        log::info!("still here");
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "a_logger_that_is_there_already_stays",
+        "logger",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+    );
+    assert!(played.stdout.contains("other: still here"), "{}", played.stdout);
+    assert!(played.stderr.contains("the logger of the `log` crate"), "{}", played.stderr);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,233 @@
+//! What the builder and the environment can say, and which of it can be ignored.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::logs::LogRecord;
+use opentelemetry::trace::{Span, TraceContextExt, Tracer};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
+use spanlog::{Keys, SpanFields};
+
+use crate::sink::{attributes, Answer, Sink};
+use crate::stage::{part, play};
+use crate::{work, LONG};
+
+#[test]
+fn the_service_name_variable_wins_over_the_resource_variable() {
+    if part("name") {
+        let _guard = spanlog::builder().install().unwrap();
+        work();
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    play(
+        "settings::the_service_name_variable_wins_over_the_resource_variable",
+        "name",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("OTEL_SERVICE_NAME", "by-name"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b"),
+        ],
+    );
+    let resource = attributes(&sink.logs()[0].resource.as_ref().unwrap().attributes);
+    assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
+}
+
+/// Guarantees: what cannot be ignored is an error that names the setting, and shows no secret.
+#[test]
+fn settings_that_would_lose_data_are_errors() {
+    if part("wrong") {
+        let error = spanlog::builder().build().unwrap_err();
+        assert!(error.is_setting());
+        println!("error={error}");
+        return;
+    }
+    for (name, value, shown) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "localhost:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector", "ftp://collector"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "http://"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "not a url", "not a url"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://x", "grpc://x"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=secret", "bad name"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "name=secret%0a", "name"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "a part without a key"),
+        ("RUST_LOG", "app=loud", "app=loud"),
+    ] {
+        let played =
+            play("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
+        let line = played.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
+        assert!(line.contains(name) && line.contains(shown), "{line}");
+        assert!(!line.contains("secret"), "{line}");
+    }
+    let error = |builder: spanlog::Builder| builder.build().unwrap_err().to_string();
+    assert!(error(spanlog::builder().with_endpoint("nowhere")).contains("with_endpoint"));
+    assert!(error(spanlog::builder().with_endpoint("http://x/?a=b")).contains("query"));
+    assert!(error(spanlog::builder().with_header("a b", "c")).contains("with_header"));
+    assert!(error(spanlog::builder().with_filter("app=loud")).contains("with_filter"));
+}
+
+/// Guarantees: an unusable number or enumeration is said once and ignored, an empty value is none.
+#[test]
+fn other_unusable_values_are_said_and_ignored() {
+    if part("odd") {
+        let _guard = spanlog::builder().install().unwrap();
+        work();
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "settings::other_unusable_values_are_said_and_ignored",
+        "odd",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
+            ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
+            ("OTEL_SDK_DISABLED", "perhaps"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
+            ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
+            ("RUST_LOG", ""),
+        ],
+    );
+    for wrong in [
+        "carrier-pigeon",
+        "smoke",
+        "soon",
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        "\"-1\"",
+        "perhaps",
+        "no pair",
+        "sometimes",
+        "\"few\"",
+    ] {
+        let said = played.stderr.lines().filter(|line| line.contains(wrong)).count();
+        assert_eq!(said, 1, "{wrong}: {}", played.stderr);
+    }
+    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
+}
+
+#[test]
+fn a_disabled_sdk_leaves_the_console() {
+    if part("disabled") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        assert!(guard.flush(LONG).is_ok());
+        let report = guard.shutdown(LONG);
+        assert!(report.is_complete() && report.outputs.is_empty());
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "settings::a_disabled_sdk_leaves_the_console",
+        "disabled",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_SDK_DISABLED", "TRUE")],
+    );
+    assert!(played.stderr.contains("working"), "{}", played.stderr);
+    assert!(sink.requests().is_empty());
+}
+
+/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so do the globals.
+#[test]
+fn the_builders_choices_arrive() {
+    if part("choices") {
+        let _guard = spanlog::builder()
+            .with_filter("app=debug,opentelemetry=info,spanlog=off")
+            .with_console(false)
+            .with_keys(Keys::cicd())
+            .with_span_fields(SpanFields::none())
+            .with_location(true)
+            .with_threads(true)
+            .with_sampler(Sampler::AlwaysOn)
+            .with_span_processor(Marking)
+            .with_log_processor(Marking)
+            .install()
+            .unwrap();
+        work();
+        tracing::trace!(target: "app", "below the filter");
+        tracing::info!(target: "opentelemetry_sdk", "of the SDK");
+        let span = opentelemetry::global::tracer("api").start("by the API");
+        let cx = Context::new().with_span(span).with_baggage([KeyValue::new("who", "ann")]);
+        let mut carrier = HashMap::new();
+        opentelemetry::global::get_text_map_propagator(|propagator| {
+            propagator.inject_context(&cx, &mut carrier)
+        });
+        assert!(
+            carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann",
+            "{carrier:?}"
+        );
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "settings::the_builders_choices_arrive",
+        "choices",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", sink.url())),
+            ("OTEL_TRACES_SAMPLER", "always_off"),
+            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", sink.url())),
+        ],
+    );
+    let records = sink.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    let record = attributes(&records[0].1.attributes);
+    assert_eq!(record["cicd.pipeline.run.id"], "job-1");
+    assert_eq!(record["marked"], "record");
+    assert!(record.contains_key("code.line.number") && record.contains_key("thread.id"));
+    assert!(!record.contains_key("attempt") && records[0].1.flags == 1);
+    assert!(
+        !played.stderr.contains("panic"),
+        "the processors found what they looked for: {}",
+        played.stderr
+    );
+    let zipped: Vec<_> =
+        sink.requests().into_iter().filter(|request| request.path == "/as/it/is").collect();
+    assert_eq!(zipped.len(), 1);
+    assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
+}
+
+/// A processor of either kind that marks what it sees.
+#[derive(Debug)]
+struct Marking;
+
+impl SpanProcessor for Marking {
+    fn on_start(&self, span: &mut opentelemetry_sdk::trace::Span, _: &Context) {
+        span.set_attribute(KeyValue::new("marked", "span"));
+    }
+
+    fn on_end(&self, span: SpanData) {
+        let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+        assert!(keys.contains(&"marked"), "{keys:?}");
+        assert_eq!(span.name == "step", keys.contains(&"cicd.pipeline.run.id"), "{keys:?}");
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+impl LogProcessor for Marking {
+    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
+        record.add_attribute("marked", "record");
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
