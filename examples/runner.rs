@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use spanlog::graph::Recorder;
 use spanlog::opentelemetry::KeyValue;
 use spanlog::{job, op, JobMetadata};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 const STEPS: [&str; 5] = ["fetch", "validate", "build", "test", "outputs"];
 
@@ -96,7 +96,10 @@ impl Job {
     async fn walk(&self, execution: &job::Execution) -> Result {
         let custom = self.custom_calls()?;
         for step in STEPS {
-            execution.step(step).instrument(self.step(step, &custom)).await?;
+            if let Err(failure) = execution.step(step).instrument(self.step(step, &custom)).await {
+                error!("step {step} failed: {failure}");
+                return Err(failure);
+            }
         }
         info!("the job is done");
         Ok(())

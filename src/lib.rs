@@ -117,3 +117,16 @@ pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};
 
 pub use {opentelemetry, tracing, tracing_opentelemetry};
+
+/// The documents, so that their code is compiled and run with the tests.
+#[cfg(all(doctest, feature = "install"))]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/architecture.md")]
+    struct Architecture;
+    #[doc = include_str!("../docs/mapping.md")]
+    struct Mapping;
+    #[doc = include_str!("../docs/promises.md")]
+    struct Promises;
+}
