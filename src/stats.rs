@@ -29,7 +29,8 @@ macro_rules! counters {
                 stats
             }
 
-            $(pub(crate) fn $name(&self, count: u64) {
+            $(#[inline]
+            pub(crate) fn $name(&self, count: u64) {
                 self.0.$name.fetch_add(count, Ordering::AcqRel);
             })*
         }
