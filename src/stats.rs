@@ -1,15 +1,43 @@
 //! What happened to every event: counted once, readable while running.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 /// A handle to the counters of one [`LogLayer`](crate::LogLayer). Cheap to clone, and it outlives the layer.
 #[derive(Clone, Debug, Default)]
-pub struct Counters(Arc<Cells>);
+pub struct Counters(Arc<[Cells; SHARDS]>);
+
+/// Threads that count on the same cache line wait for each other, so each has one of a few lines.
+const SHARDS: usize = 8;
+
+thread_local! {
+    /// Which one is this thread's, plus one; 0 is not known yet.
+    static SHARD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Threads that are too far gone to know share the first.
+#[inline]
+fn shard() -> usize {
+    match SHARD.try_with(Cell::get) {
+        Ok(0) => next_shard(),
+        Ok(known) => known - 1,
+        Err(_) => 0,
+    }
+}
+
+#[cold]
+fn next_shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let own = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+    let _ = SHARD.try_with(|shard| shard.set(own + 1));
+    own
+}
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         #[derive(Debug, Default)]
+        #[repr(align(128))] // Two lines: processors fetch them in pairs.
         struct Cells {
             $($name: AtomicU64,)*
         }
@@ -25,13 +53,13 @@ macro_rules! counters {
             /// Reads all counters, outcomes before intake: a reading never has more outcomes than events.
             pub fn snapshot(&self) -> Stats {
                 let mut stats = Stats::default();
-                $(stats.$name = self.0.$name.load(Ordering::Acquire);)*
+                $(stats.$name = self.0.iter().map(|cells| cells.$name.load(Ordering::Acquire)).sum();)*
                 stats
             }
 
             $(#[inline]
             pub(crate) fn $name(&self, count: u64) {
-                self.0.$name.fetch_add(count, Ordering::AcqRel);
+                self.0[shard() % SHARDS].$name.fetch_add(count, Ordering::AcqRel);
             })*
         }
     };
