@@ -6,7 +6,7 @@
 
 use std::time::SystemTime;
 
-use opentelemetry::logs::{LogRecord, Logger, Severity};
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key, SpanId, TraceId};
 
@@ -89,7 +89,12 @@ impl<R: LogRecord> Record for R {
 
     fn add_block(&mut self, block: &Block) {
         for (key, value) in &block.attributes {
-            LogRecord::add_attribute(self, key.clone(), value.clone());
+            let value = match value {
+                // The usual kind. Its clone can be inlined, that of all kinds cannot.
+                AnyValue::String(text) => AnyValue::String(text.clone()),
+                other => other.clone(),
+            };
+            LogRecord::add_attribute(self, key.clone(), value);
         }
     }
 
