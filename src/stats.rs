@@ -109,3 +109,33 @@ impl Stats {
         self.emitted.saturating_sub(self.delivered + self.dropped())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: more threads than shards count, while somebody reads.
+    ///
+    /// Guarantees: nothing is lost, and no reading has more outcomes than events.
+    #[test]
+    fn counts_of_all_threads_add_up() {
+        let counters = Counters::default();
+        let threads = SHARDS as u64 + 3;
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        counters.emitted(1);
+                        counters.delivered(1);
+                    }
+                });
+            }
+            for _ in 0..100 {
+                let stats = counters.snapshot();
+                assert!(stats.delivered <= stats.emitted, "{stats:?}");
+            }
+        });
+        let stats = counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered), (threads * 1_000, threads * 1_000));
+    }
+}
