@@ -43,6 +43,7 @@ pub(crate) fn with_beside<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl Fn
 
 /// Takes what lies beside an event of the `log` facade. Others carry nothing: one may be logged by a
 /// value of the event for which it was laid.
+#[inline]
 pub(crate) fn take(is_log: bool) -> Option<Beside> {
     if is_log { swap(None) } else { None }
 }

@@ -73,6 +73,7 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// Only to be called while [`alive`].
+    #[inline]
     pub(crate) fn read() -> Self {
         Context::map_current(|cx| Self {
             span: cx.has_active_span().then(|| Ids::of(cx.span().span_context())).flatten(),
@@ -86,6 +87,7 @@ impl Surroundings {
 ///
 /// In a thread-local's destructor `Context::map_current` may abort the process. Destructors run in
 /// the reverse order of first use, so this canary, made after touching the `Context`, dies before it.
+#[inline]
 pub(crate) fn alive() -> bool {
     struct Canary;
     impl Drop for Canary {

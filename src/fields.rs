@@ -24,10 +24,9 @@ use tracing_core::span::{Attributes, Record as SpanRecord};
 
 use crate::keys;
 use crate::record::Value;
-use crate::stats::Counters;
 
 pub(crate) use self::event::{EventSink, Gathered, TypeOf, MOST_EXTRA};
-pub(crate) use self::format::{cut, with_text, Limit};
+pub(crate) use self::format::{cut, with_text, Formatted, Limit};
 pub(crate) use self::plan::{plan, Plan};
 
 /// What becomes of a field's value.
@@ -36,7 +35,8 @@ pub(crate) trait Sink {
     fn error(&mut self, name: &'static str, error: &(dyn Error + 'static));
     /// How much of a formatted value is of use.
     fn limit(&self, name: &'static str) -> Limit;
-    fn counters(&self) -> &Counters;
+    /// Is told what became of a formatted value.
+    fn formatted(&mut self, formatted: Formatted);
 }
 
 /// The table: the only place that knows tracing's types.
@@ -51,8 +51,8 @@ impl<S: Sink> Fields<S> {
 
     fn format(&mut self, field: &Field, text: fmt::Arguments<'_>) {
         let limit = self.0.limit(field.name());
-        let counters = self.0.counters().clone();
-        with_text(limit, &counters, text, |text| self.0.value(field.name(), Value::Str(text)));
+        let formatted = with_text(limit, text, |text| self.0.value(field.name(), Value::Str(text)));
+        self.0.formatted(formatted);
     }
 }
 
@@ -108,6 +108,7 @@ impl<S: Sink> Visit for Fields<S> {
 }
 
 /// A control field: it says something about a span or record and is no attribute of it.
+#[inline]
 pub(crate) fn is_control(name: &str) -> bool {
     name.starts_with("otel.")
 }
@@ -147,8 +148,7 @@ pub(crate) fn capture(attributes: &Attributes<'_>) -> Captured {
     let mut sink = Fields(CaptureSink::new(set.len()));
     let mut positions = Positions { inner: &mut sink, at: 0 };
     attributes.record(&mut positions);
-    let CaptureSink { fields, by_position, formatted, errors, counters, .. } = sink.0;
-    let hostile = counters.snapshot() != crate::Stats::default();
+    let CaptureSink { fields, by_position, formatted, errors, hostile, .. } = sink.0;
     Captured {
         fields,
         // An error is shown as it is, for its chain, unless something about the span's values went wrong.
@@ -171,8 +171,8 @@ struct CaptureSink {
     at: usize,
     formatted: bool,
     errors: bool,
-    /// The layer's own counters count events; a hostile span value is told by these.
-    counters: Counters,
+    /// A value could not be formatted as a whole. The layer's counters are for events.
+    hostile: bool,
 }
 
 impl CaptureSink {
@@ -183,7 +183,7 @@ impl CaptureSink {
             at: 0,
             formatted: false,
             errors: false,
-            counters: Counters::default(),
+            hostile: false,
         }
     }
 
@@ -210,18 +210,18 @@ impl Sink for CaptureSink {
 
     fn error(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
         self.errors = true;
-        let counters = self.counters.clone();
-        with_text(Limit::NONE, &counters, format_args!("{error}"), |text| {
+        let formatted = with_text(Limit::NONE, format_args!("{error}"), |text| {
             self.value(name, Value::Str(text));
         });
+        self.formatted(formatted);
     }
 
     fn limit(&self, _name: &'static str) -> Limit {
         Limit::NONE
     }
 
-    fn counters(&self) -> &Counters {
-        &self.counters
+    fn formatted(&mut self, formatted: Formatted) {
+        self.hostile |= formatted != Formatted::Whole;
     }
 }
 

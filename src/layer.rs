@@ -5,7 +5,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentelemetry::logs::{Logger, LoggerProvider};
+use opentelemetry::logs::{Logger, LoggerProvider, Severity};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::{Attributes, Id, Record as SpanRecord};
@@ -179,7 +179,8 @@ impl<R: Records> LogLayer<R> {
             return;
         }
         let made = catch_unwind(AssertUnwindSafe(|| {
-            self.make_record(event, metadata, of_log.is_some(), name, around, ctx)
+            let of_log = of_log.as_ref();
+            self.make_record(event, of_log, severity, name, around, ctx)
         }));
         match made {
             Ok(()) => self.counters.delivered(1),
@@ -190,8 +191,8 @@ impl<R: Records> LogLayer<R> {
     fn make_record<S>(
         &self,
         event: &Event<'_>,
-        metadata: &Metadata<'_>,
-        is_log: bool,
+        of_log: Option<&Metadata<'_>>,
+        severity: Severity,
         name: Option<&'static str>,
         around: Surroundings,
         ctx: &Context<'_, S>,
@@ -199,19 +200,21 @@ impl<R: Records> LogLayer<R> {
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let (ids, block) = self.belonging(event, around, ctx);
-        let target = match is_log {
-            true => Target::Short(metadata.target()),
-            false => Target::Static(event.metadata().target()),
+        let metadata = of_log.unwrap_or_else(|| event.metadata());
+        let target = match of_log {
+            Some(of_log) => Target::Short(of_log.target()),
+            None => Target::Static(event.metadata().target()),
         };
-        let mut record = self.records.open(target);
-        record.set_unix_nanos(unix_nanos());
-        record.set_severity(severity_of_level(*metadata.level()));
+        let mut record = self.records.open();
+        record.set_target(target);
+        record.set_time(now());
+        record.set_severity(severity);
         record.set_trace_context(ids);
         if let Some(name) = name {
             record.set_event_name(name);
         }
         let plan = fields::plan(event.metadata(), Some(&block), self.extras.keys());
-        let beside = beside::take(is_log);
+        let beside = beside::take(of_log.is_some());
         let most = block.attributes.len()
             + event.metadata().fields().len()
             + fields::MOST_EXTRA
@@ -239,7 +242,8 @@ impl<R: Records> LogLayer<R> {
         if let Some(beside) = beside {
             beside::put_back(beside);
         }
-        hand_over(|| self.records.emit(record));
+        let _handing_over = HandingOver::begin();
+        self.records.emit(record);
     }
 }
 
@@ -254,9 +258,9 @@ fn may_be_log(metadata: &Metadata<'_>) -> bool {
 }
 
 /// The one clock read of an event. The clock can be set before 1970; OTLP has no time for that but 0.
-fn unix_nanos() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+#[inline]
+fn now() -> SystemTime {
+    SystemTime::now().max(UNIX_EPOCH)
 }
 
 thread_local! {
@@ -266,20 +270,28 @@ thread_local! {
 /// Whether a record is being handed over on this thread. Events logged then, by a log processor,
 /// make no records, or each would make the next. A `Debug` that logs is another matter: it runs
 /// while its record is filled, before that is handed over.
+#[inline]
 fn is_handing_over() -> bool {
     HANDING_OVER.try_with(Cell::get).unwrap_or(true)
 }
 
-fn hand_over(emit: impl FnOnce()) {
-    struct Reset;
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
-        }
+/// While this lives, a record is being handed over. A guard, not a function that takes the work: a
+/// closure would take the record with it, and a record is half a kilobyte to copy.
+struct HandingOver;
+
+impl HandingOver {
+    #[inline]
+    fn begin() -> Self {
+        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
+        Self
     }
-    let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
-    let _reset = Reset;
-    emit();
+}
+
+impl Drop for HandingOver {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
+    }
 }
 
 impl<R, S> Layer<S> for LogLayer<R>

@@ -64,10 +64,12 @@ impl Limits {
         Self { value_length: Some(bytes), ..self }
     }
 
+    #[inline]
     pub(crate) fn attribute_count(&self) -> usize {
         self.attribute_count
     }
 
+    #[inline]
     pub(crate) fn value_length(&self) -> Limit {
         self.value_length.map_or(Limit::NONE, Limit)
     }
@@ -146,6 +148,7 @@ const ALL: [&str; 5] = [
 
 impl Extras {
     /// Every key that may be written.
+    #[inline]
     pub(crate) fn keys(&self) -> &'static [&'static str] {
         const LOCATION: &[&str] = ALL.split_at(3).0;
         const THREADS: &[&str] = ALL.split_at(3).1;

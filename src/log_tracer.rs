@@ -81,8 +81,7 @@ fn any_value(value: &Value<'_>) -> AnyValue {
         AnyValue::Double(value)
     } else {
         let mut text = AnyValue::String("".into());
-        let counters = crate::Counters::default();
-        crate::fields::with_text(crate::fields::Limit::NONE, &counters, format_args!("{value}"), |shown| {
+        crate::fields::with_text(crate::fields::Limit::NONE, format_args!("{value}"), |shown| {
             text = AnyValue::String(shown.to_owned().into());
         });
         text

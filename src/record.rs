@@ -3,6 +3,8 @@
 //! Fourth step of the walk. The layer knows this trait only; what stands behind it is one of the
 //! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`.
 
+use std::time::SystemTime;
+
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::Key;
 
@@ -28,6 +30,8 @@ pub enum Value<'a> {
 
 impl Value<'_> {
     /// The value with its own memory. A string takes one allocation of exactly its size.
+    // Always: see `EventSink::value`.
+    #[inline(always)]
     pub(crate) fn to_owned(self) -> AnyValue {
         match self {
             Self::Bool(value) => AnyValue::Boolean(value),
@@ -42,8 +46,11 @@ impl Value<'_> {
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
-    /// The time of the event, which is also the time at which it was observed.
-    fn set_unix_nanos(&mut self, unix_nanos: u64);
+    /// The name of the record's scope. Set once, before anything else.
+    fn set_target(&mut self, target: Target<'_>);
+
+    /// The time of the event, which is also the time at which it was observed. Not before 1970.
+    fn set_time(&mut self, time: SystemTime);
 
     /// Number and text of the severity.
     fn set_severity(&mut self, severity: Severity);
@@ -77,8 +84,8 @@ pub trait Records: Send + Sync + 'static {
     /// Whether anybody would take a record like this.
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
 
-    /// Opens an empty record whose scope is named `target`.
-    fn open<'a>(&'a self, target: Target<'a>) -> Self::Record<'a>;
+    /// Opens an empty record.
+    fn open(&self) -> Self::Record<'_>;
 
     /// Takes a finished record.
     fn emit<'a>(&'a self, record: Self::Record<'a>);

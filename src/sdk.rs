@@ -4,9 +4,9 @@
 //! target on the record, which the SDK's exporters write as the scope's name; one logger serves all
 //! targets that way, as it does in opentelemetry-appender-tracing.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use opentelemetry::logs::{LogRecord, Logger, Severity};
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key, SpanId, TraceId};
 
@@ -30,72 +30,78 @@ impl<L> Records for SdkRecords<L>
 where
     L: Logger + Send + Sync + 'static,
 {
-    type Record<'a> = SdkRecord<L::LogRecord>;
+    type Record<'a> = L::LogRecord;
 
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool {
         self.logger.event_enabled(severity, target, name)
     }
 
-    fn open<'a>(&'a self, target: Target<'a>) -> Self::Record<'a> {
-        let mut record = self.logger.create_log_record();
-        match target {
-            Target::Static(target) => record.set_target(target),
-            Target::Short(target) => record.set_target(target.to_owned()),
-        }
-        SdkRecord { record }
+    fn open(&self) -> Self::Record<'_> {
+        self.logger.create_log_record()
     }
 
     fn emit<'a>(&'a self, record: Self::Record<'a>) {
-        self.logger.emit(record.record);
+        self.logger.emit(record);
     }
 }
 
-/// A record of the SDK, or of another implementation of the logs API.
-#[derive(Debug)]
-pub struct SdkRecord<R> {
-    record: R,
-}
+/// A record of the SDK, or of another implementation of the logs API, as it is: to be taken out of
+/// a wrapper it would have to be copied.
+impl<R: LogRecord> Record for R {
+    fn set_target(&mut self, target: Target<'_>) {
+        match target {
+            Target::Static(target) => LogRecord::set_target(self, target),
+            Target::Short(target) => LogRecord::set_target(self, target.to_owned()),
+        }
+    }
 
-impl<R: LogRecord> Record for SdkRecord<R> {
-    fn set_unix_nanos(&mut self, unix_nanos: u64) {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(unix_nanos);
-        self.record.set_timestamp(time);
-        self.record.set_observed_timestamp(time);
+    fn set_time(&mut self, time: SystemTime) {
+        self.set_timestamp(time);
+        self.set_observed_timestamp(time);
     }
 
     fn set_severity(&mut self, severity: Severity) {
-        self.record.set_severity_number(severity);
-        self.record.set_severity_text(severity.name());
+        self.set_severity_number(severity);
+        self.set_severity_text(severity.name());
     }
 
     fn set_event_name(&mut self, name: &'static str) {
-        self.record.set_event_name(name);
+        LogRecord::set_event_name(self, name);
     }
 
     fn set_trace_context(&mut self, ids: Option<Ids>) {
         match ids {
-            Some(ids) => self.record.set_trace_context(ids.trace_id, ids.span_id, Some(ids.flags)),
+            Some(ids) => {
+                LogRecord::set_trace_context(self, ids.trace_id, ids.span_id, Some(ids.flags));
+            }
             // `SdkLogger::emit` gives a record without a trace context that of the active span. The
             // invalid one, which OTLP defines as none, stops it; where no span is active none is better.
             None if Context::map_current(TraceContextExt::has_active_span) => {
-                self.record.set_trace_context(TraceId::INVALID, SpanId::INVALID, None);
+                LogRecord::set_trace_context(self, TraceId::INVALID, SpanId::INVALID, None);
             }
             None => {}
         }
     }
 
     fn set_body(&mut self, body: Value<'_>) {
-        self.record.set_body(body.to_owned());
+        LogRecord::set_body(self, body.to_owned());
     }
 
     fn add_block(&mut self, block: &Block) {
         for (key, value) in &block.attributes {
-            self.record.add_attribute(key.clone(), value.clone());
+            let value = match value {
+                // The usual kind. Its clone can be inlined, that of all kinds cannot.
+                AnyValue::String(text) => AnyValue::String(text.clone()),
+                other => other.clone(),
+            };
+            LogRecord::add_attribute(self, key.clone(), value);
         }
     }
 
+    // Always: see `EventSink::value`.
+    #[inline(always)]
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
-        self.record.add_attribute(key, value.to_owned());
+        LogRecord::add_attribute(self, key, value.to_owned());
     }
 
     /// The SDK's record has no place for it; `Stats` counts it.

@@ -15,7 +15,37 @@ use crate::inherit::{Block, Inheriting, Node};
 use crate::job::{self, JobScope, JobValue};
 
 thread_local! {
-    static ACTIVE: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+    static ACTIVE: RefCell<Stack> = const { RefCell::new(Stack { entries: Vec::new(), jobs: 0 }) };
+}
+
+/// The innermost entry is the last.
+#[derive(Debug)]
+struct Stack {
+    entries: Vec<Entry>,
+    /// How many entries have a job: without one, no event searches the stack for it.
+    jobs: usize,
+}
+
+impl Stack {
+    fn push(&mut self, entry: Entry) {
+        self.jobs += usize::from(entry.job.is_some());
+        self.entries.push(entry);
+    }
+
+    /// Removes the innermost entry that `is_it`. The caller drops it outside the borrow of the stack.
+    fn remove(&mut self, is_it: impl FnMut(&Entry) -> bool) -> Option<Entry> {
+        let index = self.entries.iter().rposition(is_it)?;
+        let left = self.entries.remove(index);
+        self.jobs -= usize::from(left.job.is_some());
+        Some(left)
+    }
+
+    fn innermost_job(&self) -> Option<&Arc<JobScope>> {
+        if self.jobs == 0 {
+            return None;
+        }
+        self.entries.iter().rev().find_map(|entry| entry.job.as_ref())
+    }
 }
 
 /// One entered span of one layer, or one job scope.
@@ -44,8 +74,9 @@ impl Entry {
     }
 
     /// Whether `now` is a span that was attached after this entry's span was entered.
-    pub(crate) fn is_outside_of(&self, now: Option<Ids>, own: Option<Ids>) -> bool {
-        now.is_some() && now != self.noted.span && now != own
+    #[inline]
+    pub(crate) fn is_outside_of(&self, now: &Option<Ids>, own: &Option<Ids>) -> bool {
+        now.is_some() && *now != self.noted.span && now != own
     }
 }
 
@@ -54,7 +85,8 @@ pub(super) fn touch() {
 }
 
 /// Runs `read` on the stack; `None` if the thread is too far gone or `read` is already running.
-fn with_stack<T>(read: impl FnOnce(&mut Vec<Entry>) -> T) -> Option<T> {
+#[inline]
+fn with_stack<T>(read: impl FnOnce(&mut Stack) -> T) -> Option<T> {
     ACTIVE
         .try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack)))
         .ok()
@@ -88,10 +120,7 @@ pub(crate) fn enter_span(
 /// Removes the innermost entry of a span; spans may be left in any order.
 pub(crate) fn exit_span(owner: u64, id: &Id) {
     let left = with_stack(|stack| {
-        let index = stack
-            .iter()
-            .rposition(|entry| entry.owner == owner && entry.span == id.into_u64())?;
-        Some(stack.remove(index))
+        stack.remove(|entry| entry.owner == owner && entry.span == id.into_u64())
     });
     // Dropped here, outside the borrow: an entry's guard touches the `Context`.
     drop(left);
@@ -100,12 +129,12 @@ pub(crate) fn exit_span(owner: u64, id: &Id) {
 /// After a span layer entered a span: puts the innermost job back into the `Context` if entering
 /// the span replaced it with one from where the span was made.
 pub(crate) fn note_inner(owner: u64, now: Surroundings) {
-    let Some(Some(scope)) = with_stack(|stack| innermost_job(stack).cloned()) else { return };
+    let Some(Some(scope)) = with_stack(|stack| stack.innermost_job().cloned()) else { return };
     if scope.id == now.job {
         return;
     }
     let guard = Context::current_with_value(JobValue(scope.clone())).attach();
-    let unused = with_stack(|stack| match stack.last_mut() {
+    let unused = with_stack(|stack| match stack.entries.last_mut() {
         Some(entry) if entry.owner == owner => {
             entry.correction = Some(guard);
             entry.noted.job = scope.id;
@@ -114,10 +143,6 @@ pub(crate) fn note_inner(owner: u64, now: Surroundings) {
         _ => Some(guard),
     });
     drop(unused);
-}
-
-fn innermost_job(stack: &[Entry]) -> Option<&Arc<JobScope>> {
-    stack.iter().rev().find_map(|entry| entry.job.as_ref())
 }
 
 /// A pushed scope; popped when dropped. Private to the crate: users have closures and futures.
@@ -145,10 +170,9 @@ pub(crate) fn enter_scope(scope: &Arc<JobScope>) -> EnteredScope {
 impl Drop for EnteredScope {
     fn drop(&mut self) {
         let left = with_stack(|stack| {
-            let index = stack.iter().rposition(|entry| {
+            stack.remove(|entry| {
                 entry.owner == 0 && entry.job.as_ref().is_some_and(|job| job.id == self.scope)
-            })?;
-            Some(stack.remove(index))
+            })
         });
         drop(left);
     }
@@ -166,7 +190,7 @@ pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
     }
     let now = Surroundings::read();
     let (scope, noted) = with_stack(|stack| {
-        (innermost_job(stack).cloned(), stack.last().map_or(0, |entry| entry.noted.job))
+        (stack.innermost_job().cloned(), stack.entries.last().map_or(0, |entry| entry.noted.job))
     })?;
     if now.job != 0 && now.job != noted {
         return Context::map_current(|cx| job::of_context(cx).cloned());
@@ -191,23 +215,24 @@ impl JobVersion {
 /// if that is to be read from the `Context`, see [`ambient_job`]).
 ///
 /// The stack is borrowed meanwhile, so `look` runs no user code.
+#[inline]
 pub(crate) fn innermost<T>(
     owner: u64,
     now: Surroundings,
     look: impl FnOnce(Option<&mut Entry>, Option<JobVersion>) -> T,
 ) -> Option<T> {
     with_stack(|stack| {
-        let noted = stack.last().map_or(0, |entry| entry.noted.job);
+        let noted = stack.entries.last().map_or(0, |entry| entry.noted.job);
         let attached_further_in = now.job != 0 && now.job != noted;
-        let job = (!attached_further_in).then(|| JobVersion::of(innermost_job(stack)));
-        look(stack.iter_mut().rev().find(|entry| entry.owner == owner), job)
+        let job = (!attached_further_in).then(|| JobVersion::of(stack.innermost_job()));
+        look(stack.entries.iter_mut().rev().find(|entry| entry.owner == owner), job)
     })
 }
 
 /// The owner's `nth` entered span, counted from the innermost.
 pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanState>)> {
     with_stack(|stack| {
-        let entry = stack.iter().rev().filter(|entry| entry.owner == owner).nth(nth)?;
+        let entry = stack.entries.iter().rev().filter(|entry| entry.owner == owner).nth(nth)?;
         Some((entry.span_id(), entry.state.clone()?))
     })
     .flatten()
@@ -216,7 +241,7 @@ pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanStat
 /// The node of the span `id`, if the owner has entered it on this thread.
 pub(super) fn entered_node(owner: u64, id: &Id) -> Option<Arc<Node>> {
     with_stack(|stack| {
-        let mut entries = stack.iter().rev();
+        let mut entries = stack.entries.iter().rev();
         let entry = entries.find(|entry| entry.owner == owner && entry.span == id.into_u64())?;
         entry.node.clone()
     })
@@ -257,12 +282,12 @@ pub(super) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Blo
 /// Whether `now` was attached after the span `id` was entered.
 pub(super) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
     with_stack(|stack| {
-        let entry = stack.iter().rev().find(|entry| entry.span == id.into_u64())?;
+        let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
         let own = entry.state.as_ref().and_then(|state| match state.traced() {
             Some(super::Traced::Yes(ids)) => ids,
             _ => None,
         });
-        Some(entry.is_outside_of(now, own))
+        Some(entry.is_outside_of(&now, &own))
     })
     .flatten()
     .unwrap_or(false)

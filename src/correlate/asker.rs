@@ -74,7 +74,7 @@ impl Asker<'_> {
             if block.version != node.version(job) || node.state.is_closed() {
                 return None;
             }
-            let ids = if entry.is_outside_of(around.span, own) { around.span } else { own };
+            let ids = if entry.is_outside_of(&around.span, &own) { around.span } else { own };
             Some((ids, block.clone()))
         })
         .flatten()
@@ -124,7 +124,7 @@ impl Asker<'_> {
 
     fn api_span_is_inside(&self, around: Surroundings, own: Option<Ids>) -> bool {
         active::innermost(self.owner, around, |entry, _| {
-            entry.is_some_and(|entry| entry.is_outside_of(around.span, own))
+            entry.is_some_and(|entry| entry.is_outside_of(&around.span, &own))
         })
         .unwrap_or(false)
     }

@@ -22,27 +22,45 @@ thread_local! {
     static BUFFER: Cell<String> = const { Cell::new(String::new()) };
 }
 
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Formatted {
+    Whole,
+    Cut,
+    Failed,
+    Panicked,
+}
+
+impl Formatted {
+    pub(crate) fn count(self, counters: &Counters) {
+        match self {
+            Self::Whole => {}
+            Self::Cut => counters.truncated_values(1),
+            Self::Failed => counters.failed_values(1),
+            Self::Panicked => counters.panicked_values(1),
+        }
+    }
+}
+
 /// Formats `text` and shows it to `read`. A panic goes no further, and what was written by then is shown.
-pub(crate) fn with_text(
-    limit: Limit,
-    counters: &Counters,
-    text: fmt::Arguments<'_>,
-    read: impl FnOnce(&str),
-) {
+///
+/// What became of it is returned, not counted: a caller whose counters `read` borrows would have to clone them.
+pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnce(&str)) -> Formatted {
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.clear();
     let mut writer = Writer { text: &mut buffer, limit, cut: false };
     let outcome = catch_unwind(AssertUnwindSafe(|| writer.write_fmt(text)));
-    match outcome {
-        _ if writer.cut => counters.truncated_values(1),
-        Ok(Ok(())) => {}
-        Ok(Err(fmt::Error)) => counters.failed_values(1),
-        Err(_) => counters.panicked_values(1),
-    }
+    let formatted = match outcome {
+        _ if writer.cut => Formatted::Cut,
+        Ok(Ok(())) => Formatted::Whole,
+        Ok(Err(fmt::Error)) => Formatted::Failed,
+        Err(_) => Formatted::Panicked,
+    };
     read(&buffer);
     if buffer.capacity() <= LARGEST_KEPT_BUFFER {
         let _ = BUFFER.try_with(|slot| slot.set(buffer));
     }
+    formatted
 }
 
 /// Keeps up to a limit, then refuses: most formatting stops there.

@@ -21,6 +21,10 @@ pub(crate) struct Plan {
     pub(crate) is_log: bool,
     /// The name is one that the user gave.
     pub(crate) is_named: bool,
+    /// A field is a control field.
+    pub(crate) has_control: bool,
+    /// A field is named as those are whose text may serve as the body.
+    pub(crate) has_error: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -39,6 +43,7 @@ thread_local! {
 }
 
 /// The plan for events of `metadata` behind `block`, with `extra` keys written last.
+#[inline]
 pub(crate) fn plan(
     metadata: &'static Metadata<'static>,
     block: Option<&Block>,
@@ -92,6 +97,8 @@ fn work_out(
         is_straight: !twice && !inherited_conflicts,
         is_log,
         is_named: is_named(metadata, is_log),
+        has_control: metadata.fields().iter().any(|field| is_control(field.name())),
+        has_error: metadata.fields().iter().any(|field| matches!(field.name(), "error" | "err")),
     }
 }
 

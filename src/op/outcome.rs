@@ -8,7 +8,6 @@ use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute as semconv;
 
 use crate::fields::{with_text, Limit, TypeOf};
-use crate::stats::Counters;
 
 /// The attribute that tells the ways of not ending apart.
 const OUTCOME: &str = "op.outcome";
@@ -110,6 +109,6 @@ fn type_of<E: Debug>(error: &E) -> Option<String> {
 fn text_of(text: std::fmt::Arguments<'_>) -> String {
     let mut owned = String::new();
     // Nobody counts these: a panic inside an error's `Display` leaves what it had written.
-    with_text(Limit::NONE, &Counters::default(), text, |text| text.clone_into(&mut owned));
+    with_text(Limit::NONE, text, |text| text.clone_into(&mut owned));
     owned
 }

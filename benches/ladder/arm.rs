@@ -1,0 +1,121 @@
+//! What is measured.
+
+/// One program, as it were: which layers, doing what, where, on how many threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arm {
+    pub(crate) layers: Layers,
+    pub(crate) what: What,
+    /// Inside two spans with two fields each.
+    pub(crate) in_span: bool,
+    /// Inside a job with three stamps.
+    pub(crate) in_job: bool,
+    pub(crate) threads: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layers {
+    /// No subscriber at all.
+    Nothing,
+    Registry,
+    /// `SpanLayer` and `LogLayer` over the SDK.
+    Ours,
+    /// `SpanLayer` and the appender.
+    Appender,
+    /// The same, with span attributes on.
+    AppenderWithSpans,
+    /// A global filter at INFO over the registry.
+    Filter,
+    /// A global filter at INFO, `SpanLayer` and `LogLayer`.
+    FilterAndOurs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// An event at INFO with a message and this many fields.
+    Event(usize),
+    /// An event at DEBUG with a message and four fields.
+    Debug,
+    /// An op, started and ended, with two attributes.
+    Op,
+    /// A span with the attributes that the op has, made and dropped.
+    Span,
+}
+
+pub(crate) const FIELDS: [usize; 4] = [0, 3, 6, 12];
+
+/// The arms of one ladder row. The last is the one to compare with.
+pub(crate) const ROW: [(Layers, bool); 6] = [
+    (Layers::Nothing, false),
+    (Layers::Registry, false),
+    (Layers::Ours, false),
+    (Layers::Ours, true),
+    (Layers::Appender, false),
+    (Layers::AppenderWithSpans, false),
+];
+
+/// The event that the targets are about: four fields, inside two spans.
+pub(crate) const TARGET: Arm = Arm {
+    layers: Layers::AppenderWithSpans,
+    what: What::Event(4),
+    in_span: true,
+    in_job: false,
+    threads: 1,
+};
+
+impl Arm {
+    pub(crate) fn row(what: What, in_span: bool, threads: usize) -> Vec<Self> {
+        ROW.map(|(layers, in_job)| Self { layers, what, in_span, in_job, threads }).to_vec()
+    }
+
+    pub(crate) fn disabled() -> Vec<Self> {
+        [Layers::FilterAndOurs, Layers::Filter]
+            .map(|layers| Self { layers, what: What::Debug, ..TARGET })
+            .to_vec()
+    }
+
+    pub(crate) fn ops(in_job: bool) -> Vec<Self> {
+        [What::Op, What::Span]
+            .map(|what| Self { layers: Layers::Ours, what, in_job, ..TARGET })
+            .to_vec()
+    }
+
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for fields in FIELDS.into_iter().chain([4]) {
+            for in_span in [true, false] {
+                for threads in [1, 2] {
+                    all.extend(Self::row(What::Event(fields), in_span, threads));
+                }
+            }
+        }
+        all.extend(Self::disabled());
+        all.extend(Self::ops(false));
+        all.extend(Self::ops(true));
+        all
+    }
+
+    /// What a process is told on its command line.
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}").replace(' ', "")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        let known = Self::all().into_iter().find(|arm| arm.name() == name);
+        known.unwrap_or_else(|| panic!("there is no arm {name}"))
+    }
+
+    /// How many records or spans one turn of `count` makes.
+    pub(crate) fn makes(self, count: u64) -> u64 {
+        match (self.layers, self.what) {
+            (Layers::Nothing | Layers::Registry, _) | (_, What::Debug) => 0,
+            _ => count * self.threads as u64,
+        }
+    }
+
+    /// How many attributes a record of this arm has.
+    pub(crate) fn attributes(self, fields: usize) -> usize {
+        let inherited = if self.in_span && self.layers != Layers::Appender { 4 } else { 0 };
+        let stamps = if self.in_job { 3 } else { 0 };
+        fields + inherited + stamps
+    }
+}

@@ -1,0 +1,219 @@
+//! The page that a run writes.
+
+use std::fmt::{self, Write};
+use std::fs;
+use std::process::Command;
+
+use crate::arm::{Arm, What, FIELDS, TARGET};
+use crate::measure::{self, Effort, Figures};
+
+const FOR_TARGETS: Effort = Effort { starts: 5, turns: 30 };
+const FOR_LADDER: Effort = Effort { starts: 2, turns: 12 };
+
+pub(crate) fn page(only_targets: bool) -> String {
+    let mut page = String::new();
+    write_page(&mut page, only_targets).unwrap();
+    page
+}
+
+fn write_page(page: &mut String, only_targets: bool) -> fmt::Result {
+    page.push_str(HEAD);
+    if !measure::has_valgrind() {
+        let warning = "**VALGRIND IS ABSENT: NO INSTRUCTIONS WERE COUNTED. The rows that need them say \"not measured\".**";
+        eprintln!("{warning}");
+        writeln!(page, "\n{warning}")?;
+    }
+    writeln!(page, "\n| this run | |\n| --- | --- |")?;
+    for (what, fact) in facts() {
+        writeln!(page, "| {what} | {fact} |")?;
+    }
+    targets(page)?;
+    if !only_targets {
+        ladder(page)?;
+    }
+    Ok(())
+}
+
+const HEAD: &str = "\
+# Benchmarks
+
+Written by `cargo bench --bench ladder -- --write`, never by hand. Every figure is for one event (or one op or span).
+
+Times are wall-clock medians of a machine that others may share: compare the ratios, which are medians over turns of a few
+milliseconds that the compared programs took one after the other. Instructions are callgrind's: the difference between two run
+lengths, divided by the difference in events. An allocation is one call of `alloc` or `realloc`.
+
+Each arm is a process of its own with a global subscriber, and asserts how many records or spans it made and, on one of them, the
+ids and the number of attributes. Records and spans end in a processor that counts and drops them. Every arm with a log
+layer, ours and the appender's alike, has the same span layer: `SpanLayer` around tracing-opentelemetry around the SDK's tracer, always-on sampler.
+";
+
+/// A row of the table of targets.
+struct Row<'a> {
+    what: &'a str,
+    figure: &'a str,
+    own: String,
+    other: String,
+    value: Option<f64>,
+    at_most: f64,
+}
+
+impl Row<'_> {
+    fn write(self, page: &mut String) -> fmt::Result {
+        let Self { what, figure, own, other, value, at_most } = self;
+        let (value, met) = match value {
+            Some(value) if value <= at_most => (format!("{value:.2}"), "yes"),
+            Some(value) => (format!("{value:.2}"), "**no**"),
+            None => ("not measured".to_owned(), "unknown"),
+        };
+        writeln!(page, "| {what} | {figure} | {own} | {other} | {value} | {at_most} | {met} |")
+    }
+}
+
+fn targets(page: &mut String) -> fmt::Result {
+    writeln!(page, "\n## Targets\n")?;
+    writeln!(page, "The event has four fields and a message, inside two spans with four fields in all. The appender has span attributes on.\n")?;
+    writeln!(page, "| what | figure | ours | against | value | target, at most | met |")?;
+    writeln!(page, "| --- | --- | ---: | ---: | ---: | ---: | --- |")?;
+
+    let event = measure::row(&Arm::row(TARGET.what, true, 1), FOR_TARGETS);
+    let [_, _, ours, stamped, _, appender] = event[..] else { unreachable!("six arms") };
+    compare(page, "event, no stamps", &ours, &appender, 0.85, Some(0.75))?;
+    allocations(page, "event, no stamps", &ours, &appender, 4.0)?;
+    compare(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 1.1, Some(0.95))?;
+    allocations(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 5.0)?;
+
+    let disabled = measure::row(&Arm::disabled(), FOR_TARGETS);
+    let [ours, none] = disabled[..] else { unreachable!("two arms") };
+    Row {
+        what: "event disabled by a global filter, against a program without our layers",
+        figure: "instructions more",
+        own: number(ours.instructions),
+        other: number(none.instructions),
+        // The count is exact to a fraction: less than one more is none.
+        value: ours.instructions.zip(none.instructions).map(|(ours, none)| (ours - none).max(0.0)),
+        at_most: 0.5,
+    }
+    .write(page)?;
+    compare(page, "event disabled by a global filter, against a program without our layers", &ours, &none, 1.05, None)?;
+
+    for in_job in [false, true] {
+        let ops = measure::row(&Arm::ops(in_job), FOR_TARGETS);
+        let [op, span] = ops[..] else { unreachable!("two arms") };
+        let what = match in_job {
+            false => "`op` start and end, against an `info_span!` with its attributes",
+            true => "the same inside a job with 3 stamps",
+        };
+        compare(page, what, &op, &span, 1.5, Some(1.5))?;
+        writeln!(page, "| {what} | allocations | {} | {} | | | |", number(op.allocations), number(span.allocations))?;
+    }
+    Ok(())
+}
+
+fn compare(page: &mut String, what: &str, ours: &Figures, other: &Figures, time: f64, instructions: Option<f64>) -> fmt::Result {
+    Row {
+        what,
+        figure: "time, ns",
+        own: nanos(ours),
+        other: nanos(other),
+        value: Some(ours.ratio),
+        at_most: time,
+    }
+    .write(page)?;
+    let Some(at_most) = instructions else { return Ok(()) };
+    Row {
+        what,
+        figure: "instructions",
+        own: number(ours.instructions),
+        other: number(other.instructions),
+        value: ours.instructions.zip(other.instructions).map(|(ours, other)| ours / other),
+        at_most,
+    }
+    .write(page)
+}
+
+fn allocations(page: &mut String, what: &str, ours: &Figures, other: &Figures, at_most: f64) -> fmt::Result {
+    Row {
+        what,
+        figure: "allocations",
+        own: number(ours.allocations),
+        other: number(other.allocations),
+        value: ours.allocations,
+        at_most,
+    }
+    .write(page)
+}
+
+fn nanos(figures: &Figures) -> String {
+    match figures.nanos {
+        few if few < 10.0 => format!("{few:.2}"),
+        many => format!("{many:.0}"),
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    match value {
+        Some(value) if (value - value.round()).abs() < 0.05 => format!("{:.0}", value.round().abs()),
+        Some(value) => format!("{value:.1}"),
+        None => "not measured".to_owned(),
+    }
+}
+
+fn ladder(page: &mut String) -> fmt::Result {
+    let mut times: [Vec<String>; 2] = Default::default();
+    let mut instructions = Vec::new();
+    let mut allocations = Vec::new();
+    for threads in [1, 2] {
+        for in_span in [true, false] {
+            for fields in FIELDS {
+                let figures = measure::row(&Arm::row(What::Event(fields), in_span, threads), FOR_LADDER);
+                let place = format!("| {fields} | {} |", if in_span { "two spans" } else { "no span" });
+                let line = |cell: &dyn Fn(&Figures) -> String| {
+                    figures.iter().fold(place.clone(), |line, figures| format!("{line} {} |", cell(figures)))
+                };
+                times[threads - 1].push(line(&|figures| format!("{} ({:.2})", nanos(figures), figures.ratio)));
+                if threads == 1 {
+                    instructions.push(line(&|figures| number(figures.instructions)));
+                    allocations.push(line(&|figures| number(figures.allocations)));
+                }
+            }
+        }
+    }
+    let [one, two] = times;
+    table(page, "Time, one thread: ns (against the appender with span attributes)", &one)?;
+    table(page, "Time, two threads at once, on each: ns (against the appender with span attributes)", &two)?;
+    table(page, "Instructions", &instructions)?;
+    table(page, "Allocations", &allocations)
+}
+
+fn table(page: &mut String, title: &str, lines: &[String]) -> fmt::Result {
+    writeln!(page, "\n## {title}\n")?;
+    writeln!(page, "| fields | inside | no subscriber | registry | ours | ours, 3 job stamps | appender | appender, span attributes |")?;
+    writeln!(page, "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+    lines.iter().try_for_each(|line| writeln!(page, "{line}"))
+}
+
+fn facts() -> Vec<(&'static str, String)> {
+    let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|info| {
+        let line = info.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
+    let is_clean = said("git", &["status", "--porcelain", "--untracked-files=no", "src", "benches", "Cargo.toml"]).is_empty();
+    vec![
+        ("CPU", cpu.unwrap_or_else(|| "unknown".to_owned())),
+        ("cores", cores.to_string()),
+        ("kernel", kernel.map_or_else(|| "unknown".to_owned(), |kernel| kernel.trim().to_owned())),
+        ("compiler", said("rustc", &["--version"])),
+        ("commit", if is_clean { commit } else { format!("{commit}, with changes") }),
+        ("date", said("date", &["-u", "+%Y-%m-%d"])),
+    ]
+}
+
+/// What a command prints; nothing if it cannot be run.
+fn said(command: &str, arguments: &[&str]) -> String {
+    let output = Command::new(command).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
