@@ -23,6 +23,7 @@ enum Kind {
 
 /// What became of a program that did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only `op::Command` runs programs"))]
 pub(crate) enum ProgramEnd {
     /// It could not be started or waited for, or it ended in a way that has no number.
     Unknown,
@@ -44,6 +45,7 @@ impl Error {
         Self::new(Kind::Setting, format!("{name} is {value:?}, but must be {wanted}"))
     }
 
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only `op::Command` runs programs"))]
     pub(crate) fn program(end: ProgramEnd, message: String) -> Self {
         Self::new(Kind::Program(end), message)
     }

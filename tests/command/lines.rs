@@ -1,6 +1,7 @@
 //! Lines to records.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use opentelemetry::logs::Severity;
 use tracing::Level;
@@ -158,6 +159,18 @@ fn a_line_that_was_begun_is_logged_when_the_future_is_dropped() {
 }
 
 #[test]
+fn a_last_line_is_logged_when_its_stream_ends_not_when_the_child_does() {
+    let world = World::new();
+    world.block_on(|| async {
+        let run = sh("printf last; exec >&-; exec sleep 1000").run();
+        tokio::select! {
+            ended = run => panic!("{ended:?}"),
+            () = world.logged("last") => {}
+        }
+    });
+}
+
+#[test]
 fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
     let world = World::new();
     let output = world.block_on(|| sh("sleep 1000 & echo $!; printf unfinished").run()).unwrap();
@@ -177,6 +190,8 @@ fn a_grandchild_that_writes_for_ever_does_not_hold_the_run() {
         if text.chars().all(|char| char.is_ascii_digit()) {
             *seen.lock().unwrap() = Some(text.to_owned());
         }
+        // Slower than what is written: there is always more to read.
+        std::thread::sleep(Duration::from_micros(100));
     });
     let script = "yes \"$(head -c 1000 /dev/zero | tr '\\0' x)\" & echo $! >&2";
     let output = world.block_on(|| sh(script).run()).unwrap();

@@ -14,8 +14,8 @@ const TRACEPARENT: &str = "TRACEPARENT";
 const TRACESTATE: &str = "TRACESTATE";
 const BAGGAGE: &str = "BAGGAGE";
 
-/// The W3C's limit of a baggage header. The system has one, too, and beyond it the child would not
-/// start: telemetry must not be the reason for that.
+/// The W3C's limit of a baggage header, beyond which readers drop it. The system has a limit, too, and
+/// beyond that the child would not start: telemetry must not be the reason.
 const MAX_VALUE_BYTES: usize = 8192;
 
 /// Tells the child of `command` that it works inside `cx`. What the command's own settings say of a
