@@ -164,7 +164,14 @@ impl Job {
         if self.directory.join("build.sh").is_file() {
             self.tool("sh").operation("build").arg("build.sh").run().await?;
         }
-        self.tool("tar").operation("unpack").arg("-xf").arg(self.archive()?).arg("-C").arg(absolute(&tree)?).run().await?;
+        self.tool("tar")
+            .operation("unpack")
+            .arg("-xf")
+            .arg(self.archive()?)
+            .arg("-C")
+            .arg(absolute(&tree)?)
+            .run()
+            .await?;
         Ok(())
     }
 
@@ -190,9 +197,12 @@ impl Job {
     async fn outputs(&self) -> Result {
         // A runner's own operation, without a tool.
         let archive = self.archive()?;
-        let bytes = op::run("runner", "measure", [KeyValue::new("file.path", archive.display().to_string())], || {
-            fs::metadata(&archive).map(|metadata| metadata.len())
-        })?;
+        let bytes = op::run(
+            "runner",
+            "measure",
+            [KeyValue::new("file.path", archive.display().to_string())],
+            || fs::metadata(&archive).map(|metadata| metadata.len()),
+        )?;
         job::set("build.output.bytes", i64::try_from(bytes)?);
         info!(bytes, "the archive is the job's output");
         Ok(())

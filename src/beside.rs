@@ -45,7 +45,11 @@ pub(crate) fn with_beside<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl Fn
 /// value of the event for which it was laid.
 #[inline]
 pub(crate) fn take(is_log: bool) -> Option<Beside> {
-    if is_log { swap(None) } else { None }
+    if is_log {
+        swap(None)
+    } else {
+        None
+    }
 }
 
 /// Puts it back, for the next layer.

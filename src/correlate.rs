@@ -30,8 +30,8 @@ pub(crate) use self::active::{
 };
 pub(crate) use self::asker::{Asker, Belonging};
 pub(crate) use self::state::{
-    next_op, span_being_started, span_layer_exists, span_layer_made, start_op, OpNames, OpSeed,
-    SpanState, Starting,
+    next_op, span_being_started, span_layer_exists, span_layer_made, start_op, OpNames, OpSeed, SpanState,
+    Starting,
 };
 
 /// The ids that a record gets, all valid.
@@ -190,10 +190,7 @@ pub(crate) fn ask(
 
 /// Runs one of two functions on the innermost active span: a tracing span, or one that was made
 /// with the OpenTelemetry API and attached further in.
-pub(crate) fn on_current_span(
-    tracing: impl FnOnce(&tracing::Span),
-    api: impl FnOnce(&Context),
-) {
+pub(crate) fn on_current_span(tracing: impl FnOnce(&tracing::Span), api: impl FnOnce(&Context)) {
     if !alive() {
         return;
     }

@@ -22,8 +22,7 @@ static SAID: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 /// spanlog::set_diagnostics(|message| eprintln!("telemetry: {message}")).unwrap();
 /// ```
 pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<(), crate::Error> {
-    HOOK.set(Box::new(hook))
-        .map_err(|_| crate::Error::already_set("the diagnostics hook"))
+    HOOK.set(Box::new(hook)).map_err(|_| crate::Error::already_set("the diagnostics hook"))
 }
 
 /// Says `message` if it was not said before.

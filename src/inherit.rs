@@ -106,12 +106,7 @@ impl Node {
                 put(&mut own, key.clone(), value.clone());
             }
         }
-        let node = Arc::new(Self {
-            state,
-            parent,
-            own: Mutex::new(own),
-            block: Mutex::default(),
-        });
+        let node = Arc::new(Self { state, parent, own: Mutex::new(own), block: Mutex::default() });
         let mut extensions = span.extensions_mut();
         match extensions.get_mut::<Nodes>() {
             Some(nodes) => nodes.0.push((owner, node.clone())),
@@ -227,12 +222,7 @@ impl Block {
         let count = stamps.len();
         let mut attributes = stamps;
         attributes.append(&mut fields);
-        Self {
-            version,
-            key_set: key_set(&attributes),
-            stamps: count,
-            attributes,
-        }
+        Self { version, key_set: key_set(&attributes), stamps: count, attributes }
     }
 }
 
@@ -246,8 +236,10 @@ fn put(attributes: &mut Vec<(Key, AnyValue)>, key: Key, value: AnyValue) {
 
 /// FNV-1a over the keys in order: enough to tell the few key sets of one program apart.
 fn key_set(attributes: &[(Key, AnyValue)]) -> u64 {
-    attributes.iter().flat_map(|(key, _)| key.as_str().bytes().chain([0xff])).fold(
-        0xcbf2_9ce4_8422_2325,
-        |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3),
-    )
+    attributes
+        .iter()
+        .flat_map(|(key, _)| key.as_str().bytes().chain([0xff]))
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
 }

@@ -138,10 +138,7 @@ impl Builder {
 
     /// Adds attributes to the resource.
     #[must_use]
-    pub fn with_resource_attributes(
-        mut self,
-        attributes: impl IntoIterator<Item = KeyValue>,
-    ) -> Self {
+    pub fn with_resource_attributes(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
         self.attributes.extend(attributes);
         self
     }
@@ -241,9 +238,8 @@ impl Builder {
     /// Sets the sampler. Default: what `OTEL_TRACES_SAMPLER` says.
     #[must_use]
     pub fn with_sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
-        self.tracer_provider.push(Box::new(|provider| {
-            provider.with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)
-        }));
+        self.tracer_provider
+            .push(Box::new(|provider| provider.with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)));
         self
     }
 
@@ -287,16 +283,12 @@ impl Builder {
     ///
     /// If a filter, an endpoint or a header cannot be used, or a file not be written to ([`Error::is_setting`]).
     pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
-        let levels = Levels::find(
-            self.level,
-            self.console_level.filter(|_| self.console),
-            self.filter.as_deref(),
-        )?;
+        let levels =
+            Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
         let mut meters = Vec::new();
         let (mut spans, mut logs) = (None, None);
         if !env::is_disabled() {
-            let resource =
-                env::resource(self.service_name.take(), std::mem::take(&mut self.attributes));
+            let resource = env::resource(self.service_name.take(), std::mem::take(&mut self.attributes));
             let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
             let changes = std::mem::take(&mut self.tracer_provider);
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
@@ -306,16 +298,11 @@ impl Builder {
         let log_layer = logs.as_ref().map(|provider| self.log_layer(provider, levels.records));
         let counters = log_layer.as_ref().map_or_else(Counters::default, LogLayer::counters);
         let console = self.console.then_some(levels.console);
-        let dispatch =
-            subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
+        let dispatch = subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
         Ok((dispatch, Guard { logs, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }
 
-    fn log_layer(
-        &self,
-        provider: &SdkLoggerProvider,
-        level: LevelFilter,
-    ) -> LogLayer<SdkRecords<SdkLogger>> {
+    fn log_layer(&self, provider: &SdkLoggerProvider, level: LevelFilter) -> LogLayer<SdkRecords<SdkLogger>> {
         LogLayer::new(provider)
             .with_level(level)
             // The SDK's own lines: a record about the export would make the next export.

@@ -51,10 +51,7 @@ pub struct JobMetadata {
 
 impl JobMetadata {
     /// The metadata of one execution of a job.
-    pub fn new(
-        job_id: impl Into<Cow<'static, str>>,
-        execution_id: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(job_id: impl Into<Cow<'static, str>>, execution_id: impl Into<Cow<'static, str>>) -> Self {
         let mut metadata = Self::default();
         metadata.values[0] = job_id.into();
         metadata.values[1] = execution_id.into();
@@ -217,9 +214,7 @@ impl JobScope {
             (keys::key(name), AnyValue::String(value))
         });
         let added = self.added().into_iter().filter(|added| !crate::fields::is_control(added.key.as_str()));
-        let added = added.map(|added| {
-            (added.key, crate::fields::any_value(added.value))
-        });
+        let added = added.map(|added| (added.key, crate::fields::any_value(added.value)));
         fixed.chain(added).collect()
     }
 }

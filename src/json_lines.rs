@@ -213,9 +213,7 @@ impl Lines {
 
     fn flush(&self) -> OTelSdkResult {
         match self.lock().as_mut() {
-            Some(out) => {
-                out.writer.flush().map_err(|error| self.failed("cannot be flushed to", &error))
-            }
+            Some(out) => out.writer.flush().map_err(|error| self.failed("cannot be flushed to", &error)),
             None => Err(OTelSdkError::AlreadyShutdown),
         }
     }

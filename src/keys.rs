@@ -133,10 +133,7 @@ fn intern(name: Cow<'static, str>) -> &'static str {
         Cow::Borrowed(name) => return name,
         Cow::Owned(name) => name,
     };
-    let mut names = NAMES
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut names = NAMES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = names.iter().find(|known| **known == name) {
         return known;
     }

@@ -319,8 +319,7 @@ where
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             let recorded = fields::capture_later(values);
-            Node::of(&span, self.owner, &self.inheriting.fields)
-                .record(&self.inheriting.fields, recorded);
+            Node::of(&span, self.owner, &self.inheriting.fields).record(&self.inheriting.fields, recorded);
         });
     }
 
@@ -359,12 +358,7 @@ impl<R: Records> LogLayer<R> {
     }
 
     /// The ids of an event, and what its record inherits.
-    fn belonging<S>(
-        &self,
-        event: &Event<'_>,
-        around: Surroundings,
-        ctx: &Context<'_, S>,
-    ) -> Belonging
+    fn belonging<S>(&self, event: &Event<'_>, around: Surroundings, ctx: &Context<'_, S>) -> Belonging
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {

@@ -77,7 +77,9 @@ fn any_value(value: &Value<'_>) -> AnyValue {
         AnyValue::Int(value)
     } else if let Some(value) = value.to_borrowed_str() {
         AnyValue::String(value.to_owned().into())
-    } else if let Some(value) = value.to_f64().filter(|_| value.to_u128().is_none() && value.to_i128().is_none()) {
+    } else if let Some(value) =
+        value.to_f64().filter(|_| value.to_u128().is_none() && value.to_i128().is_none())
+    {
         AnyValue::Double(value)
     } else {
         let mut text = AnyValue::String("".into());

@@ -269,9 +269,7 @@ impl Drop for Op {
 /// not take ops out of the graph.
 fn create_span(seed: &Arc<OpSeed>) -> Span {
     let metadata = callsite::op_metadata();
-    let create = || {
-        Span::new(metadata, &metadata.fields().value_set_all(&[Some(&seed.name)]))
-    };
+    let create = || Span::new(metadata, &metadata.fields().value_set_all(&[Some(&seed.name)]));
     if !correlate::alive() {
         return Span::none();
     }

@@ -103,12 +103,30 @@ pub enum Target<'a> {
 /// The severity of a number in 1..=24.
 pub(crate) fn severity_of_number(number: i64) -> Option<Severity> {
     const ALL: [Severity; 24] = [
-        Severity::Trace, Severity::Trace2, Severity::Trace3, Severity::Trace4,
-        Severity::Debug, Severity::Debug2, Severity::Debug3, Severity::Debug4,
-        Severity::Info, Severity::Info2, Severity::Info3, Severity::Info4,
-        Severity::Warn, Severity::Warn2, Severity::Warn3, Severity::Warn4,
-        Severity::Error, Severity::Error2, Severity::Error3, Severity::Error4,
-        Severity::Fatal, Severity::Fatal2, Severity::Fatal3, Severity::Fatal4,
+        Severity::Trace,
+        Severity::Trace2,
+        Severity::Trace3,
+        Severity::Trace4,
+        Severity::Debug,
+        Severity::Debug2,
+        Severity::Debug3,
+        Severity::Debug4,
+        Severity::Info,
+        Severity::Info2,
+        Severity::Info3,
+        Severity::Info4,
+        Severity::Warn,
+        Severity::Warn2,
+        Severity::Warn3,
+        Severity::Warn4,
+        Severity::Error,
+        Severity::Error2,
+        Severity::Error3,
+        Severity::Error4,
+        Severity::Fatal,
+        Severity::Fatal2,
+        Severity::Fatal3,
+        Severity::Fatal4,
     ];
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     ALL.get(index).copied()

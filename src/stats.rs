@@ -98,10 +98,7 @@ counters! {
 impl Stats {
     /// Events that made no record, whatever the reason.
     pub fn dropped(&self) -> u64 {
-        self.dropped_suppressed
-            + self.dropped_reentrant
-            + self.dropped_thread_exit
-            + self.dropped_panicked
+        self.dropped_suppressed + self.dropped_reentrant + self.dropped_thread_exit + self.dropped_panicked
     }
 
     /// Events whose record is being made right now: what `emitted` has beyond `delivered` and [`dropped`](Self::dropped).

@@ -276,11 +276,7 @@ fn any_success_is_one_whatever_its_body() {
         return;
     }
     let sink = Sink::start(Answer::Long);
-    play(
-        "any_success_is_one_whatever_its_body",
-        "long",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
-    );
+    play("any_success_is_one_whatever_its_body", "long", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
     assert_eq!(sink.requests().len(), 2, "and none is sent again");
 }
 
@@ -300,11 +296,8 @@ fn what_is_refused_is_counted() {
     }
     for answer in [Answer::Status(400), Answer::Status(307)] {
         let sink = Sink::start(answer);
-        let played = play(
-            "what_is_refused_is_counted",
-            "refused",
-            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
-        );
+        let played =
+            play("what_is_refused_is_counted", "refused", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
         assert!(played.stderr.contains("was lost on its way to otlp"), "{}", played.stderr);
         assert_eq!(sink.requests().len(), 2, "one for each signal");
     }
@@ -326,11 +319,8 @@ fn without_a_collector_the_end_comes_soon() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let url = format!("http://user:secret@{address}");
-    let played = play(
-        "without_a_collector_the_end_comes_soon",
-        "nobody",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)],
-    );
+    let played =
+        play("without_a_collector_the_end_comes_soon", "nobody", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     assert!(played.stderr.contains(&format!("no answer from {address}")), "{}", played.stderr);
     assert!(!played.stderr.contains("secret"), "{}", played.stderr);
 }

@@ -54,13 +54,8 @@ pub(crate) const ROW: [(Layers, bool); 6] = [
 ];
 
 /// The event that the targets are about: four fields, inside two spans.
-pub(crate) const TARGET: Arm = Arm {
-    layers: Layers::AppenderWithSpans,
-    what: What::Event(4),
-    in_span: true,
-    in_job: false,
-    threads: 1,
-};
+pub(crate) const TARGET: Arm =
+    Arm { layers: Layers::AppenderWithSpans, what: What::Event(4), in_span: true, in_job: false, threads: 1 };
 
 impl Arm {
     pub(crate) fn row(what: What, in_span: bool, threads: usize) -> Vec<Self> {
@@ -74,9 +69,7 @@ impl Arm {
     }
 
     pub(crate) fn ops(in_job: bool) -> Vec<Self> {
-        [What::Op, What::Span]
-            .map(|what| Self { layers: Layers::Ours, what, in_job, ..TARGET })
-            .to_vec()
+        [What::Op, What::Span].map(|what| Self { layers: Layers::Ours, what, in_job, ..TARGET }).to_vec()
     }
 
     pub(crate) fn all() -> Vec<Self> {

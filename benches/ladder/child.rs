@@ -49,10 +49,8 @@ pub(crate) fn run_once(arm: Arm, count: u64) {
 }
 
 fn set_up(arm: Arm) {
-    let tracers = SdkTracerProvider::builder()
-        .with_sampler(Sampler::AlwaysOn)
-        .with_span_processor(Discard)
-        .build();
+    let tracers =
+        SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOn).with_span_processor(Discard).build();
     let loggers = SdkLoggerProvider::builder().with_log_processor(Discard).build();
     let registry = Registry::default();
     let appender = OpenTelemetryTracingBridge::builder(&loggers);
@@ -124,9 +122,8 @@ fn inside<T>(arm: Arm, work: impl FnOnce() -> T) -> T {
         if !arm.in_span {
             return work();
         }
-        info_span!("request", method = "GET", route = "/jobs/{id}").in_scope(|| {
-            info_span!("handler", user = "alice", tenant = "acme").in_scope(work)
-        })
+        info_span!("request", method = "GET", route = "/jobs/{id}")
+            .in_scope(|| info_span!("handler", user = "alice", tenant = "acme").in_scope(work))
     };
     if !arm.in_job {
         return in_span();
@@ -146,12 +143,27 @@ fn work(what: What, count: u64) {
                 info!(region = text, attempt = index, ratio = 0.5, host = text, "connected");
             }
             What::Event(6) => info!(
-                region = text, attempt = index, ratio = 0.5, host = text, retried = true, port = 443,
+                region = text,
+                attempt = index,
+                ratio = 0.5,
+                host = text,
+                retried = true,
+                port = 443,
                 "connected"
             ),
             What::Event(_) => info!(
-                region = text, attempt = index, ratio = 0.5, host = text, retried = true, port = 443,
-                peer = text, bytes = index, load = 0.25, cipher = text, resumed = false, hops = 3,
+                region = text,
+                attempt = index,
+                ratio = 0.5,
+                host = text,
+                retried = true,
+                port = 443,
+                peer = text,
+                bytes = index,
+                load = 0.25,
+                cipher = text,
+                resumed = false,
+                hops = 3,
                 "connected"
             ),
             What::Debug => {

@@ -95,7 +95,14 @@ fn targets(page: &mut String) -> fmt::Result {
         at_most: 0.5,
     }
     .write(page)?;
-    compare(page, "event disabled by a global filter, against a program without our layers", &ours, &none, 1.05, None)?;
+    compare(
+        page,
+        "event disabled by a global filter, against a program without our layers",
+        &ours,
+        &none,
+        1.05,
+        None,
+    )?;
 
     for in_job in [false, true] {
         let ops = measure::row(&Arm::ops(in_job), FOR_TARGETS);
@@ -105,12 +112,24 @@ fn targets(page: &mut String) -> fmt::Result {
             true => "the same inside a job with 3 stamps",
         };
         compare(page, what, &op, &span, 1.5, Some(1.5))?;
-        writeln!(page, "| {what} | allocations | {} | {} | | | |", number(op.allocations), number(span.allocations))?;
+        writeln!(
+            page,
+            "| {what} | allocations | {} | {} | | | |",
+            number(op.allocations),
+            number(span.allocations)
+        )?;
     }
     Ok(())
 }
 
-fn compare(page: &mut String, what: &str, ours: &Figures, other: &Figures, time: f64, instructions: Option<f64>) -> fmt::Result {
+fn compare(
+    page: &mut String,
+    what: &str,
+    ours: &Figures,
+    other: &Figures,
+    time: f64,
+    instructions: Option<f64>,
+) -> fmt::Result {
     Row {
         what,
         figure: "time, ns",
@@ -171,7 +190,8 @@ fn ladder(page: &mut String) -> fmt::Result {
                 let line = |cell: &dyn Fn(&Figures) -> String| {
                     figures.iter().fold(place.clone(), |line, figures| format!("{line} {} |", cell(figures)))
                 };
-                times[threads - 1].push(line(&|figures| format!("{} ({:.2})", nanos(figures), figures.ratio)));
+                times[threads - 1]
+                    .push(line(&|figures| format!("{} ({:.2})", nanos(figures), figures.ratio)));
                 if threads == 1 {
                     instructions.push(line(&|figures| number(figures.instructions)));
                     allocations.push(line(&|figures| number(figures.allocations)));
@@ -201,7 +221,9 @@ fn facts() -> Vec<(&'static str, String)> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
-    let is_clean = said("git", &["status", "--porcelain", "--untracked-files=no", "src", "benches", "Cargo.toml"]).is_empty();
+    let is_clean =
+        said("git", &["status", "--porcelain", "--untracked-files=no", "src", "benches", "Cargo.toml"])
+            .is_empty();
     vec![
         ("CPU", cpu.unwrap_or_else(|| "unknown".to_owned())),
         ("cores", cores.to_string()),

@@ -87,10 +87,7 @@ pub(super) fn touch() {
 /// Runs `read` on the stack; `None` if the thread is too far gone or `read` is already running.
 #[inline]
 fn with_stack<T>(read: impl FnOnce(&mut Stack) -> T) -> Option<T> {
-    ACTIVE
-        .try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack)))
-        .ok()
-        .flatten()
+    ACTIVE.try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack))).ok().flatten()
 }
 
 fn push(entry: Entry) {
@@ -119,9 +116,7 @@ pub(crate) fn enter_span(
 
 /// Removes the innermost entry of a span; spans may be left in any order.
 pub(crate) fn exit_span(owner: u64, id: &Id) {
-    let left = with_stack(|stack| {
-        stack.remove(|entry| entry.owner == owner && entry.span == id.into_u64())
-    });
+    let left = with_stack(|stack| stack.remove(|entry| entry.owner == owner && entry.span == id.into_u64()));
     // Dropped here, outside the borrow: an entry's guard touches the `Context`.
     drop(left);
 }

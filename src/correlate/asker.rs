@@ -96,9 +96,8 @@ impl Asker<'_> {
             _ if self.api_span_is_inside(around, None) => around.span,
             _ => self.enclosing_ids().unwrap_or(around.span),
         };
-        let block = self
-            .current_block()
-            .unwrap_or_else(|| active::block_without_span(self.owner, self.inheriting));
+        let block =
+            self.current_block().unwrap_or_else(|| active::block_without_span(self.owner, self.inheriting));
         (ids, block)
     }
 

@@ -80,9 +80,7 @@ impl SpanState {
             return state;
         }
         let explicit = attributes.parent().and(span.parent());
-        let job = explicit
-            .and_then(|parent| Self::find(&parent)?.job.clone())
-            .or_else(super::ambient_job);
+        let job = explicit.and_then(|parent| Self::find(&parent)?.job.clone()).or_else(super::ambient_job);
         let seed = next_op(attributes.metadata());
         let mut fields = fields::capture(attributes);
         let mut op = None;

@@ -195,7 +195,11 @@ impl<R: Record> Sink for EventSink<'_, R> {
 
     fn limit(&self, name: &'static str) -> Limit {
         // Limits never touch the body, and this may become it.
-        if name == "message" || self.may_become_body(name) { Limit::NONE } else { self.value_limit }
+        if name == "message" || self.may_become_body(name) {
+            Limit::NONE
+        } else {
+            self.value_limit
+        }
     }
 
     fn formatted(&mut self, formatted: Formatted) {
@@ -211,7 +215,8 @@ const MOST_CAUSES: usize = 128;
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sources = std::iter::successors(self.0.source(), |error: &&(dyn Error + 'static)| (*error).source());
+        let sources =
+            std::iter::successors(self.0.source(), |error: &&(dyn Error + 'static)| (*error).source());
         for (index, source) in sources.take(MOST_CAUSES).enumerate() {
             if index > 0 {
                 f.write_char('\n')?;

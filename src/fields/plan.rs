@@ -5,8 +5,8 @@
 
 use std::cell::Cell;
 
-use opentelemetry::Key;
 use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
 use tracing::Metadata;
 
 use super::is_control;
@@ -55,9 +55,7 @@ pub(crate) fn plan(
     REMEMBERED
         .try_with(|places| {
             if let Some(known) = places[place].get() {
-                if known.callsite == callsite
-                    && known.key_set == key_set
-                    && std::ptr::eq(known.extra, extra)
+                if known.callsite == callsite && known.key_set == key_set && std::ptr::eq(known.extra, extra)
                 {
                     return known.plan;
                 }
@@ -76,11 +74,12 @@ fn work_out(
 ) -> Plan {
     let inherited: &[(Key, AnyValue)] = block.map_or(&[], |block| &block.attributes);
     let is_log = is_log(metadata);
-    let own = || {
-        metadata.fields().iter().map(|field| field.name()).filter(|name| {
-            *name != "message" && !is_control(name) && !(is_log && name.starts_with("log."))
-        })
-    };
+    let own =
+        || {
+            metadata.fields().iter().map(|field| field.name()).filter(|name| {
+                *name != "message" && !is_control(name) && !(is_log && name.starts_with("log."))
+            })
+        };
     let is_inherited = |name: &str| inherited.iter().any(|(key, _)| key.as_str() == name);
     // Any field may hold an error, which is written under other keys than its own.
     let is_exception = |name: &str| name.starts_with("exception.");
@@ -90,9 +89,8 @@ fn work_out(
             || extra.contains(&name)
             || own().take(index).any(|earlier| earlier == name)
     });
-    let inherited_conflicts = inherited
-        .iter()
-        .any(|(key, _)| is_exception(key.as_str()) || extra.contains(&key.as_str()));
+    let inherited_conflicts =
+        inherited.iter().any(|(key, _)| is_exception(key.as_str()) || extra.contains(&key.as_str()));
     Plan {
         is_straight: !twice && !inherited_conflicts,
         is_log,

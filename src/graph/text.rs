@@ -51,7 +51,9 @@ impl ToolCallGraph {
         let (mark, end) = match &node.outcome {
             Outcome::Ok if self.contains_red.contains(&index) => ('!', "failed inside".to_owned()),
             Outcome::Ok => ('✓', String::new()),
-            Outcome::Failed(why) if self.contains_red.contains(&index) => ('✗', format!("failed inside: {}", escaped(why))),
+            Outcome::Failed(why) if self.contains_red.contains(&index) => {
+                ('✗', format!("failed inside: {}", escaped(why)))
+            }
             Outcome::Failed(why) => ('✗', format!("failed: {}", escaped(why))),
             Outcome::TimedOut => ('✗', "timed out".to_owned()),
             Outcome::Panicked => ('✗', "panicked".to_owned()),

@@ -82,10 +82,7 @@ fn millis(name: &str, default: u64) -> Duration {
 
 /// The time that an export may take, of the first of `names` that says so.
 pub(super) fn timeout(names: &[&str]) -> Duration {
-    names
-        .iter()
-        .find_map(|name| number(name))
-        .map_or(Duration::from_secs(10), Duration::from_millis)
+    names.iter().find_map(|name| number(name)).map_or(Duration::from_secs(10), Duration::from_millis)
 }
 
 /// `OTEL_BLRP_*`.
@@ -113,11 +110,7 @@ pub(super) fn report_unusable_of_spans() {
     if let Some(value) = text(name) {
         let plain = value.strip_prefix("parentbased_").unwrap_or(&value);
         if !known.contains(&plain) {
-            ignore(
-                name,
-                &value,
-                "one of always_on, always_off, traceidratio and their parentbased_ forms",
-            );
+            ignore(name, &value, "one of always_on, always_off, traceidratio and their parentbased_ forms");
         } else if plain == "traceidratio" {
             let name = "OTEL_TRACES_SAMPLER_ARG";
             let value = text(name).unwrap_or_default();

@@ -57,9 +57,7 @@ impl Guard {
         wait(logs, until).and(wait(spans, until))?;
         match self.failed().saturating_sub(before) {
             0 => Ok(()),
-            lost => {
-                Err(Error::delivery(format!("{lost} records or spans were lost while flushing")))
-            }
+            lost => Err(Error::delivery(format!("{lost} records or spans were lost while flushing"))),
         }
     }
 
@@ -75,10 +73,11 @@ impl Guard {
             .clone()
             .filter(|_| is_first)
             .map(|logs| within(until, "logs", move || logs.shutdown_with_timeout(left(until))));
-        let spans =
-            self.spans.clone().filter(|_| is_first).map(|spans| {
-                within(until, "traces", move || spans.shutdown_with_timeout(left(until)))
-            });
+        let spans = self
+            .spans
+            .clone()
+            .filter(|_| is_first)
+            .map(|spans| within(until, "traces", move || spans.shutdown_with_timeout(left(until))));
         let (logs, spans) = (wait(logs, until), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
@@ -105,9 +104,7 @@ impl Drop for Guard {
         }
         let report = self.shutdown(DROP_PATIENCE);
         if !report.is_complete() {
-            crate::diagnostics::report_once(format_args!(
-                "not all telemetry was delivered: {report}"
-            ));
+            crate::diagnostics::report_once(format_args!("not all telemetry was delivered: {report}"));
         }
     }
 }
@@ -142,9 +139,7 @@ impl fmt::Display for Report {
             write!(f, "{separator}{output}")?;
             separator = "; ";
         }
-        for error in
-            [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err())
-        {
+        for error in [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err()) {
             write!(f, "{separator}{error}")?;
             separator = "; ";
         }
@@ -192,15 +187,13 @@ fn within(
     let (sender, receiver) = mpsc::channel();
     let result = sender.clone();
     let spawned = thread::Builder::new().name(format!("spanlog {signal}")).spawn(move || {
-        let done = work().map_err(|error| {
-            Error::delivery(format!("{signal} could not be delivered")).with_source(error)
-        });
+        let done = work()
+            .map_err(|error| Error::delivery(format!("{signal} could not be delivered")).with_source(error));
         // The caller has stopped waiting, if it does not arrive.
         let _ = result.send(done);
     });
     if let Err(error) = spawned {
-        let failed =
-            Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
+        let failed = Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
         let _ = sender.send(Err(failed.with_source(error)));
     }
     receiver

@@ -8,9 +8,7 @@ use std::time::Duration;
 use opentelemetry::logs::Severity;
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{
-    BatchLogProcessor, LogBatch, LogExporter, LogProcessor, SdkLogRecord,
-};
+use opentelemetry_sdk::logs::{BatchLogProcessor, LogBatch, LogExporter, LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 use opentelemetry_sdk::Resource;
 
@@ -117,8 +115,7 @@ pub(super) struct Metered<P> {
 impl Metered<BatchLogProcessor> {
     pub(super) fn logs(exporter: impl LogExporter + 'static, meter: Arc<Meter>) -> Self {
         let exporter = MeteredExporter { inner: exporter, meter: meter.clone() };
-        let inner =
-            BatchLogProcessor::builder(exporter).with_batch_config(env::log_batches()).build();
+        let inner = BatchLogProcessor::builder(exporter).with_batch_config(env::log_batches()).build();
         Self { inner, meter }
     }
 }
@@ -149,8 +146,7 @@ impl LogProcessor for Metered<BatchLogProcessor> {
 impl Metered<BatchSpanProcessor> {
     pub(super) fn spans(exporter: impl SpanExporter + 'static, meter: Arc<Meter>) -> Self {
         let exporter = MeteredExporter { inner: exporter, meter: meter.clone() };
-        let inner =
-            BatchSpanProcessor::builder(exporter).with_batch_config(env::span_batches()).build();
+        let inner = BatchSpanProcessor::builder(exporter).with_batch_config(env::span_batches()).build();
         Self { inner, meter }
     }
 }

@@ -123,19 +123,14 @@ fn url(signal: Signal, told: &Told) -> Result<String, Error> {
 fn joined(name: &str, base: &str, signal: Signal) -> Result<String, Error> {
     let uri = checked(name, base)?;
     if uri.query().is_some() {
-        return Err(Error::setting(
-            name,
-            base,
-            "a base URL without a query: a path is added to it",
-        ));
+        return Err(Error::setting(name, base, "a base URL without a query: a path is added to it"));
     }
     Ok(format!("{}{}", base.trim_end_matches('/'), signal.path()))
 }
 
 fn checked(name: &str, url: &str) -> Result<Uri, Error> {
     let wanted = "an http:// or https:// URL";
-    let uri: Uri =
-        url.parse().map_err(|error| Error::setting(name, url, wanted).with_source(error))?;
+    let uri: Uri = url.parse().map_err(|error| Error::setting(name, url, wanted).with_source(error))?;
     let is_http = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
     match is_http && uri.host().is_some_and(|host| !host.is_empty()) && !url.contains('#') {
         true => Ok(uri),
@@ -148,9 +143,8 @@ fn headers(signal: Signal, told: &Told) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for name in [&signal.variable("HEADERS"), "OTEL_EXPORTER_OTLP_HEADERS"] {
         let Some(list) = env::demanded(name)? else { continue };
-        let pairs = env::pairs(&list).map_err(|key| {
-            Error::setting(name, &key, "a list of key=value with percent-encoded values")
-        })?;
+        let pairs = env::pairs(&list)
+            .map_err(|key| Error::setting(name, &key, "a list of key=value with percent-encoded values"))?;
         for (key, value) in &pairs {
             add(&mut headers, name, key, value)?;
         }
@@ -173,11 +167,9 @@ fn add(headers: &mut HeaderMap, source: &str, key: &str, value: &str) -> Result<
 
 /// Settings that mean something to the specification but nothing here.
 fn report_ignored(signal: Signal) {
-    for (what, usable) in [("PROTOCOL", &["http/protobuf"][..]), ("COMPRESSION", &["none", "gzip"])]
-    {
+    for (what, usable) in [("PROTOCOL", &["http/protobuf"][..]), ("COMPRESSION", &["none", "gzip"])] {
         for name in [signal.variable(what), format!("OTEL_EXPORTER_OTLP_{what}")] {
-            if let Some(value) = env::text(&name).filter(|value| !usable.contains(&value.as_str()))
-            {
+            if let Some(value) = env::text(&name).filter(|value| !usable.contains(&value.as_str())) {
                 env::ignore(&name, &value, &format!("{} here", usable.join(" or ")));
             }
         }

@@ -35,8 +35,7 @@ impl Outputs<'_> {
         env::report_unusable_of_spans();
         let exporters = self.exporters(Signal::Traces);
         let job = JobSpanProcessor::new().with_keys(keys);
-        let mut provider =
-            SdkTracerProvider::builder().with_resource(resource).with_span_processor(job);
+        let mut provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(job);
         for change in changes {
             provider = change(provider);
         }

@@ -49,17 +49,16 @@ impl Levels {
 }
 
 fn parse(name: &str, directives: &str) -> Result<EnvFilter, Error> {
-    EnvFilter::builder().parse(directives).map_err(|error| {
-        Error::setting(name, directives, "a list of target=level").with_source(error)
-    })
+    EnvFilter::builder()
+        .parse(directives)
+        .map_err(|error| Error::setting(name, directives, "a list of target=level").with_source(error))
 }
 
 /// Spans up to INFO stay whatever the level is, for the ids of the records inside.
 fn up_to(level: LevelFilter) -> Boxed<Registry> {
     let of_spans = level.max(LevelFilter::INFO);
-    let filter = filter_fn(move |metadata| {
-        *metadata.level() <= if metadata.is_span() { of_spans } else { level }
-    });
+    let filter =
+        filter_fn(move |metadata| *metadata.level() <= if metadata.is_span() { of_spans } else { level });
     Box::new(filter.with_max_level_hint(of_spans))
 }
 
@@ -85,9 +84,8 @@ where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
     let Some(provider) = provider else { return Box::new(Identity::new()) };
-    let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .build();
+    let scope =
+        InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer_with_scope(scope))
         // Attributes that change with how busy the thread was tell nothing of the job.

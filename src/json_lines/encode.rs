@@ -139,10 +139,7 @@ fn status(status: Option<&Status>) -> Value {
 }
 
 fn key_value(pair: &KeyValue) -> Value {
-    Object::new()
-        .present("key", Value::from(pair.key.as_str()))
-        .value("value", pair.value.as_ref())
-        .done()
+    Object::new().present("key", Value::from(pair.key.as_str())).value("value", pair.value.as_ref()).done()
 }
 
 fn any_value(value: &AnyValue) -> Value {

@@ -34,7 +34,11 @@ impl Callsite for MadeCallsite {
 }
 
 /// Makes a callsite that lives for the program. Only called under a cache.
-fn make(fields: &'static [&'static str], target: &'static str, caller: Option<&'static Location<'static>>) -> &'static Metadata<'static> {
+fn make(
+    fields: &'static [&'static str],
+    target: &'static str,
+    caller: Option<&'static Location<'static>>,
+) -> &'static Metadata<'static> {
     let made: &'static MadeCallsite = Box::leak(Box::new(MadeCallsite { metadata: OnceLock::new() }));
     made.metadata.get_or_init(|| {
         Metadata::new(
@@ -102,9 +106,8 @@ pub(crate) fn with_caller(
 ) {
     static CALLERS: Cache<(&'static str, u32), Metadata<'static>> = Cache::new();
     let Some(caller) = seed.caller else { return forward(original) };
-    let metadata = CALLERS.get((caller.file(), caller.line()), || {
-        make(NAME_FIELDS, caller.file(), Some(caller))
-    });
+    let metadata =
+        CALLERS.get((caller.file(), caller.line()), || make(NAME_FIELDS, caller.file(), Some(caller)));
     let name = Some(&seed.name as &dyn Value);
     let values = [name];
     let values = metadata.fields().value_set_all(&values);

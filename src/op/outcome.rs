@@ -72,10 +72,7 @@ pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
 
 /// Writes an error as an `exception` event alone, for an [`Outcome`] that writes the rest.
 /// Gives back its message and its type.
-pub(crate) fn write_exception<E: Debug + Display>(
-    error: &E,
-    span: &SpanRef<'_>,
-) -> (String, Option<String>) {
+pub(crate) fn write_exception<E: Debug + Display>(error: &E, span: &SpanRef<'_>) -> (String, Option<String>) {
     let message = text_of(format_args!("{error}"));
     let type_path = type_of(error);
     let mut attributes = Vec::with_capacity(2);

@@ -11,8 +11,7 @@ use crate::support::{ids, not_for_ever, sh, World};
 #[test]
 fn many_run_side_by_side_on_a_multi_thread_runtime() {
     let world = World::new();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let run = |number: usize| {
         let operation = format!("number-{number}");
         let script = format!("for i in 1 2 3; do echo {number}; sleep 0.01; done");

@@ -93,10 +93,8 @@ fn tool_and_operation_have_defaults_that_are_neither_scripts_nor_secrets() {
 #[test]
 fn the_callers_attributes_are_on_the_span_and_win() {
     let world = World::new();
-    let own = [
-        KeyValue::new("terraform.workspace", "prod"),
-        KeyValue::new("process.executable.name", "mine"),
-    ];
+    let own =
+        [KeyValue::new("terraform.workspace", "prod"), KeyValue::new("process.executable.name", "mine")];
     world.block_on(|| sh("true").attributes(own).attributes([KeyValue::new("more", 1)]).run()).unwrap();
     let attributes = world.attributes();
     assert_eq!(attributes["terraform.workspace"], "prod");

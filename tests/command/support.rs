@@ -70,8 +70,8 @@ impl World {
             .with_simple_exporter(spans.clone())
             .build();
         let tracer = tracer_provider.tracer("test");
-        let span_layer = has_spans
-            .then(|| SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracer)));
+        let span_layer =
+            has_spans.then(|| SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracer)));
         let subscriber = Registry::default().with(span_layer).with(LogLayer::new(&log_provider));
         let dispatch = Dispatch::new(subscriber);
         Self { dispatch, logs, spans, _providers: (tracer_provider, log_provider) }

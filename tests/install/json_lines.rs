@@ -20,11 +20,7 @@ use spanlog::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use crate::stage::directory;
 
 pub(crate) fn read(path: &Path) -> Vec<Value> {
-    fs::read_to_string(path)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn resource() -> Resource {
@@ -36,10 +32,8 @@ fn records_are_otlp_json() {
     let directory = directory("records");
     let path = directory.join("logs.jsonl");
     let exporter = JsonLinesLogExporter::new(&path).unwrap();
-    let provider = SdkLoggerProvider::builder()
-        .with_resource(resource())
-        .with_batch_exporter(exporter)
-        .build();
+    let provider =
+        SdkLoggerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build();
     let logger = provider.logger("");
     let emit = |target: &'static str, fill: &dyn Fn(&mut opentelemetry_sdk::logs::SdkLogRecord)| {
         let mut record = logger.create_log_record();
@@ -54,11 +48,7 @@ fn records_are_otlp_json() {
         record.set_severity_text("ERROR");
         record.set_body("broke".into());
         record.set_event_name("it.broke");
-        record.set_trace_context(
-            TraceId::from(0xab),
-            SpanId::from(0xcd),
-            Some(TraceFlags::SAMPLED),
-        );
+        record.set_trace_context(TraceId::from(0xab), SpanId::from(0xcd), Some(TraceFlags::SAMPLED));
         record.add_attribute("big", i64::MAX);
         record.add_attribute("zero", 0);
         record.add_attribute("no", false);
@@ -84,8 +74,7 @@ fn records_are_otlp_json() {
         logs["resource"],
         json!({ "attributes": [{ "key": "service.name", "value": { "stringValue": "files" } }] })
     );
-    let scopes: Vec<_> =
-        logs["scopeLogs"].as_array().unwrap().iter().map(|logs| &logs["scope"]).collect();
+    let scopes: Vec<_> = logs["scopeLogs"].as_array().unwrap().iter().map(|logs| &logs["scope"]).collect();
     assert_eq!(scopes, [&json!({ "name": "z::first" }), &json!({ "name": "a::second" })]);
     let attribute = |key: &str, value: Value| json!({ "key": key, "value": value });
     assert_eq!(
@@ -129,10 +118,8 @@ fn spans_are_otlp_json() {
     let directory = directory("spans");
     let path = directory.join("traces.jsonl");
     let exporter = JsonLinesSpanExporter::new(&path).unwrap();
-    let provider = SdkTracerProvider::builder()
-        .with_resource(resource())
-        .with_batch_exporter(exporter)
-        .build();
+    let provider =
+        SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build();
     let tracer = provider.tracer("scope");
     let root = tracer.build(SpanBuilder::from_name("root"));
     let root_id = root.span_context().span_id().to_string();

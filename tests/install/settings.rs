@@ -57,8 +57,7 @@ fn settings_that_would_lose_data_are_errors() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "a part without a key"),
         ("RUST_LOG", "app=loud", "app=loud"),
     ] {
-        let played =
-            play("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
+        let played = play("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
         let line = played.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
         assert!(line.contains(name) && line.contains(shown), "{line}");
         assert!(!line.contains("secret"), "{line}");
@@ -159,10 +158,7 @@ fn the_builders_choices_arrive() {
         opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.inject_context(&cx, &mut carrier)
         });
-        assert!(
-            carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann",
-            "{carrier:?}"
-        );
+        assert!(carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann", "{carrier:?}");
         return;
     }
     let sink = Sink::start(Answer::Ok);
@@ -183,13 +179,8 @@ fn the_builders_choices_arrive() {
     assert_eq!(record["marked"], "record");
     assert!(record.contains_key("code.line.number") && record.contains_key("thread.id"));
     assert!(!record.contains_key("attempt") && records[0].1.flags == 1);
-    assert!(
-        !played.stderr.contains("panic"),
-        "the processors found what they looked for: {}",
-        played.stderr
-    );
-    let zipped: Vec<_> =
-        sink.requests().into_iter().filter(|request| request.path == "/as/it/is").collect();
+    assert!(!played.stderr.contains("panic"), "the processors found what they looked for: {}", played.stderr);
+    let zipped: Vec<_> = sink.requests().into_iter().filter(|request| request.path == "/as/it/is").collect();
     assert_eq!(zipped.len(), 1);
     assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
 }

@@ -77,8 +77,7 @@ impl Sink {
     }
 
     pub(crate) fn logs(&self) -> Vec<ResourceLogs> {
-        let decode =
-            |body: Vec<u8>| ExportLogsServiceRequest::decode(&*body).unwrap().resource_logs;
+        let decode = |body: Vec<u8>| ExportLogsServiceRequest::decode(&*body).unwrap().resource_logs;
         self.bodies("/v1/logs").into_iter().flat_map(decode).collect()
     }
 
@@ -96,8 +95,7 @@ impl Sink {
 
     /// Spans, each with the name of its scope.
     pub(crate) fn spans(&self) -> Vec<(String, Span)> {
-        let decode =
-            |body: Vec<u8>| ExportTraceServiceRequest::decode(&*body).unwrap().resource_spans;
+        let decode = |body: Vec<u8>| ExportTraceServiceRequest::decode(&*body).unwrap().resource_spans;
         self.bodies("/v1/traces")
             .into_iter()
             .flat_map(decode)
@@ -123,9 +121,8 @@ fn serve(mut stream: &TcpStream, answer: Answer, port: u16, kept: &Mutex<Vec<Req
         let location = format!("http://127.0.0.1:{port}/elsewhere");
         let body = vec![b'x'; if matches!(answer, Answer::Long) { 5 << 20 } else { 0 }];
         let length = body.len();
-        let head = format!(
-            "HTTP/1.1 {status} Said\r\nlocation: {location}\r\ncontent-length: {length}\r\n\r\n"
-        );
+        let head =
+            format!("HTTP/1.1 {status} Said\r\nlocation: {location}\r\ncontent-length: {length}\r\n\r\n");
         if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
             return;
         }

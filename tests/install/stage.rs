@@ -29,8 +29,7 @@ pub(crate) fn play(test: &str, part: &str, variables: &[(&str, &str)]) -> Played
         }
     }
     command.env(PART, part).envs(variables.iter().copied());
-    let child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id();
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));

@@ -120,7 +120,8 @@ impl Pair<'_> {
         if self.peer.scope == self.ours.scope {
             return Ok(());
         }
-        if self.peer.scope != "log" || self.peer.get("log.target") != Some(&format!("{:?}", self.ours.scope)) {
+        if self.peer.scope != "log" || self.peer.get("log.target") != Some(&format!("{:?}", self.ours.scope))
+        {
             return Err("scope".into());
         }
         self.name("log-scope");
@@ -208,11 +209,9 @@ impl Pair<'_> {
             if self.left.iter().any(|(known, _)| known == key) {
                 continue;
             }
-            let place = self
-                .left
-                .iter()
-                .enumerate()
-                .position(|(at, (known, value))| known == "exception.message" && value == text && Some(at) != own_place);
+            let place = self.left.iter().enumerate().position(|(at, (known, value))| {
+                known == "exception.message" && value == text && Some(at) != own_place
+            });
             let Some(place) = place else { continue };
             self.left[place].0.clone_from(key);
             let inherited = own_place.is_none_or(|own| place < own);

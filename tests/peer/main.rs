@@ -35,7 +35,11 @@ fn play_all(scripts: &[Script]) -> Result<BTreeMap<&'static str, Found>, String>
             Err(why) => unexplained += &format!("\n{}: {why}", script.name),
         }
     }
-    if unexplained.is_empty() { Ok(found) } else { Err(unexplained) }
+    if unexplained.is_empty() {
+        Ok(found)
+    } else {
+        Err(unexplained)
+    }
 }
 
 #[test]
@@ -56,9 +60,8 @@ fn no_stack_has_a_difference_of_its_own() {
         {
             let in_stack = |script| Script { spans, activation, sampled, span_attributes, ..script };
             let scripts: Vec<_> = scripts::corpus().into_iter().map(in_stack).collect();
-            let found = play_all(&scripts).unwrap_or_else(|why| {
-                panic!("{spans:?}, activation {activation}, sampled {sampled}: {why}")
-            });
+            let found = play_all(&scripts)
+                .unwrap_or_else(|why| panic!("{spans:?}, activation {activation}, sampled {sampled}: {why}"));
             for name in found.values().flat_map(|found| &found.names) {
                 assert!(table.rows.iter().any(|row| row.name == *name), "{name} has no row");
             }

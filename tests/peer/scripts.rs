@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer};
 use opentelemetry::Context;
 use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
@@ -61,7 +59,9 @@ fn values() -> Vec<Script> {
         Script::new("odd-names", |_| {
             info!(r#type = "t", "with space" = 1, http.route = "/", service.name = "mine", "names");
         }),
-        Script::new("log-fields-of-an-event", |_| info!(log.target = "mine", log.line = 4, "not a log record")),
+        Script::new("log-fields-of-an-event", |_| {
+            info!(log.target = "mine", log.line = 4, "not a log record")
+        }),
         Script::new("panicking-debug", |_| info!(hostile = ?Panics, after = 1, "kept")),
     ]
 }
@@ -181,11 +181,33 @@ fn spans() -> Vec<Script> {
             macro_rules! wide {
                 ($name:ident) => {
                     info_span!(
-                        "wide", $name.a = 0, $name.b = 0, $name.c = 0, $name.d = 0, $name.e = 0, $name.f = 0,
-                        $name.g = 0, $name.h = 0, $name.i = 0, $name.j = 0, $name.k = 0, $name.l = 0,
-                        $name.m = 0, $name.n = 0, $name.o = 0, $name.p = 0, $name.q = 0, $name.r = 0,
-                        $name.s = 0, $name.t = 0, $name.u = 0, $name.v = 0, $name.w = 0, $name.x = 0,
-                        $name.y = 0, $name.z = 0
+                        "wide",
+                        $name.a = 0,
+                        $name.b = 0,
+                        $name.c = 0,
+                        $name.d = 0,
+                        $name.e = 0,
+                        $name.f = 0,
+                        $name.g = 0,
+                        $name.h = 0,
+                        $name.i = 0,
+                        $name.j = 0,
+                        $name.k = 0,
+                        $name.l = 0,
+                        $name.m = 0,
+                        $name.n = 0,
+                        $name.o = 0,
+                        $name.p = 0,
+                        $name.q = 0,
+                        $name.r = 0,
+                        $name.s = 0,
+                        $name.t = 0,
+                        $name.u = 0,
+                        $name.v = 0,
+                        $name.w = 0,
+                        $name.x = 0,
+                        $name.y = 0,
+                        $name.z = 0
                     )
                 };
             }
@@ -322,7 +344,11 @@ fn parents() -> Vec<Script> {
         }),
         Script::new("remote-parent", |_| {
             let remote = SpanContext::new(
-                TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
+                TraceId::from(7),
+                SpanId::from(9),
+                TraceFlags::SAMPLED,
+                true,
+                TraceState::default(),
             );
             let _attached = Context::new().with_remote_span_context(remote).attach();
             info!("in a span of another process");
@@ -361,7 +387,10 @@ fn parents() -> Vec<Script> {
 
 fn log_facade() -> Vec<Script> {
     vec![
-        Script::new("log-record", |world| log::info!(logger: world.log, target: "hyper::client", "pooled {}", 1)),
+        Script::new(
+            "log-record",
+            |world| log::info!(logger: world.log, target: "hyper::client", "pooled {}", 1),
+        ),
         Script::new("log-record-in-a-span", |world| {
             let span = info_span!("outer", tenant = "t1");
             span.in_scope(|| log::warn!(logger: world.log, "from a dependency"));

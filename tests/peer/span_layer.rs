@@ -76,10 +76,13 @@ impl Stack {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        let inner = tracing_opentelemetry::layer()
-            .with_tracer(tracer)
-            .with_context_activation(self.activation);
-        if self.is_plain { Box::new(inner) } else { Box::new(SpanLayer::new(inner)) }
+        let inner =
+            tracing_opentelemetry::layer().with_tracer(tracer).with_context_activation(self.activation);
+        if self.is_plain {
+            Box::new(inner)
+        } else {
+            Box::new(SpanLayer::new(inner))
+        }
     }
 }
 
@@ -161,9 +164,8 @@ fn a_span_never_entered_grows(stack: Stack) -> bool {
 }
 
 fn entering_starts_the_span(stack: Stack) -> bool {
-    let remote = SpanContext::new(
-        TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default(),
-    );
+    let remote =
+        SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default());
     let mut failed = false;
     stack.play(|| {
         let request = info_span!("request");

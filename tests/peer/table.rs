@@ -111,7 +111,11 @@ pub(crate) fn check(table: &Table, found: &BTreeMap<&'static str, Found>) -> Res
             faults.push(format!("`{name}` shows no difference in what it quotes"));
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 /// A piece that ends in `…` is the beginning of one.

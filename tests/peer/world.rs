@@ -138,9 +138,7 @@ fn span_layer<S>(script: &Script, tracer: SdkTracer) -> Box<dyn Layer<S> + Send 
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    let inner = tracing_opentelemetry::layer()
-        .with_tracer(tracer)
-        .with_context_activation(script.activation);
+    let inner = tracing_opentelemetry::layer().with_tracer(tracer).with_context_activation(script.activation);
     match script.spans {
         Spans::None => Box::new(Identity::new()),
         Spans::Plain => Box::new(inner),
@@ -201,7 +199,8 @@ impl Names {
             event_name: record.event_name().map(str::to_owned),
             scope: record.target().map(ToString::to_string).unwrap_or_default(),
             span: ids.map(|ids| known.spans.get(&ids.span_id).map_or("unknown", String::as_str).to_owned()),
-            trace: ids.map(|ids| known.traces.get(&ids.trace_id).map_or("unknown", String::as_str).to_owned()),
+            trace: ids
+                .map(|ids| known.traces.get(&ids.trace_id).map_or("unknown", String::as_str).to_owned()),
             flags: ids.and_then(|ids| ids.trace_flags).unwrap_or_default().to_u8(),
             attributes: record
                 .attributes_iter()

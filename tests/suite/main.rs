@@ -8,4 +8,5 @@ mod interleaving;
 mod jobs;
 mod ops;
 mod record;
+#[expect(dead_code, reason = "shared with `tests/alone.rs`, which uses what this does not")]
 mod support;

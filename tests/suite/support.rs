@@ -251,8 +251,6 @@ pub struct World {
     pub arrangement: Arrangement,
     pub dispatch: Dispatch,
     logs: Capture,
-    /// Some tests shut it down.
-    #[expect(dead_code, reason = "used in one of the binaries that share this")]
     pub log_provider: SdkLoggerProvider,
     spans: InMemorySpanExporter,
     pub tracer_provider: SdkTracerProvider,

@@ -139,7 +139,11 @@ fn whole_chars(bytes: &[u8]) -> usize {
         0xF0..=0xF4 => 4,
         _ => 1,
     };
-    if lead + wanted > bytes.len() { lead } else { bytes.len() }
+    if lead + wanted > bytes.len() {
+        lead
+    } else {
+        bytes.len()
+    }
 }
 
 fn log(level: Level, stream: &'static str, line: &str) {

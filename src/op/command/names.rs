@@ -37,10 +37,7 @@ fn is_subcommand(arg: &str) -> bool {
 }
 
 /// What the conventions for processes say of a child before it is started, so that samplers see it.
-pub(super) fn attributes(
-    command: &Command,
-    has_args: bool,
-) -> impl Iterator<Item = KeyValue> + use<> {
+pub(super) fn attributes(command: &Command, has_args: bool) -> impl Iterator<Item = KeyValue> + use<> {
     let program = command.get_program();
     let name = Path::new(program).file_name().unwrap_or(program);
     let args = has_args.then(|| {
