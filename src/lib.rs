@@ -84,6 +84,7 @@ mod beside;
 mod limits;
 mod record;
 mod sdk;
+pub mod otlp;
 
 mod spans;
 pub mod job;

@@ -1,0 +1,5 @@
+//! The direct road: an event straight to OTLP bytes, without a record type in between.
+
+pub(crate) mod request;
+pub(crate) mod transport;
+pub(crate) mod wire;

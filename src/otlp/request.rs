@@ -1,0 +1,101 @@
+//! Finished records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
+
+use std::collections::HashMap;
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
+
+use super::wire::{field_len, put_bytes, put_header, put_pair};
+use crate::record::Value;
+
+/// The encoded `Resource` message that every request of a pipeline begins with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resource(Vec<u8>);
+
+impl Resource {
+    pub(crate) fn new<'a>(attributes: impl IntoIterator<Item = (&'a Key, &'a AnyValue)>) -> Self {
+        let mut bytes = Vec::new();
+        for (key, value) in attributes {
+            put_pair(&mut bytes, 1, key.as_str(), &Value::Any(value));
+        }
+        Self(bytes)
+    }
+}
+
+/// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    scopes: Vec<Scope>,
+    by_name: HashMap<String, usize>,
+    records: usize,
+    /// What the records take in the request, without the frames around them.
+    record_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Scope {
+    /// The encoded `InstrumentationScope` message.
+    message: Vec<u8>,
+    /// The records, each with its header: the `log_records` of a `ScopeLogs`.
+    records: Vec<u8>,
+}
+
+impl Batch {
+    /// Adds one encoded `LogRecord` of the scope `scope`.
+    pub(crate) fn add(&mut self, scope: &str, record: &[u8]) {
+        let index = match self.by_name.get(scope) {
+            Some(index) => *index,
+            None => {
+                let mut message = Vec::new();
+                if !scope.is_empty() {
+                    put_bytes(&mut message, 1, scope.as_bytes());
+                }
+                self.scopes.push(Scope { message, records: Vec::new() });
+                self.by_name.insert(scope.to_owned(), self.scopes.len() - 1);
+                self.scopes.len() - 1
+            }
+        };
+        put_bytes(&mut self.scopes[index].records, 2, record);
+        self.records += 1;
+        self.record_bytes += field_len(record.len());
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// How many bytes the request has with these records.
+    pub(crate) fn request_len(&self, resource: &Resource) -> usize {
+        field_len(self.resource_logs_len(resource))
+    }
+
+    fn resource_logs_len(&self, resource: &Resource) -> usize {
+        let scopes = self.scopes.iter().map(|scope| field_len(scope.len()));
+        field_len(resource.0.len()) + scopes.sum::<usize>()
+    }
+
+    /// The request. The batch stays as it is, so that it can be sent in another form or split.
+    pub(crate) fn request(&self, resource: &Resource) -> Vec<u8> {
+        let len = self.resource_logs_len(resource);
+        let mut out = Vec::with_capacity(field_len(len));
+        put_header(&mut out, 1, len);
+        put_bytes(&mut out, 1, &resource.0);
+        for scope in &self.scopes {
+            put_header(&mut out, 2, scope.len());
+            put_bytes(&mut out, 1, &scope.message);
+            out.extend_from_slice(&scope.records);
+        }
+        out
+    }
+}
+
+impl Scope {
+    /// How long the `ScopeLogs` message is.
+    fn len(&self) -> usize {
+        field_len(self.message.len()) + self.records.len()
+    }
+}

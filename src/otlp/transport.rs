@@ -1,0 +1,24 @@
+//! Where requests go: HTTP, gRPC or a file. The last step of the walk.
+
+use std::time::{Duration, Instant};
+
+/// Takes one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.
+pub(crate) trait Transport: Send {
+    /// Sends `request` and waits for the answer until `deadline` at the latest.
+    ///
+    /// Never panics and never logs through `tracing`.
+    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer;
+}
+
+/// What became of a request, as the [specification] has it.
+///
+/// [specification]: https://opentelemetry.io/docs/specs/otlp/#failures
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It arrived; the receiver refused so many of its records. It is not sent again.
+    Accepted { rejected: u64, message: String },
+    /// The same bytes are to be sent again, not before this time has passed, if the receiver said one.
+    TryAgain { after: Option<Duration>, why: String },
+    /// It will never be taken.
+    Refused { why: String },
+}
