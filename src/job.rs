@@ -1,7 +1,7 @@
 //! Job metadata: which job, execution and step the code on this thread works for.
 //!
 //! Beside the walk: [`layer`](crate::LogLayer) asks this module for the stamps of a record,
-//! [`SpanLayer`](crate::SpanLayer) and [`JobSpanProcessor`](crate::JobSpanProcessor) for those of a span.
+//! [`SpanLayer`](crate::SpanLayer) and [`JobSpanProcessor`] for those of a span.
 //!
 //! A job is carried twice: as a value in the OpenTelemetry `Context`, so that everything that hands
 //! a `Context` on hands the job on; and on a thread-local stack of scopes and entered spans (in

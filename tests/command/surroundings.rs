@@ -80,11 +80,21 @@ fn without_a_tracer_the_child_is_told_the_span_around() {
     assert_eq!(world.texts(), [parent, "state vendor=one", "baggage unset"]);
 }
 
+/// Set where a test runs itself again, with another environment or standard input.
+const INNER: &str = "SPANLOG_TEST_INNER";
+
+fn again(test: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test]).env(INNER, "1");
+    command
+}
+
 #[test]
 fn what_this_process_inherited_is_not_passed_on() {
-    let exe = std::env::current_exe().unwrap();
-    let inner = std::process::Command::new(exe)
-        .args(["--exact", "surroundings::inner_of_what_this_process_inherited", "--ignored"])
+    if std::env::var_os(INNER).is_some() {
+        return inner_of_what_this_process_inherited();
+    }
+    let inner = again("surroundings::what_this_process_inherited_is_not_passed_on")
         .env("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01")
         .env("TRACESTATE", "stale=1")
         .env("BAGGAGE", "stale=1")
@@ -94,8 +104,6 @@ fn what_this_process_inherited_is_not_passed_on() {
     assert!(inner.status.success() && text.contains("1 passed"), "{text}");
 }
 
-#[test]
-#[ignore = "needs an environment with stale values: run by `what_this_process_inherited_is_not_passed_on`"]
 fn inner_of_what_this_process_inherited() {
     assert_eq!(std::env::var("TRACESTATE").unwrap(), "stale=1");
     let world = World::new();
@@ -162,9 +170,10 @@ fn environment_and_directory_are_the_callers() {
 
 #[test]
 fn stdin_is_empty_unless_it_is_inherited() {
-    let exe = std::env::current_exe().unwrap();
-    let mut inner = std::process::Command::new(exe)
-        .args(["--exact", "surroundings::inner_of_stdin", "--ignored"])
+    if std::env::var_os(INNER).is_some() {
+        return inner_of_stdin();
+    }
+    let mut inner = again("surroundings::stdin_is_empty_unless_it_is_inherited")
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -175,8 +184,6 @@ fn stdin_is_empty_unless_it_is_inherited() {
     assert!(inner.status.success() && text.contains("1 passed"), "{text}");
 }
 
-#[test]
-#[ignore = "needs something on stdin: run by `stdin_is_empty_unless_it_is_inherited`"]
 fn inner_of_stdin() {
     let world = World::new();
     world.block_on(|| sh("cat").run()).unwrap();
