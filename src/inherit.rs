@@ -72,6 +72,8 @@ pub(crate) struct Inheriting {
     pub(crate) keys: Keys,
     pub(crate) fields: SpanFields,
     pub(crate) limits: Limits,
+    /// Encodes the attributes of a block once, for records that can use that.
+    pub(crate) prepare: fn(&[(Key, AnyValue)]) -> Box<[u8]>,
 }
 
 /// One span, as one log layer sees it.
@@ -173,6 +175,8 @@ pub struct Block {
     pub(crate) attributes: Vec<(Key, AnyValue)>,
     /// How many of them are stamps, which limits leave alone: the first ones.
     pub(crate) stamps: usize,
+    /// The attributes as the layer's kind of record wants them.
+    pub(crate) prepared: Box<[u8]>,
     /// Tells sets of keys apart: equal for blocks with equal keys.
     pub(crate) key_set: u64,
 }
@@ -222,7 +226,13 @@ impl Block {
         let count = stamps.len();
         let mut attributes = stamps;
         attributes.append(&mut fields);
-        Self { version, key_set: key_set(&attributes), stamps: count, attributes }
+        Self {
+            version,
+            key_set: key_set(&attributes),
+            prepared: (inheriting.prepare)(&attributes),
+            stamps: count,
+            attributes,
+        }
     }
 }
 

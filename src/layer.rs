@@ -76,6 +76,7 @@ impl<R: Records> LogLayer<R> {
                 keys: Keys::default(),
                 fields: SpanFields::all(),
                 limits: Limits::from_env(),
+                prepare: R::prepare(),
             },
             extras: Extras::default(),
             home: Home::default(),
@@ -183,11 +184,13 @@ impl<R: Records> LogLayer<R> {
             self.make_record(event, of_log, severity, name, around, ctx)
         }));
         match made {
-            Ok(()) => self.counters.delivered(1),
+            Ok(true) => self.counters.delivered(1),
+            Ok(false) => self.counters.dropped_overflow(1),
             Err(_) => self.counters.dropped_panicked(1),
         }
     }
 
+    /// Makes the record and hands it over. Returns whether there was room for it.
     fn make_record<S>(
         &self,
         event: &Event<'_>,
@@ -196,7 +199,8 @@ impl<R: Records> LogLayer<R> {
         name: Option<&'static str>,
         around: Surroundings,
         ctx: &Context<'_, S>,
-    ) where
+    ) -> bool
+    where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let (ids, block) = self.belonging(event, around, ctx);
@@ -205,8 +209,8 @@ impl<R: Records> LogLayer<R> {
             Some(of_log) => Target::Short(of_log.target()),
             None => Target::Static(event.metadata().target()),
         };
-        let mut record = self.records.open();
-        record.set_target(target);
+        let Some(mut record) = self.records.open() else { return false };
+        self.records.set_target(&mut record, target);
         record.set_time(now());
         record.set_severity(severity);
         record.set_trace_context(ids);
@@ -244,6 +248,7 @@ impl<R: Records> LogLayer<R> {
         }
         let _handing_over = HandingOver::begin();
         self.records.emit(record);
+        true
     }
 }
 

@@ -46,9 +46,6 @@ impl Value<'_> {
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
-    /// The name of the record's scope. Set once, before anything else.
-    fn set_target(&mut self, target: Target<'_>);
-
     /// The time of the event, which is also the time at which it was observed. Not before 1970.
     fn set_time(&mut self, time: SystemTime);
 
@@ -81,11 +78,19 @@ pub trait Records: Send + Sync + 'static {
     where
         Self: 'a;
 
+    /// Encodes the attributes of a [`Block`] once, for records that can use that.
+    fn prepare() -> fn(&[(Key, AnyValue)]) -> Box<[u8]> {
+        |_| Box::default()
+    }
+
     /// Whether anybody would take a record like this.
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
 
-    /// Opens an empty record.
-    fn open(&self) -> Self::Record<'_>;
+    /// Opens an empty record. `None`: there is no room for it, which is counted already.
+    fn open(&self) -> Option<Self::Record<'_>>;
+
+    /// Names the scope of a record. To be called once, before anything else is set.
+    fn set_target<'a>(&'a self, record: &mut Self::Record<'a>, target: Target<'a>);
 
     /// Takes a finished record.
     fn emit<'a>(&'a self, record: Self::Record<'a>);
@@ -98,6 +103,15 @@ pub enum Target<'a> {
     Static(&'static str),
     /// Lives for the event.
     Short(&'a str),
+}
+
+impl Target<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Static(target) => target,
+            Self::Short(target) => target,
+        }
+    }
 }
 
 /// The severity of a number in 1..=24.

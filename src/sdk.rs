@@ -36,8 +36,17 @@ where
         self.logger.event_enabled(severity, target, name)
     }
 
-    fn open(&self) -> Self::Record<'_> {
-        self.logger.create_log_record()
+    #[inline]
+    fn open(&self) -> Option<Self::Record<'_>> {
+        Some(self.logger.create_log_record())
+    }
+
+    #[inline]
+    fn set_target<'a>(&'a self, record: &mut Self::Record<'a>, target: Target<'a>) {
+        match target {
+            Target::Static(target) => record.set_target(target),
+            Target::Short(target) => record.set_target(target.to_owned()),
+        }
     }
 
     fn emit<'a>(&'a self, record: Self::Record<'a>) {
@@ -48,13 +57,6 @@ where
 /// A record of the SDK, or of another implementation of the logs API, as it is: to be taken out of
 /// a wrapper it would have to be copied.
 impl<R: LogRecord> Record for R {
-    fn set_target(&mut self, target: Target<'_>) {
-        match target {
-            Target::Static(target) => LogRecord::set_target(self, target),
-            Target::Short(target) => LogRecord::set_target(self, target.to_owned()),
-        }
-    }
-
     fn set_time(&mut self, time: SystemTime) {
         self.set_timestamp(time);
         self.set_observed_timestamp(time);

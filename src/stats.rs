@@ -77,6 +77,8 @@ counters! {
     /// Events not handed over because their thread was too far gone: logged from a thread-local's
     /// destructor after OpenTelemetry's own thread-locals.
     dropped_thread_exit,
+    /// Events for which the pipeline had no room.
+    dropped_overflow,
     /// Events not handed over because something in or below the layer panicked.
     dropped_panicked,
     /// Events that the layer was enabled for.
@@ -98,7 +100,11 @@ counters! {
 impl Stats {
     /// Events that made no record, whatever the reason.
     pub fn dropped(&self) -> u64 {
-        self.dropped_suppressed + self.dropped_reentrant + self.dropped_thread_exit + self.dropped_panicked
+        self.dropped_suppressed
+            + self.dropped_reentrant
+            + self.dropped_thread_exit
+            + self.dropped_overflow
+            + self.dropped_panicked
     }
 
     /// Events whose record is being made right now: what `emitted` has beyond `delivered` and [`dropped`](Self::dropped).

@@ -1,0 +1,183 @@
+//! The kind of record that is written straight to protobuf bytes.
+//!
+//! Fifth step of the walk, on the direct road. What the layer fills in is encoded as it comes, into
+//! two buffers of this thread, and put together when the record is handed over: `LogRecord`'s fields
+//! in the order of their numbers, so that the bytes are those that prost would write.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::Key;
+
+use super::wire::{
+    put_bytes, put_fixed32, put_fixed64, put_header, put_pair, put_uint, put_value, value_len,
+};
+use crate::correlate::Ids;
+use crate::inherit::Block;
+use crate::record::{Record, Target, Value};
+
+/// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
+mod field {
+    pub(super) const TIME: u8 = 1;
+    pub(super) const SEVERITY_NUMBER: u8 = 2;
+    pub(super) const SEVERITY_TEXT: u8 = 3;
+    pub(super) const BODY: u8 = 5;
+    pub(super) const ATTRIBUTES: u8 = 6;
+    pub(super) const DROPPED_ATTRIBUTES: u8 = 7;
+    pub(super) const FLAGS: u8 = 8;
+    pub(super) const TRACE_ID: u8 = 9;
+    pub(super) const SPAN_ID: u8 = 10;
+    pub(super) const OBSERVED_TIME: u8 = 11;
+    pub(super) const EVENT_NAME: u8 = 12;
+}
+
+/// Encodes the attributes of a block once, for all the records that begin with it.
+pub(crate) fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    for (key, value) in attributes {
+        put_pair(&mut bytes, field::ATTRIBUTES, key.as_str(), &Value::Any(value));
+    }
+    bytes.into_boxed_slice()
+}
+
+/// Memory that a thread's records are written in, one after the other.
+#[derive(Debug, Default)]
+struct Buffers {
+    /// The body, with its header.
+    body: Vec<u8>,
+    /// The attributes, each with its header.
+    attributes: Vec<u8>,
+    /// The finished record.
+    record: Vec<u8>,
+}
+
+/// Buffers larger than this are given back to the allocator: one 50 MiB value must not stay for ever.
+const LARGEST_KEPT_BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    // Taken out while in use: a value's `Debug` may log, and then a second record is being written.
+    static BUFFERS: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
+}
+
+/// A record being written.
+#[derive(Debug)]
+pub struct DirectRecord<'a> {
+    target: Target<'a>,
+    unix_nanos: u64,
+    severity: Severity,
+    ids: Option<Ids>,
+    event_name: &'static str,
+    dropped_attributes: u32,
+    /// Always there until the record is dropped.
+    buffers: Option<Box<Buffers>>,
+}
+
+impl<'a> DirectRecord<'a> {
+    pub(crate) fn new() -> Self {
+        Self {
+            target: Target::Static(""),
+            unix_nanos: 0,
+            severity: Severity::Trace,
+            ids: None,
+            event_name: "",
+            dropped_attributes: 0,
+            buffers: BUFFERS.try_with(Cell::take).ok().flatten(),
+        }
+    }
+
+    #[inline]
+    fn buffers(&mut self) -> &mut Buffers {
+        self.buffers.get_or_insert_default()
+    }
+
+    /// Names the scope.
+    #[inline]
+    pub(crate) fn set_target(&mut self, target: Target<'a>) {
+        self.target = target;
+    }
+
+    /// Shows the finished record and its target to `read`.
+    #[inline]
+    pub(crate) fn finish(mut self, read: impl FnOnce(Target<'_>, &[u8])) {
+        let Buffers { body, attributes, record: out } = &mut **self.buffers.get_or_insert_default();
+        if self.unix_nanos > 0 {
+            put_fixed64(out, field::TIME, self.unix_nanos);
+        }
+        put_uint(out, field::SEVERITY_NUMBER, self.severity as u64);
+        put_bytes(out, field::SEVERITY_TEXT, self.severity.name().as_bytes());
+        out.extend_from_slice(body);
+        out.extend_from_slice(attributes);
+        if self.dropped_attributes > 0 {
+            put_uint(out, field::DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+        }
+        if let Some(ids) = self.ids {
+            let flags = u32::from(ids.flags.to_u8());
+            if flags > 0 {
+                put_fixed32(out, field::FLAGS, flags);
+            }
+            put_bytes(out, field::TRACE_ID, &ids.trace_id.to_bytes());
+            put_bytes(out, field::SPAN_ID, &ids.span_id.to_bytes());
+        }
+        if self.unix_nanos > 0 {
+            put_fixed64(out, field::OBSERVED_TIME, self.unix_nanos);
+        }
+        if !self.event_name.is_empty() {
+            put_bytes(out, field::EVENT_NAME, self.event_name.as_bytes());
+        }
+        read(self.target, out);
+    }
+}
+
+impl Drop for DirectRecord<'_> {
+    fn drop(&mut self) {
+        let Some(mut buffers) = self.buffers.take() else { return };
+        for buffer in [&mut buffers.body, &mut buffers.attributes, &mut buffers.record] {
+            buffer.clear();
+            buffer.shrink_to(LARGEST_KEPT_BUFFER);
+        }
+        let _ = BUFFERS.try_with(|kept| kept.set(Some(buffers)));
+    }
+}
+
+impl Record for DirectRecord<'_> {
+    fn set_time(&mut self, time: SystemTime) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Until the year 2554.
+        self.unix_nanos = since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos());
+    }
+
+    fn set_severity(&mut self, severity: Severity) {
+        self.severity = severity;
+    }
+
+    fn set_event_name(&mut self, name: &'static str) {
+        self.event_name = name;
+    }
+
+    fn set_trace_context(&mut self, ids: Option<Ids>) {
+        self.ids = ids;
+    }
+
+    #[inline]
+    fn set_body(&mut self, body: Value<'_>) {
+        let out = &mut self.buffers().body;
+        // A field set can name `message` twice; the last one counts.
+        out.clear();
+        put_header(out, field::BODY, value_len(&body));
+        put_value(out, &body);
+    }
+
+    fn add_block(&mut self, block: &Block) {
+        self.buffers().attributes.extend_from_slice(&block.prepared);
+    }
+
+    #[inline]
+    fn add_attribute(&mut self, key: Key, value: Value<'_>) {
+        put_pair(&mut self.buffers().attributes, field::ATTRIBUTES, key.as_str(), &value);
+    }
+
+    fn set_dropped_attributes(&mut self, count: u32) {
+        self.dropped_attributes = count;
+    }
+}
