@@ -21,6 +21,8 @@ use crate::fields::{self, EventSink, Fields};
 use crate::inherit::{Inheriting, Node, SpanFields};
 use crate::keys::Keys;
 use crate::limits::{self, Extras, Limits};
+use crate::otlp::record::DirectRecords;
+use crate::otlp::Pipeline;
 use crate::record::{severity_of_level, Record, Records, Target};
 use crate::sdk::SdkRecords;
 use crate::stats::Counters;
@@ -62,6 +64,15 @@ impl<L: Logger + Send + Sync + 'static> LogLayer<SdkRecords<L>> {
     /// and exporters, or another.
     pub fn new<P: LoggerProvider<Logger = L>>(provider: &P) -> Self {
         Self::of_records(SdkRecords::new(provider.logger("")))
+    }
+}
+
+impl LogLayer<DirectRecords> {
+    /// A layer that writes straight to OTLP bytes and leaves them to `pipeline`, which sends them.
+    ///
+    /// Many layers may share a pipeline.
+    pub fn direct(pipeline: Pipeline) -> Self {
+        Self::of_records(DirectRecords::new(pipeline))
     }
 }
 

@@ -90,6 +90,7 @@ mod spans;
 pub mod job;
 pub mod op;
 pub mod graph;
+pub mod testing;
 #[cfg(feature = "install")]
 #[cfg_attr(docsrs, doc(cfg(feature = "install")))]
 pub mod install;
@@ -113,6 +114,8 @@ pub use self::keys::Keys;
 pub use self::layer::LogLayer;
 pub use self::limits::Limits;
 pub use self::log_tracer::LogTracer;
+pub use self::otlp::record::DirectRecords;
+pub use self::record::Records;
 pub use self::sdk::SdkRecords;
 pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};

@@ -10,12 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::Key;
 
+use super::queue::Queue;
 use super::wire::{
     put_bytes, put_fixed32, put_fixed64, put_header, put_pair, put_uint, put_value, value_len,
 };
 use crate::correlate::Ids;
 use crate::inherit::Block;
-use crate::record::{Record, Target, Value};
+use crate::otlp::Pipeline;
+use crate::record::{Record, Records, Target, Value};
 
 /// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
 mod field {
@@ -60,9 +62,53 @@ thread_local! {
     static BUFFERS: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
 }
 
+/// The records of one pipeline.
+#[derive(Debug)]
+pub struct DirectRecords {
+    pipeline: Pipeline,
+}
+
+impl DirectRecords {
+    pub(crate) fn new(pipeline: Pipeline) -> Self {
+        Self { pipeline }
+    }
+}
+
+impl Records for DirectRecords {
+    type Record<'a> = DirectRecord<'a>;
+
+    fn prepare() -> fn(&[(Key, AnyValue)]) -> Box<[u8]> {
+        prepare
+    }
+
+    fn is_enabled(&self, _severity: Severity, _target: &str, _name: Option<&'static str>) -> bool {
+        true
+    }
+
+    /// A full queue costs no encoding: it is asked first.
+    #[inline]
+    fn open(&self) -> Option<DirectRecord<'_>> {
+        let queue = self.pipeline.queue();
+        queue.admit().then(|| DirectRecord::new(Some(queue)))
+    }
+
+    #[inline]
+    fn set_target<'a>(&'a self, record: &mut DirectRecord<'a>, target: Target<'a>) {
+        record.set_target(target);
+    }
+
+    #[inline]
+    fn emit<'a>(&'a self, mut record: DirectRecord<'a>) {
+        record.queue = None;
+        record.finish(|target, bytes| self.pipeline.queue().push(target, bytes));
+    }
+}
+
 /// A record being written.
 #[derive(Debug)]
 pub struct DirectRecord<'a> {
+    /// Where the record was admitted; taken when it is handed over, so that one which is not is counted.
+    queue: Option<&'a Queue>,
     target: Target<'a>,
     unix_nanos: u64,
     severity: Severity,
@@ -74,8 +120,9 @@ pub struct DirectRecord<'a> {
 }
 
 impl<'a> DirectRecord<'a> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(queue: Option<&'a Queue>) -> Self {
         Self {
+            queue,
             target: Target::Static(""),
             unix_nanos: 0,
             severity: Severity::Trace,
@@ -131,6 +178,10 @@ impl<'a> DirectRecord<'a> {
 
 impl Drop for DirectRecord<'_> {
     fn drop(&mut self) {
+        if let Some(queue) = self.queue {
+            // Something in the middle of it panicked.
+            queue.unmade();
+        }
         let Some(mut buffers) = self.buffers.take() else { return };
         for buffer in [&mut buffers.body, &mut buffers.attributes, &mut buffers.record] {
             buffer.clear();

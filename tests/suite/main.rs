@@ -1,12 +1,15 @@
-//! The behaviour suite: each row of the contract has a test that names it.
+//! The behaviour suite: each row of the contract has a test that names it. Here on the SDK's record; the
+//! binary `suite_direct` runs the same on the direct one.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+mod alone;
 mod correlation;
 mod graphs;
 mod interleaving;
 mod jobs;
 mod ops;
 mod record;
-#[expect(dead_code, reason = "shared with `tests/alone.rs`, which uses what this does not")]
 mod support;
+
+const KIND: support::Kind = support::Kind::Sdk;

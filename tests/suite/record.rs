@@ -7,13 +7,13 @@ use opentelemetry::logs::{AnyValue, Severity};
 use spanlog::{Limits, SpanFields};
 use tracing::field::Empty;
 
-use crate::support::{Arrangement, SdkLogLayer, Seen, World, USUAL};
+use crate::support::{Arrangement, Seen, Tuning, World, USUAL};
 
 fn world() -> World {
     USUAL.build()
 }
 
-fn tuned(tune: impl FnOnce(SdkLogLayer) -> SdkLogLayer) -> World {
+fn tuned(tune: impl FnOnce(Tuning) -> Tuning) -> World {
     USUAL.build_with(tune, |provider| provider)
 }
 

@@ -1,5 +1,8 @@
 //! What every test stands on: the arrangements in which the crate must behave alike, and what came out.
 
+#[path = "decode.rs"]
+mod decode;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -14,7 +17,7 @@ use opentelemetry_sdk::trace::{
 use spanlog::{Counters, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{reload, Layer, Registry};
 
@@ -110,6 +113,9 @@ impl fmt::Debug for Arrangement {
     }
 }
 
+/// Longer than anything takes that does not hang.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 pub const USUAL: Arrangement = Arrangement {
     order: Order::SpanFirst,
     spans: Spans::Ours,
@@ -171,28 +177,42 @@ impl Arrangement {
     /// Builds the subscriber; `tune` may change the log layer, `processors` the tracer provider.
     pub fn build_with(
         self,
-        tune: impl FnOnce(SdkLogLayer) -> SdkLogLayer,
+        tune: impl FnOnce(Tuning) -> Tuning,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     ) -> World {
-        let logs = Capture::default();
-        let log_provider = SdkLoggerProvider::builder().with_log_processor(logs.clone()).build();
         let spans = InMemorySpanExporter::default();
         let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
         let builder =
             SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(JobSpanProcessor::new());
         let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
         let tracer = tracer_provider.tracer("test");
-        let layer = tune(LogLayer::new(&log_provider).with_level(self.level));
-        let counters = layer.counters();
-        let dispatch = self.assemble(layer, tracer.clone());
-        World { arrangement: self, dispatch, logs, log_provider, spans, tracer_provider, tracer, counters }
+        let tuning = tune(Tuning::default());
+        let (logs, counters, dispatch) = match crate::KIND {
+            Kind::Sdk => {
+                let kept = Capture::default();
+                let provider = SdkLoggerProvider::builder().with_log_processor(kept.clone()).build();
+                let layer = tuning.apply(LogLayer::new(&provider).with_level(self.level));
+                let counters = layer.counters();
+                (Logs::Sdk(kept, provider), counters, self.assemble(layer, tracer.clone()))
+            }
+            Kind::Direct => {
+                let (pipeline, requests) = spanlog::testing::pipeline();
+                let layer = tuning.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
+                let counters = layer.counters();
+                (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone()))
+            }
+        };
+        World { arrangement: self, dispatch, logs, spans, tracer_provider, tracer, counters }
     }
 
     pub fn build(self) -> World {
         self.build_with(|layer| layer, |provider| provider)
     }
 
-    fn assemble(self, layer: SdkLogLayer, tracer: SdkTracer) -> Dispatch {
+    fn assemble<L>(self, layer: L, tracer: SdkTracer) -> Dispatch
+    where
+        L: Layer<Registry> + Layer<Layered<BoxedLayer<Registry>, Registry>> + Send + Sync + 'static,
+    {
         match self.order {
             Order::LogFirst => {
                 let (log, reload) = self.wrapped(layer);
@@ -213,16 +233,17 @@ impl Arrangement {
         }
     }
 
-    fn wrapped<S>(self, layer: SdkLogLayer) -> (BoxedLayer<S>, Box<dyn FnOnce()>)
+    fn wrapped<S, L>(self, layer: L) -> (BoxedLayer<S>, Box<dyn FnOnce()>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
+        L: Layer<S> + Send + Sync + 'static,
     {
         match self.wrap {
             Wrap::Bare => (Box::new(layer), Box::new(|| ())),
             Wrap::Option => (Box::new(Some(layer)), Box::new(|| ())),
             Wrap::Reload => (Box::new(reload::Layer::new(layer).0), Box::new(|| ())),
             Wrap::Reloaded => {
-                let (reloadable, handle) = reload::Layer::new(None::<SdkLogLayer>);
+                let (reloadable, handle) = reload::Layer::new(None::<L>);
                 (Box::new(reloadable), Box::new(move || handle.reload(Some(layer)).unwrap()))
             }
         }
@@ -242,7 +263,72 @@ impl Arrangement {
     }
 }
 
-pub type SdkLogLayer = LogLayer<spanlog::SdkRecords<opentelemetry_sdk::logs::SdkLogger>>;
+/// The kinds of record: each behaviour test runs on both, in a test binary for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sdk,
+    Direct,
+}
+
+/// Settings of a log layer of either kind, under the layer's own names.
+#[derive(Default)]
+pub struct Tuning {
+    fields: Option<spanlog::SpanFields>,
+    limits: Option<spanlog::Limits>,
+    targets: Option<tracing_subscriber::filter::Targets>,
+    level: Option<LevelFilter>,
+    location: bool,
+    threads: bool,
+}
+
+impl Tuning {
+    pub fn with_span_fields(self, fields: spanlog::SpanFields) -> Self {
+        Self { fields: Some(fields), ..self }
+    }
+
+    pub fn with_limits(self, limits: spanlog::Limits) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+
+    pub fn with_targets(self, targets: tracing_subscriber::filter::Targets) -> Self {
+        Self { targets: Some(targets), ..self }
+    }
+
+    pub fn with_level(self, level: LevelFilter) -> Self {
+        Self { level: Some(level), ..self }
+    }
+
+    pub fn with_location(self, location: bool) -> Self {
+        Self { location, ..self }
+    }
+
+    pub fn with_threads(self, threads: bool) -> Self {
+        Self { threads, ..self }
+    }
+
+    fn apply<R: spanlog::Records>(self, layer: LogLayer<R>) -> LogLayer<R> {
+        let mut layer = layer.with_location(self.location).with_threads(self.threads);
+        if let Some(fields) = self.fields {
+            layer = layer.with_span_fields(fields);
+        }
+        if let Some(limits) = self.limits {
+            layer = layer.with_limits(limits);
+        }
+        if let Some(targets) = self.targets {
+            layer = layer.with_targets(targets);
+        }
+        if let Some(level) = self.level {
+            layer = layer.with_level(level);
+        }
+        layer
+    }
+}
+
+/// Where a world's records arrive.
+enum Logs {
+    Sdk(Capture, SdkLoggerProvider),
+    Direct(spanlog::otlp::Pipeline, spanlog::testing::Requests),
+}
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
@@ -250,8 +336,7 @@ type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 pub struct World {
     pub arrangement: Arrangement,
     pub dispatch: Dispatch,
-    logs: Capture,
-    pub log_provider: SdkLoggerProvider,
+    logs: Logs,
     spans: InMemorySpanExporter,
     pub tracer_provider: SdkTracerProvider,
     pub tracer: SdkTracer,
@@ -265,7 +350,23 @@ impl World {
     }
 
     pub fn records(&self) -> Vec<Seen> {
-        self.logs.0.lock().unwrap().iter().map(seen).collect()
+        match &self.logs {
+            Logs::Sdk(kept, _) => kept.0.lock().unwrap().iter().map(seen).collect(),
+            Logs::Direct(pipeline, requests) => {
+                pipeline.flush(PATIENCE).unwrap();
+                requests.bytes().iter().flat_map(|request| decode::seen_in(request)).collect()
+            }
+        }
+    }
+
+    /// Shuts down whatever takes the records.
+    pub fn shut_down_logs(&self) {
+        match &self.logs {
+            Logs::Sdk(_, provider) => provider.shutdown().unwrap(),
+            Logs::Direct(pipeline, _) => {
+                pipeline.shutdown(PATIENCE);
+            }
+        }
     }
 
     /// The one record with this body.

@@ -100,7 +100,7 @@ fn given() -> impl Strategy<Value = Given> {
 
 impl Given {
     fn ours(&self) -> Vec<u8> {
-        let mut record = DirectRecord::new();
+        let mut record = DirectRecord::new(None);
         record.set_target(Target::Short(&self.scope));
         record.set_time(UNIX_EPOCH + Duration::from_nanos(self.nanos));
         record.set_severity(severity_of_number(self.severity).unwrap());
@@ -217,7 +217,7 @@ fn records_of_one_thread_can_be_written_inside_each_other() {
         ids: None,
         name: "",
     };
-    let mut outer = DirectRecord::new();
+    let mut outer = DirectRecord::new(None);
     outer.set_time(UNIX_EPOCH + Duration::from_nanos(1));
     outer.set_severity(severity_of_number(9).unwrap());
     outer.set_body(Value::Str("outer"));

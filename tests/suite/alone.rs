@@ -2,11 +2,6 @@
 //! is seen (a scoped one hides itself from it), and misbehaviour that could take the process with it.
 //!
 //! Each test runs itself again, once for each arrangement of layers.
-#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
-
-#[expect(dead_code, unreachable_pub, reason = "shared with the suite, which uses all of it")]
-#[path = "suite/support.rs"]
-mod support;
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,7 +11,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::logs::AnyValue;
 use tracing::field::Empty;
 
-use support::{Arrangement, Hooks, Spans, World};
+use crate::support::{self, Arrangement, Hooks, Spans, World};
 
 const WHICH: &str = "SPANLOG_TEST_ARRANGEMENT";
 const LONGEST: Duration = Duration::from_secs(60);
@@ -41,7 +36,7 @@ fn alone_with(
     }
     for (which, arrangement) in arrangements.iter().enumerate() {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--test-threads=1", "--nocapture"])
+            .args([&format!("alone::{test}"), "--exact", "--test-threads=1", "--nocapture"])
             .env(WHICH, which.to_string())
             .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::piped())
@@ -370,7 +365,7 @@ fn events_during_and_after_shutdown() {
         let span = tracing::info_span!("span").entered();
         tracing::warn!("before");
         world.tracer_provider.shutdown().unwrap();
-        world.log_provider.shutdown().unwrap();
+        world.shut_down_logs();
         tracing::warn!("after");
         drop(span);
         tracing::info_span!("late").in_scope(|| tracing::error!("late"));

@@ -1,0 +1,53 @@
+//! For the tests of those who use this crate: a pipeline that keeps what it would send.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::otlp::transport::{Answer, Transport};
+use crate::otlp::{Pipeline, Settings};
+
+/// A pipeline that sends nothing, and the requests that it would have sent.
+///
+/// ```
+/// use std::time::Duration;
+/// use spanlog::LogLayer;
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// let (pipeline, requests) = spanlog::testing::pipeline();
+/// let subscriber = tracing_subscriber::registry().with(LogLayer::direct(pipeline.clone()));
+/// tracing::subscriber::with_default(subscriber, || tracing::info!("kept"));
+/// pipeline.flush(Duration::from_secs(5)).unwrap();
+/// assert_eq!(requests.bytes().len(), 1);
+/// ```
+///
+/// # Panics
+///
+/// If the process cannot start one more thread.
+pub fn pipeline() -> (Pipeline, Requests) {
+    let requests = Requests::default();
+    let pipeline = Pipeline::start(Settings::default(), Box::new(Keep(requests.clone())));
+    match pipeline {
+        Ok(pipeline) => (pipeline, requests),
+        Err(error) => panic!("no pipeline: {error}"),
+    }
+}
+
+/// Encoded `ExportLogsServiceRequest` messages, in the order in which they were finished.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Requests {
+    /// All of them, up to now. [`Pipeline::flush`] first.
+    pub fn bytes(&self) -> Vec<Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct Keep(Requests);
+
+impl Transport for Keep {
+    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
+        self.0 .0.lock().unwrap_or_else(PoisonError::into_inner).push(request.to_vec());
+        Answer::Accepted { rejected: 0, message: String::new() }
+    }
+}

@@ -1,0 +1,20 @@
+//! The behaviour suite on the direct record: the files of `suite`, with the other kind.
+#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+#[path = "../suite/alone.rs"]
+mod alone;
+#[path = "../suite/correlation.rs"]
+mod correlation;
+#[path = "../suite/interleaving.rs"]
+mod interleaving;
+#[path = "../suite/jobs.rs"]
+mod jobs;
+#[path = "../suite/ops.rs"]
+mod ops;
+#[path = "../suite/record.rs"]
+mod record;
+#[path = "../suite/support.rs"]
+mod support;
+
+const KIND: support::Kind = support::Kind::Direct;
