@@ -3,6 +3,8 @@
 //! Beside the walk: spans take the well-kept road, and this layer stands in front of it.
 #![expect(unsafe_code, reason = "`downcast_raw` must be forwarded, and is an unsafe method")]
 
+mod probe;
+
 use std::any::TypeId;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -102,6 +104,18 @@ where
         self.inner.0.enabled(metadata, ctx)
     }
 
+    /// Asked before any layer sees the event: whoever asks a span for its ids then knows whether it may.
+    #[inline]
+    fn event_enabled(&self, event: &Event<'_>, ctx: Context<'_, S>) -> bool {
+        if probe::is_needed() {
+            guarded(|| {
+                let current = ctx.lookup_current().map(|span| span.id());
+                probe::find_out(current, |probe| self.inner.0.on_event(probe, ctx.clone()));
+            });
+        }
+        self.inner.0.event_enabled(event, ctx)
+    }
+
     fn max_level_hint(&self) -> Option<LevelFilter> {
         self.inner.0.max_level_hint()
     }
@@ -192,6 +206,10 @@ where
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
             return Some(std::ptr::from_ref(self).cast());
+        }
+        if id == TypeId::of::<OpenTelemetryLayer<S, T>>() {
+            // It asks for itself before it starts a span for somebody.
+            probe::note_asked();
         }
         // SAFETY: as above; the wrapped layer lives as long as `self`.
         unsafe { self.inner.0.downcast_raw(id) }

@@ -216,6 +216,7 @@ pub(crate) fn span_layer_exists() -> bool {
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static BEHIND_OUR_BACK: Cell<bool> = const { Cell::new(false) };
     static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
     static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };
 }
@@ -242,6 +243,12 @@ impl Starting {
 
     pub(crate) fn is_under_way() -> bool {
         DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(true)
+            || BEHIND_OUR_BACK.try_with(Cell::get).unwrap_or(true)
+    }
+
+    /// Sets whether a start is under way that is not ours. Holds until it is set again.
+    pub(crate) fn set_behind_our_back(is_under_way: bool) {
+        let _ = BEHIND_OUR_BACK.try_with(|behind| behind.set(is_under_way));
     }
 }
 

@@ -34,7 +34,7 @@ impl Callsite for MadeCallsite {
 }
 
 /// Makes a callsite that lives for the program. Only called under a cache.
-fn make(
+pub(crate) fn make(
     fields: &'static [&'static str],
     target: &'static str,
     caller: Option<&'static Location<'static>>,

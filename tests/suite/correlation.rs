@@ -459,3 +459,38 @@ fn a_span_that_ended_keeps_its_ids() {
         world.assert_in_span("after", &span);
     });
 }
+
+/// Guarantees: where user code starts the current span itself, a line that its sampler logs has no ids of
+/// a span being started, the next line has the span's, and the span has no trace of how that was told.
+#[test]
+fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    for arrangement in Arrangement::with_spans().into_iter().filter(|arrangement| arrangement.sampled) {
+        crate::support::within(20, &format!("{arrangement:?}"), move || {
+            let world =
+                arrangement.build_with(|layer| layer, |provider| provider.with_sampler(LoggingSampler));
+            world.run(|| {
+                let outer = tracing::info_span!("outer").entered();
+                let span = tracing::info_span!("asked");
+                let entered = span.enter();
+                let _ = span.context();
+                line!(world, "first");
+                world.assert_in_span("first", &span);
+                let another = tracing::info_span!("another");
+                let _ = another.context();
+                another.in_scope(|| line!(world, "in another"));
+                line!(world, "second");
+                world.assert_in_span("in another", &another);
+                world.assert_in_span("second", &span);
+                drop(entered);
+                drop((span, another, outer));
+            });
+            if arrangement.spans == Spans::Ours {
+                for span in world.spans() {
+                    assert!(span.events.is_empty(), "{arrangement:?} {span:?}");
+                }
+            }
+        });
+    }
+}
