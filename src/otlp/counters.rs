@@ -102,6 +102,11 @@ impl Stats {
             + self.dropped_unmade
     }
 
+    /// Records that were sent and not taken.
+    pub(super) fn undelivered(&self) -> u64 {
+        self.rejected + self.dropped_refused + self.dropped_gave_up + self.dropped_shutdown
+    }
+
     fn settled(&self) -> u64 {
         self.delivered + self.rejected + self.dropped()
     }

@@ -186,7 +186,8 @@ impl Queue {
         let shard = &self.shards[shard];
         let most = Chunk::most(target, record) + self.sizes.slack();
         let mut until = None;
-        for _ in 0..ATTEMPTS {
+        let mut attempts = 0;
+        loop {
             let mut inner = lock(&shard.inner);
             if inner.closed {
                 drop(inner);
@@ -204,7 +205,8 @@ impl Queue {
             let missing = most - inner.leased;
             drop(inner);
             self.control.wake();
-            if !self.make_room(missing, &mut until) {
+            attempts += 1;
+            if !self.make_room(missing, attempts, &mut until) {
                 break;
             }
         }
@@ -214,9 +216,10 @@ impl Queue {
 
     /// True if there may be room now. The caller holds no lock.
     #[cold]
-    fn make_room(&self, missing: usize, until: &mut Option<Instant>) -> bool {
+    fn make_room(&self, missing: usize, attempts: usize, until: &mut Option<Instant>) -> bool {
         match self.overflow {
             Overflow::DropNewest => false,
+            Overflow::DropOldest if attempts > ATTEMPTS => false,
             Overflow::DropOldest => match self.take_oldest(u64::MAX) {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
