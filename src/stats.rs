@@ -12,25 +12,26 @@ pub struct Counters(Arc<[Cells; SHARDS]>);
 const SHARDS: usize = 8;
 
 thread_local! {
-    /// Which one is this thread's, plus one; 0 is not known yet.
-    static SHARD: Cell<usize> = const { Cell::new(0) };
+    /// The number of this thread, plus one; 0 is not known yet.
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Threads that are too far gone to know share the first.
+/// Threads are numbered as they come, to spread them over what is sharded. Those that are too far
+/// gone to know their number are 0.
 #[inline]
-fn shard() -> usize {
-    match SHARD.try_with(Cell::get) {
-        Ok(0) => next_shard(),
+pub(crate) fn thread_number() -> usize {
+    match NUMBER.try_with(Cell::get) {
+        Ok(0) => next_number(),
         Ok(known) => known - 1,
         Err(_) => 0,
     }
 }
 
 #[cold]
-fn next_shard() -> usize {
+fn next_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let own = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
-    let _ = SHARD.try_with(|shard| shard.set(own + 1));
+    let own = NEXT.fetch_add(1, Ordering::Relaxed);
+    let _ = NUMBER.try_with(|number| number.set(own.wrapping_add(1)));
     own
 }
 
@@ -59,7 +60,7 @@ macro_rules! counters {
 
             $(#[inline]
             pub(crate) fn $name(&self, count: u64) {
-                self.0[shard() % SHARDS].$name.fetch_add(count, Ordering::AcqRel);
+                self.0[thread_number() % SHARDS].$name.fetch_add(count, Ordering::AcqRel);
             })*
         }
     };

@@ -25,7 +25,10 @@ use crate::otlp::{Pipeline, Settings};
 /// If the process cannot start one more thread.
 pub fn pipeline() -> (Pipeline, Requests) {
     let requests = Requests::default();
-    let pipeline = Pipeline::start(Settings::default(), Box::new(Keep(requests.clone())));
+    // Nothing is to be cut for the sake of a receiver.
+    let settings =
+        Settings { memory_limit_bytes: 1 << 30, max_request_bytes: 256 << 20, ..Settings::default() };
+    let pipeline = Pipeline::start(settings, Box::new(Keep(requests.clone())));
     match pipeline {
         Ok(pipeline) => (pipeline, requests),
         Err(error) => panic!("no pipeline: {error}"),

@@ -28,9 +28,12 @@ pub(crate) struct Batch {
     scopes: Vec<Scope>,
     by_name: HashMap<String, usize>,
     records: usize,
-    /// What the records take in the request, without the frames around them.
-    record_bytes: usize,
+    /// What the scopes take in the request at most, the records and all frames included.
+    most: usize,
 }
+
+/// What frames take at most: a tag and a length for each.
+const FRAME: usize = 1 + 10;
 
 #[derive(Debug)]
 struct Scope {
@@ -41,8 +44,8 @@ struct Scope {
 }
 
 impl Batch {
-    /// Adds one encoded `LogRecord` of the scope `scope`.
-    pub(crate) fn add(&mut self, scope: &str, record: &[u8]) {
+    /// Adds so many encoded `LogRecord`s of the scope `scope`, each with its header as field 2.
+    pub(crate) fn add_framed(&mut self, scope: &str, records: usize, framed: &[u8]) {
         let index = match self.by_name.get(scope) {
             Some(index) => *index,
             None => {
@@ -50,14 +53,20 @@ impl Batch {
                 if !scope.is_empty() {
                     put_bytes(&mut message, 1, scope.as_bytes());
                 }
+                self.most += 2 * FRAME + message.len();
                 self.scopes.push(Scope { message, records: Vec::new() });
                 self.by_name.insert(scope.to_owned(), self.scopes.len() - 1);
                 self.scopes.len() - 1
             }
         };
-        put_bytes(&mut self.scopes[index].records, 2, record);
-        self.records += 1;
-        self.record_bytes += field_len(record.len());
+        self.scopes[index].records.extend_from_slice(framed);
+        self.records += records;
+        self.most += framed.len();
+    }
+
+    /// How many bytes the request has at most once a scope of this name is added to it.
+    pub(crate) fn most_with(&self, resource: &Resource, scope: &str) -> usize {
+        2 * FRAME + resource.0.len() + self.most + 3 * FRAME + scope.len()
     }
 
     pub(crate) fn records(&self) -> usize {
@@ -66,11 +75,6 @@ impl Batch {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.records == 0
-    }
-
-    /// How many bytes the request has with these records.
-    pub(crate) fn request_len(&self, resource: &Resource) -> usize {
-        field_len(self.resource_logs_len(resource))
     }
 
     fn resource_logs_len(&self, resource: &Resource) -> usize {

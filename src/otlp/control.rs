@@ -1,0 +1,200 @@
+//! What the worker and everybody else say to each other: wake up, flush, shut down, done.
+//!
+//! Records that the worker has taken and not settled are *held*. Whoever shuts down may write the
+//! held ones off, which happens under the same lock as settling them: each has one outcome, even if
+//! the transport succeeds later.
+
+use std::time::Instant;
+
+use super::counters::Counters;
+use super::sync::{lock, wait_until, AtomicBool, Condvar, Mutex, Ordering};
+
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    /// There is enough for a batch. Set by threads that emit, which touch nothing else of this then.
+    woken: AtomicBool,
+    state: Mutex<State>,
+    to_worker: Condvar,
+    to_callers: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    flush_wanted: u64,
+    flushed: u64,
+    /// The deadline of the shutdown that has begun.
+    shutdown: Option<Instant>,
+    held: u64,
+    /// Nobody waits for the worker any more; what it held is written off.
+    abandoned: bool,
+    ended: bool,
+}
+
+/// What the worker is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Send the batches that are full.
+    Full,
+    /// Send everything, and say that this flush is done.
+    Everything { flush: u64 },
+    /// Send everything, and stop.
+    Last,
+    /// Stop.
+    Stop,
+}
+
+/// How things stand for a request that is being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Running,
+    ShuttingDown { deadline: Instant },
+    Abandoned,
+}
+
+impl Control {
+    /// Tells the worker that there is something to send. Costs a read where it knows already.
+    #[inline]
+    pub(crate) fn wake(&self) {
+        if !self.woken.load(Ordering::Acquire) {
+            self.wake_up();
+        }
+    }
+
+    #[cold]
+    fn wake_up(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            // The lock: the worker looks at the flag under it before it sleeps.
+            let _state = lock(&self.state);
+            self.to_worker.notify_one();
+        }
+    }
+
+    /// Waits for something to do, until `tick`, when everything is to be sent.
+    pub(crate) fn next(&self, tick: Instant) -> Order {
+        let mut state = lock(&self.state);
+        loop {
+            // Cleared before the worker looks into the shards: what comes later sets it again.
+            let woken = self.woken.swap(false, Ordering::AcqRel);
+            if state.abandoned {
+                return Order::Stop;
+            }
+            if state.shutdown.is_some() {
+                return Order::Last;
+            }
+            if state.flush_wanted > state.flushed || Instant::now() >= tick {
+                return Order::Everything { flush: state.flush_wanted };
+            }
+            if woken {
+                return Order::Full;
+            }
+            state = wait_until(&self.to_worker, state, tick);
+        }
+    }
+
+    /// The worker has `records` now. False if they are written off, and counted here.
+    pub(crate) fn hold(&self, records: u64, counters: &Counters) -> bool {
+        let mut state = lock(&self.state);
+        if state.abandoned {
+            counters.dropped_shutdown(records);
+        } else {
+            state.held += records;
+        }
+        !state.abandoned
+    }
+
+    /// `records` of the held ones have their outcome, which `count` counts, unless they were written
+    /// off. False if so.
+    pub(crate) fn settle(&self, records: u64, count: impl FnOnce()) -> bool {
+        let mut state = lock(&self.state);
+        if !state.abandoned {
+            count();
+            state.held -= records;
+        }
+        !state.abandoned
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let state = lock(&self.state);
+        match state.shutdown {
+            _ if state.abandoned => Standing::Abandoned,
+            Some(deadline) => Standing::ShuttingDown { deadline },
+            None => Standing::Running,
+        }
+    }
+
+    /// Waits until `until`. A shutdown that begins meanwhile ends the wait if it `is_ours` to shorten.
+    pub(crate) fn pause(&self, until: Instant, is_ours: bool) {
+        let mut state = lock(&self.state);
+        let was_shutting_down = state.shutdown.is_some();
+        loop {
+            let begun = state.shutdown.is_some() && !was_shutting_down;
+            let until = state.shutdown.map_or(until, |deadline| deadline.min(until));
+            if state.abandoned || (begun && is_ours) || Instant::now() >= until {
+                return;
+            }
+            state = wait_until(&self.to_worker, state, until);
+        }
+    }
+
+    /// Everything of the flush with this number is settled.
+    pub(crate) fn flushed(&self, flush: u64) {
+        lock(&self.state).flushed = flush;
+        self.to_callers.notify_all();
+    }
+
+    /// The worker is gone.
+    pub(crate) fn end(&self) {
+        lock(&self.state).ended = true;
+        self.to_callers.notify_all();
+    }
+
+    /// Has everything flushed. False if that took longer than `until`, `None` if there is no worker
+    /// that could.
+    pub(crate) fn flush(&self, until: Instant) -> Option<bool> {
+        let mut state = lock(&self.state);
+        if state.shutdown.is_some() || state.ended {
+            return None;
+        }
+        state.flush_wanted += 1;
+        let wanted = state.flush_wanted;
+        self.to_worker.notify_one();
+        loop {
+            // A worker that ended has sent everything first.
+            if state.flushed >= wanted || state.ended {
+                return Some(true);
+            }
+            if state.abandoned || Instant::now() >= until {
+                return Some(false);
+            }
+            state = wait_until(&self.to_callers, state, until);
+        }
+    }
+
+    /// Has everything sent and the worker stopped. False if it has not stopped by `until`.
+    pub(crate) fn shut_down(&self, until: Instant) -> bool {
+        let mut state = lock(&self.state);
+        // The first deadline is the worker's; each caller waits no longer than its own.
+        state.shutdown.get_or_insert(until);
+        self.to_worker.notify_one();
+        loop {
+            if state.ended || state.abandoned {
+                return state.ended;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            state = wait_until(&self.to_callers, state, until);
+        }
+    }
+
+    /// Writes off what the worker holds.
+    pub(crate) fn abandon(&self, counters: &Counters) {
+        let mut state = lock(&self.state);
+        if !state.abandoned {
+            state.abandoned = true;
+            counters.dropped_shutdown(std::mem::take(&mut state.held));
+        }
+        self.to_worker.notify_one();
+        self.to_callers.notify_all();
+    }
+}

@@ -1,0 +1,210 @@
+//! The handle of the direct road: settings in, counts out, flush and shutdown with the caller's deadline.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counters::Stats;
+use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
+use super::request::{Batch, Resource};
+use super::sync::after;
+use super::transport::Transport;
+use super::worker::{self, Sending};
+use crate::Error;
+
+/// How long the last handle waits for delivery when it is dropped.
+const DROP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The smallest request beyond the resource: room for one record with a long scope name.
+const MIN_REQUEST: usize = 4 * 1024;
+
+/// Events on their way to a receiver of OTLP. Cheap to clone; the last one that is dropped delivers
+/// what is pending, for at most 5 seconds.
+///
+/// Delivery happens on a thread of its own. Nothing here needs an async runtime, or minds one.
+#[derive(Clone)]
+pub struct Pipeline(Arc<Handle>);
+
+struct Handle {
+    queue: Arc<Queue>,
+    /// A forked child has no worker.
+    process: u32,
+}
+
+/// What a pipeline needs to know beside its transport.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) resource: Resource,
+    /// Bytes that are queued, in flight or waiting to be sent again.
+    pub(crate) memory_limit_bytes: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) max_batch_records: usize,
+    /// Before compression.
+    pub(crate) max_request_bytes: usize,
+    /// Records are sent when they are this old, however few they are.
+    pub(crate) schedule_delay: Duration,
+    /// How long one attempt to send may take.
+    pub(crate) export_timeout: Duration,
+    pub(crate) retry_first: Duration,
+    pub(crate) retry_longest: Duration,
+    /// A request is given up when it would be older than this at its next attempt.
+    pub(crate) retry_max_elapsed: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            resource: Resource::default(),
+            // Some 150,000 records of 400 bytes: half a minute at 5,000 a second.
+            memory_limit_bytes: 64 << 20,
+            overflow: Overflow::default(),
+            // As the specification has it for the batch processor.
+            max_batch_records: 512,
+            // What receivers of gRPC take if nobody told them otherwise.
+            max_request_bytes: 4 << 20,
+            schedule_delay: Duration::from_secs(1),
+            export_timeout: Duration::from_secs(10),
+            retry_first: Duration::from_millis(500),
+            retry_longest: Duration::from_secs(10),
+            retry_max_elapsed: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Pipeline {
+    pub(crate) fn start(settings: Settings, transport: Box<dyn Transport>) -> Result<Self, Error> {
+        let empty = Batch::default().most_with(&settings.resource, "");
+        let least = empty + MIN_REQUEST;
+        if settings.max_request_bytes < least {
+            let wanted = format_args!("at least {least}, as the resource takes a part of it");
+            let value = settings.max_request_bytes.to_string();
+            return Err(Error::setting("the largest request in bytes", &value, wanted));
+        }
+        if settings.memory_limit_bytes < MIN_MEMORY {
+            let value = settings.memory_limit_bytes.to_string();
+            let wanted = format_args!("at least {MIN_MEMORY}");
+            return Err(Error::setting("the memory limit in bytes", &value, wanted));
+        }
+        if settings.max_batch_records == 0 {
+            return Err(Error::setting("the largest batch", "0", "at least 1"));
+        }
+        let sizes = Sizes {
+            memory: settings.memory_limit_bytes,
+            record: (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2),
+            wake_records: settings.max_batch_records,
+        };
+        let queue = Arc::new(Queue::new(sizes, settings.overflow));
+        let sending = Sending {
+            resource: settings.resource,
+            max_batch_records: settings.max_batch_records,
+            max_request_bytes: settings.max_request_bytes,
+            schedule_delay: settings.schedule_delay,
+            export_timeout: settings.export_timeout,
+            retry_first: settings.retry_first,
+            retry_longest: settings.retry_longest,
+            retry_max_elapsed: settings.retry_max_elapsed,
+        };
+        worker::start(Arc::clone(&queue), sending, transport)?;
+        Ok(Self(Arc::new(Handle { queue, process: std::process::id() })))
+    }
+
+    /// Where the layer leaves records.
+    #[inline]
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.0.queue
+    }
+
+    /// Waits until all that was logged before has its outcome, or `deadline` has passed.
+    ///
+    /// # Errors
+    ///
+    /// If the deadline passed, if the receiver did not take something meanwhile, or after
+    /// [`shutdown`](Self::shutdown).
+    pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
+        let before = self.stats().undelivered();
+        let done = if self.0.is_forked() { None } else { self.0.queue.control.flush(after(deadline)) };
+        match done {
+            None => Err(Error::delivery("the pipeline was shut down already".into())),
+            Some(false) => {
+                let pending = self.stats().pending;
+                Err(Error::delivery(format!("{pending} records are still pending after {deadline:?}")))
+            }
+            Some(true) => match self.stats().undelivered().saturating_sub(before) {
+                0 => Ok(()),
+                lost => Err(Error::delivery(format!("{lost} records were lost while flushing"))),
+            },
+        }
+    }
+
+    /// Delivers what is pending, stops, and says what became of everything.
+    ///
+    /// It returns by the deadline, whatever the transport does meanwhile: what has no outcome by then
+    /// is dropped and counted, even if the receiver gets it later. What is logged afterwards is
+    /// counted, and nothing else happens.
+    pub fn shutdown(&self, deadline: Duration) -> Report {
+        let is_complete = self.0.shut_down(deadline);
+        Report { is_complete, stats: self.stats() }
+    }
+
+    /// What became of every event up to now.
+    pub fn stats(&self) -> Stats {
+        self.0.queue.counters.snapshot()
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// True if the worker stopped in time.
+    fn shut_down(&self, deadline: Duration) -> bool {
+        let queue = &self.queue;
+        queue.close();
+        let ended = !self.is_forked() && queue.control.shut_down(after(deadline));
+        if !ended {
+            queue.control.abandon(&queue.counters);
+            queue.sweep();
+        }
+        ended
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Does nothing after a shutdown but to look.
+        self.shut_down(DROP_PATIENCE);
+    }
+}
+
+/// What [`Pipeline::shutdown`] could do.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The worker came to its end in time. If not, it was left behind with a transport that hangs.
+    pub is_complete: bool,
+    /// What became of every event. What is still pending is being handed over by another thread.
+    pub stats: Stats,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stats { emitted, delivered, rejected, pending, .. } = self.stats;
+        let dropped = self.stats.dropped();
+        write!(
+            f,
+            "{emitted} emitted, {delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending"
+        )?;
+        if self.is_complete {
+            Ok(())
+        } else {
+            f.write_str("; the transport did not return in time")
+        }
+    }
+}

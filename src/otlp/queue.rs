@@ -1,0 +1,342 @@
+//! Where threads leave their finished records, and the worker finds them.
+//!
+//! Between the layer and the worker in the walk. Each thread appends to the shard that is its own
+//! as long as there are not more threads than shards, so threads do not meet; a record costs a lock
+//! that nobody else wants, and a copy. What a shard holds is bounded through a lease from one
+//! [`Budget`] in bytes. A thread has one shard all its life, a shard's chunks are taken from the
+//! front only, and by one worker: so the records of a thread stay in order.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::budget::Budget;
+use super::chunk::{Chunk, RUN_COST};
+use super::control::Control;
+use super::counters::{Counters, SHARDS};
+use super::shrink::shrink;
+use super::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::record::Target;
+use crate::stats::thread_number;
+
+/// How many bytes a chunk takes before the next one is begun: some hundred records.
+const CHUNK: usize = 60 * 1024;
+
+/// How many chunks are kept for later at most. With the chunk that each shard may have begun, this
+/// is the memory beyond the limit: (32 + 32) times 64 KiB.
+const POOLED: usize = 32;
+
+/// The smallest memory limit: below it a chunk would hold a handful of records.
+pub(crate) const MIN_MEMORY: usize = 64 * 1024;
+
+/// How often a thread makes room for one record, before that record goes the way of the others.
+const ATTEMPTS: usize = 64;
+
+/// What happens to a record for which there is no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It is dropped, before anything is encoded where that can be known.
+    #[default]
+    DropNewest,
+    /// The oldest ones are dropped, some at once, and it is kept.
+    DropOldest,
+    /// Its thread waits for room, but not longer than this. Then it is dropped.
+    Block {
+        /// The longest wait of one event.
+        at_most: Duration,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    shards: Box<[Shard]>,
+    pub(crate) budget: Budget,
+    pub(crate) control: Control,
+    pub(crate) counters: Counters,
+    pub(crate) sizes: Sizes,
+    overflow: Overflow,
+    closed: AtomicBool,
+    next_ticket: AtomicU64,
+    pool: Mutex<Vec<Chunk>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) memory: usize,
+    /// What one record may take, its frame and scope included.
+    pub(crate) record: usize,
+    /// As many records in one shard wake the worker.
+    pub(crate) wake_records: usize,
+}
+
+impl Sizes {
+    /// What chunks are filled to. Small limits have small chunks: what is dropped to make room is one.
+    fn chunk(self) -> usize {
+        (self.memory / 128).min(CHUNK)
+    }
+
+    /// What a chunk has beyond that, for its last record. It is charged, so that no memory is free.
+    fn slack(self) -> usize {
+        self.chunk() / 16
+    }
+}
+
+#[derive(Debug)]
+#[repr(align(128))] // Two lines: processors fetch them in pairs.
+struct Shard {
+    inner: Mutex<Inner>,
+    /// The ticket of the first chunk, `u64::MAX` if there is none. Written under the lock.
+    front: AtomicU64,
+    /// The last record that came found no room.
+    refused: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    chunks: VecDeque<Chunk>,
+    /// Bytes of the budget that records may still be charged with.
+    leased: usize,
+    records: usize,
+    /// Set by shutdown, under the lock: nothing comes in behind the last look of the worker.
+    closed: bool,
+}
+
+impl Inner {
+    fn front(&self) -> u64 {
+        self.chunks.front().map_or(u64::MAX, |chunk| chunk.ticket)
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(sizes: Sizes, overflow: Overflow) -> Self {
+        // Leases that lie idle in shards are at most an eighth of the limit.
+        let lease = (sizes.memory / (8 * SHARDS)).min(CHUNK);
+        let shard = |_| Shard {
+            inner: Mutex::new(Inner::default()),
+            front: AtomicU64::new(u64::MAX),
+            refused: AtomicBool::new(false),
+        };
+        Self {
+            shards: (0..SHARDS).map(shard).collect(),
+            budget: Budget::new(sizes.memory, lease),
+            control: Control::default(),
+            counters: Counters::default(),
+            sizes,
+            overflow,
+            closed: AtomicBool::new(false),
+            next_ticket: AtomicU64::new(0),
+            pool: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// An event comes: counts it as emitted. False if it will not be kept, which is counted too: do
+    /// not encode it. If true, [`push`](Self::push) must follow, or [`unmade`](Self::unmade).
+    #[inline]
+    pub(crate) fn admit(&self) -> bool {
+        self.counters.emitted(1);
+        if self.closed.load(Ordering::Relaxed) {
+            self.counters.dropped_shutdown(1);
+        } else if self.is_full() {
+            self.counters.dropped_queue_full(1);
+        } else {
+            return true;
+        }
+        false
+    }
+
+    /// The event that was admitted makes no record.
+    #[cold]
+    pub(crate) fn unmade(&self) {
+        self.counters.dropped_unmade(1);
+    }
+
+    /// There is no room for a record of this thread, and none can be made. A guess, for the sake of
+    /// speed: true only after a record was turned away, until there is room for a whole lease.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.overflow == Overflow::DropNewest
+            && self.shards[thread_number() % SHARDS].refused.load(Ordering::Relaxed)
+            && self.budget.is_short()
+    }
+
+    /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
+    #[inline]
+    pub(crate) fn push(&self, target: Target<'_>, record: &[u8]) {
+        let shard = thread_number() % SHARDS;
+        if Chunk::most(target, record) > self.sizes.record {
+            self.push_large(shard, target, record);
+        } else {
+            self.push_to(shard, target, record);
+        }
+    }
+
+    #[cold]
+    fn push_large(&self, shard: usize, target: Target<'_>, record: &[u8]) {
+        let frame = Chunk::most(target, &[]) + 10;
+        match shrink(record, self.sizes.record.saturating_sub(frame)) {
+            Some(shrunk) => {
+                self.counters.truncated_values(shrunk.values_cut);
+                self.push_to(shard, target, &shrunk.record);
+            }
+            None => self.counters.dropped_too_large(1),
+        }
+    }
+
+    pub(super) fn push_to(&self, shard: usize, target: Target<'_>, record: &[u8]) {
+        let shard = &self.shards[shard];
+        let most = Chunk::most(target, record) + self.sizes.slack();
+        let mut until = None;
+        let mut attempts = 0;
+        loop {
+            let mut inner = lock(&shard.inner);
+            if inner.closed {
+                drop(inner);
+                self.counters.dropped_shutdown(1);
+                return;
+            }
+            if inner.leased >= most || self.budget.top_up(&mut inner.leased, most) {
+                let is_due = self.append(shard, &mut inner, target, record);
+                drop(inner);
+                if is_due {
+                    self.control.wake();
+                }
+                return;
+            }
+            let missing = most - inner.leased;
+            drop(inner);
+            self.control.wake();
+            attempts += 1;
+            if !self.make_room(missing, attempts, &mut until) {
+                break;
+            }
+        }
+        shard.refused.store(true, Ordering::Relaxed);
+        self.counters.dropped_queue_full(1);
+    }
+
+    /// True if there may be room now. The caller holds no lock.
+    #[cold]
+    fn make_room(&self, missing: usize, attempts: usize, until: &mut Option<Instant>) -> bool {
+        match self.overflow {
+            Overflow::DropNewest => false,
+            Overflow::DropOldest if attempts > ATTEMPTS => false,
+            Overflow::DropOldest => match self.take_oldest(u64::MAX) {
+                Some(chunk) => {
+                    self.counters.dropped_oldest(chunk.records as u64);
+                    self.budget.give_back(chunk.cost);
+                    self.recycle(chunk);
+                    true
+                }
+                // The worker has all there is.
+                None => false,
+            },
+            Overflow::Block { at_most } => {
+                let until = *until.get_or_insert_with(|| after(at_most));
+                self.budget.wait(missing, until, || self.closed.load(Ordering::SeqCst))
+            }
+        }
+    }
+
+    /// Stores a record for which there is room. True if the worker should know.
+    #[inline]
+    fn append(&self, shard: &Shard, inner: &mut Inner, target: Target<'_>, record: &[u8]) -> bool {
+        let begins = inner.chunks.back().is_none_or(|chunk| chunk.len() >= self.sizes.chunk());
+        if begins {
+            self.begin_chunk(shard, inner);
+        }
+        if let Some(chunk) = inner.chunks.back_mut() {
+            let cost = chunk.add(target, record);
+            chunk.cost += cost;
+            inner.leased -= cost;
+        }
+        inner.records += 1;
+        inner.records >= self.sizes.wake_records || (begins && self.budget.is_half_taken())
+    }
+
+    fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
+        let slack = self.sizes.slack();
+        let pooled = lock(&self.pool).pop();
+        let mut chunk = pooled.unwrap_or_else(|| Chunk::with_capacity(self.sizes.chunk() + slack));
+        chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
+        chunk.cost = slack;
+        inner.leased -= slack;
+        inner.chunks.push_back(chunk);
+        shard.front.store(inner.front(), Ordering::Release);
+        shard.refused.store(false, Ordering::Relaxed);
+    }
+
+    /// Chunks begun up to now have smaller tickets.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.next_ticket.load(Ordering::Acquire)
+    }
+
+    /// The oldest chunk of all shards, if it was begun before `before`.
+    pub(crate) fn take_oldest(&self, before: u64) -> Option<Chunk> {
+        loop {
+            let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
+            let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;
+            if ticket >= before {
+                return None;
+            }
+            let mut inner = lock(&shard.inner);
+            // Somebody else may have been here since.
+            if inner.front() == ticket {
+                let chunk = inner.chunks.pop_front();
+                inner.records -= chunk.as_ref().map_or(0, |chunk| chunk.records);
+                shard.front.store(inner.front(), Ordering::Release);
+                return chunk;
+            }
+        }
+    }
+
+    /// Takes back the leases of shards in which nothing is. True if there is still a chunk begun
+    /// before `before`: read under the locks, so that a worker that is told no can sleep.
+    pub(crate) fn look_again(&self, before: u64) -> bool {
+        let mut found = false;
+        for shard in &self.shards {
+            let mut inner = lock(&shard.inner);
+            found |= inner.front() < before;
+            if inner.chunks.is_empty() {
+                let leased = std::mem::take(&mut inner.leased);
+                drop(inner);
+                self.budget.give_back(leased);
+            }
+        }
+        found
+    }
+
+    /// Keeps a chunk's memory for later.
+    pub(crate) fn recycle(&self, mut chunk: Chunk) {
+        // One that grew for a large record is given back.
+        if chunk.capacity() > self.sizes.chunk() + self.sizes.slack() + RUN_COST {
+            return;
+        }
+        chunk.clear();
+        let mut pool = lock(&self.pool);
+        if pool.len() < POOLED {
+            pool.push(chunk);
+        }
+    }
+
+    /// From now on, what comes is dropped. What is here stays.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        for shard in &self.shards {
+            lock(&shard.inner).closed = true;
+        }
+        self.budget.wake_all();
+    }
+
+    /// Drops what is here, after [`close`](Self::close).
+    pub(crate) fn sweep(&self) {
+        loop {
+            while let Some(chunk) = self.take_oldest(u64::MAX) {
+                self.counters.dropped_shutdown(chunk.records as u64);
+                self.budget.give_back(chunk.cost);
+            }
+            if !self.look_again(u64::MAX) {
+                return;
+            }
+        }
+    }
+}

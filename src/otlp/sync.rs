@@ -1,0 +1,39 @@
+//! The locks and atomics of the hand-off, so that [loom](https://docs.rs/loom) can drive them: std's, or loom's.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    Condvar, Mutex, MutexGuard,
+};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    Condvar, Mutex, MutexGuard,
+};
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// A lock that was poisoned is used all the same: nothing in here panics while it holds one, and if
+/// something does, counting on is better than taking the application down.
+#[inline]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for a notification until `until` at the latest. May return early, as a `Condvar` may.
+pub(crate) fn wait_until<'a, T>(
+    changed: &Condvar,
+    guard: MutexGuard<'a, T>,
+    until: Instant,
+) -> MutexGuard<'a, T> {
+    let left = until.saturating_duration_since(Instant::now());
+    changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// `duration` from now. One that is too long for the clock is as good as a day.
+pub(crate) fn after(duration: Duration) -> Instant {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let now = Instant::now();
+    now.checked_add(duration).unwrap_or(now + DAY)
+}
