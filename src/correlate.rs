@@ -83,6 +83,12 @@ impl Surroundings {
     }
 }
 
+/// Whether this thread exports telemetry: what it logs is the exporter's own.
+#[cfg(feature = "install")]
+pub(crate) fn is_suppressed() -> bool {
+    alive() && Context::is_current_telemetry_suppressed()
+}
+
 /// Whether OpenTelemetry's thread-locals, and ours, can still be used on this thread.
 ///
 /// In a thread-local's destructor `Context::map_current` may abort the process. Destructors run in

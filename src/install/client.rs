@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
-use tracing::Dispatch;
 use ureq::Agent;
 
 use crate::diagnostics::report_once;
@@ -59,9 +58,10 @@ impl BlockingClient {
 #[async_trait]
 impl HttpClient for BlockingClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        // What the client and its TLS say of themselves goes nowhere: as records it would make the
-        // next export, and on the console it would be a dozen lines for each. `none` is not a new
-        // dispatcher, so that callsites need not ask it ever after.
-        tracing::dispatcher::with_default(&Dispatch::none(), || self.send(request))
+        // What the client and its TLS say of themselves goes nowhere: the SDK exports under telemetry
+        // suppression, which the log layer and the console heed. A scoped `NoSubscriber` would do it
+        // too, but while any thread has a scoped default, tracing swallows what the values of an event
+        // log, on all threads.
+        self.send(request)
     }
 }

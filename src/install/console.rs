@@ -11,6 +11,8 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, Layer};
 
+use crate::correlate;
+
 /// The console's layer. It has colours on a terminal only, and not where `NO_COLOR` is set.
 pub(super) fn layer<S>(level: LevelFilter) -> Box<dyn Layer<S> + Send + Sync>
 where
@@ -57,7 +59,8 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for EventsUpTo<L> {
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if *event.metadata().level() <= self.level {
+        // An exporter's own lines would be a dozen for each export.
+        if *event.metadata().level() <= self.level && !correlate::is_suppressed() {
             self.inner.on_event(event, ctx);
         }
     }
