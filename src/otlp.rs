@@ -35,6 +35,6 @@ pub(crate) mod transport;
 mod tests;
 
 pub use self::counters::Stats;
-pub use self::pipeline::{Pipeline, Report};
 pub(crate) use self::pipeline::Settings;
+pub use self::pipeline::{Pipeline, Report};
 pub use self::queue::Overflow;

@@ -54,3 +54,21 @@ impl Transport for Keep {
         Answer::Accepted { rejected: 0, message: String::new() }
     }
 }
+
+/// A pipeline that throws away what it would send: for benchmarks of everything before that.
+///
+/// # Panics
+///
+/// If the process cannot start one more thread.
+pub fn discarding() -> Pipeline {
+    struct Discard;
+    impl Transport for Discard {
+        fn send(&mut self, _request: &[u8], _deadline: Instant) -> Answer {
+            Answer::Accepted { rejected: 0, message: String::new() }
+        }
+    }
+    match Pipeline::start(Settings::default(), Box::new(Discard)) {
+        Ok(pipeline) => pipeline,
+        Err(error) => panic!("no pipeline: {error}"),
+    }
+}

@@ -50,9 +50,30 @@ fn seen(scope: &str, record: LogRecord) -> Seen {
 fn severity(number: i32) -> Option<opentelemetry::logs::Severity> {
     use opentelemetry::logs::Severity as S;
     let all = [
-        S::Trace, S::Trace2, S::Trace3, S::Trace4, S::Debug, S::Debug2, S::Debug3, S::Debug4, S::Info, S::Info2,
-        S::Info3, S::Info4, S::Warn, S::Warn2, S::Warn3, S::Warn4, S::Error, S::Error2, S::Error3, S::Error4,
-        S::Fatal, S::Fatal2, S::Fatal3, S::Fatal4,
+        S::Trace,
+        S::Trace2,
+        S::Trace3,
+        S::Trace4,
+        S::Debug,
+        S::Debug2,
+        S::Debug3,
+        S::Debug4,
+        S::Info,
+        S::Info2,
+        S::Info3,
+        S::Info4,
+        S::Warn,
+        S::Warn2,
+        S::Warn3,
+        S::Warn4,
+        S::Error,
+        S::Error2,
+        S::Error3,
+        S::Error4,
+        S::Fatal,
+        S::Fatal2,
+        S::Fatal3,
+        S::Fatal4,
     ];
     all.into_iter().find(|severity| *severity as i32 == number)
 }
@@ -68,7 +89,8 @@ fn any_value(value: ProtoValue) -> AnyValue {
             AnyValue::ListAny(Box::new(array.values.into_iter().map(any_value).collect()))
         }
         Value::KvlistValue(list) => {
-            let entries = list.values.into_iter().map(|pair| (Key::from(pair.key), any_value(pair.value.unwrap())));
+            let entries =
+                list.values.into_iter().map(|pair| (Key::from(pair.key), any_value(pair.value.unwrap())));
             AnyValue::Map(Box::new(entries.collect()))
         }
         other => panic!("not written by us: {other:?}"),
