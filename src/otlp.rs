@@ -28,8 +28,11 @@ pub(crate) mod retry;
 pub(crate) mod sync;
 pub(crate) mod request;
 pub(crate) mod transport;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, loom))]
+#[path = "otlp/tests/loom.rs"]
+mod loom_tests;
 
 pub use self::counters::Stats;
 pub use self::pipeline::{Pipeline, Report};

@@ -1,1 +1,7 @@
+//! The queue, the worker and the pipeline, without a network.
 
+mod delivery;
+mod overflow;
+mod shrinking;
+mod stage;
+mod stress;
