@@ -30,9 +30,12 @@ pub(crate) mod retry;
 pub(crate) mod sync;
 pub(crate) mod request;
 pub(crate) mod transport;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 #[expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 mod tests;
+#[cfg(all(test, loom))]
+#[path = "otlp/tests/loom.rs"]
+mod loom_tests;
 
 pub use self::counters::Stats;
 pub(crate) use self::pipeline::Settings;

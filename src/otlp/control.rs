@@ -142,9 +142,12 @@ impl Control {
         self.to_callers.notify_all();
     }
 
-    /// The worker is gone.
-    pub(crate) fn end(&self) {
-        lock(&self.state).ended = true;
+    /// The worker is gone. It holds something only if it panicked.
+    pub(crate) fn end(&self, counters: &Counters) {
+        let mut state = lock(&self.state);
+        counters.dropped_shutdown(std::mem::take(&mut state.held));
+        state.ended = true;
+        drop(state);
         self.to_callers.notify_all();
     }
 

@@ -1,3 +1,8 @@
-//! Tests of what is not public: bytes, frames, the hand-off.
+//! Tests of what is not public: bytes and frames, and the queue, the worker and the pipeline without a network.
 
+mod delivery;
 mod encoding;
+mod overflow;
+mod shrinking;
+mod stage;
+mod stress;

@@ -79,9 +79,8 @@ struct End(Arc<Queue>);
 impl Drop for End {
     fn drop(&mut self) {
         self.0.close();
-        self.0.control.abandon(&self.0.counters);
         self.0.sweep();
-        self.0.control.end();
+        self.0.control.end(&self.0.counters);
     }
 }
 
@@ -216,6 +215,7 @@ impl Worker {
     fn deliver(&mut self, request: &[u8], records: u64) -> Option<Outcome> {
         let begun = Instant::now();
         let mut backoff = Backoff::new(self.sending.retry_first, self.sending.retry_longest);
+        let mut is_again = false;
         loop {
             let standing = self.queue.control.standing();
             let mut deadline = after(self.sending.export_timeout);
@@ -227,6 +227,7 @@ impl Worker {
                 Standing::ShuttingDown { deadline: last } => deadline = deadline.min(last),
                 Standing::Running => {}
             }
+            self.queue.counters.retries(u64::from(is_again));
             let (asked, why) = match self.send(request, deadline) {
                 Answer::Accepted { rejected, message } => {
                     let rejected = rejected.min(records);
@@ -258,7 +259,7 @@ impl Worker {
                 Standing::ShuttingDown { deadline } if until >= deadline => return Some(Outcome::Shutdown),
                 _ => self.queue.control.pause(until, asked.is_none()),
             }
-            self.queue.counters.retries(1);
+            is_again = true;
         }
     }
 

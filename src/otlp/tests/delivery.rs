@@ -1,0 +1,290 @@
+//! What arrives, in which order, in what requests, and by when.
+
+use std::time::{Duration, Instant};
+
+use super::stage::*;
+use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::transport::Answer;
+use crate::record::Target;
+
+#[test]
+fn flush_delivers_what_was_pushed_before() {
+    let taken = Taken::default();
+    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
+    emit(&pipeline, "one");
+    emit_to(&pipeline, Target::Short("run time"), "two");
+    emit_to(&pipeline, Target::Short("run time"), "three");
+    emit_to(&pipeline, Target::Short("other"), "four");
+    emit(&pipeline, "five");
+    pipeline.flush(LONG).unwrap();
+    let mut records: Vec<_> =
+        taken.records().into_iter().map(|(scope, record)| (scope, text_of(&record))).collect();
+    records.sort();
+    let expected = [
+        ("other", "four"),
+        ("run time", "three"),
+        ("run time", "two"),
+        ("test", "five"),
+        ("test", "one"),
+    ];
+    assert_eq!(records, expected.map(|(scope, body)| (scope.to_owned(), body.to_owned())));
+    let stats = pipeline.stats();
+    assert_eq!((stats.emitted, stats.delivered, stats.pending, stats.batches), (5, 5, 0, 1));
+    assert_eq!(stats.sent_bytes, taken.sizes().iter().sum::<usize>() as u64);
+}
+
+#[test]
+fn age_and_count_deliver_without_a_flush() {
+    for (delay, count) in [(Duration::from_millis(5), 1000), (LONG, 4)] {
+        let taken = Taken::default();
+        let settings = Settings { schedule_delay: delay, max_batch_records: count, ..quick() };
+        let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
+        for _ in 0..4 {
+            emit(&pipeline, "x");
+        }
+        let begun = Instant::now();
+        while pipeline.stats().delivered < 4 {
+            assert!(begun.elapsed() < LONG);
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Guarantees: the records of each thread arrive in its order, whatever the sizes of batches and chunks.
+#[test]
+fn each_threads_order_is_kept() {
+    let taken = Taken::default();
+    let settings = Settings { max_batch_records: 37, max_request_bytes: 6_000, ..quick() };
+    let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let pipeline = &pipeline;
+            scope.spawn(move || {
+                for number in 0..5_000 {
+                    emit(pipeline, &format!("{thread} {number}"));
+                }
+            });
+        }
+    });
+    pipeline.flush(LONG).unwrap();
+    let mut next = [0; 4];
+    for body in taken.bodies() {
+        let (thread, number) = body.split_once(' ').unwrap();
+        let thread: usize = thread.parse().unwrap();
+        assert_eq!(number.parse::<u32>().unwrap(), next[thread]);
+        next[thread] += 1;
+    }
+    assert_eq!(next, [5_000; 4]);
+    assert!(taken.sizes().iter().all(|size| *size <= 6_000), "{:?}", taken.sizes());
+}
+
+/// Scenario: 511 small records and one of 8 MiB, with a limit of 4 MiB.
+///
+/// Guarantees: 512 arrive, the large value is cut on a character boundary and counted, no request is
+/// over the limit.
+#[test]
+fn one_that_is_too_large_is_cut() {
+    let taken = Taken::default();
+    let pipeline = Pipeline::start(Settings::default(), taken.transport()).unwrap();
+    let large = "é€".repeat((8 << 20) / 5);
+    for number in 0..512 {
+        emit(&pipeline, if number == 300 { &large } else { "small" });
+    }
+    pipeline.flush(LONG).unwrap();
+    let bodies = taken.bodies();
+    assert_eq!(bodies.len(), 512);
+    assert_eq!(bodies.iter().filter(|body| *body == "small").count(), 511);
+    let cut = bodies.iter().max_by_key(|body| body.len()).unwrap();
+    assert!(large.starts_with(cut.as_str()) && cut.len() > (4 << 20) - 8192, "{}", cut.len());
+    assert!(taken.sizes().iter().all(|size| *size <= 4 << 20), "{:?}", taken.sizes());
+    let stats = pipeline.stats();
+    assert_eq!((stats.delivered, stats.truncated_values, stats.dropped()), (512, 1, 0));
+}
+
+#[test]
+fn the_same_bytes_are_sent_again() {
+    let taken = Taken::default();
+    let keep = taken.clone();
+    let pipeline = Pipeline::start(
+        quick(),
+        scripted(move |call, request| {
+            keep.keep(request);
+            match call {
+                0 => again(None),
+                1 => again(Some(Duration::from_millis(3))),
+                _ => accepted(0),
+            }
+        }),
+    )
+    .unwrap();
+    emit(&pipeline, "x");
+    pipeline.flush(LONG).unwrap();
+    assert_eq!(taken.bodies(), ["x"; 3]);
+    let stats = pipeline.stats();
+    assert_eq!((stats.delivered, stats.retries, stats.batches), (1, 2, 1));
+}
+
+#[test]
+fn each_outcome_has_its_count() {
+    let pipeline = Pipeline::start(
+        Settings { max_batch_records: 1, retry_max_elapsed: Duration::from_millis(20), ..quick() },
+        scripted(|_, request| match request.len() % 4 {
+            0 => accepted(0),
+            1 => accepted(7),
+            2 => Answer::Refused { why: "no".into() },
+            _ => again(None),
+        }),
+    )
+    .unwrap();
+    for len in 1..=40 {
+        emit(&pipeline, &"x".repeat(len));
+    }
+    assert!(pipeline.flush(LONG).unwrap_err().is_delivery());
+    let stats = pipeline.stats();
+    assert_eq!(
+        (stats.delivered, stats.rejected, stats.dropped_refused, stats.dropped_gave_up),
+        (10, 10, 10, 10)
+    );
+    assert_adds_up(&stats);
+}
+
+#[test]
+fn a_transport_that_panics_loses_its_request_only() {
+    let pipeline = Pipeline::start(
+        quick(),
+        scripted(|call, _| if call == 0 { panic!("on purpose") } else { accepted(0) }),
+    )
+    .unwrap();
+    emit(&pipeline, "x");
+    assert!(pipeline.flush(LONG).is_err());
+    emit(&pipeline, "y");
+    pipeline.flush(LONG).unwrap();
+    let stats = pipeline.stats();
+    assert_eq!((stats.delivered, stats.dropped_refused), (1, 1));
+}
+
+/// Guarantees: flush and shutdown return although the transport does not; what it has is counted
+/// once, also when it succeeds afterwards.
+#[test]
+fn deadlines_hold_with_a_transport_that_hangs() {
+    let (door, taken) = (Door::default(), Taken::default());
+    let pipeline = Pipeline::start(quick(), door.transport(&taken)).unwrap();
+    emit(&pipeline, "in flight");
+    door.wait_for_visitor();
+    emit(&pipeline, "queued");
+    let begun = Instant::now();
+    assert!(pipeline.flush(Duration::from_millis(30)).unwrap_err().is_delivery());
+    assert_eq!(pipeline.stats().pending, 2);
+    let report = pipeline.shutdown(Duration::from_millis(30));
+    assert!(begun.elapsed() < LONG);
+    assert!(!report.is_complete);
+    emit(&pipeline, "late");
+    let stats = pipeline.stats();
+    assert_eq!((stats.emitted, stats.dropped_shutdown, stats.pending), (3, 3, 0));
+    door.open();
+    while taken.bodies().is_empty() {
+        std::thread::yield_now();
+    }
+    drop(pipeline);
+    assert_eq!(taken.bodies(), ["in flight"]);
+}
+
+#[test]
+fn shutdown_delivers_and_then_only_counts() {
+    let taken = Taken::default();
+    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
+    emit(&pipeline, "x");
+    let report = pipeline.shutdown(LONG);
+    assert!(report.is_complete);
+    assert_eq!((report.stats.delivered, report.stats.pending), (1, 0), "{report}");
+    emit(&pipeline, "y");
+    pipeline.queue().push(Target::Static("test"), &record("z"));
+    pipeline.queue().counters.emitted(1);
+    assert!(pipeline.flush(LONG).is_err());
+    assert!(pipeline.shutdown(LONG).is_complete);
+    let stats = pipeline.stats();
+    assert_eq!((stats.dropped_shutdown, stats.delivered), (2, 1));
+    assert_adds_up(&stats);
+}
+
+/// Scenario: shutdown while a request waits to be sent again for a minute.
+///
+/// Guarantees: a wait of ours is cut short for one more attempt; a wait that the receiver asked for
+/// and that is longer than the deadline is not waited for.
+#[test]
+fn shutdown_does_not_sit_out_a_wait() {
+    for (asked, delivered) in [(None, 1), (Some(2 * LONG), 0)] {
+        let settings = Settings { retry_first: 2 * LONG, retry_longest: 2 * LONG, ..quick() };
+        let (sent, was_sent) = std::sync::mpsc::channel();
+        let pipeline = Pipeline::start(
+            settings,
+            scripted(move |call, _| {
+                let _ = sent.send(());
+                if call == 0 { again(asked) } else { accepted(0) }
+            }),
+        )
+        .unwrap();
+        emit(&pipeline, "x");
+        was_sent.recv().unwrap();
+        let begun = Instant::now();
+        // The second case is seen only once the wait has begun, so it has a deadline to fall back to.
+        let report = pipeline.shutdown(if asked.is_some() { Duration::from_secs(1) } else { LONG });
+        assert!(begun.elapsed() < LONG);
+        assert_eq!(report.stats.delivered, delivered, "{report}");
+        assert_eq!(report.stats.dropped_shutdown, 1 - delivered, "{report}");
+    }
+}
+
+#[test]
+fn dropping_the_last_handle_delivers() {
+    let taken = Taken::default();
+    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
+    let clone = pipeline.clone();
+    emit(&clone, "x");
+    drop(pipeline);
+    assert!(taken.sizes().is_empty());
+    drop(clone);
+    assert_eq!(taken.bodies(), ["x"]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn works_from_a_current_thread_runtime() {
+    let taken = Taken::default();
+    let pipeline = Pipeline::start(quick(), taken.transport()).unwrap();
+    emit(&pipeline, "x");
+    pipeline.flush(LONG).unwrap();
+    emit(&pipeline, "y");
+    assert!(pipeline.shutdown(LONG).is_complete);
+    assert_eq!(taken.bodies(), ["x", "y"]);
+}
+
+#[test]
+fn unusable_settings_are_refused() {
+    let start = |settings| Pipeline::start(settings, Taken::default().transport());
+    assert!(start(Settings { max_request_bytes: 100, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Settings { memory_limit_bytes: 100, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Settings { max_batch_records: 0, ..quick() }).unwrap_err().is_setting());
+}
+
+/// Guarantees: the worker is under no subscriber and under suppression.
+#[test]
+fn what_a_transport_logs_goes_nowhere() {
+    let (say, said) = std::sync::mpsc::channel();
+    let pipeline = Pipeline::start(
+        quick(),
+        scripted(move |_, _| {
+            let is_none = tracing::dispatcher::get_default(|dispatch| {
+                dispatch.is::<tracing::subscriber::NoSubscriber>()
+            });
+            let suppressed = opentelemetry::Context::is_current_telemetry_suppressed();
+            let _ = say.send((is_none, suppressed, std::thread::current().name().map(str::to_owned)));
+            accepted(0)
+        }),
+    )
+    .unwrap();
+    emit(&pipeline, "x");
+    assert_eq!(said.recv().unwrap(), (true, true, Some("spanlog-otlp".to_owned())));
+}

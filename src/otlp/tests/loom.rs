@@ -1,0 +1,173 @@
+//! The hand-off under every interleaving that [loom](https://docs.rs/loom) can think of.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test --lib --release loom_`
+//!
+//! The types are the ones that run: under loom they are made of loom's locks and atomics. Threads
+//! name their shard, as loom's threads share thread-locals. What loom has no clock for, which is
+//! every time limit, is for the stress test.
+
+use std::time::{Duration, Instant};
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::budget::Budget;
+use super::control::{Control, Order};
+use super::counters::Counters;
+use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
+use crate::record::Target;
+
+fn model(check: impl Fn() + Send + Sync + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(check);
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(86_400)
+}
+
+fn queue(overflow: Overflow) -> Arc<Queue> {
+    let sizes = Sizes { memory: MIN_MEMORY, record: MIN_MEMORY / 2, wake_records: 1 };
+    Arc::new(Queue::new(sizes, overflow))
+}
+
+const TARGET: Target<'static> = Target::Static("loom");
+
+/// Takes what there is, as the worker does. Returns how many records that was.
+fn drain(queue: &Queue) -> u64 {
+    let before = queue.next_ticket();
+    let mut records = 0;
+    loop {
+        while let Some(chunk) = queue.take_oldest(before) {
+            let count = chunk.records as u64;
+            assert!(queue.control.hold(count, &queue.counters));
+            assert!(queue.control.settle(count, || queue.counters.delivered(count)));
+            queue.budget.give_back(chunk.cost);
+            queue.recycle(chunk);
+            records += count;
+        }
+        if !queue.look_again(before) {
+            return records;
+        }
+    }
+}
+
+/// Guarantees: a worker that only ever wakes when it is told finds every record. Were a wake-up
+/// lost, it would sleep for ever, which loom reports.
+#[test]
+fn loom_no_wake_up_is_lost() {
+    model(|| {
+        let queue = queue(Overflow::DropNewest);
+        let emitting: Vec<_> = (0..2)
+            .map(|shard| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || queue.push_to(shard, TARGET, b"x"))
+            })
+            .collect();
+        let mut records = 0;
+        while records < 2 {
+            assert_eq!(queue.control.next(far()), Order::Full);
+            records += drain(&queue);
+        }
+        for thread in emitting {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// Guarantees: a reading at any moment has no more outcomes than records, and all add up in the end.
+#[test]
+fn loom_readings_add_up() {
+    model(|| {
+        let queue = queue(Overflow::DropNewest);
+        let (emits, reads) = (Arc::clone(&queue), Arc::clone(&queue));
+        let emitting = thread::spawn(move || {
+            emits.counters.emitted(1);
+            emits.push_to(0, TARGET, b"x");
+        });
+        let reading = thread::spawn(move || {
+            let stats = reads.counters.snapshot();
+            assert_eq!(stats.emitted, stats.delivered + stats.dropped() + stats.pending);
+        });
+        drain(&queue);
+        emitting.join().unwrap();
+        reading.join().unwrap();
+        drain(&queue);
+        let stats = queue.counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered, stats.pending), (1, 1, 0));
+    });
+}
+
+/// Guarantees: a record that comes while the queue closes has one outcome.
+#[test]
+fn loom_closing_loses_and_doubles_nothing() {
+    model(|| {
+        let queue = queue(Overflow::DropNewest);
+        let emits = Arc::clone(&queue);
+        let emitting = thread::spawn(move || {
+            emits.counters.emitted(2);
+            emits.push_to(0, TARGET, b"x");
+            emits.push_to(0, TARGET, b"y");
+        });
+        queue.close();
+        queue.sweep();
+        emitting.join().unwrap();
+        let stats = queue.counters.snapshot();
+        assert_eq!((stats.dropped_shutdown, stats.pending), (2, 0));
+        assert!(queue.take_oldest(u64::MAX).is_none());
+    });
+}
+
+/// Guarantees: whoever is first, the worker that settles or the caller that writes off, a held
+/// record has one outcome.
+#[test]
+fn loom_held_records_are_settled_once() {
+    model(|| {
+        let both = Arc::new((Control::default(), Counters::default()));
+        let settles = Arc::clone(&both);
+        let worker = thread::spawn(move || {
+            let (control, counters) = &*settles;
+            if control.hold(1, counters) {
+                control.settle(1, || counters.delivered(1));
+            }
+        });
+        both.0.abandon(&both.1);
+        worker.join().unwrap();
+        both.1.emitted(1);
+        let stats = both.1.snapshot();
+        assert_eq!((stats.delivered + stats.dropped_shutdown, stats.pending), (1, 0));
+    });
+}
+
+/// Guarantees: a thread that waits for room gets what comes back; a lost wake-up would be a deadlock.
+#[test]
+fn loom_room_that_comes_back_is_seen() {
+    model(|| {
+        let budget = Arc::new(Budget::new(10, 10));
+        let mut leased = 0;
+        assert!(budget.top_up(&mut leased, 10));
+        let waits = Arc::clone(&budget);
+        let waiting = thread::spawn(move || {
+            assert!(waits.wait(10, far(), || false));
+            assert!(waits.top_up(&mut 0, 10));
+        });
+        budget.give_back(4);
+        budget.give_back(6);
+        waiting.join().unwrap();
+        assert_eq!(budget.left(), 0);
+    });
+}
+
+/// Guarantees: a flush that was asked for is seen by the worker, and its end by who asked.
+#[test]
+fn loom_flush_comes_back() {
+    model(|| {
+        let control = Arc::new(Control::default());
+        let asks = Arc::clone(&control);
+        let asking = thread::spawn(move || assert_eq!(asks.flush(far()), Some(true)));
+        let Order::Everything { flush } = control.next(far()) else { panic!() };
+        control.flushed(flush);
+        asking.join().unwrap();
+    });
+}

@@ -1,0 +1,138 @@
+//! What becomes of records for which there is no room, and that there is a bound.
+
+use std::time::{Duration, Instant};
+
+use super::stage::*;
+use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::Overflow;
+
+const MEMORY: usize = 256 * 1024;
+
+/// A pipeline with one record in flight that does not come back before the door opens.
+fn stuck(overflow: Overflow) -> (Pipeline, Door, Taken) {
+    let (door, taken) = (Door::default(), Taken::default());
+    let settings = Settings { memory_limit_bytes: MEMORY, overflow, ..quick() };
+    let pipeline = Pipeline::start(settings, door.transport(&taken)).unwrap();
+    emit(&pipeline, "first");
+    door.wait_for_visitor();
+    (pipeline, door, taken)
+}
+
+fn numbered(number: usize) -> String {
+    format!("{number} {}", "x".repeat(200))
+}
+
+fn number_of(body: &str) -> Option<usize> {
+    body.split(' ').next().and_then(|number| number.parse().ok())
+}
+
+#[test]
+fn newest_are_dropped_and_not_encoded() {
+    let (pipeline, door, taken) = stuck(Overflow::DropNewest);
+    for number in 0..5_000 {
+        emit(&pipeline, &numbered(number));
+    }
+    let stats = pipeline.stats();
+    assert!(stats.dropped_queue_full > 3_000 && stats.pending > 800, "{stats:?}");
+    assert!(pipeline.queue().is_full() && !pipeline.queue().admit());
+    door.open();
+    pipeline.flush(LONG).unwrap();
+    // Those that arrive are the first ones, without a gap.
+    let numbers: Vec<_> = taken.bodies().iter().filter_map(|body| number_of(body)).collect();
+    assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
+    assert!(!pipeline.queue().is_full());
+    emit(&pipeline, "room again");
+    pipeline.flush(LONG).unwrap();
+    assert_adds_up(&pipeline.stats());
+    assert_eq!(taken.bodies().last().unwrap(), "room again");
+}
+
+#[test]
+fn oldest_make_room() {
+    let (pipeline, door, taken) = stuck(Overflow::DropOldest);
+    for number in 0..5_000 {
+        assert!(!pipeline.queue().is_full());
+        emit(&pipeline, &numbered(number));
+    }
+    let stats = pipeline.stats();
+    assert!(stats.dropped_oldest > 3_000 && stats.pending > 800, "{stats:?}");
+    assert_eq!(stats.dropped_queue_full, 0);
+    door.open();
+    pipeline.flush(LONG).unwrap();
+    // Those that arrive are the last ones, without a gap.
+    let numbers: Vec<_> = taken.bodies().iter().filter_map(|body| number_of(body)).collect();
+    assert_eq!(numbers, (5_000 - numbers.len()..5_000).collect::<Vec<_>>());
+    assert_adds_up(&pipeline.stats());
+}
+
+#[test]
+fn blocked_threads_get_the_room_that_comes() {
+    let (pipeline, door, taken) = stuck(Overflow::Block { at_most: LONG });
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for number in 0..1_000 {
+                    emit(&pipeline, &numbered(number));
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        door.open();
+    });
+    pipeline.flush(LONG).unwrap();
+    assert_eq!(taken.bodies().len(), 3_001);
+    assert_eq!(pipeline.stats().dropped(), 0);
+}
+
+#[test]
+fn blocked_threads_do_not_wait_for_longer_than_was_said() {
+    let (pipeline, door, _taken) = stuck(Overflow::Block { at_most: Duration::from_millis(1) });
+    let begun = Instant::now();
+    for number in 0..1_500 {
+        emit(&pipeline, &numbered(number));
+    }
+    assert!(begun.elapsed() < LONG);
+    assert!(pipeline.stats().dropped_queue_full > 0);
+    door.open();
+}
+
+#[test]
+fn shutdown_frees_blocked_threads() {
+    let (pipeline, door, _taken) = stuck(Overflow::Block { at_most: 10 * LONG });
+    std::thread::scope(|scope| {
+        let emitting = scope.spawn(|| {
+            for number in 0..5_000 {
+                emit(&pipeline, &numbered(number));
+            }
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        pipeline.shutdown(Duration::from_millis(1));
+        emitting.join().unwrap();
+    });
+    let stats = pipeline.stats();
+    assert_eq!((stats.dropped_shutdown, stats.pending), (5_001, 0), "{stats:?}");
+    door.open();
+}
+
+/// Guarantees: what records are charged with never exceeds the limit, comes back whole, and covers
+/// what their bytes take.
+#[test]
+fn memory_is_bounded_and_comes_back() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let (pipeline, door, _taken) = stuck(overflow);
+        for number in 0..3_000 {
+            emit(&pipeline, &"x".repeat(number * 7 % 5_000));
+            assert!(pipeline.queue().budget.left() <= MEMORY);
+        }
+        // Everything that is kept now, by its true size.
+        let before = pipeline.stats();
+        door.open();
+        pipeline.flush(LONG).unwrap();
+        let sent = (pipeline.stats().sent_bytes - before.sent_bytes) as usize;
+        assert!(sent < MEMORY + 4096, "{sent}");
+        // The worker gives idle leases back when it looks.
+        pipeline.shutdown(LONG);
+        pipeline.queue().sweep();
+        assert_eq!(pipeline.queue().budget.left(), MEMORY);
+    }
+}

@@ -1,0 +1,71 @@
+//! Records that are cut, compared with what prost reads.
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use prost::Message;
+
+use super::stage::text;
+use crate::otlp::shrink::shrink;
+
+fn pair(key: &str, value: Value) -> KeyValue {
+    KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+fn sample() -> LogRecord {
+    let deep = KeyValueList { values: vec![pair("deep", Value::StringValue("€".repeat(400)))] };
+    let list = ArrayValue { values: vec![AnyValue { value: Some(Value::KvlistValue(deep)) }] };
+    LogRecord {
+        time_unix_nano: 7,
+        observed_time_unix_nano: 7,
+        severity_number: 9,
+        severity_text: "INFO".into(),
+        body: text(&"é".repeat(500)),
+        attributes: vec![
+            pair("small", Value::StringValue("stays".into())),
+            pair("int", Value::IntValue(-1)),
+            pair("double", Value::DoubleValue(0.5)),
+            pair("bytes", Value::BytesValue(vec![9; 700])),
+            pair("list", Value::ArrayValue(list)),
+        ],
+        dropped_attributes_count: 3,
+        flags: 1,
+        trace_id: vec![1; 16],
+        span_id: vec![2; 8],
+        event_name: "name".into(),
+    }
+}
+
+/// Guarantees: whatever the limit, the result fits and decodes, values are beginnings of what they
+/// were, and everything else is as it was.
+#[test]
+fn any_limit_is_kept_and_the_rest_stays() {
+    let whole = sample();
+    let bytes = whole.encode_to_vec();
+    let mut least = bytes.len();
+    for most in (0..bytes.len()).rev() {
+        let Some(shrunk) = shrink(&bytes, most) else { break };
+        least = most;
+        assert!(shrunk.record.len() <= most);
+        let cut = LogRecord::decode(shrunk.record.as_slice()).unwrap();
+        assert!(shrunk.values_cut >= 1);
+        // Leaves go down together: the largest first.
+        if most > bytes.len() - 200 {
+            assert_eq!((shrunk.values_cut, &cut.body), (1, &whole.body));
+        }
+        let body = |record: &LogRecord| super::stage::text_of(record);
+        assert!(body(&whole).starts_with(&body(&cut)));
+        assert_eq!(cut.attributes.len(), 5);
+        assert_eq!(cut.attributes[1..3], whole.attributes[1..3]);
+        let rest = |record: LogRecord| LogRecord { body: None, attributes: vec![], ..record };
+        assert_eq!(rest(cut), rest(whole.clone()));
+    }
+    // Nearly all of it was values.
+    assert!(least < 250, "{least}");
+}
+
+#[test]
+fn what_is_not_protobuf_is_not_cut() {
+    assert!(shrink(&[0xff; 40], 10).is_none());
+    assert!(shrink(&[0x2a, 0xff, 0xff, 0xff, 0x7f, 1], 2).is_none());
+}
