@@ -1,6 +1,8 @@
 //! Where requests go: HTTP, gRPC or a file. The last step of the walk.
 
 pub(crate) mod file;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
 
 use std::time::{Duration, Instant};
 
