@@ -79,3 +79,21 @@ impl Drop for OwnRuntime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guarantees: what the client writes through `tracing` goes nowhere, on whichever thread it runs.
+    #[test]
+    fn threads_that_are_not_the_callers_silence_themselves() {
+        // `NoSubscriber` is also what there is when nobody set one, so this asks for the guard.
+        let is_silent = || SILENCE.with_borrow(Option::is_some);
+        let runtime = OwnRuntime::new().expect("there are threads");
+        let lookup = runtime.block_on(async move { tokio::task::spawn_blocking(is_silent).await });
+        assert!(lookup.expect("nothing panics").expect("nothing panics"));
+        let inner = Builder::new_current_thread().build().expect("a runtime");
+        assert_eq!(inner.block_on(async { runtime.block_on(async { is_silent() }) }), Some(true));
+        assert!(!is_silent());
+    }
+}
