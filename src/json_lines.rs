@@ -4,7 +4,7 @@
 //! `otlpjsonfile` receiver reads, and what [`install`](crate::install) writes for
 //! `with_json_lines` and for the `console` exporter.
 
-mod encode;
+pub(crate) mod encode;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -71,11 +71,11 @@ impl LogExporter for JsonLinesLogExporter {
         if scope_logs.is_empty() {
             return Ok(());
         }
-        self.lines.write(&encode::logs(&ResourceLogs {
+        self.lines.write(&encode::logs(&[ResourceLogs {
             resource: Some(encode::resource(&self.resource)),
             schema_url: self.resource.schema_url.clone().unwrap_or_default(),
             scope_logs,
-        }))
+        }]))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {

@@ -73,7 +73,8 @@
 //!
 //! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
 //! metadata), `op.rs` (one span per tool call), `graph.rs` (the tool-call graph), `install.rs`
-//! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files).
+//! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files),
+//! `otlp/json.rs` (OTLP JSON from encoded requests), `otlp/read.rs` (protobuf, read).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod layer;
@@ -102,6 +103,9 @@ mod log_tracer;
 mod stats;
 mod diagnostics;
 mod error;
+#[cfg(all(any(fuzzing, test), feature = "json-lines"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use self::diagnostics::set_diagnostics;
 pub use self::error::Error;

@@ -14,7 +14,11 @@
 //! |   | `otlp/control.rs` | what the worker and everybody else say to each other |
 //! |   | `otlp/retry.rs` | how long to wait before sending again |
 //! | 5 | `otlp/request.rs` | resource and scopes around finished records |
+//! |   | `otlp/json.rs` | a request as OTLP's JSON |
+//! |   | `otlp/read.rs` | reading the wire format, of whatever bytes |
 //! | 6 | `otlp/transport.rs` | where requests go |
+//! |   | `otlp/transport/file.rs` | to a file of JSON lines |
+//! |   | `otlp/transport/grpc.rs` | over gRPC |
 
 pub(crate) mod record;
 pub(crate) mod wire;
@@ -28,6 +32,8 @@ pub(crate) mod worker;
 pub(crate) mod control;
 pub(crate) mod retry;
 pub(crate) mod sync;
+pub(crate) mod json;
+pub(crate) mod read;
 pub(crate) mod request;
 pub(crate) mod transport;
 #[cfg(all(test, not(loom)))]

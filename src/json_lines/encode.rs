@@ -15,24 +15,13 @@ use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use serde_json::{json, Map, Value};
 
 /// An `ExportLogsServiceRequest`.
-pub(super) fn logs(logs: &ResourceLogs) -> Value {
-    json!({ "resourceLogs": [Object::new()
-        .present("resource", resource_of(logs.resource.as_ref()))
-        .list("scopeLogs", &logs.scope_logs, scope_logs)
-        .text("schemaUrl", &logs.schema_url)
-        .done()] })
+pub(crate) fn logs(logs: &[ResourceLogs]) -> Value {
+    Object::new().list("resourceLogs", logs, resource_logs).done()
 }
 
 /// An `ExportTraceServiceRequest`.
 pub(super) fn spans(spans: &[ResourceSpans]) -> Value {
-    let of_one = |spans: &ResourceSpans| {
-        Object::new()
-            .present("resource", resource_of(spans.resource.as_ref()))
-            .list("scopeSpans", &spans.scope_spans, scope_spans)
-            .text("schemaUrl", &spans.schema_url)
-            .done()
-    };
-    json!({ "resourceSpans": spans.iter().map(of_one).collect::<Vec<_>>() })
+    Object::new().list("resourceSpans", spans, resource_spans).done()
 }
 
 /// The message of a provider's resource.
@@ -40,19 +29,32 @@ pub(super) fn resource(resource: &ResourceAttributesWithSchema) -> Resource {
     Resource { attributes: resource.attributes.0.clone(), ..Resource::default() }
 }
 
-fn resource_of(resource: Option<&Resource>) -> Value {
-    match resource {
-        Some(resource) => Object::new()
-            .list("attributes", &resource.attributes, key_value)
-            .number("droppedAttributesCount", resource.dropped_attributes_count.into())
-            .done(),
-        None => json!({}),
-    }
+fn resource_logs(logs: &ResourceLogs) -> Value {
+    Object::new()
+        .message("resource", logs.resource.as_ref(), resource_of)
+        .list("scopeLogs", &logs.scope_logs, scope_logs)
+        .text("schemaUrl", &logs.schema_url)
+        .done()
+}
+
+fn resource_spans(spans: &ResourceSpans) -> Value {
+    Object::new()
+        .message("resource", spans.resource.as_ref(), resource_of)
+        .list("scopeSpans", &spans.scope_spans, scope_spans)
+        .text("schemaUrl", &spans.schema_url)
+        .done()
+}
+
+fn resource_of(resource: &Resource) -> Value {
+    Object::new()
+        .list("attributes", &resource.attributes, key_value)
+        .number("droppedAttributesCount", resource.dropped_attributes_count.into())
+        .done()
 }
 
 fn scope_logs(logs: &ScopeLogs) -> Value {
     Object::new()
-        .present("scope", scope(logs.scope.as_ref()))
+        .message("scope", logs.scope.as_ref(), scope)
         .list("logRecords", &logs.log_records, log_record)
         .text("schemaUrl", &logs.schema_url)
         .done()
@@ -60,14 +62,13 @@ fn scope_logs(logs: &ScopeLogs) -> Value {
 
 fn scope_spans(spans: &ScopeSpans) -> Value {
     Object::new()
-        .present("scope", scope(spans.scope.as_ref()))
+        .message("scope", spans.scope.as_ref(), scope)
         .list("spans", &spans.spans, span)
         .text("schemaUrl", &spans.schema_url)
         .done()
 }
 
-fn scope(scope: Option<&InstrumentationScope>) -> Value {
-    let Some(scope) = scope else { return json!({}) };
+fn scope(scope: &InstrumentationScope) -> Value {
     Object::new()
         .text("name", &scope.name)
         .text("version", &scope.version)
@@ -82,7 +83,7 @@ fn log_record(record: &LogRecord) -> Value {
         .nanos("observedTimeUnixNano", record.observed_time_unix_nano)
         .number("severityNumber", record.severity_number.into())
         .text("severityText", &record.severity_text)
-        .value("body", record.body.as_ref())
+        .message("body", record.body.as_ref(), any_value)
         .list("attributes", &record.attributes, key_value)
         .number("droppedAttributesCount", record.dropped_attributes_count.into())
         .number("flags", record.flags.into())
@@ -109,7 +110,7 @@ fn span(span: &Span) -> Value {
         .number("droppedEventsCount", span.dropped_events_count.into())
         .list("links", &span.links, link)
         .number("droppedLinksCount", span.dropped_links_count.into())
-        .present("status", status(span.status.as_ref()))
+        .message("status", span.status.as_ref(), status)
         .done()
 }
 
@@ -133,13 +134,15 @@ fn link(link: &Link) -> Value {
         .done()
 }
 
-fn status(status: Option<&Status>) -> Value {
-    let Some(status) = status else { return json!({}) };
+fn status(status: &Status) -> Value {
     Object::new().text("message", &status.message).number("code", status.code.into()).done()
 }
 
 fn key_value(pair: &KeyValue) -> Value {
-    Object::new().present("key", Value::from(pair.key.as_str())).value("value", pair.value.as_ref()).done()
+    Object::new()
+        .present("key", Value::from(pair.key.as_str()))
+        .message("value", pair.value.as_ref(), any_value)
+        .done()
 }
 
 fn any_value(value: &AnyValue) -> Value {
@@ -210,9 +213,9 @@ impl Object {
         self.when(!list.is_empty(), name, || list.iter().map(of_one).collect())
     }
 
-    fn value(self, name: &str, value: Option<&AnyValue>) -> Self {
-        match value {
-            Some(value) => self.present(name, any_value(value)),
+    fn message<T>(self, name: &str, message: Option<&T>, of_one: impl Fn(&T) -> Value) -> Self {
+        match message {
+            Some(message) => self.present(name, of_one(message)),
             None => self,
         }
     }

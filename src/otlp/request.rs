@@ -64,6 +64,14 @@ impl Batch {
         self.most += framed.len();
     }
 
+    /// Adds one encoded `LogRecord`. The worker gets them framed, many at a time.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn add(&mut self, scope: &str, record: &[u8]) {
+        let mut framed = Vec::new();
+        put_bytes(&mut framed, 2, record);
+        self.add_framed(scope, 1, &framed);
+    }
+
     /// How many bytes the request has at most once a scope of this name is added to it.
     pub(crate) fn most_with(&self, resource: &Resource, scope: &str) -> usize {
         2 * FRAME + resource.0.len() + self.most + 3 * FRAME + scope.len()

@@ -1,5 +1,9 @@
 //! Where requests go: HTTP, gRPC or a file. The last step of the walk.
 
+pub(crate) mod file;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
+
 use std::time::{Duration, Instant};
 
 /// Takes one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.

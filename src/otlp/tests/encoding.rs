@@ -190,7 +190,7 @@ proptest! {
             resource_logs: vec![ResourceLogs { resource: Some(resource), scope_logs: scopes, ..Default::default() }],
         };
         let bytes = batch.request(&ours);
-        prop_assert_eq!(batch.request_len(&ours), bytes.len());
+        prop_assert!(batch.most_with(&ours, "") >= bytes.len());
         prop_assert_eq!(batch.records(), records.len());
         prop_assert_eq!(bytes, expected.encode_to_vec());
     }

@@ -1,0 +1,233 @@
+//! JSON lines in a file: one request on each line, as a collector's `otlpjsonfile` receiver reads them.
+//!
+//! The last step of the walk where no server is needed. A line is in the hands of the operating system
+//! when its request is answered: nothing is kept back, and nothing is synced to the disk.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{Answer, Transport};
+use crate::otlp::json::request_to_json;
+use crate::Error;
+
+/// Appends to a file, and moves it aside when it is full.
+///
+/// The file belongs to this transport while it is open: other processes may read, move or delete it,
+/// but one that appends too will see its lines between ours, and moved with ours.
+#[derive(Debug)]
+pub(crate) struct FileTransport {
+    path: PathBuf,
+    rotation: Option<Rotation>,
+    /// `None` before the first request, and after an error.
+    open: Option<OpenFile>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rotation {
+    /// No file grows beyond this, but for a single line that is longer.
+    max_bytes: u64,
+    /// How many full files are kept beside the one that is written.
+    keep: usize,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    file: File,
+    /// The last line was not written whole, so the next one must not continue it.
+    is_torn: bool,
+}
+
+impl FileTransport {
+    /// A transport that appends to the file at `path`, which is made if need be, its directories too.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened for writing.
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        let open = OpenFile::append(&path).map_err(|error| {
+            let shown = path.display().to_string();
+            Error::setting("the path of the JSON lines", &shown, "a file that can be written to")
+                .with_source(error)
+        })?;
+        Ok(Self { path, rotation: None, open: Some(open) })
+    }
+
+    /// Moves the file to `<path>.1` before it would have more than `max_bytes`, the one there to
+    /// `<path>.2`, and so on up to `keep`; older ones are deleted. Default: the file grows on.
+    #[must_use]
+    pub(crate) fn with_rotation(self, max_bytes: u64, keep: usize) -> Self {
+        Self { rotation: Some(Rotation { max_bytes, keep }), ..self }
+    }
+
+    /// Writes `line`, which ends in a line break. Says what could not be done beside it, if anything.
+    fn write(&mut self, line: &[u8]) -> io::Result<String> {
+        let mut open = self.current()?;
+        let mut warning = String::new();
+        let found = open.file.metadata()?;
+        if let Some(rotation) = self.rotation.filter(|rotation| rotation.is_due(&found, line)) {
+            // Windows moves no file that is open.
+            drop(open);
+            // A file that cannot be moved grows on: a larger file is better than a lost line.
+            if let Err(error) = rotation.make_room(&self.path) {
+                warning = format!("{} could not be rotated: {error}", self.path.display());
+            }
+            open = OpenFile::append(&self.path)?;
+        }
+        // On an error the file stays closed, so that the next request looks at it afresh.
+        open.write(line)?;
+        self.open = Some(open);
+        Ok(warning)
+    }
+
+    /// Takes the file that the path stands for at this moment.
+    fn current(&mut self) -> io::Result<OpenFile> {
+        if let Some(open) = self.open.take() {
+            let is_there = match (open.file.metadata(), fs::metadata(&self.path)) {
+                (Ok(ours), Ok(theirs)) => is_same(&ours, &theirs),
+                _ => false,
+            };
+            if is_there {
+                return Ok(open);
+            }
+        }
+        OpenFile::append(&self.path)
+    }
+}
+
+impl Transport for FileTransport {
+    /// The deadline is not looked at: a write to a file does not wait for anybody, and when time is up
+    /// a line in the file is still better than a lost one.
+    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
+        let mut line = match request_to_json(request) {
+            Ok(line) => line,
+            Err(error) => return Answer::Refused { why: error.to_string() },
+        };
+        line.push('\n');
+        match self.write(line.as_bytes()) {
+            Ok(message) => Answer::Accepted { rejected: 0, message },
+            Err(error) => {
+                let why = format!("{} could not be written to: {error}", self.path.display());
+                match is_lasting(error.kind()) {
+                    true => Answer::Refused { why },
+                    false => Answer::TryAgain { after: None, why },
+                }
+            }
+        }
+    }
+}
+
+impl Rotation {
+    fn is_due(&self, found: &Metadata, line: &[u8]) -> bool {
+        found.is_file() && found.len() > 0 && found.len().saturating_add(line.len() as u64) > self.max_bytes
+    }
+
+    /// Moves every file one place on. The last one is overwritten by the one before it.
+    fn make_room(&self, path: &Path) -> io::Result<()> {
+        if self.keep == 0 {
+            return fs::remove_file(path);
+        }
+        for place in (1..self.keep).rev() {
+            match fs::rename(numbered(path, place), numbered(path, place + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(path, numbered(path, 1))
+    }
+}
+
+fn numbered(path: &Path, place: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{place}"));
+    PathBuf::from(name)
+}
+
+impl OpenFile {
+    fn append(path: &Path) -> io::Result<Self> {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            fs::create_dir_all(directory)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let found = file.metadata()?;
+        // What cannot be read is taken for torn: readers skip an empty line, but not a wrong one.
+        let is_torn = found.is_file() && found.len() > 0 && last_byte(path).ok() != Some(b'\n');
+        Ok(Self { file, is_torn })
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if !self.is_torn {
+            return self.write_whole(line);
+        }
+        // One write, so that a reader sees the end of the torn line and this one together.
+        self.write_whole(&[b"\n", line].concat())?;
+        self.is_torn = false;
+        Ok(())
+    }
+
+    /// Writes all of `bytes` or, as far as that is in our hands, none of it.
+    fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let before = self.file.metadata()?;
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.file.write(&bytes[written..]) {
+                Ok(0) => return self.take_back(&before, written, io::ErrorKind::WriteZero.into()),
+                Ok(taken) => written += taken,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return self.take_back(&before, written, error),
+            }
+        }
+        self.file.flush()
+    }
+
+    /// Half a line on a full disk would stay for ever. It is cut off again, unless somebody else has
+    /// written behind it; then the next line begins with a line break, as after a crash.
+    fn take_back(&self, before: &Metadata, written: usize, error: io::Error) -> io::Result<()> {
+        let ours = before.len().saturating_add(written as u64);
+        if written > 0 && before.is_file() && self.file.metadata()?.len() == ours {
+            // That it fails changes nothing about why the line was not written.
+            let _ = self.file.set_len(before.len());
+        }
+        Err(error)
+    }
+}
+
+fn last_byte(path: &Path) -> io::Result<u8> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+/// Errors that time does not heal. The rest may: a disk gets room, a share comes back.
+fn is_lasting(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        kind,
+        PermissionDenied
+            | ReadOnlyFilesystem
+            | IsADirectory
+            | NotADirectory
+            | InvalidInput
+            | InvalidFilename
+            | Unsupported
+    )
+}
+
+#[cfg(unix)]
+fn is_same(ours: &Metadata, theirs: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
+}
+
+/// Without numbers of files it is enough that there is one: what is open cannot be replaced here.
+#[cfg(not(unix))]
+fn is_same(_ours: &Metadata, _theirs: &Metadata) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests;

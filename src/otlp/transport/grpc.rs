@@ -1,0 +1,227 @@
+//! OTLP over gRPC. The last step of the walk where the receiver speaks it.
+//!
+//! tonic does the transport only: requests go out as the bytes that they are, and answers are read
+//! by [`read`](crate::otlp::read), so that no message type stands in between.
+
+mod answer;
+mod runtime;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BufMut, Bytes};
+use http::header::{HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri};
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Request, Status};
+use tracing::Dispatch;
+
+use self::answer::{accepted, failed};
+use self::runtime::OwnRuntime;
+use super::{Answer, Transport};
+use crate::Error;
+
+const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+
+/// How long an attempt has at least, so that a deadline that just passed is not a timeout of zero,
+/// which stands for none in places.
+const LEAST_TIME: Duration = Duration::from_millis(1);
+
+/// How often the runtime is let go around before a request: the first turn looks at the sockets, the next
+/// ones run the tasks that this wakes, one after the other. Two are enough without TLS, one is not.
+const TURNS: usize = 4;
+
+/// Gives headers for one request, such as a token that expires.
+pub(crate) type HeaderProvider = Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
+
+/// A receiver, and how to speak to it.
+#[derive(Clone, Default)]
+pub(crate) struct Receiver {
+    /// Scheme and authority. With `https` the connection is encrypted.
+    pub(crate) url: Uri,
+    /// Sent as metadata with every request.
+    pub(crate) headers: HeaderMap,
+    /// Asked before each request; what it gives goes before `headers`.
+    pub(crate) header_provider: Option<HeaderProvider>,
+    pub(crate) is_gzip: bool,
+    /// PEM of those to trust, instead of the built-in roots.
+    pub(crate) roots: Option<Vec<u8>>,
+    /// PEM of our own certificate chain, and of its key.
+    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers and certificates may be secrets.
+        f.debug_struct("Receiver").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// One connection, made when the first request goes out, and again whenever it is lost.
+pub(crate) struct Grpc {
+    // Declared before the runtime, so that its tasks end first.
+    client: tonic::client::Grpc<Channel>,
+    runtime: OwnRuntime,
+    headers: HeaderMap,
+    header_provider: Option<HeaderProvider>,
+}
+
+impl Grpc {
+    /// A transport to `to`. It does not connect yet.
+    ///
+    /// # Errors
+    ///
+    /// If the URL or a certificate cannot be used, or the runtime cannot be started.
+    pub(crate) fn new(to: Receiver) -> Result<Self, Error> {
+        let unusable = |error: tonic::transport::Error| {
+            let wanted = "the URL of a gRPC receiver, with certificates that can be read";
+            Error::setting("the endpoint of logs", &to.url.to_string(), wanted).with_source(error)
+        };
+        let mut endpoint = Endpoint::from(to.url.clone())
+            .user_agent(concat!("spanlog/", env!("CARGO_PKG_VERSION")))
+            .map_err(unusable)?;
+        if to.url.scheme_str() == Some("https") {
+            let mut tls = match &to.roots {
+                Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+                None => ClientTlsConfig::new().with_webpki_roots(),
+            };
+            if let Some((chain, key)) = &to.client {
+                tls = tls.identity(Identity::from_pem(chain, key));
+            }
+            endpoint = endpoint.tls_config(tls).map_err(unusable)?;
+        }
+        let runtime = OwnRuntime::new()?;
+        let channel = runtime.within(|| endpoint.connect_lazy());
+        let mut client = tonic::client::Grpc::new(channel);
+        if to.is_gzip {
+            client = client
+                .send_compressed(CompressionEncoding::Gzip)
+                .accept_compressed(CompressionEncoding::Gzip);
+        }
+        Ok(Self { client, runtime, headers: to.headers, header_provider: to.header_provider })
+    }
+
+    fn exchange(&mut self, message: &Bytes, deadline: Instant) -> Answer {
+        let mut outcome = self.attempt(message, deadline);
+        let is_stale = |status: &Status| status.code() == Code::Unauthenticated;
+        if self.header_provider.is_some() && outcome.as_ref().is_err_and(is_stale) {
+            // The token may have expired between being given and being looked at: once more, with a fresh one.
+            outcome = self.attempt(message, deadline);
+        }
+        match outcome {
+            Ok(body) => accepted(&body),
+            Err(status) => failed(&status),
+        }
+    }
+
+    fn attempt(&mut self, message: &Bytes, deadline: Instant) -> Result<Bytes, Status> {
+        let time_left = deadline.saturating_duration_since(Instant::now()).max(LEAST_TIME);
+        let mut request = Request::new(message.clone());
+        *request.metadata_mut() = MetadataMap::from_headers(self.headers_now());
+        // Tells the receiver too how long somebody waits for it.
+        request.set_timeout(time_left);
+        let client = &mut self.client;
+        let answered = self.runtime.block_on(async move {
+            // Since the last request nobody has looked at the connection. Its tasks must see that it was
+            // closed before the request is lost on it.
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::timeout(time_left, call(client, request)).await
+        });
+        match answered {
+            Some(Ok(answered)) => answered,
+            Some(Err(_)) => Err(Status::deadline_exceeded("no answer in time")),
+            None => Err(Status::unavailable("the thread of the call panicked")),
+        }
+    }
+
+    fn headers_now(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let provided = self.header_provider.as_ref().map(|provide| provide()).unwrap_or_default();
+        for (name, value) in provided {
+            // What cannot be a header is left out; the receiver says what it misses.
+            if let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
+}
+
+impl Transport for Grpc {
+    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer {
+        // tonic, hyper and rustls would write about every request, which makes another one.
+        tracing::dispatcher::with_default(&Dispatch::none(), || {
+            self.exchange(&Bytes::copy_from_slice(request), deadline)
+        })
+    }
+}
+
+impl fmt::Debug for Grpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grpc").finish_non_exhaustive()
+    }
+}
+
+/// The body of the answer; empty if there was none.
+///
+/// Read as a stream: of one message the client would want that it is there, but a status of OK alone
+/// says that the request arrived.
+async fn call(client: &mut tonic::client::Grpc<Channel>, request: Request<Bytes>) -> Result<Bytes, Status> {
+    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    let path = PathAndQuery::from_static(PATH);
+    let mut stream = client.server_streaming(request, path, Raw).await?.into_inner();
+    let mut body = Bytes::new();
+    // To the end, where the status is.
+    while let Some(message) = stream.message().await? {
+        body = message;
+    }
+    Ok(body)
+}
+
+/// Messages that are encoded already, and stay so.
+#[derive(Clone, Copy, Debug)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.reserve(message.len());
+        out.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(message.copy_to_bytes(message.remaining())))
+    }
+}
