@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::json_lines::encode;
 use crate::otlp::json::request_to_json;
 use crate::otlp::request::{Batch, Resource};
-use crate::otlp::wire::{put_bytes, put_fixed32, put_fixed64, put_pair, put_uint};
+use crate::otlp::wire::{put_fixed32, put_fixed64, put_pair, put_uint};
 use crate::record::Value;
 
 /// Builds a request from `input`, and reads it with prost: every name and every value must be there,
