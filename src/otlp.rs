@@ -3,3 +3,14 @@
 pub(crate) mod request;
 pub(crate) mod transport;
 pub(crate) mod wire;
+#[cfg(feature = "otlp-http")]
+mod builder;
+#[cfg(feature = "otlp-http")]
+pub(crate) mod settings;
+
+#[cfg(feature = "otlp-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+pub use self::builder::Builder;
+#[cfg(feature = "otlp-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+pub use self::settings::{Compression, Overflow, Protocol};

@@ -1,5 +1,10 @@
 //! Where requests go: HTTP, gRPC or a file. The last step of the walk.
 
+#[cfg(feature = "otlp-http")]
+mod answer;
+#[cfg(feature = "otlp-http")]
+pub(crate) mod http;
+
 use std::time::{Duration, Instant};
 
 /// Takes one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.
