@@ -1,1 +1,303 @@
+mod certificates;
+mod server;
 
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::server::{answer, Act, Server};
+use super::*;
+use crate::otlp::settings::tls::Tls;
+use crate::otlp::settings::Compression;
+
+const PATIENCE: Duration = Duration::from_secs(4);
+
+fn target(url: &str) -> Target {
+    Target {
+        url: url.parse().unwrap(),
+        headers: HeaderMap::new(),
+        header_provider: None,
+        compression: Compression::None,
+        tls: Tls::default(),
+    }
+}
+
+fn http(server: &Server) -> Http {
+    Http::new(target(&server.url()), None).unwrap()
+}
+
+/// The answer to one request, with time enough.
+fn send(http: &mut Http, request: &[u8]) -> Answer {
+    http.send(request, Instant::now() + PATIENCE)
+}
+
+fn ask(script: impl IntoIterator<Item = Act>) -> Answer {
+    let server = Server::start(script);
+    send(&mut http(&server), b"request")
+}
+
+fn accepted() -> Answer {
+    Answer::Accepted { rejected: 0, message: String::new() }
+}
+
+fn is_again(answer: &Answer) -> bool {
+    matches!(answer, Answer::TryAgain { after: None, .. })
+}
+
+#[test]
+fn a_request_arrives_as_it_is_with_its_headers() {
+    let server = Server::start([Act::Say(answer(200, &[], b""))]);
+    let mut to = target(&server.url());
+    for (name, value) in [("x-team", "blue"), ("content-length", "3"), ("content-type", "text/plain")] {
+        add(&mut to.headers, "test", name, value).unwrap();
+    }
+    assert_eq!(send(&mut Http::new(to, None).unwrap(), b"\x0a\x00request"), accepted());
+    let received = server.received().remove(0);
+    assert_eq!(received.line, "POST /v1/logs HTTP/1.1");
+    assert_eq!(received.body, b"\x0a\x00request");
+    assert_eq!(received.header("content-type"), Some("application/x-protobuf"));
+    assert_eq!(received.header("x-team"), Some("blue"));
+    assert_eq!(received.header("user-agent"), Some(USER_AGENT));
+    assert_eq!(received.header("content-encoding"), None);
+}
+
+#[test]
+fn one_connection_serves_many_requests() {
+    // The bodies of refusals and repeats are read too, so that the connection is free again.
+    let statuses = [200, 400, 503, 302, 200];
+    let server = Server::start(statuses.map(|status| Act::Say(answer(status, &[], b"body"))));
+    let mut http = http(&server);
+    for _ in statuses {
+        send(&mut http, b"request");
+    }
+    assert_eq!((server.received().len(), server.connections()), (5, 1));
+    assert!(server.received().iter().all(|received| received.connection == 0));
+}
+
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_replaced() {
+    let server = Server::start([Act::SayAndClose(answer(200, &[], b"")), Act::Say(answer(200, &[], b""))]);
+    let mut http = http(&server);
+    assert_eq!(send(&mut http, b"1"), accepted());
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(send(&mut http, b"2"), accepted());
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn compressed_bodies_decode() {
+    let request = b"abc".repeat(100_000);
+    let server = Server::start(vec![Act::Say(answer(200, &[], b"")); 4]);
+    let mut to = target(&server.url());
+    to.compression = Compression::Gzip;
+    let mut http = Http::new(to, None).unwrap();
+    // Twice, as the room for bodies is used again.
+    for request in [&request[..], b"short"] {
+        assert_eq!(send(&mut http, request), accepted());
+        let received = server.received().pop().unwrap();
+        assert_eq!(received.header("content-encoding"), Some("gzip"));
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&received.body[..]).read_to_end(&mut plain).unwrap();
+        assert!(plain == request && received.body.len() < 10_000);
+    }
+    let mut to = target(&server.url());
+    to.compression = Compression::Zstd;
+    if !zstd::IS_THERE {
+        assert!(Http::new(to, None).unwrap_err().is_setting());
+        return;
+    }
+    let mut http = Http::new(to, None).unwrap();
+    for request in [&request[..], b"short"] {
+        assert_eq!(send(&mut http, request), accepted());
+        let received = server.received().pop().unwrap();
+        assert_eq!(received.header("content-encoding"), Some("zstd"));
+        #[cfg(feature = "zstd")]
+        {
+            let mut plain = Vec::new();
+            let mut decoder = ruzstd::decoding::StreamingDecoder::new(&received.body[..]).unwrap();
+            decoder.read_to_end(&mut plain).unwrap();
+            assert!(plain == request && received.body.len() < 10_000);
+        }
+    }
+}
+
+#[test]
+fn json_is_what_the_encoder_makes() {
+    let server = Server::start([Act::Say(answer(200, &[], b""))]);
+    let encoder: JsonEncoder = |request| match request {
+        b"bad" => Err("not a request".into()),
+        request => Ok(format!("{{\"len\":{}}}", request.len())),
+    };
+    let mut http = Http::new(target(&server.url()), Some(encoder)).unwrap();
+    assert_eq!(send(&mut http, b"request"), accepted());
+    let received = server.received().remove(0);
+    assert_eq!(received.body, b"{\"len\":7}");
+    assert_eq!(received.header("content-type"), Some("application/json"));
+    assert_eq!(send(&mut http, b"bad"), Answer::Refused { why: "not a request".into() });
+}
+
+#[test]
+fn any_2xx_is_success() {
+    let html = ("content-type", "text/html");
+    for (kind, body) in [
+        (("x", "y"), &b""[..]),
+        (("content-type", "application/x-protobuf"), b"\x0a\x00"),
+        (("content-type", "application/json"), b"{}"),
+        (html, b"<html>"),
+        (("content-type", "application/x-protobuf"), b"\xff\xff\xff\xff"),
+    ] {
+        assert_eq!(ask([Act::Say(answer(200, &[kind], body))]), accepted(), "{kind:?}");
+        assert_eq!(ask([Act::Say(answer(202, &[kind], body))]), accepted(), "{kind:?}");
+    }
+    // Half of its body is missing, it has no length, or it never ends.
+    let broken = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec();
+    assert_eq!(ask([Act::SayAndClose(broken)]), accepted());
+    assert_eq!(ask([Act::SayAndClose(b"HTTP/1.1 200 OK\r\n\r\nhalf".to_vec())]), accepted());
+    assert_eq!(ask([Act::SayAndClose(answer(200, &[html], &vec![b'x'; 6 << 20]))]), accepted());
+}
+
+#[test]
+fn rejected_records_are_told() {
+    let wanted = Answer::Accepted { rejected: 7, message: "old".into() };
+    let protobuf = ("content-type", "application/x-protobuf");
+    let json = ("content-type", "application/json");
+    let body = br#"{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"old"}}"#;
+    assert_eq!(ask([Act::Say(answer(200, &[protobuf], b"\x0a\x07\x08\x07\x12\x03old"))]), wanted);
+    assert_eq!(ask([Act::Say(answer(200, &[json], body))]), wanted);
+}
+
+#[test]
+fn silence_is_tried_again() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut http = Http::new(target(&format!("http://{unused}/")), None).unwrap();
+    let refused = send(&mut http, b"request");
+    assert!(is_again(&refused), "{refused:?}");
+
+    for script in [
+        Act::SayAndClose(Vec::new()),
+        Act::Reset,
+        Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
+        Act::SayAndClose(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+    ] {
+        let said = ask([script.clone()]);
+        assert!(is_again(&said), "{script:?}: {said:?}");
+    }
+    // What was sent in vain is sent again over a new connection.
+    let server = Server::start([Act::Reset, Act::SayAndClose(Vec::new()), Act::Say(answer(200, &[], b""))]);
+    let mut http = self::http(&server);
+    assert!(is_again(&send(&mut http, b"request")));
+    assert!(is_again(&send(&mut http, b"request")));
+    assert_eq!(send(&mut http, b"request"), accepted());
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let after = |headers: &[(&str, &str)]| match ask([Act::Say(answer(503, headers, b""))]) {
+        Answer::TryAgain { after, .. } => after,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(after(&[]), None);
+    assert_eq!(after(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+    assert_eq!(after(&[("retry-after", "soon")]), None);
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
+    let left = after(&[("retry-after", &date)]).unwrap();
+    assert!((50..=60).contains(&left.as_secs()), "{left:?}");
+    assert!(after(&[("retry-after", "99999999999999999999999")]).unwrap() <= Duration::from_secs(86400));
+}
+
+#[test]
+fn a_redirect_is_refused_and_not_followed() {
+    let other = Server::start([Act::Say(answer(200, &[], b""))]);
+    for status in [301, 302, 307, 308] {
+        let said = ask([Act::Say(answer(status, &[("location", &other.url())], b""))]);
+        assert!(matches!(said, Answer::Refused { .. }), "{status}: {said:?}");
+    }
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn other_statuses_are_refused_with_what_they_say() {
+    let protobuf = ("content-type", "application/x-protobuf");
+    let refused = |why: &str| Answer::Refused { why: why.into() };
+    let too_large = answer(413, &[protobuf], b"\x08\x08\x12\x09too large");
+    assert_eq!(ask([Act::Say(too_large)]), refused("413 Payload Too Large: too large"));
+    assert_eq!(ask([Act::Say(answer(401, &[], b""))]), refused("401 Unauthorized"));
+    assert_eq!(ask([Act::Say(answer(500, &[], b"oops"))]), refused("500 Internal Server Error: oops"));
+}
+
+#[test]
+fn after_a_401_the_provider_is_asked_once_more() {
+    let provided = |script: Vec<Act>| {
+        let server = Server::start(script);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let mut to = target(&server.url());
+        add(&mut to.headers, "test", "authorization", "none").unwrap();
+        let counted = asked.clone();
+        to.header_provider = Some(HeaderProvider(Arc::new(move || {
+            let token = counted.fetch_add(1, Ordering::SeqCst);
+            let bad = (String::from("b a d"), String::new());
+            vec![(String::from("authorization"), format!("token {token}")), bad]
+        })));
+        let said = send(&mut Http::new(to, None).unwrap(), b"request");
+        let tokens: Vec<_> = server
+            .received()
+            .iter()
+            .map(|received| received.header("authorization").unwrap().to_owned())
+            .collect();
+        (said, tokens)
+    };
+    let (no, ok) = (Act::Say(answer(401, &[], b"")), Act::Say(answer(200, &[], b"")));
+    assert_eq!(provided(vec![ok.clone()]), (accepted(), vec!["token 0".into()]));
+    assert_eq!(provided(vec![no.clone(), ok]), (accepted(), vec!["token 0".into(), "token 1".into()]));
+    let (said, tokens) = provided(vec![no.clone(), no.clone(), no]);
+    assert_eq!((said, tokens.len()), (Answer::Refused { why: "401 Unauthorized".into() }, 2));
+}
+
+#[test]
+fn a_provider_that_panics_takes_nothing_along() {
+    let server = Server::start([Act::Say(answer(200, &[], b""))]);
+    let mut to = target(&server.url());
+    let calls = AtomicUsize::new(0);
+    to.header_provider = Some(HeaderProvider(Arc::new(move || match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => panic!("as told"),
+        _ => Vec::new(),
+    })));
+    let mut http = Http::new(to, None).unwrap();
+    assert!(is_again(&send(&mut http, b"request")));
+    assert_eq!(send(&mut http, b"request"), accepted());
+}
+
+/// What it says, and how long it took.
+fn timed(script: Act, patience: Duration) -> (Answer, Duration) {
+    let server = Server::start([script]);
+    let start = Instant::now();
+    let said = http(&server).send(b"request", start + patience);
+    (said, start.elapsed())
+}
+
+#[test]
+fn the_deadline_is_kept() {
+    let patience = Duration::from_millis(300);
+    let late = Duration::from_millis(1500);
+    let drip = |bytes: Vec<u8>| Act::Drip(bytes, Duration::from_millis(100));
+    // Each byte comes in time; all of them together do not.
+    let (said, took) = timed(drip(answer(200, &[], b"")), patience);
+    assert!(is_again(&said) && took < late && took >= patience, "{said:?} {took:?}");
+    // The status came in time, and it is what counts.
+    for (status, wanted) in [(200, accepted()), (400, Answer::Refused { why: "400 Bad Request: x".into() })] {
+        let server =
+            Server::start([Act::Say(format!("HTTP/1.1 {status} x\r\ncontent-length: 9\r\n\r\nx").into())]);
+        let start = Instant::now();
+        let said = http(&server).send(b"request", start + patience);
+        assert!(start.elapsed() < late, "{:?}", start.elapsed());
+        assert_eq!(said, wanted);
+    }
+    // Nobody accepts, or nobody is asked any more.
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut http = Http::new(target(&format!("http://{}/", full.local_addr().unwrap())), None).unwrap();
+    let start = Instant::now();
+    assert!(is_again(&http.send(b"request", start + patience)));
+    assert!(is_again(&http.send(b"request", start)));
+    assert!(start.elapsed() < late, "{:?}", start.elapsed());
+}
