@@ -6,6 +6,7 @@ pub(crate) mod wire;
 #[cfg(feature = "otlp-http")]
 mod builder;
 #[cfg(feature = "otlp-http")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for `Pipeline`, which comes with the queue"))]
 pub(crate) mod settings;
 
 #[cfg(feature = "otlp-http")]

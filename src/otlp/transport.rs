@@ -3,6 +3,7 @@
 #[cfg(feature = "otlp-http")]
 mod answer;
 #[cfg(feature = "otlp-http")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for `Pipeline`, which comes with the queue"))]
 pub(crate) mod http;
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,6 @@
+//! What the builder and the environment come to.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
 use std::time::Duration;
 
 use super::*;
@@ -82,6 +85,8 @@ fn the_environment_counts_where_the_builder_is_silent() {
             assert_eq!(parts.export_timeout, Duration::from_secs(10));
             assert_eq!(parts.max_retry_elapsed, Duration::from_secs(300));
             assert_eq!((parts.max_batch_records, parts.in_flight), (512, 1));
+            assert_eq!((parts.memory_limit_bytes, parts.max_request_bytes), (32 << 20, 4 << 20));
+            assert_eq!((parts.overflow, parts.limits), (Overflow::DropNewest, Limits::default()));
             let TransportConfig::Http { to, is_json: false } = parts.transport else { panic!() };
             assert_eq!(to.url, "http://localhost:4318/v1/logs");
             assert_eq!(to.compression, Compression::None);

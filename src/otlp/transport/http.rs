@@ -13,7 +13,8 @@ mod zstd;
 #[path = "http/no_zstd.rs"]
 mod zstd;
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::mem;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::{Instant, SystemTime};
 
@@ -44,6 +45,8 @@ pub(crate) type JsonEncoder = fn(&[u8]) -> Result<String, String>;
 pub(crate) struct Http {
     client: Client,
     bodies: Bodies,
+    /// The last request broke off on its way.
+    broke_off: bool,
 }
 
 impl Http {
@@ -52,7 +55,6 @@ impl Http {
     /// # Errors
     ///
     /// If a certificate cannot be used, or the compression is not built in.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `Pipeline`, which comes with the queue"))]
     pub(crate) fn new(to: Target, json: Option<JsonEncoder>) -> Result<Self, Error> {
         let agent = Agent::config_builder()
             // An answer is an answer: what it means is said elsewhere.
@@ -68,7 +70,11 @@ impl Http {
         let mut headers = to.headers;
         drop_reserved(&mut headers);
         headers.extend(bodies.headers());
-        Ok(Self { client: Client { agent, url: to.url, headers, provider: to.header_provider }, bodies })
+        Ok(Self {
+            client: Client { agent, url: to.url, headers, provider: to.header_provider },
+            bodies,
+            broke_off: false,
+        })
     }
 
     fn exchange(&mut self, request: &[u8], deadline: Instant) -> Answer {
@@ -76,17 +82,30 @@ impl Http {
             Ok(body) => body,
             Err(why) => return Answer::Refused { why },
         };
-        let mut reply = self.client.post(&body, deadline);
+        // Who does not want a request may answer its head and close, and the client misses that while it
+        // writes. After such an end it waits for a word before it writes the body, for a second at most.
+        let waits = mem::take(&mut self.broke_off);
+        let mut reply = self.client.post(&body, waits, deadline);
         let is_unauthorized = |reply: &Reply| reply.status == StatusCode::UNAUTHORIZED;
         if self.client.provider.is_some() && reply.as_ref().is_ok_and(is_unauthorized) {
             // The token may have expired between being given and being looked at: once more, with a fresh one.
-            reply = self.client.post(&body, deadline);
+            reply = self.client.post(&body, waits, deadline);
         }
         match reply {
             Ok(reply) => reply.meaning(SystemTime::now()),
-            Err(answer) => answer,
+            Err(error) => {
+                self.broke_off = is_broken_off(&error);
+                self.client.silence(error)
+            }
         }
     }
+}
+
+/// Whether the other side closed the connection.
+fn is_broken_off(error: &ureq::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    let ureq::Error::Io(error) = error else { return false };
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 impl Transport for Http {
@@ -108,17 +127,20 @@ struct Client {
 }
 
 impl Client {
-    fn post(&self, body: &[u8], deadline: Instant) -> Result<Reply, Answer> {
+    fn post(&self, body: &[u8], waits: bool, deadline: Instant) -> Result<Reply, ureq::Error> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
         *headers = self.headers.clone();
         self.provide(headers);
+        if waits {
+            headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
         // Asked for after the provider, which may have taken its time.
         let left = deadline.saturating_duration_since(Instant::now());
         let request = self.agent.configure_request(request).timeout_global(Some(left)).build();
-        let (parts, mut body) = self.agent.run(request).map_err(|error| self.silence(error))?.into_parts();
+        let (parts, mut body) = self.agent.run(request)?.into_parts();
         let mut kept = Vec::new();
         // The status decides. A body that breaks off, or is late, only costs what it would have told.
         let _ = body.as_reader().take(MOST_BODY_BYTES).read_to_end(&mut kept);

@@ -1,3 +1,6 @@
+//! The table of answers, and bytes that are none.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
 use std::time::UNIX_EPOCH;
 
 use http::HeaderValue;

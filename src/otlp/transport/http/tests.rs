@@ -1,3 +1,6 @@
+//! HTTP against a receiver on the loopback interface that misbehaves as told.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
 mod certificates;
 mod server;
 
@@ -183,6 +186,7 @@ fn silence_is_tried_again() {
         let said = ask([script.clone()]);
         assert!(is_again(&said), "{script:?}: {said:?}");
     }
+    assert!(matches!(ask([Act::Reset]), Answer::TryAgain { why, .. } if why.contains("reset")));
     // What was sent in vain is sent again over a new connection.
     let server = Server::start([Act::Reset, Act::SayAndClose(Vec::new()), Act::Say(answer(200, &[], b""))]);
     let mut http = self::http(&server);
@@ -224,6 +228,28 @@ fn other_statuses_are_refused_with_what_they_say() {
     assert_eq!(ask([Act::Say(too_large)]), refused("413 Payload Too Large: too large"));
     assert_eq!(ask([Act::Say(answer(401, &[], b""))]), refused("401 Unauthorized"));
     assert_eq!(ask([Act::Say(answer(500, &[], b"oops"))]), refused("500 Internal Server Error: oops"));
+}
+
+#[test]
+fn an_answer_before_the_body_was_read_is_heard() {
+    let early = Act::Early(answer(413, &[], b""));
+    let server = Server::start([
+        early.clone(),
+        early,
+        Act::Say(answer(200, &[], b"")),
+        Act::Say(answer(200, &[], b"")),
+    ]);
+    let mut http = http(&server);
+    // More than the buffers of both sides hold.
+    let request = vec![b'x'; 16 << 20];
+    let first = send(&mut http, &request);
+    assert!(is_again(&first), "{first:?}");
+    assert_eq!(send(&mut http, &request), Answer::Refused { why: "413 Payload Too Large".into() });
+    assert_eq!(send(&mut http, &request), accepted());
+    assert_eq!(send(&mut http, &request), accepted());
+    let expects: Vec<_> =
+        server.received().iter().map(|received| received.header("expect").is_some()).collect();
+    assert_eq!(expects, [false, true, false, false]);
 }
 
 #[test]

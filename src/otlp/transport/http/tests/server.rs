@@ -17,6 +17,8 @@ pub(super) enum Act {
     SayAndClose(Vec<u8>),
     /// These bytes, one each time that so much time has passed.
     Drip(Vec<u8>, Duration),
+    /// These bytes after the head of the request, whose body nobody reads; the connection is closed.
+    Early(Vec<u8>),
     /// The connection is reset: it is closed before the request was read.
     Reset,
 }
@@ -147,8 +149,20 @@ impl Shared {
         let mut stream = BufReader::new(stream);
         // No case has as many requests on a connection.
         for _ in 0..100 {
-            let Ok(Some(request)) = read(&mut stream, connection) else { return };
-            self.received.lock().unwrap().push(request);
+            let Ok(Some(mut request)) = head(&mut stream, connection) else { return };
+            if let Some(Act::Early(_)) = self.script.lock().unwrap().front() {
+                self.received.lock().unwrap().push(request);
+            } else {
+                let len = request.header("content-length").unwrap().parse().unwrap();
+                request.body = vec![0; len];
+                if request.header("expect").is_some() && stream.get_mut().write_all(CONTINUE).is_err() {
+                    return;
+                }
+                if stream.read_exact(&mut request.body).is_err() {
+                    return;
+                }
+                self.received.lock().unwrap().push(request);
+            }
             let Some(act) = self.script.lock().unwrap().pop_front() else { return };
             if self.act(stream.get_mut(), act).is_err() {
                 return;
@@ -160,7 +174,7 @@ impl Shared {
     fn act(&self, stream: &mut dyn Stream, act: Act) -> io::Result<()> {
         match act {
             Act::Say(bytes) => stream.write_all(&bytes)?,
-            Act::SayAndClose(bytes) => {
+            Act::SayAndClose(bytes) | Act::Early(bytes) => {
                 stream.write_all(&bytes)?;
                 return Err(io::ErrorKind::Other.into());
             }
@@ -180,8 +194,10 @@ impl Shared {
     }
 }
 
-/// A request, or `None` where there are no more.
-fn read(stream: &mut BufReader<Box<dyn Stream>>, connection: usize) -> io::Result<Option<Received>> {
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A request without its body, or `None` where there are no more.
+fn head(stream: &mut BufReader<Box<dyn Stream>>, connection: usize) -> io::Result<Option<Received>> {
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -193,9 +209,5 @@ fn read(stream: &mut BufReader<Box<dyn Stream>>, connection: usize) -> io::Resul
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Received { line: line.trim_end().to_owned(), headers, body: Vec::new(), connection };
-    let len = request.header("content-length").unwrap().parse().unwrap();
-    request.body = vec![0; len];
-    stream.read_exact(&mut request.body)?;
-    Ok(Some(request))
+    Ok(Some(Received { line: line.trim_end().to_owned(), headers, body: Vec::new(), connection }))
 }
