@@ -93,7 +93,9 @@ fn any_len(value: &AnyValue) -> usize {
         AnyValue::Double(_) => 9,
         AnyValue::String(text) => field_len(text.as_str().len()),
         AnyValue::Bytes(bytes) => field_len(bytes.len()),
-        AnyValue::ListAny(values) => field_len(values.iter().map(|value| field_len(any_len(value))).sum()),
+        AnyValue::ListAny(values) => {
+            field_len(values.iter().map(|value| field_len(any_len(value))).sum())
+        }
         AnyValue::Map(entries) => field_len(
             entries.iter().map(|(key, value)| field_len(pair_len(key.as_str(), any_len(value)))).sum(),
         ),
