@@ -15,6 +15,7 @@ mod zstd;
 
 use std::io::{self, Read};
 use std::mem;
+use std::net::IpAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::{Instant, SystemTime};
 
@@ -22,7 +23,7 @@ use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use ureq::Agent;
+use ureq::{Agent, Proxy};
 
 use self::body::Bodies;
 use super::answer::Reply;
@@ -56,7 +57,10 @@ impl Http {
     ///
     /// If a certificate cannot be used, or the compression is not built in.
     pub(crate) fn new(to: Target, json: Option<JsonEncoder>) -> Result<Self, Error> {
+        // A proxy for this machine would be another machine. Go's clients see it so, curl does not.
+        let proxy = if is_loopback(&to.url) { None } else { Proxy::try_from_env() };
         let agent = Agent::config_builder()
+            .proxy(proxy)
             // An answer is an answer: what it means is said elsewhere.
             .http_status_as_error(false)
             // A redirect could carry the headers, and what they authorise, to anyone.
@@ -177,6 +181,13 @@ impl Client {
             _ => Answer::TryAgain { after: None, why },
         }
     }
+}
+
+fn is_loopback(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    // IPv6 addresses have brackets in URLs.
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// What frames the request is the client's to say: with a second opinion, receivers would see requests that were never sent.

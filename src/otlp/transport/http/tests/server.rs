@@ -153,7 +153,7 @@ impl Shared {
             if let Some(Act::Early(_)) = self.script.lock().unwrap().front() {
                 self.received.lock().unwrap().push(request);
             } else {
-                let len = request.header("content-length").unwrap().parse().unwrap();
+                let len = request.header("content-length").map_or(0, |len| len.parse().unwrap());
                 request.body = vec![0; len];
                 if request.header("expect").is_some() && stream.get_mut().write_all(CONTINUE).is_err() {
                     return;
