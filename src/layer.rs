@@ -72,7 +72,8 @@ impl LogLayer<DirectRecords> {
     ///
     /// Many layers may share a pipeline.
     pub fn direct(pipeline: Pipeline) -> Self {
-        Self::of_records(DirectRecords::new(pipeline))
+        let limits = pipeline.limits();
+        Self::of_records(DirectRecords::new(pipeline)).with_limits(limits)
     }
 }
 

@@ -36,6 +36,10 @@ pub(crate) mod json;
 pub(crate) mod read;
 pub(crate) mod request;
 pub(crate) mod transport;
+#[cfg(feature = "otlp-http")]
+mod builder;
+#[cfg(feature = "otlp-http")]
+pub(crate) mod settings;
 #[cfg(all(test, not(loom)))]
 #[expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 mod tests;
@@ -47,3 +51,9 @@ pub use self::counters::Stats;
 pub(crate) use self::pipeline::Settings;
 pub use self::pipeline::{Pipeline, Report};
 pub use self::queue::Overflow;
+#[cfg(feature = "otlp-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+pub use self::builder::Builder;
+#[cfg(feature = "otlp-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+pub use self::settings::{Compression, Protocol};

@@ -12,9 +12,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use ureq::Agent;
 
 use crate::diagnostics::report_once;
-
-/// What an OTLP answer may have at most: the bound that opentelemetry-http's own clients have.
-const MOST_BODY_BYTES: u64 = 4 * 1024 * 1024;
+use crate::otlp::transport::http::MOST_BODY_BYTES;
 
 #[derive(Debug)]
 pub(super) struct BlockingClient {

@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "otlp-http")]
+use super::builder::Builder;
 use super::counters::Stats;
 use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
 use super::request::{Batch, Resource};
 use super::sync::after;
 use super::transport::Transport;
 use super::worker::{self, Sending};
-use crate::Error;
+use crate::{Error, Limits};
 
 /// How long the last handle waits for delivery when it is dropped.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +29,7 @@ pub struct Pipeline(Arc<Handle>);
 
 struct Handle {
     queue: Arc<Queue>,
+    limits: Limits,
     /// A forked child has no worker.
     process: u32,
 }
@@ -35,6 +38,8 @@ struct Handle {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) resource: Resource,
+    /// For the layers that write to the pipeline.
+    pub(crate) limits: Limits,
     /// Bytes that are queued, in flight or waiting to be sent again.
     pub(crate) memory_limit_bytes: usize,
     pub(crate) overflow: Overflow,
@@ -55,6 +60,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             resource: Resource::default(),
+            limits: Limits::from_env(),
             // Some 150,000 records of 400 bytes: half a minute at 5,000 a second.
             memory_limit_bytes: 64 << 20,
             overflow: Overflow::default(),
@@ -72,6 +78,17 @@ impl Default for Settings {
 }
 
 impl Pipeline {
+    /// A pipeline's settings, to be built. The environment sets what the builder does not.
+    #[cfg(feature = "otlp-http")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
     pub(crate) fn start(settings: Settings, transport: Box<dyn Transport>) -> Result<Self, Error> {
         let empty = Batch::default().most_with(&settings.resource, "");
         let least = empty + MIN_REQUEST;
@@ -105,7 +122,7 @@ impl Pipeline {
             retry_max_elapsed: settings.retry_max_elapsed,
         };
         worker::start(Arc::clone(&queue), sending, transport)?;
-        Ok(Self(Arc::new(Handle { queue, process: std::process::id() })))
+        Ok(Self(Arc::new(Handle { queue, limits: settings.limits, process: std::process::id() })))
     }
 
     /// Where the layer leaves records.

@@ -3,6 +3,10 @@
 pub(crate) mod file;
 #[cfg(feature = "grpc")]
 pub(crate) mod grpc;
+#[cfg(feature = "otlp-http")]
+mod answer;
+#[cfg(feature = "otlp-http")]
+pub(crate) mod http;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,130 @@
+//! Where a signal goes: its URL and headers, of what the builder was told over what the environment says.
+//!
+//! What cannot be used here is an error whoever set it: without it, data would go elsewhere or nowhere.
+
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use super::variables::{demanded, pairs};
+use super::Protocol;
+use crate::Error;
+
+/// A signal, as the variables name it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Signal {
+    Logs,
+    #[cfg_attr(not(feature = "install"), expect(dead_code, reason = "only `install` sends spans"))]
+    Traces,
+}
+
+#[cfg_attr(not(feature = "install"), expect(dead_code, reason = "only `install` has more than one signal"))]
+impl Signal {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Logs => "logs",
+            Self::Traces => "traces",
+        }
+    }
+
+    pub(crate) fn exporter_variable(self) -> &'static str {
+        match self {
+            Self::Logs => "OTEL_LOGS_EXPORTER",
+            Self::Traces => "OTEL_TRACES_EXPORTER",
+        }
+    }
+}
+
+impl Signal {
+    /// An `OTEL_EXPORTER_OTLP_…` variable: the signal's own form, which goes first, and the general one.
+    pub(crate) fn variables(self, what: &str) -> [String; 2] {
+        let own = match self {
+            Self::Logs => "LOGS",
+            Self::Traces => "TRACES",
+        };
+        [format!("OTEL_EXPORTER_OTLP_{own}_{what}"), format!("OTEL_EXPORTER_OTLP_{what}")]
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Logs => "/v1/logs",
+            Self::Traces => "/v1/traces",
+        }
+    }
+}
+
+/// What the builder was told.
+#[derive(Clone, Debug)]
+pub(crate) enum Endpoint {
+    /// Gets the signal's path.
+    Base(String),
+    /// `with_logs_url`: taken as it is.
+    Url(String),
+}
+
+/// A base URL gets the signal's path; the signal's own variable is taken as it is. gRPC has no paths.
+pub(crate) fn url(signal: Signal, told: Option<&Endpoint>, protocol: Protocol) -> Result<Uri, Error> {
+    let joined = |name: &str, base: &str| match protocol {
+        Protocol::Grpc => checked(name, base),
+        _ => joined(name, base, signal),
+    };
+    match told {
+        Some(Endpoint::Base(base)) => return joined("with_endpoint", base),
+        Some(Endpoint::Url(url)) => return checked("with_logs_url", url),
+        None => {}
+    }
+    let [own, general] = signal.variables("ENDPOINT");
+    if let Some(url) = demanded(&own)? {
+        return checked(&own, &url);
+    }
+    match (demanded(&general)?, protocol) {
+        (Some(base), _) => joined(&general, &base),
+        (None, Protocol::Grpc) => joined("the default endpoint", "http://localhost:4317"),
+        (None, _) => joined("the default endpoint", "http://localhost:4318"),
+    }
+}
+
+fn joined(name: &str, base: &str, signal: Signal) -> Result<Uri, Error> {
+    let uri = checked(name, base)?;
+    if uri.query().is_some() {
+        return Err(Error::setting(name, base, "a base URL without a query: a path is added to it"));
+    }
+    checked(name, &format!("{}{}", base.trim_end_matches('/'), signal.path()))
+}
+
+fn checked(name: &str, url: &str) -> Result<Uri, Error> {
+    let wanted = "an http:// or https:// URL";
+    let uri: Uri = url.parse().map_err(|error| Error::setting(name, url, wanted).with_source(error))?;
+    let is_http = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
+    match is_http && uri.host().is_some_and(|host| !host.is_empty()) && !url.contains('#') {
+        true => Ok(uri),
+        false => Err(Error::setting(name, url, wanted)),
+    }
+}
+
+/// Values are never part of an error's text: they may be secrets.
+pub(crate) fn headers(signal: Signal, told: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for name in signal.variables("HEADERS") {
+        let Some(list) = demanded(&name)? else { continue };
+        let pairs = pairs(&list)
+            .map_err(|key| Error::setting(&name, &key, "a list of key=value with percent-encoded values"))?;
+        for (key, value) in &pairs {
+            add(&mut headers, &name, key, value)?;
+        }
+        break;
+    }
+    for (key, value) in told {
+        add(&mut headers, "with_header", key, value)?;
+    }
+    Ok(headers)
+}
+
+/// Sets a header, instead of one of the same name.
+pub(crate) fn add(headers: &mut HeaderMap, source: &str, key: &str, value: &str) -> Result<(), Error> {
+    let wrong = || Error::setting(source, key, "a header's name with a value of visible ASCII");
+    let name: HeaderName = key.parse().map_err(|_| wrong())?;
+    let mut value: HeaderValue = value.parse().map_err(|_| wrong())?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! What the environment says, by the specification's rules: empty is unset, and a value that cannot be used
+//! is said once and ignored, unless ignoring it would send data elsewhere or nowhere.
+
+use std::env;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::resource::{SdkProvidedResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::Resource;
+
+use crate::diagnostics::report_once;
+use crate::Error;
+
+/// The value of a variable that can be ignored.
+pub(crate) fn text(name: &str) -> Option<String> {
+    demanded(name).unwrap_or_else(|error| {
+        report_once(format_args!("{error}; it is ignored"));
+        None
+    })
+}
+
+/// The value of a variable that cannot.
+pub(crate) fn demanded(name: &str) -> Result<Option<String>, Error> {
+    let Some(value) = env::var_os(name) else { return Ok(None) };
+    match value.to_str().map(str::trim) {
+        Some("") => Ok(None),
+        Some(value) => Ok(Some(value.to_owned())),
+        None => Err(Error::setting(name, &value.to_string_lossy(), "valid Unicode")),
+    }
+}
+
+/// A number of at least one. None of the SDK's numbers has a use for zero: an interval of nothing never rests.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let value = text(name)?;
+    let number = value.parse().ok().filter(|number| *number > 0);
+    if number.is_none() {
+        ignore(name, &value, "a whole number above 0");
+    }
+    number
+}
+
+/// The time that an export may take, of the first of `names` that says so.
+pub(crate) fn timeout(names: &[String]) -> Duration {
+    names.iter().find_map(|name| number(name)).map_or(Duration::from_secs(10), Duration::from_millis)
+}
+
+/// The resource: what the SDK knows, under `OTEL_RESOURCE_ATTRIBUTES`, under `OTEL_SERVICE_NAME`, under
+/// what the builder was told.
+pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource {
+    let resource = Resource::builder_empty()
+        .with_detector(Box::new(SdkProvidedResourceDetector))
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_attributes(resource_attributes())
+        .with_attributes(text("OTEL_SERVICE_NAME").map(|name| KeyValue::new("service.name", name)))
+        .with_attributes(attributes);
+    match service_name {
+        Some(name) => resource.with_service_name(name).build(),
+        None => resource.build(),
+    }
+}
+
+/// The specification has the whole value discarded when a part of it cannot be read.
+fn resource_attributes() -> Vec<KeyValue> {
+    let name = "OTEL_RESOURCE_ATTRIBUTES";
+    let Some(value) = text(name) else { return Vec::new() };
+    match pairs(&value) {
+        Ok(pairs) => pairs.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect(),
+        Err(_) => {
+            ignore(name, &value, "a list of key=value with percent-encoded values");
+            Vec::new()
+        }
+    }
+}
+
+/// Reads `key=value,key=value`. The error is the key of a pair that cannot be read, and never the
+/// value: it may be a secret.
+pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                let key = key.trim().to_owned();
+                match percent_decoded(value.trim()) {
+                    Some(value) => Ok((key, value)),
+                    None => Err(key),
+                }
+            }
+            _ => Err(String::from("a part without a key")),
+        })
+        .collect()
+}
+
+fn percent_decoded(value: &str) -> Option<String> {
+    let mut bytes = value.bytes();
+    let mut decoded = Vec::with_capacity(value.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// Says that a value cannot be used.
+pub(crate) fn ignore(name: &str, value: &str, wanted: &str) {
+    report_once(format_args!("{}; it is ignored", Error::setting(name, value, wanted)));
+}

@@ -1,0 +1,135 @@
+//! What an HTTP answer means. The last step of the walk, seen from its end.
+//!
+//! The status decides, as the [specification] has it; a body only adds to it, and one that cannot be
+//! read adds nothing.
+//!
+//! [specification]: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+
+mod json;
+mod protobuf;
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+use super::Answer;
+
+/// How much of what a receiver says is kept: enough for a person to know what it is about.
+const MOST_TEXT_CHARS: usize = 300;
+
+/// The longest `Retry-After` that is kept. No batch waits for so long, and sums of times stay far from overflow.
+const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An answer as it came, its body perhaps cut short.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// What a body says, of an `ExportLogsServiceResponse` or a `google.rpc.Status`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    rejected: i64,
+    message: String,
+}
+
+impl Reply {
+    pub(super) fn meaning(&self, now: SystemTime) -> Answer {
+        if self.status.is_success() {
+            let said = self.partial_success().unwrap_or_default();
+            return Answer::Accepted {
+                // Less than none makes no sense; a receiver that says so refused nothing.
+                rejected: u64::try_from(said.rejected).unwrap_or(0),
+                message: printable(&said.message),
+            };
+        }
+        let why = match self.reason() {
+            reason if reason.is_empty() => self.status.to_string(),
+            reason => format!("{}: {reason}", self.status),
+        };
+        match self.status.as_u16() {
+            429 | 502 | 503 | 504 => Answer::TryAgain { after: self.retry_after(now), why },
+            _ => Answer::Refused { why },
+        }
+    }
+
+    fn partial_success(&self) -> Option<Said> {
+        match self.form() {
+            Form::Protobuf => protobuf::partial_success(&self.body),
+            Form::Json => json::partial_success(&self.body),
+            Form::Other => None,
+        }
+    }
+
+    fn reason(&self) -> String {
+        let status = match self.form() {
+            Form::Protobuf => protobuf::status(&self.body),
+            Form::Json => json::status(&self.body),
+            Form::Other => None,
+        };
+        match status {
+            Some(message) => printable(&message),
+            // A character takes at most four bytes, so that nothing more than is kept is looked at.
+            None => {
+                let start = &self.body[..self.body.len().min(4 * MOST_TEXT_CHARS)];
+                printable(&String::from_utf8_lossy(start))
+            }
+        }
+    }
+
+    fn form(&self) -> Form {
+        let Some(kind) = self.headers.get(CONTENT_TYPE) else {
+            // Who says nothing answers as was asked, most likely. No protobuf answer begins with a brace.
+            let is_json = self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+            return if is_json { Form::Json } else { Form::Protobuf };
+        };
+        let kind = kind.as_bytes().to_ascii_lowercase();
+        match kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii() {
+            b"application/x-protobuf" | b"application/protobuf" => Form::Protobuf,
+            b"application/json" => Form::Json,
+            _ => Form::Other,
+        }
+    }
+
+    /// Seconds, or a date. What is neither is not there.
+    fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let after = match !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            // All digits, and still not a number: more than there are.
+            true => Duration::from_secs(value.parse().unwrap_or(u64::MAX)),
+            // A date that passed means now.
+            false => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+        };
+        Some(after.min(MOST_PATIENCE))
+    }
+}
+
+enum Form {
+    Protobuf,
+    Json,
+    Other,
+}
+
+/// The beginning of what a stranger said, on one line.
+fn printable(text: &str) -> String {
+    let text = text.trim();
+    let mut kept: String = text
+        .chars()
+        .take(MOST_TEXT_CHARS)
+        .map(|char| match char {
+            char if char.is_whitespace() => ' ',
+            char if char.is_control() => char::REPLACEMENT_CHARACTER,
+            char => char,
+        })
+        .collect();
+    if text.chars().nth(MOST_TEXT_CHARS).is_some() {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests;

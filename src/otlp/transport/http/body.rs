@@ -1,0 +1,74 @@
+//! What goes into the body of a request: protobuf or JSON, compressed or not.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::mem;
+
+use flate2::write::GzEncoder;
+use flate2::Compression as Level;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+
+use super::{zstd, JsonEncoder};
+use crate::otlp::settings::Compression;
+use crate::Error;
+
+#[derive(Debug)]
+pub(super) struct Bodies {
+    json: Option<JsonEncoder>,
+    compression: Compression,
+    /// The last compressed body, for the room that it takes.
+    room: Vec<u8>,
+}
+
+impl Bodies {
+    pub(super) fn new(json: Option<JsonEncoder>, compression: Compression) -> Result<Self, Error> {
+        if compression == Compression::Zstd && !zstd::IS_THERE {
+            return Err(Error::setting(
+                "with_compression",
+                "zstd",
+                "none or gzip without the feature `zstd`",
+            ));
+        }
+        Ok(Self { json, compression, room: Vec::new() })
+    }
+
+    /// The headers that say what bodies are.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let kind = match self.json {
+            Some(_) => "application/json",
+            None => "application/x-protobuf",
+        };
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        let encoding = match self.compression {
+            Compression::None => return headers,
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        };
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        headers
+    }
+
+    /// The body of a request. The error says why there can be none, today and ever.
+    pub(super) fn encode<'a>(&'a mut self, request: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+        let plain = match self.json {
+            Some(json) => Cow::Owned(json(request)?.into_bytes()),
+            None => Cow::Borrowed(request),
+        };
+        let mut room = mem::take(&mut self.room);
+        room.clear();
+        self.room = match self.compression {
+            Compression::None => return Ok(plain),
+            Compression::Gzip => gzip(&plain, room).map_err(|error| format!("gzip: {error}"))?,
+            Compression::Zstd => zstd::compress(&plain, room),
+        };
+        Ok(Cow::Borrowed(&self.room))
+    }
+}
+
+fn gzip(plain: &[u8], room: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    // Records repeat themselves: the fast level takes most of what the slow ones would.
+    let mut encoder = GzEncoder::new(room, Level::fast());
+    encoder.write_all(plain)?;
+    encoder.finish()
+}
