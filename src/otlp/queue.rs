@@ -267,7 +267,9 @@ impl Queue {
 
     /// Chunks begun up to now have smaller tickets.
     pub(crate) fn next_ticket(&self) -> u64 {
-        self.next_ticket.load(Ordering::Acquire)
+        // A write, not a load: whoever begins a chunk after it knows that the worker's flag was
+        // cleared before, and sets it again. After a load it might not, and the worker would sleep.
+        self.next_ticket.fetch_add(0, Ordering::AcqRel)
     }
 
     /// The oldest chunk of all shards, if it was begun before `before`.

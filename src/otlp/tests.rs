@@ -2,6 +2,7 @@
 
 mod delivery;
 mod overflow;
+mod scaling;
 mod shrinking;
 mod stage;
 mod stress;
