@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Stats;
-use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
+use super::queue::{Overflow, Queue};
 use super::request::{Batch, Resource};
+use super::sizes::{Sizes, MIN_MEMORY};
 use super::sync::after;
 use super::transport::Transport;
 use super::worker::{self, Sending};

@@ -14,7 +14,8 @@ use loom::thread;
 use super::budget::Budget;
 use super::control::{Control, Order};
 use super::counters::Counters;
-use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
+use super::queue::{Overflow, Queue};
+use super::sizes::{Sizes, MIN_MEMORY};
 use crate::record::Target;
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
