@@ -8,6 +8,7 @@
 //! | 3 | `otlp/queue.rs` | where threads leave their records: bounded in bytes, one shard each |
 //! |   | `otlp/budget.rs` | the one limit in bytes |
 //! |   | `otlp/chunk.rs` | encoded records one behind the other |
+//! |   | `otlp/sizes.rs` | how large the queue's parts are |
 //! |   | `otlp/shrink.rs` | records that no request could take |
 //! |   | `otlp/counters.rs` | what became of every record |
 //! | 4 | `otlp/worker.rs` | makes requests and sees them through |
@@ -16,6 +17,7 @@
 //! | 5 | `otlp/request.rs` | resource and scopes around finished records |
 //! |   | `otlp/json.rs` | a request as OTLP's JSON |
 //! |   | `otlp/read.rs` | reading the wire format, of whatever bytes |
+//! |   | `otlp/sync.rs` | std's locks and atomics, or loom's |
 //! | 6 | `otlp/transport.rs` | where requests go |
 //! |   | `otlp/transport/file.rs` | to a file of JSON lines |
 //! |   | `otlp/transport/grpc.rs` | over gRPC |
@@ -26,6 +28,7 @@ pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod budget;
 pub(crate) mod chunk;
+pub(crate) mod sizes;
 pub(crate) mod shrink;
 pub(crate) mod counters;
 pub(crate) mod worker;

@@ -35,7 +35,7 @@ impl Budget {
     pub(crate) fn top_up(&self, leased: &mut usize, wanted: usize) -> bool {
         let missing = wanted.saturating_sub(*leased);
         let mut taken = 0;
-        let took = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        let took = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
             taken = missing.max(self.lease).min(left);
             (taken >= missing).then(|| left - taken)
         });
@@ -50,9 +50,10 @@ impl Budget {
         if bytes == 0 {
             return;
         }
-        self.left.fetch_add(bytes, Ordering::SeqCst);
-        // A thread that waits says so before it looks: either it sees these bytes, or it is seen here.
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        self.left.fetch_add(bytes, Ordering::AcqRel);
+        // A thread that waits says so before it looks. Both sides write `waiting`, so one comes after
+        // the other: the waiting thread is seen here, or it sees these bytes. A plain load could miss it.
+        if self.waiting.fetch_add(0, Ordering::AcqRel) > 0 {
             self.wake_all();
         }
     }
@@ -66,7 +67,7 @@ impl Budget {
     /// if it is.
     pub(crate) fn wait(&self, wanted: usize, until: Instant, over: impl Fn() -> bool) -> bool {
         let mut room = lock(&self.room.0);
-        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.waiting.fetch_add(1, Ordering::AcqRel);
         let mut in_time = true;
         while self.left() < wanted && !over() {
             if Instant::now() >= until {
@@ -75,14 +76,14 @@ impl Budget {
             }
             room = wait_until(&self.room.1, room, until);
         }
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
         in_time
     }
 
     /// Bytes that nobody has.
     #[inline]
     pub(crate) fn left(&self) -> usize {
-        self.left.load(Ordering::SeqCst)
+        self.left.load(Ordering::Acquire)
     }
 
     /// Less than a lease is left.

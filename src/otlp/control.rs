@@ -122,14 +122,14 @@ impl Control {
         }
     }
 
-    /// Waits until `until`. A shutdown that begins meanwhile ends the wait if it `is_ours` to shorten.
+    /// Waits until `until`, the deadline of a shutdown, or, if the wait `is_ours` to shorten, until a
+    /// shutdown has begun.
     pub(crate) fn pause(&self, until: Instant, is_ours: bool) {
         let mut state = lock(&self.state);
-        let was_shutting_down = state.shutdown.is_some();
         loop {
-            let begun = state.shutdown.is_some() && !was_shutting_down;
             let until = state.shutdown.map_or(until, |deadline| deadline.min(until));
-            if state.abandoned || (begun && is_ours) || Instant::now() >= until {
+            let is_cut = is_ours && state.shutdown.is_some();
+            if state.abandoned || is_cut || Instant::now() >= until {
                 return;
             }
             state = wait_until(&self.to_worker, state, until);

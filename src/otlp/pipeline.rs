@@ -7,8 +7,9 @@ use std::time::Duration;
 #[cfg(feature = "otlp-http")]
 use super::builder::Builder;
 use super::counters::Stats;
-use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
+use super::queue::{Overflow, Queue};
 use super::request::{Batch, Resource};
+use super::sizes::{Sizes, MIN_MEMORY};
 use super::sync::after;
 use super::transport::Transport;
 use super::worker::{self, Sending};

@@ -14,19 +14,14 @@ use super::chunk::{Chunk, RUN_COST};
 use super::control::Control;
 use super::counters::{Counters, SHARDS};
 use super::shrink::shrink;
+use super::sizes::Sizes;
 use super::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::thread_number;
 
-/// How many bytes a chunk takes before the next one is begun: some hundred records.
-const CHUNK: usize = 60 * 1024;
-
 /// How many chunks are kept for later at most. With the chunk that each shard may have begun, this
 /// is the memory beyond the limit: (32 + 32) times 64 KiB.
 const POOLED: usize = 32;
-
-/// The smallest memory limit: below it a chunk would hold a handful of records.
-pub(crate) const MIN_MEMORY: usize = 64 * 1024;
 
 /// How often a thread makes room for one record, before that record goes the way of the others.
 const ATTEMPTS: usize = 64;
@@ -60,27 +55,6 @@ pub(crate) struct Queue {
     pool: Mutex<Vec<Chunk>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
-    pub(crate) memory: usize,
-    /// What one record may take, its frame and scope included.
-    pub(crate) record: usize,
-    /// As many records in one shard wake the worker.
-    pub(crate) wake_records: usize,
-}
-
-impl Sizes {
-    /// What chunks are filled to. Small limits have small chunks: what is dropped to make room is one.
-    fn chunk(self) -> usize {
-        (self.memory / 128).min(CHUNK)
-    }
-
-    /// What a chunk has beyond that, for its last record. It is charged, so that no memory is free.
-    fn slack(self) -> usize {
-        self.chunk() / 16
-    }
-}
-
 #[derive(Debug)]
 #[repr(align(128))] // Two lines: processors fetch them in pairs.
 struct Shard {
@@ -109,8 +83,6 @@ impl Inner {
 
 impl Queue {
     pub(crate) fn new(sizes: Sizes, overflow: Overflow) -> Self {
-        // Leases that lie idle in shards are at most an eighth of the limit.
-        let lease = (sizes.memory / (8 * SHARDS)).min(CHUNK);
         let shard = |_| Shard {
             inner: Mutex::new(Inner::default()),
             front: AtomicU64::new(u64::MAX),
@@ -118,7 +90,7 @@ impl Queue {
         };
         Self {
             shards: (0..SHARDS).map(shard).collect(),
-            budget: Budget::new(sizes.memory, lease),
+            budget: Budget::new(sizes.memory, sizes.lease()),
             control: Control::default(),
             counters: Counters::default(),
             sizes,
@@ -267,7 +239,9 @@ impl Queue {
 
     /// Chunks begun up to now have smaller tickets.
     pub(crate) fn next_ticket(&self) -> u64 {
-        self.next_ticket.load(Ordering::Acquire)
+        // A write, not a load: whoever begins a chunk after it knows that the worker's flag was
+        // cleared before, and sets it again. After a load it might not, and the worker would sleep.
+        self.next_ticket.fetch_add(0, Ordering::AcqRel)
     }
 
     /// The oldest chunk of all shards, if it was begun before `before`.

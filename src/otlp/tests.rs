@@ -3,6 +3,7 @@
 mod delivery;
 mod encoding;
 mod overflow;
+mod scaling;
 mod shrinking;
 mod stage;
 mod stress;

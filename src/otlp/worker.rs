@@ -253,11 +253,14 @@ impl Worker {
                     short(&why)
                 ));
             }
-            // A shutdown shortens a wait of ours, not one that the receiver asked for.
+            // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
+            let is_ours = asked.is_none() && standing == Standing::Running;
             let until = after(wait);
             match self.queue.control.standing() {
-                Standing::ShuttingDown { deadline } if until >= deadline => return Some(Outcome::Shutdown),
-                _ => self.queue.control.pause(until, asked.is_none()),
+                Standing::ShuttingDown { deadline } if !is_ours && until >= deadline => {
+                    return Some(Outcome::Shutdown)
+                }
+                _ => self.queue.control.pause(until, is_ours),
             }
             is_again = true;
         }

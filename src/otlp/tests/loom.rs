@@ -1,6 +1,6 @@
 //! The hand-off under every interleaving that [loom](https://docs.rs/loom) can think of.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --lib --release loom_`
+//! `RUSTFLAGS="--cfg loom" cargo test --lib --release --no-default-features loom_`
 //!
 //! The types are the ones that run: under loom they are made of loom's locks and atomics. Threads
 //! name their shard, as loom's threads share thread-locals. What loom has no clock for, which is
@@ -14,7 +14,8 @@ use loom::thread;
 use super::budget::Budget;
 use super::control::{Control, Order};
 use super::counters::Counters;
-use super::queue::{Overflow, Queue, Sizes, MIN_MEMORY};
+use super::queue::{Overflow, Queue};
+use super::sizes::{Sizes, MIN_MEMORY};
 use crate::record::Target;
 
 fn model(check: impl Fn() + Send + Sync + 'static) {

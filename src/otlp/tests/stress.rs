@@ -43,7 +43,7 @@ impl Transport for Faulty {
                 again(None)
             }
             6 => accepted(random(&mut self.state) % 20),
-            7 if self.hangs && random(&mut self.state) % 8 == 0 => {
+            7 if self.hangs && random(&mut self.state).is_multiple_of(8) => {
                 while !self.ended.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -142,8 +142,8 @@ fn every_record_is_accounted_for() {
         // What hung succeeds now, and that changes nothing.
         ended.store(true, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(5));
-        let retries = pipeline.stats().retries;
-        assert_eq!(pipeline.stats(), Stats { retries, ..stats }, "seed {seed}");
+        let outcomes = |stats: Stats| Stats { retries: 0, ..stats };
+        assert_eq!(outcomes(pipeline.stats()), outcomes(stats), "seed {seed}");
         assert_adds_up(&stats);
         assert_eq!((stats.emitted, stats.pending), (THREADS * EACH, 0), "seed {seed}: {stats:?}");
         assert_eq!(doubles.load(Ordering::Relaxed), 0, "seed {seed}");
