@@ -62,6 +62,9 @@ impl Text {
     }
 
     /// A double, with the names of proto3's JSON for what JSON has no number for.
+    ///
+    /// There are readers that know numbers only, rotel among them, and refuse the whole request then.
+    /// A value that everyone takes would be another value.
     pub(super) fn double(&mut self, value: f64) {
         if value.is_finite() {
             self.0.push_str(zmij::Buffer::new().format_finite(value));
