@@ -25,13 +25,12 @@ use tracing_core::span::Id;
 use crate::job;
 use crate::stats::Counters;
 
-pub(crate) use self::active::{can_attach, 
-    ambient_job, attach_job, enter_scope, enter_span, exit_span, note_inner, JobVersion,
+pub(crate) use self::active::{
+    ambient_job, attach_job, can_attach, enter_scope, enter_span, exit_span, note_inner, JobVersion,
 };
 pub(crate) use self::asker::{Asker, Belonging};
 pub(crate) use self::state::{
-    next_op, span_being_started, start_op, OpNames, OpSeed, SpanState,
-    Starting,
+    has_panicked, next_op, note_panic, span_being_started, start_op, OpNames, OpSeed, SpanState, Starting,
 };
 
 /// The ids that a record gets, all valid.
@@ -188,6 +187,7 @@ pub(crate) fn ask(
         Ok(None) => state.set_traced(Traced::No),
         Err(_) => {
             state.set_broken();
+            note_panic();
             counters.panicked_spans(1);
             return None;
         }

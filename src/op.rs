@@ -143,13 +143,8 @@ impl Op {
         job: Option<Arc<JobScope>>,
         caller: &'static Location<'static>,
     ) -> Self {
-        let seed = Arc::new(OpSeed {
-            name,
-            names,
-            attributes,
-            caller: Some(caller),
-            state: Default::default(),
-        });
+        let seed =
+            Arc::new(OpSeed { name, names, attributes, caller: Some(caller), state: Default::default() });
         let create = || create_span(&seed);
         let span = match &job {
             Some(job) => job.run(create),
@@ -293,6 +288,7 @@ fn create_span(seed: &Arc<OpSeed>) -> Span {
 fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).ok();
     if done.is_none() {
+        correlate::note_panic();
         crate::diagnostics::report_once(format_args!(
             "a panic was caught in an op: a sampler's, a processor's, or that of another layer"
         ));

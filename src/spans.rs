@@ -263,6 +263,7 @@ where
         drop(starting);
         if entered.is_err() {
             state.set_broken();
+            correlate::note_panic();
         }
     }
 
@@ -288,6 +289,7 @@ where
 /// or that of a `Debug`, must not take the program with it.
 fn guarded(hook: impl FnOnce()) {
     if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        correlate::note_panic();
         crate::diagnostics::report_once(format_args!(
             "a panic was caught in the span layer: a sampler's, a processor's, or that of a field's Debug"
         ));

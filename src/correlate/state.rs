@@ -266,6 +266,7 @@ impl SpanState {
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     static BEHIND_OUR_BACK: Cell<bool> = const { Cell::new(false) };
+    static PANICKED: Cell<bool> = const { Cell::new(false) };
     static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
     static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };
 }
@@ -299,6 +300,16 @@ impl Starting {
     pub(crate) fn set_behind_our_back(is_under_way: bool) {
         let _ = BEHIND_OUR_BACK.try_with(|behind| behind.set(is_under_way));
     }
+}
+
+/// Notes that a panic went through the wrapped layer on this thread. Its own mark of being inside a start
+/// stays set from then on, so that mark says nothing any more.
+pub(crate) fn note_panic() {
+    let _ = PANICKED.try_with(|panicked| panicked.set(true));
+}
+
+pub(crate) fn has_panicked() -> bool {
+    PANICKED.try_with(Cell::get).unwrap_or(true)
 }
 
 impl Drop for Starting {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod correlation;
+mod damage;
 mod graphs;
 mod interleaving;
 mod jobs;
