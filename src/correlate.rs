@@ -14,6 +14,8 @@
 
 mod active;
 mod asker;
+mod op_seed;
+mod starting;
 mod state;
 
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags};
@@ -29,9 +31,9 @@ pub(crate) use self::active::{
     ambient_job, attach_job, can_attach, enter_scope, enter_span, exit_span, note_inner, JobVersion,
 };
 pub(crate) use self::asker::{Asker, Belonging};
-pub(crate) use self::state::{
-    has_panicked, next_op, note_panic, span_being_started, start_op, OpNames, OpSeed, SpanState, Starting,
-};
+pub(crate) use self::op_seed::{next_op, start_op, OpSeed};
+pub(crate) use self::starting::{has_panicked, note_panic, span_being_started, Starting};
+pub(crate) use self::state::{OpNames, SpanState};
 
 /// The ids that a record gets, all valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! What this crate knows of one span, kept in the span's extensions and shared by its layers.
 
-use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -10,7 +9,7 @@ use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Attributes;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::Traced;
+use super::{next_op, Traced};
 use crate::fields::{self, Captured};
 use crate::job::JobScope;
 
@@ -261,114 +260,4 @@ impl SpanState {
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
     }
-}
-
-thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static BEHIND_OUR_BACK: Cell<bool> = const { Cell::new(false) };
-    static PANICKED: Cell<bool> = const { Cell::new(false) };
-    static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
-    static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };
-}
-
-/// While this lives, a span is being started on this thread: by us, or by the span layer under a
-/// call that we forwarded. It is where a span's mutex is held while user code runs.
-#[derive(Debug)]
-pub(crate) struct Starting {
-    outer: Option<Arc<SpanState>>,
-    counts: bool,
-}
-
-impl Starting {
-    /// `state`: the span that may be started, where it is known.
-    pub(crate) fn of(state: Option<Arc<SpanState>>) -> Self {
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
-        Self { outer: announce(state), counts: true }
-    }
-
-    /// Announces a span that is started without its mutex being held, as when a span closes.
-    pub(crate) fn unlocked(state: Option<Arc<SpanState>>) -> Self {
-        Self { outer: announce(state), counts: false }
-    }
-
-    pub(crate) fn is_under_way() -> bool {
-        DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(true)
-            || BEHIND_OUR_BACK.try_with(Cell::get).unwrap_or(true)
-    }
-
-    /// Sets whether a start is under way that is not ours. Holds until it is set again.
-    pub(crate) fn set_behind_our_back(is_under_way: bool) {
-        let _ = BEHIND_OUR_BACK.try_with(|behind| behind.set(is_under_way));
-    }
-}
-
-/// Notes that a panic went through the wrapped layer on this thread. Its own mark of being inside a start
-/// stays set from then on, so that mark says nothing any more.
-pub(crate) fn note_panic() {
-    let _ = PANICKED.try_with(|panicked| panicked.set(true));
-}
-
-pub(crate) fn has_panicked() -> bool {
-    PANICKED.try_with(Cell::get).unwrap_or(true)
-}
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        if self.counts {
-            let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
-        }
-        drop(announce(self.outer.take()));
-    }
-}
-
-fn announce(state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
-    BEING_STARTED.try_with(|being| being.replace(state)).ok().flatten()
-}
-
-/// The span that is being started on this thread, if a layer of ours announced it.
-pub(crate) fn span_being_started() -> Option<Arc<SpanState>> {
-    BEING_STARTED.try_with(|being| being.borrow().clone()).ok().flatten()
-}
-
-/// What `op` wants to say about the span that it creates and that tracing's static fields cannot.
-#[derive(Debug, Default)]
-pub(crate) struct OpSeed {
-    pub(crate) name: String,
-    pub(crate) names: OpNames,
-    pub(crate) attributes: Vec<KeyValue>,
-    pub(crate) caller: Option<&'static std::panic::Location<'static>>,
-    /// Given back: the state of the span that was created.
-    pub(crate) state: StateSlot,
-}
-
-/// A slot for one state, written and read on one thread; `Sync` so that the seed can be shared.
-#[derive(Debug, Default)]
-pub(crate) struct StateSlot(std::sync::Mutex<Option<Arc<SpanState>>>);
-
-impl StateSlot {
-    pub(crate) fn replace(&self, state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state)
-    }
-}
-
-/// Runs `create`, which creates the one span that `seed` is about.
-pub(crate) fn start_op<T>(seed: &Arc<OpSeed>, create: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Arc<OpSeed>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            let _ = OP.try_with(|op| op.replace(self.0.take()));
-        }
-    }
-    let _restore = Restore(OP.try_with(|op| op.replace(Some(seed.clone()))).ok().flatten());
-    create()
-}
-
-/// The seed of the span that is being created, if it is an op's.
-///
-/// Another layer may create spans or log while an op's span is being created, so the callsite decides.
-pub(crate) fn next_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<OpSeed>> {
-    if !crate::op::is_op(metadata) {
-        return None;
-    }
-    OP.try_with(|op| op.borrow().clone()).ok().flatten()
 }
