@@ -14,6 +14,8 @@
 
 mod active;
 mod asker;
+mod op_seed;
+mod starting;
 mod state;
 
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags};
@@ -26,13 +28,12 @@ use crate::job;
 use crate::stats::Counters;
 
 pub(crate) use self::active::{
-    ambient_job, attach_job, enter_scope, enter_span, exit_span, note_inner, JobVersion,
+    ambient_job, attach_job, can_attach, enter_scope, enter_span, exit_span, note_inner, JobVersion,
 };
 pub(crate) use self::asker::{Asker, Belonging};
-pub(crate) use self::state::{
-    next_op, span_being_started, span_layer_exists, span_layer_made, start_op, OpNames, OpSeed, SpanState,
-    Starting,
-};
+pub(crate) use self::op_seed::{next_op, start_op, OpSeed};
+pub(crate) use self::starting::{has_panicked, note_panic, span_being_started, Starting};
+pub(crate) use self::state::{OpNames, SpanState};
 
 /// The ids that a record gets, all valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +175,7 @@ pub(crate) fn ask(
     if let Some(known) = state.traced() {
         return Some(known);
     }
-    if Starting::is_under_way() {
+    if Starting::is_under_way() || state.is_broken() {
         return None;
     }
     let dispatch = state.home().and_then(WeakDispatch::upgrade).or_else(|| home.dispatch())?;
@@ -187,6 +188,8 @@ pub(crate) fn ask(
         Ok(Some(cx)) => state.set_traced(Traced::Yes(Ids::of(cx.span().span_context()))),
         Ok(None) => state.set_traced(Traced::No),
         Err(_) => {
+            state.set_broken();
+            note_panic();
             counters.panicked_spans(1);
             return None;
         }
@@ -196,16 +199,19 @@ pub(crate) fn ask(
 
 /// Runs one of two functions on the innermost active span: a tracing span, or one that was made
 /// with the OpenTelemetry API and attached further in.
-pub(crate) fn on_current_span(tracing: impl FnOnce(&tracing::Span), api: impl FnOnce(&Context)) {
+pub(crate) fn on_current_span(
+    tracing: impl FnOnce(&tracing::Span, Option<&SpanState>),
+    api: impl FnOnce(&Context),
+) {
     if !alive() {
         return;
     }
     let span = tracing::Span::current();
     let around = Surroundings::read();
-    let inner = span.id().is_none_or(|id| active::api_span_is_inside(&id, around.span));
-    if inner {
-        api(&Context::current());
-    } else {
-        tracing(&span);
+    match span.id() {
+        Some(id) if !active::api_span_is_inside(&id, around.span) => {
+            tracing(&span, active::entered_state(&id).as_deref());
+        }
+        _ => api(&Context::current()),
     }
 }

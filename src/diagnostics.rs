@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
@@ -38,6 +39,7 @@ pub(crate) fn report_once(message: fmt::Arguments<'_>) {
     }
     match HOOK.get() {
         Some(hook) => hook(&message),
-        None => eprintln!("spanlog: {message}"),
+        // Unlike `eprintln!`, it does not panic where nobody reads.
+        None => drop(writeln!(io::stderr(), "spanlog: {message}")),
     }
 }

@@ -13,7 +13,7 @@ use opentelemetry::logs::Severity;
 use opentelemetry::trace::Status;
 use opentelemetry::{Context, InstrumentationScope, SpanId, TraceId};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, TraceContext};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use crate::keys::Keys;
@@ -49,8 +49,25 @@ pub const MOST_SPANS: usize = 10_000;
 struct Kept {
     spans: VecDeque<Node>,
     records: HashMap<(TraceId, SpanId), RecordCounts>,
+    /// The keys of `records`, the oldest first.
+    counted: VecDeque<(TraceId, SpanId)>,
     /// Spans that were let go for newer ones.
     forgotten: u64,
+}
+
+impl Kept {
+    /// Counts a record. Spans that never end would collect counts for ever, so the oldest go.
+    fn count(&mut self, span: (TraceId, SpanId), severity: Option<Severity>) {
+        if !self.records.contains_key(&span) {
+            if self.counted.len() == 2 * MOST_SPANS {
+                if let Some(oldest) = self.counted.pop_front() {
+                    self.records.remove(&oldest);
+                }
+            }
+            self.counted.push_back(span);
+        }
+        self.records.entry(span).or_default().add(severity);
+    }
 }
 
 impl Recorder {
@@ -82,10 +99,8 @@ impl SpanProcessor for Recorder {
         let node = Node::of_span(&span, &self.keys);
         let mut kept = self.kept();
         if kept.spans.len() == MOST_SPANS {
-            if let Some(oldest) = kept.spans.pop_front() {
-                kept.records.remove(&(oldest.trace_id, oldest.span_id));
-                kept.forgotten += 1;
-            }
+            kept.spans.pop_front();
+            kept.forgotten += 1;
         }
         kept.spans.push_back(node);
     }
@@ -101,12 +116,10 @@ impl SpanProcessor for Recorder {
 
 impl LogProcessor for Recorder {
     fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
-        let Some(ids) = record.trace_context() else { return };
-        let mut kept = self.kept();
-        // Spans that never end would otherwise collect counts for ever.
-        if kept.records.len() < 2 * MOST_SPANS || kept.records.contains_key(&(ids.trace_id, ids.span_id)) {
-            kept.records.entry((ids.trace_id, ids.span_id)).or_default().add(record.severity_number());
-        }
+        // A span that is not sampled never ends for a recorder.
+        let sampled = |ids: &&TraceContext| ids.trace_flags.is_some_and(|flags| flags.is_sampled());
+        let Some(ids) = record.trace_context().filter(sampled) else { return };
+        self.kept().count((ids.trace_id, ids.span_id), record.severity_number());
     }
 
     fn force_flush(&self) -> OTelSdkResult {

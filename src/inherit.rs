@@ -197,32 +197,52 @@ impl Block {
         let mut stamps = Vec::new();
         if let Some(job) = job {
             for (key, value) in job.record_stamps(&inheriting.keys) {
-                put(&mut stamps, key, value);
+                put(&mut stamps, key, inheriting.limits.cut(value));
             }
         }
-        let mut chain: Vec<&Node> = node.map(|node| node.chain().collect()).unwrap_or_default();
+        let of_job = stamps.len();
+        let chain: Vec<&Node> = node.map(|node| node.chain().collect()).unwrap_or_default();
         // The innermost op is the one that counts, the whole of it.
-        if let Some(op) = chain.iter().find_map(|node| node.state.op.as_ref()) {
+        let op_at = chain.iter().position(|node| node.state.op.is_some());
+        let op = op_at.and_then(|at| Some((chain[at], chain[at].state.op.as_ref()?)));
+        if let Some((node, op)) = op {
             let names = [(inheriting.keys.tool(), &op.tool), (inheriting.keys.operation(), &op.operation)];
             for (name, value) in names {
-                if let Some(value) = value {
-                    put(&mut stamps, keys::key(name), AnyValue::String(value.clone().into()));
+                // What the caller of the op says wins, whether or not fields are inherited.
+                let own = node.state.fields.iter().find(|(key, _)| key.as_str() == name);
+                let own = own.map(|(_, value)| value.clone());
+                let stamp = own.or_else(|| Some(AnyValue::String(value.clone()?.into())));
+                if let Some(stamp) = stamp {
+                    put(&mut stamps, keys::key(name), inheriting.limits.cut(stamp));
                 }
             }
         }
-        chain.reverse();
-        let mut fields = Vec::new();
-        for node in chain {
+        // A span may say otherwise than a stamp if it is one of those that are stamped: it was made in
+        // that job, or it is the op or inside it. What is further out knows nothing of them.
+        let may_override = |at: usize, stamp: usize| match stamp < of_job {
+            true => chain[at].state.job().map(|own| own.id) == job.map(|job| job.id),
+            false => op_at.is_some_and(|op_at| at <= op_at),
+        };
+        let mut fields: Vec<(Key, AnyValue)> = Vec::new();
+        let mut overridden = vec![false; stamps.len()];
+        for (at, node) in chain.iter().enumerate().rev() {
             let own = node.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let added = node.state.added();
             let added = added.into_iter().filter(|(key, _)| inheriting.fields.matches(key.as_str()));
             for (key, value) in own.into_iter().chain(added) {
+                if let Some(stamp) = stamps.iter().position(|(stamp, _)| *stamp == key) {
+                    if !may_override(at, stamp) {
+                        continue;
+                    }
+                    overridden[stamp] = true;
+                }
                 // The later value wins, in the later place: what is further in stands nearer to the event.
-                fields.retain(|(known, _): &(Key, AnyValue)| *known != key);
+                fields.retain(|(known, _)| *known != key);
                 fields.push((key, inheriting.limits.cut(value)));
             }
         }
-        stamps.retain(|(stamp, _)| !fields.iter().any(|(key, _)| key == stamp));
+        let mut overridden = overridden.into_iter();
+        stamps.retain(|_| !overridden.next().unwrap_or(false));
         let count = stamps.len();
         let mut attributes = stamps;
         attributes.append(&mut fields);

@@ -128,16 +128,24 @@ pub fn current() -> Option<JobMetadata> {
 /// overwrite, so a key that is set to two different values on one span is there twice.
 pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
     let (key, value) = (key.into(), value.into());
+    let added = KeyValue::new(key, value);
     let fresh = match correlate::ambient_job() {
-        Some(scope) => scope.set(KeyValue::new(key.clone(), value.clone())),
+        Some(scope) => scope.set(added.clone()),
         None => true,
     };
-    if fresh {
-        correlate::on_current_span(
-            |span| span.set_attribute(key.clone(), value.clone()),
-            |cx| cx.span().set_attribute(KeyValue::new(key.clone(), value.clone())),
-        );
-    }
+    correlate::on_current_span(
+        |span, state| {
+            // Each span remembers what it was told; another one may have been told the same.
+            if state.is_none_or(|state| state.note_set(&added)) {
+                span.set_attribute(added.key.clone(), added.value.clone());
+            }
+        },
+        |cx| {
+            if fresh {
+                cx.span().set_attribute(added.clone());
+            }
+        },
+    );
 }
 
 /// One job scope: what the stack, the `Context` and every span started inside it point to.

@@ -80,6 +80,11 @@ impl Keys {
         &self.names[..JOB_KEYS]
     }
 
+    /// Whether this is one of the names that tell one job from another.
+    pub(crate) fn is_id(&self, name: &str) -> bool {
+        self.names[..2].contains(&name)
+    }
+
     fn with(mut self, index: usize, name: impl Into<Cow<'static, str>>) -> Self {
         self.names[index] = intern(name.into());
         self

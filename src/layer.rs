@@ -353,9 +353,10 @@ where
             }
             let state = node.state.clone();
             let now = Surroundings::read();
-            correlate::enter_span(self.owner, id, &state, Some(node), now);
+            let around = state.job().is_none().then(correlate::ambient_job).flatten();
+            correlate::enter_span(self.owner, id, &state, Some(node), now, around);
             if !state.has_span_layer() {
-                correlate::note_inner(self.owner, now);
+                correlate::note_inner(self.owner, now, now.suppressed);
             }
         });
     }

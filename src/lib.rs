@@ -61,6 +61,8 @@
 //! |   | `correlate/asker.rs` | the order in which sources are asked for that |
 //! |   | `correlate/active.rs` | this thread's stack of entered spans and job scopes |
 //! |   | `correlate/state.rs` | what is known of one span |
+//! |   | `correlate/starting.rs` | telling that a span is being started |
+//! |   | `correlate/op_seed.rs` | what an op says of its span |
 //! | 3 | `inherit.rs` | what the record inherits, put together once per span and job |
 //! | 4 | `fields.rs` | tracing's values as attribute values: one table, one `Visit` |
 //! |   | `fields/event.rs` | what becomes of an event's fields |

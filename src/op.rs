@@ -35,7 +35,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::thread::panicking;
 
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanRef, TraceContextExt};
 use opentelemetry::{Context, Key, KeyValue, Value};
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -68,7 +68,8 @@ pub(crate) const RUNNER: &str = "runner";
 #[track_caller]
 pub fn start(tool: &str, operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -> Op {
     let names = OpNames { tool: Some(tool.into()), operation: Some(operation.into()) };
-    Op::open(format!("{tool}.{operation}"), names, attributes.into_iter().collect(), None)
+    let name = format!("{tool}.{operation}");
+    Op::open(name, names, attributes.into_iter().collect(), None, Location::caller())
 }
 
 /// [`start`], at the call site of a tool: terraform, helm, `kubernetes_manifest`, job, git, oci, docker, action.
@@ -135,28 +136,29 @@ pub struct Op {
 }
 
 impl Op {
-    #[track_caller]
     pub(crate) fn open(
         name: String,
         names: OpNames,
         attributes: Vec<KeyValue>,
         job: Option<Arc<JobScope>>,
+        caller: &'static Location<'static>,
     ) -> Self {
-        let seed = Arc::new(OpSeed {
-            name,
-            names,
-            attributes,
-            caller: Some(Location::caller()),
-            state: Default::default(),
-        });
+        let seed =
+            Arc::new(OpSeed { name, names, attributes, caller: Some(caller), state: Default::default() });
         let create = || create_span(&seed);
         let span = match &job {
             Some(job) => job.run(create),
             None => create(),
         };
         let state = seed.state.replace(None);
-        add_attributes(&span, &seed, state.as_deref());
-        let context = started(&span, state.as_ref());
+        let context = guarded(|| {
+            add_attributes(&span, &seed, state.as_deref());
+            started(&span, state.as_ref())
+        });
+        if let (None, Some(state)) = (&context, &state) {
+            state.set_broken();
+        }
+        let context = context.flatten();
         Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
     }
 
@@ -207,13 +209,11 @@ impl Op {
     /// `Ok` leaves the status unset, for whoever knows better.
     pub fn end<T, E: Debug + Display>(mut self, result: &Result<T, E>) {
         self.is_settled = true;
-        if let Some(context) = &self.context {
-            let span = context.span();
+        self.end_span(|span| {
             if let Err(error) = result {
-                outcome::write_error(error, &span);
+                outcome::write_error(error, span);
             }
-            span.end();
-        }
+        });
     }
 
     /// The op's end as a function, for a callback or another thread.
@@ -246,10 +246,17 @@ impl Op {
         if std::mem::replace(&mut self.is_settled, true) {
             return;
         }
-        if let Some(context) = &self.context {
-            outcome.write_to(&context.span());
-            context.span().end();
-        }
+        self.end_span(|span| outcome.write_to(span));
+    }
+
+    /// Ends the OpenTelemetry span. Processors run now, and a panic of theirs is not the program's.
+    fn end_span(&self, last: impl FnOnce(&SpanRef<'_>)) {
+        let Some(context) = &self.context else { return };
+        guarded(|| {
+            let span = context.span();
+            last(&span);
+            span.end();
+        });
     }
 
     /// Whether a panic that began after the op did is going through this thread.
@@ -274,7 +281,19 @@ fn create_span(seed: &Arc<OpSeed>) -> Span {
         return Span::none();
     }
     // In a thread-local's destructor the registry may be past making spans, and panics.
-    catch_unwind(AssertUnwindSafe(|| correlate::start_op(seed, create))).unwrap_or_else(|_| Span::none())
+    guarded(|| correlate::start_op(seed, create)).unwrap_or_else(Span::none)
+}
+
+/// An op never fails: `None` where a sampler, a processor or another layer panics.
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(work)).ok();
+    if done.is_none() {
+        correlate::note_panic();
+        crate::diagnostics::report_once(format_args!(
+            "a panic was caught in an op: a sampler's, a processor's, or that of another layer"
+        ));
+    }
+    done
 }
 
 /// Writes what tracing's fields have no room for, before the span is started: samplers are to see it.
@@ -289,17 +308,18 @@ fn add_attributes(span: &Span, seed: &OpSeed, state: Option<&SpanState>) {
                 span.set_attribute(key, value.to_string());
             }
         }
-        if let Some((state, job)) = state.and_then(|state| Some((state, state.job.as_ref()?))) {
-            for (key, value) in job.metadata.stamps(&keys).filter(|(key, _)| !is_callers(key)) {
-                span.set_attribute(key, value.clone());
+        if let Some((state, job)) = state.and_then(|state| Some((state, state.job()?))) {
+            let is_added = |key: &str| state.job_added.iter().any(|added| added.key.as_str() == key);
+            for (key, value) in job.metadata.stamps(&keys) {
+                if !is_callers(key) && !is_added(key) {
+                    span.set_attribute(key, value.clone());
+                }
             }
             state.set_stamped();
         }
     }
-    for added in state.map(|state| state.job_added.as_slice()).unwrap_or_default() {
-        if !is_callers(added.key.as_str()) {
-            span.set_attribute(added.key.clone(), added.value.clone());
-        }
+    for added in state.into_iter().flat_map(SpanState::added_stamps) {
+        span.set_attribute(added.key.clone(), added.value.clone());
     }
     for (index, own) in seed.attributes.iter().enumerate() {
         if !seed.attributes[index + 1..].iter().any(|later| later.key == own.key) {

@@ -23,6 +23,7 @@ use tracing_subscriber::Layer;
 use crate::correlate::{self, Home, SpanState, Starting, Surroundings, Traced};
 use crate::keys::Keys;
 use crate::op::callsite::{self, StampFields};
+use crate::stats::Counters;
 
 /// A thin layer around an [`OpenTelemetryLayer`] that forwards everything but events.
 ///
@@ -51,6 +52,8 @@ pub struct SpanLayer<S, T> {
     owner: u64,
     stamps: &'static StampFields,
     home: Home,
+    /// Nobody reads them: what goes wrong with a span is said by the diagnostics.
+    counters: Counters,
 }
 
 /// Only for its `Debug`, which the wrapped layer does not have.
@@ -65,12 +68,12 @@ impl<S, T> std::fmt::Debug for Inner<S, T> {
 impl<S, T> SpanLayer<S, T> {
     /// Wraps `layer`.
     pub fn new(layer: OpenTelemetryLayer<S, T>) -> Self {
-        correlate::span_layer_made();
         Self {
             inner: Inner(layer),
             owner: crate::layer::next_owner(),
             stamps: StampFields::of(Keys::default()),
             home: Home::default(),
+            counters: Counters::default(),
         }
     }
 
@@ -125,12 +128,21 @@ where
             let Some(span) = ctx.span(id) else { return };
             let state = SpanState::create(&span, attributes);
             state.set_span_layer(self.home.weak());
-            // The wrapped layer starts the parent, if that was not started yet.
+            // The wrapped layer starts the parent, if that was not started yet, with the new span's
+            // extensions locked. A panic there would be beyond repair, so a parent is started before.
             let parent = match attributes.is_contextual() {
                 true => ctx.lookup_current(),
                 false => span.parent(),
             };
-            let starting = Starting::of(parent.as_ref().and_then(SpanState::find));
+            let parent = parent.map(|parent| (parent.id(), SpanState::find_or_unknown(&parent)));
+            if let Some((parent, parent_state)) = &parent {
+                correlate::ask(parent_state, parent, &self.home, &self.counters);
+                if parent_state.is_broken() {
+                    state.set_broken();
+                    return;
+                }
+            }
+            let starting = Starting::of(parent.map(|(_, state)| state));
             match correlate::next_op(attributes.metadata()) {
                 Some(seed) => callsite::with_caller(&seed, attributes, |attributes| {
                     self.inner.0.on_new_span(attributes, id, ctx.clone());
@@ -145,11 +157,18 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
-        guarded(|| self.inner.0.on_record(id, values, ctx));
+        guarded(|| {
+            if !is_broken(id, &ctx) {
+                self.inner.0.on_record(id, values, ctx);
+            }
+        });
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
         guarded(|| {
+            if is_broken(id, &ctx) || is_broken(follows, &ctx) {
+                return;
+            }
             let starting = Starting::of(ctx.span(follows).as_ref().and_then(SpanState::find));
             self.inner.0.on_follows_from(id, follows, ctx);
             drop(starting);
@@ -166,16 +185,15 @@ where
             let state = SpanState::find_or_unknown(&span);
             state.set_span_layer(self.home.weak());
             let before = Surroundings::read();
-            let starting = Starting::of(Some(state.clone()));
-            self.inner.0.on_enter(id, ctx.clone());
-            drop(starting);
+            let around = state.job().is_none().then(correlate::ambient_job).flatten();
+            self.forward_enter(&state, id, &ctx);
             let now = Surroundings::read();
             if state.traced().is_none() && now.span != before.span {
                 // Context activation started the span and made it the current one.
                 state.set_traced(Traced::Yes(now.span));
             }
-            correlate::enter_span(self.owner, id, &state, None, now);
-            correlate::note_inner(self.owner, now);
+            correlate::enter_span(self.owner, id, &state, None, now, around);
+            correlate::note_inner(self.owner, now, before.suppressed);
         });
     }
 
@@ -183,12 +201,18 @@ where
         guarded(|| {
             // First ours: contexts are left in the reverse order of attaching.
             correlate::exit_span(self.owner, id);
-            self.inner.0.on_exit(id, ctx);
+            let state = ctx.span(id).as_ref().and_then(SpanState::find);
+            if !state.is_some_and(|state| state.is_broken() || state.take_untold()) {
+                self.inner.0.on_exit(id, ctx);
+            }
         });
     }
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
         guarded(|| {
+            if is_broken(&id, &ctx) {
+                return;
+            }
             let state = ctx.span(&id).as_ref().and_then(SpanState::find);
             // A span that was never started is started here, and no lock is held meanwhile.
             let starting = Starting::unlocked(state);
@@ -222,9 +246,30 @@ where
     T: opentelemetry::trace::Tracer + Send + Sync + 'static,
     T::Span: Send + Sync,
 {
+    /// Lets the wrapped layer enter the span, which may start it and attach its context.
+    fn forward_enter(&self, state: &Arc<SpanState>, id: &Id, ctx: &Context<'_, S>) {
+        if state.is_broken() {
+            return;
+        }
+        if !correlate::can_attach() {
+            // Inside `Context::map_current` the wrapped layer panics under the span's lock, so it is not
+            // told. What is logged in the span has its ids all the same.
+            correlate::ask(state, id, &self.home, &self.counters);
+            state.set_untold();
+            return;
+        }
+        let starting = Starting::of(Some(state.clone()));
+        let entered = catch_unwind(AssertUnwindSafe(|| self.inner.0.on_enter(id, ctx.clone())));
+        drop(starting);
+        if entered.is_err() {
+            state.set_broken();
+            correlate::note_panic();
+        }
+    }
+
     /// Writes the job's stamps, and those of an op, into the span before anybody can start it.
     fn stamp(&self, state: &Arc<SpanState>, id: &Id, ctx: Context<'_, S>) {
-        if state.job.is_none() && state.op.is_none() {
+        if state.job().is_none() && state.op.is_none() {
             return;
         }
         self.stamps.with_record(state, |record| self.inner.0.on_record(id, record, ctx));
@@ -232,10 +277,19 @@ where
     }
 }
 
+/// Whether the wrapped layer must not be told of the span any more.
+fn is_broken<S>(id: &Id, ctx: &Context<'_, S>) -> bool
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    ctx.span(id).as_ref().and_then(SpanState::find).is_some_and(|state| state.is_broken())
+}
+
 /// Runs a hook where OpenTelemetry's thread-locals still live, and lets no panic through: a sampler's,
 /// or that of a `Debug`, must not take the program with it.
 fn guarded(hook: impl FnOnce()) {
     if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        correlate::note_panic();
         crate::diagnostics::report_once(format_args!(
             "a panic was caught in the span layer: a sampler's, a processor's, or that of a field's Debug"
         ));

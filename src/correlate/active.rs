@@ -5,6 +5,7 @@
 //! owners: a job is the thread's, not a layer's.
 
 use std::cell::RefCell;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
 use opentelemetry::{Context, ContextGuard};
@@ -44,7 +45,7 @@ impl Stack {
         if self.jobs == 0 {
             return None;
         }
-        self.entries.iter().rev().find_map(|entry| entry.job.as_ref())
+        self.entries.iter().rev().filter(|entry| !entry.is_stale()).find_map(|entry| entry.job.as_ref())
     }
 }
 
@@ -69,6 +70,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Whether the span is gone, and it was left while its layer was reloaded away.
+    fn is_stale(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.is_closed())
+    }
+
     pub(crate) fn span_id(&self) -> Id {
         Id::from_u64(self.span)
     }
@@ -94,18 +100,20 @@ fn push(entry: Entry) {
     with_stack(|stack| stack.push(entry));
 }
 
-/// Pushes a span that a layer was told is entered.
+/// Pushes a span that a layer was told is entered. `around`: the job that was the innermost before, which
+/// a span of no job passes on.
 pub(crate) fn enter_span(
     owner: u64,
     id: &Id,
     state: &Arc<SpanState>,
     node: Option<Arc<Node>>,
     noted: Surroundings,
+    around: Option<Arc<JobScope>>,
 ) {
     push(Entry {
         owner,
         span: id.into_u64(),
-        job: state.job.clone(),
+        job: state.job().cloned().or(around),
         state: Some(state.clone()),
         node,
         block: None,
@@ -121,23 +129,56 @@ pub(crate) fn exit_span(owner: u64, id: &Id) {
     drop(left);
 }
 
+/// Takes notice that the innermost entered span of `owner` was taken into a job when it was started.
+pub(super) fn note_adopted(owner: u64) {
+    with_stack(|stack| {
+        let Stack { entries, jobs } = stack;
+        let Some(entry) = entries.iter_mut().rev().find(|entry| entry.owner == owner) else { return };
+        if entry.job.is_none() {
+            entry.job = entry.state.as_ref().and_then(|state| state.job().cloned());
+            *jobs += usize::from(entry.job.is_some());
+        }
+    });
+}
+
 /// After a span layer entered a span: puts the innermost job back into the `Context` if entering
 /// the span replaced it with one from where the span was made.
-pub(crate) fn note_inner(owner: u64, now: Surroundings) {
-    let Some(Some(scope)) = with_stack(|stack| stack.innermost_job().cloned()) else { return };
-    if scope.id == now.job {
+///
+/// The same goes for telemetry suppression, which an exporter set before it entered the span.
+pub(crate) fn note_inner(owner: u64, now: Surroundings, was_suppressed: bool) {
+    let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
+    let scope = scope.filter(|scope| scope.id != now.job);
+    let is_lifted = was_suppressed && !now.suppressed;
+    if scope.is_none() && !is_lifted {
         return;
     }
-    let guard = Context::current_with_value(JobValue(scope.clone())).attach();
+    let mut corrected = Context::current();
+    if let Some(scope) = &scope {
+        corrected = corrected.with_value(JobValue(scope.clone()));
+    }
+    if is_lifted {
+        corrected = corrected.with_telemetry_suppressed();
+    }
+    let Some(guard) = attach(corrected) else { return };
     let unused = with_stack(|stack| match stack.entries.last_mut() {
         Some(entry) if entry.owner == owner => {
             entry.correction = Some(guard);
-            entry.noted.job = scope.id;
+            entry.noted.job = scope.map_or(now.job, |scope| scope.id);
             None
         }
         _ => Some(guard),
     });
     drop(unused);
+}
+
+/// Attaches a `Context`; `None` inside `Context::map_current`, where OpenTelemetry panics.
+fn attach(cx: Context) -> Option<ContextGuard> {
+    catch_unwind(AssertUnwindSafe(|| cx.attach())).ok()
+}
+
+/// Whether a `Context` can be attached now.
+pub(crate) fn can_attach() -> bool {
+    attach(Context::new()).is_some()
 }
 
 /// A pushed scope; popped when dropped. Private to the crate: users have closures and futures.
@@ -173,9 +214,13 @@ impl Drop for EnteredScope {
     }
 }
 
-/// Puts a job into the current `Context`; `None` where there is no `Context` any more.
+/// Puts a job into the current `Context`; `None` where that cannot be done: in a thread's last moments, and
+/// inside `Context::map_current`.
 pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
-    super::alive().then(|| Context::current_with_value(JobValue(scope.clone())).attach())
+    if !super::alive() {
+        return None;
+    }
+    attach(Context::current_with_value(JobValue(scope.clone())))
 }
 
 /// The innermost job: of this thread's stack, or of a `Context` that was attached further in.
@@ -220,14 +265,16 @@ pub(crate) fn innermost<T>(
         let noted = stack.entries.last().map_or(0, |entry| entry.noted.job);
         let attached_further_in = now.job != 0 && now.job != noted;
         let job = (!attached_further_in).then(|| JobVersion::of(stack.innermost_job()));
-        look(stack.entries.iter_mut().rev().find(|entry| entry.owner == owner), job)
+        let own = stack.entries.iter_mut().rev().find(|entry| entry.owner == owner && !entry.is_stale());
+        look(own, job)
     })
 }
 
 /// The owner's `nth` entered span, counted from the innermost.
 pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanState>)> {
     with_stack(|stack| {
-        let entry = stack.entries.iter().rev().filter(|entry| entry.owner == owner).nth(nth)?;
+        let mut own = stack.entries.iter().rev().filter(|entry| entry.owner == owner && !entry.is_stale());
+        let entry = own.nth(nth)?;
         Some((entry.span_id(), entry.state.clone()?))
     })
     .flatten()
@@ -272,6 +319,15 @@ pub(super) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Blo
     });
     drop(replaced);
     block
+}
+
+/// What is known of the span `id`, if a layer has entered it on this thread.
+pub(super) fn entered_state(id: &Id) -> Option<Arc<SpanState>> {
+    with_stack(|stack| {
+        let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
+        entry.state.clone()
+    })
+    .flatten()
 }
 
 /// Whether `now` was attached after the span `id` was entered.

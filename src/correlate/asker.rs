@@ -1,5 +1,6 @@
 //! The order in which sources are asked for an event's ids and job.
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
 use tracing::Subscriber;
@@ -37,10 +38,18 @@ impl Asker<'_> {
         if Starting::is_under_way() {
             return self.while_starting(parent);
         }
+        let told = catch_unwind(AssertUnwindSafe(|| self.told_by(parent, ctx)));
+        told.unwrap_or_else(|_| self.without_extensions(None))
+    }
+
+    fn told_by<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
         let Some(span) = ctx.span(parent) else { return self.root() };
         let node = Node::of(&span, self.owner, &self.inheriting.fields);
         // A span made outside any job is transparent, as for contextual events.
-        let job = node.state.job.clone().or_else(active::ambient_job);
+        let job = node.state.job().cloned().or_else(active::ambient_job);
         (self.ids_along(span, ctx), node.block(job.as_ref(), self.inheriting))
     }
 
@@ -52,7 +61,7 @@ impl Asker<'_> {
             Some(Traced::Yes(ids)) => ids,
             _ => None,
         };
-        let job = node.state.job.clone().or_else(active::ambient_job);
+        let job = node.state.job().cloned().or_else(active::ambient_job);
         (ids, node.block(job.as_ref(), self.inheriting))
     }
 
@@ -61,7 +70,18 @@ impl Asker<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        self.remembered(around).unwrap_or_else(|| self.looked_up(around, ctx))
+        if let Some(remembered) = self.remembered(around) {
+            return remembered;
+        }
+        let looked_up = catch_unwind(AssertUnwindSafe(|| self.looked_up(around, ctx)));
+        looked_up.unwrap_or_else(|_| self.without_extensions(around.span))
+    }
+
+    /// What can be told where the registry's extensions cannot be read: another layer panicked with their
+    /// lock in its hands, and left it poisoned for this span and whichever has its place next.
+    fn without_extensions(&self, ids: Option<Ids>) -> Belonging {
+        self.counters.panicked_spans(1);
+        (ids, active::block_without_span(self.owner, self.inheriting))
     }
 
     /// The answer where nothing has changed since this thread's last event in the span.
@@ -89,6 +109,7 @@ impl Asker<'_> {
             return self.as_the_registry_knows(around, ctx);
         };
         let own = ask(&state, &id, self.home, self.counters);
+        active::note_adopted(self.owner);
         let ids = match own {
             Some(Traced::Yes(own)) if !self.api_span_is_inside(around, own) => own,
             Some(Traced::Yes(_)) => around.span,

@@ -1,8 +1,7 @@
 //! What this crate knows of one span, kept in the span's extensions and shared by its layers.
 
-use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
@@ -10,7 +9,7 @@ use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Attributes;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::Traced;
+use super::{next_op, Traced};
 use crate::fields::{self, Captured};
 use crate::job::JobScope;
 
@@ -20,9 +19,13 @@ pub(crate) struct SpanState {
     /// Set once: an OpenTelemetry span's ids never change, not even after its end.
     traced: OnceLock<Traced>,
     /// The job that the span was created in, or its explicit parent's.
-    pub(crate) job: Option<Arc<JobScope>>,
+    job: Option<Arc<JobScope>>,
+    /// The job of the `Context` that was set as its parent later.
+    adopted: OnceLock<Arc<JobScope>>,
     /// What `job::set` had added when the span was created.
     pub(crate) job_added: Vec<KeyValue>,
+    /// What `job::set` set on the span itself. Each key once.
+    set: Mutex<Vec<KeyValue>>,
     /// Tool and operation, if the span is an op's.
     pub(crate) op: Option<OpNames>,
     /// The span's fields as they were at creation, each formatted once for all our layers.
@@ -43,6 +46,10 @@ pub(crate) struct SpanState {
     /// The span is gone: a stack entry that still names it is stale. A layer can miss that a span
     /// was left, while it was reloaded away.
     is_closed: AtomicBool,
+    /// A sampler or the like panicked while the wrapped layer held the span's lock.
+    is_broken: AtomicBool,
+    /// How often the span is entered without the wrapped layer having been told.
+    untold: AtomicUsize,
 }
 
 /// What an op is of. Either may be absent: the runner's own spans have no operation.
@@ -80,7 +87,7 @@ impl SpanState {
             return state;
         }
         let explicit = attributes.parent().and(span.parent());
-        let job = explicit.and_then(|parent| Self::find(&parent)?.job.clone()).or_else(super::ambient_job);
+        let job = explicit.and_then(|parent| Self::find(&parent)?.job().cloned()).or_else(super::ambient_job);
         let seed = next_op(attributes.metadata());
         let mut fields = fields::capture(attributes);
         let mut op = None;
@@ -128,7 +135,9 @@ impl SpanState {
             has_children: AtomicBool::new(false),
             traced: OnceLock::new(),
             job: None,
+            adopted: OnceLock::new(),
             job_added: Vec::new(),
+            set: Mutex::default(),
             op: None,
             fields: Captured::default(),
             added: RwLock::default(),
@@ -136,7 +145,57 @@ impl SpanState {
             span_layer: OnceLock::new(),
             is_stamped: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
+            untold: AtomicUsize::new(0),
         }
+    }
+
+    /// The job that the span belongs to.
+    pub(crate) fn job(&self) -> Option<&Arc<JobScope>> {
+        self.job.as_ref().or_else(|| self.adopted.get())
+    }
+
+    /// What `job::set` had added, but for what the span has a field of its own for.
+    pub(crate) fn added_stamps(&self) -> impl Iterator<Item = &KeyValue> {
+        self.job_added.iter().filter(|stamp| !self.fields.iter().any(|(key, _)| *key == stamp.key))
+    }
+
+    /// Notes that `job::set` sets this on the span. False if it has it already.
+    pub(crate) fn note_set(&self, added: &KeyValue) -> bool {
+        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.added_stamps().chain(set.iter()).any(|known| known == added) {
+            return false;
+        }
+        set.retain(|known| known.key != added.key);
+        set.push(added.clone());
+        true
+    }
+
+    /// Takes the span, which was made outside any job, into that of its parent.
+    pub(crate) fn adopt(&self, job: &Arc<JobScope>) {
+        let _ = self.adopted.set(job.clone());
+    }
+
+    /// Whether the wrapped layer must not be told of the span any more: it would panic, with a lock of the
+    /// registry in its hands, which would stay poisoned for whatever span has the place next.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// The wrapped layer was not told that the span is entered, and must not be told that it is left.
+    pub(crate) fn set_untold(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the span is left as untold as it was entered.
+    pub(crate) fn take_untold(&self) -> bool {
+        let less = |count: usize| count.checked_sub(1);
+        self.untold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    pub(crate) fn set_broken(&self) {
+        self.is_broken.store(true, Ordering::Relaxed);
+        self.set_traced(Traced::No);
     }
 
     pub(crate) fn traced(&self) -> Option<Traced> {
@@ -201,114 +260,4 @@ impl SpanState {
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
     }
-}
-
-static SPAN_LAYER_EXISTS: AtomicBool = AtomicBool::new(false);
-
-/// Notes that this process has a `SpanLayer`, so that unannounced spans may be stamped already.
-pub(crate) fn span_layer_made() {
-    SPAN_LAYER_EXISTS.store(true, Ordering::Relaxed);
-}
-
-pub(crate) fn span_layer_exists() -> bool {
-    SPAN_LAYER_EXISTS.load(Ordering::Relaxed)
-}
-
-thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static BEHIND_OUR_BACK: Cell<bool> = const { Cell::new(false) };
-    static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
-    static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };
-}
-
-/// While this lives, a span is being started on this thread: by us, or by the span layer under a
-/// call that we forwarded. It is where a span's mutex is held while user code runs.
-#[derive(Debug)]
-pub(crate) struct Starting {
-    outer: Option<Arc<SpanState>>,
-    counts: bool,
-}
-
-impl Starting {
-    /// `state`: the span that may be started, where it is known.
-    pub(crate) fn of(state: Option<Arc<SpanState>>) -> Self {
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
-        Self { outer: announce(state), counts: true }
-    }
-
-    /// Announces a span that is started without its mutex being held, as when a span closes.
-    pub(crate) fn unlocked(state: Option<Arc<SpanState>>) -> Self {
-        Self { outer: announce(state), counts: false }
-    }
-
-    pub(crate) fn is_under_way() -> bool {
-        DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(true)
-            || BEHIND_OUR_BACK.try_with(Cell::get).unwrap_or(true)
-    }
-
-    /// Sets whether a start is under way that is not ours. Holds until it is set again.
-    pub(crate) fn set_behind_our_back(is_under_way: bool) {
-        let _ = BEHIND_OUR_BACK.try_with(|behind| behind.set(is_under_way));
-    }
-}
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        if self.counts {
-            let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
-        }
-        drop(announce(self.outer.take()));
-    }
-}
-
-fn announce(state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
-    BEING_STARTED.try_with(|being| being.replace(state)).ok().flatten()
-}
-
-/// The span that is being started on this thread, if a layer of ours announced it.
-pub(crate) fn span_being_started() -> Option<Arc<SpanState>> {
-    BEING_STARTED.try_with(|being| being.borrow().clone()).ok().flatten()
-}
-
-/// What `op` wants to say about the span that it creates and that tracing's static fields cannot.
-#[derive(Debug, Default)]
-pub(crate) struct OpSeed {
-    pub(crate) name: String,
-    pub(crate) names: OpNames,
-    pub(crate) attributes: Vec<KeyValue>,
-    pub(crate) caller: Option<&'static std::panic::Location<'static>>,
-    /// Given back: the state of the span that was created.
-    pub(crate) state: StateSlot,
-}
-
-/// A slot for one state, written and read on one thread; `Sync` so that the seed can be shared.
-#[derive(Debug, Default)]
-pub(crate) struct StateSlot(std::sync::Mutex<Option<Arc<SpanState>>>);
-
-impl StateSlot {
-    pub(crate) fn replace(&self, state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state)
-    }
-}
-
-/// Runs `create`, which creates the one span that `seed` is about.
-pub(crate) fn start_op<T>(seed: &Arc<OpSeed>, create: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Arc<OpSeed>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            let _ = OP.try_with(|op| op.replace(self.0.take()));
-        }
-    }
-    let _restore = Restore(OP.try_with(|op| op.replace(Some(seed.clone()))).ok().flatten());
-    create()
-}
-
-/// The seed of the span that is being created, if it is an op's.
-///
-/// Another layer may create spans or log while an op's span is being created, so the callsite decides.
-pub(crate) fn next_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<OpSeed>> {
-    if !crate::op::is_op(metadata) {
-        return None;
-    }
-    OP.try_with(|op| op.borrow().clone()).ok().flatten()
 }

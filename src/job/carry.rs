@@ -103,7 +103,7 @@ pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
     move || in_scope(scope.as_ref(), work)
 }
 
-/// [`std::thread::spawn`], inside the current job.
+/// [`std::thread::spawn`], inside the current job. Only the job goes along, not the current span.
 ///
 /// # Panics
 ///
@@ -118,6 +118,8 @@ where
 
 /// `tokio::spawn`, inside the current job.
 ///
+/// Only the job goes along, as tracing has it: for the current span, spawn `future.in_current_span()`.
+///
 /// # Panics
 ///
 /// Where `tokio::spawn` does: outside a tokio runtime.
@@ -131,7 +133,7 @@ where
     tokio::spawn(future.with_current_job())
 }
 
-/// `tokio::task::spawn_blocking`, inside the current job.
+/// `tokio::task::spawn_blocking`, inside the current job. Only the job goes along, not the current span.
 ///
 /// # Panics
 ///

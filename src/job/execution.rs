@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use opentelemetry::{Key, Value};
@@ -27,13 +28,12 @@ use crate::op::{Instrumented, Op, RUNNER};
 /// ```
 #[track_caller]
 pub fn execution(metadata: JobMetadata, kind: &str) -> Execution {
-    Execution { op: open(format!("job.{kind}"), JobScope::new(metadata)) }
+    Execution { op: open(format!("job.{kind}"), JobScope::new(metadata), Location::caller()) }
 }
 
-#[track_caller]
-fn open(name: String, scope: Arc<JobScope>) -> Op {
+fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) -> Op {
     let names = OpNames { tool: Some(RUNNER.into()), operation: None };
-    Op::open(name, names, Vec::new(), Some(scope))
+    Op::open(name, names, Vec::new(), Some(scope), caller)
 }
 
 /// A running execution of a job. It ends as an [`Op`] does.
@@ -46,7 +46,7 @@ pub struct Execution {
 impl Execution {
     /// Opens the span `step.<name>`, a child of the execution's, and a job scope whose metadata has this step.
     ///
-    /// The execution must not be current for that, and it stays open.
+    /// The execution need not be current for that, and it stays open.
     #[track_caller]
     pub fn step(&self, name: impl Into<String>) -> Op {
         let name = name.into();
@@ -54,7 +54,9 @@ impl Execution {
             Some(job) => job.with_step(name.clone()),
             None => JobScope::new(JobMetadata::default().with_step(name.clone())),
         };
-        self.op.in_scope(|| open(format!("step.{name}"), scope))
+        // Taken here: a closure does not track its caller.
+        let caller = Location::caller();
+        self.op.in_scope(|| open(format!("step.{name}"), scope, caller))
     }
 
     /// See [`Op::in_scope`].

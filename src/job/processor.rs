@@ -1,6 +1,5 @@
 //! [`JobSpanProcessor`]: the job's stamps on every span, whoever started it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::trace::Span as _;
@@ -48,52 +47,55 @@ impl JobSpanProcessor {
         Self { keys }
     }
 
+    /// Adds the job's stamps that the span does not have, unless it was stamped with another job.
+    ///
+    /// Copies the span's data: there is no other way to read an attribute.
     fn stamp(&self, span: &mut Span, scope: &JobScope, added: &[KeyValue]) {
+        let Some(data) = span.exported_data() else { return };
+        let find = |key: &str| data.attributes.iter().find(|attribute| attribute.key.as_str() == key);
+        for (name, value) in scope.metadata.stamps(&self.keys).filter(|(name, _)| self.keys.is_id(name)) {
+            if find(name).is_some_and(|own| own.value.as_str() != *value) {
+                return;
+            }
+        }
         for (name, value) in scope.metadata.stamps(&self.keys) {
-            span.set_attribute(KeyValue::new(name, value.clone()));
+            let is_added = added.iter().any(|added| added.key.as_str() == name);
+            if !is_added && find(name).is_none() {
+                span.set_attribute(KeyValue::new(name, value.clone()));
+            }
         }
         for stamp in added {
-            span.set_attribute(stamp.clone());
+            if find(stamp.key.as_str()).is_none() {
+                span.set_attribute(stamp.clone());
+            }
         }
-    }
-
-    /// A span that is started behind our back, by the API or by `Span::context()`.
-    fn stamp_from_context(&self, span: &mut Span, scope: &Arc<JobScope>) {
-        if correlate::span_layer_exists() && self.is_stamped(span) {
-            // Created through a `SpanLayer`, which saw the job at creation; the parent's may be another.
-            return;
-        }
-        self.stamp(span, scope, &scope.added());
-    }
-
-    /// Copies the span's data: there is no other way to read an attribute. So this is asked only
-    /// about spans that nobody announced, and only where a `SpanLayer` exists.
-    fn is_stamped(&self, span: &Span) -> bool {
-        span.exported_data().is_some_and(|data| {
-            data.attributes.iter().any(|attribute| self.keys.job().contains(&attribute.key.as_str()))
-        })
     }
 }
 
 impl SpanProcessor for JobSpanProcessor {
     fn on_start(&self, span: &mut Span, parent: &Context) {
-        match correlate::span_being_started() {
-            Some(state) => match &state.job {
-                // An op writes all its attributes itself, in their order.
-                Some(_) if state.is_stamped() && state.op.is_some() => {}
-                Some(_) if state.is_stamped() => {
-                    for stamp in &state.job_added {
-                        span.set_attribute(stamp.clone());
-                    }
-                }
-                Some(scope) => self.stamp(span, scope, &state.job_added),
-                None => {}
-            },
-            None => {
-                if let Some(scope) = super::of_context(parent) {
-                    self.stamp_from_context(span, scope);
+        let Some(state) = correlate::span_being_started() else {
+            // Nobody announced it: it is the API's, or `Span::context()` starts it.
+            if let Some(scope) = super::of_context(parent) {
+                self.stamp(span, scope, &scope.added());
+            }
+            return;
+        };
+        match (state.job(), super::of_context(parent)) {
+            // An op writes all its attributes itself, in their order.
+            (Some(_), _) if state.is_stamped() && state.op.is_some() => {}
+            (Some(_), _) if state.is_stamped() => {
+                for stamp in state.added_stamps() {
+                    span.set_attribute(stamp.clone());
                 }
             }
+            (Some(scope), _) => self.stamp(span, scope, &state.job_added),
+            // Made outside any job, and then given a parent inside one.
+            (None, Some(scope)) => {
+                state.adopt(scope);
+                self.stamp(span, scope, &scope.added());
+            }
+            (None, None) => {}
         }
     }
 

@@ -141,9 +141,12 @@ impl StampFields {
     /// Shows `forward` tool, operation and the job's fixed stamps as one record, in this order. What
     /// the span has a field of its own for is left out: the caller wins.
     pub(crate) fn with_record(&self, state: &SpanState, forward: impl FnOnce(&Record<'_>)) {
-        let own = |name: &str| state.fields.iter().any(|(key, _)| key.as_str() == name);
+        let own = |name: &str| {
+            state.fields.iter().any(|(key, _)| key.as_str() == name)
+                || state.job_added.iter().any(|added| added.key.as_str() == name)
+        };
         let op = state.op.as_ref();
-        let job = state.job.as_ref();
+        let job = state.job();
         // Arrays, not vectors: four allocations less for every span that has stamps.
         let texts: [Option<&str>; STAMPS] = std::array::from_fn(|index| {
             let text = match index {

@@ -29,7 +29,8 @@ pin_project! {
             let mut this = this.project();
             if let Some(mut op) = this.op.take() {
                 op.in_scope(|| this.future.set(None));
-                op.settle(if op.is_unwinding() { Outcome::Panicked } else { Outcome::Cancelled });
+                // A panic of the future's own is settled in `poll`: if one goes through here, it is another's.
+                op.settle(Outcome::Cancelled);
             }
         }
     }
@@ -64,7 +65,10 @@ impl<F: Future> Future for Instrumented<F> {
             }
             Err(panic) => {
                 if let Some(mut op) = this.op.take() {
+                    // What the future still holds is dropped inside its span, here too.
+                    let dropped = catch_unwind(AssertUnwindSafe(|| op.in_scope(|| this.future.set(None))));
                     op.settle(Outcome::Panicked);
+                    drop(dropped);
                 }
                 resume_unwind(panic)
             }

@@ -18,7 +18,7 @@ use tracing::{Event, Metadata};
 use tracing_core::field::Value;
 use tracing_core::span::Id;
 
-use crate::correlate::Starting;
+use crate::correlate::{self, Starting};
 use crate::op::callsite;
 
 thread_local! {
@@ -44,6 +44,11 @@ pub(super) fn is_needed() -> bool {
 pub(super) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
     // Where a panic aborts, nothing can be found out without doing harm.
     let Some(current) = current.filter(|_| cfg!(panic = "unwind")) else { return };
+    if correlate::has_panicked() {
+        Starting::set_behind_our_back(false);
+        let _ = ASKED.try_with(|asked| asked.set(false));
+        return;
+    }
     let formatted = Cell::new(false);
     let probe = tracing::field::debug(Probe(&formatted));
     let values = [Some(&probe as &dyn Value)];

@@ -531,3 +531,150 @@ fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
     assert_eq!(world.span("job.deploy").span_context.trace_id(), TraceId::from(7));
     assert_eq!(job_of(&world.record("x")), Some("one"));
 }
+
+/// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever scope is around.
+#[test]
+fn a_job_in_the_context_goes_through_a_span_of_no_job() {
+    for arrangement in Arrangement::with_span_layer() {
+        let world = arrangement.build();
+        world.run(|| {
+            let of_a = job::scope(job("a"), Context::current);
+            let outside = tracing::info_span!("outside");
+            {
+                let _attached = of_a.clone().attach();
+                outside.in_scope(|| {
+                    tracing::warn!("alone");
+                    tracing::info_span!("child").in_scope(|| tracing::warn!("in the child"));
+                });
+            }
+            job::scope(job("b"), || {
+                let attached = of_a.clone().attach();
+                outside.in_scope(|| tracing::warn!("inside b"));
+                drop(attached);
+                tracing::warn!("b again");
+            });
+        });
+        for body in ["alone", "in the child", "inside b"] {
+            assert_eq!(job_of(&world.record(body)), Some("a"), "{arrangement:?} {body}");
+        }
+        assert_eq!(job_of(&world.record("b again")), Some("b"), "{arrangement:?}");
+        if arrangement.sampled {
+            assert_eq!(attributes(&world.span("child"))["runner_job.id"], "a", "{arrangement:?}");
+        }
+    }
+}
+
+#[test]
+fn a_span_that_is_given_a_parent_inside_a_job_belongs_to_it() {
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
+        let world = arrangement.build();
+        world.run(|| {
+            let of_a = job::scope(job("a"), Context::current);
+            let span = tracing::info_span!("adopted");
+            span.set_parent(of_a).unwrap();
+            span.in_scope(|| {
+                tracing::warn!("first");
+                tracing::warn!("second");
+            });
+        });
+        assert_eq!(attributes(&world.span("adopted"))["runner_job.id"], "a", "{arrangement:?}");
+        for body in ["first", "second"] {
+            assert_eq!(job_of(&world.record(body)), Some("a"), "{arrangement:?} {body}");
+        }
+    }
+}
+
+#[test]
+fn stamps_are_once_each_beside_a_spans_own_fields_and_whatever_set_says() {
+    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
+        let world = arrangement.build();
+        world.run(|| {
+            job::scope(job("one"), || {
+                job::set("user", "of the job");
+                job::set("runner_job.id", "set");
+                tracing::info_span!("span", user = "own").in_scope(|| tracing::warn!("in span"));
+                spanlog::op::start("t", "op", [KeyValue::new("user", "own")]).in_scope(|| ());
+                let api = world.tracer.span_builder("api").with_attributes([KeyValue::new("org.id", "x")]);
+                drop(api.start(&world.tracer));
+                let asked = tracing::info_span!("asked");
+                let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&asked);
+            });
+        });
+        // `attributes` fails where a key is there twice.
+        for (name, user) in [("span", "own"), ("t.op", "own"), ("api", "of the job"), ("asked", "of the job")]
+        {
+            let attributes = attributes(&world.span(name));
+            assert_eq!(attributes["user"], user, "{arrangement:?} {name}");
+            assert_eq!(attributes["runner_job.id"], "set", "{arrangement:?} {name}");
+            assert_eq!(attributes["runner_job_execution.id"], "exec of one", "{arrangement:?} {name}");
+        }
+        let record = world.record("in span");
+        assert_eq!((record.text("user"), record.text("runner_job.id")), (Some("own"), Some("set")));
+    }
+}
+
+#[test]
+fn set_reaches_each_current_span_also_with_a_value_that_another_has() {
+    let world = USUAL.build();
+    world.run(|| {
+        job::scope(job("one"), || {
+            let (a, b) = (tracing::info_span!("a"), tracing::info_span!("b"));
+            a.in_scope(|| job::set("k", 1));
+            b.in_scope(|| {
+                job::set("k", 1);
+                job::set("k", 1);
+            });
+        });
+    });
+    for name in ["a", "b"] {
+        assert_eq!(attributes(&world.span(name))["k"], "1");
+    }
+}
+
+#[test]
+fn a_field_from_outside_does_not_beat_the_stamps_of_an_inner_job_or_op() {
+    let world = USUAL.build();
+    world.run(|| {
+        let _request = tracing::info_span!("request", org.id = "outer", nuon.tool = "outer").entered();
+        job::scope(job("one").with_org_id("inner"), || {
+            tracing::info!("in the job");
+            let outer = [KeyValue::new("nuon.op", "special")];
+            let _ = spanlog::op::run("git", "clone", outer, || {
+                tracing::info!("in the outer op");
+                spanlog::op::run("helm", "up", [], || {
+                    tracing::info!("in the inner op");
+                    Ok::<_, String>(())
+                })
+            });
+        });
+    });
+    assert_eq!(world.record("in the job").text("org.id"), Some("inner"));
+    let op = |body: &str| {
+        let record = world.record(body);
+        (record.text("nuon.tool").unwrap().to_owned(), record.text("nuon.op").unwrap().to_owned())
+    };
+    assert_eq!(op("in the outer op"), ("git".into(), "special".into()));
+    assert_eq!(op("in the inner op"), ("helm".into(), "up".into()));
+}
+
+/// Scenario: a layer is reloaded away while a span of a job is entered, and another one is put in its place.
+#[test]
+fn a_job_does_not_stick_to_the_thread_after_a_reload() {
+    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::reload;
+
+    let exporter = InMemoryLogExporter::default();
+    let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let (layer, handle) = reload::Layer::new(Some(LogLayer::new(&provider)));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let entered = job::scope(job("one"), || tracing::info_span!("span").entered());
+        handle.reload(None).unwrap();
+        drop(entered);
+        handle.reload(Some(LogLayer::new(&provider))).unwrap();
+        tracing::info!("later");
+        assert_eq!(job::current(), None);
+    });
+    assert_eq!(exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count(), 0);
+}

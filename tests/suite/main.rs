@@ -5,6 +5,7 @@
 
 mod alone;
 mod correlation;
+mod damage;
 mod graphs;
 mod interleaving;
 mod jobs;

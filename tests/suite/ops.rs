@@ -470,3 +470,58 @@ impl QuietPanics {
         Self
     }
 }
+
+#[test]
+fn a_neighbours_panic_cancels_an_op_and_does_not_make_it_red() {
+    let world = USUAL.build();
+    world.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let joined = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                tokio::join!(
+                    op::run_async("t", "slow", [], std::future::pending::<Result<(), String>>()),
+                    async { std::panic::resume_unwind(Box::new("a neighbour's")) },
+                )
+            })
+        }));
+        assert!(joined.is_err());
+    });
+    let span = world.span("t.slow");
+    assert_eq!((outcome(&span).as_deref(), &span.status), (Some("cancelled"), &Status::Unset));
+}
+
+#[test]
+fn executions_and_steps_name_their_callers_too() {
+    let world = USUAL.build();
+    world.run(|| {
+        let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
+        execution.step("plan").end(&Ok::<(), String>(()));
+        execution.end(&Ok::<(), String>(()));
+    });
+    for name in ["job.deploy", "step.plan"] {
+        assert_eq!(attributes(&world.span(name))["code.file.path"], file!(), "{name}");
+    }
+}
+
+#[test]
+fn what_a_panicked_future_holds_is_dropped_inside_its_op() {
+    struct Logs;
+    impl Drop for Logs {
+        fn drop(&mut self) {
+            tracing::warn!("dropped");
+        }
+    }
+    let world = USUAL.build();
+    world.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let logs = Logs;
+        let future = std::future::poll_fn(move |_| -> std::task::Poll<Result<(), String>> {
+            let _ = &logs;
+            std::panic::resume_unwind(Box::new("polled"))
+        });
+        let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(op::run_async("t", "o", [], future))));
+    });
+    let span = world.span("t.o");
+    assert_eq!(world.record("dropped").ids.unwrap().1, span.span_context.span_id());
+    assert_eq!(outcome(&span).as_deref(), Some("panicked"));
+}

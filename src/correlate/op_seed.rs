@@ -1,0 +1,55 @@
+//! What an op says of the span that it creates, laid beside the creation for our layers to pick up.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::KeyValue;
+
+use super::{OpNames, SpanState};
+
+thread_local! {
+    static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };
+}
+
+/// What `op` wants to say about the span that it creates and that tracing's static fields cannot.
+#[derive(Debug, Default)]
+pub(crate) struct OpSeed {
+    pub(crate) name: String,
+    pub(crate) names: OpNames,
+    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) caller: Option<&'static std::panic::Location<'static>>,
+    /// Given back: the state of the span that was created.
+    pub(crate) state: StateSlot,
+}
+
+/// A slot for one state, written and read on one thread; `Sync` so that the seed can be shared.
+#[derive(Debug, Default)]
+pub(crate) struct StateSlot(Mutex<Option<Arc<SpanState>>>);
+
+impl StateSlot {
+    pub(crate) fn replace(&self, state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state)
+    }
+}
+
+/// Runs `create`, which creates the one span that `seed` is about.
+pub(crate) fn start_op<T>(seed: &Arc<OpSeed>, create: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Arc<OpSeed>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ = OP.try_with(|op| op.replace(self.0.take()));
+        }
+    }
+    let _restore = Restore(OP.try_with(|op| op.replace(Some(seed.clone()))).ok().flatten());
+    create()
+}
+
+/// The seed of the span that is being created, if it is an op's.
+///
+/// Another layer may create spans or log while an op's span is being created, so the callsite decides.
+pub(crate) fn next_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<OpSeed>> {
+    if !crate::op::is_op(metadata) {
+        return None;
+    }
+    OP.try_with(|op| op.borrow().clone()).ok().flatten()
+}

@@ -1,0 +1,178 @@
+//! What samplers, processors and other layers break must stay broken alone: the next spans, records and ops are fine.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use opentelemetry::trace::{Link, SpanKind};
+use opentelemetry::{Context, KeyValue, TraceId};
+use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
+use spanlog::{job, op, JobMetadata};
+
+use crate::support::{Arrangement, Hooks, World, USUAL};
+
+/// Panics while it is told to. Not by `panic!`: the message would clutter the output.
+#[derive(Clone, Debug, Default)]
+struct Fragile(Arc<AtomicBool>);
+
+impl Fragile {
+    fn breaks(&self) {
+        if self.0.load(Ordering::Relaxed) {
+            std::panic::resume_unwind(Box::new("broken"));
+        }
+    }
+}
+
+impl ShouldSample for Fragile {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        self.breaks();
+        Sampler::AlwaysOn.should_sample(parent, trace_id, name, kind, attributes, links)
+    }
+}
+
+/// Guarantees: everything works that begins after the damage.
+fn assert_works(world: &World) {
+    for _ in 0..10 {
+        job::scope(JobMetadata::new("j", "e"), || {
+            let span = tracing::info_span!("after");
+            span.in_scope(|| tracing::warn!("in after"));
+            assert!(world.ids_of(&span).is_some(), "{:?}", world.arrangement);
+            op::run("t", "after", [], || {
+                tracing::warn!("in op after");
+                Ok::<(), String>(())
+            })
+            .unwrap();
+        });
+    }
+    let records = world.records();
+    for body in ["in after", "in op after"] {
+        let found: Vec<_> = records.iter().filter(|record| record.body_text() == body).collect();
+        assert_eq!(found.len(), 10, "{:?}: {:?}", world.arrangement, world.counters.snapshot());
+        assert!(found.iter().all(|record| record.ids.is_some() && record.text("runner_job.id") == Some("j")));
+    }
+    let spans = world.spans();
+    assert_eq!(spans.iter().filter(|span| span.name == "after").count(), 10, "{:?}", world.arrangement);
+    assert_eq!(spans.iter().filter(|span| span.name == "t.after").count(), 10, "{:?}", world.arrangement);
+}
+
+fn arrangements() -> Vec<Arrangement> {
+    Arrangement::with_span_layer().into_iter().filter(|it| it.sampled).collect()
+}
+
+#[test]
+fn a_sampler_that_panics_loses_its_spans_only_and_no_record() {
+    for arrangement in arrangements() {
+        let fragile = Fragile::default();
+        let world = arrangement.build_with(|layer| layer, |provider| provider.with_sampler(fragile.clone()));
+        world.run(|| {
+            fragile.0.store(true, Ordering::Relaxed);
+            let broken = tracing::info_span!("broken", field = 1);
+            broken.in_scope(|| {
+                tracing::warn!("in broken");
+                tracing::info_span!("child of broken").in_scope(|| tracing::warn!("in its child"));
+                broken.record("field", 2);
+            });
+            tracing::warn!(parent: &broken, "explicit");
+            assert_eq!(op::run("t", "broken", [], || Ok::<_, String>(7)), Ok(7));
+            drop(op::start("t", "dropped", []));
+            drop(broken);
+            fragile.0.store(false, Ordering::Relaxed);
+            assert_works(&world);
+        });
+        for body in ["in broken", "in its child", "explicit"] {
+            world.assert_no_ids(body);
+        }
+    }
+}
+
+#[test]
+fn a_processor_that_panics_does_not_reach_the_program() {
+    for arrangement in arrangements() {
+        let (start, end) = (Fragile::default(), Fragile::default());
+        let (starts, ends) = (start.clone(), end.clone());
+        let hooks = Hooks { start: move || starts.breaks(), end: move || ends.breaks() };
+        let world = arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks));
+        world.run(|| {
+            for fragile in [&start, &end] {
+                fragile.0.store(true, Ordering::Relaxed);
+                tracing::info_span!("broken").in_scope(|| tracing::warn!("in broken"));
+                assert_eq!(op::run("t", "broken", [], || Ok::<_, String>(7)), Ok(7));
+                drop(op::start("t", "dropped", []));
+                fragile.0.store(false, Ordering::Relaxed);
+            }
+            assert_works(&world);
+        });
+    }
+}
+
+#[test]
+fn spans_entered_inside_map_current_have_their_ids_and_break_nothing() {
+    for arrangement in arrangements() {
+        let world = arrangement.build();
+        world.run(|| {
+            let span = tracing::info_span!("inside");
+            Context::map_current(|_| {
+                span.in_scope(|| tracing::warn!("in map_current"));
+                job::scope(JobMetadata::new("m", "e"), || tracing::warn!("in a scope in map_current"));
+                op::run("t", "inside", [], || Ok::<(), String>(())).unwrap();
+            });
+            span.in_scope(|| tracing::warn!("outside again"));
+            world.assert_in_span("in map_current", &span);
+            world.assert_in_span("outside again", &span);
+            assert_works(&world);
+        });
+        assert_eq!(world.record("in a scope in map_current").text("runner_job.id"), Some("m"));
+        assert_eq!(world.span("inside").name, "inside");
+    }
+}
+
+/// Scenario: a layer that panics while it holds the lock of a span's extensions, as any may.
+#[test]
+fn records_of_a_span_whose_lock_another_layer_poisoned_are_still_made() {
+    use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
+    use tracing_subscriber::registry::LookupSpan;
+    use tracing_subscriber::Layer;
+
+    struct Poisons;
+    impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Poisons {
+        fn on_enter(&self, id: &tracing::span::Id, ctx: LayerContext<'_, S>) {
+            let span = ctx.span(id).unwrap();
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _extensions = span.extensions_mut();
+                std::panic::resume_unwind(Box::new("poisoned"));
+            }));
+        }
+    }
+    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder()
+        .with_simple_exporter(opentelemetry_sdk::logs::InMemoryLogExporter::default())
+        .build();
+    let layer = spanlog::LogLayer::new(&provider);
+    let counters = layer.counters();
+    let subscriber = tracing_subscriber::registry().with(Poisons).with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        let span = tracing::info_span!("poisoned");
+        span.in_scope(|| tracing::info!("inside"));
+        tracing::info!(parent: &span, "explicit");
+    });
+    let stats = counters.snapshot();
+    assert_eq!((stats.emitted, stats.delivered), (2, 2), "{stats:?}");
+}
+
+#[test]
+fn entering_an_older_span_does_not_lift_suppression() {
+    let world = USUAL.build();
+    world.run(|| {
+        let older = tracing::info_span!("older");
+        older.in_scope(|| ());
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        older.in_scope(|| tracing::info!("an exporter's"));
+    });
+    assert!(world.records().is_empty());
+}
