@@ -6,6 +6,8 @@
 mod alone;
 #[path = "../suite/correlation.rs"]
 mod correlation;
+#[path = "../suite/damage.rs"]
+mod damage;
 #[path = "../suite/interleaving.rs"]
 mod interleaving;
 #[path = "../suite/jobs.rs"]
