@@ -47,13 +47,13 @@ mod tests;
 #[path = "otlp/tests/loom.rs"]
 mod loom_tests;
 
+#[cfg(feature = "otlp-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+pub use self::builder::Builder;
 pub use self::counters::Stats;
 pub(crate) use self::pipeline::Settings;
 pub use self::pipeline::{Pipeline, Report};
 pub use self::queue::Overflow;
-#[cfg(feature = "otlp-http")]
-#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
-pub use self::builder::Builder;
 #[cfg(feature = "otlp-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::settings::{Compression, Protocol};

@@ -21,13 +21,8 @@ fn flush_delivers_what_was_pushed_before() {
     let mut records: Vec<_> =
         taken.records().into_iter().map(|(scope, record)| (scope, text_of(&record))).collect();
     records.sort();
-    let expected = [
-        ("other", "four"),
-        ("run time", "three"),
-        ("run time", "two"),
-        ("test", "five"),
-        ("test", "one"),
-    ];
+    let expected =
+        [("other", "four"), ("run time", "three"), ("run time", "two"), ("test", "five"), ("test", "one")];
     assert_eq!(records, expected.map(|(scope, body)| (scope.to_owned(), body.to_owned())));
     let stats = pipeline.stats();
     assert_eq!((stats.emitted, stats.delivered, stats.pending, stats.batches), (5, 5, 0, 1));
@@ -222,7 +217,11 @@ fn shutdown_does_not_sit_out_a_wait() {
             settings,
             scripted(move |call, _| {
                 let _ = sent.send(());
-                if call == 0 { again(asked) } else { accepted(0) }
+                if call == 0 {
+                    again(asked)
+                } else {
+                    accepted(0)
+                }
             }),
         )
         .unwrap();

@@ -34,9 +34,7 @@ impl<F: FnMut(u64, &[u8]) -> Answer + Send> Transport for Scripted<F> {
     }
 }
 
-pub(super) fn scripted(
-    script: impl FnMut(u64, &[u8]) -> Answer + Send + 'static,
-) -> Box<dyn Transport> {
+pub(super) fn scripted(script: impl FnMut(u64, &[u8]) -> Answer + Send + 'static) -> Box<dyn Transport> {
     Box::new(Scripted(script, 0))
 }
 
