@@ -32,7 +32,9 @@ pub(crate) mod worker;
 pub(crate) mod control;
 pub(crate) mod retry;
 pub(crate) mod sync;
+#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
 pub(crate) mod json;
+#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
 pub(crate) mod read;
 pub(crate) mod request;
 pub(crate) mod transport;

@@ -43,7 +43,7 @@ impl Transport for Faulty {
                 again(None)
             }
             6 => accepted(random(&mut self.state) % 20),
-            7 if self.hangs && random(&mut self.state) % 8 == 0 => {
+            7 if self.hangs && random(&mut self.state).is_multiple_of(8) => {
                 while !self.ended.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
