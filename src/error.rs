@@ -41,7 +41,6 @@ impl Error {
         Self::new(Kind::AlreadySet, format!("{what} is set already; it can be set once per process"))
     }
 
-    #[cfg_attr(not(feature = "json-lines"), expect(dead_code, reason = "nothing else has settings"))]
     pub(crate) fn setting(name: &str, value: &str, wanted: impl fmt::Display) -> Self {
         Self::new(Kind::Setting, format!("{name} is {value:?}, but must be {wanted}"))
     }
@@ -51,15 +50,10 @@ impl Error {
         Self::new(Kind::Program(end), message)
     }
 
-    #[cfg_attr(not(feature = "install"), expect(dead_code, reason = "only the guard delivers"))]
     pub(crate) fn delivery(message: String) -> Self {
         Self::new(Kind::Delivery, message)
     }
 
-    #[cfg_attr(
-        not(any(feature = "json-lines", feature = "tokio")),
-        expect(dead_code, reason = "files and programs have sources")
-    )]
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..self }
     }

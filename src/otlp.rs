@@ -35,7 +35,9 @@ pub(crate) mod worker;
 pub(crate) mod control;
 pub(crate) mod retry;
 pub(crate) mod sync;
+#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
 pub(crate) mod json;
+#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
 pub(crate) mod read;
 pub(crate) mod request;
 pub(crate) mod transport;
@@ -50,13 +52,13 @@ mod tests;
 #[path = "otlp/tests/loom.rs"]
 mod loom_tests;
 
+#[cfg(feature = "otlp-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+pub use self::builder::Builder;
 pub use self::counters::Stats;
 pub(crate) use self::pipeline::Settings;
 pub use self::pipeline::{Pipeline, Report};
 pub use self::queue::Overflow;
-#[cfg(feature = "otlp-http")]
-#[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
-pub use self::builder::Builder;
 #[cfg(feature = "otlp-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::settings::{Compression, Protocol};

@@ -71,6 +71,9 @@ pub trait Record {
     fn set_dropped_attributes(&mut self, count: u32);
 }
 
+/// Encodes the attributes of a block once.
+pub(crate) type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
+
 /// Makes and takes the records of one kind.
 pub trait Records: Send + Sync + 'static {
     /// The record.
@@ -79,7 +82,7 @@ pub trait Records: Send + Sync + 'static {
         Self: 'a;
 
     /// Encodes the attributes of a [`Block`] once, for records that can use that.
-    fn prepare() -> fn(&[(Key, AnyValue)]) -> Box<[u8]> {
+    fn prepare() -> Prepare {
         |_| Box::default()
     }
 
@@ -103,15 +106,6 @@ pub enum Target<'a> {
     Static(&'static str),
     /// Lives for the event.
     Short(&'a str),
-}
-
-impl Target<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Static(target) => target,
-            Self::Short(target) => target,
-        }
-    }
 }
 
 /// The severity of a number in 1..=24.

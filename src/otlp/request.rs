@@ -13,6 +13,10 @@ use crate::record::Value;
 pub(crate) struct Resource(Vec<u8>);
 
 impl Resource {
+    #[cfg_attr(
+        not(any(test, feature = "otlp-http")),
+        expect(dead_code, reason = "only the builder knows a resource")
+    )]
     pub(crate) fn new<'a>(attributes: impl IntoIterator<Item = (&'a Key, &'a AnyValue)>) -> Self {
         let mut bytes = Vec::new();
         for (key, value) in attributes {

@@ -1,5 +1,6 @@
 //! Where requests go: HTTP, gRPC or a file. The last step of the walk.
 
+#[cfg(feature = "otlp-http")]
 pub(crate) mod file;
 #[cfg(feature = "grpc")]
 pub(crate) mod grpc;
@@ -26,6 +27,10 @@ pub(crate) enum Answer {
     /// It arrived; the receiver refused so many of its records. It is not sent again.
     Accepted { rejected: u64, message: String },
     /// The same bytes are to be sent again, not before this time has passed, if the receiver said one.
+    #[cfg_attr(
+        not(any(test, feature = "otlp-http")),
+        expect(dead_code, reason = "only the builder knows transports that fail")
+    )]
     TryAgain { after: Option<Duration>, why: String },
     /// It will never be taken.
     Refused { why: String },

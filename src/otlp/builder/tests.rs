@@ -8,6 +8,7 @@ use super::*;
 fn url(builder: Builder) -> Result<String, Error> {
     Ok(match builder.parts()?.transport {
         TransportConfig::Http { to, .. } | TransportConfig::Grpc(to) => to.url.to_string(),
+        TransportConfig::File { path, .. } => path.display().to_string(),
     })
 }
 
@@ -40,12 +41,24 @@ fn what_the_builder_was_told_wrong_is_an_error() {
         builder().with_memory_limit(0),
         builder().with_batch_records(0),
         builder().with_request_limit(0),
-        builder().with_in_flight(0),
     ];
     for builder in wrong {
         let shown = format!("{builder:?}");
         assert!(builder.parts().is_err_and(|error| error.is_setting()), "{shown}");
     }
+}
+
+#[test]
+fn a_file_goes_before_every_endpoint() {
+    let builder = || Builder::default().with_json_lines("a/b.jsonl");
+    assert_eq!(url(builder().with_endpoint("not a URL")).unwrap(), "a/b.jsonl");
+    let TransportConfig::File { path, rotation } = builder().with_rotation(7, 2).parts().unwrap().transport
+    else {
+        panic!()
+    };
+    assert_eq!((path.to_str(), rotation), (Some("a/b.jsonl"), Some((7, 2))));
+    let missing = Builder::default().with_json_lines("/dev/null/logs.jsonl");
+    assert!(missing.build().is_err());
 }
 
 #[test]
@@ -84,7 +97,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
             let parts = silent.parts().unwrap();
             assert_eq!(parts.export_timeout, Duration::from_secs(10));
             assert_eq!(parts.max_retry_elapsed, Duration::from_secs(300));
-            assert_eq!((parts.max_batch_records, parts.in_flight), (512, 1));
+            assert_eq!(parts.max_batch_records, 512);
             assert_eq!((parts.memory_limit_bytes, parts.max_request_bytes), (32 << 20, 4 << 20));
             assert_eq!((parts.overflow, parts.limits), (Overflow::DropNewest, Limits::default()));
             let TransportConfig::Http { to, is_json: false } = parts.transport else { panic!() };

@@ -35,7 +35,9 @@ fn grpc(to: Target) -> Result<Box<dyn Transport>, Error> {
     let is_gzip = match to.compression {
         Compression::None => false,
         Compression::Gzip => true,
-        Compression::Zstd => return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC")),
+        Compression::Zstd => {
+            return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
+        }
     };
     Ok(Box::new(Grpc::new(Receiver {
         url: to.url,

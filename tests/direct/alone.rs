@@ -1,0 +1,78 @@
+//! What needs a process of its own: a global subscriber.
+
+use std::time::Duration;
+
+use spanlog::otlp::{Pipeline, Protocol};
+
+use crate::sink::{body, Sink};
+use crate::{kinds, stage};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>) {
+    let pipeline = Pipeline::builder()
+        .with_endpoint(url)
+        .with_protocol(protocol)
+        .with_schedule_delay(Duration::from_millis(20))
+        .build()
+        .unwrap();
+    // At TRACE: nothing is filtered.
+    tracing::dispatcher::set_global_default(kinds::dispatch(&pipeline)).unwrap();
+    tracing::trace!("the one");
+    pipeline.flush(LONG).unwrap();
+    // Lines of the client would be records by now, and make requests.
+    std::thread::sleep(Duration::from_millis(300));
+    pipeline.flush(LONG).unwrap();
+    assert_eq!(requests(), ["the one"]);
+    let stats = pipeline.shutdown(LONG).stats;
+    assert_eq!((stats.emitted, stats.delivered, stats.batches), (1, 1, 1));
+    assert_eq!(requests(), ["the one"]);
+}
+
+/// Guarantees: nothing that the HTTP client writes about a request becomes a record, or a request.
+#[test]
+fn one_event_at_trace_is_one_record_and_one_request() {
+    let name = "alone::one_event_at_trace_is_one_record_and_one_request";
+    if !stage::part("http") {
+        stage::play(name, "http", &[]);
+        return;
+    }
+    let sink = Sink::start();
+    one_event(Protocol::HttpProtobuf, sink.url(), || {
+        assert!(sink.requests().len() <= 1);
+        sink.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+    });
+}
+
+/// Guarantees: the same for tonic, hyper and h2.
+#[cfg(feature = "grpc")]
+#[test]
+fn one_event_at_trace_is_one_record_and_one_call() {
+    let name = "alone::one_event_at_trace_is_one_record_and_one_call";
+    if !stage::part("grpc") {
+        stage::play(name, "grpc", &[]);
+        return;
+    }
+    // The server is of this process, and under its subscriber: it must be silent by itself.
+    let server = crate::runtimes::Server::start();
+    one_event(Protocol::Grpc, server.url(), || {
+        assert!(server.requests().len() <= 1);
+        server.bodies()
+    });
+}
+
+/// Guarantees: records go to a file of JSON lines, one request each line.
+#[test]
+fn records_go_to_a_file() {
+    let path = stage::directory("direct-file").join("logs.jsonl");
+    let pipeline = Pipeline::builder().with_json_lines(&path).build().unwrap();
+    tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || tracing::info!(answer = 42, "kept"));
+    let report = pipeline.shutdown(LONG);
+    assert!(report.is_complete && report.stats.delivered == 1, "{report}");
+    let written = std::fs::read_to_string(&path).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&written).unwrap();
+    let record = &line["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    assert_eq!(record["body"]["stringValue"], "kept");
+    assert_eq!(record["attributes"][0]["value"]["intValue"], "42");
+    std::fs::remove_dir_all(path.parent().unwrap().parent().unwrap()).unwrap();
+}

@@ -1,0 +1,43 @@
+//! A collector that is not there yet.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::TraceContextExt;
+use spanlog::otlp::Pipeline;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::kinds;
+use crate::sink::{self, body, Sink};
+
+/// Guarantees: nothing is lost within the byte limit, nothing comes twice, and ids and times are as emitted.
+#[test]
+fn a_collector_that_comes_late_gets_everything_as_it_was() {
+    let address = sink::free_address();
+    let pipeline = Pipeline::builder()
+        .with_endpoint(format!("http://{address}"))
+        .with_schedule_delay(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let span = tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || {
+        let span = tracing::info_span!("away");
+        span.in_scope(|| (0..2_000).for_each(|number| tracing::info!("line {number}")));
+        span.context().span().span_context().clone()
+    });
+    let emitted = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    assert!(pipeline.flush(Duration::from_secs(2)).is_err());
+    assert_eq!(pipeline.stats().pending, 2_000);
+    assert!(pipeline.stats().retries > 0);
+    let sink = Sink::start_at(address, |_| sink::ok());
+    pipeline.flush(Duration::from_secs(40)).unwrap();
+    let records = sink.records();
+    let bodies: BTreeSet<_> = records.iter().map(|(_, record)| body(record)).collect();
+    assert_eq!((records.len(), bodies.len()), (2_000, 2_000));
+    for (_, record) in &records {
+        assert!(u128::from(record.time_unix_nano) <= emitted);
+        assert_eq!(record.trace_id, span.trace_id().to_bytes());
+        assert_eq!(record.span_id, span.span_id().to_bytes());
+    }
+    let stats = pipeline.shutdown(Duration::from_secs(5)).stats;
+    assert_eq!((stats.delivered, stats.dropped()), (2_000, 0));
+}

@@ -1,0 +1,150 @@
+//! Records of every kind, and what a receiver must have of each.
+
+use opentelemetry::trace::{SpanContext, TraceContextExt, TracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use spanlog::otlp::Pipeline;
+use spanlog::{LogLayer, SpanLayer};
+use tracing::Dispatch;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::layer::SubscriberExt;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// What a record has beside its times.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    pub body: String,
+    pub severity: (i32, &'static str),
+    pub event_name: &'static str,
+    pub span: Option<SpanContext>,
+    pub attributes: Vec<(String, Value)>,
+}
+
+/// Spans with ids, and logs to `pipeline`.
+pub fn dispatch(pipeline: &Pipeline) -> Dispatch {
+    let spans = SdkTracerProvider::builder().build().tracer("test");
+    let spans = tracing_opentelemetry::layer().with_tracer(spans);
+    Dispatch::new(
+        tracing_subscriber::registry().with(SpanLayer::new(spans)).with(LogLayer::direct(pipeline.clone())),
+    )
+}
+
+const INFO: (i32, &str) = (9, "INFO");
+
+fn kind(body: &str, attributes: impl IntoIterator<Item = (&'static str, Value)>) -> Kind {
+    let attributes = attributes.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    Kind { body: body.to_owned(), severity: INFO, event_name: "", span: None, attributes }
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+macro_rules! letters {
+    ($macro:ident, $name:ident, $($own:tt)*) => {
+        tracing::$macro!(
+            $($own)*
+            $name.a = 0, $name.b = 1, $name.c = 2, $name.d = 3, $name.e = 4, $name.f = 5, $name.g = 6,
+            $name.h = 7, $name.i = 8, $name.j = 9, $name.k = 10, $name.l = 11, $name.m = 12, $name.n = 13,
+            $name.o = 14, $name.p = 15, $name.q = 16, $name.r = 17, $name.s = 18, $name.t = 19, $name.u = 20,
+            $name.v = 21, $name.w = 22, $name.x = 23, $name.y = 24,
+        )
+    };
+}
+
+/// Emits one record of each kind.
+pub fn emit() -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for (severity, word) in [(1, "TRACE"), (5, "DEBUG"), (9, "INFO"), (13, "WARN"), (17, "ERROR")] {
+        match severity {
+            1 => tracing::trace!("at TRACE"),
+            5 => tracing::debug!("at DEBUG"),
+            9 => tracing::info!("at INFO"),
+            13 => tracing::warn!("at WARN"),
+            _ => tracing::error!("at ERROR"),
+        }
+        kinds.push(Kind { severity: (severity, word), ..kind(&format!("at {word}"), []) });
+    }
+    tracing::error!(otel.severity_number = 21, "fatal");
+    kinds.push(Kind { severity: (21, "FATAL"), ..kind("fatal", []) });
+    tracing::info!(name: "order.placed", "with a name");
+    kinds.push(Kind { event_name: "order.placed", ..kind("with a name", []) });
+    tracing::info!(least = i64::MIN, most = i64::MAX, huge = u64::MAX, none = 0, below = -1, "integers");
+    kinds.push(kind(
+        "integers",
+        [
+            ("least", Value::Int(i64::MIN)),
+            ("most", Value::Int(i64::MAX)),
+            ("huge", text("18446744073709551615")),
+            ("none", Value::Int(0)),
+            ("below", Value::Int(-1)),
+        ],
+    ));
+    tracing::info!(half = 0.5, large = 1.5e10, zero = -0.0, "doubles");
+    kinds.push(kind(
+        "doubles",
+        [("half", Value::Double(0.5)), ("large", Value::Double(1.5e10)), ("zero", Value::Double(-0.0))],
+    ));
+    tracing::info!(bytes = &b"\x00\xff"[..], none = &b""[..], "bytes");
+    kinds.push(kind("bytes", [("bytes", Value::Bytes(vec![0, 255])), ("none", Value::Bytes(Vec::new()))]));
+    tracing::info!(empty = "", lines = "a\nb\"c\\", umlauts = "grüß 🦀", yes = true, no = false, "texts");
+    kinds.push(kind(
+        "texts",
+        [
+            ("empty", text("")),
+            ("lines", text("a\nb\"c\\")),
+            ("umlauts", text("grüß 🦀")),
+            ("yes", Value::Bool(true)),
+            ("no", Value::Bool(false)),
+        ],
+    ));
+    let outer = tracing::info_span!("outer", tenant = "t1");
+    let inner = tracing::info_span!(parent: &outer, "inner", attempt = 2);
+    inner.in_scope(|| tracing::info!(user = "ann", "in a span"));
+    let span = inner.context().span().span_context().clone();
+    assert!(span.is_valid() && span.is_sampled());
+    kinds.push(Kind {
+        span: Some(span),
+        ..kind("in a span", [("tenant", text("t1")), ("attempt", Value::Int(2)), ("user", text("ann"))])
+    });
+    let spans = [
+        letters!(info_span, one, "one",),
+        letters!(info_span, two, "two",),
+        letters!(info_span, three, "three",),
+        letters!(info_span, four, "four",),
+        letters!(info_span, five, "five",),
+    ];
+    let entered: Vec<_> = spans.iter().map(tracing::Span::enter).collect();
+    let span = spans[4].context().span().span_context().clone();
+    tracing::info!(six.a = 0, six.b = 1, six.c = 2, "128 attributes");
+    drop(entered);
+    let numbered = |name: &'static str, count: u8| {
+        (0..count).map(move |at| (format!("{name}.{}", (b'a' + at) as char), Value::Int(at.into())))
+    };
+    let of_spans =
+        ["one", "two", "three", "four", "five"].map(|name| numbered(name, 25)).into_iter().flatten();
+    let attributes = of_spans.chain(numbered("six", 3)).collect::<Vec<_>>();
+    assert_eq!(attributes.len(), 128);
+    kinds.push(Kind { span: Some(span), attributes, ..kind("128 attributes", []) });
+    kinds
+}
+
+/// Apart: what reads JSON with Rust's opentelemetry-proto does not take them there.
+pub fn emit_not_finite() -> Kind {
+    tracing::info!(nan = f64::NAN, up = f64::INFINITY, down = f64::NEG_INFINITY, "not finite");
+    kind(
+        "not finite",
+        [
+            ("nan", Value::Double(f64::NAN)),
+            ("up", Value::Double(f64::INFINITY)),
+            ("down", Value::Double(f64::NEG_INFINITY)),
+        ],
+    )
+}
