@@ -3,7 +3,6 @@
 mod delivery;
 mod encoding;
 mod overflow;
-mod scaling;
 mod shrinking;
 mod stage;
 mod stress;

@@ -127,7 +127,7 @@ impl Given {
         record.set_dropped_attributes(self.dropped);
         let mut bytes = Vec::new();
         record.finish(|target, record| {
-            assert_eq!(target.as_str(), self.scope);
+            assert!(matches!(target, Target::Short(target) if target == self.scope));
             bytes = record.to_vec();
         });
         bytes
