@@ -181,8 +181,10 @@ impl<R: Records> LogLayer<R> {
             self.counters.dropped_suppressed(1);
             return;
         }
-        let plan = fields::plan(event.metadata(), None, self.extras.keys());
-        let name = plan.is_named.then(|| event.metadata().name());
+        let name = || {
+            let plan = fields::plan(event.metadata(), None, self.extras.keys());
+            plan.is_named.then(|| event.metadata().name())
+        };
         if !self.records.is_enabled(severity, metadata.target(), name) {
             return;
         }
@@ -193,7 +195,7 @@ impl<R: Records> LogLayer<R> {
         }
         let made = catch_unwind(AssertUnwindSafe(|| {
             let of_log = of_log.as_ref();
-            self.make_record(event, of_log, severity, name, around, ctx)
+            self.make_record(event, of_log, severity, around, ctx)
         }));
         match made {
             Ok(true) => self.counters.delivered(1),
@@ -208,7 +210,6 @@ impl<R: Records> LogLayer<R> {
         event: &Event<'_>,
         of_log: Option<&Metadata<'_>>,
         severity: Severity,
-        name: Option<&'static str>,
         around: Surroundings,
         ctx: &Context<'_, S>,
     ) -> bool
@@ -226,10 +227,11 @@ impl<R: Records> LogLayer<R> {
         record.set_time(now());
         record.set_severity(severity);
         record.set_trace_context(ids);
+        let plan = fields::plan(event.metadata(), Some(&block), self.extras.keys());
+        let name = plan.is_named.then(|| event.metadata().name());
         if let Some(name) = name {
             record.set_event_name(name);
         }
-        let plan = fields::plan(event.metadata(), Some(&block), self.extras.keys());
         let beside = beside::take(of_log.is_some());
         let most = block.attributes.len()
             + event.metadata().fields().len()
@@ -238,7 +240,7 @@ impl<R: Records> LogLayer<R> {
         let limits = self.inheriting.limits;
         let value_limit = limits.value_length();
         if plan.is_straight && beside.is_none() && most <= limits.attribute_count() {
-            record.add_block(&block);
+            self.records.add_block(&mut record, &block);
             let mut sink = Fields(EventSink::new(&mut record, None, plan, value_limit, &self.counters));
             event.record(&mut sink);
             sink.0.finish(name);

@@ -61,9 +61,6 @@ pub trait Record {
     /// The body. Set at most once.
     fn set_body(&mut self, body: Value<'_>);
 
-    /// Everything that the record inherits, in one go. Called at most once, before any attribute.
-    fn add_block(&mut self, block: &Block);
-
     /// One attribute. The caller sees to it that keys are unique.
     fn add_attribute(&mut self, key: Key, value: Value<'_>);
 
@@ -86,14 +83,22 @@ pub trait Records: Send + Sync + 'static {
         |_| Box::default()
     }
 
-    /// Whether anybody would take a record like this.
-    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
+    /// Whether anybody would take a record like this. The name takes a look-up.
+    fn is_enabled(
+        &self,
+        severity: Severity,
+        target: &str,
+        name: impl FnOnce() -> Option<&'static str>,
+    ) -> bool;
 
     /// Opens an empty record. `None`: there is no room for it, which is counted already.
     fn open(&self) -> Option<Self::Record<'_>>;
 
     /// Names the scope of a record. To be called once, before anything else is set.
     fn set_target<'a>(&'a self, record: &mut Self::Record<'a>, target: Target<'a>);
+
+    /// Adds everything that a record inherits, in one go. Called at most once, before any attribute.
+    fn add_block<'a>(&'a self, record: &mut Self::Record<'a>, block: &'a Block);
 
     /// Takes a finished record.
     fn emit<'a>(&'a self, record: Self::Record<'a>);

@@ -32,8 +32,13 @@ where
 {
     type Record<'a> = L::LogRecord;
 
-    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool {
-        self.logger.event_enabled(severity, target, name)
+    fn is_enabled(
+        &self,
+        severity: Severity,
+        target: &str,
+        name: impl FnOnce() -> Option<&'static str>,
+    ) -> bool {
+        self.logger.event_enabled(severity, target, name())
     }
 
     #[inline]
@@ -46,6 +51,17 @@ where
         match target {
             Target::Static(target) => record.set_target(target),
             Target::Short(target) => record.set_target(target.to_owned()),
+        }
+    }
+
+    fn add_block<'a>(&'a self, record: &mut Self::Record<'a>, block: &'a Block) {
+        for (key, value) in &block.attributes {
+            let value = match value {
+                // The usual kind. Its clone can be inlined, that of all kinds cannot.
+                AnyValue::String(text) => AnyValue::String(text.clone()),
+                other => other.clone(),
+            };
+            LogRecord::add_attribute(record, key.clone(), value);
         }
     }
 
@@ -87,17 +103,6 @@ impl<R: LogRecord> Record for R {
 
     fn set_body(&mut self, body: Value<'_>) {
         LogRecord::set_body(self, body.to_owned());
-    }
-
-    fn add_block(&mut self, block: &Block) {
-        for (key, value) in &block.attributes {
-            let value = match value {
-                // The usual kind. Its clone can be inlined, that of all kinds cannot.
-                AnyValue::String(text) => AnyValue::String(text.clone()),
-                other => other.clone(),
-            };
-            LogRecord::add_attribute(self, key.clone(), value);
-        }
     }
 
     // Always: see `EventSink::value`.

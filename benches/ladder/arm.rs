@@ -19,10 +19,15 @@ pub(crate) enum Layers {
     Registry,
     /// `SpanLayer` and `LogLayer` over the SDK.
     Ours,
+    /// `SpanLayer` and `LogLayer` on the direct road, to a pipeline that discards what it would send.
+    Direct,
     /// `SpanLayer` and the appender.
     Appender,
     /// The same, with span attributes on.
     AppenderWithSpans,
+    /// The same, delivering: the SDK's batch processor and opentelemetry-otlp over HTTP to a sink in
+    /// this process. Its outer span has the stamps as fields, so that its records say as much.
+    Delivering,
     /// A global filter at INFO over the registry.
     Filter,
     /// A global filter at INFO, `SpanLayer` and `LogLayer`.
@@ -44,11 +49,13 @@ pub(crate) enum What {
 pub(crate) const FIELDS: [usize; 4] = [0, 3, 6, 12];
 
 /// The arms of one ladder row. The last is the one to compare with.
-pub(crate) const ROW: [(Layers, bool); 6] = [
+pub(crate) const ROW: [(Layers, bool); 8] = [
     (Layers::Nothing, false),
     (Layers::Registry, false),
     (Layers::Ours, false),
     (Layers::Ours, true),
+    (Layers::Direct, false),
+    (Layers::Direct, true),
     (Layers::Appender, false),
     (Layers::AppenderWithSpans, false),
 ];
@@ -60,6 +67,18 @@ pub(crate) const TARGET: Arm =
 impl Arm {
     pub(crate) fn row(what: What, in_span: bool, threads: usize) -> Vec<Self> {
         ROW.map(|(layers, in_job)| Self { layers, what, in_span, in_job, threads }).to_vec()
+    }
+
+    /// The direct road and its rival, both with stamps.
+    pub(crate) fn delivering() -> Vec<Self> {
+        [Layers::Direct, Layers::Delivering]
+            .map(|layers| Self { layers, in_job: true, ..TARGET })
+            .to_vec()
+    }
+
+    /// The direct road on two threads and on one.
+    pub(crate) fn two_threads() -> Vec<Self> {
+        [2, 1].map(|threads| Self { layers: Layers::Direct, in_job: true, threads, ..TARGET }).to_vec()
     }
 
     pub(crate) fn disabled() -> Vec<Self> {
@@ -81,6 +100,7 @@ impl Arm {
                 }
             }
         }
+        all.extend(Self::delivering());
         all.extend(Self::disabled());
         all.extend(Self::ops(false));
         all.extend(Self::ops(true));

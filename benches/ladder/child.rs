@@ -23,6 +23,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::allocations;
 use crate::arm::{Arm, Layers, What};
+use crate::{direct, loopback};
 
 /// Answers each number on standard input with a turn of that many: nanoseconds and allocations.
 pub(crate) fn serve(arm: Arm) {
@@ -33,10 +34,16 @@ pub(crate) fn serve(arm: Arm) {
         let mut allocated = 0;
         if arm.threads == 1 {
             inside(arm, || {
-                work(arm.what, 10);
+                // Enough for everything on the way to have as much memory as it needs.
+                work(arm.what, 2_000);
                 allocated = allocations::count(|| work(arm.what, 100));
             });
+            for expect in [direct::expect, loopback::expect] {
+                expect(2_100);
+            }
         }
+        // What one turn left behind is not for the next one to wait for.
+        settle();
         println!("{} {allocated}", elapsed.as_nanos());
         io::stdout().flush().unwrap();
     }
@@ -46,9 +53,20 @@ pub(crate) fn serve(arm: Arm) {
 pub(crate) fn run_once(arm: Arm, count: u64) {
     set_up(arm);
     turn(arm, count);
+    settle();
+}
+
+/// Waits until everything that was made has arrived.
+fn settle() {
+    direct::settle();
+    loopback::settle();
 }
 
 fn set_up(arm: Arm) {
+    if arm.layers == Layers::Direct {
+        // Before there is a global subscriber: a scoped one beside it would cost every event.
+        direct::check(arm);
+    }
     let tracers =
         SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOn).with_span_processor(Discard).build();
     let loggers = SdkLoggerProvider::builder().with_log_processor(Discard).build();
@@ -60,10 +78,19 @@ fn set_up(arm: Arm) {
         Layers::Ours => {
             set_global_default(registry.with(spans(&tracers)).with(LogLayer::new(&loggers))).unwrap();
         }
+        Layers::Direct => {
+            let layer = LogLayer::direct(direct::discarding());
+            set_global_default(registry.with(spans(&tracers)).with(layer)).unwrap();
+        }
         Layers::Appender => {
             set_global_default(registry.with(spans(&tracers)).with(appender.build())).unwrap();
         }
         Layers::AppenderWithSpans => {
+            let appender = appender.with_tracing_span_attributes(TracingSpanAttributes::all());
+            set_global_default(registry.with(spans(&tracers)).with(appender.build())).unwrap();
+        }
+        Layers::Delivering => {
+            let appender = OpenTelemetryTracingBridge::builder(&loopback::provider());
             let appender = appender.with_tracing_span_attributes(TracingSpanAttributes::all());
             set_global_default(registry.with(spans(&tracers)).with(appender.build())).unwrap();
         }
@@ -73,10 +100,12 @@ fn set_up(arm: Arm) {
             set_global_default(registry.with(LogLayer::new(&loggers))).unwrap();
         }
     }
-    check(arm);
+    if arm.layers != Layers::Direct {
+        check(arm);
+    }
 }
 
-fn spans<S>(tracers: &SdkTracerProvider) -> impl Layer<S>
+pub(crate) fn spans<S>(tracers: &SdkTracerProvider) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
@@ -111,21 +140,39 @@ fn timed(arm: Arm, count: u64) -> Duration {
     let start = Instant::now();
     work(arm.what, count);
     let elapsed = start.elapsed();
-    let expected = arm.makes(count) / arm.threads as u64;
-    assert_eq!(MADE.get() - made, expected, "{arm:?}");
+    match arm.layers {
+        // What these made is known where it arrives.
+        Layers::Direct => direct::expect(count),
+        Layers::Delivering => loopback::expect(count),
+        _ => {
+            let expected = arm.makes(count) / arm.threads as u64;
+            assert_eq!(MADE.get() - made, expected, "{arm:?}");
+        }
+    }
     elapsed
 }
 
 /// Runs `work` where the arm has it run.
-fn inside<T>(arm: Arm, work: impl FnOnce() -> T) -> T {
+pub(crate) fn inside<T>(arm: Arm, work: impl FnOnce() -> T) -> T {
     let in_span = || {
         if !arm.in_span {
             return work();
         }
+        if arm.layers == Layers::Delivering {
+            return info_span!(
+                "request",
+                runner_job.id = "job-01HV",
+                runner_job_execution.id = "execution-7",
+                runner_job_execution_step.name = "plan",
+                method = "GET",
+                route = "/jobs/{id}"
+            )
+            .in_scope(|| info_span!("handler", user = "alice", tenant = "acme").in_scope(work));
+        }
         info_span!("request", method = "GET", route = "/jobs/{id}")
             .in_scope(|| info_span!("handler", user = "alice", tenant = "acme").in_scope(work))
     };
-    if !arm.in_job {
+    if !arm.in_job || arm.layers == Layers::Delivering {
         return in_span();
     }
     let metadata = JobMetadata::new("job-01HV".to_owned(), "execution-7".to_owned());
@@ -133,7 +180,7 @@ fn inside<T>(arm: Arm, work: impl FnOnce() -> T) -> T {
 }
 
 /// `count` times the one thing. Its values come from out of sight of the compiler.
-fn work(what: What, count: u64) {
+pub(crate) fn work(what: What, count: u64) {
     let text = black_box("eu-west-1");
     for index in 0..black_box(count) {
         match what {
@@ -195,7 +242,7 @@ static LOOKS: AtomicBool = AtomicBool::new(false);
 static RECORD: Mutex<Option<SdkLogRecord>> = Mutex::new(None);
 static SPAN: Mutex<Option<SpanData>> = Mutex::new(None);
 
-/// The end of every arm: takes records and spans and counts them.
+/// The end of every other arm: takes records and spans and counts them.
 #[derive(Debug)]
 struct Discard;
 
@@ -243,6 +290,7 @@ fn check(arm: Arm) {
     let ids = inside(arm, || {
         LOOKS.store(true, Ordering::Relaxed);
         work(arm.what, 1);
+        loopback::expect(1);
         LOOKS.store(false, Ordering::Relaxed);
         let cx = Context::current();
         let span = cx.span().span_context().clone();
@@ -260,6 +308,10 @@ fn check(arm: Arm) {
                 MADE.get() - made
             });
             assert_eq!(made, u64::from(arm.layers == Layers::FilterAndOurs), "{arm:?}");
+        }
+        What::Event(_) if arm.layers == Layers::Delivering => {
+            loopback::settle();
+            direct::look(arm, &loopback::first(), ids);
         }
         What::Debug => unreachable!("it makes nothing"),
         What::Event(fields) => {

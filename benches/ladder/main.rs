@@ -14,13 +14,16 @@
 //!
 //! # Layout
 //!
-//! `arm.rs` says what is measured, `child.rs` does it, `allocations.rs` counts, `measure.rs` runs the
+//! `arm.rs` says what is measured, `child.rs` does it (`direct.rs` on the direct road, `loopback.rs`
+//! over HTTP), `allocations.rs` counts, `measure.rs` runs the
 //! processes and `report.rs` writes the page.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
 mod allocations;
 mod arm;
 mod child;
+mod direct;
+mod loopback;
 mod measure;
 mod report;
 

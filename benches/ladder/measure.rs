@@ -1,6 +1,6 @@
 //! Runs the processes of the arms that are compared, and reads off what they took.
 
-use std::env;
+use std::{env, fs};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
@@ -138,15 +138,31 @@ fn collected(arm: Arm, count: u64) -> Option<f64> {
     if !has_valgrind() {
         return None;
     }
+    // One file for each thread; the one that emits is the first.
+    let out = env::temp_dir().join(format!("ladder-{}", std::process::id()));
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--tool=callgrind", "--separate-threads=yes"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(env::current_exe().unwrap())
         .args(["--arm", &arm.name(), &count.to_string()])
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    let collected = report.lines().find_map(|line| line.split_once("Collected :"));
-    let (_, number) = collected.unwrap_or_else(|| panic!("{arm:?}: valgrind says: {report}"));
+    let read = |suffix: &str| {
+        let path = format!("{}{suffix}", out.display());
+        let text = fs::read_to_string(&path);
+        // Callgrind leaves one for the whole, too, and one for each further thread.
+        let _ = fs::remove_file(path);
+        text
+    };
+    let first = read("-01");
+    let _ = read("");
+    for thread in 2..10 {
+        let _ = read(&format!("-0{thread}"));
+    }
+    let first = first.unwrap_or_else(|_| {
+        panic!("{arm:?}: valgrind says: {}", String::from_utf8_lossy(&output.stderr))
+    });
+    let number = first.lines().find_map(|line| line.strip_prefix("totals:")).unwrap();
     Some(number.trim().parse().unwrap())
 }

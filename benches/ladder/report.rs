@@ -77,11 +77,29 @@ fn targets(page: &mut String) -> fmt::Result {
     writeln!(page, "| --- | --- | ---: | ---: | ---: | ---: | --- |")?;
 
     let event = measure::row(&Arm::row(TARGET.what, true, 1), FOR_TARGETS);
-    let [_, _, ours, stamped, _, appender] = event[..] else { unreachable!("six arms") };
+    let [_, _, ours, stamped, _, _, _, appender] = event[..] else { unreachable!("eight arms") };
     compare(page, "event, no stamps", &ours, &appender, 0.85, Some(0.75))?;
     allocations(page, "event, no stamps", &ours, &appender, 4.0)?;
     compare(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 1.1, Some(0.95))?;
     allocations(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 5.0)?;
+
+    let what = "event on the direct road, against the appender delivering by opentelemetry-otlp, both with 3 stamps";
+    let delivering = measure::row(&Arm::delivering(), FOR_TARGETS);
+    let [direct, rival] = delivering[..] else { unreachable!("two arms") };
+    compare(page, what, &direct, &rival, 0.125, None)?;
+    Row {
+        what,
+        figure: "instructions of its thread",
+        own: number(direct.instructions),
+        other: number(rival.instructions),
+        value: direct.instructions,
+        at_most: 1600.0,
+    }
+    .write(page)?;
+    allocations(page, what, &direct, &rival, 0.0)?;
+    let two = measure::row(&Arm::two_threads(), FOR_TARGETS);
+    let [two, one] = two[..] else { unreachable!("two arms") };
+    compare(page, "event on the direct road, two threads at once against one", &two, &one, 2.0 / 1.8, None)?;
 
     let disabled = measure::row(&Arm::disabled(), FOR_TARGETS);
     let [ours, none] = disabled[..] else { unreachable!("two arms") };
@@ -208,8 +226,8 @@ fn ladder(page: &mut String) -> fmt::Result {
 
 fn table(page: &mut String, title: &str, lines: &[String]) -> fmt::Result {
     writeln!(page, "\n## {title}\n")?;
-    writeln!(page, "| fields | inside | no subscriber | registry | ours | ours, 3 job stamps | appender | appender, span attributes |")?;
-    writeln!(page, "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+    writeln!(page, "| fields | inside | no subscriber | registry | ours | ours, 3 job stamps | direct | direct, 3 job stamps | appender | appender, span attributes |")?;
+    writeln!(page, "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
     lines.iter().try_for_each(|line| writeln!(page, "{line}"))
 }
 

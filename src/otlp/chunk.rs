@@ -2,7 +2,7 @@
 //!
 //! Chunks are of one size, so that they can be recycled whole, and so that no buffer ever doubles.
 
-use super::wire::put_bytes;
+use super::wire::put_header;
 use crate::record::Target;
 
 /// The field number of `ScopeLogs.log_records`, which the header in front of each record says.
@@ -13,6 +13,33 @@ const MAX_NAME: usize = 1024;
 
 /// What a chunk is charged with for each run: a `Vec` that has just doubled has twice what it needs.
 pub(crate) const RUN_COST: usize = 2 * size_of::<Run>();
+
+/// An encoded `LogRecord` in pieces. They are put together where they are stored, not before: that
+/// would be one more copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a>(pub(crate) [&'a [u8]; 4]);
+
+impl Parts<'_> {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|part| part.len()).sum()
+    }
+
+    #[inline]
+    fn append_to(&self, out: &mut Vec<u8>) {
+        self.0.iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    pub(crate) fn concat(&self) -> Vec<u8> {
+        self.0.concat()
+    }
+}
+
+impl<'a> From<&'a [u8]> for Parts<'a> {
+    fn from(whole: &'a [u8]) -> Self {
+        Self([whole, &[], &[], &[]])
+    }
+}
 
 /// Records of one scope that lie behind each other.
 #[derive(Debug)]
@@ -67,19 +94,19 @@ impl Chunk {
 
     /// The most that [`add`](Self::add) takes for this record.
     #[inline]
-    pub(crate) fn most(target: Target<'_>, record: &[u8]) -> usize {
+    pub(crate) fn most(target: Target<'_>, record: usize) -> usize {
         let name = match target {
             Target::Static(_) => 0,
             Target::Short(name) => name.len().min(MAX_NAME),
         };
-        super::wire::field_len(record.len()) + name + RUN_COST
+        super::wire::field_len(record) + name + RUN_COST
     }
 
     /// Appends a record, and returns what that takes.
     #[inline]
-    pub(crate) fn add(&mut self, target: Target<'_>, record: &[u8]) -> usize {
+    pub(crate) fn add(&mut self, target: Target<'_>, record: Parts<'_>) -> usize {
         let before = self.bytes.len();
-        let most = Self::most(target, record);
+        let most = Self::most(target, record.len());
         if self.bytes.capacity() - before < most {
             // Exactly: a record that is larger than usual must not double the chunk.
             self.bytes.reserve_exact(most);
@@ -89,7 +116,8 @@ impl Chunk {
             self.begin_run(target);
         }
         let start = self.bytes.len();
-        put_bytes(&mut self.bytes, LOG_RECORDS, record);
+        put_header(&mut self.bytes, LOG_RECORDS, record.len());
+        record.append_to(&mut self.bytes);
         if let Some(run) = self.runs.last_mut() {
             run.records += 1;
             run.bytes += self.bytes.len() - start;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::chunk::{Chunk, RUN_COST};
+use super::chunk::{Chunk, Parts, RUN_COST};
 use super::control::Control;
 use super::counters::{Counters, SHARDS};
 use super::shrink::shrink;
@@ -133,9 +133,9 @@ impl Queue {
 
     /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
     #[inline]
-    pub(crate) fn push(&self, target: Target<'_>, record: &[u8]) {
+    pub(crate) fn push(&self, target: Target<'_>, record: Parts<'_>) {
         let shard = thread_number() % SHARDS;
-        if Chunk::most(target, record) > self.sizes.record {
+        if Chunk::most(target, record.len()) > self.sizes.record {
             self.push_large(shard, target, record);
         } else {
             self.push_to(shard, target, record);
@@ -143,20 +143,20 @@ impl Queue {
     }
 
     #[cold]
-    fn push_large(&self, shard: usize, target: Target<'_>, record: &[u8]) {
-        let frame = Chunk::most(target, &[]) + 10;
-        match shrink(record, self.sizes.record.saturating_sub(frame)) {
+    fn push_large(&self, shard: usize, target: Target<'_>, record: Parts<'_>) {
+        let frame = Chunk::most(target, 0) + 10;
+        match shrink(&record.concat(), self.sizes.record.saturating_sub(frame)) {
             Some(shrunk) => {
                 self.counters.truncated_values(shrunk.values_cut);
-                self.push_to(shard, target, &shrunk.record);
+                self.push_to(shard, target, Parts::from(&*shrunk.record));
             }
             None => self.counters.dropped_too_large(1),
         }
     }
 
-    pub(super) fn push_to(&self, shard: usize, target: Target<'_>, record: &[u8]) {
+    pub(super) fn push_to(&self, shard: usize, target: Target<'_>, record: Parts<'_>) {
         let shard = &self.shards[shard];
-        let most = Chunk::most(target, record) + self.sizes.slack();
+        let most = Chunk::most(target, record.len()) + self.sizes.slack();
         let mut until = None;
         let mut attempts = 0;
         loop {
@@ -211,7 +211,7 @@ impl Queue {
 
     /// Stores a record for which there is room. True if the worker should know.
     #[inline]
-    fn append(&self, shard: &Shard, inner: &mut Inner, target: Target<'_>, record: &[u8]) -> bool {
+    fn append(&self, shard: &Shard, inner: &mut Inner, target: Target<'_>, record: Parts<'_>) -> bool {
         let begins = inner.chunks.back().is_none_or(|chunk| chunk.len() >= self.sizes.chunk());
         if begins {
             self.begin_chunk(shard, inner);

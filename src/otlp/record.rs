@@ -1,8 +1,8 @@
 //! The kind of record that is written straight to protobuf bytes.
 //!
 //! Fifth step of the walk, on the direct road. What the layer fills in is encoded as it comes, into
-//! two buffers of this thread, and put together when the record is handed over: `LogRecord`'s fields
-//! in the order of their numbers, so that the bytes are those that prost would write.
+//! two buffers of this thread, and handed over in parts: `LogRecord`'s fields in the order of their
+//! numbers, so that the bytes are those that prost would write.
 
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,9 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::Key;
 
+use super::chunk::Parts;
 use super::queue::Queue;
 use super::wire::{
-    put_bytes, put_fixed32, put_fixed64, put_header, put_pair, put_uint, put_value, value_len,
+    put_bytes, put_fixed32, put_fixed64, put_message, put_pair, put_uint,
 };
 use crate::correlate::Ids;
 use crate::inherit::Block;
@@ -46,12 +47,12 @@ pub(crate) fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
 /// Memory that a thread's records are written in, one after the other.
 #[derive(Debug, Default)]
 struct Buffers {
+    /// Time and severity.
+    head: Vec<u8>,
     /// The body, with its header.
     body: Vec<u8>,
-    /// The attributes, each with its header.
-    attributes: Vec<u8>,
-    /// The finished record.
-    record: Vec<u8>,
+    /// The event's own attributes, each with its header, and then everything behind them.
+    rest: Vec<u8>,
 }
 
 /// Buffers larger than this are given back to the allocator: one 50 MiB value must not stay for ever.
@@ -81,7 +82,13 @@ impl Records for DirectRecords {
         prepare
     }
 
-    fn is_enabled(&self, _severity: Severity, _target: &str, _name: Option<&'static str>) -> bool {
+    #[inline]
+    fn is_enabled(
+        &self,
+        _severity: Severity,
+        _target: &str,
+        _name: impl FnOnce() -> Option<&'static str>,
+    ) -> bool {
         true
     }
 
@@ -98,9 +105,14 @@ impl Records for DirectRecords {
     }
 
     #[inline]
+    fn add_block<'a>(&'a self, record: &mut DirectRecord<'a>, block: &'a Block) {
+        record.set_block(block);
+    }
+
+    #[inline]
     fn emit<'a>(&'a self, mut record: DirectRecord<'a>) {
         record.queue = None;
-        record.finish(|target, bytes| self.pipeline.queue().push(target, bytes));
+        record.finish(|target, parts| self.pipeline.queue().push(target, parts));
     }
 }
 
@@ -115,6 +127,8 @@ pub struct DirectRecord<'a> {
     ids: Option<Ids>,
     event_name: &'static str,
     dropped_attributes: u32,
+    /// Encoded already, and copied once, to where the record is stored.
+    inherited: &'a [u8],
     /// Always there until the record is dropped.
     buffers: Option<Box<Buffers>>,
 }
@@ -129,6 +143,7 @@ impl<'a> DirectRecord<'a> {
             ids: None,
             event_name: "",
             dropped_attributes: 0,
+            inherited: &[],
             buffers: BUFFERS.try_with(Cell::take).ok().flatten(),
         }
     }
@@ -144,35 +159,39 @@ impl<'a> DirectRecord<'a> {
         self.target = target;
     }
 
+    /// What the record inherits.
+    #[inline]
+    pub(crate) fn set_block(&mut self, block: &'a Block) {
+        self.inherited = &block.prepared;
+    }
+
     /// Shows the finished record and its target to `read`.
     #[inline]
-    pub(crate) fn finish(mut self, read: impl FnOnce(Target<'_>, &[u8])) {
-        let Buffers { body, attributes, record: out } = &mut **self.buffers.get_or_insert_default();
+    pub(crate) fn finish(mut self, read: impl FnOnce(Target<'_>, Parts<'_>)) {
+        let Buffers { head, body, rest } = &mut **self.buffers.get_or_insert_default();
         if self.unix_nanos > 0 {
-            put_fixed64(out, field::TIME, self.unix_nanos);
+            put_fixed64(head, field::TIME, self.unix_nanos);
         }
-        put_uint(out, field::SEVERITY_NUMBER, self.severity as u64);
-        put_bytes(out, field::SEVERITY_TEXT, self.severity.name().as_bytes());
-        out.extend_from_slice(body);
-        out.extend_from_slice(attributes);
+        put_uint(head, field::SEVERITY_NUMBER, self.severity as u64);
+        put_bytes(head, field::SEVERITY_TEXT, self.severity.name().as_bytes());
         if self.dropped_attributes > 0 {
-            put_uint(out, field::DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+            put_uint(rest, field::DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
         }
         if let Some(ids) = self.ids {
             let flags = u32::from(ids.flags.to_u8());
             if flags > 0 {
-                put_fixed32(out, field::FLAGS, flags);
+                put_fixed32(rest, field::FLAGS, flags);
             }
-            put_bytes(out, field::TRACE_ID, &ids.trace_id.to_bytes());
-            put_bytes(out, field::SPAN_ID, &ids.span_id.to_bytes());
+            put_bytes(rest, field::TRACE_ID, &ids.trace_id.to_bytes());
+            put_bytes(rest, field::SPAN_ID, &ids.span_id.to_bytes());
         }
         if self.unix_nanos > 0 {
-            put_fixed64(out, field::OBSERVED_TIME, self.unix_nanos);
+            put_fixed64(rest, field::OBSERVED_TIME, self.unix_nanos);
         }
         if !self.event_name.is_empty() {
-            put_bytes(out, field::EVENT_NAME, self.event_name.as_bytes());
+            put_bytes(rest, field::EVENT_NAME, self.event_name.as_bytes());
         }
-        read(self.target, out);
+        read(self.target, Parts([head, body, self.inherited, rest]));
     }
 }
 
@@ -183,7 +202,7 @@ impl Drop for DirectRecord<'_> {
             queue.unmade();
         }
         let Some(mut buffers) = self.buffers.take() else { return };
-        for buffer in [&mut buffers.body, &mut buffers.attributes, &mut buffers.record] {
+        for buffer in [&mut buffers.head, &mut buffers.body, &mut buffers.rest] {
             buffer.clear();
             buffer.shrink_to(LARGEST_KEPT_BUFFER);
         }
@@ -210,22 +229,19 @@ impl Record for DirectRecord<'_> {
         self.ids = ids;
     }
 
-    #[inline]
+    // Always: see `put_message`.
+    #[inline(always)]
     fn set_body(&mut self, body: Value<'_>) {
         let out = &mut self.buffers().body;
         // A field set can name `message` twice; the last one counts.
         out.clear();
-        put_header(out, field::BODY, value_len(&body));
-        put_value(out, &body);
+        put_message(out, field::BODY, &body);
     }
 
-    fn add_block(&mut self, block: &Block) {
-        self.buffers().attributes.extend_from_slice(&block.prepared);
-    }
-
-    #[inline]
+    // Always: see `put_pair`.
+    #[inline(always)]
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
-        put_pair(&mut self.buffers().attributes, field::ATTRIBUTES, key.as_str(), &value);
+        put_pair(&mut self.buffers().rest, field::ATTRIBUTES, key.as_str(), &value);
     }
 
     fn set_dropped_attributes(&mut self, count: u32) {

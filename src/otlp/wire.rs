@@ -151,9 +151,77 @@ const fn pair_len(key: &str, value_len: usize) -> usize {
     key + field_len(value_len)
 }
 
+/// Writes an `AnyValue` as field `field`.
+// Inlined, with lengths of one byte, for the usual kind of body: a short text.
+#[inline(always)]
+pub(crate) fn put_message(out: &mut Vec<u8>, field: u8, value: &Value<'_>) {
+    match *value {
+        Value::Str(text) if text.len() < 126 => {
+            let len = text.len() as u8;
+            out.extend_from_slice(&[tag(field, LENGTH), len + 2, tag(1, LENGTH), len]);
+            out.extend_from_slice(text.as_bytes());
+        }
+        _ => put_long_message(out, field, value),
+    }
+}
+
+#[inline(never)]
+fn put_long_message(out: &mut Vec<u8>, field: u8, value: &Value<'_>) {
+    put_header(out, field, value_len(value));
+    put_value(out, value);
+}
+
+/// Key and text may have this many bytes together for all lengths of their pair to take one byte.
+const SHORT: usize = 127 - 6;
+
 /// Writes a `KeyValue` as field `field`.
-#[inline]
+// Inlined into each kind of value, and with the lengths of the usual ones known to be one byte: half of
+// the instructions of an attribute.
+#[inline(always)]
 pub(crate) fn put_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
+    let value_room = match value {
+        Value::Str(text) => text.len(),
+        // A varint of ten bytes, and what is less than a text's header.
+        Value::Bool(_) | Value::I64(_) | Value::F64(_) => 10,
+        Value::Bytes(_) | Value::Any(_) => usize::MAX,
+    };
+    if key.is_empty() || value_room > SHORT || key.len() + value_room > SHORT {
+        return put_long_pair(out, field, key, value);
+    }
+    out.reserve(8 + SHORT);
+    let key_len = key.len() as u8;
+    let begin = |out: &mut Vec<u8>, value_len: u8| {
+        out.extend_from_slice(&[tag(field, LENGTH), key_len + value_len + 4, tag(1, LENGTH), key_len]);
+        out.extend_from_slice(key.as_bytes());
+    };
+    match *value {
+        Value::Str(text) => {
+            let text_len = text.len() as u8;
+            begin(out, text_len + 2);
+            out.extend_from_slice(&[tag(2, LENGTH), text_len + 2, tag(1, LENGTH), text_len]);
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::I64(number) => {
+            let len = 1 + varint_len(number as u64) as u8;
+            begin(out, len);
+            out.extend_from_slice(&[tag(2, LENGTH), len, tag(3, VARINT)]);
+            put_varint(out, number as u64);
+        }
+        Value::F64(number) => {
+            begin(out, 9);
+            out.extend_from_slice(&[tag(2, LENGTH), 9, tag(4, FIXED64)]);
+            out.extend_from_slice(&number.to_bits().to_le_bytes());
+        }
+        Value::Bool(truth) => {
+            begin(out, 2);
+            out.extend_from_slice(&[tag(2, LENGTH), 2, tag(2, VARINT), u8::from(truth)]);
+        }
+        Value::Bytes(_) | Value::Any(_) => {}
+    }
+}
+
+#[inline(never)]
+fn put_long_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
     let value_len = value_len(value);
     put_header(out, field, pair_len(key, value_len));
     if !key.is_empty() {

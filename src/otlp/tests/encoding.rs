@@ -128,7 +128,7 @@ impl Given {
         let mut bytes = Vec::new();
         record.finish(|target, record| {
             assert!(matches!(target, Target::Short(target) if target == self.scope));
-            bytes = record.to_vec();
+            bytes = record.concat();
         });
         bytes
     }
@@ -223,6 +223,6 @@ fn records_of_one_thread_can_be_written_inside_each_other() {
     outer.set_body(Value::Str("outer"));
     assert_eq!(given("inner").ours(), given("inner").proto().encode_to_vec());
     let mut bytes = Vec::new();
-    outer.finish(|_, record| bytes = record.to_vec());
+    outer.finish(|_, record| bytes = record.concat());
     assert_eq!(bytes, given("outer").proto().encode_to_vec());
 }
