@@ -46,7 +46,8 @@ impl Value<'_> {
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
-    /// The time of the event, which is also the time at which it was observed. Not before 1970.
+    /// The time of the event, which is also the time at which it was observed. The clock can be
+    /// set before 1970; OTLP has no time for that but 0.
     fn set_time(&mut self, time: SystemTime);
 
     /// Number and text of the severity.
