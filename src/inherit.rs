@@ -14,6 +14,7 @@ use crate::correlate::{JobVersion, SpanState};
 use crate::job::JobScope;
 use crate::keys::{self, Keys};
 use crate::limits::Limits;
+use crate::record::Prepare;
 
 /// Which fields of the enclosing spans a record inherits: all, unless said otherwise.
 ///
@@ -73,7 +74,7 @@ pub(crate) struct Inheriting {
     pub(crate) fields: SpanFields,
     pub(crate) limits: Limits,
     /// Encodes the attributes of a block once, for records that can use that.
-    pub(crate) prepare: fn(&[(Key, AnyValue)]) -> Box<[u8]>,
+    pub(crate) prepare: Prepare,
 }
 
 /// One span, as one log layer sees it.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use opentelemetry::logs::{Logger, LoggerProvider, Severity};
 use tracing::level_filters::LevelFilter;
@@ -224,19 +224,19 @@ impl<R: Records> LogLayer<R> {
         };
         let Some(mut record) = self.records.open() else { return false };
         self.records.set_target(&mut record, target);
-        record.set_time(now());
+        // The one clock read of an event.
+        record.set_time(SystemTime::now());
         record.set_severity(severity);
         record.set_trace_context(ids);
-        let plan = fields::plan(event.metadata(), Some(&block), self.extras.keys());
+        let extra = self.extras.keys();
+        let plan = fields::plan(event.metadata(), Some(&block), extra);
         let name = plan.is_named.then(|| event.metadata().name());
         if let Some(name) = name {
             record.set_event_name(name);
         }
         let beside = beside::take(of_log.is_some());
-        let most = block.attributes.len()
-            + event.metadata().fields().len()
-            + fields::MOST_EXTRA
-            + self.extras.keys().len();
+        let most =
+            block.attributes.len() + event.metadata().fields().len() + fields::MOST_EXTRA + extra.len();
         let limits = self.inheriting.limits;
         let value_limit = limits.value_length();
         if plan.is_straight && beside.is_none() && most <= limits.attribute_count() {
@@ -244,7 +244,9 @@ impl<R: Records> LogLayer<R> {
             let mut sink = Fields(EventSink::new(&mut record, None, plan, value_limit, &self.counters));
             event.record(&mut sink);
             sink.0.finish(name);
-            self.extras.write(metadata, |key, value| record.add_attribute(key, value));
+            if !extra.is_empty() {
+                self.extras.write(metadata, |key, value| record.add_attribute(key, value));
+            }
         } else {
             let mut own = fields::Gathered::default();
             let mut sink =
@@ -274,12 +276,6 @@ pub(crate) fn next_owner() -> u64 {
 
 fn may_be_log(metadata: &Metadata<'_>) -> bool {
     metadata.target() == "log" && metadata.name() == "log event"
-}
-
-/// The one clock read of an event. The clock can be set before 1970; OTLP has no time for that but 0.
-#[inline]
-fn now() -> SystemTime {
-    SystemTime::now().max(UNIX_EPOCH)
 }
 
 thread_local! {

@@ -72,11 +72,13 @@
 //! |   | `limits.rs` | how much of a record is kept |
 //! | 5 | `record.rs` | the trait that the layer fills |
 //! |   | `sdk.rs` | the record of any OpenTelemetry `LoggerProvider` |
+//! |   | `otlp/record.rs` | the record that is written straight to OTLP bytes |
+//! | 6 | `otlp.rs` | the direct road from there: queue, worker, requests, transports, in a table of its own |
 //!
 //! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
 //! metadata), `op.rs` (one span per tool call), `graph.rs` (the tool-call graph), `install.rs`
 //! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files),
-//! `otlp/json.rs` (OTLP JSON from encoded requests), `otlp/read.rs` (protobuf, read).
+//! `testing.rs` (pipelines for tests).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod layer;

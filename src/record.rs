@@ -1,7 +1,8 @@
 //! The record that the layer fills.
 //!
 //! Fourth step of the walk. The layer knows this trait only; what stands behind it is one of the
-//! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`.
+//! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`, [`otlp::record`](crate::otlp::record)
+//! straight to bytes.
 
 use std::time::SystemTime;
 
@@ -44,9 +45,13 @@ impl Value<'_> {
     }
 }
 
+/// Encodes the attributes of a [`Block`].
+pub type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
+
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
-    /// The time of the event, which is also the time at which it was observed. Not before 1970.
+    /// The time of the event, which is also the time at which it was observed. The clock can be
+    /// set before 1970; OTLP has no time for that but 0.
     fn set_time(&mut self, time: SystemTime);
 
     /// Number and text of the severity.
@@ -69,7 +74,6 @@ pub trait Record {
 }
 
 /// Encodes the attributes of a block once.
-pub(crate) type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
 /// Makes and takes the records of one kind.
 pub trait Records: Send + Sync + 'static {

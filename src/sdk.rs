@@ -4,7 +4,7 @@
 //! target on the record, which the SDK's exporters write as the scope's name; one logger serves all
 //! targets that way, as it does in opentelemetry-appender-tracing.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
 use opentelemetry::trace::TraceContextExt;
@@ -74,6 +74,7 @@ where
 /// a wrapper it would have to be copied.
 impl<R: LogRecord> Record for R {
     fn set_time(&mut self, time: SystemTime) {
+        let time = time.max(UNIX_EPOCH);
         self.set_timestamp(time);
         self.set_observed_timestamp(time);
     }

@@ -71,9 +71,7 @@ impl Arm {
 
     /// The direct road and its rival, both with stamps.
     pub(crate) fn delivering() -> Vec<Self> {
-        [Layers::Direct, Layers::Delivering]
-            .map(|layers| Self { layers, in_job: true, ..TARGET })
-            .to_vec()
+        [Layers::Direct, Layers::Delivering].map(|layers| Self { layers, in_job: true, ..TARGET }).to_vec()
     }
 
     /// The direct road on two threads and on one.

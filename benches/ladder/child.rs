@@ -125,6 +125,7 @@ fn turn(arm: Arm, count: u64) -> Duration {
                 scope.spawn(move || {
                     inside(arm, || {
                         work(arm.what, 10);
+                        direct::expect(10);
                         start.wait();
                         timed(arm, count)
                     })

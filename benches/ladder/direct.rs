@@ -67,9 +67,8 @@ pub(crate) fn look(arm: Arm, request: &ExportLogsServiceRequest, ids: Option<(Tr
     let What::Event(fields) = arm.what else { unreachable!("requests are for events") };
     let record = &request.resource_logs[0].scope_logs[0].log_records[0];
     assert_eq!(ids.is_some(), arm.in_span, "{arm:?}");
-    let (trace, span) = ids.map_or_else(Default::default, |(trace, span)| {
-        (trace.to_bytes().to_vec(), span.to_bytes().to_vec())
-    });
+    let (trace, span) = ids
+        .map_or_else(Default::default, |(trace, span)| (trace.to_bytes().to_vec(), span.to_bytes().to_vec()));
     assert_eq!((&record.trace_id, &record.span_id), (&trace, &span), "{arm:?}");
     assert_eq!(record.attributes.len(), arm.attributes(fields), "{arm:?}: {record:?}");
 }

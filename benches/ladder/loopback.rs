@@ -143,7 +143,9 @@ fn read_message(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Re
 
 /// How many records a request has. Not decoded: that would cost more than the senders do.
 fn records(request: &[u8]) -> u64 {
-    fields(request, 1).map(|logs| fields(logs, 2).map(|scope| fields(scope, 2).count() as u64).sum::<u64>()).sum()
+    fields(request, 1)
+        .map(|logs| fields(logs, 2).map(|scope| fields(scope, 2).count() as u64).sum::<u64>())
+        .sum()
 }
 
 /// The length-delimited fields of this number. Requests, resources and scopes have no others but these.

@@ -1,8 +1,8 @@
 //! Runs the processes of the arms that are compared, and reads off what they took.
 
-use std::{env, fs};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::{env, fs};
 
 use crate::arm::Arm;
 
@@ -160,9 +160,8 @@ fn collected(arm: Arm, count: u64) -> Option<f64> {
     for thread in 2..10 {
         let _ = read(&format!("-0{thread}"));
     }
-    let first = first.unwrap_or_else(|_| {
-        panic!("{arm:?}: valgrind says: {}", String::from_utf8_lossy(&output.stderr))
-    });
+    let first = first
+        .unwrap_or_else(|_| panic!("{arm:?}: valgrind says: {}", String::from_utf8_lossy(&output.stderr)));
     let number = first.lines().find_map(|line| line.strip_prefix("totals:")).unwrap();
     Some(number.trim().parse().unwrap())
 }

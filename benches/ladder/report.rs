@@ -83,7 +83,8 @@ fn targets(page: &mut String) -> fmt::Result {
     compare(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 1.1, Some(0.95))?;
     allocations(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 5.0)?;
 
-    let what = "event on the direct road, against the appender delivering by opentelemetry-otlp, both with 3 stamps";
+    let what =
+        "event on the direct road, against the appender delivering by opentelemetry-otlp, both with 3 stamps";
     let delivering = measure::row(&Arm::delivering(), FOR_TARGETS);
     let [direct, rival] = delivering[..] else { unreachable!("two arms") };
     compare(page, what, &direct, &rival, 0.125, None)?;

@@ -198,6 +198,7 @@ impl SpanState {
         self.set_traced(Traced::No);
     }
 
+    #[inline]
     pub(crate) fn traced(&self) -> Option<Traced> {
         self.traced.get().copied()
     }
@@ -207,6 +208,7 @@ impl SpanState {
     }
 
     /// Changes whenever what records inherit from this span or its ancestors does.
+    #[inline]
     pub(crate) fn version(&self) -> (u64, u64) {
         (self.tree.load(Ordering::Acquire), self.generation.load(Ordering::Acquire))
     }
@@ -257,6 +259,7 @@ impl SpanState {
         self.is_stamped.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
     }

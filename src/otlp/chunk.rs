@@ -2,7 +2,7 @@
 //!
 //! Chunks are of one size, so that they can be recycled whole, and so that no buffer ever doubles.
 
-use super::wire::put_header;
+use super::wire::{field_len, put_header};
 use crate::record::Target;
 
 /// The field number of `ScopeLogs.log_records`, which the header in front of each record says.
@@ -16,28 +16,36 @@ pub(crate) const RUN_COST: usize = 2 * size_of::<Run>();
 
 /// An encoded `LogRecord` in pieces. They are put together where they are stored, not before: that
 /// would be one more copy.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<'a>(pub(crate) [&'a [u8]; 4]);
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    parts: [&'a [u8]; 4],
+    len: usize,
+}
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    #[inline]
+    pub(crate) fn new(parts: [&'a [u8]; 4]) -> Self {
+        Self { parts, len: parts.iter().map(|part| part.len()).sum() }
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|part| part.len()).sum()
+        self.len
     }
 
     #[inline]
     fn append_to(&self, out: &mut Vec<u8>) {
-        self.0.iter().for_each(|part| out.extend_from_slice(part));
+        self.parts.iter().for_each(|part| out.extend_from_slice(part));
     }
 
     pub(crate) fn concat(&self) -> Vec<u8> {
-        self.0.concat()
+        self.parts.concat()
     }
 }
 
 impl<'a> From<&'a [u8]> for Parts<'a> {
     fn from(whole: &'a [u8]) -> Self {
-        Self([whole, &[], &[], &[]])
+        Self::new([whole, &[], &[], &[]])
     }
 }
 
@@ -99,12 +107,12 @@ impl Chunk {
             Target::Static(_) => 0,
             Target::Short(name) => name.len().min(MAX_NAME),
         };
-        super::wire::field_len(record) + name + RUN_COST
+        field_len(record) + name + RUN_COST
     }
 
     /// Appends a record, and returns what that takes.
     #[inline]
-    pub(crate) fn add(&mut self, target: Target<'_>, record: Parts<'_>) -> usize {
+    pub(crate) fn add(&mut self, target: Target<'_>, record: &Parts<'_>) -> usize {
         let before = self.bytes.len();
         let most = Self::most(target, record.len());
         if self.bytes.capacity() - before < most {
@@ -115,12 +123,11 @@ impl Chunk {
         if is_new {
             self.begin_run(target);
         }
-        let start = self.bytes.len();
         put_header(&mut self.bytes, LOG_RECORDS, record.len());
         record.append_to(&mut self.bytes);
         if let Some(run) = self.runs.last_mut() {
             run.records += 1;
-            run.bytes += self.bytes.len() - start;
+            run.bytes += field_len(record.len());
         }
         self.records += 1;
         self.bytes.len() - before + if is_new { RUN_COST } else { 0 }

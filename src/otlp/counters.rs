@@ -7,7 +7,7 @@
 //! first (acquire) and `emitted` last, so for each outcome that it saw, it sees the record emitted;
 //! what `emitted` has more is what was on its way: pending. No count is ever taken back.
 
-use crate::stats::thread_number;
+use crate::stats::{add, own_shard};
 
 use super::sync::{AtomicU64, Ordering};
 
@@ -35,7 +35,8 @@ macro_rules! counters {
         impl Counters {
             $(#[inline]
             pub(crate) fn $name(&self, count: u64) {
-                self.0[thread_number() % SHARDS].$name.fetch_add(count, Ordering::AcqRel);
+                let (shard, is_own) = own_shard(SHARDS);
+                add!(self.0[shard].$name, is_own, count);
             })*
 
             /// Reads all counters, in the order of their declaration: `emitted` last.

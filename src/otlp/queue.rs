@@ -133,7 +133,7 @@ impl Queue {
 
     /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
     #[inline]
-    pub(crate) fn push(&self, target: Target<'_>, record: Parts<'_>) {
+    pub(crate) fn push(&self, target: Target<'_>, record: &Parts<'_>) {
         let shard = thread_number() % SHARDS;
         if Chunk::most(target, record.len()) > self.sizes.record {
             self.push_large(shard, target, record);
@@ -143,20 +143,36 @@ impl Queue {
     }
 
     #[cold]
-    fn push_large(&self, shard: usize, target: Target<'_>, record: Parts<'_>) {
+    fn push_large(&self, shard: usize, target: Target<'_>, record: &Parts<'_>) {
         let frame = Chunk::most(target, 0) + 10;
         match shrink(&record.concat(), self.sizes.record.saturating_sub(frame)) {
             Some(shrunk) => {
                 self.counters.truncated_values(shrunk.values_cut);
-                self.push_to(shard, target, Parts::from(&*shrunk.record));
+                self.push_to(shard, target, &Parts::from(&*shrunk.record));
             }
             None => self.counters.dropped_too_large(1),
         }
     }
 
-    pub(super) fn push_to(&self, shard: usize, target: Target<'_>, record: Parts<'_>) {
+    #[inline]
+    fn push_to(&self, shard: usize, target: Target<'_>, record: &Parts<'_>) {
         let shard = &self.shards[shard];
         let most = Chunk::most(target, record.len()) + self.sizes.slack();
+        let mut inner = lock(&shard.inner);
+        if inner.leased < most || inner.closed {
+            drop(inner);
+            return self.push_by_force(shard, target, record, most);
+        }
+        let is_due = self.append(shard, &mut inner, target, record);
+        drop(inner);
+        if is_due {
+            self.control.wake();
+        }
+    }
+
+    /// The same, where the lease does not suffice.
+    #[cold]
+    fn push_by_force(&self, shard: &Shard, target: Target<'_>, record: &Parts<'_>, most: usize) {
         let mut until = None;
         let mut attempts = 0;
         loop {
@@ -211,12 +227,15 @@ impl Queue {
 
     /// Stores a record for which there is room. True if the worker should know.
     #[inline]
-    fn append(&self, shard: &Shard, inner: &mut Inner, target: Target<'_>, record: Parts<'_>) -> bool {
-        let begins = inner.chunks.back().is_none_or(|chunk| chunk.len() >= self.sizes.chunk());
-        if begins {
+    fn append(&self, shard: &Shard, inner: &mut Inner, target: Target<'_>, record: &Parts<'_>) -> bool {
+        let mut begins = false;
+        let mut last = inner.chunks.back_mut().filter(|chunk| chunk.len() < self.sizes.chunk());
+        if last.is_none() {
+            begins = true;
             self.begin_chunk(shard, inner);
+            last = inner.chunks.back_mut();
         }
-        if let Some(chunk) = inner.chunks.back_mut() {
+        if let Some(chunk) = last {
             let cost = chunk.add(target, record);
             chunk.cost += cost;
             inner.leased -= cost;
@@ -225,6 +244,7 @@ impl Queue {
         inner.records >= self.sizes.wake_records || (begins && self.budget.is_half_taken())
     }
 
+    #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
         let slack = self.sizes.slack();
         let pooled = lock(&self.pool).pop();

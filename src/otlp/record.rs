@@ -13,12 +13,13 @@ use opentelemetry::Key;
 use super::chunk::Parts;
 use super::queue::Queue;
 use super::wire::{
-    put_bytes, put_fixed32, put_fixed64, put_message, put_pair, put_uint,
+    put_bytes, put_fixed32, put_fixed64, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH,
+    VARINT,
 };
 use crate::correlate::Ids;
 use crate::inherit::Block;
 use crate::otlp::Pipeline;
-use crate::record::{Record, Records, Target, Value};
+use crate::record::{Prepare, Record, Records, Target, Value};
 
 /// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
 mod field {
@@ -47,8 +48,6 @@ pub(crate) fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
 /// Memory that a thread's records are written in, one after the other.
 #[derive(Debug, Default)]
 struct Buffers {
-    /// Time and severity.
-    head: Vec<u8>,
     /// The body, with its header.
     body: Vec<u8>,
     /// The event's own attributes, each with its header, and then everything behind them.
@@ -78,7 +77,7 @@ impl DirectRecords {
 impl Records for DirectRecords {
     type Record<'a> = DirectRecord<'a>;
 
-    fn prepare() -> fn(&[(Key, AnyValue)]) -> Box<[u8]> {
+    fn prepare() -> Prepare {
         prepare
     }
 
@@ -109,7 +108,7 @@ impl Records for DirectRecords {
         record.set_block(block);
     }
 
-    #[inline]
+    #[inline(always)]
     fn emit<'a>(&'a self, mut record: DirectRecord<'a>) {
         record.queue = None;
         record.finish(|target, parts| self.pipeline.queue().push(target, parts));
@@ -166,32 +165,73 @@ impl<'a> DirectRecord<'a> {
     }
 
     /// Shows the finished record and its target to `read`.
-    #[inline]
-    pub(crate) fn finish(mut self, read: impl FnOnce(Target<'_>, Parts<'_>)) {
-        let Buffers { head, body, rest } = &mut **self.buffers.get_or_insert_default();
-        if self.unix_nanos > 0 {
-            put_fixed64(head, field::TIME, self.unix_nanos);
-        }
-        put_uint(head, field::SEVERITY_NUMBER, self.severity as u64);
-        put_bytes(head, field::SEVERITY_TEXT, self.severity.name().as_bytes());
+    // Always: a record is two hundred bytes to move.
+    #[inline(always)]
+    pub(crate) fn finish(mut self, read: impl FnOnce(Target<'_>, &Parts<'_>)) {
+        let (head, begin, end) = self.head();
+        let Buffers { body, rest } = &mut **self.buffers.get_or_insert_default();
         if self.dropped_attributes > 0 {
             put_uint(rest, field::DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
         }
-        if let Some(ids) = self.ids {
-            let flags = u32::from(ids.flags.to_u8());
-            if flags > 0 {
-                put_fixed32(rest, field::FLAGS, flags);
+        match self.ids {
+            Some(ids) if ids.flags.to_u8() > 0 && self.unix_nanos > 0 => {
+                rest.extend_from_slice(&traced(ids, self.unix_nanos));
             }
-            put_bytes(rest, field::TRACE_ID, &ids.trace_id.to_bytes());
-            put_bytes(rest, field::SPAN_ID, &ids.span_id.to_bytes());
-        }
-        if self.unix_nanos > 0 {
-            put_fixed64(rest, field::OBSERVED_TIME, self.unix_nanos);
+            ids => put_untraced(rest, ids, self.unix_nanos),
         }
         if !self.event_name.is_empty() {
             put_bytes(rest, field::EVENT_NAME, self.event_name.as_bytes());
         }
-        read(self.target, Parts([head, body, self.inherited, rest]));
+        read(self.target, &Parts::new([&head[begin..end], body, self.inherited, rest]));
+    }
+
+    /// Time and severity, and where they begin and end.
+    #[inline]
+    fn head(&self) -> ([u8; 13 + LONGEST_SEVERITY], usize, usize) {
+        let text = self.severity.name().as_bytes();
+        let len = text.len().min(LONGEST_SEVERITY);
+        let mut head = [0; 13 + LONGEST_SEVERITY];
+        head[0] = tag(field::TIME, FIXED64);
+        head[1..9].copy_from_slice(&self.unix_nanos.to_le_bytes());
+        head[9..11].copy_from_slice(&[tag(field::SEVERITY_NUMBER, VARINT), self.severity as u8]);
+        head[11..13].copy_from_slice(&[tag(field::SEVERITY_TEXT, LENGTH), len as u8]);
+        head[13..13 + len].copy_from_slice(&text[..len]);
+        (head, if self.unix_nanos > 0 { 0 } else { 9 }, 13 + len)
+    }
+}
+
+/// "DEBUG4".
+const LONGEST_SEVERITY: usize = 6;
+
+/// Flags, ids and time of observation, as a record in a sampled span has them: all lengths are known,
+/// so it is one piece, which is a hundred instructions less than five.
+#[inline]
+fn traced(ids: Ids, unix_nanos: u64) -> [u8; 42] {
+    let mut bytes = [0; 42];
+    bytes[0] = tag(field::FLAGS, FIXED32);
+    bytes[1..5].copy_from_slice(&u32::from(ids.flags.to_u8()).to_le_bytes());
+    bytes[5..7].copy_from_slice(&[tag(field::TRACE_ID, LENGTH), 16]);
+    bytes[7..23].copy_from_slice(&ids.trace_id.to_bytes());
+    bytes[23..25].copy_from_slice(&[tag(field::SPAN_ID, LENGTH), 8]);
+    bytes[25..33].copy_from_slice(&ids.span_id.to_bytes());
+    bytes[33] = tag(field::OBSERVED_TIME, FIXED64);
+    bytes[34..42].copy_from_slice(&unix_nanos.to_le_bytes());
+    bytes
+}
+
+/// The same, where some of it may be missing.
+#[inline(never)]
+fn put_untraced(out: &mut Vec<u8>, ids: Option<Ids>, unix_nanos: u64) {
+    if let Some(ids) = ids {
+        let flags = u32::from(ids.flags.to_u8());
+        if flags > 0 {
+            put_fixed32(out, field::FLAGS, flags);
+        }
+        put_bytes(out, field::TRACE_ID, &ids.trace_id.to_bytes());
+        put_bytes(out, field::SPAN_ID, &ids.span_id.to_bytes());
+    }
+    if unix_nanos > 0 {
+        put_fixed64(out, field::OBSERVED_TIME, unix_nanos);
     }
 }
 
@@ -202,29 +242,35 @@ impl Drop for DirectRecord<'_> {
             queue.unmade();
         }
         let Some(mut buffers) = self.buffers.take() else { return };
-        for buffer in [&mut buffers.head, &mut buffers.body, &mut buffers.rest] {
+        for buffer in [&mut buffers.body, &mut buffers.rest] {
             buffer.clear();
-            buffer.shrink_to(LARGEST_KEPT_BUFFER);
+            if buffer.capacity() > LARGEST_KEPT_BUFFER {
+                buffer.shrink_to(LARGEST_KEPT_BUFFER);
+            }
         }
         let _ = BUFFERS.try_with(|kept| kept.set(Some(buffers)));
     }
 }
 
 impl Record for DirectRecord<'_> {
+    #[inline]
     fn set_time(&mut self, time: SystemTime) {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         // Until the year 2554.
         self.unix_nanos = since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos());
     }
 
+    #[inline]
     fn set_severity(&mut self, severity: Severity) {
         self.severity = severity;
     }
 
+    #[inline]
     fn set_event_name(&mut self, name: &'static str) {
         self.event_name = name;
     }
 
+    #[inline]
     fn set_trace_context(&mut self, ids: Option<Ids>) {
         self.ids = ids;
     }

@@ -9,13 +9,13 @@ use opentelemetry::logs::AnyValue;
 
 use crate::record::Value;
 
-const VARINT: u8 = 0;
-const FIXED64: u8 = 1;
-const LENGTH: u8 = 2;
-const FIXED32: u8 = 5;
+pub(crate) const VARINT: u8 = 0;
+pub(crate) const FIXED64: u8 = 1;
+pub(crate) const LENGTH: u8 = 2;
+pub(crate) const FIXED32: u8 = 5;
 
 /// The one byte in front of a field. Every field of OTLP logs is below 16.
-const fn tag(field: u8, kind: u8) -> u8 {
+pub(crate) const fn tag(field: u8, kind: u8) -> u8 {
     field << 3 | kind
 }
 
@@ -201,16 +201,28 @@ pub(crate) fn put_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_
             out.extend_from_slice(&[tag(2, LENGTH), text_len + 2, tag(1, LENGTH), text_len]);
             out.extend_from_slice(text.as_bytes());
         }
-        Value::I64(number) => {
-            let len = 1 + varint_len(number as u64) as u8;
-            begin(out, len);
-            out.extend_from_slice(&[tag(2, LENGTH), len, tag(3, VARINT)]);
-            put_varint(out, number as u64);
-        }
+        Value::I64(number) => match number as u64 {
+            number @ 0..0x80 => {
+                begin(out, 2);
+                out.extend_from_slice(&[tag(2, LENGTH), 2, tag(3, VARINT), number as u8]);
+            }
+            number @ 0x80..0x4000 => {
+                begin(out, 3);
+                let low = number as u8 | 0x80;
+                out.extend_from_slice(&[tag(2, LENGTH), 3, tag(3, VARINT), low, (number >> 7) as u8]);
+            }
+            number => {
+                let len = 1 + varint_len(number) as u8;
+                begin(out, len);
+                out.extend_from_slice(&[tag(2, LENGTH), len, tag(3, VARINT)]);
+                put_varint(out, number);
+            }
+        },
         Value::F64(number) => {
             begin(out, 9);
-            out.extend_from_slice(&[tag(2, LENGTH), 9, tag(4, FIXED64)]);
-            out.extend_from_slice(&number.to_bits().to_le_bytes());
+            let mut bytes = [tag(2, LENGTH), 9, tag(4, FIXED64), 0, 0, 0, 0, 0, 0, 0, 0];
+            bytes[3..].copy_from_slice(&number.to_bits().to_le_bytes());
+            out.extend_from_slice(&bytes);
         }
         Value::Bool(truth) => {
             begin(out, 2);

@@ -15,7 +15,7 @@ use prost::Message;
 use crate::correlate::Ids;
 use crate::otlp::record::DirectRecord;
 use crate::otlp::request::{Batch, Resource};
-use crate::otlp::wire::varint_len;
+use crate::otlp::wire::{put_bytes, varint_len};
 use crate::record::{severity_of_number, Record, Target, Value};
 
 fn any_value() -> impl Strategy<Value = AnyValue> {
@@ -170,7 +170,9 @@ proptest! {
         let mut batch = Batch::default();
         let mut scopes: Vec<ScopeLogs> = Vec::new();
         for record in &records {
-            batch.add(&record.scope, &record.ours());
+            let mut framed = Vec::new();
+            put_bytes(&mut framed, 2, &record.ours());
+            batch.add_framed(&record.scope, 1, &framed);
             let name = &record.scope;
             let scope = match scopes.iter().position(|it| it.scope.as_ref().is_some_and(|it| it.name == *name)) {
                 Some(index) => &mut scopes[index],

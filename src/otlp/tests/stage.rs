@@ -102,7 +102,7 @@ pub(super) fn emit(pipeline: &Pipeline, body: &str) {
 
 pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
     if pipeline.queue().admit() {
-        pipeline.queue().push(target, record(body).as_slice().into());
+        pipeline.queue().push(target, &record(body).as_slice().into());
     }
 }
 

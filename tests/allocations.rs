@@ -1,0 +1,86 @@
+//! What an event on the direct road allocates once its thread is warm: nothing.
+#![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use spanlog::{job, JobMetadata, LogLayer, SpanLayer};
+use tracing::{info, info_span};
+use tracing_subscriber::layer::SubscriberExt;
+
+static ALL: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static OWN: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn note() {
+    ALL.fetch_add(1, Ordering::Relaxed);
+    let _ = OWN.try_with(|own| own.set(own.get() + 1));
+}
+
+// SAFETY: everything is handed to `System` as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const EVENTS: u64 = 10_000;
+
+fn log(count: u64) {
+    for attempt in 0..count {
+        info!(region = "eu-west-1", attempt, ratio = 0.5, host = "a", "connected to {attempt}");
+    }
+}
+
+/// Scenario: ten thousand events with four fields and a formatted message, in a job and two spans,
+/// after as many that warm their thread up.
+///
+/// Guarantees: not one allocation on their thread. In the whole process, where the worker makes
+/// requests of them meanwhile, less than one for ten events: a request takes a few for 512.
+#[test]
+fn events_of_a_warm_thread_allocate_nothing() {
+    let pipeline = spanlog::testing::discarding();
+    let tracers = SdkTracerProvider::default();
+    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracers.tracer("test")));
+    let subscriber = tracing_subscriber::registry().with(spans).with(LogLayer::direct(pipeline.clone()));
+    tracing::subscriber::with_default(subscriber, || {
+        job::scope(JobMetadata::new("job-1", "execution-1"), || {
+            let _request = info_span!("request", method = "GET").entered();
+            let _handler = info_span!("handler", user = "alice").entered();
+            log(EVENTS);
+            pipeline.flush(Duration::from_secs(20)).unwrap();
+            let (own, all) = (OWN.get(), ALL.load(Ordering::Relaxed));
+            log(EVENTS);
+            let (own, all) = (OWN.get() - own, ALL.load(Ordering::Relaxed) - all);
+            assert_eq!(own, 0);
+            assert!(all < EVENTS / 10, "{all}");
+        });
+    });
+    pipeline.flush(Duration::from_secs(20)).unwrap();
+    assert_eq!(pipeline.stats().delivered, 2 * EVENTS);
+}
