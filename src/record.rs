@@ -46,7 +46,7 @@ impl Value<'_> {
 }
 
 /// Encodes the attributes of a [`Block`].
-pub type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
+pub(crate) type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
@@ -72,8 +72,6 @@ pub trait Record {
     /// How many attributes the limits cut.
     fn set_dropped_attributes(&mut self, count: u32);
 }
-
-/// Encodes the attributes of a block once.
 
 /// Makes and takes the records of one kind.
 pub trait Records: Send + Sync + 'static {

@@ -24,7 +24,7 @@ pub(crate) fn own_shard(shards: usize) -> (usize, bool) {
 }
 
 /// Counts on a line of [`own_shard`]. A line that nobody else writes to takes no locked instruction,
-/// and those are what a count costs: some 6 ns each.
+/// and that is most of what a count costs.
 macro_rules! add {
     ($cell:expr, $is_own:expr, $count:expr) => {
         if $is_own {

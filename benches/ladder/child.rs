@@ -47,6 +47,10 @@ pub(crate) fn serve(arm: Arm) {
         println!("{} {allocated}", elapsed.as_nanos());
         io::stdout().flush().unwrap();
     }
+    if std::env::var_os("LADDER_BYTES").is_some() {
+        let (bytes, records) = direct::sent().unwrap_or_else(loopback::arrived);
+        eprintln!("{arm:?}: {:.1} request bytes for a record", bytes as f64 / records as f64);
+    }
 }
 
 /// One turn and nothing else, for counting instructions.

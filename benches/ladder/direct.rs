@@ -42,6 +42,12 @@ pub(crate) fn settle() {
     assert_eq!((stats.emitted, stats.delivered, stats.pending), (expected, expected, 0), "{stats:?}");
 }
 
+/// Bytes of all requests, and the records in them.
+pub(crate) fn sent() -> Option<(u64, u64)> {
+    let stats = PIPELINE.get()?.stats();
+    Some((stats.sent_bytes, stats.delivered))
+}
+
 /// Looks at the ids and the number of attributes of one record.
 pub(crate) fn check(arm: Arm) {
     let (pipeline, requests) = spanlog::testing::pipeline();

@@ -82,7 +82,8 @@ impl Entry {
     /// Whether `now` is a span that was attached after this entry's span was entered.
     #[inline]
     pub(crate) fn is_outside_of(&self, now: &Option<Ids>, own: &Option<Ids>) -> bool {
-        now.is_some() && *now != self.noted.span && now != own
+        // The span's own ids first: that is what the `Context` says inside most spans.
+        now.is_some() && now != own && *now != self.noted.span
     }
 }
 

@@ -86,7 +86,7 @@ impl Asker<'_> {
     }
 
     /// The answer where nothing has changed since this thread's last event in the span.
-    // Inlined, or its answer of sixty bytes is copied three times on the way out.
+    // Inlined, or its answer of sixty bytes is copied on the way out.
     #[inline(always)]
     fn remembered(&self, around: Surroundings) -> Option<Belonging> {
         active::innermost(self.owner, around, |entry, job| {

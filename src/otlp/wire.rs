@@ -189,47 +189,50 @@ pub(crate) fn put_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_
         return put_long_pair(out, field, key, value);
     }
     out.reserve(8 + SHORT);
-    let key_len = key.len() as u8;
-    let begin = |out: &mut Vec<u8>, value_len: u8| {
-        out.extend_from_slice(&[tag(field, LENGTH), key_len + value_len + 4, tag(1, LENGTH), key_len]);
-        out.extend_from_slice(key.as_bytes());
-    };
     match *value {
         Value::Str(text) => {
             let text_len = text.len() as u8;
-            begin(out, text_len + 2);
+            begin_pair(out, field, key, text_len + 2);
             out.extend_from_slice(&[tag(2, LENGTH), text_len + 2, tag(1, LENGTH), text_len]);
             out.extend_from_slice(text.as_bytes());
         }
         Value::I64(number) => match number as u64 {
             number @ 0..0x80 => {
-                begin(out, 2);
+                begin_pair(out, field, key, 2);
                 out.extend_from_slice(&[tag(2, LENGTH), 2, tag(3, VARINT), number as u8]);
             }
             number @ 0x80..0x4000 => {
-                begin(out, 3);
+                begin_pair(out, field, key, 3);
                 let low = number as u8 | 0x80;
                 out.extend_from_slice(&[tag(2, LENGTH), 3, tag(3, VARINT), low, (number >> 7) as u8]);
             }
             number => {
                 let len = 1 + varint_len(number) as u8;
-                begin(out, len);
+                begin_pair(out, field, key, len);
                 out.extend_from_slice(&[tag(2, LENGTH), len, tag(3, VARINT)]);
                 put_varint(out, number);
             }
         },
         Value::F64(number) => {
-            begin(out, 9);
+            begin_pair(out, field, key, 9);
             let mut bytes = [tag(2, LENGTH), 9, tag(4, FIXED64), 0, 0, 0, 0, 0, 0, 0, 0];
             bytes[3..].copy_from_slice(&number.to_bits().to_le_bytes());
             out.extend_from_slice(&bytes);
         }
         Value::Bool(truth) => {
-            begin(out, 2);
+            begin_pair(out, field, key, 2);
             out.extend_from_slice(&[tag(2, LENGTH), 2, tag(2, VARINT), u8::from(truth)]);
         }
         Value::Bytes(_) | Value::Any(_) => {}
     }
+}
+
+/// Everything up to the value of a pair whose lengths take one byte each.
+#[inline(always)]
+fn begin_pair(out: &mut Vec<u8>, field: u8, key: &str, value_len: u8) {
+    let key_len = key.len() as u8;
+    out.extend_from_slice(&[tag(field, LENGTH), key_len + value_len + 4, tag(1, LENGTH), key_len]);
+    out.extend_from_slice(key.as_bytes());
 }
 
 #[inline(never)]
