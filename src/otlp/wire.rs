@@ -175,8 +175,7 @@ fn put_long_message(out: &mut Vec<u8>, field: u8, value: &Value<'_>) {
 const SHORT: usize = 127 - 6;
 
 /// Writes a `KeyValue` as field `field`.
-// Inlined into each kind of value, and with the lengths of the usual ones known to be one byte: half of
-// the instructions of an attribute.
+// Inlined into each kind of value, and with the lengths of the usual ones known to be one byte.
 #[inline(always)]
 pub(crate) fn put_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
     let value_room = match value {
