@@ -16,8 +16,9 @@
 //!   [`Builder::with_level`]. Spans up to INFO are kept whatever the level is: without its span a
 //!   record has no ids. The directives of `RUST_LOG` and `with_filter` say themselves which spans they keep;
 //! * the console, on standard error;
-//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider, and a [`LogLayer`] over an SDK
-//!   logger provider. Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
+//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider, and a [`LogLayer`] that writes straight to
+//!   OTLP, through a [`Pipeline`](crate::otlp::Pipeline). Where records go elsewhere than to OTLP (files, standard output, a
+//!   [log processor](Builder::with_log_processor)), and [where asked for](Builder::with_sdk_logs), it is over an SDK logger provider. Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
 //! * the global tracer provider, and W3C trace context and baggage as the global propagator;
 //! * a [`LogTracer`], unless the process has a logger for the `log` crate already.
 //!
@@ -52,7 +53,7 @@ use std::sync::atomic::AtomicBool;
 
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{global, KeyValue};
-use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder, SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
 use tracing::level_filters::LevelFilter;
@@ -62,8 +63,9 @@ use tracing_subscriber::filter::Targets;
 pub use self::guard::{Guard, Output, Report};
 use self::otlp::Told;
 use self::providers::{Change, Outputs};
-use self::subscriber::Levels;
-use crate::{Counters, Error, Keys, LogLayer, LogTracer, SdkRecords, SpanFields};
+use self::subscriber::{Levels, Logs};
+use crate::record::Records;
+use crate::{Counters, Error, Keys, LogLayer, LogTracer, SpanFields};
 
 /// Begins an installation; [`Builder::install`] ends it.
 pub fn builder() -> Builder {
@@ -86,6 +88,7 @@ pub struct Builder {
     keys: Keys,
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
+    sdk_logs: bool,
 }
 
 impl Default for Builder {
@@ -105,6 +108,7 @@ impl Default for Builder {
             keys: Keys::default(),
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
+            sdk_logs: false,
         }
     }
 }
@@ -228,10 +232,18 @@ impl Builder {
         self
     }
 
-    /// Adds a log processor. It comes before the exporters.
+    /// Adds a log processor. It comes before the exporters. Records go through the SDK then: what a processor changes
+    /// or drops must not reach a receiver on another road.
     #[must_use]
     pub fn with_log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
         self.logger_provider.push(Box::new(|provider| provider.with_log_processor(processor)));
+        self
+    }
+
+    /// Sends records through a logger provider of the SDK, with its batch processor, in any case. Default: off.
+    #[must_use]
+    pub fn with_sdk_logs(mut self, sdk_logs: bool) -> Self {
+        self.sdk_logs = sdk_logs;
         self
     }
 
@@ -286,24 +298,42 @@ impl Builder {
         let levels =
             Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
         let mut meters = Vec::new();
-        let (mut spans, mut logs) = (None, None);
+        let (mut spans, mut logs, mut pipeline) = (None, None, None);
         if !env::is_disabled() {
-            let resource = env::resource(self.service_name.take(), std::mem::take(&mut self.attributes));
+            let resource = env::resource(self.service_name.clone(), self.attributes.clone());
             let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
             let changes = std::mem::take(&mut self.tracer_provider);
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
             let changes = std::mem::take(&mut self.logger_provider);
-            logs = to.logs(resource, changes, &mut meters)?;
+            if !self.sdk_logs && changes.is_empty() && to.is_logs_to_otlp_alone() {
+                let service_name = self.service_name.take();
+                pipeline =
+                    Some(otlp::pipeline(&self.otlp, service_name, std::mem::take(&mut self.attributes))?);
+            } else {
+                logs = to.logs(resource, changes, &mut meters)?;
+            }
         }
-        let log_layer = logs.as_ref().map(|provider| self.log_layer(provider, levels.records));
-        let counters = log_layer.as_ref().map_or_else(Counters::default, LogLayer::counters);
+        let mut counters = Counters::default();
+        let log_layer = match (&pipeline, &logs) {
+            (Some(pipeline), _) => {
+                let layer = self.log_layer(LogLayer::direct(pipeline.clone()), levels.records);
+                counters = layer.counters();
+                Logs::Direct(layer)
+            }
+            (None, Some(provider)) => {
+                let layer = self.log_layer(LogLayer::new(provider), levels.records);
+                counters = layer.counters();
+                Logs::Sdk(layer)
+            }
+            (None, None) => Logs::Absent,
+        };
         let console = self.console.then_some(levels.console);
         let dispatch = subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
-        Ok((dispatch, Guard { logs, spans, counters, meters, is_down: AtomicBool::new(false) }))
+        Ok((dispatch, Guard { logs, pipeline, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }
 
-    fn log_layer(&self, provider: &SdkLoggerProvider, level: LevelFilter) -> LogLayer<SdkRecords<SdkLogger>> {
-        LogLayer::new(provider)
+    fn log_layer<R: Records>(&self, layer: LogLayer<R>, level: LevelFilter) -> LogLayer<R> {
+        layer
             .with_level(level)
             // The SDK's own lines: a record about the export would make the next export.
             .with_targets(

@@ -137,6 +137,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
+    #[doc = include_str!("../docs/direct.md")]
+    struct Direct;
     #[doc = include_str!("../docs/mapping.md")]
     struct Mapping;
     #[doc = include_str!("../docs/promises.md")]

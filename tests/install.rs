@@ -262,6 +262,8 @@ fn an_export_takes_no_longer_than_its_timeout() {
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
+            // Logs are sent again for so long.
+            ("OTEL_BLRP_EXPORT_TIMEOUT", "500"),
         ],
     );
 }
@@ -303,6 +305,37 @@ fn what_is_refused_is_counted() {
     }
 }
 
+/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for either.
+#[test]
+fn the_sdk_road_is_one_call_away() {
+    for (name, sdk_logs) in [("direct", false), ("sdk", true)] {
+        if part(name) {
+            let guard = spanlog::builder().with_sdk_logs(sdk_logs).install().unwrap();
+            work();
+            guard.flush(LONG).unwrap();
+            work();
+            let report = guard.shutdown(LONG);
+            assert!(report.is_complete(), "{report}");
+            assert_eq!((report.stats.emitted, report.stats.delivered), (2, 2));
+            let logs = report.outputs.iter().find(|output| output.signal == "logs").unwrap();
+            assert_eq!((logs.exporter, logs.taken, logs.exported, logs.unsettled()), ("otlp", 2, 2, 0));
+            assert!(guard.flush(LONG).unwrap_err().is_delivery());
+            return;
+        }
+    }
+    for (name, is_said) in [("direct", true), ("sdk", false)] {
+        let sink = Sink::start(Answer::Ok);
+        let played = play(
+            "the_sdk_road_is_one_call_away",
+            name,
+            // Only the direct road has no use for it.
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048")],
+        );
+        assert_eq!((sink.records().len(), sink.spans().len()), (2, 2));
+        assert_eq!(played.stderr.contains("OTEL_BLRP_MAX_QUEUE_SIZE"), is_said, "{}", played.stderr);
+    }
+}
+
 /// Guarantees: what is lost is said with its cause, and soon.
 #[test]
 fn without_a_collector_the_end_comes_soon() {
@@ -319,8 +352,11 @@ fn without_a_collector_the_end_comes_soon() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let url = format!("http://user:secret@{address}");
-    let played =
-        play("without_a_collector_the_end_comes_soon", "nobody", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    let played = play(
+        "without_a_collector_the_end_comes_soon",
+        "nobody",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_BLRP_EXPORT_TIMEOUT", "500")],
+    );
     assert!(played.stderr.contains(&format!("no answer from {address}")), "{}", played.stderr);
     assert!(!played.stderr.contains("secret"), "{}", played.stderr);
 }

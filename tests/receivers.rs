@@ -1,1 +1,310 @@
-fn main() {}
+//! Real receivers that nobody here wrote: what they say they got is what was emitted.
+//!
+//! rotel is installed from PyPI, by name, into the target directory. `SPANLOG_SKIP_ROTEL=1` skips it, for
+//! a machine without pip or network. The OpenTelemetry Collector is used where `SPANLOG_OTELCOL` names its binary.
+#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+#[path = "direct/kinds.rs"]
+mod kinds;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use spanlog::otlp::{Compression, Pipeline, Protocol};
+
+use self::kinds::{Kind, Value};
+
+const ROTEL: &str = "rotel==0.0.1a15";
+const LONG: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Program {
+    Rotel,
+    Collector,
+}
+
+/// A receiver that runs as long as this does.
+struct Receiver {
+    program: Program,
+    child: Child,
+    http: u16,
+    grpc: u16,
+    output: PathBuf,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn target() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Past the test harness, which keeps what a test that passes prints.
+fn say_loudly(what: &str) {
+    let _ = writeln!(std::io::stderr(), "\n*** SKIPPED: {what} ***\n");
+}
+
+fn run(command: &mut Command) {
+    let shown = format!("{command:?}");
+    let output = command.output().unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{shown} failed; without a network, set SPANLOG_SKIP_ROTEL=1:\n{said}");
+}
+
+/// The program's path, once it is installed.
+fn rotel() -> PathBuf {
+    let home = target().join("rotel");
+    let find = || {
+        let folders = fs::read_dir(home.join("lib")).ok()?;
+        let mut found = folders.map(|python| python.unwrap().path().join("site-packages/rotel/rotel-agent"));
+        found.find(|path| path.exists())
+    };
+    find().unwrap_or_else(|| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&home));
+        let pip = home.join("bin/pip");
+        run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", "--pre", ROTEL]));
+        find().expect("the package has the program")
+    })
+}
+
+impl Receiver {
+    fn start(program: Program, path: &Path) -> Self {
+        let (http, grpc) = (free_port(), free_port());
+        let folder = target().join(format!("{program:?}-{}-{http}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let output = folder.join("output");
+        let (http_at, grpc_at) = (format!("127.0.0.1:{http}"), format!("127.0.0.1:{grpc}"));
+        let mut command = Command::new(path);
+        match program {
+            Program::Rotel => {
+                command.args(["start", "--otlp-http-endpoint", &http_at, "--otlp-grpc-endpoint", &grpc_at]);
+                command.args(["--debug-log", "logs", "--debug-log-verbosity", "detailed"]);
+                command.args(["--exporter", "blackhole", "--pid-file"]).arg(folder.join("pid"));
+            }
+            Program::Collector => {
+                let config = folder.join("config.yaml");
+                let protocols =
+                    format!("{{grpc: {{endpoint: '{grpc_at}'}}, http: {{endpoint: '{http_at}'}}}}");
+                let text = format!(
+                    "receivers: {{otlp: {{protocols: {protocols}}}}}\n\
+                     exporters: {{debug: {{verbosity: detailed}}}}\n\
+                     service:\n  telemetry: {{metrics: {{level: none}}}}\n  \
+                     pipelines: {{logs: {{receivers: [otlp], exporters: [debug]}}}}\n"
+                );
+                fs::write(&config, text).unwrap();
+                command.arg("--config").arg(config);
+            }
+        }
+        let written = File::create(&output).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(written.try_clone().unwrap())
+            .stderr(written)
+            .current_dir(&folder)
+            .spawn()
+            .unwrap();
+        let receiver = Self { program, child, http, grpc, output };
+        for port in [http, grpc] {
+            receiver.wait("listening", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        }
+        receiver
+    }
+
+    fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.output).unwrap()).into_owned()
+    }
+
+    fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < LONG, "{:?} is not {what}:\n{}", self.program, self.said());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The record with this body, in the words of the program, its last line included.
+    fn record(&self, said: &str, body: &str) -> String {
+        let line = format!("\nBody: Str({body})\n");
+        let mut found = said.match_indices(&line);
+        let (at, _) = found.next().unwrap_or_else(|| panic!("{:?} has no {body}:\n{said}", self.program));
+        assert!(found.next().is_none(), "{:?} has {body} twice", self.program);
+        let from = said[..at].rfind("LogRecord #").unwrap();
+        let to = at + said[at..].find("\nFlags: ").unwrap() + 1;
+        let end = to + said[to..].find('\n').unwrap() + 1;
+        said[from..end].to_owned()
+    }
+
+    fn value(&self, value: &Value) -> String {
+        match (value, self.program) {
+            (Value::Bool(value), _) => format!("Bool({value})"),
+            (Value::Int(value), _) => format!("Int({value})"),
+            (Value::Double(value), Program::Collector) if !value.is_finite() => {
+                // It prints doubles as JSON, which has no such numbers, but only after it has read them.
+                let word = if value.is_nan() {
+                    "NaN"
+                } else if *value > 0.0 {
+                    "+Inf"
+                } else {
+                    "-Inf"
+                };
+                format!("Double(json: unsupported value: {word})")
+            }
+            (Value::Double(value), _) => format!("Double({value})"),
+            (Value::Text(value), _) => format!("Str({value})"),
+            (Value::Bytes(value), Program::Rotel) => format!("Bytes({value:?})"),
+            (Value::Bytes(value), Program::Collector) => {
+                // Base64 of the two values there are.
+                format!("Bytes({})", if value.is_empty() { "" } else { "AP8=" })
+            }
+        }
+    }
+
+    fn time(&self, record: &str, name: &str) -> u64 {
+        let line = record.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        match self.program {
+            Program::Rotel => line.parse().unwrap(),
+            Program::Collector => {
+                // `2023-11-14 22:13:20.123456789 +0000 UTC`: seconds of the minute and their fraction.
+                let (_, of_minute) = line.split_once(' ').unwrap().1.rsplit_once(':').unwrap();
+                let (seconds, fraction) = of_minute.split_once(' ').unwrap().0.split_once('.').unwrap();
+                let nanos: u64 = format!("{fraction:0<9}").parse().unwrap();
+                seconds.parse::<u64>().unwrap() * 1_000_000_000 + nanos
+            }
+        }
+    }
+
+    fn assert_has(&self, said: &str, kind: &Kind, between: (u64, u64)) {
+        let record = self.record(said, &kind.body);
+        let has =
+            |line: &str| assert!(record.contains(&format!("\n{line}\n")), "{line:?} is not in\n{record}");
+        let time = self.time(&record, "Timestamp: ");
+        assert_eq!(time, self.time(&record, "ObservedTimestamp: "));
+        match self.program {
+            Program::Rotel => assert!((between.0..=between.1).contains(&time)),
+            Program::Collector => {
+                // Of a minute.
+                let span = between.1 - between.0;
+                let since = (time + 60_000_000_000 - between.0 % 60_000_000_000) % 60_000_000_000;
+                assert!(since <= span, "{since} {span}");
+            }
+        }
+        let (number, word) = kind.severity;
+        has(&format!("SeverityText: {word}"));
+        assert!(record
+            .lines()
+            .any(|line| line.starts_with("SeverityNumber: ") && line.ends_with(&format!("({number})"))));
+        let event_name = record.lines().find_map(|line| line.strip_prefix("EventName: ")).unwrap_or_default();
+        assert_eq!(event_name, kind.event_name);
+        for (key, value) in &kind.attributes {
+            has(&format!("     -> {key}: {}", self.value(value)));
+        }
+        assert_eq!(record.matches("     -> ").count(), kind.attributes.len(), "{record}");
+        let (trace_id, span_id, flags) = match &kind.span {
+            Some(span) => (span.trace_id().to_string(), span.span_id().to_string(), 1),
+            None => (String::new(), String::new(), 0),
+        };
+        let id = |name: &str| {
+            let line = record.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+            line.split_once(':').unwrap().1.trim().to_owned()
+        };
+        assert_eq!((id("Trace ID"), id("Span ID")), (trace_id, span_id));
+        has(&format!("Flags: {flags}"));
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !thread::panicking() {
+            let _ = fs::remove_dir_all(self.output.parent().unwrap());
+        }
+    }
+}
+
+fn nanos() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
+}
+
+/// Emits, delivers and compares, over every way that the program takes.
+fn check(program: Program, path: &Path) {
+    let mut ways = vec![
+        (Protocol::HttpProtobuf, Compression::None),
+        (Protocol::HttpProtobuf, Compression::Gzip),
+        (Protocol::HttpJson, Compression::None),
+    ];
+    if cfg!(feature = "zstd") && program == Program::Collector {
+        ways.push((Protocol::HttpProtobuf, Compression::Zstd));
+    }
+    if cfg!(feature = "grpc") {
+        ways.extend([(Protocol::Grpc, Compression::None), (Protocol::Grpc, Compression::Gzip)]);
+    }
+    for (protocol, compression) in ways {
+        let receiver = Receiver::start(program, path);
+        let port = if protocol == Protocol::Grpc { receiver.grpc } else { receiver.http };
+        let pipeline = Pipeline::builder()
+            .with_endpoint(format!("http://127.0.0.1:{port}"))
+            .with_protocol(protocol)
+            .with_compression(compression)
+            .with_service_name("receivers")
+            .build()
+            .unwrap();
+        let begun = nanos();
+        let kinds = tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || {
+            let mut kinds = kinds::emit();
+            // rotel answers 400 to a JSON request with a NaN, which OTLP's JSON writes as a string.
+            if !(program == Program::Rotel && protocol == Protocol::HttpJson) {
+                kinds.push(kinds::emit_not_finite());
+            }
+            tracing::info!("the last one");
+            kinds
+        });
+        let ended = nanos();
+        pipeline
+            .flush(LONG)
+            .unwrap_or_else(|error| panic!("{program:?} {protocol:?} {compression:?}: {error}"));
+        let report = pipeline.shutdown(LONG);
+        assert!(report.is_complete, "{report}");
+        assert_eq!(report.stats.delivered, kinds.len() as u64 + 1);
+        receiver.wait("done", || {
+            let said = receiver.said();
+            said.rfind("Body: Str(the last one)").is_some_and(|at| said[at..].contains("\nFlags: 0\n"))
+        });
+        let said = receiver.said();
+        assert!(said.contains("-> service.name: Str(receivers)"));
+        assert!(said.contains("InstrumentationScope receivers::kinds"));
+        for kind in &kinds {
+            receiver.assert_has(&said, kind, (begun, ended));
+        }
+        let requests = report.stats.batches;
+        println!(
+            "{program:?} {protocol:?} {compression:?}: {} records in {requests} request(s)",
+            kinds.len() + 1
+        );
+    }
+}
+
+/// Guarantees: rotel has every field of every kind of record as emitted.
+#[test]
+fn rotel_has_what_was_emitted() {
+    if std::env::var_os("SPANLOG_SKIP_ROTEL").is_some_and(|value| !value.is_empty()) {
+        return say_loudly("rotel, as SPANLOG_SKIP_ROTEL is set");
+    }
+    check(Program::Rotel, &rotel());
+}
+
+/// Guarantees: the OpenTelemetry Collector has every field of every kind of record as emitted.
+#[test]
+fn the_collector_has_what_was_emitted() {
+    match std::env::var_os("SPANLOG_OTELCOL").filter(|path| !path.is_empty()) {
+        Some(path) => check(Program::Collector, Path::new(&path)),
+        None => say_loudly("the OpenTelemetry Collector, as SPANLOG_OTELCOL does not name its binary"),
+    }
+}

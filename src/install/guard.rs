@@ -12,6 +12,7 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::metered::Meter;
+use crate::otlp::Pipeline;
 use crate::{Counters, Error, Stats};
 
 /// How long a dropped guard waits for delivery.
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Guard {
     pub(super) logs: Option<SdkLoggerProvider>,
+    pub(super) pipeline: Option<Pipeline>,
     pub(super) spans: Option<SdkTracerProvider>,
     pub(super) counters: Counters,
     pub(super) meters: Vec<Arc<Meter>>,
@@ -54,7 +56,8 @@ impl Guard {
             .spans
             .clone()
             .map(|spans| within(until, "traces", move || patiently(until, || spans.force_flush())));
-        wait(logs, until).and(wait(spans, until))?;
+        let direct = self.pipeline.as_ref().map_or(Ok(()), |pipeline| pipeline.flush(left(until)));
+        direct.and(wait(logs, until)).and(wait(spans, until))?;
         match self.failed().saturating_sub(before) {
             0 => Ok(()),
             lost => Err(Error::delivery(format!("{lost} records or spans were lost while flushing"))),
@@ -78,7 +81,8 @@ impl Guard {
             .clone()
             .filter(|_| is_first)
             .map(|spans| within(until, "traces", move || spans.shutdown_with_timeout(left(until))));
-        let (logs, spans) = (wait(logs, until), wait(spans, until));
+        let direct = self.pipeline.as_ref().map_or(Ok(()), |pipeline| stop(pipeline, left(until)));
+        let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
 
@@ -87,9 +91,10 @@ impl Guard {
         self.counters.snapshot()
     }
 
-    /// What became of records and spans below the SDK, for each exporter.
+    /// What became of records and spans beyond the layers, for each exporter.
     pub fn outputs(&self) -> Vec<Output> {
-        self.meters.iter().map(|meter| meter.read()).collect()
+        let direct = self.pipeline.iter().map(|pipeline| Output::of(&pipeline.stats()));
+        direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
     }
 
     fn failed(&self) -> u64 {
@@ -113,7 +118,7 @@ impl Drop for Guard {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whether the logger provider stopped in time, all its processors included.
+    /// Whether the pipeline, or the logger provider with all its processors, stopped in time.
     pub logs: Result<(), Error>,
     /// Whether the tracer provider stopped in time, all its processors included.
     pub spans: Result<(), Error>,
@@ -155,15 +160,20 @@ pub struct Output {
     pub signal: &'static str,
     /// `otlp`, `json-lines` or `console`.
     pub exporter: &'static str,
-    /// Given to the batch processor.
+    /// Given to the batch processor, or the pipeline.
     pub taken: u64,
     /// Arrived.
     pub exported: u64,
-    /// Lost by the exporter, after its retries.
+    /// Lost by the exporter, after its retries; of a pipeline also what was rejected, or dropped for any other reason.
     pub failed: u64,
 }
 
 impl Output {
+    fn of(stats: &crate::otlp::Stats) -> Self {
+        let failed = stats.rejected + stats.dropped();
+        Self { signal: "logs", exporter: "otlp", taken: stats.emitted, exported: stats.delivered, failed }
+    }
+
     /// Neither arrived nor failed: pending, or dropped because the queue was full or the deadline passed.
     pub fn unsettled(&self) -> u64 {
         self.taken.saturating_sub(self.exported + self.failed)
@@ -223,6 +233,14 @@ fn is_timeout(error: &OTelSdkError) -> bool {
         OTelSdkError::Timeout(_) => true,
         OTelSdkError::InternalFailure(text) => text.contains("Timeout("),
         OTelSdkError::AlreadyShutdown => false,
+    }
+}
+
+fn stop(pipeline: &Pipeline, deadline: Duration) -> Result<(), Error> {
+    let report = pipeline.shutdown(deadline);
+    match report.is_complete {
+        true => Ok(()),
+        false => Err(Error::delivery(format!("logs could not be delivered: {report}"))),
     }
 }
 

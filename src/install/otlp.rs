@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use opentelemetry::KeyValue;
 use opentelemetry_otlp::{LogExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 
 use super::client::BlockingClient;
@@ -10,6 +11,7 @@ use super::env;
 pub(super) use crate::otlp::settings::destination::Signal;
 use crate::otlp::settings::destination::{headers, url, Endpoint};
 use crate::otlp::settings::{variables, Protocol as Form};
+use crate::otlp::Pipeline;
 use crate::Error;
 
 /// What the builder was told of OTLP, over what the environment says.
@@ -34,6 +36,27 @@ pub(super) fn log_exporter(told: &Told) -> Result<LogExporter, Error> {
         .with_endpoint(&to.url)
         .build()
         .map_err(|error| rejected(&to.url, error))
+}
+
+/// Logs straight to OTLP. The protocol is that of the spans: they share an endpoint.
+pub(super) fn pipeline(
+    told: &Told,
+    service_name: Option<String>,
+    attributes: Vec<KeyValue>,
+) -> Result<Pipeline, Error> {
+    report_ignored_choice(Signal::Logs, "PROTOCOL", &["http/protobuf"]);
+    let mut builder =
+        Pipeline::builder().with_protocol(Form::HttpProtobuf).with_resource_attributes(attributes);
+    if let Some(name) = service_name {
+        builder = builder.with_service_name(name);
+    }
+    if let Some(endpoint) = &told.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    for (name, value) in &told.headers {
+        builder = builder.with_header(name, value);
+    }
+    builder.build()
 }
 
 pub(super) fn span_exporter(told: &Told) -> Result<SpanExporter, Error> {
@@ -72,18 +95,21 @@ impl Destination {
 
 /// Settings that mean something to the specification but nothing here.
 fn report_ignored(signal: Signal) {
-    for (what, usable) in [("PROTOCOL", &["http/protobuf"][..]), ("COMPRESSION", &["none", "gzip"])] {
-        for name in signal.variables(what) {
-            if let Some(value) = env::text(&name).filter(|value| !usable.contains(&value.as_str())) {
-                variables::ignore(&name, &value, &format!("{} here", usable.join(" or ")));
-            }
-        }
-    }
+    report_ignored_choice(signal, "PROTOCOL", &["http/protobuf"]);
+    report_ignored_choice(signal, "COMPRESSION", &["none", "gzip"]);
     for what in ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"] {
         for name in signal.variables(what) {
             if let Some(value) = env::text(&name) {
                 variables::ignore(&name, &value, "unset: only the built-in roots are trusted");
             }
+        }
+    }
+}
+
+fn report_ignored_choice(signal: Signal, what: &str, usable: &[&str]) {
+    for name in signal.variables(what) {
+        if let Some(value) = env::text(&name).filter(|value| !usable.contains(&value.as_str())) {
+            variables::ignore(&name, &value, &format!("{} here", usable.join(" or ")));
         }
     }
 }

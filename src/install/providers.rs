@@ -52,6 +52,11 @@ impl Outputs<'_> {
         Ok(provider.build())
     }
 
+    /// Whether records go to OTLP, and nowhere else.
+    pub(super) fn is_logs_to_otlp_alone(&self) -> bool {
+        self.directory.is_none() && self.exporters(Signal::Logs) == Exporters { otlp: true, console: false }
+    }
+
     /// `None` if nobody would get the records.
     pub(super) fn logs(
         &self,

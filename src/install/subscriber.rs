@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::{console, env};
-use crate::{Error, Keys, LogLayer, SdkRecords, SpanLayer};
+use crate::{DirectRecords, Error, Keys, LogLayer, SdkRecords, SpanLayer};
 
 type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
 
@@ -62,12 +62,19 @@ fn up_to(level: LevelFilter) -> Boxed<Registry> {
     Box::new(filter.with_max_level_hint(of_spans))
 }
 
+/// The layer of logs, on either road.
+pub(super) enum Logs {
+    Direct(LogLayer<DirectRecords>),
+    Sdk(LogLayer<SdkRecords<SdkLogger>>),
+    Absent,
+}
+
 /// Boxes, not `Option`s, for what may be absent: those do not tell a layer its dispatcher.
 pub(super) fn assemble(
     filter: Boxed<Registry>,
     spans: Option<&SdkTracerProvider>,
     keys: Keys,
-    logs: Option<LogLayer<SdkRecords<SdkLogger>>>,
+    logs: Logs,
     level_of_console: Option<LevelFilter>,
 ) -> Dispatch {
     let subscriber = tracing_subscriber::registry().with(filter);
@@ -93,13 +100,14 @@ where
     Box::new(SpanLayer::new(layer).with_keys(keys))
 }
 
-fn log_layer<S>(layer: Option<LogLayer<SdkRecords<SdkLogger>>>) -> Boxed<S>
+fn log_layer<S>(logs: Logs) -> Boxed<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    match layer {
-        Some(layer) => Box::new(layer),
-        None => Box::new(Identity::new()),
+    match logs {
+        Logs::Direct(layer) => Box::new(layer),
+        Logs::Sdk(layer) => Box::new(layer),
+        Logs::Absent => Box::new(Identity::new()),
     }
 }
 

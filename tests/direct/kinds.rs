@@ -114,17 +114,17 @@ pub fn emit() -> Vec<Kind> {
         span: Some(span),
         ..kind("in a span", [("tenant", text("t1")), ("attempt", Value::Int(2)), ("user", text("ann"))])
     });
-    let spans = [
-        letters!(info_span, one, "one",),
-        letters!(info_span, two, "two",),
-        letters!(info_span, three, "three",),
-        letters!(info_span, four, "four",),
-        letters!(info_span, five, "five",),
+    let entered = [
+        letters!(info_span, one, "one",).entered(),
+        letters!(info_span, two, "two",).entered(),
+        letters!(info_span, three, "three",).entered(),
+        letters!(info_span, four, "four",).entered(),
+        letters!(info_span, five, "five",).entered(),
     ];
-    let entered: Vec<_> = spans.iter().map(tracing::Span::enter).collect();
-    let span = spans[4].context().span().span_context().clone();
+    let span = entered[4].context().span().span_context().clone();
     tracing::info!(six.a = 0, six.b = 1, six.c = 2, "128 attributes");
-    drop(entered);
+    // From the innermost out.
+    entered.into_iter().rev().for_each(drop);
     let numbered = |name: &'static str, count: u8| {
         (0..count).map(move |at| (format!("{name}.{}", (b'a' + at) as char), Value::Int(at.into())))
     };

@@ -144,7 +144,8 @@ pub fn free_address() -> SocketAddr {
 
 fn serve(stream: &TcpStream, acts: &Acts, requests: &Mutex<Vec<Request>>) {
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let mut reader = BufReader::new(stream);
+    // Small, so that a body stays unread where a connection is to be reset.
+    let mut reader = BufReader::with_capacity(256, stream);
     while let Some((headers, length)) = head(&mut reader) {
         let number = requests.lock().unwrap().len();
         let mut act = acts(number);

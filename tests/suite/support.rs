@@ -265,6 +265,7 @@ impl Arrangement {
 
 /// The kinds of record: each behaviour test runs on both, in a test binary for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "each of the two binaries makes one of them")]
 pub enum Kind {
     Sdk,
     Direct,
