@@ -123,6 +123,7 @@ pub use self::layer::LogLayer;
 pub use self::limits::Limits;
 pub use self::log_tracer::LogTracer;
 pub use self::otlp::record::DirectRecords;
+#[doc(hidden)]
 pub use self::record::Records;
 pub use self::sdk::SdkRecords;
 pub use self::spans::SpanLayer;

@@ -115,16 +115,6 @@ pub enum Target<'a> {
     Short(&'a str),
 }
 
-#[cfg(test)]
-impl Target<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Static(target) => target,
-            Self::Short(target) => target,
-        }
-    }
-}
-
 /// The severity of a number in 1..=24.
 pub(crate) fn severity_of_number(number: i64) -> Option<Severity> {
     const ALL: [Severity; 24] = [
