@@ -81,7 +81,7 @@ pub trait Records: Send + Sync + 'static {
     where
         Self: 'a;
 
-    /// Encodes the attributes of a [`Block`] once, for records that can use that.
+    /// Encodes the attributes of a `Block` once, for records that can use that.
     fn prepare() -> Prepare {
         |_| Box::default()
     }
