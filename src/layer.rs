@@ -222,7 +222,10 @@ impl<R: Records> LogLayer<R> {
             Some(of_log) => Target::Short(of_log.target()),
             None => Target::Static(event.metadata().target()),
         };
-        let Some(mut record) = self.records.open() else { return false };
+        if !self.records.admit() {
+            return false;
+        }
+        let mut record = self.records.open();
         self.records.set_target(&mut record, target);
         // The one clock read of an event.
         record.set_time(SystemTime::now());

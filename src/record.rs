@@ -93,8 +93,16 @@ pub trait Records: Send + Sync + 'static {
         name: impl FnOnce() -> Option<&'static str>,
     ) -> bool;
 
-    /// Opens an empty record. `None`: there is no room for it, which is counted already.
-    fn open(&self) -> Option<Self::Record<'_>>;
+    /// Whether there is room for a record. If not, that is counted, and none is opened.
+    ///
+    /// Not part of `open`: a record of the SDK is half a kilobyte, and would be copied out of an `Option`.
+    #[inline]
+    fn admit(&self) -> bool {
+        true
+    }
+
+    /// Opens an empty record, which was admitted.
+    fn open(&self) -> Self::Record<'_>;
 
     /// Names the scope of a record. To be called once, before anything else is set.
     fn set_target<'a>(&'a self, record: &mut Self::Record<'a>, target: Target<'a>);

@@ -42,8 +42,8 @@ where
     }
 
     #[inline]
-    fn open(&self) -> Option<Self::Record<'_>> {
-        Some(self.logger.create_log_record())
+    fn open(&self) -> Self::Record<'_> {
+        self.logger.create_log_record()
     }
 
     #[inline]

@@ -93,9 +93,13 @@ impl Records for DirectRecords {
 
     /// A full queue costs no encoding: it is asked first.
     #[inline]
-    fn open(&self) -> Option<DirectRecord<'_>> {
-        let queue = self.pipeline.queue();
-        queue.admit().then(|| DirectRecord::new(Some(queue)))
+    fn admit(&self) -> bool {
+        self.pipeline.queue().admit()
+    }
+
+    #[inline]
+    fn open(&self) -> DirectRecord<'_> {
+        DirectRecord::new(Some(self.pipeline.queue()))
     }
 
     #[inline]
