@@ -45,7 +45,8 @@ impl Stack {
         if self.jobs == 0 {
             return None;
         }
-        self.entries.iter().rev().filter(|entry| !entry.is_stale()).find_map(|entry| entry.job.as_ref())
+        let with_job = self.entries.iter().rev().filter(|entry| entry.job.is_some());
+        with_job.filter(|entry| !entry.is_stale()).find_map(|entry| entry.job.as_ref())
     }
 }
 
@@ -71,6 +72,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Whether the span is gone, and it was left while its layer was reloaded away.
+    #[inline]
     fn is_stale(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.is_closed())
     }
@@ -255,7 +257,8 @@ impl JobVersion {
 /// Shows `look` the innermost entered span of `owner`, and the version of the innermost job (`None`
 /// if that is to be read from the `Context`, see [`ambient_job`]).
 ///
-/// The stack is borrowed meanwhile, so `look` runs no user code.
+/// The span may be gone, see [`Entry::is_stale`]; [`live`] looks past such a one. The stack is borrowed
+/// meanwhile, so `look` runs no user code.
 #[inline]
 pub(crate) fn innermost<T>(
     owner: u64,
@@ -266,9 +269,17 @@ pub(crate) fn innermost<T>(
         let noted = stack.entries.last().map_or(0, |entry| entry.noted.job);
         let attached_further_in = now.job != 0 && now.job != noted;
         let job = (!attached_further_in).then(|| JobVersion::of(stack.innermost_job()));
-        let own = stack.entries.iter_mut().rev().find(|entry| entry.owner == owner && !entry.is_stale());
-        look(own, job)
+        look(stack.entries.iter_mut().rev().find(|entry| entry.owner == owner), job)
     })
+}
+
+/// Shows `look` the innermost entered span of `owner` that is not gone.
+pub(super) fn live<T>(owner: u64, look: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+    with_stack(|stack| {
+        let mut own = stack.entries.iter_mut().rev().filter(|entry| entry.owner == owner);
+        own.find(|entry| !entry.is_stale()).map(look)
+    })
+    .flatten()
 }
 
 /// The owner's `nth` entered span, counted from the innermost.

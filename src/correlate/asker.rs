@@ -147,10 +147,7 @@ impl Asker<'_> {
     }
 
     fn api_span_is_inside(&self, around: Surroundings, own: Option<Ids>) -> bool {
-        active::innermost(self.owner, around, |entry, _| {
-            entry.is_some_and(|entry| entry.is_outside_of(&around.span, &own))
-        })
-        .unwrap_or(false)
+        active::live(self.owner, |entry| entry.is_outside_of(&around.span, &own)).unwrap_or(false)
     }
 
     /// The ids of the innermost entered span, but for the first, that has any.
@@ -166,14 +163,9 @@ impl Asker<'_> {
 
     /// The block of the innermost entered span, which this thread then remembers.
     fn current_block(&self) -> Option<Arc<Block>> {
-        let node = active::innermost(self.owner, Surroundings::default(), |entry, _| {
-            entry.and_then(|entry| entry.node.clone())
-        })
-        .flatten()?;
+        let node = active::live(self.owner, |entry| entry.node.clone()).flatten()?;
         let block = node.block(active::ambient_job().as_ref(), self.inheriting);
-        active::innermost(self.owner, Surroundings::default(), |entry, _| {
-            entry.and_then(|entry| entry.block.replace(block.clone()))
-        });
+        active::live(self.owner, |entry| entry.block.replace(block.clone()));
         Some(block)
     }
 
