@@ -231,6 +231,13 @@ fn an_overridden_key_is_there_once_with_the_last_value() {
 }
 
 #[test]
+fn a_key_that_an_event_has_twice_is_there_once_also_where_nothing_is_inherited() {
+    let record = record(|| tracing::info!(key = "first", other = 1, key = "second", "twice"));
+    assert_eq!(record.text("key"), Some("second"));
+    assert_eq!(record.keys(), ["other", "key"]);
+}
+
+#[test]
 fn control_fields_are_never_attributes() {
     let world = world();
     world.run(|| {
