@@ -12,7 +12,7 @@ use super::request::{Batch, Resource};
 use super::sizes::{Sizes, MIN_MEMORY};
 use super::sync::after;
 use super::transport::Transport;
-use super::worker::{self, Sending};
+use super::worker;
 use crate::{Error, Limits};
 
 /// How long the last handle waits for delivery when it is dropped.
@@ -112,18 +112,9 @@ impl Pipeline {
             wake_records: settings.max_batch_records,
         };
         let queue = Arc::new(Queue::new(sizes, settings.overflow));
-        let sending = Sending {
-            resource: settings.resource,
-            max_batch_records: settings.max_batch_records,
-            max_request_bytes: settings.max_request_bytes,
-            schedule_delay: settings.schedule_delay,
-            export_timeout: settings.export_timeout,
-            retry_first: settings.retry_first,
-            retry_longest: settings.retry_longest,
-            retry_max_elapsed: settings.retry_max_elapsed,
-        };
-        worker::start(Arc::clone(&queue), sending, transport)?;
-        Ok(Self(Arc::new(Handle { queue, limits: settings.limits, process: std::process::id() })))
+        let limits = settings.limits;
+        worker::start(Arc::clone(&queue), settings, transport)?;
+        Ok(Self(Arc::new(Handle { queue, limits, process: std::process::id() })))
     }
 
     /// Where the layer leaves records.

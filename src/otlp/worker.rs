@@ -7,14 +7,15 @@ use std::mem;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use opentelemetry::Context;
 
 use super::chunk::{Chunk, Piece};
 use super::control::{Order, Standing};
+use super::pipeline::Settings;
 use super::queue::Queue;
-use super::request::{Batch, Resource};
+use super::request::Batch;
 use super::retry::Backoff;
 use super::shrink::varint;
 use super::sync::after;
@@ -22,24 +23,15 @@ use super::transport::{Answer, Transport};
 use crate::diagnostics::report_once;
 use crate::Error;
 
-/// What the worker needs to know.
-#[derive(Clone, Debug)]
-pub(crate) struct Sending {
-    pub(crate) resource: Resource,
-    pub(crate) max_batch_records: usize,
-    pub(crate) max_request_bytes: usize,
-    pub(crate) schedule_delay: Duration,
-    pub(crate) export_timeout: Duration,
-    pub(crate) retry_first: Duration,
-    pub(crate) retry_longest: Duration,
-    pub(crate) retry_max_elapsed: Duration,
-}
-
 /// Starts the thread. It ends after a shutdown.
-pub(crate) fn start(queue: Arc<Queue>, sending: Sending, transport: Box<dyn Transport>) -> Result<(), Error> {
+pub(crate) fn start(
+    queue: Arc<Queue>,
+    settings: Settings,
+    transport: Box<dyn Transport>,
+) -> Result<(), Error> {
     let worker = Worker {
         transport,
-        sending,
+        settings,
         batch: Batch::default(),
         batch_bytes: 0,
         said: Said::default(),
@@ -64,7 +56,7 @@ pub(crate) fn start(queue: Arc<Queue>, sending: Sending, transport: Box<dyn Tran
 struct Worker {
     // In the order in which they are dropped: a file is closed before the end is told.
     transport: Box<dyn Transport>,
-    sending: Sending,
+    settings: Settings,
     queue: Arc<Queue>,
     batch: Batch,
     /// What the batch's records are charged with.
@@ -102,7 +94,7 @@ enum Outcome {
 
 impl Worker {
     fn run(mut self) {
-        let mut tick = after(self.sending.schedule_delay);
+        let mut tick = after(self.settings.schedule_delay);
         loop {
             let order = self.queue.control.next(tick);
             let before = match order {
@@ -118,7 +110,7 @@ impl Worker {
                 Order::Full => {}
                 Order::Everything { flush } => {
                     self.queue.control.flushed(flush);
-                    tick = after(self.sending.schedule_delay);
+                    tick = after(self.settings.schedule_delay);
                 }
             }
         }
@@ -158,10 +150,10 @@ impl Worker {
     fn place(&mut self, piece: Piece<'_>) -> bool {
         let Piece { scope, mut records, mut framed } = piece;
         while records > 0 {
-            let taken = self.batch.most_with(&self.sending.resource, scope);
+            let taken = self.batch.most_with(&self.settings.resource, scope);
             let room = Room {
-                records: self.sending.max_batch_records.saturating_sub(self.batch.records()),
-                bytes: self.sending.max_request_bytes.saturating_sub(taken),
+                records: self.settings.max_batch_records.saturating_sub(self.batch.records()),
+                bytes: self.settings.max_request_bytes.saturating_sub(taken),
             };
             let mut part = room.take(records, framed);
             if part.records == 0 {
@@ -179,7 +171,7 @@ impl Worker {
             records -= part.records;
             framed = &framed[part.bytes..];
         }
-        self.batch.records() < self.sending.max_batch_records || self.send_batch()
+        self.batch.records() < self.settings.max_batch_records || self.send_batch()
     }
 
     /// Sends the batch and settles its records. False if they were written off meanwhile.
@@ -189,7 +181,7 @@ impl Worker {
         }
         let batch = mem::take(&mut self.batch);
         let records = batch.records() as u64;
-        let request = batch.request(&self.sending.resource);
+        let request = batch.request(&self.settings.resource);
         drop(batch);
         let Some(outcome) = self.deliver(&request, records) else { return false };
         let counters = &self.queue.counters;
@@ -214,11 +206,11 @@ impl Worker {
     /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
     fn deliver(&mut self, request: &[u8], records: u64) -> Option<Outcome> {
         let begun = Instant::now();
-        let mut backoff = Backoff::new(self.sending.retry_first, self.sending.retry_longest);
+        let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
         let mut is_again = false;
         loop {
             let standing = self.queue.control.standing();
-            let mut deadline = after(self.sending.export_timeout);
+            let mut deadline = after(self.settings.export_timeout);
             match standing {
                 Standing::Abandoned => return None,
                 Standing::ShuttingDown { deadline: last } if Instant::now() >= last => {
@@ -243,7 +235,7 @@ impl Worker {
                 Answer::TryAgain { after, why } => (after, why),
             };
             let wait = backoff.next(asked);
-            if begun.elapsed().saturating_add(wait) > self.sending.retry_max_elapsed {
+            if begun.elapsed().saturating_add(wait) > self.settings.retry_max_elapsed {
                 self.say_lost("given up", &why);
                 return Some(Outcome::GaveUp);
             }
