@@ -1,314 +1,191 @@
-//! The tool-call graph: what a job's run looked like, from its finished spans.
+//! The tool-call graph: what a job's run looked like, from its spans and records.
 //!
 //! Beside the walk. [`Recorder`] listens to spans and records while the job runs; [`ToolCallGraph`]
-//! is the tree that came of it.
+//! is the tree that came of it, and [`Node`] is a place in it.
 
+mod live;
+mod call;
+mod record;
+mod tree;
 mod text;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::fmt;
 
-use opentelemetry::logs::Severity;
-use opentelemetry::trace::Status;
-use opentelemetry::{Context, InstrumentationScope, SpanId, TraceId};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, TraceContext};
-use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::SpanData;
 
+use self::tree::{Parts, Tree};
 use crate::keys::Keys;
 
-pub use self::text::format_duration;
-
-/// Listens to finished spans and to records, and keeps what a graph needs of them.
-///
-/// A recorder is a cheap handle: one clone goes onto the tracer provider, one onto the logger
-/// provider, one stays with whoever wants the graph. It keeps a bounded number of spans, by default
-/// [`MOST_SPANS`]; beyond that the oldest go, and the graph says how many.
-///
-/// ```
-/// use opentelemetry::trace::{Tracer, TracerProvider};
-/// use opentelemetry_sdk::trace::SdkTracerProvider;
-/// use spanlog::graph::Recorder;
-///
-/// let recorder = Recorder::default();
-/// let provider = SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
-/// drop(provider.tracer("app").start("job.deploy"));
-/// assert!(recorder.graph().to_text().contains("job.deploy"));
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Recorder {
-    kept: Arc<Mutex<Kept>>,
-    keys: Keys,
-}
-
-/// The most spans that a [`Recorder`] keeps: a long job's, at about a kilobyte each.
-pub const MOST_SPANS: usize = 10_000;
-
-#[derive(Debug, Default)]
-struct Kept {
-    spans: VecDeque<Node>,
-    records: HashMap<(TraceId, SpanId), RecordCounts>,
-    /// The keys of `records`, the oldest first.
-    counted: VecDeque<(TraceId, SpanId)>,
-    /// Spans that were let go for newer ones.
-    forgotten: u64,
-}
-
-impl Kept {
-    /// Counts a record. Spans that never end would collect counts for ever, so the oldest go.
-    fn count(&mut self, span: (TraceId, SpanId), severity: Option<Severity>) {
-        if !self.records.contains_key(&span) {
-            if self.counted.len() == 2 * MOST_SPANS {
-                if let Some(oldest) = self.counted.pop_front() {
-                    self.records.remove(&oldest);
-                }
-            }
-            self.counted.push_back(span);
-        }
-        self.records.entry(span).or_default().add(severity);
-    }
-}
-
-impl Recorder {
-    /// Sets under which names tool and operation are found.
-    #[must_use]
-    pub fn with_keys(self, keys: Keys) -> Self {
-        Self { keys, ..self }
-    }
-
-    /// The graph of everything that is kept now.
-    pub fn graph(&self) -> ToolCallGraph {
-        let kept = self.kept();
-        let nodes = kept.spans.iter().map(|node| {
-            let records = kept.records.get(&(node.trace_id, node.span_id)).copied();
-            Node { records: records.unwrap_or_default(), ..node.clone() }
-        });
-        ToolCallGraph { forgotten: kept.forgotten, ..ToolCallGraph::of_nodes(nodes.collect()) }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl SpanProcessor for Recorder {
-    fn on_start(&self, _span: &mut Span, _parent: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        let node = Node::of_span(&span, &self.keys);
-        let mut kept = self.kept();
-        if kept.spans.len() == MOST_SPANS {
-            kept.spans.pop_front();
-            kept.forgotten += 1;
-        }
-        kept.spans.push_back(node);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-impl LogProcessor for Recorder {
-    fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
-        // A span that is not sampled never ends for a recorder.
-        let sampled = |ids: &&TraceContext| ids.trace_flags.is_some_and(|flags| flags.is_sampled());
-        let Some(ids) = record.trace_context().filter(sampled) else { return };
-        self.kept().count((ids.trace_id, ids.span_id), record.severity_number());
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-/// How many records a span has, by severity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecordCounts {
-    /// Below WARN.
-    pub quiet: u64,
-    /// WARN.
-    pub warnings: u64,
-    /// ERROR and above.
-    pub errors: u64,
-}
-
-impl RecordCounts {
-    fn add(&mut self, severity: Option<Severity>) {
-        match severity {
-            Some(severity) if severity >= Severity::Error => self.errors += 1,
-            Some(severity) if severity >= Severity::Warn => self.warnings += 1,
-            _ => self.quiet += 1,
-        }
-    }
-
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.quiet + self.warnings + self.errors
-    }
-}
-
-/// How a span ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Without an error.
-    Ok,
-    /// With the status Error, and this description.
-    Failed(String),
-    /// Its op's future was dropped.
-    Cancelled,
-    /// Its op ran out of time.
-    TimedOut,
-    /// A panic went through its op.
-    Panicked,
-    /// Its op was dropped without an end.
-    Dropped,
-}
-
-impl Outcome {
-    fn of_span(span: &SpanData) -> Self {
-        let outcome = span.attributes.iter().find(|attribute| attribute.key.as_str() == "op.outcome");
-        match outcome.map(|outcome| outcome.value.as_str()).as_deref() {
-            Some("cancelled") => Self::Cancelled,
-            Some("timed_out") => Self::TimedOut,
-            Some("panicked") => Self::Panicked,
-            Some("dropped") => Self::Dropped,
-            _ => match &span.status {
-                Status::Error { description } => Self::Failed(description.to_string()),
-                Status::Unset | Status::Ok => Self::Ok,
-            },
-        }
-    }
-
-    fn is_red(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::TimedOut | Self::Panicked)
-    }
-}
-
-/// One span of the graph.
-#[derive(Clone, Debug)]
-struct Node {
-    trace_id: TraceId,
-    span_id: SpanId,
-    parent_id: SpanId,
-    name: String,
-    tool: Option<String>,
-    operation: Option<String>,
-    started: SystemTime,
-    took: Option<Duration>,
-    outcome: Outcome,
-    records: RecordCounts,
-}
-
-impl Node {
-    fn of_span(span: &SpanData, keys: &Keys) -> Self {
-        let find = |key: &str| {
-            let mut found = span.attributes.iter().filter(|attribute| attribute.key.as_str() == key);
-            found.next_back().map(|attribute| attribute.value.as_str().into_owned())
-        };
-        Self {
-            trace_id: span.span_context.trace_id(),
-            span_id: span.span_context.span_id(),
-            parent_id: span.parent_span_id,
-            name: span.name.to_string(),
-            tool: find(keys.tool()),
-            operation: find(keys.operation()),
-            started: span.start_time,
-            took: span.end_time.duration_since(span.start_time).ok(),
-            outcome: Outcome::of_span(span),
-            records: RecordCounts::default(),
-        }
-    }
-}
+pub use self::call::{Call, Outcome};
+pub use self::live::{Recorder, MOST_SPANS};
+pub use self::record::{Level, LogRecord, RecordCounts};
+pub use self::text::{format_duration, format_nanoseconds};
 
 /// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
 ///
-/// Siblings stand in the order of their start; a span whose parent is unknown is a root.
+/// Siblings stand in the order of their start; a span whose parent is unknown is a root. Of two spans
+/// with one id the first stays, and a span that is its own ancestor becomes a root; [`notes`](Self::notes)
+/// tells of both.
 #[derive(Clone, Debug)]
 pub struct ToolCallGraph {
-    nodes: Vec<Node>,
-    /// By index into `nodes`, in the order in which they are shown.
-    roots: Vec<usize>,
-    children: HashMap<usize, Vec<usize>>,
-    /// A descendant is red.
-    contains_red: HashSet<usize>,
-    forgotten: u64,
+    tree: Tree,
 }
 
 impl ToolCallGraph {
     /// The graph of finished spans, without records.
     pub fn of_spans<'a>(spans: impl IntoIterator<Item = &'a SpanData>, keys: &Keys) -> Self {
-        Self::of_nodes(spans.into_iter().map(|span| Node::of_span(span, keys)).collect())
+        let calls = spans.into_iter().map(|span| Call::of_span(span, false, keys)).collect();
+        Self::of_parts(Parts { calls, ..Parts::default() })
     }
 
-    fn of_nodes(mut nodes: Vec<Node>) -> Self {
-        nodes.sort_by_key(|node| node.started);
-        let index: HashMap<_, _> =
-            nodes.iter().enumerate().map(|(index, node)| ((node.trace_id, node.span_id), index)).collect();
-        let parent_of = |node: &Node| index.get(&(node.trace_id, node.parent_id)).copied();
-        let mut roots = Vec::new();
-        let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut contains_red = HashSet::new();
-        for (own, node) in nodes.iter().enumerate() {
-            match parent_of(node).filter(|parent| *parent != own) {
-                Some(parent) => children.entry(parent).or_default().push(own),
-                None => roots.push(own),
-            }
-            if node.outcome.is_red() {
-                // Ends at a node that is marked already, so also in a circle.
-                let mut above = parent_of(node);
-                while let Some(parent) = above.filter(|parent| contains_red.insert(*parent)) {
-                    above = parent_of(&nodes[parent]);
-                }
-            }
-        }
-        let mut graph = Self { nodes, roots, children, contains_red, forgotten: 0 };
-        graph.break_circles();
-        graph
+    fn of_parts(parts: Parts) -> Self {
+        Self { tree: Tree::of(parts) }
     }
 
-    /// Spans that are their own ancestors hang from no root: the first of each circle becomes one.
-    fn break_circles(&mut self) {
-        let mut reached = HashSet::new();
-        for root in self.roots.clone() {
-            self.reach(root, &mut reached);
-        }
-        for index in 0..self.nodes.len() {
-            if !reached.contains(&index) {
-                for siblings in self.children.values_mut() {
-                    siblings.retain(|child| *child != index);
-                }
-                self.roots.push(index);
-                self.reach(index, &mut reached);
-            }
-        }
+    /// Hides every span that `is_shown` refuses; what was hidden before is shown again if it is not
+    /// refused.
+    ///
+    /// The children of a hidden span move up to the nearest ancestor that is shown, and so do its
+    /// records. A failure in a hidden span still makes its ancestors red.
+    #[must_use]
+    pub fn showing(mut self, is_shown: impl Fn(&Call) -> bool) -> Self {
+        self.tree.show(is_shown);
+        self
     }
 
-    fn reach(&self, from: usize, reached: &mut HashSet<usize>) {
-        let mut open = vec![from];
-        while let Some(index) = open.pop() {
-            if reached.insert(index) {
-                open.extend(self.children.get(&index).into_iter().flatten());
-            }
-        }
+    /// Hides the spans that the runner made for itself: those of the tool `runner`, without the job
+    /// and its steps.
+    #[must_use]
+    pub fn without_runner_spans(self) -> Self {
+        self.showing(|call| !call.is_runner_internal())
     }
 
-    /// Whether anything in the graph failed, timed out or panicked.
+    /// The spans without a parent in the graph, by their start.
+    pub fn roots(&self) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
+        self.tree.roots.iter().map(|index| self.node(*index))
+    }
+
+    /// Every shown span, each before its children: the order in which a tree is printed.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        // Not recursive: a hostile graph may be deep.
+        let mut open: Vec<_> = self.roots().rev().collect();
+        std::iter::from_fn(move || {
+            let node = open.pop()?;
+            open.extend(node.children().rev());
+            Some(node)
+        })
+    }
+
+    /// The records that belong to no shown span, by their time.
+    pub fn unplaced_records(&self) -> impl ExactSizeIterator<Item = &LogRecord> {
+        self.tree.unplaced.iter().map(|index| &self.tree.records[*index])
+    }
+
+    /// What a reader of the graph must know of it: what was let go, left out or could not be read.
+    pub fn notes(&self) -> &[String] {
+        &self.tree.notes
+    }
+
+    /// Whether anything in the graph failed, timed out or panicked, hidden spans included.
     pub fn is_red(&self) -> bool {
-        self.nodes.iter().any(|node| node.outcome.is_red())
+        self.tree.calls.iter().any(Call::is_red)
     }
 
     /// Whether nothing is in the graph.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.tree.calls.is_empty()
+    }
+
+    fn node(&self, index: usize) -> Node<'_> {
+        Node { graph: self, index }
     }
 }
+
+/// A span at its place in the graph.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    graph: &'a ToolCallGraph,
+    index: usize,
+}
+
+impl<'a> Node<'a> {
+    /// The span itself.
+    pub fn call(&self) -> &'a Call {
+        &self.graph.tree.calls[self.index]
+    }
+
+    /// The nearest ancestor that is shown.
+    pub fn parent(&self) -> Option<Node<'a>> {
+        self.place().shown_parent.map(|parent| self.graph.node(parent))
+    }
+
+    /// The shown spans below it, by their start.
+    pub fn children(&self) -> impl DoubleEndedIterator<Item = Node<'a>> + ExactSizeIterator + 'a {
+        let graph = self.graph;
+        self.place().children.iter().map(move |child| graph.node(*child))
+    }
+
+    /// The node and everything shown below it, each before its children.
+    pub fn subtree(&self) -> impl Iterator<Item = Node<'a>> + 'a {
+        let mut open = vec![*self];
+        std::iter::from_fn(move || {
+            let node = open.pop()?;
+            open.extend(node.children().rev());
+            Some(node)
+        })
+    }
+
+    /// Whether the span or anything below it failed.
+    pub fn is_red(&self) -> bool {
+        self.fails() || self.contains_failure()
+    }
+
+    /// Whether the span itself failed.
+    pub fn fails(&self) -> bool {
+        self.call().is_red()
+    }
+
+    /// Whether anything below the span failed. A span that fails and contains no failure is where
+    /// the trouble began.
+    pub fn contains_failure(&self) -> bool {
+        self.place().contains_red
+    }
+
+    /// The records emitted in this span itself, by their time.
+    pub fn own_records(&self) -> impl ExactSizeIterator<Item = &'a LogRecord> + 'a {
+        let records = &self.graph.tree.records;
+        self.place().records.iter().map(move |index| &records[*index])
+    }
+
+    /// The records of the span and of everything below it, by their time.
+    pub fn records(&self) -> Vec<&'a LogRecord> {
+        let subtree = self.subtree();
+        let mut indexes: Vec<_> = subtree.flat_map(|node| node.place().records.iter().copied()).collect();
+        indexes.sort_unstable();
+        indexes.into_iter().map(|index| &self.graph.tree.records[index]).collect()
+    }
+
+    /// How many records were emitted in this span itself, of each level; those are counted too of
+    /// which only the number was kept.
+    pub fn own_counts(&self) -> RecordCounts {
+        self.place().counts
+    }
+
+    fn place(&self) -> &'a tree::Place {
+        &self.graph.tree.places[self.index]
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("call", self.call()).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.graph, other.graph) && self.index == other.index
+    }
+}
+
+impl Eq for Node<'_> {}

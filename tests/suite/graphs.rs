@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use spanlog::graph::{format_duration, Recorder, ToolCallGraph};
+use spanlog::graph::{format_duration, format_nanoseconds, Recorder, ToolCallGraph};
 use spanlog::{job, op, JobMetadata, Keys};
 
 use crate::support::USUAL;
@@ -96,7 +96,7 @@ fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_e
     let mut spans = world.spans();
     let names = |spans: &[opentelemetry_sdk::trace::SpanData]| {
         let text = ToolCallGraph::of_spans(spans, &Keys::default()).to_text();
-        text.lines().map(|line| line[..line.find("  ").unwrap()].to_owned()).collect::<Vec<_>>()
+        text.lines().map(|line| line.split("  ").next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(&spans), ["✓ parent", "✓ ├─ t first", "✓ └─ t second"]);
     spans.retain(|span| span.name != "parent");
@@ -104,13 +104,22 @@ fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_e
     // Two spans that are each other's parents, and one that is its own.
     let (one, two) = (spans[0].span_context.span_id(), spans[1].span_context.span_id());
     (spans[0].parent_span_id, spans[1].parent_span_id) = (two, one);
-    assert_eq!(names(&spans).len(), 2);
+    let circle = names(&spans);
+    assert_eq!(circle, ["✓ t first", "✓ └─ t second", "(1 circle of spans that are their own ancestors)"]);
     spans[0].parent_span_id = one;
+    assert_eq!(names(&spans), ["✓ t second", "✓ └─ t first", circle[2].as_str()]);
+    // Two spans with one id.
+    spans[0].parent_span_id = spans[1].span_context.span_id();
+    spans[1] = spans[0].clone();
     assert_eq!(names(&spans).len(), 2);
+    assert!(names(&spans)[1].contains("1 span had the id of another"));
 }
 
 #[test]
 fn durations_read_as_the_runners_dashboard_shows_them() {
+    for nanos in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(format_nanoseconds(nanos), "—");
+    }
     for (nanos, text) in [
         (0, "—"),
         (500, "500 ns"),

@@ -1,0 +1,221 @@
+//! From spans in any order to a tree: who is whose parent, in which order, and where the red is.
+
+use std::collections::HashMap;
+
+use opentelemetry::{SpanId, TraceId};
+
+use super::call::Call;
+use super::record::{LogRecord, RecordCounts};
+
+/// Which span: ids are unique within a trace only.
+pub(super) type Ids = (TraceId, SpanId);
+
+/// What a source has collected.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    pub(super) calls: Vec<Call>,
+    pub(super) records: Vec<LogRecord>,
+    /// Records that are not in `records`: only their number was kept.
+    pub(super) counted: HashMap<Ids, RecordCounts>,
+    /// What a reader of the graph must know of it: what was let go, what could not be read.
+    pub(super) notes: Vec<String>,
+}
+
+/// The place of one call in the tree. Calls are known by their index.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    /// Before anything was hidden.
+    parent: Option<usize>,
+    pub(super) is_hidden: bool,
+    /// The nearest ancestor that is shown.
+    pub(super) shown_parent: Option<usize>,
+    /// Those that are shown, by their start.
+    pub(super) children: Vec<usize>,
+    pub(super) contains_red: bool,
+    /// Its own, and those of the hidden calls below it, by their time.
+    pub(super) records: Vec<usize>,
+    pub(super) counts: RecordCounts,
+}
+
+/// Calls by their start, each with its place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    pub(super) calls: Vec<Call>,
+    pub(super) places: Vec<Place>,
+    /// By their start.
+    pub(super) roots: Vec<usize>,
+    /// By their time.
+    pub(super) records: Vec<LogRecord>,
+    /// Those of no shown call.
+    pub(super) unplaced: Vec<usize>,
+    index: HashMap<Ids, usize>,
+    counted: HashMap<Ids, RecordCounts>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Tree {
+    pub(super) fn of(parts: Parts) -> Self {
+        let Parts { mut calls, mut records, counted, notes } = parts;
+        calls.sort_by_key(|call| call.start_unix_nano);
+        records.sort_by_key(|record| record.time_unix_nano);
+        let mut tree = Self { records, counted, notes, ..Self::default() };
+        tree.take_each_once(calls);
+        tree.find_parents();
+        tree.break_circles();
+        tree.mark_red();
+        tree.show(|_| true);
+        tree
+    }
+
+    /// Two spans with one id: the first by its start stays.
+    fn take_each_once(&mut self, calls: Vec<Call>) {
+        let all = calls.len();
+        for call in calls {
+            if let std::collections::hash_map::Entry::Vacant(free) =
+                self.index.entry((call.trace_id, call.span_id))
+            {
+                free.insert(self.calls.len());
+                self.calls.push(call);
+            }
+        }
+        match all - self.calls.len() {
+            0 => {}
+            1 => self.notes.push("1 span had the id of another and was left out".to_owned()),
+            many => self.notes.push(format!("{many} spans had the id of another and were left out")),
+        }
+    }
+
+    fn find_parents(&mut self) {
+        let parent_of = |call: &Call| self.index.get(&(call.trace_id, call.parent_id)).copied();
+        let places = self.calls.iter().map(|call| Place { parent: parent_of(call), ..Place::default() });
+        self.places = places.collect();
+    }
+
+    /// Spans that are their own ancestors hang from no root: the first of each circle becomes one.
+    fn break_circles(&mut self) {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Seen {
+            Never,
+            OnThisWay,
+            Before,
+        }
+        let mut seen = vec![Seen::Never; self.places.len()];
+        let mut circles = 0;
+        for start in 0..self.places.len() {
+            let mut way = Vec::new();
+            let mut at = Some(start);
+            while let Some(index) = at.filter(|index| seen[*index] == Seen::Never) {
+                seen[index] = Seen::OnThisWay;
+                way.push(index);
+                at = self.places[index].parent;
+            }
+            if let Some(met) = at.filter(|index| seen[*index] == Seen::OnThisWay) {
+                let position = way.iter().position(|index| *index == met).unwrap_or_default();
+                // By index, which is by start.
+                if let Some(first) = way[position..].iter().min() {
+                    self.places[*first].parent = None;
+                    circles += 1;
+                }
+            }
+            for index in way {
+                seen[index] = Seen::Before;
+            }
+        }
+        match circles {
+            0 => {}
+            1 => self.notes.push("1 circle of spans that are their own ancestors".to_owned()),
+            many => self.notes.push(format!("{many} circles of spans that are their own ancestors")),
+        }
+    }
+
+    fn mark_red(&mut self) {
+        for index in 0..self.calls.len() {
+            if self.calls[index].is_red() {
+                let mut above = self.places[index].parent;
+                while let Some(parent) = above.filter(|parent| !self.places[*parent].contains_red) {
+                    self.places[parent].contains_red = true;
+                    above = self.places[parent].parent;
+                }
+            }
+        }
+    }
+
+    /// Hides what `is_shown` refuses: its children and its records go to the nearest ancestor that
+    /// is shown.
+    pub(super) fn show(&mut self, is_shown: impl Fn(&Call) -> bool) {
+        for (place, call) in self.places.iter_mut().zip(&self.calls) {
+            place.is_hidden = !is_shown(call);
+        }
+        self.find_shown_parents();
+        for place in &mut self.places {
+            place.children.clear();
+            place.records.clear();
+            place.counts = RecordCounts::default();
+        }
+        self.roots.clear();
+        for index in 0..self.places.len() {
+            if self.places[index].is_hidden {
+                continue;
+            }
+            match self.places[index].shown_parent {
+                Some(parent) => self.places[parent].children.push(index),
+                None => self.roots.push(index),
+            }
+        }
+        self.place_records();
+    }
+
+    /// Every call's nearest shown ancestor, each asked for once: a chain of hidden calls may be long.
+    fn find_shown_parents(&mut self) {
+        let mut known = vec![false; self.places.len()];
+        for start in 0..self.places.len() {
+            let mut way = Vec::new();
+            let mut at = start;
+            let answer = loop {
+                if known[at] {
+                    break self.places[at].shown_parent;
+                }
+                way.push(at);
+                match self.places[at].parent {
+                    Some(parent) if self.places[parent].is_hidden => at = parent,
+                    parent => break parent,
+                }
+            };
+            for index in way {
+                self.places[index].shown_parent = answer;
+                known[index] = true;
+            }
+        }
+    }
+
+    fn place_records(&mut self) {
+        self.unplaced.clear();
+        for index in 0..self.records.len() {
+            let record = &self.records[index];
+            let level = record.level;
+            let ids = record.trace_id.zip(record.span_id);
+            match ids.and_then(|ids| self.shown(ids)) {
+                Some(call) => {
+                    self.places[call].records.push(index);
+                    self.places[call].counts.add(level);
+                }
+                None => self.unplaced.push(index),
+            }
+        }
+        let counted: Vec<_> = self.counted.iter().map(|(ids, counts)| (*ids, *counts)).collect();
+        for (ids, counts) in counted {
+            if let Some(call) = self.shown(ids) {
+                self.places[call].counts += counts;
+            }
+        }
+    }
+
+    /// The call that stands for a span: itself, or its nearest shown ancestor.
+    fn shown(&self, ids: Ids) -> Option<usize> {
+        let index = *self.index.get(&ids)?;
+        match self.places[index].is_hidden {
+            true => self.places[index].shown_parent,
+            false => Some(index),
+        }
+    }
+}
