@@ -237,10 +237,6 @@ impl Op {
         self.context.clone().unwrap_or_else(Context::current)
     }
 
-    pub(crate) fn job(&self) -> Option<&Arc<JobScope>> {
-        self.job.as_ref()
-    }
-
     /// Ends the op without a result.
     fn settle(&mut self, outcome: Outcome) {
         if std::mem::replace(&mut self.is_settled, true) {

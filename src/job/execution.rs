@@ -28,7 +28,8 @@ use crate::op::{Instrumented, Op, RUNNER};
 /// ```
 #[track_caller]
 pub fn execution(metadata: JobMetadata, kind: &str) -> Execution {
-    Execution { op: open(format!("job.{kind}"), JobScope::new(metadata), Location::caller()) }
+    let scope = JobScope::new(metadata);
+    Execution { op: open(format!("job.{kind}"), scope.clone(), Location::caller()), scope }
 }
 
 fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) -> Op {
@@ -41,6 +42,7 @@ fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) 
 #[must_use = "an execution that is dropped at once has the outcome `dropped`"]
 pub struct Execution {
     op: Op,
+    scope: Arc<JobScope>,
 }
 
 impl Execution {
@@ -50,10 +52,7 @@ impl Execution {
     #[track_caller]
     pub fn step(&self, name: impl Into<String>) -> Op {
         let name = name.into();
-        let scope = match self.op.job() {
-            Some(job) => job.with_step(name.clone()),
-            None => JobScope::new(JobMetadata::default().with_step(name.clone())),
-        };
+        let scope = self.scope.with_step(name.clone());
         // Taken here: a closure does not track its caller.
         let caller = Location::caller();
         self.op.in_scope(|| open(format!("step.{name}"), scope, caller))
