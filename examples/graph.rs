@@ -93,6 +93,9 @@ fn read(arguments: &Arguments) -> (ToolCallGraph, bool) {
 }
 
 fn show(graph: &ToolCallGraph, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if graph.is_empty() && graph.notes().is_empty() {
+        return Ok(());
+    }
     let text = match arguments.mermaid {
         true => graph.to_mermaid(),
         false => graph.text().for_stdout().to_string(),

@@ -15,8 +15,7 @@ const MOST_EDGES: usize = 500;
 const LONGEST_NAME: usize = 80;
 
 /// Colours that can be read on a light page and on a dark one.
-const CLASSES: &str = "\
-    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
+const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
     classDef red fill:#ffebe9,stroke:#cf222e,color:#67060c,stroke-width:3px
     classDef inside fill:#fff8c5,stroke:#cf222e,color:#4d2d00
     classDef stopped fill:#fff8c5,stroke:#9a6700,color:#4d2d00

@@ -118,6 +118,7 @@ impl Reader {
         if input.ahead(2).starts_with(&GZIP) {
             input = Input::new(MultiGzDecoder::new(input));
         }
+        let before = self.notes.clone();
         let found = self.read_plain(name, &mut input)?;
         match input.failure() {
             Some(error) if found == 0 => {
@@ -127,7 +128,12 @@ impl Reader {
                 self.notes.add(Cause::Source, || format!("{name}: could not be read to its end: {error}"));
                 Ok(())
             }
-            None if found == 0 => Err(self.nothing_in(name)),
+            None if found == 0 => {
+                let error = self.nothing_in(name);
+                // The error says it; notes are for graphs that have something of the source in them.
+                self.notes = before;
+                Err(error)
+            }
             None => Ok(()),
         }
     }
@@ -150,6 +156,10 @@ impl Reader {
                 "{name} is compressed with zstd, which is not read; decompress it first"
             )));
         }
+        if ahead.is_empty() && input.has_failed() {
+            return Ok(0);
+        }
+        let ahead = input.ahead(SEEN_OF_THE_START);
         if ahead.is_empty() {
             notes.add(Cause::Source, || format!("{name}: empty"));
             // Not an error: an exporter makes its file before it has anything to write.

@@ -56,10 +56,10 @@ fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
         [
             "✗ job.deploy failed inside: no ⏎ state \\u{1b}[31m",
             "✓ ├─ step.fetch",
-            "✓ │ └─ git clone 2 logs, 1 warn",
+            "✓ │ └─ git clone 1 warn, 1 info",
             "✗ └─ step.plan failed inside: no ⏎ state \\u{1b}[31m",
             "- ├─ oci pull dropped",
-            "✗ └─ terraform plan 1 log, 1 error failed: no ⏎ state \\u{1b}[31m",
+            "✗ └─ terraform plan 1 error failed: no ⏎ state \\u{1b}[31m",
         ],
         "{text}"
     );

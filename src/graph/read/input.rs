@@ -54,6 +54,10 @@ impl<'a> Input<'a> {
         self.offset
     }
 
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// Why the source ended, if that was no proper end.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
         self.failure.take()
