@@ -134,6 +134,8 @@ fn escaped(text: &str) -> String {
             '\n' => safe.push_str(" ⏎ "),
             character if character.is_alphanumeric() => safe.push(character),
             character if character.is_control() => safe.push('�'),
+            // Two of them would begin a formula, as numbers too: there is a space without width between.
+            '$' => safe.push_str("#36;#8203;"),
             character => {
                 let _ = write!(safe, "#{};", u32::from(character));
             }

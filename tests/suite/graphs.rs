@@ -116,6 +116,28 @@ fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_e
 }
 
 #[test]
+fn hidden_runner_spans_give_their_children_and_records_to_the_nearest_that_is_shown() {
+    let world = USUAL.build();
+    world.run(|| {
+        let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
+        let result = execution.in_scope(|| {
+            op::run("runner", "prepare", [], || {
+                op::run("git", "clone", [], || Err::<(), _>("gone".to_owned()))
+            })
+        });
+        execution.end(&result);
+    });
+    let graph = ToolCallGraph::of_spans(&world.spans(), &Keys::default());
+    let names = |graph: &ToolCallGraph| -> Vec<_> { graph.nodes().map(|node| node.call().title()).collect() };
+    assert_eq!(names(&graph), ["job.deploy", "runner prepare", "git clone"]);
+    let graph = graph.without_runner_spans();
+    assert_eq!(names(&graph), ["job.deploy", "git clone"]);
+    let clone = graph.nodes().last().unwrap();
+    assert_eq!(clone.parent(), graph.roots().next());
+    assert!(clone.fails() && graph.roots().next().unwrap().contains_failure());
+}
+
+#[test]
 fn durations_read_as_the_runners_dashboard_shows_them() {
     for nanos in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(format_nanoseconds(nanos), "—");

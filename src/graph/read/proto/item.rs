@@ -165,7 +165,7 @@ fn value(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malforme
             2 => out.plain(if raw.varint()? == 0 { "false" } else { "true" }),
             // The wire has two's complement.
             3 => out.plain(&(raw.varint()? as i64).to_string()),
-            4 => out.plain(&f64::from_bits(raw.fixed64()?).to_string()),
+            4 => out.plain(&double(f64::from_bits(raw.fixed64()?))),
             5 | 6 if depth == DEEPEST => out.plain("…"),
             5 => list(out, raw.bytes()?, depth + 1)?,
             6 => map(out, raw.bytes()?, depth + 1)?,
@@ -179,6 +179,15 @@ fn value(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malforme
         out.plain("null");
     }
     Ok(())
+}
+
+/// As JSON has it, where the infinities have names.
+fn double(value: f64) -> String {
+    match value.is_infinite() {
+        true if value > 0.0 => "Infinity".to_owned(),
+        true => "-Infinity".to_owned(),
+        false => value.to_string(),
+    }
 }
 
 fn list(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
@@ -222,25 +231,15 @@ fn map(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed>
     Ok(())
 }
 
-/// Absent, empty or all zeros is none; another length is no id.
+/// Another length than 16 bytes is no id; all zeros are OTLP's other way to say that there is none.
 fn trace_id(raw: Raw<'_>) -> Result<Option<TraceId>, Malformed> {
-    match raw.bytes()? {
-        [] => Ok(None),
-        bytes => match <[u8; 16]>::try_from(bytes) {
-            Ok(id) => Ok(Some(TraceId::from_bytes(id)).filter(|id| *id != TraceId::INVALID)),
-            Err(_) => Err(Malformed("a trace_id has not 16 bytes")),
-        },
-    }
+    let id = <[u8; 16]>::try_from(raw.bytes()?).map(TraceId::from_bytes);
+    Ok(id.ok().filter(|id| *id != TraceId::INVALID))
 }
 
 fn span_id(raw: Raw<'_>) -> Result<Option<SpanId>, Malformed> {
-    match raw.bytes()? {
-        [] => Ok(None),
-        bytes => match <[u8; 8]>::try_from(bytes) {
-            Ok(id) => Ok(Some(SpanId::from_bytes(id)).filter(|id| *id != SpanId::INVALID)),
-            Err(_) => Err(Malformed("a span_id has not 8 bytes")),
-        },
-    }
+    let id = <[u8; 8]>::try_from(raw.bytes()?).map(SpanId::from_bytes);
+    Ok(id.ok().filter(|id| *id != SpanId::INVALID))
 }
 
 /// An enumeration is an `int32`; a negative one has all 64 bits on the wire.
