@@ -174,7 +174,7 @@ fn every_form_of_the_same_messages_is_the_same_graph() {
         ("documents behind empty lines", format!("\n \n{pretty}").into_bytes()),
         ("both signals in one object", format!("{{{}}}", together.join(",")).into_bytes()),
         ("lines, gzip", gzip(lines.as_bytes())),
-        ("two gzip streams", [gzip(lines[..9].as_bytes()), gzip(lines[9..].as_bytes())].concat()),
+        ("two gzip streams", [gzip(&lines.as_bytes()[..9]), gzip(&lines.as_bytes()[9..])].concat()),
         ("protobuf, one behind the other", [spans.clone(), records.clone()].concat()),
         ("protobuf with lengths", framed(&[records.clone(), spans.clone()])),
         ("protobuf with lengths, gzip", gzip(&framed(&[records, Vec::new(), spans]))),

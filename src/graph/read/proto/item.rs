@@ -75,6 +75,10 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
             8 => source.end_unix_nano = Some(raw.fixed64()?),
             9 => pair(&mut attributes, raw)?,
             15 => (source.is_error, source.message) = status(raw.bytes()?)?,
+            // Not kept, but a field of another type shows that this is no span.
+            3 | 11 | 13 => _ = raw.bytes()?,
+            6 | 10 | 12 | 14 => _ = raw.varint()?,
+            16 => _ = raw.fixed32()?,
             _ => {}
         }
         Ok(())
@@ -113,6 +117,8 @@ fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
                 value(&mut body, raw.bytes()?, 0)?;
             }
             6 => pair(&mut attributes, raw)?,
+            7 => _ = raw.varint()?,
+            8 => _ = raw.fixed32()?,
             9 => record.trace_id = trace_id(raw)?,
             10 => record.span_id = span_id(raw)?,
             11 => observed = raw.fixed64()?,
@@ -249,7 +255,10 @@ fn enumeration(raw: Raw<'_>) -> Result<i64, Malformed> {
 
 /// What is not UTF-8 is shown as far as it is.
 fn text(raw: Raw<'_>) -> Result<String, Malformed> {
-    Ok(String::from_utf8_lossy(raw.bytes()?).into_owned())
+    match raw.text() {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Ok(String::from_utf8_lossy(raw.bytes()?).into_owned()),
+    }
 }
 
 fn each<'a>(
