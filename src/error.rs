@@ -1,9 +1,9 @@
-//! The one error type of set-up, flush and shutdown. The emit path has none: it counts.
+//! The one error type of set-up, flush, shutdown and reading back. The emit path has none: it counts.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why something could not be set up, flushed, shut down or run.
+/// Why something could not be set up, flushed, shut down, run or read back.
 ///
 /// The text says what was wrong and what to do about it.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ enum Kind {
     Setting,
     Program(ProgramEnd),
     Delivery,
+    Unreadable,
 }
 
 /// What became of a program that did not succeed.
@@ -52,6 +53,11 @@ impl Error {
 
     pub(crate) fn delivery(message: String) -> Self {
         Self::new(Kind::Delivery, message)
+    }
+
+    #[cfg_attr(not(feature = "graph"), expect(dead_code, reason = "only graphs are read back"))]
+    pub(crate) fn unreadable(message: String) -> Self {
+        Self::new(Kind::Unreadable, message)
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -101,6 +107,11 @@ impl Error {
     /// Not everything could be delivered in time.
     pub fn is_delivery(&self) -> bool {
         self.kind == Kind::Delivery
+    }
+
+    /// A file or stream could not be read back, or had nothing in it that was expected there.
+    pub fn is_unreadable(&self) -> bool {
+        self.kind == Kind::Unreadable
     }
 }
 

@@ -3,6 +3,9 @@
 //! Beside the walk: `fuzz/` runs these on inputs that it makes up, the test below on the inputs that are
 //! kept in `fuzz/corpus`. A failed check is a panic.
 
+#[cfg(feature = "graph")]
+pub mod graph;
+
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -232,5 +235,17 @@ mod tests {
     #[test]
     fn the_transcoder_holds_on_its_corpus() {
         each_input("json", super::json);
+    }
+
+    #[cfg(feature = "graph")]
+    #[test]
+    fn the_reader_holds_on_its_corpus() {
+        each_input("graph_read", super::graph::read);
+    }
+
+    #[cfg(feature = "graph")]
+    #[test]
+    fn the_forms_are_the_same_on_their_corpus() {
+        each_input("graph_forms", super::graph::forms);
     }
 }

@@ -7,7 +7,12 @@ mod live;
 mod call;
 mod record;
 mod tree;
+mod duration;
 mod text;
+mod mermaid;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+mod read;
 
 use std::fmt;
 
@@ -17,9 +22,13 @@ use self::tree::{Parts, Tree};
 use crate::keys::Keys;
 
 pub use self::call::{Call, Outcome};
+pub use self::duration::{format_duration, format_nanoseconds};
 pub use self::live::{Recorder, MOST_SPANS};
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+pub use self::read::{Reader, MEMORY_LIMIT};
 pub use self::record::{Level, LogRecord, RecordCounts};
-pub use self::text::{format_duration, format_nanoseconds};
+pub use self::text::Text;
 
 /// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
 ///

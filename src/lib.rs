@@ -140,6 +140,9 @@ mod documents {
     struct Architecture;
     #[doc = include_str!("../docs/direct.md")]
     struct Direct;
+    #[cfg(feature = "graph")]
+    #[doc = include_str!("../docs/graph.md")]
+    struct Graph;
     #[doc = include_str!("../docs/mapping.md")]
     struct Mapping;
     #[doc = include_str!("../docs/promises.md")]

@@ -37,7 +37,7 @@ pub(crate) mod retry;
 pub(crate) mod sync;
 #[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
 pub(crate) mod json;
-#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
+#[cfg(any(feature = "otlp-http", feature = "graph", all(any(fuzzing, test), feature = "json-lines")))]
 pub(crate) mod read;
 pub(crate) mod request;
 pub(crate) mod transport;

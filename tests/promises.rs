@@ -118,4 +118,6 @@ fn public_types_are_send_sync_and_debug() {
     holds::<spanlog::op::Instrumented<std::future::Ready<()>>>();
     holds::<spanlog::graph::Recorder>();
     holds::<spanlog::graph::ToolCallGraph>();
+    holds::<spanlog::graph::Text<'static>>();
+    holds::<spanlog::graph::Reader>();
 }

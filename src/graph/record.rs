@@ -64,6 +64,18 @@ impl Level {
         }
     }
 
+    /// The level of a record: by its number, else by its text, which need not be a level's name.
+    #[cfg(feature = "graph")]
+    pub(super) fn of_record(number: i64, text: &str) -> Self {
+        match Self::of_number(number) {
+            Self::Unspecified => {
+                let named = Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text));
+                named.unwrap_or_default()
+            }
+            level => level,
+        }
+    }
+
     /// In lower case.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,134 +1,142 @@
 //! The graph as a tree of text lines.
 
-use std::fmt::Write;
-use std::time::Duration;
+mod line;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+mod terminal;
 
-use super::{Level, Node, Outcome, RecordCounts, ToolCallGraph};
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr;
+
+use self::line::{Line, Pen, Style};
+use super::{Node, ToolCallGraph};
+
+/// How many levels are drawn as branches. What is deeper says how deep it stands instead: a tree of
+/// ten thousand levels would otherwise be a triangle of branches.
+const DRAWN_LEVELS: usize = 32;
+
+/// The most columns that a name makes every other line leave free for it.
+const MOST_NAME_COLUMNS: usize = 100;
+
+/// The columns that names leave to how a span ended, where there are few.
+const KEPT_FOR_ENDS: usize = 24;
 
 impl ToolCallGraph {
-    /// A tree with one line a span: name, how it ended, how long it took, what was logged in it.
+    /// A tree with one line a span: how it ended, its name, how long it took, how many records of
+    /// each level were made in it. In plain text, for files and tests; [`text`](Self::text) has more.
     ///
-    /// Names come from programs and job definitions, so control characters in them are escaped.
+    /// Names come from programs and job definitions, so what a terminal would obey is escaped.
     pub fn to_text(&self) -> String {
-        let mut lines = Vec::new();
-        for root in self.roots() {
-            add_lines(root, &mut lines);
+        self.text().to_string()
+    }
+
+    /// The same tree, in colour or cut to a width if asked for.
+    ///
+    /// ```
+    /// # let graph = spanlog::graph::Recorder::default().graph();
+    /// println!("{}", graph.text().with_width(80).with_color(true));
+    /// ```
+    pub fn text(&self) -> Text<'_> {
+        Text { graph: self, color: false, width: None }
+    }
+}
+
+/// A graph that is shown as lines of text. Made by [`ToolCallGraph::text`].
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Text<'a> {
+    graph: &'a ToolCallGraph,
+    color: bool,
+    width: Option<usize>,
+}
+
+impl Text<'_> {
+    /// Sets whether outcomes and levels are coloured. Default: no.
+    pub fn with_color(self, color: bool) -> Self {
+        Self { color, ..self }
+    }
+
+    /// Sets how many columns the lines of spans have at most: what is longer is cut, names first.
+    /// Default: as many as they need. Notes are never cut.
+    pub fn with_width(self, columns: usize) -> Self {
+        Self { width: Some(columns), ..self }
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = lines(self.graph);
+        let columns = Columns::of(&lines, self.width);
+        for line in &lines {
+            let mut pen = Pen::new(f, self.color, self.width);
+            line.write(&mut pen, columns.names, columns.durations)?;
+            f.write_str("\n")?;
         }
-        let widest = |column: fn(&Line) -> &str| {
-            lines.iter().map(|line| column(line).chars().count()).max().unwrap_or(0)
+        let unplaced = self.graph.unplaced_records().len();
+        let unplaced = match unplaced {
+            0 => None,
+            1 => Some("1 log record belongs to none of these spans".to_owned()),
+            many => Some(format!("{many} log records belong to none of these spans")),
         };
-        let (names, durations) = (widest(|line| &line.name), widest(|line| &line.took));
-        let mut text = String::new();
-        for Line { mark, name, took, records, end } in &lines {
-            let line = format!("{mark} {name:names$}  {took:>durations$}  {records}{end}");
-            let _ = writeln!(text, "{}", line.trim_end());
+        for note in self.graph.notes().iter().chain(&unplaced) {
+            let mut pen = Pen::new(f, self.color, None);
+            pen.write(Style::Faint, &format!("({})", line::escaped(note)))?;
+            f.write_str("\n")?;
         }
-        for note in self.notes() {
-            let _ = writeln!(text, "({})", escaped(note));
-        }
-        text
+        Ok(())
     }
 }
 
-/// The lines of `root` and its descendants. Not recursive: a hostile graph may be deep.
-fn add_lines(root: Node<'_>, lines: &mut Vec<Line>) {
-    // With the branches drawn so far for it, and for what is below it.
-    let mut open = vec![(root, String::new(), String::new())];
-    while let Some((node, branch, below)) = open.pop() {
-        lines.push(line(node, &branch));
+/// A line for each span. Not recursive: a hostile graph may be deep.
+fn lines(graph: &ToolCallGraph) -> Vec<Line> {
+    let mut lines = Vec::new();
+    // With the level of each, and which of the ancestors that are drawn are the last of their siblings.
+    let mut open: Vec<(Node<'_>, usize, u64)> = graph.roots().rev().map(|root| (root, 0, 0)).collect();
+    while let Some((node, level, lasts)) = open.pop() {
+        lines.push(Line::of(node, branch(level, lasts)));
         for (position, child) in node.children().rev().enumerate() {
-            let (turn, on) = match position {
-                0 => ("└─ ", "   "),
-                _ => ("├─ ", "│  "),
-            };
-            open.push((child, format!("{below}{turn}"), format!("{below}{on}")));
+            let is_last = position == 0 && level < DRAWN_LEVELS;
+            open.push((child, level + 1, lasts | u64::from(is_last) << (level % 64)));
         }
     }
+    lines
 }
 
-fn line(node: Node<'_>, branch: &str) -> Line {
-    let call = node.call();
-    let inside = if node.contains_failure() { " inside" } else { "" };
-    let (mark, end) = match call.outcome {
-        Outcome::Ok if node.is_red() => ('!', "failed inside".to_owned()),
-        Outcome::Ok => ('✓', String::new()),
-        Outcome::Failed if call.message.is_empty() => ('✗', format!("failed{inside}")),
-        Outcome::Failed => ('✗', format!("failed{inside}: {}", escaped(&call.message))),
-        Outcome::TimedOut | Outcome::Panicked => ('✗', call.outcome.name().to_owned()),
-        Outcome::Cancelled | Outcome::Dropped => ('-', call.outcome.name().to_owned()),
-        Outcome::Running => ('…', "running".to_owned()),
-        Outcome::Skipped => ('·', "skipped".to_owned()),
-    };
-    Line {
-        mark,
-        name: format!("{branch}{}", escaped(&call.title())),
-        took: call.duration().map_or_else(|| "—".to_owned(), format_duration),
-        records: counted(node.own_counts()),
-        end,
+/// What is drawn before a name. Bit 0 of `lasts` is about level 1.
+fn branch(level: usize, lasts: u64) -> String {
+    let mut drawn = String::new();
+    for above in 1..level.min(DRAWN_LEVELS) {
+        drawn.push_str(if lasts >> (above - 1) & 1 == 1 { "   " } else { "│  " });
     }
+    match level {
+        0 => {}
+        _ if level > DRAWN_LEVELS => drawn.push_str(&format!("⋯ level {level}: ")),
+        _ if lasts >> (level - 1) & 1 == 1 => drawn.push_str("└─ "),
+        _ => drawn.push_str("├─ "),
+    }
+    drawn
 }
 
-struct Line {
-    mark: char,
-    name: String,
-    took: String,
-    records: String,
-    end: String,
+/// How wide the columns are.
+struct Columns {
+    names: usize,
+    durations: usize,
 }
 
-fn counted(records: RecordCounts) -> String {
-    let mut text = match records.total() {
-        0 => return String::new(),
-        1 => "1 log".to_owned(),
-        total => format!("{total} logs"),
-    };
-    for level in [Level::Warn, Level::Error, Level::Fatal] {
-        if records.of(level) > 0 {
-            let _ = write!(text, ", {} {}", records.of(level), level.name());
+impl Columns {
+    fn of(lines: &[Line], width: Option<usize>) -> Self {
+        let widest = |column: &dyn Fn(&Line) -> usize| lines.iter().map(column).max().unwrap_or(0);
+        let durations = widest(&|line| line.took.width());
+        let mut names = widest(&|line| line.name.width()).min(MOST_NAME_COLUMNS);
+        if let Some(width) = width {
+            let ends = widest(&|line| match line.records_width() + line.end.width().min(KEPT_FOR_ENDS) {
+                0 => 0,
+                columns => columns + 2,
+            });
+            let rest = width.saturating_sub("✓ ".width() + "  ".width() + durations + ends);
+            names = names.min(rest.max(width / 3));
         }
-    }
-    text + "  "
-}
-
-/// One line, with nothing in it that a terminal would obey.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => safe.push_str(" ⏎ "),
-            character if character.is_control() => safe.extend(character.escape_default()),
-            character => safe.push(character),
-        }
-    }
-    safe
-}
-
-/// A duration as people read it: `999999 ns`, `1.0 ms`, `2.50 s`, `1m 30s`; `—` for zero.
-///
-/// ```
-/// use std::time::Duration;
-/// use spanlog::graph::format_duration;
-///
-/// assert_eq!(format_duration(Duration::from_millis(2500)), "2.50 s");
-/// ```
-pub fn format_duration(duration: Duration) -> String {
-    format_nanoseconds(duration.as_nanos() as f64)
-}
-
-/// A number of nanoseconds as [`format_duration`] writes it; `—` for what is no duration: zero,
-/// negative, NaN, infinite.
-pub fn format_nanoseconds(nanos: f64) -> String {
-    if !nanos.is_finite() || nanos <= 0.0 {
-        return "—".to_owned();
-    }
-    // Rounded before it is told apart: 999.96 ms is a second, not 1000.0 ms.
-    match nanos.round() {
-        nanos if nanos < 1e6 => format!("{nanos} ns"),
-        nanos if nanos < 999.95e6 => format!("{:.1} ms", nanos / 1e6),
-        nanos if nanos < 59.995e9 => format!("{:.2} s", nanos / 1e9),
-        nanos => {
-            let seconds = (nanos / 1e9).round() as u64;
-            format!("{}m {}s", seconds / 60, seconds % 60)
-        }
+        Self { names, durations }
     }
 }

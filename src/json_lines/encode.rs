@@ -20,7 +20,7 @@ pub(crate) fn logs(logs: &[ResourceLogs]) -> Value {
 }
 
 /// An `ExportTraceServiceRequest`.
-pub(super) fn spans(spans: &[ResourceSpans]) -> Value {
+pub(crate) fn spans(spans: &[ResourceSpans]) -> Value {
     Object::new().list("resourceSpans", spans, resource_spans).done()
 }
 

@@ -56,10 +56,10 @@ fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
         [
             "✗ job.deploy failed inside: no ⏎ state \\u{1b}[31m",
             "✓ ├─ step.fetch",
-            "✓ │ └─ git clone 2 logs, 1 warn",
+            "✓ │ └─ git clone 1 warn, 1 info",
             "✗ └─ step.plan failed inside: no ⏎ state \\u{1b}[31m",
             "- ├─ oci pull dropped",
-            "✗ └─ terraform plan 1 log, 1 error failed: no ⏎ state \\u{1b}[31m",
+            "✗ └─ terraform plan 1 error failed: no ⏎ state \\u{1b}[31m",
         ],
         "{text}"
     );
@@ -113,6 +113,28 @@ fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_e
     spans[1] = spans[0].clone();
     assert_eq!(names(&spans).len(), 2);
     assert!(names(&spans)[1].contains("1 span had the id of another"));
+}
+
+#[test]
+fn hidden_runner_spans_give_their_children_and_records_to_the_nearest_that_is_shown() {
+    let world = USUAL.build();
+    world.run(|| {
+        let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
+        let result = execution.in_scope(|| {
+            op::run("runner", "prepare", [], || {
+                op::run("git", "clone", [], || Err::<(), _>("gone".to_owned()))
+            })
+        });
+        execution.end(&result);
+    });
+    let graph = ToolCallGraph::of_spans(&world.spans(), &Keys::default());
+    let names = |graph: &ToolCallGraph| -> Vec<_> { graph.nodes().map(|node| node.call().title()).collect() };
+    assert_eq!(names(&graph), ["job.deploy", "runner prepare", "git clone"]);
+    let graph = graph.without_runner_spans();
+    assert_eq!(names(&graph), ["job.deploy", "git clone"]);
+    let clone = graph.nodes().last().unwrap();
+    assert_eq!(clone.parent(), graph.roots().next());
+    assert!(clone.fails() && graph.roots().next().unwrap().contains_failure());
 }
 
 #[test]

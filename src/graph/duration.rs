@@ -1,0 +1,33 @@
+//! Durations as people read them.
+
+use std::time::Duration;
+
+/// A duration as people read it: `999999 ns`, `1.0 ms`, `2.50 s`, `1m 30s`; `—` for zero.
+///
+/// ```
+/// use std::time::Duration;
+/// use spanlog::graph::format_duration;
+///
+/// assert_eq!(format_duration(Duration::from_millis(2500)), "2.50 s");
+/// ```
+pub fn format_duration(duration: Duration) -> String {
+    format_nanoseconds(duration.as_nanos() as f64)
+}
+
+/// A number of nanoseconds as [`format_duration`] writes it; `—` for what is no duration: zero,
+/// negative, NaN, infinite.
+pub fn format_nanoseconds(nanos: f64) -> String {
+    if !nanos.is_finite() || nanos <= 0.0 {
+        return "—".to_owned();
+    }
+    // Rounded before it is told apart: 999.96 ms is a second, not 1000.0 ms.
+    match nanos.round() {
+        nanos if nanos < 1e6 => format!("{nanos} ns"),
+        nanos if nanos < 999.95e6 => format!("{:.1} ms", nanos / 1e6),
+        nanos if nanos < 59.995e9 => format!("{:.2} s", nanos / 1e9),
+        nanos => {
+            let seconds = (nanos / 1e9).round() as u64;
+            format!("{}m {}s", seconds / 60, seconds % 60)
+        }
+    }
+}

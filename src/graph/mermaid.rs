@@ -1,0 +1,145 @@
+//! The graph as a Mermaid flowchart, for pages that draw one: issues, wikis, README files.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use super::{format_duration, Level, Node, Outcome, ToolCallGraph};
+
+/// The most characters that Mermaid draws unless it is told otherwise: its `maxTextSize`.
+const MOST_CHARACTERS: usize = 50_000;
+
+/// The most lines between boxes that Mermaid draws unless it is told otherwise: its `maxEdges`.
+const MOST_EDGES: usize = 500;
+
+/// The most characters of a name and of a message.
+const LONGEST_NAME: usize = 80;
+
+/// Colours that can be read on a light page and on a dark one.
+const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
+    classDef red fill:#ffebe9,stroke:#cf222e,color:#67060c,stroke-width:3px
+    classDef inside fill:#fff8c5,stroke:#cf222e,color:#4d2d00
+    classDef stopped fill:#fff8c5,stroke:#9a6700,color:#4d2d00
+    classDef other fill:#eaeef2,stroke:#57606a,color:#24292f
+";
+
+impl ToolCallGraph {
+    /// The tree as the text of a [Mermaid] flowchart: a box for each span, with its name, how it ended,
+    /// how long it took and how many warnings and errors were logged in it.
+    ///
+    /// Mermaid draws no more than 50,000 characters and 500 lines. Of a graph that is larger, first what
+    /// leads to a failure is shown, then what stands nearest to the roots; the last box and a comment
+    /// say how much is missing.
+    ///
+    /// [Mermaid]: https://mermaid.js.org/syntax/flowchart.html
+    pub fn to_mermaid(&self) -> String {
+        let boxes: Vec<(Node<'_>, String)> = self.nodes().map(|node| (node, box_of(node))).collect();
+        let shown = chosen(&boxes);
+        let mut text = format!("flowchart LR\n{CLASSES}");
+        for (node, drawn) in boxes.iter().filter(|(node, _)| shown.contains(&node.index)) {
+            text.push_str(drawn);
+            if let Some(parent) = node.parent() {
+                let _ = writeln!(text, "    n{} --> n{}", parent.index, node.index);
+            }
+        }
+        let missing = boxes.len() - shown.len();
+        if missing > 0 {
+            let _ = writeln!(text, "    more[\"{missing} more spans are not shown\"]:::other");
+            let _ =
+                writeln!(text, "    %% {missing} more spans are not shown: Mermaid draws no larger graph");
+        }
+        for note in self.notes() {
+            let note: String = note.chars().filter(|character| !character.is_control()).take(200).collect();
+            // A brace would begin a directive.
+            let _ = writeln!(text, "    %% {}", note.replace(['{', '}'], ""));
+        }
+        text
+    }
+}
+
+/// The spans that are drawn. A span is never chosen before its parent: what leads to a failure
+/// contains one too, and else a parent stands nearer to the roots.
+fn chosen(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
+    let mut levels = vec![0_usize; boxes.iter().map(|(node, _)| node.index + 1).max().unwrap_or(0)];
+    let mut order: Vec<usize> = (0..boxes.len()).collect();
+    for (node, _) in boxes {
+        levels[node.index] = node.parent().map_or(0, |parent| levels[parent.index] + 1);
+    }
+    order.sort_by_key(|position| {
+        let (node, _) = &boxes[*position];
+        (!node.is_red(), levels[node.index])
+    });
+    // Room for the frame, the last box and the comments.
+    let mut left = MOST_CHARACTERS - 10_000;
+    let mut edges = 0;
+    let mut shown = HashSet::new();
+    for position in order {
+        let (node, drawn) = &boxes[position];
+        let edge = usize::from(node.parent().is_some());
+        // The edge's own line is shorter than this.
+        let characters = drawn.chars().count() + 2 * "n18446744073709551615".len() + 10;
+        if characters > left || edges + edge > MOST_EDGES {
+            break;
+        }
+        left -= characters;
+        edges += edge;
+        shown.insert(node.index);
+    }
+    shown
+}
+
+fn box_of(node: Node<'_>) -> String {
+    let call = node.call();
+    let (mark, class) = match call.outcome {
+        Outcome::Failed | Outcome::TimedOut | Outcome::Panicked if node.contains_failure() => ("✗", "inside"),
+        Outcome::Failed | Outcome::TimedOut | Outcome::Panicked => ("✗", "red"),
+        Outcome::Ok if node.is_red() => ("!", "inside"),
+        Outcome::Ok => ("✓", "ok"),
+        Outcome::Cancelled | Outcome::Dropped => ("–", "stopped"),
+        Outcome::Running => ("…", "other"),
+        Outcome::Skipped => ("·", "other"),
+    };
+    let mut under = vec![call.duration().map_or_else(|| "—".to_owned(), format_duration)];
+    if call.outcome != Outcome::Ok {
+        under.push(call.outcome.name().to_owned());
+    } else if node.is_red() {
+        under.push("failed inside".to_owned());
+    }
+    let counts = node.own_counts();
+    for level in [Level::Fatal, Level::Error, Level::Warn] {
+        if counts.of(level) > 0 {
+            under.push(format!("{} {}", counts.of(level), level.name()));
+        }
+    }
+    let index = node.index;
+    let (name, under) = (escaped(&call.title()), under.join(", "));
+    let message = match call.message.as_str() {
+        message if call.is_error && !message.is_empty() => format!("<br/>{}", escaped(message)),
+        _ => String::new(),
+    };
+    format!("    n{index}[\"{mark} {name}<br/>{under}{message}\"]:::{class}\n")
+}
+
+/// Text inside a quoted label. Everything but letters, digits and the harmless goes as a number,
+/// which Mermaid writes `#35;`: no name can end the label, begin markup or be read as a word of the
+/// language.
+fn escaped(text: &str) -> String {
+    let mut safe = String::new();
+    for (position, character) in text.chars().enumerate() {
+        if position == LONGEST_NAME {
+            safe.push('…');
+            break;
+        }
+        match character {
+            ' ' | '.' | ',' | '-' | '/' | '(' | ')' => safe.push(character),
+            '\n' => safe.push_str(" ⏎ "),
+            character if character.is_alphanumeric() => safe.push(character),
+            character if character.is_control() => safe.push('�'),
+            // Two of them would begin a formula, as numbers too: there is a space without width between.
+            '$' => safe.push_str("#36;#8203;"),
+            character => {
+                let _ = write!(safe, "#{};", u32::from(character));
+            }
+        }
+    }
+    safe
+}

@@ -1,0 +1,138 @@
+//! OTLP as JSON: a message on each line, or one message over many lines.
+//!
+//! A message goes from the file to the store span by span and record by record, so its size does not
+//! matter; and what stands before a cut or a mistake is kept.
+
+mod message;
+mod members;
+
+use std::io::BufReader;
+
+use serde::de::DeserializeSeed;
+
+use self::members::{Of, Top};
+use self::message::{begins, End, Message, LONGEST_TOKEN, MOST_DEPTH};
+use super::input::Input;
+use super::notes::{Cause, Notes};
+use super::store::Store;
+
+/// What the bytes of one message go through: small, since there is one for each message.
+const BUFFER: usize = 8 * 1024;
+
+/// Reads everything that is left. Returns how many of the messages were OTLP.
+pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: &mut Notes) -> u64 {
+    let mut messages = 0;
+    let mut line = 1;
+    // After a message whose end was not found, what follows may still be part of it.
+    let mut is_lost = false;
+    loop {
+        line += skip_white(input);
+        let ahead = input.ahead(message::LOOK_AHEAD);
+        let Some(first) = ahead.first() else { return messages };
+        if *first == b'{' && (!is_lost || begins(ahead)) {
+            let (is_otlp, message_lines, is_whole) = one_message(name, line, input, store, notes);
+            messages += u64::from(is_otlp);
+            line += message_lines;
+            is_lost = !is_whole;
+        } else {
+            if !is_lost {
+                notes.add(Cause::Foreign, || format!("{name}:{line}: not a JSON object"));
+            }
+            skip_line(input);
+        }
+    }
+}
+
+/// Whether it was OTLP, how many line breaks it had, and whether its end was found.
+fn one_message(
+    name: &str,
+    line: u64,
+    input: &mut Input<'_>,
+    store: &mut Store,
+    notes: &mut Notes,
+) -> (bool, u64, bool) {
+    let before = store.mark();
+    let mut message = Message::new(input);
+    let mut top = Top::new(store, notes, format!("{name}:{line}"));
+    let reader = BufReader::with_capacity(BUFFER, &mut message);
+    let read = Of(&mut top).deserialize(&mut serde_json::Deserializer::from_reader(reader));
+    let is_known = top.is_known;
+    let lines_read = message.lines();
+    let end = message.finish();
+    let lines = message.lines();
+    let kept = store.since(before);
+    match (read, end) {
+        (Ok(()), _) if is_known => {}
+        (Ok(()), _) => notes.add(Cause::Foreign, || {
+            format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
+        }),
+        (Err(_), End::Torn) => notes.add(Cause::Torn, || {
+            format!("{name}:{line}: cut short; {} before the cut", spans_and_records(kept))
+        }),
+        (Err(_), End::TooLong) => notes.add(Cause::Broken, || {
+            let most = LONGEST_TOKEN >> 20;
+            format!(
+                "{name}:{}: a string of more than {most} MiB, and what follows it, not read",
+                line + lines
+            )
+        }),
+        (Err(_), End::TooDeep) => notes.add(Cause::Broken, || {
+            format!("{name}:{}: nested deeper than {MOST_DEPTH} levels, not read on", line + lines)
+        }),
+        (Err(error), End::Whole) => notes.add(Cause::Broken, || {
+            // serde counts lines from the message's first one.
+            let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
+            format!("{name}:{at}: {}; not read on", without_position(&error))
+        }),
+    }
+    (is_known, lines, matches!(end, End::Whole | End::Torn))
+}
+
+fn spans_and_records(count: u64) -> String {
+    match count {
+        1 => "1 span or record was".to_owned(),
+        count => format!("{count} spans and records were"),
+    }
+}
+
+/// The line that serde tells is the message's own, which is no line of the file.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// Returns how many line breaks were skipped.
+fn skip_white(input: &mut Input<'_>) -> u64 {
+    let mut lines = 0;
+    loop {
+        let window = input.window();
+        let white = window.iter().take_while(|byte| byte.is_ascii_whitespace());
+        let (mut bytes, mut breaks) = (0, 0);
+        for byte in white {
+            bytes += 1;
+            breaks += u64::from(*byte == b'\n');
+        }
+        let is_done = bytes < window.len() || window.is_empty();
+        input.take(bytes);
+        lines += breaks;
+        if is_done {
+            return lines;
+        }
+    }
+}
+
+/// Goes to the end of the line, not beyond it.
+fn skip_line(input: &mut Input<'_>) {
+    loop {
+        let window = input.window();
+        let found = window.iter().position(|byte| *byte == b'\n');
+        let (bytes, is_done) = (found.unwrap_or(window.len()), found.is_some() || window.is_empty());
+        input.take(bytes);
+        if is_done {
+            return;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Where a JSON message ends, found out while it is read.
+
+use std::io::{self, Read};
+
+use crate::graph::read::input::Input;
+
+/// The longest string or number that is read: it is in memory as a whole.
+pub(super) const LONGEST_TOKEN: usize = 16 << 20;
+
+/// How deep objects and lists may be nested. What skips over unknown members remembers each level.
+pub(super) const MOST_DEPTH: usize = 4096;
+
+/// How far one must see to know that a message begins.
+pub(super) const LOOK_AHEAD: usize = 64;
+
+/// How a message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With its last bracket.
+    Whole,
+    /// With the source, with a line break inside a string, or where the next message begins.
+    Torn,
+    TooLong,
+    TooDeep,
+}
+
+/// The bytes of one message. It stands before its `{` at first.
+pub(super) struct Message<'i, 's> {
+    input: &'i mut Input<'s>,
+    lines: u64,
+    depth: usize,
+    is_in_string: bool,
+    is_escaped: bool,
+    is_at_line_start: bool,
+    /// The length of the string or number so far.
+    token: usize,
+    end: Option<End>,
+}
+
+impl<'i, 's> Message<'i, 's> {
+    pub(super) fn new(input: &'i mut Input<'s>) -> Self {
+        Self {
+            input,
+            lines: 0,
+            depth: 0,
+            is_in_string: false,
+            is_escaped: false,
+            is_at_line_start: false,
+            token: 0,
+            end: None,
+        }
+    }
+
+    /// How many line breaks were seen.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Goes to the end of the message, and says how it ended.
+    pub(super) fn finish(&mut self) -> End {
+        loop {
+            if let Some(end) = self.end {
+                return end;
+            }
+            self.step(usize::MAX, |_| {});
+        }
+    }
+
+    /// Goes on by some bytes, at most `most`, and shows them to `see`.
+    fn step(&mut self, most: usize, see: impl FnOnce(&[u8])) -> usize {
+        if self.is_at_line_start && begins(self.input.ahead(LOOK_AHEAD)) {
+            self.end = Some(End::Torn);
+            return 0;
+        }
+        self.is_at_line_start = false;
+        let window = self.input.window();
+        let window = &window[..window.len().min(most)];
+        let mut seen = 0;
+        let mut end = if window.is_empty() { Some(End::Torn) } else { None };
+        for byte in window {
+            seen += 1;
+            if self.is_in_string {
+                self.token += 1;
+                match byte {
+                    b'\n' => {
+                        self.lines += 1;
+                        end = Some(End::Torn);
+                        break;
+                    }
+                    _ if self.is_escaped => self.is_escaped = false,
+                    b'\\' => self.is_escaped = true,
+                    b'"' => self.is_in_string = false,
+                    _ => {}
+                }
+            } else {
+                match byte {
+                    b'"' => (self.is_in_string, self.token) = (true, 0),
+                    b'{' | b'[' => (self.depth, self.token) = (self.depth + 1, 0),
+                    b'}' | b']' => {
+                        (self.depth, self.token) = (self.depth.saturating_sub(1), 0);
+                        if self.depth == 0 {
+                            end = Some(End::Whole);
+                            break;
+                        }
+                    }
+                    b'\n' => {
+                        self.lines += 1;
+                        (self.is_at_line_start, self.token) = (true, 0);
+                        break;
+                    }
+                    b',' | b':' | b' ' | b'\t' | b'\r' => self.token = 0,
+                    _ => self.token += 1,
+                }
+                if self.depth > MOST_DEPTH {
+                    end = Some(End::TooDeep);
+                    break;
+                }
+            }
+            if self.token > LONGEST_TOKEN {
+                end = Some(End::TooLong);
+                break;
+            }
+        }
+        see(&window[..seen]);
+        self.end = end;
+        self.input.take(seen);
+        seen
+    }
+}
+
+impl Read for Message<'_, '_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.end.is_some() || out.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.step(out.len(), |bytes| out[..bytes.len()].copy_from_slice(bytes)))
+    }
+}
+
+/// Whether a message begins here: nothing inside of one looks like that. So a message that was cut
+/// short does not take the next one with it.
+pub(super) fn begins(ahead: &[u8]) -> bool {
+    let Some(rest) = ahead.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
+    let Some(rest) = rest.strip_prefix(b"\"resource") else { return false };
+    let rest = rest.strip_prefix(b"_").unwrap_or(rest);
+    [b"spans\"".as_slice(), b"logs\"", b"metrics\"", b"profiles\""]
+        .iter()
+        .any(|name| rest.get(..name.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(name)))
+}

@@ -1,0 +1,85 @@
+//! What a reader of the graph must know of its sources, and no more of it than can be read.
+
+use std::fmt::Display;
+
+/// How many cases are told one by one.
+const TOLD: usize = 3;
+
+/// The longest that one case may be: some quote what they found.
+const LONGEST: usize = 300;
+
+/// What can be the matter with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Foreign,
+    Torn,
+    Broken,
+    Unusable,
+    Cut,
+    OtherSignal,
+    Source,
+}
+
+impl Cause {
+    const ALL: [Self; 7] =
+        [Self::Foreign, Self::Torn, Self::Broken, Self::Unusable, Self::Cut, Self::OtherSignal, Self::Source];
+
+    /// What there is more of, after the cases that were told.
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Foreign => "lines that are no OTLP",
+            Self::Torn => "messages that are cut short",
+            Self::Broken => "messages that could not be read to their end",
+            Self::Unusable => "spans or records that could not be used",
+            Self::Cut => "spans or records of which not all was kept",
+            Self::OtherSignal => "messages of other signals",
+            Self::Source => "sources that have something the matter with them",
+        }
+    }
+}
+
+/// The first cases of each cause, and how many there were.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    causes: [Case; Cause::ALL.len()],
+}
+
+#[derive(Clone, Debug, Default)]
+struct Case {
+    told: Vec<String>,
+    count: u64,
+}
+
+impl Notes {
+    /// `text` is asked for only if it will be told.
+    pub(super) fn add<T: Display>(&mut self, cause: Cause, text: impl FnOnce() -> T) {
+        let case = &mut self.causes[cause as usize];
+        case.count += 1;
+        if case.told.len() < TOLD {
+            let mut text = text().to_string();
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push('…');
+            }
+            case.told.push(text);
+        }
+    }
+
+    pub(super) fn texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (cause, case) in Cause::ALL.into_iter().zip(&self.causes) {
+            texts.extend_from_slice(&case.told);
+            let more = case.count - case.told.len() as u64;
+            if more > 0 {
+                texts.push(format!("and {more} more {}", cause.plural()));
+            }
+        }
+        texts
+    }
+
+    /// The first that was said of what is at `name`.
+    pub(super) fn first_of(&self, name: &str) -> Option<&str> {
+        let told = self.causes.iter().flat_map(|case| &case.told);
+        told.map(String::as_str).find(|text| text.starts_with(name))
+    }
+}

@@ -1,0 +1,298 @@
+//! OTLP as protobuf: one message, or many with the length of each before it.
+//!
+//! Which signal it is does not stand in the bytes: requests of traces and of logs have the same
+//! fields down to the scopes. It is told apart at each span or record. A span has a `trace_id` of 16
+//! bytes in field 1 and a `span_id` of 8 bytes in field 2, where a log record has a fixed number and a
+//! varint; so what can be a span with valid ids is one, and no log record can.
+
+mod item;
+
+use super::input::Input;
+use super::notes::{Cause, Notes};
+use super::spans;
+use super::store::Store;
+use crate::otlp::read::Malformed;
+
+use self::item::Item;
+
+/// The largest span, record, resource or scope that is read: it is in memory as a whole.
+const LARGEST: u64 = 16 << 20;
+
+const CUT_OFF: Malformed = Malformed("it ends inside a field");
+const TOO_LONG: Malformed = Malformed("a field is longer than what it stands in");
+
+/// Whether messages have their lengths before them, as a Collector's file exporter writes them with
+/// `format: proto`: 4 bytes, the highest first.
+///
+/// A message of OTLP begins with the tag of its field 1, a byte of 10. As the first byte of a length
+/// it would stand for 160 MiB.
+pub(super) fn is_framed(ahead: &[u8]) -> bool {
+    ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
+}
+
+/// Whether this may be a message without a length.
+pub(super) fn is_bare(ahead: &[u8]) -> bool {
+    ahead.first() == Some(&item::LIST_TAG)
+}
+
+/// Reads everything that is left. Returns how many spans and records there were.
+pub(super) fn read(
+    name: &str,
+    is_framed: bool,
+    input: &mut Input<'_>,
+    store: &mut Store,
+    notes: &mut Notes,
+) -> u64 {
+    let mut walk = Walk { name, input, store, notes, found: 0 };
+    match is_framed {
+        true => walk.frames(),
+        false => {
+            walk.message(u64::MAX);
+        }
+    }
+    walk.found
+}
+
+/// A walk through the bytes, a field at a time.
+struct Walk<'w, 's> {
+    name: &'w str,
+    input: &'w mut Input<'s>,
+    store: &'w mut Store,
+    notes: &'w mut Notes,
+    found: u64,
+}
+
+/// How much of a message is left.
+struct Left(u64);
+
+impl Left {
+    fn take(&mut self, bytes: u64) -> Result<(), Malformed> {
+        self.0 = self.0.checked_sub(bytes).ok_or(TOO_LONG)?;
+        Ok(())
+    }
+}
+
+impl Walk<'_, '_> {
+    fn frames(&mut self) {
+        loop {
+            let Some(length) = self.input.ahead(4).first_chunk::<4>().copied() else {
+                let rest = self.input.window().len();
+                if rest > 0 {
+                    self.torn();
+                    self.input.take(rest);
+                }
+                return;
+            };
+            self.input.take(4);
+            let end = self.input.offset() + u64::from(u32::from_be_bytes(length));
+            if !self.message(end - self.input.offset()) {
+                // One message that cannot be read costs no other.
+                self.skip(end.saturating_sub(self.input.offset()));
+            }
+            if self.input.window().is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A message of `bytes`, or up to the end. Returns whether it was read to its end.
+    fn message(&mut self, bytes: u64) -> bool {
+        let begin = self.input.offset();
+        let mut left = Left(bytes);
+        match self.resources(&mut left) {
+            Ok(()) => true,
+            Err(_) if self.input.window().is_empty() => {
+                self.torn();
+                true
+            }
+            Err(why) => {
+                let (name, at) = (self.name, self.input.offset());
+                self.notes.add(Cause::Broken, || {
+                    format!("{name}: the message at byte {begin} is not read on from byte {at}: {why}")
+                });
+                false
+            }
+        }
+    }
+
+    fn torn(&mut self) {
+        let (name, at) = (self.name, self.input.offset());
+        self.notes.add(Cause::Torn, || format!("{name}: cut short at byte {at}"));
+    }
+
+    fn resources(&mut self, left: &mut Left) -> Result<(), Malformed> {
+        while let Some(tag) = self.tag(left)? {
+            match tag {
+                item::LIST_TAG_1 => self.of_resource(left)?,
+                tag => self.skip_field(tag, left)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn of_resource(&mut self, left: &mut Left) -> Result<(), Malformed> {
+        let mark = self.store.mark();
+        let mut service = None;
+        let mut inner = self.enter(left)?;
+        let read = self.scopes(&mut inner, &mut service);
+        if let Some(service) = service {
+            self.store.set_service(mark, &service);
+        }
+        read
+    }
+
+    fn scopes(&mut self, left: &mut Left, service: &mut Option<String>) -> Result<(), Malformed> {
+        while let Some(tag) = self.tag(left)? {
+            match tag {
+                item::LIST_TAG_1 => {
+                    if let Some(resource) = self.bytes(left)? {
+                        *service = item::service(&resource)?;
+                    }
+                }
+                item::LIST_TAG_2 => {
+                    let mark = self.store.mark();
+                    let mut target = String::new();
+                    let mut inner = self.enter(left)?;
+                    let read = self.items(&mut inner, &mut target);
+                    if !target.is_empty() {
+                        self.store.set_target(mark, &target);
+                    }
+                    read?;
+                }
+                tag => self.skip_field(tag, left)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn items(&mut self, left: &mut Left, target: &mut String) -> Result<(), Malformed> {
+        while let Some(tag) = self.tag(left)? {
+            match tag {
+                item::LIST_TAG_1 => {
+                    if let Some(scope) = self.bytes(left)? {
+                        *target = item::scope_name(&scope)?;
+                    }
+                }
+                item::LIST_TAG_2 => {
+                    if let Some(bytes) = self.bytes(left)? {
+                        self.item(&bytes);
+                    }
+                }
+                tag => self.skip_field(tag, left)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, bytes: &[u8]) {
+        let at = self.input.offset() - bytes.len() as u64;
+        let place = format!("{}: byte {at}", self.name);
+        match Item::of(bytes) {
+            Some(Item::Span(source, is_cut)) => {
+                self.found += 1;
+                spans::add_span(source, is_cut, &place, self.store, self.notes);
+            }
+            Some(Item::Record(record, is_cut)) => {
+                self.found += 1;
+                spans::add_record(record, is_cut, &place, self.store, self.notes);
+            }
+            None => self.notes.add(Cause::Unusable, || {
+                format!("{place}: neither a span with a valid trace_id and span_id nor a log record")
+            }),
+        }
+    }
+
+    /// The next field's tag; `None` at the end of the message.
+    fn tag(&mut self, left: &mut Left) -> Result<Option<u64>, Malformed> {
+        // A message without a length ends with the source, but only between two fields.
+        let is_bare_end = left.0 > u64::MAX / 2 && self.input.window().is_empty();
+        match left.0 == 0 || is_bare_end {
+            true => Ok(None),
+            false => self.varint(left).map(Some),
+        }
+    }
+
+    fn varint(&mut self, left: &mut Left) -> Result<u64, Malformed> {
+        let mut value = 0;
+        for index in 0..10 {
+            let byte = *self.input.window().first().ok_or(CUT_OFF)?;
+            left.take(1)?;
+            self.input.take(1);
+            if index == 9 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(Malformed("a varint has more than 64 bits"))
+    }
+
+    /// Goes into a field that is a message.
+    fn enter(&mut self, left: &mut Left) -> Result<Left, Malformed> {
+        let length = self.varint(left)?;
+        left.take(length)?;
+        Ok(Left(length))
+    }
+
+    /// The content of a field; `None` if it is too large to be held.
+    fn bytes(&mut self, left: &mut Left) -> Result<Option<Vec<u8>>, Malformed> {
+        let Left(length) = self.enter(left)?;
+        if length > LARGEST {
+            let (name, at) = (self.name, self.input.offset());
+            self.notes.add(Cause::Unusable, || {
+                format!("{name}: {length} bytes at byte {at} are too large for a span or a record, skipped")
+            });
+            return match self.skip(length) {
+                true => Ok(None),
+                false => Err(CUT_OFF),
+            };
+        }
+        // Grows as bytes come: the length may be a lie.
+        let mut bytes = Vec::new();
+        let mut missing = length as usize;
+        while missing > 0 {
+            let window = self.input.window();
+            let taken = window.len().min(missing);
+            if taken == 0 {
+                return Err(CUT_OFF);
+            }
+            bytes.extend_from_slice(&window[..taken]);
+            self.input.take(taken);
+            missing -= taken;
+        }
+        Ok(Some(bytes))
+    }
+
+    fn skip_field(&mut self, tag: u64, left: &mut Left) -> Result<(), Malformed> {
+        let length = match tag & 7 {
+            _ if tag >> 3 == 0 => return Err(Malformed("a field has an impossible number")),
+            0 => return self.varint(left).map(|_| ()),
+            1 => 8,
+            2 => self.varint(left)?,
+            5 => 4,
+            _ => return Err(Malformed("a field has an impossible wire type")),
+        };
+        left.take(length)?;
+        match self.skip(length) {
+            true => Ok(()),
+            false => Err(CUT_OFF),
+        }
+    }
+
+    /// Whether there were as many bytes.
+    fn skip(&mut self, bytes: u64) -> bool {
+        let mut missing = bytes;
+        while missing > 0 {
+            let window = self.input.window().len() as u64;
+            if window == 0 {
+                return false;
+            }
+            let taken = window.min(missing);
+            self.input.take(taken as usize);
+            missing -= taken;
+        }
+        true
+    }
+}

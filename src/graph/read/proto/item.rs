@@ -1,0 +1,273 @@
+//! A span, a log record and what stands around them, from their bytes.
+
+use base64::prelude::{Engine, BASE64_STANDARD};
+use opentelemetry::{SpanId, TraceId};
+
+use crate::graph::call::Source;
+use crate::graph::read::spans::{first_known, STATUS_ERROR};
+use crate::graph::read::value::{Attributes, ValueText, DEEPEST};
+use crate::graph::record::{Level, LogRecord};
+use crate::otlp::read::{Fields, Malformed, Raw};
+
+/// The tag of a message in field 1, as a byte and as a number.
+pub(super) const LIST_TAG: u8 = 1 << 3 | 2;
+pub(super) const LIST_TAG_1: u64 = LIST_TAG as u64;
+pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
+
+/// What a scope holds, and whether not all of it was kept.
+pub(super) enum Item {
+    Span(Source, bool),
+    Record(LogRecord, bool),
+}
+
+impl Item {
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        match span(bytes) {
+            Ok((source, is_cut)) => Some(Self::Span(source, is_cut)),
+            Err(_) => record(bytes).ok().map(|(record, is_cut)| Self::Record(record, is_cut)),
+        }
+    }
+}
+
+/// `service.name` of a resource.
+pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
+    let mut attributes = Attributes::default();
+    each(resource, |field, raw| match field {
+        1 => pair(&mut attributes, raw),
+        _ => Ok(()),
+    })?;
+    Ok(attributes.find("service.name").map(str::to_owned))
+}
+
+pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
+    let mut name = String::new();
+    each(scope, |field, raw| {
+        if field == 1 {
+            name = text(raw)?;
+        }
+        Ok(())
+    })?;
+    Ok(name)
+}
+
+fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
+    let mut source = Source {
+        trace_id: TraceId::INVALID,
+        span_id: SpanId::INVALID,
+        parent_id: SpanId::INVALID,
+        name: String::new(),
+        service: None,
+        start_unix_nano: 0,
+        end_unix_nano: None,
+        is_error: false,
+        message: String::new(),
+        attributes: Vec::new(),
+        is_live: false,
+    };
+    let mut attributes = Attributes::default();
+    each(bytes, |field, raw| {
+        match field {
+            1 => source.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
+            2 => source.span_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
+            4 => source.parent_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
+            5 => source.name = text(raw)?,
+            7 => source.start_unix_nano = raw.fixed64()?,
+            8 => source.end_unix_nano = Some(raw.fixed64()?),
+            9 => pair(&mut attributes, raw)?,
+            15 => (source.is_error, source.message) = status(raw.bytes()?)?,
+            // Not kept, but a field of another type shows that this is no span.
+            3 | 11 | 13 => _ = raw.bytes()?,
+            6 | 10 | 12 | 14 => _ = raw.varint()?,
+            16 => _ = raw.fixed32()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
+        return Err(Malformed("a span has no valid ids"));
+    }
+    source.attributes = attributes.pairs;
+    Ok((source, attributes.is_cut))
+}
+
+fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
+    let (mut code, mut message) = (0, String::new());
+    each(bytes, |field, raw| {
+        match field {
+            2 => message = text(raw)?,
+            3 => code = enumeration(raw)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((code == STATUS_ERROR, message))
+}
+
+fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
+    let mut record = LogRecord::default();
+    let (mut number, mut severity_text, mut observed) = (0, String::new(), 0);
+    let (mut body, mut attributes) = (ValueText::default(), Attributes::default());
+    each(bytes, |field, raw| {
+        match field {
+            1 => record.time_unix_nano = raw.fixed64()?,
+            2 => number = enumeration(raw)?,
+            3 => severity_text = text(raw)?,
+            5 => {
+                body = ValueText::default();
+                value(&mut body, raw.bytes()?, 0)?;
+            }
+            6 => pair(&mut attributes, raw)?,
+            7 => _ = raw.varint()?,
+            8 => _ = raw.fixed32()?,
+            9 => record.trace_id = trace_id(raw)?,
+            10 => record.span_id = span_id(raw)?,
+            11 => observed = raw.fixed64()?,
+            12 => record.event_name = text(raw)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    record.time_unix_nano = first_known(record.time_unix_nano, observed);
+    record.level = Level::of_record(number, &severity_text);
+    let is_cut = body.is_cut || attributes.is_cut;
+    record.body = body.text;
+    record.attributes = attributes.pairs;
+    Ok((record, is_cut))
+}
+
+fn pair(attributes: &mut Attributes, raw: Raw<'_>) -> Result<(), Malformed> {
+    let (key, value) = key_value(raw.bytes()?, 0)?;
+    attributes.push(key, value);
+    Ok(())
+}
+
+fn key_value(bytes: &[u8], depth: usize) -> Result<(String, ValueText), Malformed> {
+    let (mut key, mut of_key) = (String::new(), ValueText::default());
+    each(bytes, |field, raw| {
+        match field {
+            1 => key = text(raw)?,
+            2 => {
+                of_key = ValueText::default();
+                value(&mut of_key, raw.bytes()?, depth)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((key, of_key))
+}
+
+/// Writes a value that stands in `depth` lists and maps. The recursion ends with [`DEEPEST`].
+fn value(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
+    let before = out.text.len();
+    each(bytes, |field, raw| {
+        // Of a value that says twice what it is, the last counts.
+        if !out.is_cut {
+            out.text.truncate(before);
+        }
+        match field {
+            1 if depth == 0 => out.plain(&String::from_utf8_lossy(raw.bytes()?)),
+            1 => out.quoted(&String::from_utf8_lossy(raw.bytes()?)),
+            2 => out.plain(if raw.varint()? == 0 { "false" } else { "true" }),
+            // The wire has two's complement.
+            3 => out.plain(&(raw.varint()? as i64).to_string()),
+            4 => out.plain(&double(f64::from_bits(raw.fixed64()?))),
+            5 | 6 if depth == DEEPEST => out.plain("…"),
+            5 => list(out, raw.bytes()?, depth + 1)?,
+            6 => map(out, raw.bytes()?, depth + 1)?,
+            7 if depth == 0 => out.plain(&BASE64_STANDARD.encode(raw.bytes()?)),
+            7 => out.quoted(&BASE64_STANDARD.encode(raw.bytes()?)),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if depth > 0 && out.text.len() == before {
+        out.plain("null");
+    }
+    Ok(())
+}
+
+/// As JSON has it, where the infinities have names.
+fn double(value: f64) -> String {
+    match value.is_infinite() {
+        true if value > 0.0 => "Infinity".to_owned(),
+        true => "-Infinity".to_owned(),
+        false => value.to_string(),
+    }
+}
+
+fn list(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
+    out.plain("[");
+    let mut is_first = true;
+    each(bytes, |field, raw| {
+        if field == 1 && !out.is_cut {
+            if !is_first {
+                out.plain(",");
+            }
+            is_first = false;
+            value(out, raw.bytes()?, depth)?;
+        }
+        Ok(())
+    })?;
+    out.plain("]");
+    Ok(())
+}
+
+fn map(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
+    out.plain("{");
+    let mut is_first = true;
+    each(bytes, |field, raw| {
+        if field == 1 && !out.is_cut {
+            if !is_first {
+                out.plain(",");
+            }
+            is_first = false;
+            let (key, value) = key_value(raw.bytes()?, depth)?;
+            out.quoted(&key);
+            out.plain(":");
+            match value.text.as_str() {
+                "" => out.plain("null"),
+                text => out.plain(text),
+            }
+            out.is_cut |= value.is_cut;
+        }
+        Ok(())
+    })?;
+    out.plain("}");
+    Ok(())
+}
+
+/// Another length than 16 bytes is no id; all zeros are OTLP's other way to say that there is none.
+fn trace_id(raw: Raw<'_>) -> Result<Option<TraceId>, Malformed> {
+    let id = <[u8; 16]>::try_from(raw.bytes()?).map(TraceId::from_bytes);
+    Ok(id.ok().filter(|id| *id != TraceId::INVALID))
+}
+
+fn span_id(raw: Raw<'_>) -> Result<Option<SpanId>, Malformed> {
+    let id = <[u8; 8]>::try_from(raw.bytes()?).map(SpanId::from_bytes);
+    Ok(id.ok().filter(|id| *id != SpanId::INVALID))
+}
+
+/// An enumeration is an `int32`; a negative one has all 64 bits on the wire.
+fn enumeration(raw: Raw<'_>) -> Result<i64, Malformed> {
+    Ok(i64::from(raw.varint()? as i32))
+}
+
+/// What is not UTF-8 is shown as far as it is.
+fn text(raw: Raw<'_>) -> Result<String, Malformed> {
+    match raw.text() {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Ok(String::from_utf8_lossy(raw.bytes()?).into_owned()),
+    }
+}
+
+fn each<'a>(
+    message: &'a [u8],
+    mut field: impl FnMut(u64, Raw<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut fields = Fields::of(message);
+    while let Some((number, raw)) = fields.next()? {
+        field(number, raw)?;
+    }
+    Ok(())
+}

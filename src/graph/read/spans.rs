@@ -1,0 +1,42 @@
+//! What both forms of OTLP have in common: which spans and records can be used.
+
+use opentelemetry::{SpanId, TraceId};
+
+use super::notes::{Cause, Notes};
+use super::store::Store;
+use crate::graph::call::Source;
+use crate::graph::record::LogRecord;
+
+/// `STATUS_CODE_ERROR`.
+pub(super) const STATUS_ERROR: i64 = 2;
+
+/// Keeps a span. One without ids cannot be told from others and is no parent, so it is left out.
+pub(super) fn add_span(source: Source, is_cut: bool, place: &str, store: &mut Store, notes: &mut Notes) {
+    if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
+        return notes.add(Cause::Unusable, || {
+            format!("{place}: a span without a valid trace_id and span_id was left out")
+        });
+    }
+    if is_cut {
+        notes.add(Cause::Cut, || {
+            format!("{place}: of the span {:?} not all attributes were kept", source.name)
+        });
+    }
+    store.add_span(source);
+}
+
+/// Keeps a record.
+pub(super) fn add_record(record: LogRecord, is_cut: bool, place: &str, store: &mut Store, notes: &mut Notes) {
+    if is_cut {
+        notes.add(Cause::Cut, || format!("{place}: of a log record not all text was kept"));
+    }
+    store.add_record(record);
+}
+
+/// When it happened, else when that was seen.
+pub(super) fn first_known(time_unix_nano: u64, observed_unix_nano: u64) -> u64 {
+    match time_unix_nano {
+        0 => observed_unix_nano,
+        known => known,
+    }
+}

@@ -1,0 +1,80 @@
+//! The tree as text: colours, columns, counts.
+
+use serde_json::json;
+use spanlog::graph::ToolCallGraph;
+use unicode_width::UnicodeWidthStr;
+
+use crate::stage::{logs, read, record, span, traces, with};
+
+fn sample() -> ToolCallGraph {
+    let error = json!({ "status": { "code": 2, "message": "no \u{1b}[31mstate\u{202e} at all, and a long word about it" } });
+    let spans = [
+        span("job", 1, 0, 0, 90_000),
+        with(span("計画 plan with a name that is longer than a narrow terminal", 2, 1, 1, 2_000), error),
+        span("short", 3, 1, 3_000, 3_001),
+    ];
+    let levels = [9, 9, 13, 17, 5, 1, 21, 0];
+    let records: Vec<_> = levels.iter().map(|level| record("x", 2, 5, *level)).collect();
+    read(traces(&spans) + &logs(&records))
+}
+
+#[test]
+fn every_level_that_occurs_is_counted_the_most_severe_first() {
+    let text = sample().to_text();
+    let line = text.lines().nth(1).unwrap();
+    assert!(line.contains("1 fatal, 1 error, 1 warn, 2 info, 1 debug, 1 trace, 1 unspecified"), "{line}");
+    assert!(!text.lines().next().unwrap().contains(','), "{text}");
+}
+
+#[test]
+fn plain_text_has_nothing_in_it_that_a_terminal_would_obey() {
+    let text = sample().to_text();
+    assert!(text.chars().all(|character| character == '\n' || !character.is_control()), "{text:?}");
+    assert!(!text.contains('\u{202e}') && text.contains("\\u{202e}"), "{text}");
+    assert!(text.contains("failed: no \\u{1b}[31mstate"), "{text}");
+}
+
+#[test]
+fn colour_is_added_and_changes_nothing_else() {
+    let graph = sample();
+    let colored = graph.text().with_color(true).to_string();
+    assert!(colored.contains("\u{1b}[31m✗\u{1b}[0m"), "{colored:?}");
+    let mut plain = colored.clone();
+    for code in ["\u{1b}[0m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, graph.to_text());
+    assert_ne!(plain, colored);
+}
+
+#[test]
+fn lines_fit_the_width_that_they_are_given() {
+    let graph = sample();
+    for width in [0, 1, 2, 5, 10, 20, 40, 79, 80, 200] {
+        for color in [false, true] {
+            let text = graph.text().with_width(width).with_color(color).to_string();
+            for line in text.lines() {
+                let line = ["0", "2", "31", "32", "33"]
+                    .iter()
+                    .fold(line.to_owned(), |line, code| line.replace(&format!("\u{1b}[{code}m"), ""));
+                assert!(line.width() <= width, "{width}: {line:?} has {}", line.width());
+            }
+        }
+    }
+    let narrow = graph.text().with_width(60).to_string();
+    let line = narrow.lines().nth(1).unwrap();
+    assert!(line.starts_with("✗ ├─ 計画") && line.contains('…') && line.contains("2.00 s"), "{narrow}");
+    // Where there is room, nothing is cut.
+    assert_eq!(graph.text().with_width(1_000).to_string(), graph.to_text());
+}
+
+#[test]
+fn columns_stand_below_each_other_whatever_the_characters() {
+    let graph = read(traces(&[span("計画", 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));
+    assert_eq!(graph.to_text(), "✓ 計画  1.0 ms\n✓ plan  1.0 ms\n");
+    // One name that is long beyond measure does not make every line so.
+    let long = "x".repeat(100_000);
+    let graph = read(traces(&[span(&long, 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));
+    let text = graph.to_text();
+    assert!(text.contains(&long) && text.lines().last().unwrap().len() < 200);
+}
