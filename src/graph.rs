@@ -8,6 +8,9 @@ mod call;
 mod record;
 mod tree;
 mod text;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+mod html;
 
 use std::fmt;
 
