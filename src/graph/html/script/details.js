@@ -71,7 +71,15 @@ function showDetails() {
 function describe(span) {
   const { word } = looks(span);
   const badge = element("span", "badge" + (span.isRed ? " is-red" : "") + " o-" + looks(span).name, null, outcomeOf(span), word);
-  about.append(element("div", "heading", null, badge, put(element("h2"), span.title, { most: 1000 })));
+  const heading = element("div", "heading", null, badge, put(element("h2"), span.title, { most: 1000 }));
+  if (span.start !== null && tookOf(span)) {
+    const zoom = element("button", "zoom", "Zoom");
+    zoom.type = "button";
+    zoom.title = "Time axis of this span (z)";
+    zoom.addEventListener("click", () => zoomTo(span));
+    heading.append(zoom);
+  }
+  about.append(heading);
   if (span.message !== "") {
     about.append(putLong(element("pre", "message" + (span.isRed ? " is-red" : "")), span.message));
   }
@@ -80,10 +88,8 @@ function describe(span) {
   addFact(facts, "Start", span.start === null ? "unknown" : since(span.start) + "   " + clock(span.start));
   addFact(facts, "End", span.end === null ? "none" : since(span.end) + "   " + clock(span.end));
   if (span.title !== span.name) addFact(facts, "Name", span.name);
-  addFact(facts, "Tool", span.tool);
-  addFact(facts, "Operation", span.operation);
+  // Tool, operation and execution stand among the attributes.
   addFact(facts, "Service", span.service);
-  addFact(facts, "Execution", span.execution);
   const above = shape.parent[span.index];
   if (above >= 0) addFact(facts, "Parent", linkTo(above));
   else if (span.parentId) addFact(facts, "Parent", span.parentId + " (not in this report)");

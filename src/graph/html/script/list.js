@@ -94,7 +94,10 @@ class List {
   reveal(row) {
     const top = this.scroller.scrollTop * this.scale, from = this.offset(row);
     const to = from + Math.min(this.view, this.rowHeight + (this.extra.get(row) ?? 0));
-    if (from < top) this.scroller.scrollTop = from / this.scale;
+    const away = Math.max(top - from, to - top - this.view);
+    // One that is far away comes to the middle, with what is around it.
+    if (away > 4 * this.rowHeight) this.scroller.scrollTop = Math.max(0, (from + to - this.view) / 2) / this.scale;
+    else if (from < top) this.scroller.scrollTop = from / this.scale;
     else if (to > top + this.view) this.scroller.scrollTop = (to - this.view) / this.scale;
     this.draw();
   }

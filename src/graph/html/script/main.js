@@ -86,8 +86,12 @@ function setAll(isOpen) {
 
 function toggleZoom() {
   const span = spans[state.selected];
-  const canZoom = !state.zoom && span && span.start !== null && tookOf(span);
-  state.zoom = canZoom ? [span.start, span.end] : null;
+  zoomTo(!state.zoom && span && span.start !== null && tookOf(span) ? span : null);
+}
+
+/** The time axis of a span, or, without one, of the whole run. */
+function zoomTo(span) {
+  state.zoom = span ? [span.start, span.end] : null;
   document.getElementById("whole").hidden = !state.zoom;
   drawAxis();
   tree.list.refresh();

@@ -4,7 +4,7 @@ const search = { pattern: null, matches: null, hits: new Float64Array(0), at: -1
 
 /** Upper and lower case are one. The same pattern marks the hits on the page. */
 function patternOf(query) {
-  return query === "" ? null : new RegExp(query.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "giu");
+  return query === "" ? null : new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
 }
 
 function hasHit(...indexes) {
@@ -35,11 +35,7 @@ function recordHas(record) {
 const STRIDE = records.length + 1;
 
 function find(query) {
-  try {
-    search.pattern = patternOf(query);
-  } catch {
-    search.pattern = null;
-  }
+  search.pattern = patternOf(query);
   search.own = new Uint32Array(spans.length + 1);
   search.below = search.own;
   search.hits = new Float64Array(0);

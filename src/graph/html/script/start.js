@@ -39,7 +39,7 @@ function introduce() {
   const outcome = document.getElementById("job-outcome");
   if (spans.length) {
     const whole = { ...job, isRed: job.isRed, containsRed: job.containsRed || (red.length > 0 && !job.isRed) };
-    const word = red.length && job.outcome === "ok" ? "failed inside" : running ? "running" : job.outcome;
+    const word = job.outcome !== "ok" ? job.outcome : running ? "running" : red.length ? "failures inside" : "ok";
     outcome.append(outcomeOf(whole), word);
     outcome.classList.add("o-" + looks(whole).name);
     if (red.length) outcome.classList.add("is-red");
@@ -69,7 +69,7 @@ function showNotes() {
   if (!notes.length) return;
   const box = document.getElementById("notes");
   box.hidden = false;
-  box.open = notes.length < 4;
+  box.open = notes.length < 4 && innerWidth > 620;
   box.querySelector("summary").textContent = many(notes.length, "note") + " on this report";
   box.querySelector("ul").append(...notes.map((note) => put(element("li"), note, { most: 2000 })));
 }

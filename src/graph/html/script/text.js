@@ -87,19 +87,21 @@ function since(nanos) {
   if (nanos === null) return "—";
   const after = nanos - run.start, size = Math.abs(after), sign = after < 0 ? "−" : "+";
   if (size < 60e9) return sign + (size / 1e9).toFixed(run.took < 1e8 ? 6 : 3) + " s";
-  const seconds = size / 1e9, hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
-  const rest = (Math.floor((seconds % 60) * 1000) / 1000).toFixed(3).padStart(6, "0");
+  const milliseconds = Math.floor(size / 1e6);
+  const hours = Math.floor(milliseconds / 3600000), minutes = Math.floor(milliseconds / 60000) % 60;
+  const rest = ((milliseconds % 60000) / 1000).toFixed(3).padStart(6, "0");
   return sign + (hours ? hours + ":" + String(minutes).padStart(2, "0") : minutes) + ":" + rest;
 }
 
-/** In UTC, to the nanosecond. */
+/** In UTC; to the millisecond, or to the nanosecond where there is more. */
 function clock(nanos) {
   if (nanos === null) return "unknown";
   const at = origin + BigInt(Math.round(nanos));
   const date = new Date(Number(at / 1000000n));
   if (Number.isNaN(date.getTime())) return at + " ns";
   const [day, time] = date.toISOString().slice(0, 19).split("T");
-  return day + " " + time + "." + String(at % 1000000000n).padStart(9, "0") + " UTC";
+  const rest = String(at % 1000000000n).padStart(9, "0");
+  return day + " " + time + "." + rest.replace(/0{6}$/, "") + " UTC";
 }
 
 /** A mark of the time axis. */

@@ -6,11 +6,10 @@ tree.list = new List(tree.element, 28, renderSpan, axis.element);
 
 /** How an outcome is drawn and told: icon, word, colour. */
 function looks(span) {
-  const word = span.containsRed && ["ok", "failed", "running", "skipped"].includes(span.outcome)
-    ? (span.outcome === "ok" || span.outcome === "failed" ? "failed inside" : span.outcome + ", failed inside")
-    : span.outcome;
-  const name = span.outcome === "ok" && span.containsRed ? "inside" : span.outcome.replace(" ", "-");
-  return { word, name, isRed: span.isRed };
+  const { outcome, containsRed } = span;
+  const inside = { ok: "failures inside", failed: "failed inside" }[outcome] ?? outcome + ", failures inside";
+  const name = outcome === "ok" && containsRed ? "inside" : outcome.replace(" ", "-");
+  return { word: containsRed ? inside : outcome, name };
 }
 
 function outcomeOf(span) {
@@ -75,7 +74,7 @@ function renderSpan(row) {
   const { word } = looks(span);
   name.append(outcomeOf(span), put(element("span", "title"), span.title, { most: 300 }));
   name.title = flat(span.title);
-  if (word !== "ok") name.append(element("span", "word" + (span.isRed ? " is-red" : ""), word));
+  if (word !== "ok") name.append(element("span", "word" + (span.isRed || span.containsRed ? " is-red" : ""), word));
   addCounts(name, index);
   took.textContent = duration(tookOf(span));
   made.setAttribute("aria-label", [flat(span.title), word, took.textContent].join(", "));
