@@ -29,8 +29,8 @@ const SCRIPT: &str = concat!(
 /// A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-DTyV++8pR6Ym6DufI93krWm7pEpkG59hNndxlvVQQ08='; ",
-    "style-src 'sha256-JIhipF1ro14uqEiX+cKNRx8H6PplQ8O6jnrvsgE6/vE='",
+    "script-src 'sha256-AQVNFH2xjzTQw9Y4PnSDQqFRcVygekA2ZL1uUsth+hc='; ",
+    "style-src 'sha256-nxvnZoj8lymV7eYUl4h59Rcrekfexnz784xPeljpxW8='",
 );
 
 impl ToolCallGraph {

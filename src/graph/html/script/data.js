@@ -119,10 +119,15 @@ function isIn(record, index, withDescendants) {
   return at >= shape.position[index] && at <= shape.last[index];
 }
 
-/** Where the trouble began comes first: spans that failed without a failure below them, by their start. */
+/**
+ * Where trouble began: spans that failed without a failure below them, by their start. Those that made everything
+ * above them fail come first, before those that something above them took in its stride.
+ */
 function failures() {
   const shown = shape.order.filter((index) => spans[index].isRed);
   const origins = shown.filter((index) => !spans[index].containsRed);
-  const byStart = (a, b) => (spans[a].start ?? 0) - (spans[b].start ?? 0) || a - b;
+  const spread = new Set();
+  for (const index of shown) if (shape.parent[index] < 0 || spread.has(shape.parent[index])) spread.add(index);
+  const byStart = (a, b) => spread.has(b) - spread.has(a) || (spans[a].start ?? 0) - (spans[b].start ?? 0) || a - b;
   return (origins.length ? origins : shown).sort(byStart);
 }

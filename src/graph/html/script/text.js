@@ -20,19 +20,22 @@ const CONTROL =
   /\u001b\[[0-?]*[ -/]*[@-~]|[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 function named(character, isBlock) {
-  const code = character.codePointAt(0);
   if (character === "\n") return isBlock ? "\n" : " ⏎ ";
   if (character === "\t") return isBlock ? "\t" : " ";
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return "␡";
-  return "⟨U+" + code.toString(16).toUpperCase().padStart(4, "0") + "⟩";
+  // As Rust writes it, and the text form of the graph.
+  return "\\u{" + character.codePointAt(0).toString(16) + "}";
+}
+
+/** An escape sequence is one piece. */
+function spelled(found, isBlock) {
+  return found.startsWith("\u001b") ? named("\u001b") + found.slice(1) : named(found, isBlock);
 }
 
 function putPlain(into, text, isBlock) {
   let at = 0;
   for (const { 0: found, index } of text.matchAll(CONTROL)) {
     if (index > at) into.append(text.slice(at, index));
-    const shown = found.length > 1 && found[0] === "\u001b" ? "␛" + found.slice(1) : named(found, isBlock);
+    const shown = spelled(found, isBlock);
     into.append(found === "\n" || found === "\t" ? shown : element("span", "control", shown));
     at = index + found.length;
   }
@@ -62,8 +65,7 @@ function put(into, text, { most = Infinity, isBlock = false } = {}) {
 /** The same text without elements, for tooltips. */
 function flat(text, most = 400) {
   const cut = text.length > most ? text.slice(0, most) + "…" : text;
-  return cut.replace(CONTROL, (found) =>
-    found.length > 1 && found[0] === "\u001b" ? "␛" + found.slice(1) : named(found, true));
+  return cut.replace(CONTROL, (found) => spelled(found, true));
 }
 
 /** As `format_nanoseconds` writes it. */

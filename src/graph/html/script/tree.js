@@ -151,8 +151,7 @@ function drawAxis() {
   axis.ticks.textContent = "";
   for (let at = first; at <= to; at += size) {
     const left = (at - from) * pixels;
-    if (left > width - 30) break;
-    const made = element("span", "tick", tick(at));
+    const made = element("span", left > width - 50 ? "tick at-end" : "tick", tick(at));
     made.style.left = left + "px";
     axis.ticks.append(made);
   }

@@ -98,11 +98,11 @@ fn dump(chromium: &Path, file: &Path, folder: &Path, view: &View) -> String {
     String::from_utf8_lossy(&fs::read(output).unwrap()).into_owned()
 }
 
-/// Where a page lies while a browser looks at it.
-struct Folder(PathBuf);
+/// Where files lie as long as a test looks at them.
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("spanlog-report-{}-{number}", std::process::id()));
