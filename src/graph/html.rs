@@ -29,8 +29,8 @@ const SCRIPT: &str = concat!(
 /// A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-AQVNFH2xjzTQw9Y4PnSDQqFRcVygekA2ZL1uUsth+hc='; ",
-    "style-src 'sha256-nxvnZoj8lymV7eYUl4h59Rcrekfexnz784xPeljpxW8='",
+    "script-src 'sha256-04WrRg/1OmQxrVx1zPdMED06MgkQcXrW0ByT8MQqxdA='; ",
+    "style-src 'sha256-tHss3A9Ns4CLs6OsmhU2V6i05CT6T4cLTYjVaj2W6yI='",
 );
 
 impl ToolCallGraph {

@@ -116,9 +116,12 @@ function showRecords() {
   listed.row = -1;
   listed.list.fill(listed.rows.length);
   markRecord();
-  const counts = (of) => (index === null ? "0" : number(total(of, index)));
-  document.querySelector("#own b").textContent = counts(shape.counts);
-  document.querySelector("#all b").textContent = counts(shape.below);
+  for (const [id, counts, words] of [["own", shape.counts, "Only those of the span itself (o)"],
+    ["all", shape.below, "Those of the span and of everything below it (o)"]]) {
+    const made = document.getElementById(id);
+    made.querySelector("b").textContent = index === null ? "0" : number(total(counts, index));
+    made.title = words + (index === null ? "" : "\n" + eachLevel(counts, index));
+  }
   for (const [id, isPressed] of [["own", !state.withDescendants], ["all", state.withDescendants], ["only-hits", state.onlyHits]]) {
     document.getElementById(id).setAttribute("aria-pressed", String(isPressed));
   }

@@ -179,7 +179,7 @@ document.addEventListener("keydown", (event) => {
     }
     return;
   }
-  if (focused.tagName === "SELECT" && event.key.length > 1) return;
+  if (focused.tagName === "SELECT") return;
   let isDone = false;
   if (focused === tree.element) isDone = onTreeKey(event);
   else if (focused === listed.element) isDone = onRecordKey(event);

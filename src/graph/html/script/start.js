@@ -24,6 +24,7 @@ splitter("split-name", (x) => {
 splitter("split-main", (x) => {
   const share = Math.min(80, Math.max(25, (x / innerWidth) * 100));
   document.getElementById("main").style.setProperty("--left", share + "%");
+  document.getElementById("split-main").setAttribute("aria-valuenow", String(Math.round(share)));
 });
 
 /** The job's span, or the longest of several roots. */

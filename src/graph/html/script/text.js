@@ -10,9 +10,7 @@ function element(tag, classes, text, ...children) {
 }
 
 function icon(name) {
-  const made = document.getElementById("icon").content.firstElementChild.cloneNode(true);
-  made.firstElementChild.setAttribute("href", "#i-" + name);
-  return made;
+  return document.getElementById("icons").content.querySelector(".i-" + name).cloneNode(true);
 }
 
 /** Escape sequences of terminals, line ends, control characters, and what changes the direction of text. */

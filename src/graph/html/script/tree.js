@@ -110,10 +110,14 @@ function addCounts(name, index) {
   add(of(5, 7), "count c-error", "err");
   add(of(4, 5), "count c-warn", "warn");
   add(sum, "count", sum === 1 ? "log" : "logs");
-  const each = levels.map((word, level) => [counts[index * LEVELS + level], word]).filter(([count]) => count);
-  made.title = each.reverse().map(([count, word]) => number(count) + " " + word).join(", ") +
-    (isWhole ? " (with everything below)" : "");
+  made.title = eachLevel(counts, index) + (isWhole ? " (with everything below)" : "");
   name.append(made);
+}
+
+/** `1 error, 12 info`, the most severe first. */
+function eachLevel(counts, index) {
+  const each = levels.map((word, level) => [counts[index * LEVELS + level], word]).filter(([count]) => count);
+  return each.reverse().map(([count, word]) => number(count) + " " + word).join(", ");
 }
 
 function addBar(lane, span) {

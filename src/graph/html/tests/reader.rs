@@ -216,29 +216,26 @@ fn the_failure_where_it_began_is_selected_and_outcomes_are_told_apart() {
         at("#failure").click();
         const words = Object.fromEntries([...document.querySelectorAll("#tree .row")].map((row) =>
             [row.querySelector(".title").textContent,
-             [row.querySelector(".word")?.textContent ?? "", row.querySelector("use")?.getAttribute("href") ?? ""]]));
-        const icons = [...document.querySelectorAll("#tree .outcome use")].map((use) => use.getAttribute("href"));
-        const missing = icons.filter((icon) => !at(icon));
-        return { first, again: chosen(), words, missing, job: at("#job-outcome").textContent, notes: texts("#notes li") };
+             [row.querySelector(".word")?.textContent ?? "", row.querySelector(".outcome .icon")?.classList[1] ?? ""]]));
+        return { first, again: chosen(), words, job: at("#job-outcome").textContent, notes: texts("#notes li") };
     "##;
     let Some(seen) = drive(&everything(), scenario) else { return };
     assert_eq!(seen["first"], "aws describe-subnets");
     assert_eq!(seen["again"], "aws describe-subnets");
-    assert_eq!(seen["missing"], json!([]));
     assert_eq!(seen["job"], "failed");
     assert_eq!(seen["notes"], json!(["3 older spans were let go"]));
-    for (title, word) in [
-        ("job.deploy", "failed inside"),
-        ("step.probes", "failures inside"),
-        ("step.fetch", ""),
-        ("aws describe-subnets", "timed out"),
-        ("kubectl wait", "cancelled"),
-        ("helm test", "panicked"),
-        ("docker inspect", "dropped"),
-        ("helm upgrade", "running"),
-        ("cache restore", "skipped"),
+    for (title, word, icon) in [
+        ("job.deploy", "failed inside", "i-failed"),
+        ("step.probes", "failures inside", "i-inside"),
+        ("step.fetch", "", "i-ok"),
+        ("aws describe-subnets", "timed out", "i-timed-out"),
+        ("kubectl wait", "cancelled", "i-cancelled"),
+        ("helm test", "panicked", "i-panicked"),
+        ("docker inspect", "dropped", "i-dropped"),
+        ("helm upgrade", "running", "i-running"),
+        ("cache restore", "skipped", "i-skipped"),
     ] {
-        assert_eq!(seen["words"][title][0], word, "{title}");
+        assert_eq!(seen["words"][title], json!([word, icon]), "{title}");
     }
 }
 
