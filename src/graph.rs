@@ -13,6 +13,9 @@ mod mermaid;
 #[cfg(feature = "graph")]
 #[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 mod read;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+mod html;
 
 use std::fmt;
 

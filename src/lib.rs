@@ -147,4 +147,7 @@ mod documents {
     struct Mapping;
     #[doc = include_str!("../docs/promises.md")]
     struct Promises;
+    #[cfg(feature = "graph")]
+    #[doc = include_str!("../docs/report.md")]
+    struct Report;
 }

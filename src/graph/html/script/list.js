@@ -1,0 +1,116 @@
+// A long list of which only the rows in sight are in the document.
+
+class List {
+  /** `render(row)` makes a row's element. `head` is what sticks to the top of the scroller. */
+  constructor(scroller, rowHeight, render, head = null) {
+    Object.assign(this, { scroller, rowHeight, render, head, count: 0, drawn: new Map(), extra: new Map() });
+    this.spacer = scroller.querySelector(".spacer");
+    scroller.addEventListener("scroll", () => this.draw(), { passive: true });
+    new ResizeObserver(() => this.draw()).observe(scroller);
+  }
+
+  /** Makes every row anew. */
+  fill(count) {
+    this.count = count;
+    for (const row of this.extra.keys()) if (row >= count) this.extra.delete(row);
+    this.refresh();
+  }
+
+  refresh() {
+    for (const made of this.drawn.values()) made.remove();
+    this.drawn.clear();
+    this.draw();
+  }
+
+  get height() {
+    let height = this.count * this.rowHeight;
+    for (const more of this.extra.values()) height += more;
+    return height;
+  }
+
+  /** What is seen of the rows, in pixels. */
+  get view() {
+    return Math.max(0, this.scroller.clientHeight - (this.head ? this.head.offsetHeight : 0));
+  }
+
+  /** Where a row begins. Few rows are higher than the others. */
+  offset(row) {
+    let at = row * this.rowHeight;
+    for (const [higher, more] of this.extra) if (higher < row) at += more;
+    return at;
+  }
+
+  rowAt(pixel) {
+    let low = 0, high = Math.max(0, this.count - 1);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.offset(middle) <= pixel) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Browsers draw nothing beyond some ten million pixels: a longer list scrolls faster than the bar. */
+  get scale() {
+    const real = Math.min(this.height, 8e6);
+    return real > this.view ? (this.height - this.view) / (real - this.view) : 1;
+  }
+
+  draw() {
+    this.spacer.style.height = Math.min(this.height, 8e6) + "px";
+    const { scale, view } = this;
+    const top = this.scroller.scrollTop * scale;
+    let first = Math.max(0, this.rowAt(top) - 6), end = Math.min(this.count, this.rowAt(top + view) + 7);
+    if (this.isPrinting) [first, end] = [0, Math.min(this.count, 3000)];
+    for (const [row, made] of this.drawn) {
+      if (row < first || row >= end) {
+        made.remove();
+        this.drawn.delete(row);
+      }
+    }
+    let isMoved = false;
+    for (let row = first; row < end; row++) {
+      if (this.drawn.has(row)) continue;
+      const made = this.render(row);
+      this.drawn.set(row, made);
+      this.spacer.append(made);
+      isMoved = this.measure(row, made) || isMoved;
+    }
+    if (isMoved) this.spacer.style.height = Math.min(this.height, 8e6) + "px";
+    for (const [row, made] of this.drawn) {
+      made.style.top = this.offset(row) - top + this.scroller.scrollTop + "px";
+    }
+  }
+
+  /** How much higher than the others a row is, if it is one of those that may be. */
+  measure(row, made) {
+    if (!this.extra.has(row)) return false;
+    const more = Math.max(0, made.offsetHeight - this.rowHeight);
+    if (this.extra.get(row) === more) return false;
+    this.extra.set(row, more);
+    return true;
+  }
+
+  reveal(row) {
+    const top = this.scroller.scrollTop * this.scale, from = this.offset(row);
+    const to = from + Math.min(this.view, this.rowHeight + (this.extra.get(row) ?? 0));
+    const away = Math.max(top - from, to - top - this.view);
+    // One that is far away comes to the middle, with what is around it.
+    if (away > 4 * this.rowHeight) this.scroller.scrollTop = Math.max(0, (from + to - this.view) / 2) / this.scale;
+    else if (from < top) this.scroller.scrollTop = from / this.scale;
+    else if (to > top + this.view) this.scroller.scrollTop = (to - this.view) / this.scale;
+    this.draw();
+  }
+
+  /** How many rows a page is. */
+  get page() {
+    return Math.max(1, Math.floor(this.view / this.rowHeight) - 1);
+  }
+}
+
+/** The row that a key moves to; `null` if it moves to none. */
+function moved(key, row, list) {
+  const to = { ArrowUp: row - 1, ArrowDown: row + 1, Home: 0, End: list.count - 1, PageUp: row - list.page,
+    PageDown: row + list.page }[key];
+  return to === undefined ? null : Math.min(list.count - 1, Math.max(0, to));
+}

@@ -1,0 +1,168 @@
+//! What is in the file, and that nothing in it is taken for anything but text.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+mod browser;
+mod looks;
+mod parsed;
+mod reader;
+mod sample;
+
+use base64::prelude::{Engine, BASE64_STANDARD};
+use proptest::prelude::*;
+
+use self::parsed::assert_same;
+use super::*;
+use crate::graph::Level;
+
+/// As a policy names what may run.
+fn hash(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
+}
+
+#[test]
+fn the_policy_allows_the_script_and_the_style_sheet_and_nothing_else() {
+    let (script, style) = (hash(SCRIPT), hash(STYLE));
+    let others = "default-src 'none'; base-uri 'none'; form-action 'none'";
+    let policy = format!("{others}; script-src {script}; style-src {style}");
+    assert_eq!(POLICY, policy, "a script or the style sheet has changed: put this policy into html.rs");
+}
+
+#[test]
+fn the_data_of_a_report_is_the_graph() {
+    assert_same(&sample::everything().graph());
+    assert_same(&sample::everything().graph().without_runner_spans());
+    assert_same(&sample::everything().graph().showing(|call| !call.name.starts_with("job.")));
+    assert_same(&sample::large(300, 2_000).graph());
+    assert_same(&sample::deep(10_000).graph());
+    assert_same(&sample::Sample::default().graph());
+}
+
+#[test]
+fn times_that_are_unknown_or_far_off_arrive_as_they_are() {
+    let mut sample = sample::Sample::default();
+    let first = sample.add(0, 0, 5, sample::span("a"));
+    sample.log(first, 0, Level::Info, "no time").time_unix_nano = 0;
+    sample.log(first, 0, Level::Info, "the last of times").time_unix_nano = u64::MAX;
+    sample.log(first, 0, Level::Info, "before the span").time_unix_nano = 1;
+    assert_same(&sample.graph());
+}
+
+#[test]
+fn the_report_is_written_as_it_is_made_and_a_writer_that_fails_is_told() {
+    /// Takes so many bytes.
+    struct Short(usize);
+    impl Write for Short {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let graph = sample::everything().graph();
+    let page = graph.to_html();
+    let mut written = Vec::new();
+    graph.write_html(&mut written).unwrap();
+    assert_eq!(written, page.as_bytes());
+    graph.write_html(Short(page.len())).unwrap();
+    for bytes in [0, 100, page.len() / 2, page.len() - 1] {
+        assert_eq!(graph.write_html(Short(bytes)).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}
+
+#[test]
+fn a_report_needs_no_other_file_and_no_network() {
+    let page = sample::everything().graph().to_html();
+    for sign in [
+        "http:",
+        "https:",
+        "src=",
+        "href",
+        "url(",
+        "@import",
+        "<link",
+        "import(",
+        "fetch(",
+        "XMLHttpRequest",
+        "WebSocket",
+    ] {
+        assert!(!page.contains(sign), "{sign}");
+    }
+}
+
+/// Guarantees: the scripts put data on the page as text only.
+#[test]
+fn the_scripts_make_no_markup_of_data() {
+    for sign in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"]
+    {
+        assert!(!SCRIPT.contains(sign), "{sign}");
+    }
+    assert!(SCRIPT.contains("textContent"));
+}
+
+/// The page's own marks are the only ones, whatever the values hold.
+fn assert_is_one_page(page: &str) {
+    let count = |sign: &str| page.to_ascii_lowercase().matches(sign).count();
+    assert_eq!((count("<script"), count("</script"), count("<!"), count("]]>")), (2, 2, 1, 0));
+    assert_eq!((count("<title>"), count("</title>")), (1, 1));
+    let is_bad = |one: char| matches!(one, '\u{2028}'..='\u{202e}' | '\u{7f}'..='\u{9f}') || one < '\n';
+    assert!(!page.contains(is_bad));
+}
+
+#[test]
+fn values_cannot_end_the_data_or_begin_anything() {
+    let hostile = "</script><script>alert(1)</script><!-- ]]> \u{2028}\u{2029}\u{202e} \u{0}\u{7f}\u{1b}[31m {{script}}";
+    assert!(std::panic::catch_unwind(|| assert_is_one_page(hostile)).is_err());
+    let graph = of_texts(&[hostile.to_owned()]);
+    assert_is_one_page(&graph.to_html());
+    assert_same(&graph);
+}
+
+/// A graph that has each text everywhere where a text can be.
+fn of_texts(texts: &[String]) -> ToolCallGraph {
+    let mut sample = sample::Sample::default();
+    for text in texts {
+        let made =
+            sample::span(text).with(text, text).with("nuon.tool", text).with("nuon.op", text).failed(text);
+        let span = sample.add(0, 1, 2, made);
+        let record = sample.log(span, 1, Level::Warn, text);
+        record.target.clone_from(text);
+        record.event_name.clone_from(text);
+        record.attributes.push((text.clone(), text.clone()));
+        sample.note(text);
+    }
+    sample.graph()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_arrives_as_it_was(texts in prop::collection::vec(any::<String>(), 0..5)) {
+        let graph = of_texts(&texts);
+        assert_is_one_page(&graph.to_html());
+        assert_same(&graph);
+    }
+}
+
+/// Into the folder that `SPANLOG_REPORTS` names, they stay there to be looked at.
+#[test]
+fn reports_are_files() {
+    let own = browser::Folder::new();
+    let folder = std::env::var_os("SPANLOG_REPORTS").map_or(own.0.clone(), Into::into);
+    for (name, sample) in [
+        ("everything", sample::everything()),
+        ("large", sample::large(10_000, 100_000)),
+        ("deep", sample::deep(10_000)),
+        ("empty", sample::Sample::default()),
+    ] {
+        let (path, graph) = (folder.join(name).with_extension("html"), sample.graph());
+        let mut file = io::BufWriter::new(std::fs::File::create(&path).unwrap());
+        graph.write_html(&mut file).unwrap();
+        file.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), graph.to_html());
+    }
+}

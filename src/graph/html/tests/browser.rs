@@ -1,0 +1,158 @@
+//! A report in Chromium: the file itself, with a script behind it that does what a reader would do.
+//!
+//! Debian's package `chromium` is installed where it is missing and the tests run as root.
+//! `SPANLOG_SKIP_CHROMIUM=1` skips them, for a machine without it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use serde_json::Value;
+
+use super::hash;
+
+const LONG: Duration = Duration::from_secs(120);
+const DRIVE: &str = include_str!("drive.js");
+
+/// How the page is looked at.
+pub(super) struct View {
+    pub(super) size: (u32, u32),
+    pub(super) hash: &'static str,
+    /// Without it, a script in the data would have its way.
+    pub(super) has_policy: bool,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { size: (1400, 900), hash: "", has_policy: true }
+    }
+}
+
+/// What `scenario`, the body of an async function, returns; `None` if there is no browser and that is
+/// wanted.
+pub(super) fn drive(page: &str, scenario: &str) -> Option<Value> {
+    drive_view(page, scenario, &View::default())
+}
+
+pub(super) fn drive_view(page: &str, scenario: &str, view: &View) -> Option<Value> {
+    let chromium = chromium()?;
+    let folder = Folder::new();
+    let file = folder.0.join("report.html");
+    fs::write(&file, with_script(page, scenario, view.has_policy)).unwrap();
+    let said = dump(chromium, &file, &folder.0, view);
+    let answer = said.split_once("<pre id=\"answer\">").and_then(|(_, rest)| rest.split_once("</pre>"));
+    let (json, _) = answer.unwrap_or_else(|| panic!("no answer from the page:\n{said:.2000}"));
+    let value: Value = serde_json::from_str(json).unwrap();
+    assert_eq!(value.get("broken"), None, "{value:#}");
+    Some(value)
+}
+
+/// The report as it is, with one more script that its policy allows.
+fn with_script(page: &str, scenario: &str, has_policy: bool) -> String {
+    let script = format!("async function scenario() {{\n{scenario}\n}}\n{DRIVE}");
+    let page = match has_policy {
+        true => page.replacen("script-src ", &format!("script-src {} ", hash(&script)), 1),
+        false => page.replacen("default-src 'none'", "upgrade-insecure-requests", 1).replacen(
+            "; script-src",
+            "; ignored",
+            1,
+        ),
+    };
+    let (before, after) = page.rsplit_once("</body>").unwrap();
+    format!("{before}<script>{script}</script></body>{after}")
+}
+
+fn dump(chromium: &Path, file: &Path, folder: &Path, view: &View) -> String {
+    let output = folder.join("dom");
+    let (width, height) = view.size;
+    let mut child = Command::new(chromium)
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+        ])
+        .args(["--virtual-time-budget=20000", "--dump-dom"])
+        .arg(format!("--window-size={width},{height}"))
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        .arg(format!("file://{}{}", file.display(), view.hash))
+        .stdin(Stdio::null())
+        .stdout(fs::File::create(&output).unwrap())
+        .stderr(fs::File::create(folder.join("said")).unwrap())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > LONG {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("chromium does not come to an end: {}", fs::read_to_string(folder.join("said")).unwrap());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    String::from_utf8_lossy(&fs::read(output).unwrap()).into_owned()
+}
+
+/// Where files lie as long as a test looks at them.
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("spanlog-report-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn chromium() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        if std::env::var_os("SPANLOG_SKIP_CHROMIUM").is_some_and(|value| !value.is_empty()) {
+            // Past the test harness, which keeps what a test that passes prints.
+            let _ = writeln!(std::io::stderr(), "\n*** SKIPPED: the report in a browser ***\n");
+            return None;
+        }
+        let found = on_path().or_else(|| {
+            install();
+            on_path()
+        });
+        Some(found.expect("no chromium: install the package `chromium`, or set SPANLOG_SKIP_CHROMIUM=1"))
+    };
+    FOUND.get_or_init(find).as_deref()
+}
+
+fn on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|file| file.is_file())
+}
+
+/// As root, on Debian; elsewhere it is not for a test to install anything.
+fn install() {
+    let user = Command::new("id").arg("-u").output();
+    if !user.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {
+        return;
+    }
+    for arguments in
+        [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends", "chromium"]]
+    {
+        let mut command = Command::new("apt-get");
+        let _ =
+            command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).output();
+    }
+}

@@ -1,0 +1,119 @@
+//! The data of a report, read back, against the graph.
+
+use opentelemetry::{SpanId, TraceId};
+use serde_json::{json, Value};
+
+use crate::graph::{Level, LogRecord, Node, ToolCallGraph};
+
+/// What `script/data.js` reads.
+struct Parsed(Value);
+
+impl Parsed {
+    fn of(page: &str) -> Self {
+        let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
+        let (data, _) = rest.split_once("</script>").unwrap();
+        Self(serde_json::from_str(data).unwrap())
+    }
+
+    fn rows(&self, name: &str) -> &Vec<Value> {
+        self.0[name].as_array().unwrap()
+    }
+
+    fn text(&self, index: &Value) -> Value {
+        index.as_u64().map_or(Value::Null, |index| self.0["strings"][index as usize].clone())
+    }
+
+    fn trace(&self, index: &Value) -> Option<TraceId> {
+        let text = self.0["traces"][index.as_u64()? as usize].as_str().unwrap();
+        Some(TraceId::from_hex(text).unwrap())
+    }
+
+    fn time(&self, after: &Value) -> Option<u64> {
+        Some(after.as_u64()? + self.0["origin"].as_str().unwrap().parse::<u64>().unwrap())
+    }
+
+    fn attributes(&self, row: &Value) -> Vec<(String, String)> {
+        let texts: Vec<String> = row
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|index| self.text(index).as_str().unwrap().to_owned())
+            .collect();
+        texts.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+    }
+
+    fn assert_span(&self, row: &Value, node: Node<'_>) {
+        let call = node.call();
+        assert_eq!(self.trace(&row[1]), Some(call.trace_id));
+        assert_eq!(row[2], call.span_id.to_string());
+        assert_eq!(self.text(&row[3]), json!(call.name));
+        let title = if row[4].is_null() { self.text(&row[3]) } else { row[4].clone() };
+        assert_eq!(title, json!(call.title()));
+        let optional = [&call.tool, &call.operation, &call.execution_id, &call.service];
+        for (index, text) in optional.into_iter().enumerate() {
+            assert_eq!(self.text(&row[5 + index]), json!(text));
+        }
+        assert_eq!(self.time(&row[9]).unwrap_or(0), call.start_unix_nano);
+        assert_eq!(self.time(&row[10]), call.end_unix_nano);
+        assert_eq!(self.0["outcomes"][row[11].as_u64().unwrap() as usize], call.outcome.name());
+        let flags = row[12].as_u64().unwrap();
+        let expected = [node.fails(), node.contains_failure(), call.is_runner_internal(), call.is_error];
+        assert_eq!([0, 1, 2, 3].map(|bit| flags & (1 << bit) != 0), expected);
+        assert_eq!(self.text(&row[13]), json!(call.message));
+        assert_eq!(self.attributes(&row[14]), call.attributes);
+        let counted: u64 =
+            row[15].as_array().into_iter().flatten().map(|count| count.as_u64().unwrap()).sum();
+        assert_eq!(counted + node.own_records().len() as u64, node.own_counts().total());
+        let unknown = node.parent().is_none() && call.parent_id != SpanId::INVALID;
+        assert_eq!(row[16], if unknown { json!(call.parent_id.to_string()) } else { Value::Null });
+    }
+
+    fn assert_record(&self, row: &Value, record: &LogRecord, own: Option<(TraceId, SpanId)>) {
+        assert_eq!(self.time(&row[1]).unwrap_or(0), record.time_unix_nano);
+        assert_eq!(self.0["levels"][row[2].as_u64().unwrap() as usize], record.level.name());
+        assert_eq!(self.text(&row[3]), json!(record.target));
+        assert_eq!(self.text(&row[4]), json!(record.event_name));
+        assert_eq!(self.text(&row[5]), json!(record.body));
+        assert_eq!(self.attributes(&row[6]), record.attributes);
+        let span = row[8].as_str().map(|id| SpanId::from_hex(id).unwrap());
+        let ids = match own {
+            Some((trace, span)) if row[7].is_null() && row[8].is_null() => (Some(trace), Some(span)),
+            _ => (self.trace(&row[7]), span),
+        };
+        assert_eq!(ids, (record.trace_id, record.span_id));
+    }
+}
+
+/// Asserts that a report holds the graph, all of it, and nothing else.
+pub(super) fn assert_same(graph: &ToolCallGraph) {
+    let parsed = Parsed::of(&graph.to_html());
+    assert_eq!(parsed.0["notes"], json!(graph.notes()));
+    assert_eq!(parsed.0["levels"], json!(Level::ALL.map(Level::name)));
+    let nodes: Vec<_> = graph.nodes().collect();
+    assert_eq!(parsed.rows("spans").len(), nodes.len());
+    for (row, node) in parsed.rows("spans").iter().zip(&nodes) {
+        let parent = usize::try_from(row[0].as_i64().unwrap()).ok().map(|parent| nodes[parent]);
+        assert_eq!(parent, node.parent());
+        parsed.assert_span(row, *node);
+    }
+    let records = parsed.rows("records");
+    let mut placed = 0;
+    for (number, node) in nodes.iter().enumerate() {
+        let rows = records.iter().filter(|row| row[0] == json!(number));
+        let ids = Some((node.call().trace_id, node.call().span_id));
+        if node.own_records().len() == 0 {
+            continue;
+        }
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), node.own_records().len());
+        rows.iter().zip(node.own_records()).for_each(|(row, record)| parsed.assert_record(row, record, ids));
+        placed += rows.len();
+    }
+    let unplaced: Vec<_> = records.iter().filter(|row| row[0] == json!(-1)).collect();
+    assert_eq!(unplaced.len(), graph.unplaced_records().len());
+    unplaced
+        .iter()
+        .zip(graph.unplaced_records())
+        .for_each(|(row, record)| parsed.assert_record(row, record, None));
+    assert_eq!(records.len(), placed + unplaced.len());
+}

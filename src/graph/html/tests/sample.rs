@@ -1,0 +1,217 @@
+//! Graphs to write reports of: one of everything, a large one, a deep one.
+
+use opentelemetry::{SpanId, TraceId};
+
+use crate::graph::call::Source;
+use crate::graph::tree::Parts;
+use crate::graph::{Call, Level, LogRecord, ToolCallGraph};
+use crate::keys::Keys;
+
+pub(super) const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+
+/// 2026-01-02 03:04:05 UTC.
+pub(super) const BEGIN: u64 = 1_767_323_045_000_000_000;
+pub(super) const MILLISECOND: u64 = 1_000_000;
+
+/// A graph in the making. Spans are known by their number, which is their id, from 1 on.
+#[derive(Default)]
+pub(super) struct Sample {
+    parts: Parts,
+}
+
+/// A span in the making.
+pub(super) struct Made {
+    source: Source,
+}
+
+/// A span that is an op: `tool.operation`.
+pub(super) fn op(tool: &str, operation: &str) -> Made {
+    span(&format!("{tool}.{operation}")).with("nuon.tool", tool).with("nuon.op", operation)
+}
+
+pub(super) fn span(name: &str) -> Made {
+    Made {
+        source: Source {
+            trace_id: TraceId::from(TRACE),
+            span_id: SpanId::INVALID,
+            parent_id: SpanId::INVALID,
+            name: name.to_owned(),
+            service: Some("runner".to_owned()),
+            start_unix_nano: 0,
+            end_unix_nano: None,
+            is_error: false,
+            message: String::new(),
+            attributes: Vec::new(),
+            is_live: false,
+        },
+    }
+}
+
+impl Made {
+    pub(super) fn with(mut self, key: &str, value: &str) -> Self {
+        self.source.attributes.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn failed(mut self, message: &str) -> Self {
+        self.source.is_error = true;
+        message.clone_into(&mut self.source.message);
+        self
+    }
+
+    pub(super) fn ended(self, outcome: &str) -> Self {
+        self.with("op.outcome", outcome)
+    }
+
+    pub(super) fn live(mut self) -> Self {
+        self.source.is_live = true;
+        self
+    }
+}
+
+impl Sample {
+    /// Adds a span from one millisecond after the beginning to another; both the same: it has no end.
+    pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut made: Made) -> u64 {
+        let number = self.parts.calls.len() as u64 + 1;
+        made.source.span_id = SpanId::from(number);
+        made.source.parent_id = SpanId::from(parent);
+        made.source.start_unix_nano = BEGIN + from * MILLISECOND;
+        made.source.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
+        self.parts.calls.push(Call::of_source(made.source, &Keys::nuon()));
+        number
+    }
+
+    pub(super) fn log(&mut self, span: u64, at: u64, level: Level, body: &str) -> &mut LogRecord {
+        let ids = (span != 0).then_some((TraceId::from(TRACE), SpanId::from(span))).unzip();
+        self.parts.records.push(LogRecord {
+            trace_id: ids.0,
+            span_id: ids.1,
+            time_unix_nano: BEGIN + at * MILLISECOND + 250_000,
+            level,
+            target: "runner::steps".to_owned(),
+            body: body.to_owned(),
+            attributes: vec![("runner_job.id".to_owned(), "job-1".to_owned())],
+            ..LogRecord::default()
+        });
+        let last = self.parts.records.len() - 1;
+        &mut self.parts.records[last]
+    }
+
+    /// Records of which only the number is known.
+    pub(super) fn count(&mut self, span: u64, level: Level, records: u64) {
+        let counts = self.parts.counted.entry((TraceId::from(TRACE), SpanId::from(span))).or_default();
+        for _ in 0..records {
+            counts.add(level);
+        }
+    }
+
+    pub(super) fn note(&mut self, note: &str) {
+        self.parts.notes.push(note.to_owned());
+    }
+
+    pub(super) fn graph(self) -> ToolCallGraph {
+        ToolCallGraph::of_parts(self.parts)
+    }
+}
+
+/// A deployment with one of everything: every outcome, runner-internal spans, records of all levels
+/// and of no span, counts without records, notes. Ids are given where tests speak of them.
+pub(super) fn everything() -> Sample {
+    let mut sample = Sample::default();
+    let execution = "runner_job_execution.id";
+    let root = span("job.deploy").with(execution, "exec-7f3a").with("nuon.tool", "runner");
+    let job = sample.add(0, 0, 92_400, root.failed("step plan: terraform plan: exit status 1"));
+    assert_eq!(job, 1);
+    let step = |name: &str| span(&format!("step.{name}")).with(execution, "exec-7f3a");
+
+    let fetch = sample.add(job, 20, 9_300, step("fetch"));
+    let workspace = sample.add(fetch, 30, 9_200, op("runner", "workspace"));
+    assert_eq!(workspace, 3);
+    let clone = sample.add(workspace, 60, 6_100, op("git", "clone").with("process.exit.code", "0"));
+    sample.add(workspace, 6_150, 9_000, op("oci", "pull").with("oci.image", "registry/modules:1.4.2"));
+    sample.add(fetch, 9_210, 9_210, op("cache", "restore"));
+
+    let plan = sample.add(job, 9_400, 61_000, step("plan").failed("terraform plan: exit status 1"));
+    let init = sample.add(plan, 9_450, 21_700, op("terraform", "init"));
+    sample.add(init, 9_500, 14_000, op("http", "get").with("url.path", "/v1/providers"));
+    let failing = op("terraform", "plan").with("process.exit.code", "1").with("runner_job.id", "job-1");
+    let failing = sample.add(plan, 21_800, 60_900, failing.failed("exit status 1\nError: no such subnet"));
+    assert_eq!(failing, 10);
+    sample.add(failing, 22_000, 52_000, op("aws", "describe-subnets").failed("").ended("timed_out"));
+    sample.add(failing, 52_100, 55_000, op("http", "get"));
+
+    let probes = sample.add(job, 61_100, 92_000, step("probes"));
+    sample.add(probes, 61_200, 70_000, op("kubectl", "wait").ended("cancelled"));
+    sample.add(probes, 61_200, 66_000, op("helm", "test").failed("index out of bounds").ended("panicked"));
+    sample.add(probes, 62_000, 62_500, op("docker", "inspect").ended("dropped"));
+    sample.add(probes, 70_100, 70_100, op("helm", "upgrade").live());
+
+    sample.log(job, 1, Level::Info, "job deploy begins");
+    sample.log(fetch, 25, Level::Debug, "workspace is empty");
+    sample.log(workspace, 40, Level::Trace, "made the workspace");
+    for (at, line) in
+        [(400, "Cloning into 'modules'..."), (2_000, "remote: Counting objects: 100% (1284/1284)")]
+    {
+        sample
+            .log(clone, at, Level::Info, line)
+            .attributes
+            .push(("process.pid".to_owned(), "4711".to_owned()));
+    }
+    sample.log(clone, 5_900, Level::Warn, "warning: redirecting to another host");
+    sample.log(init, 20_000, Level::Info, "\u{1b}[32mTerraform has been successfully initialized!\u{1b}[0m");
+    let body = "Error: no such subnet\n\n  on main.tf line 12, in resource \"aws_instance\" \"web\":\n  12:   subnet_id = var.subnet";
+    sample.log(failing, 60_800, Level::Error, body).event_name = "terraform.diagnostic".to_owned();
+    sample.log(failing, 60_850, Level::Fatal, "terraform exited with 1");
+    sample.log(probes, 80_000, Level::Unspecified, "a line without a level");
+    sample.log(0, 92_399, Level::Info, "a line outside any span");
+    sample.count(probes, Level::Info, 41);
+    sample.note("3 older spans were let go");
+    sample
+}
+
+/// `spans` ops in steps of 100, and so many records in them.
+pub(super) fn large(spans: u64, records: u64) -> Sample {
+    let mut sample = Sample::default();
+    let job = sample.add(0, 0, spans * 12, span("job.build").with("nuon.tool", "runner"));
+    let mut step = job;
+    let mut ops = Vec::new();
+    for number in 1..spans {
+        let at = number * 10;
+        if number % 100 == 1 {
+            step = sample.add(job, at, at + 1_000, span(&format!("step.part-{}", number / 100)));
+        } else {
+            let made = op("cargo", &format!("build-{number}")).with("crate.name", &format!("crate-{number}"));
+            let made = if number % 997 == 0 { made.failed("exit status 101") } else { made };
+            ops.push((sample.add(step, at, at + 5 + number * 7919 % 600, made), at));
+        }
+    }
+    let levels = [
+        Level::Info,
+        Level::Debug,
+        Level::Info,
+        Level::Info,
+        Level::Warn,
+        Level::Trace,
+        Level::Info,
+        Level::Error,
+    ];
+    for number in 0..records {
+        let (span, at) = ops[(number * ops.len() as u64 / records) as usize];
+        let level = levels[(number * 31 % 1009 % 8) as usize];
+        let body = format!("   Compiling crate-{number} v1.{}.0 (registry)", number % 40);
+        let record = sample.log(span, at + number % 5, level, &body);
+        record.attributes.push(("code.line.number".to_owned(), (number % 700).to_string()));
+    }
+    sample
+}
+
+/// Each span inside the one before it.
+pub(super) fn deep(levels: u64) -> Sample {
+    let mut sample = Sample::default();
+    let mut parent = 0;
+    for level in 0..levels {
+        parent = sample.add(parent, level, 2 * levels - level + 1, span(&format!("level-{level}")));
+    }
+    sample.log(parent, levels, Level::Info, "at the bottom");
+    sample
+}
