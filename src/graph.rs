@@ -17,7 +17,7 @@ use self::tree::{Parts, Tree};
 use crate::keys::Keys;
 
 pub use self::call::{Call, Outcome};
-pub use self::live::{Recorder, MOST_SPANS};
+pub use self::live::{JobId, LiveJob, Recorder, DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 pub use self::record::{Level, LogRecord, RecordCounts};
 pub use self::text::{format_duration, format_nanoseconds};
 
