@@ -8,6 +8,8 @@ mod call;
 mod record;
 mod tree;
 mod text;
+#[cfg(feature = "terminal")]
+mod progress;
 
 use std::fmt;
 
@@ -18,6 +20,9 @@ use crate::keys::Keys;
 
 pub use self::call::{Call, Outcome};
 pub use self::live::{JobId, LiveJob, Recorder, DEFAULT_JOBS, DEFAULT_JOB_BYTES};
+#[cfg(feature = "terminal")]
+#[cfg_attr(docsrs, doc(cfg(feature = "terminal")))]
+pub use self::progress::{Progress, ProgressBuilder, ProgressWriter};
 pub use self::record::{Level, LogRecord, RecordCounts};
 pub use self::text::{format_duration, format_nanoseconds};
 

@@ -91,7 +91,7 @@ fn counted(records: RecordCounts) -> String {
 }
 
 /// One line, with nothing in it that a terminal would obey.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
