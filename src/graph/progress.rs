@@ -39,8 +39,8 @@ const LEAST_TICK: Duration = Duration::from_millis(50);
 /// What drawing may take of a processor: one part in this many.
 const SHARE: u32 = 10;
 
-/// Rows that are left to what is above: a terminal that is all view shows no lines.
-const ROWS_ABOVE: usize = 3;
+/// What of a terminal's rows is left to what is above, one part in this many: a terminal that is all view shows no lines.
+const SHARE_ABOVE: usize = 5;
 
 /// A live view of what a [`Recorder`] hears.
 ///
@@ -263,7 +263,9 @@ impl View {
     fn space(&self) -> Space {
         let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
         let columns = self.width.unwrap_or(usize::MAX).min(columns.into());
-        let rows = usize::from(rows).saturating_sub(ROWS_ABOVE);
+        let rows = usize::from(rows);
+        // The last row is the cursor's.
+        let rows = rows.saturating_sub(1 + rows / SHARE_ABOVE);
         Space { columns: columns.saturating_sub(1), rows, color: self.color }
     }
 }

@@ -103,10 +103,10 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
         ended.sort_by_key(|index| std::cmp::Reverse(all[*index].node.call().end_unix_nano));
         ended
     };
-    // Failures are not crowded out by what runs.
-    let mut order: Vec<_> = running.drain(..running.len().min(rows / 2)).collect();
+    // Failures are not crowded out by what runs, nor the other way round. Each may take two rows.
+    let mut order: Vec<_> = running.drain(..running.len().min(rows / 4)).collect();
     let mut failures = by_end(Kind::Failure);
-    order.extend(failures.drain(..failures.len().min(rows / 4)));
+    order.extend(failures.drain(..failures.len().min(rows.div_ceil(8))));
     order.extend(running);
     order.extend(failures);
     order.extend(by_end(Kind::Done));
@@ -128,7 +128,7 @@ impl Chosen {
                 at = all[index].parent;
             }
         }
-        let mut left_out: BTreeMap<Option<usize>, LeftOut> = BTreeMap::new();
+        let mut left_out: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
         for (index, candidate) in all.iter().enumerate() {
             if candidate.kind == Kind::Around || shown.contains(&index) {
                 continue;
@@ -137,13 +137,22 @@ impl Chosen {
             while let Some(parent) = around.filter(|parent| !shown.contains(parent)) {
                 around = all[parent].parent;
             }
-            let left_out = left_out.entry(around).or_default();
-            match candidate.kind {
-                Kind::Running => left_out.running += 1,
-                Kind::Failure => left_out.failed += 1,
-                Kind::Done | Kind::Around => left_out.done += 1,
-            }
+            left_out.entry(around).or_default().push(index);
         }
+        // A single one is shown in the row that would say that there is one more.
+        left_out.retain(|around, indexes| match indexes[..] {
+            [only] if all[only].kind == Kind::Done && all[only].parent == *around => !shown.insert(only),
+            _ => true,
+        });
+        let count = |indexes: Vec<usize>| {
+            let of_kind = |kind| indexes.iter().filter(|index| all[**index].kind == kind).count();
+            LeftOut {
+                running: of_kind(Kind::Running),
+                failed: of_kind(Kind::Failure),
+                done: of_kind(Kind::Done),
+            }
+        };
+        let left_out = left_out.into_iter().map(|(around, indexes)| (around, count(indexes))).collect();
         Self { shown, left_out }
     }
 
