@@ -63,7 +63,9 @@ pub(super) fn choose(graph: &ToolCallGraph, rows: usize) -> Choice<'_> {
         .find(fits)
         // Too deep for the spans around them.
         .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
-    Choice { items: chosen.items(&all) }
+    let mut items = chosen.items(&all);
+    items.truncate(rows);
+    Choice { items }
 }
 
 /// Each before what is below it.
@@ -104,7 +106,7 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
         ended
     };
     // Failures are not crowded out by what runs, nor the other way round. Each may take two rows.
-    let mut order: Vec<_> = running.drain(..running.len().min(rows / 4)).collect();
+    let mut order: Vec<_> = running.drain(..running.len().min(rows.div_ceil(4))).collect();
     let mut failures = by_end(Kind::Failure);
     order.extend(failures.drain(..failures.len().min(rows.div_ceil(8))));
     order.extend(running);
