@@ -53,7 +53,7 @@ fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
         let path = format!("✗ job.deploy › step.apply › terraform apply-{number}");
         assert_eq!(all.matches(&path).count(), 1, "{all}");
     }
-    assert!(!all.contains("more running"), "{all}");
+    assert!(!all.contains("more running") && !all.contains("⠙") && !all.contains(" done  "), "{all}");
     let numbers = numbers_above(&all);
     assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "{all}");
     assert!(numbers.len() > 5);

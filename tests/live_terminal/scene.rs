@@ -1,6 +1,7 @@
 //! What is played in the terminal: a deploy with fifty parallel ops, two of which fail, with a console beside it.
 
 use std::env;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +20,10 @@ const PATIENCE: usize = 60 * 50;
 
 pub fn play() {
     let Some(directory) = env::var_os(PART).map(PathBuf::from) else { return };
+    if std::io::stderr().is_terminal() {
+        // From the first cell, as in a terminal that is opened for it.
+        eprint!("\u{1b}[2J\u{1b}[H");
+    }
     let recorder = Recorder::default();
     let view = Progress::start(&recorder);
     let guard = spanlog::builder()
@@ -57,6 +62,7 @@ fn apply(directory: &Path) -> Result<(), String> {
             });
         }
         // Lines of the console, some of them wider than a terminal of 80 columns.
+        thread::sleep(Duration::from_millis(300));
         let mut number = 0;
         while number < 8 || (number < PATIENCE && !directory.join("go").exists()) {
             number += 1;

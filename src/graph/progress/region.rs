@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use crossterm::cursor::{MoveToColumn, MoveUp};
+use crossterm::cursor::{MoveDown, MoveToColumn, MoveUp, RestorePosition, SavePosition};
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 
@@ -32,7 +32,7 @@ impl<W: Write> Region<W> {
             queue!(frame, MoveUp(u16::try_from(up).unwrap_or(u16::MAX)))?;
         }
         if !above.is_empty() {
-            queue!(frame, Clear(ClearType::FromCursorDown))?;
+            clear_below(&mut frame)?;
             frame.extend_from_slice(above);
             if !above.ends_with(b"\n") {
                 frame.push(b'\n');
@@ -43,7 +43,8 @@ impl<W: Write> Region<W> {
             queue!(frame, Clear(ClearType::UntilNewLine))?;
             frame.extend_from_slice(b"\r\n");
         }
-        queue!(frame, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)?;
+        clear_below(&mut frame)?;
+        queue!(frame, EndSynchronizedUpdate)?;
         self.drawn = rows.iter().map(|row| row.columns).collect();
         self.out.write_all(&frame)?;
         self.out.flush()
@@ -52,4 +53,11 @@ impl<W: Write> Region<W> {
     pub(super) fn out(&mut self) -> &mut W {
         &mut self.out
     }
+}
+
+/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one go: terminals that are told
+/// to clear from their first cell keep what was there in the scrollback.
+fn clear_below(frame: &mut Vec<u8>) -> io::Result<()> {
+    queue!(frame, SavePosition, Clear(ClearType::UntilNewLine), MoveDown(1))?;
+    queue!(frame, Clear(ClearType::FromCursorDown), RestorePosition)
 }

@@ -284,11 +284,14 @@ fn a_region_is_drawn_over_itself() {
     let first = String::from_utf8(std::mem::take(region.out())).unwrap();
     assert_eq!(
         first,
-        "\u{1b}[?2026h\u{1b}[1Gone\u{1b}[K\r\ntwo, which is longer\u{1b}[K\r\n\u{1b}[J\u{1b}[?2026l"
+        "\u{1b}[?2026h\u{1b}[1Gone\u{1b}[K\r\ntwo, which is longer\u{1b}[K\r\n\u{1b}7\u{1b}[K\u{1b}[1B\u{1b}[J\u{1b}8\u{1b}[?2026l"
     );
     region.draw(b"above\n", &[row("three")], 80).unwrap();
     let second = String::from_utf8(std::mem::take(region.out())).unwrap();
-    assert!(second.contains("\u{1b}[2A\u{1b}[Jabove\nthree\u{1b}[K\r\n\u{1b}[J"), "{second:?}");
+    assert!(
+        second.contains("\u{1b}[2A\u{1b}7\u{1b}[K\u{1b}[1B\u{1b}[J\u{1b}8above\nthree\u{1b}[K\r\n"),
+        "{second:?}"
+    );
     region.draw(b"", &[row("two, which is longer")], 80).unwrap();
     region.out().clear();
     region.draw(b"", &[], 7).unwrap();
