@@ -140,6 +140,9 @@ mod documents {
     struct Architecture;
     #[doc = include_str!("../docs/direct.md")]
     struct Direct;
+    #[cfg(feature = "terminal")]
+    #[doc = include_str!("../docs/live.md")]
+    struct Live;
     #[doc = include_str!("../docs/mapping.md")]
     struct Mapping;
     #[doc = include_str!("../docs/promises.md")]

@@ -24,7 +24,6 @@ use super::tree::Parts;
 use super::ToolCallGraph;
 use crate::keys::Keys;
 
-pub(super) use self::jobs::Glimpse;
 pub use self::jobs::{JobId, LiveJob};
 
 /// What a [`Recorder`] keeps of one job by default, in bytes: some 15,000 spans, or 30,000 lines.
@@ -147,11 +146,6 @@ impl Recorder {
         // A statement of its own: the lock is free when the job's memory is freed.
         let removed = self.kept().remove(job);
         removed.is_some()
-    }
-
-    /// What a view needs: the spans, and the records after `since`.
-    pub(super) fn glimpse(&self, since: u64) -> Glimpse {
-        self.kept().glimpse(since)
     }
 
     fn keep_record(&self, record: LogRecord) {

@@ -35,9 +35,12 @@ pub fn play() {
         .unwrap();
     let execution = job::execution(JobMetadata::new("deploy of web", "execution-1"), "deploy");
     let result = execution.in_scope(|| {
-        execution
-            .step("fetch")
-            .run(|| op::run("git", "clone", [], || Ok::<(), String>(tracing::info!("cloning"))))?;
+        execution.step("fetch").run(|| {
+            op::run("git", "clone", [], || {
+                tracing::info!("cloning");
+                Ok::<(), String>(())
+            })
+        })?;
         execution.step("apply").run(|| apply(&directory))
     });
     execution.end(&result);

@@ -1,13 +1,14 @@
 //! Many jobs at once: which of them a span or a record belongs to, and how many are kept.
 
+#[cfg(feature = "terminal")]
+mod glimpse;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::TraceId;
 
-use super::super::call::Call;
-use super::super::record::LogRecord;
 use super::super::tree::Ids;
 use super::job::{Job, Kept, Line, Snapshot};
 use super::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
@@ -209,22 +210,4 @@ impl Jobs {
         };
         (self.jobs.values().map(|(_, job)| job.snapshot()).collect(), notes)
     }
-
-    pub(super) fn glimpse(&self, since: u64) -> Glimpse {
-        let jobs = || self.jobs.values().map(|(_, job)| job);
-        Glimpse {
-            calls: jobs().flat_map(Job::calls).collect(),
-            records: jobs().flat_map(|job| job.records_after(since)).collect(),
-            turn: self.turn,
-        }
-    }
-}
-
-/// What a view needs, in no order. Each with the turn in which it came in.
-#[derive(Debug, Default)]
-pub(in crate::graph) struct Glimpse {
-    pub(in crate::graph) calls: Vec<(u64, Arc<Call>)>,
-    pub(in crate::graph) records: Vec<(u64, Arc<LogRecord>)>,
-    /// The latest that is in it, or was before: what the next glimpse goes on from.
-    pub(in crate::graph) turn: u64,
 }

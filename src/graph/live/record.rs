@@ -127,7 +127,7 @@ impl Records for Recorder {
         }
     }
 
-    fn emit<'a>(&'a self, draft: Draft) {
+    fn emit(&self, draft: Draft) {
         if draft.record.span_id.is_none() || draft.flags.is_sampled() {
             self.keep_record(draft.record);
         }

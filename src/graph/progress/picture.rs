@@ -157,7 +157,7 @@ impl Parts {
                 self.name_style,
                 &fitted(&self.name, if self.took.is_empty() { space.columns } else { columns.names }),
             )
-            .to_column(2 + columns.names + 2 + columns.durations.saturating_sub(self.took.width()))
+            .pad_to(2 + columns.names + 2 + columns.durations.saturating_sub(self.took.width()))
             .write(Style::Faint, &self.took)
             .write(Style::Plain, "  ")
             .write(self.mark.0, &self.end)

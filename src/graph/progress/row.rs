@@ -61,7 +61,7 @@ impl Pen {
     }
 
     /// Spaces, as many as are missing up to a column.
-    pub(super) fn to_column(self, column: usize) -> Self {
+    pub(super) fn pad_to(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.row.columns);
         self.write(Style::Plain, &" ".repeat(missing))
     }

@@ -1,4 +1,5 @@
 //! What a view looks like, as text, and that it is drawn in its place.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 use opentelemetry::{SpanId, TraceId};
 
