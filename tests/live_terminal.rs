@@ -37,10 +37,10 @@ fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.wait("lines above", |screen| !numbers_above(screen).is_empty());
     for _ in 0..20 {
+        // A screen can be captured in the middle of a drawing: then the view is not all there, but never there twice.
         let screen = terminal.screen();
-        assert_eq!(screen.matches("─ step.apply").count(), 1, "{screen}");
-        let numbers = numbers_above(&screen);
-        assert!(numbers.is_sorted(), "{screen}");
+        assert!(screen.matches("─ step.apply").count() <= 1, "{screen}");
+        assert!(numbers_above(&screen).is_sorted(), "{screen}");
     }
     let all = terminal.finish();
     assert_eq!(rows_of(&all, "step.apply").len(), 1, "{all}");
@@ -69,14 +69,15 @@ fn a_view_follows_the_size_of_its_terminal() {
     terminal.wait("the view", |screen| screen.contains("more running"));
     let is_one =
         |screen: &str| screen.matches("─ step.apply").count() == 1 && screen.matches(" done  ").count() == 1;
+    // Names are cut where there are forty columns.
+    let ops = |screen: &str| screen.lines().filter(|line| line.contains("─ terra")).count();
     terminal.resize(200, 60);
-    let screen = terminal
-        .wait("more rows", |screen| is_one(screen) && rows_of(screen, "terraform apply-12").len() == 1);
+    let screen = terminal.wait("more rows", |screen| is_one(screen) && ops(screen) > 15);
     assert_eq!(screen.matches(" job.deploy  ").count(), 1, "{screen}");
     terminal.resize(40, 16);
-    terminal.wait("fewer rows", |screen| is_one(screen) && rows_of(screen, "terraform apply-12").is_empty());
+    terminal.wait("fewer rows", |screen| is_one(screen) && (1..6).contains(&ops(screen)));
     terminal.resize(80, 24);
-    terminal.wait("the first size", is_one);
+    terminal.wait("the first size", |screen| is_one(screen) && (6..10).contains(&ops(screen)));
     let all = terminal.finish();
     assert!(all.contains("what is said after the view"), "{all}");
 }
