@@ -9,8 +9,10 @@
 //! what the steps run, one tool call a line, `STEP: PROGRAM ARGUMENT…`; the other steps do what they do
 //! for any directory.
 //!
-//! It prints the tools' lines as they come, then the tool-call graph. Logs and traces go to OTLP JSON
-//! lines in `spanlog-out/`, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+//! On a terminal it shows the tool-call graph as it runs, with the last lines of each tool, and warnings above it. Elsewhere
+//! (in a file, or where `CI` is set) it prints the tools' lines as they come. Either way the graph stays
+//! at the end. Logs and traces go to OTLP JSON lines in `spanlog-out/`, or, if
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
 
 use std::error::Error;
 use std::fs;
@@ -18,9 +20,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use spanlog::graph::Recorder;
+use spanlog::graph::{Progress, Recorder};
 use spanlog::opentelemetry::KeyValue;
 use spanlog::{job, op, JobMetadata};
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 const STEPS: [&str; 5] = ["fetch", "validate", "build", "test", "outputs"];
@@ -50,10 +53,15 @@ async fn run() -> Result<bool> {
     fs::create_dir_all(&out)?;
 
     let recorder = Recorder::default();
+    let view = Progress::builder(&recorder).with_stdout().start();
     let mut builder = spanlog::builder()
         .with_service_name("runner")
-        .with_span_processor(recorder.clone())
-        .with_log_processor(recorder.clone());
+        .with_recorder(recorder)
+        .with_console_writer(view.writer());
+    if view.is_live() {
+        // The rest is in the view.
+        builder = builder.with_console_level(tracing::Level::WARN);
+    }
     let goes_to = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Ok(endpoint) if !endpoint.is_empty() => endpoint,
         _ => {
@@ -73,8 +81,8 @@ async fn run() -> Result<bool> {
 
     let report = guard.shutdown(Duration::from_secs(10));
     let _ = fs::remove_dir_all(&job.work);
-    println!("\n{}", recorder.graph().to_text());
-    println!("logs and traces: {goes_to}");
+    view.finish()?;
+    println!("\nlogs and traces: {goes_to}");
     if !report.is_complete() {
         eprintln!("runner: not everything was delivered: {report:?}");
     }
@@ -144,18 +152,31 @@ impl Job {
         Ok(())
     }
 
+    /// All checks at once.
     async fn validate(&self) -> Result {
-        let mut scripts = 0;
+        let mut checks = JoinSet::new();
         for script in ["build.sh", "test.sh", ".ci/run"] {
             if self.directory.join(script).is_file() {
-                self.tool("bash").operation("check").args(["-n", script]).run().await?;
-                scripts += 1;
+                checks.spawn(self.tool("bash").operation("check").args(["-n", script]).run());
             }
         }
-        if scripts == 0 {
+        if checks.is_empty() {
             warn!("there is no script to check");
         }
-        Ok(())
+        const FILES: &str =
+            "find . -type f -not -path './target/*' -not -path './.git/*' -not -path './spanlog-out/*'";
+        for (operation, question) in [
+            ("largest", format!("{FILES} -size +100k -print")),
+            ("kinds", format!("{FILES} -name '*.*' | sed 's/.*[.]//' | sort | uniq -c | sort -rn | head -5")),
+        ] {
+            checks.spawn(self.tool("sh").operation(operation).args(["-c", &question]).run());
+        }
+        let mut result = Ok(());
+        while let Some(check) = checks.join_next().await {
+            // The first failure is told; the others are in the graph.
+            result = result.and(check?.map(drop).map_err(Into::into));
+        }
+        result
     }
 
     async fn build(&self) -> Result {

@@ -16,6 +16,8 @@ mod read;
 #[cfg(feature = "graph")]
 #[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 mod html;
+#[cfg(feature = "terminal")]
+mod progress;
 
 use std::fmt;
 
@@ -26,7 +28,10 @@ use crate::keys::Keys;
 
 pub use self::call::{Call, Outcome};
 pub use self::duration::{format_duration, format_nanoseconds};
-pub use self::live::{Recorder, MOST_SPANS};
+pub use self::live::{JobId, LiveJob, Recorder, DEFAULT_JOBS, DEFAULT_JOB_BYTES};
+#[cfg(feature = "terminal")]
+#[cfg_attr(docsrs, doc(cfg(feature = "terminal")))]
+pub use self::progress::{Progress, ProgressBuilder, ProgressWriter};
 #[cfg(feature = "graph")]
 #[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 pub use self::read::{Reader, MEMORY_LIMIT};

@@ -48,6 +48,7 @@ mod providers;
 mod subscriber;
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -59,11 +60,14 @@ use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilde
 use tracing::level_filters::LevelFilter;
 use tracing::Dispatch;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::fmt::MakeWriter;
 
 pub use self::guard::{Guard, Output, Report};
 use self::otlp::Told;
 use self::providers::{Change, Outputs};
-use self::subscriber::{Levels, Logs};
+use self::subscriber::{Layers, Levels, Logs};
+use crate::graph::Recorder;
 use crate::record::Records;
 use crate::{Counters, Error, Keys, LogLayer, LogTracer, SpanFields};
 
@@ -89,6 +93,8 @@ pub struct Builder {
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
+    recorder: Option<Recorder>,
+    console_writer: BoxMakeWriter,
 }
 
 impl Default for Builder {
@@ -109,6 +115,8 @@ impl Default for Builder {
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
+            recorder: None,
+            console_writer: BoxMakeWriter::new(io::stderr),
         }
     }
 }
@@ -189,6 +197,17 @@ impl Builder {
         self
     }
 
+    /// Sets where the console's lines go. Default: standard error. With a live view it is
+    /// [`Progress::writer`](crate::graph::Progress::writer), which keeps lines and view apart.
+    #[must_use]
+    pub fn with_console_writer(
+        mut self,
+        writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    ) -> Self {
+        self.console_writer = BoxMakeWriter::new(writer);
+        self
+    }
+
     /// Sets the verbosity of the console. Default: that of [`with_level`](Self::with_level), or all that
     /// the directives of a filter let through.
     #[must_use]
@@ -228,7 +247,7 @@ impl Builder {
     /// Adds a span processor. It comes after the one that stamps the job, and before the exporters.
     #[must_use]
     pub fn with_span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
-        self.tracer_provider.push(Box::new(|provider| provider.with_span_processor(processor)));
+        self.tracer_provider.push(providers::span_processor(processor));
         self
     }
 
@@ -236,7 +255,7 @@ impl Builder {
     /// or drops must not reach a receiver on another road.
     #[must_use]
     pub fn with_log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
-        self.logger_provider.push(Box::new(|provider| provider.with_log_processor(processor)));
+        self.logger_provider.push(providers::log_processor(processor));
         self
     }
 
@@ -244,6 +263,17 @@ impl Builder {
     #[must_use]
     pub fn with_sdk_logs(mut self, sdk_logs: bool) -> Self {
         self.sdk_logs = sdk_logs;
+        self
+    }
+
+    /// Lets a recorder listen to spans and records, wherever else they go, under the [keys](Self::with_keys) of
+    /// this builder.
+    ///
+    /// Where records go through the SDK, it is the last of the log processors and gets what those before it left;
+    /// else records are made for it [besides](LogLayer::recording).
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
         self
     }
 
@@ -299,17 +329,23 @@ impl Builder {
             Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
         let mut meters = Vec::new();
         let (mut spans, mut logs, mut pipeline) = (None, None, None);
+        let mut recording = None;
         if !env::is_disabled() {
             let resource = env::resource(self.service_name.clone(), self.attributes.clone());
             let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
-            let changes = std::mem::take(&mut self.tracer_provider);
+            let recorder = self.recorder.take().map(|recorder| recorder.with_keys(self.keys));
+            let mut changes = std::mem::take(&mut self.tracer_provider);
+            changes.extend(recorder.clone().map(providers::span_processor));
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
-            let changes = std::mem::take(&mut self.logger_provider);
+            let mut changes = std::mem::take(&mut self.logger_provider);
             if !self.sdk_logs && changes.is_empty() && to.is_logs_to_otlp_alone() {
                 let service_name = self.service_name.take();
                 pipeline =
                     Some(otlp::pipeline(&self.otlp, service_name, std::mem::take(&mut self.attributes))?);
+                recording =
+                    recorder.map(|recorder| self.log_layer(LogLayer::recording(recorder), levels.records));
             } else {
+                changes.extend(recorder.map(providers::log_processor));
                 logs = to.logs(resource, changes, &mut meters)?;
             }
         }
@@ -327,8 +363,9 @@ impl Builder {
             }
             (None, None) => Logs::Absent,
         };
-        let console = self.console.then_some(levels.console);
-        let dispatch = subscriber::assemble(levels.filter, spans.as_ref(), self.keys, log_layer, console);
+        let console = self.console.then_some((levels.console, self.console_writer));
+        let layers = Layers { spans: spans.as_ref(), keys: self.keys, logs: log_layer, recording, console };
+        let dispatch = subscriber::assemble(levels.filter, layers);
         Ok((dispatch, Guard { logs, pipeline, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }
 

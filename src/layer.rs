@@ -78,7 +78,7 @@ impl LogLayer<DirectRecords> {
 }
 
 impl<R: Records> LogLayer<R> {
-    fn of_records(records: R) -> Self {
+    pub(crate) fn of_records(records: R) -> Self {
         Self {
             records,
             owner: next_owner(),

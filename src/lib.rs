@@ -143,6 +143,9 @@ mod documents {
     #[cfg(feature = "graph")]
     #[doc = include_str!("../docs/graph.md")]
     struct Graph;
+    #[cfg(feature = "terminal")]
+    #[doc = include_str!("../docs/live.md")]
+    struct Live;
     #[doc = include_str!("../docs/mapping.md")]
     struct Mapping;
     #[doc = include_str!("../docs/promises.md")]

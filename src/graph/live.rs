@@ -1,25 +1,44 @@
-//! Listening to spans and records while a job runs.
+//! Listening to spans and records while jobs run.
+//!
+//! [`Recorder`] is the handle and the hooks; `jobs` tells the jobs apart, `job` keeps one of them within its
+//! bound, and `record` makes plain data of a record on either road.
 
-use std::collections::{HashMap, VecDeque};
+mod job;
+mod jobs;
+mod record;
+
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, TraceContext};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
+use self::job::{Kept, Line};
+use self::jobs::{Jobs, Settings};
 use super::call::Call;
-use super::record::{Level, RecordCounts};
-use super::tree::{Ids, Parts};
+use super::record::LogRecord;
+use super::tree::Parts;
 use super::ToolCallGraph;
 use crate::keys::Keys;
 
-/// Listens to finished spans and to records, and keeps what a graph needs of them.
+pub use self::jobs::{JobId, LiveJob};
+
+/// What a [`Recorder`] keeps of one job by default, in bytes: some 15,000 spans, or 30,000 lines.
+pub const DEFAULT_JOB_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many jobs a [`Recorder`] keeps by default.
+pub const DEFAULT_JOBS: usize = 64;
+
+/// Listens to spans and records while jobs run, and keeps what a graph needs of them.
 ///
-/// A recorder is a cheap handle: one clone goes onto the tracer provider, one onto the logger
-/// provider, one stays with whoever wants the graph. It keeps a bounded number of spans, by default
-/// [`MOST_SPANS`]; beyond that the oldest go, and the graph says how many.
+/// A recorder is a cheap handle: one clone goes where spans and records come by, one stays with whoever
+/// wants the graph. [`Builder::with_recorder`](crate::Builder::with_recorder) puts it there in one call. In a
+/// subscriber of one's own it is a span processor, which comes behind
+/// [`JobSpanProcessor`](crate::JobSpanProcessor), and for the records a log processor or, where there is
+/// no logger provider, a [layer](crate::LogLayer::recording).
 ///
 /// ```
 /// use opentelemetry::trace::{Tracer, TracerProvider};
@@ -28,81 +47,140 @@ use crate::keys::Keys;
 ///
 /// let recorder = Recorder::default();
 /// let provider = SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
-/// drop(provider.tracer("app").start("job.deploy"));
-/// assert!(recorder.graph().to_text().contains("job.deploy"));
+/// let span = provider.tracer("app").start("job.deploy");
+/// assert!(recorder.graph().to_text().contains("running"));
+/// drop(span);
+/// assert!(!recorder.graph().to_text().contains("running"));
 /// ```
-#[derive(Clone, Debug, Default)]
+///
+/// # Jobs
+///
+/// Spans and records are one job's that carry the same [execution id](Keys::execution_id). A span
+/// without one belongs to the job of its parent, and a record to that of its span; where those are not kept, one
+/// trace is taken for a job. Records without a span belong to the job that they are stamped with. Records
+/// without a span and a job, and those of spans that are not sampled, are not kept.
+///
+/// # Memory
+///
+/// Bounded for each job ([`with_job_bytes`](Self::with_job_bytes), [`DEFAULT_JOB_BYTES`]) and in the
+/// number of jobs ([`with_jobs`](Self::with_jobs), [`DEFAULT_JOBS`]). Beyond its bound a job lets go:
+///
+/// * its oldest records; those of WARN and above later than the others, as long as they take no more
+///   than a quarter of the bound. They stay in their span's [counts](super::Node::own_counts);
+/// * its oldest spans, once the spans take half of the bound: the finished ones first.
+///
+/// The graph's [notes](ToolCallGraph::notes) say how many. Beyond the number of jobs the oldest
+/// finished job goes, or the oldest of all if none is finished. A runner that lives for months
+/// [takes](Self::take) each job when it is done.
+///
+/// # On the emitting threads
+///
+/// A span costs two short locks, a record one. Nothing is formatted and no code of others runs while the
+/// lock is held, and nothing is logged.
+#[derive(Clone, Default)]
 pub struct Recorder {
-    kept: Arc<Mutex<Kept>>,
+    jobs: Arc<Mutex<Jobs>>,
     keys: Keys,
-}
-
-/// The most spans that a [`Recorder`] keeps: a long job's, at about a kilobyte each.
-pub const MOST_SPANS: usize = 10_000;
-
-#[derive(Debug, Default)]
-struct Kept {
-    calls: VecDeque<Call>,
-    records: HashMap<Ids, RecordCounts>,
-    /// The keys of `records`, the oldest first.
-    counted: VecDeque<Ids>,
-    /// Spans that were let go for newer ones.
-    forgotten: u64,
-}
-
-impl Kept {
-    /// Counts a record. Spans that never end would collect counts for ever, so the oldest go.
-    fn count(&mut self, span: Ids, level: Level) {
-        if !self.records.contains_key(&span) {
-            if self.counted.len() == 2 * MOST_SPANS {
-                if let Some(oldest) = self.counted.pop_front() {
-                    self.records.remove(&oldest);
-                }
-            }
-            self.counted.push_back(span);
-        }
-        self.records.entry(span).or_default().add(level);
-    }
+    settings: Settings,
 }
 
 impl Recorder {
-    /// Sets under which names tool and operation are found.
+    /// Sets under which names tool, operation and execution id are found. For this handle, and those that are
+    /// cloned from it.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { keys, ..self }
     }
 
-    /// The graph of everything that is kept now.
+    /// Sets how many bytes are kept of a job, as far as the data itself goes. For what comes in through this handle,
+    /// and those that are cloned from it. Default: [`DEFAULT_JOB_BYTES`].
+    #[must_use]
+    pub fn with_job_bytes(mut self, bytes: usize) -> Self {
+        self.settings.job_bytes = bytes;
+        self
+    }
+
+    /// Sets how many jobs are kept, at least one. For what comes in through this handle, and those that are cloned
+    /// from it. Default: [`DEFAULT_JOBS`].
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: usize) -> Self {
+        self.settings.jobs = jobs.max(1);
+        self
+    }
+
+    /// The jobs that are kept, in the order in which they were first heard of.
+    pub fn jobs(&self) -> Vec<LiveJob> {
+        self.kept().list()
+    }
+
+    /// The graph of one job as it is at the moment; `None` if it is not kept.
+    pub fn graph_of(&self, job: &JobId) -> Option<ToolCallGraph> {
+        let kept = self.kept().get(job)?.snapshot();
+        Some(ToolCallGraph::of_parts(kept.into_parts()))
+    }
+
+    /// The graph of everything that is kept, as it is at the moment.
     pub fn graph(&self) -> ToolCallGraph {
-        let kept = self.kept();
-        let mut parts = Parts {
-            calls: kept.calls.iter().cloned().collect(),
-            counted: kept.records.clone(),
-            ..Parts::default()
-        };
-        if kept.forgotten > 0 {
-            parts.notes.push(format!("{} older spans were let go", kept.forgotten));
+        let (all, notes) = self.kept().snapshots();
+        let mut parts = Parts { notes, ..Parts::default() };
+        for snapshot in all {
+            let Parts { calls, records, counted, notes } = snapshot.into_parts();
+            parts.calls.extend(calls);
+            parts.records.extend(records);
+            parts.counted.extend(counted);
+            parts.notes.extend(notes);
         }
-        drop(kept);
         ToolCallGraph::of_parts(parts)
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Hands over the graph of a job and forgets the job; `None` if it is not kept.
+    ///
+    /// For a job that is finished: of one that still runs, what comes later is a job of its own.
+    pub fn take(&self, job: &JobId) -> Option<ToolCallGraph> {
+        let taken = self.kept().remove(job)?;
+        Some(ToolCallGraph::of_parts(taken.snapshot().into_parts()))
+    }
+
+    /// Forgets a job, as [`take`](Self::take) does. Returns whether it was kept.
+    pub fn forget(&self, job: &JobId) -> bool {
+        // A statement of its own: the lock is free when the job's memory is freed.
+        let removed = self.kept().remove(job);
+        removed.is_some()
+    }
+
+    fn keep_record(&self, record: LogRecord) {
+        let line = Line::of(record, &self.keys);
+        // Bound to a name, so that the memory of a job that had to go is freed when the lock is free.
+        let gone = self.kept().record(line, self.settings);
+        drop(gone);
+    }
+
+    fn keep_call(&self, call: Call) {
+        let kept = Kept::of(call);
+        let gone = self.kept().span(kept, self.settings);
+        drop(gone);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
 impl SpanProcessor for Recorder {
-    fn on_start(&self, _span: &mut Span, _parent: &Context) {}
+    fn on_start(&self, span: &mut Span, _parent: &Context) {
+        if let Some(data) = span.exported_data() {
+            self.keep_call(Call::of_span(&data, true, &self.keys));
+        }
+    }
 
     fn on_end(&self, span: SpanData) {
-        let call = Call::of_span(&span, false, &self.keys);
-        let mut kept = self.kept();
-        if kept.calls.len() == MOST_SPANS {
-            kept.calls.pop_front();
-            kept.forgotten += 1;
-        }
-        kept.calls.push_back(call);
+        self.keep_call(Call::of_span(&span, false, &self.keys));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -116,12 +194,9 @@ impl SpanProcessor for Recorder {
 
 impl LogProcessor for Recorder {
     fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
-        // A span that is not sampled never ends for a recorder.
-        let sampled = |ids: &&TraceContext| ids.trace_flags.is_some_and(|flags| flags.is_sampled());
-        let Some(ids) = record.trace_context().filter(sampled) else { return };
-        let level =
-            record.severity_number().map_or(Level::Unspecified, |number| Level::of_number(number as i64));
-        self.kept().count((ids.trace_id, ids.span_id), level);
+        if let Some(record) = record::of_sdk(record) {
+            self.keep_record(record);
+        }
     }
 
     fn force_flush(&self) -> OTelSdkResult {

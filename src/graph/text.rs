@@ -9,6 +9,7 @@ use std::fmt;
 
 use unicode_width::UnicodeWidthStr;
 
+pub(super) use self::line::escaped;
 use self::line::{Line, Pen, Style};
 use super::{Node, ToolCallGraph};
 

@@ -1,4 +1,4 @@
-//! The console: `fmt` on standard error, with a level of its own.
+//! The console: `fmt` on standard error or where the lines are to go, with a level of its own.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, Layer};
@@ -14,13 +15,13 @@ use tracing_subscriber::{fmt, Layer};
 use crate::correlate;
 
 /// The console's layer. It has colours on a terminal only, and not where `NO_COLOR` is set.
-pub(super) fn layer<S>(level: LevelFilter) -> Box<dyn Layer<S> + Send + Sync>
+pub(super) fn layer<S>(level: LevelFilter, writer: BoxMakeWriter) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let ansi = !no_color && io::stderr().is_terminal();
-    Box::new(EventsUpTo { level, inner: fmt::layer().with_writer(io::stderr).with_ansi(ansi) })
+    Box::new(EventsUpTo { level, inner: fmt::layer().with_writer(writer).with_ansi(ansi) })
 }
 
 /// A layer that gets events up to a level only, and all else.

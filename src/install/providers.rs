@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use opentelemetry_sdk::logs::{LogExporter, LoggerProviderBuilder, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, TracerProviderBuilder};
+use opentelemetry_sdk::logs::{LogExporter, LogProcessor, LoggerProviderBuilder, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_sdk::Resource;
 
 use super::env::{self, Exporters};
@@ -15,6 +15,14 @@ use crate::{Error, JobSpanProcessor, Keys};
 
 /// What the builder was told of a provider, of types that only the telling knew.
 pub(super) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
+
+pub(super) fn span_processor(processor: impl SpanProcessor + 'static) -> Change<TracerProviderBuilder> {
+    Box::new(|provider| provider.with_span_processor(processor))
+}
+
+pub(super) fn log_processor(processor: impl LogProcessor + 'static) -> Change<LoggerProviderBuilder> {
+    Box::new(|provider| provider.with_log_processor(processor))
+}
 
 /// Where telemetry goes.
 pub(super) struct Outputs<'a> {

@@ -7,11 +7,13 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level, Subscriber};
 use tracing_subscriber::filter::{filter_fn, EnvFilter};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::{console, env};
+use crate::graph::Recorder;
 use crate::{DirectRecords, Error, Keys, LogLayer, SdkRecords, SpanLayer};
 
 type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
@@ -69,19 +71,27 @@ pub(super) enum Logs {
     Absent,
 }
 
+/// What stands over the filter.
+pub(super) struct Layers<'a> {
+    pub(super) spans: Option<&'a SdkTracerProvider>,
+    pub(super) keys: Keys,
+    pub(super) logs: Logs,
+    /// Records for a recorder, where they do not come to it through `logs`.
+    pub(super) recording: Option<LogLayer<Recorder>>,
+    pub(super) console: Option<(LevelFilter, BoxMakeWriter)>,
+}
+
 /// Boxes, not `Option`s, for what may be absent: those do not tell a layer its dispatcher.
-pub(super) fn assemble(
-    filter: Boxed<Registry>,
-    spans: Option<&SdkTracerProvider>,
-    keys: Keys,
-    logs: Logs,
-    level_of_console: Option<LevelFilter>,
-) -> Dispatch {
+pub(super) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch {
     let subscriber = tracing_subscriber::registry().with(filter);
-    let subscriber = subscriber.with(span_layer(spans, keys));
-    let subscriber = subscriber.with(log_layer(logs));
-    Dispatch::new(subscriber.with(match level_of_console {
-        Some(level) => console::layer(level),
+    let subscriber = subscriber.with(span_layer(layers.spans, layers.keys));
+    let subscriber = subscriber.with(log_layer(layers.logs));
+    let subscriber = subscriber.with(match layers.recording {
+        Some(layer) => Box::new(layer) as Boxed<_>,
+        None => Box::new(Identity::new()),
+    });
+    Dispatch::new(subscriber.with(match layers.console {
+        Some((level, writer)) => console::layer(level, writer),
         None => Box::new(Identity::new()),
     }))
 }

@@ -164,7 +164,7 @@ fn fitted(text: &str, columns: usize) -> String {
 }
 
 /// One line, with nothing in it that a terminal would obey or that turns text around.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::graph) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

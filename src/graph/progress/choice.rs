@@ -1,0 +1,206 @@
+//! What of a graph is shown where there are more spans than rows.
+//!
+//! A finished span is one row, whatever is below it, unless something in it failed. Of what is left, those
+//! that run come first, the longest first, then failures, then what ended last; with the spans
+//! around them, and a line each of what was logged in the first two. What is left out is counted at the nearest span
+//! that is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{Node, Outcome, ToolCallGraph};
+
+/// What is shown, in the order in which it is drawn.
+#[derive(Debug)]
+pub(super) struct Choice<'a> {
+    pub(super) items: Vec<Item<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Item<'a> {
+    /// `None` for what is left out.
+    pub(super) node: Option<Node<'a>>,
+    pub(super) left_out: LeftOut,
+    pub(super) kind: Kind,
+    /// For this level and those above it: whether more comes below on it.
+    pub(super) goes_on: Vec<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Runs, and nothing in it does.
+    Running,
+    /// Ended, and is where a failure began.
+    Failure,
+    /// Ended.
+    Done,
+    /// What others that are shown are in.
+    Around,
+}
+
+/// How many spans are not shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LeftOut {
+    pub(super) running: usize,
+    pub(super) failed: usize,
+    pub(super) done: usize,
+}
+
+/// A span that may be shown. Known by its index.
+struct Candidate<'a> {
+    node: Node<'a>,
+    kind: Kind,
+    parent: Option<usize>,
+}
+
+pub(super) fn choose(graph: &ToolCallGraph, rows: usize) -> Choice<'_> {
+    let all = candidates(graph);
+    let order = by_importance(&all, rows);
+    let most = order.len().min(rows);
+    let fits = |chosen: &Chosen| chosen.rows(&all) <= rows;
+    let chosen = (1..=most)
+        .rev()
+        .map(|count| Chosen::of(&all, &order[..count], true))
+        .find(fits)
+        // Too deep for the spans around them.
+        .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
+    let mut items = chosen.items(&all);
+    items.truncate(rows);
+    Choice { items }
+}
+
+/// Each before what is below it.
+fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
+    let mut all: Vec<Candidate<'_>> = Vec::new();
+    let mut open: Vec<(Node<'_>, Option<usize>)> = graph.roots().rev().map(|root| (root, None)).collect();
+    while let Some((node, parent)) = open.pop() {
+        let is_running = node.call().outcome == Outcome::Running;
+        let has_running = node.children().any(|child| child.call().outcome == Outcome::Running);
+        let kind = match (is_running, node.is_red()) {
+            (true, _) if has_running => Kind::Around,
+            (true, _) => Kind::Running,
+            (false, true) if node.contains_failure() => Kind::Around,
+            (false, true) => Kind::Failure,
+            // Something goes on below a span that ended.
+            (false, false) if has_running => Kind::Around,
+            (false, false) => Kind::Done,
+        };
+        if kind != Kind::Done {
+            open.extend(node.children().rev().map(|child| (child, Some(all.len()))));
+        }
+        all.push(Candidate { node, kind, parent });
+    }
+    all
+}
+
+/// The most important first; without those that are there for others only.
+fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
+    let of_kind = |kind| {
+        let indexes = (0..all.len()).filter(move |index| all[*index].kind == kind);
+        indexes.collect::<Vec<usize>>()
+    };
+    let mut running = of_kind(Kind::Running);
+    running.sort_by_key(|index| all[*index].node.call().start_unix_nano);
+    let by_end = |kind| {
+        let mut ended = of_kind(kind);
+        ended.sort_by_key(|index| std::cmp::Reverse(all[*index].node.call().end_unix_nano));
+        ended
+    };
+    // Failures are not crowded out by what runs, nor the other way round. Each may take two rows.
+    let mut order: Vec<_> = running.drain(..running.len().min(rows.div_ceil(4))).collect();
+    let mut failures = by_end(Kind::Failure);
+    order.extend(failures.drain(..failures.len().min(rows.div_ceil(8))));
+    order.extend(running);
+    order.extend(failures);
+    order.extend(by_end(Kind::Done));
+    order
+}
+
+struct Chosen {
+    shown: BTreeSet<usize>,
+    /// At the nearest that is shown.
+    left_out: BTreeMap<Option<usize>, LeftOut>,
+}
+
+impl Chosen {
+    fn of(all: &[Candidate<'_>], chosen: &[usize], with_around: bool) -> Self {
+        let mut shown = BTreeSet::new();
+        for index in chosen {
+            let mut at = Some(*index);
+            while let Some(index) = at.filter(|index| shown.insert(*index) && with_around) {
+                at = all[index].parent;
+            }
+        }
+        let mut left_out: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for (index, candidate) in all.iter().enumerate() {
+            if candidate.kind == Kind::Around || shown.contains(&index) {
+                continue;
+            }
+            let mut around = candidate.parent;
+            while let Some(parent) = around.filter(|parent| !shown.contains(parent)) {
+                around = all[parent].parent;
+            }
+            left_out.entry(around).or_default().push(index);
+        }
+        // A single one is shown in the row that would say that there is one more.
+        left_out.retain(|around, indexes| match indexes[..] {
+            [only] if all[only].kind == Kind::Done && all[only].parent == *around => !shown.insert(only),
+            _ => true,
+        });
+        let count = |indexes: Vec<usize>| {
+            let of_kind = |kind| indexes.iter().filter(|index| all[**index].kind == kind).count();
+            LeftOut {
+                running: of_kind(Kind::Running),
+                failed: of_kind(Kind::Failure),
+                done: of_kind(Kind::Done),
+            }
+        };
+        let left_out = left_out.into_iter().map(|(around, indexes)| (around, count(indexes))).collect();
+        Self { shown, left_out }
+    }
+
+    /// With a line for each that has one to show.
+    fn rows(&self, all: &[Candidate<'_>]) -> usize {
+        let has_line = |index: &&usize| {
+            let Candidate { node, kind, .. } = &all[**index];
+            matches!(kind, Kind::Running | Kind::Failure) && node.own_records().len() > 0
+        };
+        self.shown.len() + self.left_out.len() + self.shown.iter().filter(has_line).count()
+    }
+
+    fn items<'a>(&self, all: &[Candidate<'a>]) -> Vec<Item<'a>> {
+        let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for index in &self.shown {
+            let parent = all[*index].parent.filter(|parent| self.shown.contains(parent));
+            below.entry(parent).or_default().push(*index);
+        }
+        let mut items = Vec::new();
+        // What is left out stands behind its siblings.
+        let at_level = |parent: Option<usize>| {
+            let shown = below.get(&parent).into_iter().flatten().map(|index| Ok(*index));
+            let left_out = self.left_out.get(&parent).map(|left_out| Err(*left_out));
+            shown.chain(left_out).collect::<Vec<Result<usize, LeftOut>>>()
+        };
+        let mut open: Vec<(Result<usize, LeftOut>, Vec<bool>)> = Vec::new();
+        let mut next = Some((None, Vec::new()));
+        loop {
+            if let Some((parent, above)) = next.take() {
+                for (position, item) in at_level(parent).into_iter().rev().enumerate() {
+                    let mut goes_on: Vec<bool> = Vec::clone(&above);
+                    goes_on.push(position > 0);
+                    open.push((item, goes_on));
+                }
+            }
+            let Some((item, goes_on)) = open.pop() else { return items };
+            match item {
+                Ok(index) => {
+                    next = Some((Some(index), goes_on.clone()));
+                    let Candidate { node, kind, .. } = all[index];
+                    items.push(Item { node: Some(node), left_out: LeftOut::default(), kind, goes_on });
+                }
+                Err(left_out) => {
+                    items.push(Item { node: None, left_out, kind: Kind::Around, goes_on });
+                }
+            }
+        }
+    }
+}

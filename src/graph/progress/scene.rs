@@ -1,0 +1,131 @@
+//! What of a recorder's jobs a view needs, kept up at little cost: the spans, and the last lines of each.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+
+use super::super::call::Call;
+use super::super::live::Recorder;
+use super::super::record::LogRecord;
+use super::super::tree::{Ids, Parts};
+use super::super::{Outcome, ToolCallGraph};
+use super::picture::FAILURE_LINES;
+
+/// What is kept of a line: more than a terminal is wide.
+const MOST_LINE_BYTES: usize = 1024;
+
+/// Whether a span is shown.
+pub(super) type Filter = Box<dyn Fn(&Call) -> bool + Send>;
+
+pub(super) struct Scene {
+    recorder: Recorder,
+    filter: Option<Filter>,
+    since: u64,
+    lines: HashMap<Ids, VecDeque<LogRecord>>,
+    /// The spans whose start, or end, was told already.
+    told: HashMap<Ids, Outcome>,
+}
+
+impl fmt::Debug for Scene {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scene").field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
+impl Scene {
+    pub(super) fn new(recorder: Recorder, filter: Option<Filter>) -> Self {
+        Self { recorder, filter, since: 0, lines: HashMap::new(), told: HashMap::new() }
+    }
+
+    /// The graph of this moment, with the last lines of what runs and what failed.
+    pub(super) fn now(&mut self) -> ToolCallGraph {
+        let mut glimpse = self.recorder.glimpse(self.since);
+        self.since = glimpse.turn;
+        glimpse.calls.sort_unstable_by_key(|(turn, _)| *turn);
+        glimpse.records.sort_unstable_by_key(|(turn, _)| *turn);
+        for (_, record) in &glimpse.records {
+            if let Some(ids) = record.trace_id.zip(record.span_id) {
+                let lines = self.lines.entry(ids).or_default();
+                if lines.len() == FAILURE_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(short(record));
+            }
+        }
+        let is_open = |call: &Call| call.outcome == Outcome::Running || call.is_red();
+        let open: HashSet<Ids> = glimpse
+            .calls
+            .iter()
+            .filter(|(_, call)| is_open(call))
+            .map(|(_, call)| (call.trace_id, call.span_id))
+            .collect();
+        self.lines.retain(|ids, _| open.contains(ids));
+        self.filtered(ToolCallGraph::of_parts(Parts {
+            calls: glimpse.calls.iter().map(|(_, call)| without_attributes(call)).collect(),
+            records: self.lines.values().flatten().cloned().collect(),
+            ..Parts::default()
+        }))
+    }
+
+    /// Everything that is kept.
+    pub(super) fn whole(&self) -> ToolCallGraph {
+        self.filtered(self.recorder.graph())
+    }
+
+    fn filtered(&self, graph: ToolCallGraph) -> ToolCallGraph {
+        match &self.filter {
+            Some(filter) => graph.showing(filter),
+            None => graph,
+        }
+    }
+
+    /// What started and ended since the last time, as [`picture::plain`](super::picture::plain) says it.
+    pub(super) fn news(&mut self) -> String {
+        let graph = self.now();
+        let mut news: Vec<_> = graph
+            .nodes()
+            .filter(|node| {
+                let call = node.call();
+                self.told.get(&(call.trace_id, call.span_id)) != Some(&call.outcome)
+            })
+            .collect();
+        news.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
+        let text = news.iter().map(|node| super::picture::plain(*node) + "\n").collect();
+        self.told = graph
+            .nodes()
+            .map(|node| ((node.call().trace_id, node.call().span_id), node.call().outcome))
+            .collect();
+        text
+    }
+}
+
+fn short(record: &LogRecord) -> LogRecord {
+    let text = if record.body.is_empty() { &record.event_name } else { &record.body };
+    LogRecord {
+        trace_id: record.trace_id,
+        span_id: record.span_id,
+        time_unix_nano: record.time_unix_nano,
+        level: record.level,
+        body: text[..text.floor_char_boundary(MOST_LINE_BYTES)].to_owned(),
+        ..LogRecord::default()
+    }
+}
+
+/// Attributes are most of a span, and a view shows none.
+fn without_attributes(call: &Call) -> Call {
+    Call {
+        trace_id: call.trace_id,
+        span_id: call.span_id,
+        parent_id: call.parent_id,
+        name: call.name.clone(),
+        tool: call.tool.clone(),
+        operation: call.operation.clone(),
+        execution_id: None,
+        service: None,
+        start_unix_nano: call.start_unix_nano,
+        end_unix_nano: call.end_unix_nano,
+        outcome: call.outcome,
+        is_error: call.is_error,
+        message: call.message.clone(),
+        attributes: Vec::new(),
+    }
+}

@@ -1,0 +1,117 @@
+//! A terminal of tmux's, with a server of its own.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::scene::PART;
+
+pub struct Terminal {
+    socket: String,
+    directory: PathBuf,
+}
+
+pub fn directory() -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let directory = env::temp_dir().join(format!("spanlog-live-{}-{number}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+impl Terminal {
+    /// A terminal of this size, with the part being played in it. `None` without tmux.
+    pub fn open(columns: u16, rows: u16) -> Option<Self> {
+        if !Command::new("tmux").arg("-V").output().is_ok_and(|output| output.status.success()) {
+            eprintln!("SKIPPED: there is no tmux, so nobody saw the view on a terminal");
+            return None;
+        }
+        let directory = directory();
+        let socket = directory.file_name().unwrap().to_str().unwrap().to_owned();
+        let terminal = Self { socket, directory };
+        let part = env::current_exe().unwrap();
+        let (part, there) = (part.display(), terminal.directory.display());
+        let played = format!(
+            "env -u CI -u NO_COLOR {PART}='{there}' '{part}' --exact the_part_that_is_played --nocapture; \
+             touch '{there}/done'; exec sleep 600"
+        );
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        // The history's length counts for windows that are made after it is set.
+        terminal.tmux(&[
+            "start-server",
+            ";",
+            "set",
+            "-g",
+            "history-limit",
+            "20000",
+            ";",
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            &played,
+        ]);
+        Some(terminal)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output: Output = Command::new("tmux")
+            .args(["-u", "-f", "/dev/null", "-L", &self.socket])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What one sees.
+    pub fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// What one sees when it is as it should be.
+    pub fn wait(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        for _ in 0..400 {
+            let screen = self.screen();
+            if is_there(&screen) {
+                return screen;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{what} did not come:\n{}", self.screen());
+    }
+
+    pub fn resize(&self, columns: u16, rows: u16) {
+        self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+    }
+
+    pub fn has_cursor(&self) -> bool {
+        self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
+    }
+
+    /// Lets the play come to its end. Returns everything that was scrolled away, and the screen.
+    pub fn finish(&self) -> String {
+        fs::write(self.directory.join("go"), "").unwrap();
+        for _ in 0..400 {
+            if self.directory.join("done").exists() {
+                return self.tmux(&["capture-pane", "-p", "-J", "-S", "-"]);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the play did not end:\n{}", self.screen());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let server = ["-L", &self.socket, "kill-server"];
+        let _ = Command::new("tmux").args(server).output();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
