@@ -76,7 +76,7 @@
 //! | 6 | `otlp.rs` | the direct road from there: queue, worker, requests, transports, in a table of its own |
 //!
 //! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
-//! metadata), `op.rs` (one span per tool call), `graph.rs` (the tool-call graph), `install.rs`
+//! metadata), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs` (the tool-call graph), `install.rs`
 //! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files),
 //! `testing.rs` (pipelines for tests).
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -94,6 +94,7 @@ pub mod otlp;
 mod spans;
 pub mod job;
 pub mod op;
+pub mod trace;
 pub mod graph;
 pub mod testing;
 #[cfg(feature = "install")]
