@@ -12,5 +12,7 @@ mod jobs;
 mod ops;
 mod record;
 mod support;
+mod trace;
+mod trace_fields;
 
 const KIND: support::Kind = support::Kind::Sdk;

@@ -18,5 +18,9 @@ mod ops;
 mod record;
 #[path = "../suite/support.rs"]
 mod support;
+#[path = "../suite/trace.rs"]
+mod trace;
+#[path = "../suite/trace_fields.rs"]
+mod trace_fields;
 
 const KIND: support::Kind = support::Kind::Direct;
