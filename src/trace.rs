@@ -143,7 +143,50 @@ impl dyn Span + '_ {
     ) -> Context {
         self.add_fields(cx, fields.into_iter().collect())
     }
+
+    /// Sets the status that a result comes to, and ends the span. Errors need not implement
+    /// [`Error`](std::error::Error): `anyhow::Error`, `Box<dyn Error>` and strings do as well.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry::Context;
+    /// use spanlog::trace;
+    ///
+    /// fn sync(cx: &Context) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let (cx, span) = trace::start_span(cx, "sync");
+    ///     let result = create(&cx);
+    ///     span.end_with(&result);
+    ///     result
+    /// }
+    /// # fn create(_cx: &Context) -> Result<(), Box<dyn std::error::Error>> {
+    /// #     Ok(())
+    /// # }
+    /// # sync(&Context::new()).unwrap();
+    /// ```
+    pub fn end_with<T, E: fmt::Debug + fmt::Display>(&self, result: &Result<T, E>) {
+        match result {
+            Ok(_) => self.set_status(None),
+            Err(error) => self.set_status(Some(&Shown(error))),
+        }
+        self.end();
+    }
 }
+
+/// Anything that can be shown, as an error.
+struct Shown<'a, E>(&'a E);
+
+impl<E: fmt::Debug> fmt::Debug for Shown<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Shown<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> StdError for Shown<'_, E> {}
 
 /// Starts a span with the tracer of `cx`, else with the process-wide one, else none at all.
 ///

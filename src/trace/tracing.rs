@@ -19,10 +19,13 @@ use crate::{job, op};
 
 /// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
 ///
-/// Such a span is called `span` in `tracing`, whose names are static; its real name is in the field `otel.name`, by
-/// which tracing-opentelemetry calls it. Like an [op](crate::op), it is there whatever the filters say. Entries are
-/// events in it and, with a span layer, events on its OpenTelemetry span. If a [`with_logger`](super::with_logger)
-/// sends them elsewhere, they go there as well.
+/// Such a span is there whatever the filters say, like an [op](crate::op). Entries are events in it and, with a span
+/// layer, events on its OpenTelemetry span. If a [`with_logger`](super::with_logger) sends them elsewhere, they go
+/// there as well.
+///
+/// `tracing` keeps the name of a span for the life of the program. So it is told the first 512 different names;
+/// a span of a later one is called `span` there, with its name in the field `otel.name`, by which
+/// tracing-opentelemetry calls it.
 ///
 /// Its fields have names that are made at run time, for which `tracing` has no room: they are on the OpenTelemetry
 /// span and on entries.
@@ -106,9 +109,9 @@ fn job_id(cx: &Context) -> u64 {
 
 /// Creates the `tracing` span: a child of the one in `cx`, else of the current one.
 fn create(name: &str, cx: &Context) -> TracingSpan {
-    let metadata = callsite::span_metadata();
+    let (metadata, is_named) = callsite::span_metadata(name);
     let values = [Some(&name as &dyn Value)];
-    let values = metadata.fields().value_set_all(&values);
+    let values = metadata.fields().value_set_all(if is_named { &[] } else { &values });
     if !correlate::alive() {
         return TracingSpan::none();
     }

@@ -819,8 +819,8 @@ fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         text,
-        " WARN span{otel.name=\"create_pod\"}: spanlog::trace: not yet pod=\"web \\\"0\\\"\\u{1b}[31m\\n\" attempt=2\n\
-         ERROR span{otel.name=\"create_pod\"}: spanlog::trace: giving up level=fatal pod=\"web \\\"0\\\"\\u{1b}[31m\\n\"\n \
+        " WARN create_pod: spanlog::trace: not yet pod=\"web \\\"0\\\"\\u{1b}[31m\\n\" attempt=2\n\
+         ERROR create_pod: spanlog::trace: giving up level=fatal pod=\"web \\\"0\\\"\\u{1b}[31m\\n\"\n \
          INFO spanlog::trace: plain\n"
     );
     for exporter in kept {
