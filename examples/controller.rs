@@ -275,9 +275,14 @@ fn with_pod(cx: &Context, span: &dyn Span, pod: &Pod) -> Context {
 /// A provider that has a bad day.
 struct Cloud {
     pods: Mutex<BTreeMap<&'static str, u64>>,
-    /// How often each call for each pod fails before it succeeds.
-    failures: Mutex<BTreeMap<(&'static str, &'static str), (u32, CloudError)>>,
+    failures: Mutex<BTreeMap<(Call, &'static str), Failures>>,
 }
+
+/// The name of a call.
+type Call = &'static str;
+
+/// How often a call for a pod fails before it succeeds, and how.
+type Failures = (u32, CloudError);
 
 #[derive(Clone, Copy, Debug)]
 enum CloudError {
@@ -324,7 +329,7 @@ impl Cloud {
         generation
     }
 
-    fn put(&self, cx: &Context, call: &'static str, pod: &Pod) -> Result<(), CloudError> {
+    fn put(&self, cx: &Context, call: Call, pod: &Pod) -> Result<(), CloudError> {
         let (cx, span) = trace::start_span(cx, &format!("provider.{call}"));
         let result = self.call(&cx, call, pod.name).map(|()| {
             locked(&self.pods).insert(pod.name, pod.generation);
@@ -343,7 +348,7 @@ impl Cloud {
     }
 
     /// Takes its time, and fails where it is to fail.
-    fn call(&self, cx: &Context, call: &'static str, name: &'static str) -> Result<(), CloudError> {
+    fn call(&self, cx: &Context, call: Call, name: &'static str) -> Result<(), CloudError> {
         trace::logger(cx).debug_fmt(format_args!("{call} {name}"));
         thread::sleep(Duration::from_millis(2));
         match locked(&self.failures).get_mut(&(call, name)) {

@@ -63,6 +63,7 @@
 //! |   | `correlate/state.rs` | what is known of one span |
 //! |   | `correlate/starting.rs` | telling that a span is being started |
 //! |   | `correlate/op_seed.rs` | what an op says of its span |
+//! |   | `correlate/origin.rs` | where a span of the OpenTelemetry API was started |
 //! | 3 | `inherit.rs` | what the record inherits, put together once per span and job |
 //! | 4 | `fields.rs` | tracing's values as attribute values: one table, one `Visit` |
 //! |   | `fields/event.rs` | what becomes of an event's fields |

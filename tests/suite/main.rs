@@ -14,5 +14,7 @@ mod record;
 mod support;
 mod trace;
 mod trace_fields;
+mod trace_layers;
+mod trace_values;
 
 const KIND: support::Kind = support::Kind::Sdk;

@@ -22,5 +22,9 @@ mod support;
 mod trace;
 #[path = "../suite/trace_fields.rs"]
 mod trace_fields;
+#[path = "../suite/trace_layers.rs"]
+mod trace_layers;
+#[path = "../suite/trace_values.rs"]
+mod trace_values;
 
 const KIND: support::Kind = support::Kind::Direct;
