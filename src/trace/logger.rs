@@ -192,6 +192,14 @@ impl dyn Logger + '_ {
     }
 
     /// [`with_field`](trait.Logger.html#method.with_field) for many at once.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry::Context;
+    /// use spanlog::trace::{self, Value};
+    ///
+    /// let fields = [("pod", Value::from("web-0")), ("attempt", 2.into())];
+    /// trace::logger(&Context::current()).with_fields(fields).info("again");
+    /// ```
     #[must_use = "the logger itself is not changed"]
     pub fn with_fields<K: Into<Key>, V: Into<Value>>(
         &self,
@@ -201,6 +209,14 @@ impl dyn Logger + '_ {
     }
 
     /// A logger whose entries have the error's text in the field `err`.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry::Context;
+    /// use spanlog::trace;
+    ///
+    /// let error = std::io::Error::other("no room");
+    /// trace::logger(&Context::current()).with_error(&error).warn("trying again");
+    /// ```
     #[must_use = "the logger itself is not changed"]
     pub fn with_error(&self, error: &dyn Error) -> Arc<dyn Logger> {
         self.with_field("err", Value::error(error))
