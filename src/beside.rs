@@ -1,20 +1,34 @@
 //! Attributes that travel beside an event, not through it.
 //!
-//! tracing's macros take static field names only. What has names made at run time, such as the
-//! key-values of a `log` record, is laid here for the one event that is dispatched next.
+//! tracing's macros take static field names only. What has names made at run time, the key-values
+//! of a `log` record and the fields of an entry of [`trace`](crate::trace), is laid here for the one
+//! event that is dispatched next.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
+use tracing::Metadata;
+
+use crate::correlate::Origin;
+use crate::trace;
 
 /// What lies beside the event that is being dispatched on this thread.
 #[derive(Debug)]
 pub(crate) struct Beside {
     attributes: Vec<(Key, AnyValue)>,
+    /// The message of an entry. The event's own has the fields behind it, for those who cannot look here.
+    message: Option<Arc<str>>,
+    /// The span that an entry is of, where tracing does not know it.
+    origin: Option<Arc<Origin>>,
 }
 
 impl Beside {
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Key, AnyValue)> {
         self.attributes.iter()
     }
@@ -30,22 +44,36 @@ fn swap(beside: Option<Beside>) -> Option<Beside> {
 
 /// Lays `attributes` beside the event that `dispatch` dispatches.
 pub(crate) fn with_beside<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl FnOnce() -> T) -> T {
+    let laid = (!attributes.is_empty()).then_some(Beside { attributes, message: None, origin: None });
+    lay(laid, dispatch)
+}
+
+/// Lays what an entry of [`trace`](crate::trace) is beside its event, which `dispatch` dispatches.
+pub(crate) fn with_entry<T>(
+    attributes: Vec<(Key, AnyValue)>,
+    message: Arc<str>,
+    origin: Option<Arc<Origin>>,
+    dispatch: impl FnOnce() -> T,
+) -> T {
+    lay(Some(Beside { attributes, message: Some(message), origin }), dispatch)
+}
+
+fn lay<T>(laid: Option<Beside>, dispatch: impl FnOnce() -> T) -> T {
     struct Restore(Option<Beside>);
     impl Drop for Restore {
         fn drop(&mut self) {
             swap(self.0.take());
         }
     }
-    let laid = (!attributes.is_empty()).then_some(Beside { attributes });
     let _restore = Restore(swap(laid));
     dispatch()
 }
 
-/// Takes what lies beside an event of the `log` facade. Others carry nothing: one may be logged by a
-/// value of the event for which it was laid.
+/// Takes what lies beside an event of the `log` facade, or an entry. Others carry nothing: one may be
+/// logged by a value of the event for which it was laid.
 #[inline]
-pub(crate) fn take(is_log: bool) -> Option<Beside> {
-    if is_log {
+pub(crate) fn take(may_carry: bool) -> Option<Beside> {
+    if may_carry {
         swap(None)
     } else {
         None
@@ -55,4 +83,13 @@ pub(crate) fn take(is_log: bool) -> Option<Beside> {
 /// Puts it back, for the next layer.
 pub(crate) fn put_back(beside: Beside) {
     swap(Some(beside));
+}
+
+/// The span that an event without a parent is of all the same: an entry that was made in a span of the
+/// OpenTelemetry API.
+pub(crate) fn origin(metadata: &Metadata<'_>) -> Option<Arc<Origin>> {
+    if !trace::is_entry(metadata) {
+        return None;
+    }
+    BESIDE.try_with(|slot| slot.try_borrow().ok()?.as_ref()?.origin.clone()).ok().flatten()
 }

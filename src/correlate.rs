@@ -5,7 +5,7 @@
 //! | event | asked of |
 //! | --- | --- |
 //! | `parent: &span` | that span |
-//! | `parent: None` | nobody: there are none |
+//! | `parent: None` | nobody: there are none; an entry of [`trace`](crate::trace) brings its own ([`origin`]) |
 //! | contextual | the innermost entry of this thread's stack ([`active`]), or an OpenTelemetry span that was attached to the `Context` after it was entered |
 //!
 //! A span's ids are kept in its [`SpanState`]. They become known when the span is entered, where
@@ -15,6 +15,7 @@
 mod active;
 mod asker;
 mod op_seed;
+mod origin;
 mod starting;
 mod state;
 
@@ -32,6 +33,7 @@ pub(crate) use self::active::{
 };
 pub(crate) use self::asker::{Asker, Belonging};
 pub(crate) use self::op_seed::{next_op, start_op, OpSeed};
+pub(crate) use self::origin::Origin;
 pub(crate) use self::starting::{has_panicked, note_panic, span_being_started, Starting};
 pub(crate) use self::state::{OpNames, SpanState};
 

@@ -227,6 +227,12 @@ impl JobScope {
     }
 }
 
+/// `cx` with the job that the calling code runs in, unless it carries one.
+pub(crate) fn with_ambient(cx: &Context) -> Context {
+    let ambient = if of_context(cx).is_none() { correlate::ambient_job() } else { None };
+    ambient.map_or_else(|| cx.clone(), |scope| cx.with_value(JobValue(scope)))
+}
+
 /// The job that a `Context` carries.
 pub(crate) fn of_context(cx: &Context) -> Option<&Arc<JobScope>> {
     cx.get::<JobValue>().map(|value| &value.0)

@@ -15,7 +15,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
 
-use crate::beside;
+use crate::beside::{self, Beside};
 use crate::correlate::{self, Asker, Belonging, Home, SpanState, Surroundings};
 use crate::fields::{self, EventSink, Fields};
 use crate::inherit::{Inheriting, Node, SpanFields};
@@ -237,7 +237,7 @@ impl<R: Records> LogLayer<R> {
         if let Some(name) = name {
             record.set_event_name(name);
         }
-        let beside = beside::take(of_log.is_some());
+        let beside = beside::take(plan.may_carry);
         let most =
             block.attributes.len() + event.metadata().fields().len() + fields::MOST_EXTRA + extra.len();
         let limits = self.inheriting.limits;
@@ -254,7 +254,10 @@ impl<R: Records> LogLayer<R> {
             let mut own = fields::Gathered::default();
             let mut sink =
                 Fields(EventSink::new(&mut record, Some(&mut own), plan, value_limit, &self.counters));
-            event.record(&mut sink);
+            match beside.as_ref().and_then(Beside::message) {
+                Some(message) => sink.0.message(message),
+                None => event.record(&mut sink),
+            }
             for (key, value) in beside.iter().flat_map(|beside| beside.iter()) {
                 sink.0.named_at_run_time(key, limits.cut(value.clone()));
             }
@@ -392,7 +395,10 @@ impl<R: Records> LogLayer<R> {
         } else {
             match event.parent() {
                 Some(parent) => asker.explicit(parent, ctx),
-                None => asker.root(),
+                None => match beside::origin(event.metadata()) {
+                    Some(origin) => asker.of_origin(&origin),
+                    None => asker.root(),
+                },
             }
         }
     }

@@ -63,6 +63,7 @@
 //! |   | `correlate/state.rs` | what is known of one span |
 //! |   | `correlate/starting.rs` | telling that a span is being started |
 //! |   | `correlate/op_seed.rs` | what an op says of its span |
+//! |   | `correlate/origin.rs` | where a span of the OpenTelemetry API was started |
 //! | 3 | `inherit.rs` | what the record inherits, put together once per span and job |
 //! | 4 | `fields.rs` | tracing's values as attribute values: one table, one `Visit` |
 //! |   | `fields/event.rs` | what becomes of an event's fields |
@@ -76,7 +77,7 @@
 //! | 6 | `otlp.rs` | the direct road from there: queue, worker, requests, transports, in a table of its own |
 //!
 //! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
-//! metadata), `op.rs` (one span per tool call), `graph.rs` (the tool-call graph), `install.rs`
+//! metadata), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs` (the tool-call graph), `install.rs`
 //! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files),
 //! `testing.rs` (pipelines for tests).
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -94,6 +95,7 @@ pub mod otlp;
 mod spans;
 pub mod job;
 pub mod op;
+pub mod trace;
 pub mod graph;
 pub mod testing;
 #[cfg(feature = "install")]

@@ -151,14 +151,7 @@ impl Op {
             None => create(),
         };
         let state = seed.state.replace(None);
-        let context = guarded(|| {
-            add_attributes(&span, &seed, state.as_deref());
-            started(&span, state.as_ref())
-        });
-        if let (None, Some(state)) = (&context, &state) {
-            state.set_broken();
-        }
-        let context = context.flatten();
+        let context = start_now(&span, state.as_ref(), || add_attributes(&span, &seed, state.as_deref()));
         Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
     }
 
@@ -280,13 +273,13 @@ fn create_span(seed: &Arc<OpSeed>) -> Span {
     guarded(|| correlate::start_op(seed, create)).unwrap_or_else(Span::none)
 }
 
-/// An op never fails: `None` where a sampler, a processor or another layer panics.
-fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// An op never fails, nor does a span of [`trace`](crate::trace): `None` where a sampler, a processor or another layer panics.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).ok();
     if done.is_none() {
         correlate::note_panic();
         crate::diagnostics::report_once(format_args!(
-            "a panic was caught in an op: a sampler's, a processor's, or that of another layer"
+            "a panic was caught in an op or span: a sampler's, a processor's, or that of another layer"
         ));
     }
     done
@@ -324,13 +317,22 @@ fn add_attributes(span: &Span, seed: &OpSeed, state: Option<&SpanState>) {
     }
 }
 
-/// Starts the op's OpenTelemetry span and takes its context: the op ends that span itself.
-fn started(span: &Span, state: Option<&Arc<SpanState>>) -> Option<Context> {
-    let starting = Starting::of(state.cloned());
-    let context = span
-        .with_subscriber(|(id, dispatch)| tracing_opentelemetry::get_otel_context(id, dispatch))
-        .flatten();
-    drop(starting);
+/// Starts a span's OpenTelemetry span and takes its context, for one who ends that span itself. `prepare` is
+/// the last that happens to it before.
+pub(crate) fn start_now(
+    span: &Span,
+    state: Option<&Arc<SpanState>>,
+    prepare: impl FnOnce(),
+) -> Option<Context> {
+    let context = guarded(|| {
+        prepare();
+        let _starting = Starting::of(state.cloned());
+        span.with_subscriber(|(id, dispatch)| tracing_opentelemetry::get_otel_context(id, dispatch)).flatten()
+    });
+    if let (None, Some(state)) = (&context, state) {
+        state.set_broken();
+    }
+    let context = context.flatten();
     if let (Some(state), Some(context)) = (state, &context) {
         state.set_traced(Traced::Yes(Ids::of(context.span().span_context())));
     }

@@ -116,6 +116,16 @@ fn public_types_are_send_sync_and_debug() {
     holds::<spanlog::job::WithJob<()>>();
     holds::<spanlog::op::Op>();
     holds::<spanlog::op::Instrumented<std::future::Ready<()>>>();
+    holds::<std::sync::Arc<dyn spanlog::trace::Tracer>>();
+    holds::<std::sync::Arc<dyn spanlog::trace::Span>>();
+    holds::<std::sync::Arc<dyn spanlog::trace::Logger>>();
+    holds::<spanlog::trace::NopTracer>();
+    holds::<spanlog::trace::NopLogger>();
+    holds::<spanlog::trace::OtelTracer<opentelemetry::global::BoxedTracer>>();
+    holds::<spanlog::trace::TracingTracer>();
+    holds::<spanlog::trace::TracingLogger>();
+    holds::<spanlog::trace::Value>();
+    holds::<spanlog::trace::Fields>();
     holds::<spanlog::graph::Recorder>();
     holds::<spanlog::graph::ToolCallGraph>();
     holds::<spanlog::graph::Text<'static>>();

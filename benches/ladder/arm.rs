@@ -1,5 +1,7 @@
 //! What is measured.
 
+use crate::traces::BackEnd;
+
 /// One program, as it were: which layers, doing what, where, on how many threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arm {
@@ -44,6 +46,8 @@ pub(crate) enum What {
     Op,
     /// A span with the attributes that the op has, made and dropped.
     Span,
+    /// A span of `trace` with an entry in it, ended with a result.
+    Trace(BackEnd),
 }
 
 pub(crate) const FIELDS: [usize; 4] = [0, 3, 6, 12];
@@ -89,6 +93,17 @@ impl Arm {
         [What::Op, What::Span].map(|what| Self { layers: Layers::Ours, what, in_job, ..TARGET }).to_vec()
     }
 
+    /// `trace` without telemetry, and with. The last is the one to compare with.
+    pub(crate) fn traces() -> Vec<Self> {
+        let arm = |layers, back| Self { layers, what: What::Trace(back), in_span: false, ..TARGET };
+        vec![
+            arm(Layers::Nothing, BackEnd::Nop),
+            arm(Layers::Ours, BackEnd::Nop),
+            arm(Layers::Ours, BackEnd::Otel),
+            arm(Layers::Ours, BackEnd::Tracing),
+        ]
+    }
+
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for fields in FIELDS.into_iter().chain([4]) {
@@ -102,6 +117,7 @@ impl Arm {
         all.extend(Self::disabled());
         all.extend(Self::ops(false));
         all.extend(Self::ops(true));
+        all.extend(Self::traces());
         all
     }
 
@@ -119,6 +135,8 @@ impl Arm {
     pub(crate) fn makes(self, count: u64) -> u64 {
         match (self.layers, self.what) {
             (Layers::Nothing | Layers::Registry, _) | (_, What::Debug) => 0,
+            // A span and a record.
+            (_, What::Trace(BackEnd::Otel | BackEnd::Tracing)) => 2 * count * self.threads as u64,
             _ => count * self.threads as u64,
         }
     }

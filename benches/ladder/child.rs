@@ -23,7 +23,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::allocations;
 use crate::arm::{Arm, Layers, What};
-use crate::{direct, loopback};
+use crate::{direct, loopback, traces};
 
 /// Answers each number on standard input with a turn of that many: nanoseconds and allocations.
 pub(crate) fn serve(arm: Arm) {
@@ -74,6 +74,9 @@ fn set_up(arm: Arm) {
     let tracers =
         SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOn).with_span_processor(Discard).build();
     let loggers = SdkLoggerProvider::builder().with_log_processor(Discard).build();
+    if let What::Trace(back_end) = arm.what {
+        traces::set_up(back_end, &tracers);
+    }
     let registry = Registry::default();
     let appender = OpenTelemetryTracingBridge::builder(&loggers);
     match arm.layers {
@@ -233,6 +236,7 @@ pub(crate) fn work(what: What, count: u64) {
                 helm.release = text,
                 helm.revision = index,
             )),
+            What::Trace(_) => traces::work(text),
         }
     }
 }
@@ -319,6 +323,7 @@ fn check(arm: Arm) {
             direct::look(arm, &loopback::first(), ids);
         }
         What::Debug => unreachable!("it makes nothing"),
+        What::Trace(back_end) => traces::look(back_end, record.as_ref(), span.as_ref()),
         What::Event(fields) => {
             let record = record.unwrap_or_else(|| panic!("{arm:?}: no record"));
             let own = record.trace_context().map(|trace| (trace.trace_id, trace.span_id));

@@ -15,7 +15,7 @@
 //! # Layout
 //!
 //! `arm.rs` says what is measured, `child.rs` does it (`direct.rs` on the direct road, `loopback.rs`
-//! over HTTP), `allocations.rs` counts, `measure.rs` runs the
+//! over HTTP, `traces.rs` with `spanlog::trace`), `allocations.rs` counts, `measure.rs` runs the
 //! processes and `report.rs` writes the page.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
@@ -26,6 +26,7 @@ mod direct;
 mod loopback;
 mod measure;
 mod report;
+mod traces;
 
 use std::env;
 use std::process::ExitCode;

@@ -138,6 +138,23 @@ fn targets(page: &mut String) -> fmt::Result {
             number(span.allocations)
         )?;
     }
+
+    let traces = measure::row(&Arm::traces(), FOR_TARGETS);
+    let [nop, _, _, full] = traces[..] else { unreachable!("four arms") };
+    let what = "a span and an entry of `trace` without telemetry, against the same over `tracing`";
+    compare(page, what, &nop, &full, 0.05, None)?;
+    allocations(page, what, &nop, &full, 0.0)?;
+    table_of_traces(page, &traces)
+}
+
+fn table_of_traces(page: &mut String, traces: &[Figures]) -> fmt::Result {
+    writeln!(page, "\n## `trace`: a span with one entry, ended with a result\n")?;
+    writeln!(page, "| back end | time, ns | instructions | allocations |\n| --- | ---: | ---: | ---: |")?;
+    let names = ["none, no subscriber", "none, the entry is a record", "OpenTelemetry", "`tracing`"];
+    for (name, figures) in names.into_iter().zip(traces) {
+        let [instructions, allocations] = [figures.instructions, figures.allocations].map(number);
+        writeln!(page, "| {name} | {} | {instructions} | {allocations} |", nanos(figures))?;
+    }
     Ok(())
 }
 

@@ -302,14 +302,34 @@ pub(super) fn entered_node(owner: u64, id: &Id) -> Option<Arc<Node>> {
     .flatten()
 }
 
+/// For each log layer, the node of the innermost span that it knows to be entered.
+pub(super) fn innermost_nodes() -> Vec<(u64, Arc<Node>)> {
+    with_stack(|stack| {
+        let mut nodes: Vec<(u64, Arc<Node>)> = Vec::new();
+        for entry in stack.entries.iter().rev().filter(|entry| !entry.is_stale()) {
+            if let Some(node) =
+                entry.node.as_ref().filter(|_| nodes.iter().all(|(known, _)| *known != entry.owner))
+            {
+                nodes.push((entry.owner, node.clone()));
+            }
+        }
+        nodes
+    })
+    .unwrap_or_default()
+}
+
 /// What records inherit outside any span: the current job's stamps.
 pub(super) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Block> {
+    block_of_job(owner, ambient_job().as_ref(), inheriting)
+}
+
+/// What records inherit that have a job and no span.
+pub(super) fn block_of_job(owner: u64, job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Arc<Block> {
     thread_local! {
         // By owner, as this thread last saw it. A thread has few layers.
         static BLOCKS: RefCell<Vec<(u64, Arc<Block>)>> = const { RefCell::new(Vec::new()) };
     }
-    let job = ambient_job();
-    let version = JobVersion::of(job.as_ref());
+    let version = JobVersion::of(job);
     let known = BLOCKS.try_with(|blocks| {
         let blocks = blocks.borrow();
         let (_, block) = blocks.iter().find(|(known, _)| *known == owner)?;
@@ -318,7 +338,7 @@ pub(super) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Blo
     if let Ok(Some(block)) = known {
         return block;
     }
-    let block = Arc::new(Block::without_span(job.as_ref(), inheriting));
+    let block = Arc::new(Block::without_span(job, inheriting));
     let replaced = BLOCKS.try_with(|blocks| {
         let mut blocks = blocks.borrow_mut();
         match blocks.iter_mut().find(|(known, _)| *known == owner) {

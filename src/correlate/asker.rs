@@ -8,7 +8,7 @@ use tracing_core::span::Id;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::{active, ask, Home, Ids, SpanState, Starting, Surroundings, Traced};
+use super::{active, ask, Home, Ids, Origin, SpanState, Starting, Surroundings, Traced};
 use crate::inherit::{Block, Inheriting, Node};
 use crate::stats::Counters;
 
@@ -28,6 +28,16 @@ impl Asker<'_> {
     /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
     pub(crate) fn root(&self) -> Belonging {
         (None, active::block_without_span(self.owner, self.inheriting))
+    }
+
+    /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
+    pub(crate) fn of_origin(&self, origin: &Origin) -> Belonging {
+        let job = origin.job().cloned().or_else(active::ambient_job);
+        let block = match origin.node(self.owner) {
+            Some(node) => node.block(job.as_ref(), self.inheriting),
+            None => active::block_of_job(self.owner, job.as_ref(), self.inheriting),
+        };
+        (origin.ids(), block)
     }
 
     /// `info!(parent: &span, ..)`: that span, and its job, entered or not.

@@ -95,6 +95,12 @@ impl<'a, R: Record> EventSink<'a, R> {
         }
     }
 
+    /// The message of an entry, whose event shows more than that.
+    pub(crate) fn message(&mut self, message: &str) {
+        self.record.set_body(Value::Str(message));
+        self.has_body = true;
+    }
+
     /// A field whose name is not the callsite's. Only where attributes are put aside.
     pub(crate) fn named_at_run_time(&mut self, key: &Key, value: AnyValue) {
         if is_control(key.as_str()) {

@@ -11,6 +11,7 @@ use tracing::Metadata;
 
 use super::is_control;
 use crate::inherit::Block;
+use crate::trace::is_entry;
 
 /// What is known of an event before its values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) is_straight: bool,
     /// It comes from the `log` facade: `log.*` fields are metadata.
     pub(crate) is_log: bool,
+    /// Something may lie beside it: it comes from there, or is an entry of [`trace`](crate::trace).
+    pub(crate) may_carry: bool,
     /// The name is one that the user gave.
     pub(crate) is_named: bool,
     /// A field is a control field.
@@ -94,6 +97,7 @@ fn work_out(
     Plan {
         is_straight: !twice && !inherited_conflicts,
         is_log,
+        may_carry: is_log || is_entry(metadata),
         is_named: is_named(metadata, is_log),
         has_control: metadata.fields().iter().any(|field| is_control(field.name())),
         has_error: metadata.fields().iter().any(|field| matches!(field.name(), "error" | "err")),
@@ -118,5 +122,5 @@ fn is_named(metadata: &Metadata<'_>, is_log: bool) -> bool {
         let (file, line) = place.rsplit_once(':')?;
         Some(metadata.file() == Some(file) && metadata.line() == line.parse().ok())
     };
-    !is_log && generated() != Some(true)
+    !is_log && !is_entry(metadata) && generated() != Some(true)
 }

@@ -12,5 +12,9 @@ mod jobs;
 mod ops;
 mod record;
 mod support;
+mod trace;
+mod trace_fields;
+mod trace_layers;
+mod trace_values;
 
 const KIND: support::Kind = support::Kind::Sdk;

@@ -18,5 +18,13 @@ mod ops;
 mod record;
 #[path = "../suite/support.rs"]
 mod support;
+#[path = "../suite/trace.rs"]
+mod trace;
+#[path = "../suite/trace_fields.rs"]
+mod trace_fields;
+#[path = "../suite/trace_layers.rs"]
+mod trace_layers;
+#[path = "../suite/trace_values.rs"]
+mod trace_values;
 
 const KIND: support::Kind = support::Kind::Direct;

@@ -1,0 +1,366 @@
+//! A controller in the manner of virtual-kubelet: pods that somebody wants, a provider that has them or
+//! fails, and a work queue that tries again.
+//!
+//! ```text
+//! cargo run --example controller [nop|otel|tracing]
+//! ```
+//!
+//! Its code knows `spanlog::trace` only. The argument (default: `otel`) says what stands behind that: nothing, the
+//! OpenTelemetry API, or `tracing`. What the controller does and says is the same with each. It prints its log, what
+//! became of the pods, and the tree of spans, each with the number of its log records. Spans and records go to OTLP
+//! JSON lines in `spanlog-out/`, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use spanlog::graph::Recorder;
+use spanlog::opentelemetry::{global, Context};
+use spanlog::trace::{self, NopTracer, OtelTracer, Span, TracingLogger, TracingTracer, Value};
+use spanlog::{job, JobMetadata};
+use tracing::Level;
+
+const WORKERS: usize = 2;
+const MOST_ATTEMPTS: u32 = 4;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("controller: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns whether the controller did what it can: all pods but the two that cannot be had.
+fn run() -> Result<bool, Box<dyn Error>> {
+    let back_end = std::env::args().nth(1).unwrap_or_else(|| "otel".to_owned());
+    let recorder = Recorder::default();
+    let mut builder = spanlog::builder()
+        .with_service_name("controller")
+        .with_level(Level::DEBUG)
+        .with_span_processor(recorder.clone())
+        .with_log_processor(recorder.clone());
+    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none_or(|endpoint| endpoint.is_empty()) {
+        builder = builder.with_json_lines(format!("spanlog-out/controller-{back_end}"));
+    }
+    let guard = builder.install()?;
+    match back_end.as_str() {
+        "nop" => trace::set_tracer(NopTracer::new())?,
+        "otel" => trace::set_tracer(OtelTracer::new(global::tracer("controller")))?,
+        "tracing" => trace::set_tracer(TracingTracer::new())?,
+        other => return Err(format!("the back end is nop, otel or tracing, not {other:?}").into()),
+    }
+
+    let phases = job::scope(JobMetadata::new("demo", back_end.clone()).with_group("examples"), || {
+        let logger = TracingLogger::new().with_target("controller");
+        let cx = trace::with_logger(&Context::current(), logger);
+        Controller::new(Cloud::new()).reconcile_all(&cx, wanted())
+    });
+
+    guard.shutdown(Duration::from_secs(5));
+    println!("\npods, with the back end {back_end}:");
+    for (name, phase) in &phases {
+        println!("  {name:<10} {phase}");
+    }
+    let graph = recorder.graph();
+    if graph.is_empty() {
+        println!("\nno spans: {back_end} makes none");
+    } else {
+        println!("\n{}", graph.to_text());
+    }
+    let failed = phases.values().filter(|phase| matches!(phase, Phase::Failed(_))).count();
+    Ok(failed == 2)
+}
+
+/// A pod as somebody wants it.
+#[derive(Clone, Debug)]
+struct Pod {
+    name: &'static str,
+    image: &'static str,
+    generation: u64,
+    is_deleted: bool,
+}
+
+fn wanted() -> Vec<Pod> {
+    let pod = |name, image| Pod { name, image, generation: 1, is_deleted: false };
+    vec![
+        pod("web-0", "nginx:1.27"),
+        pod("web-1", "nginx:1.27"),
+        pod("worker-0", "registry.example/worker:7"),
+        pod("broken-0", "no such image"),
+        pod("stuck-0", "registry.example/stuck:1"),
+        pod("cache-0", "redis:7"),
+        Pod { generation: 2, ..pod("web-0", "nginx:1.28") },
+        Pod { is_deleted: true, generation: 2, ..pod("cache-0", "redis:7") },
+        Pod { is_deleted: true, generation: 1, ..pod("ghost-0", "none") },
+    ]
+}
+
+/// What became of one.
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    Running { image: &'static str, generation: u64 },
+    Gone,
+    Failed(String),
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running { image, generation } => write!(f, "running {image}, generation {generation}"),
+            Self::Gone => f.write_str("gone"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
+        }
+    }
+}
+
+struct Controller {
+    provider: Cloud,
+    queue: Mutex<VecDeque<Item>>,
+    phases: Mutex<BTreeMap<&'static str, Phase>>,
+}
+
+/// A pod's waiting changes, in order: two workers never have the same pod.
+struct Item {
+    name: &'static str,
+    changes: VecDeque<Pod>,
+    attempt: u32,
+}
+
+impl Controller {
+    fn new(provider: Cloud) -> Self {
+        Self { provider, queue: Mutex::default(), phases: Mutex::default() }
+    }
+
+    fn reconcile_all(&self, cx: &Context, wanted: Vec<Pod>) -> BTreeMap<&'static str, Phase> {
+        let (cx, span) = trace::start_span(cx, "reconcile_all");
+        let mut changes: BTreeMap<&'static str, VecDeque<Pod>> = BTreeMap::new();
+        for pod in wanted {
+            changes.entry(pod.name).or_default().push_back(pod);
+        }
+        let cx = span.with_field(&cx, "pods", changes.len());
+        trace::logger(&cx).with_field("workers", WORKERS).info("starting");
+        locked(&self.queue).extend(changes.into_iter().map(|(name, changes)| Item {
+            name,
+            changes,
+            attempt: 1,
+        }));
+        thread::scope(|threads| {
+            for worker in 0..WORKERS {
+                let cx = &cx;
+                // The job goes along: what is said outside any span belongs to it as well.
+                threads.spawn(job::carry(move || self.work(cx, worker)));
+            }
+        });
+        let phases = std::mem::take(&mut *locked(&self.phases));
+        let failed = phases.values().filter(|phase| matches!(phase, Phase::Failed(_))).count();
+        trace::logger(&cx).with_field("failed", failed).info("every pod is settled");
+        span.end();
+        phases
+    }
+
+    fn work(&self, cx: &Context, worker: usize) {
+        loop {
+            // Released at once: the other worker wants it as well.
+            let next = locked(&self.queue).pop_front();
+            let Some(item) = next else { return };
+            let (cx, span) = trace::start_span(cx, "handle_queue_item");
+            let cx = span.with_fields(
+                &cx,
+                [
+                    ("worker", Value::from(worker)),
+                    ("key", item.name.into()),
+                    ("attempt", item.attempt.into()),
+                ],
+            );
+            let result = self.handle(&cx, item);
+            span.end_with(&result);
+        }
+    }
+
+    /// Brings one pod to the first state that is wanted of it. What is left goes back into the queue.
+    fn handle(&self, cx: &Context, mut item: Item) -> Result<(), CloudError> {
+        let Some(pod) = item.changes.front().cloned() else { return Ok(()) };
+        let result = self.sync(cx, &pod);
+        match &result {
+            Ok(phase) => {
+                locked(&self.phases).insert(pod.name, phase.clone());
+                item.changes.pop_front();
+                item.attempt = 1;
+            }
+            Err(error) if error.is_final() => {
+                trace::logger(cx).with_error(error).error("trying again would not help");
+                return self.give_up(pod.name, result);
+            }
+            Err(error) if item.attempt == MOST_ATTEMPTS => {
+                let logger = trace::logger(cx).with_error(error);
+                logger.error_fmt(format_args!("giving up after {MOST_ATTEMPTS} attempts"));
+                return self.give_up(pod.name, result);
+            }
+            Err(error) => {
+                trace::logger(cx).with_error(error).warn("back into the queue");
+                thread::sleep(Duration::from_millis(5) * item.attempt);
+                item.attempt += 1;
+            }
+        }
+        if !item.changes.is_empty() {
+            locked(&self.queue).push_back(item);
+        }
+        result.map(|_| ())
+    }
+
+    fn give_up(&self, name: &'static str, result: Result<Phase, CloudError>) -> Result<(), CloudError> {
+        result.map(|_| ()).inspect_err(|error| {
+            locked(&self.phases).insert(name, Phase::Failed(error.to_string()));
+        })
+    }
+
+    fn sync(&self, cx: &Context, pod: &Pod) -> Result<Phase, CloudError> {
+        let name = if pod.is_deleted { "delete_pod" } else { "create_or_update_pod" };
+        let (cx, span) = trace::start_span(cx, name);
+        let cx = with_pod(&cx, &*span, pod);
+        let result = match pod.is_deleted {
+            true => self.delete(&cx, pod),
+            false => self.create_or_update(&cx, &*span, pod),
+        };
+        span.end_with(&result);
+        result
+    }
+
+    fn create_or_update(&self, cx: &Context, span: &dyn Span, pod: &Pod) -> Result<Phase, CloudError> {
+        let known = self.provider.get(cx, pod.name);
+        let cx = span.with_field(cx, "exists", known.is_some());
+        match known {
+            Some(generation) if generation == pod.generation => {
+                trace::logger(&cx).debug("up to date");
+            }
+            Some(generation) => {
+                trace::logger(&cx).with_field("from", generation).debug("exists, updating");
+                self.provider.put(&cx, "update", pod)?;
+                trace::logger(&cx).info("updated");
+            }
+            None => {
+                self.provider.put(&cx, "create", pod)?;
+                trace::logger(&cx).info("created");
+            }
+        }
+        Ok(Phase::Running { image: pod.image, generation: pod.generation })
+    }
+
+    fn delete(&self, cx: &Context, pod: &Pod) -> Result<Phase, CloudError> {
+        match self.provider.delete(cx, pod.name) {
+            Ok(()) => trace::logger(cx).info("deleted"),
+            Err(CloudError::NotFound) => trace::logger(cx).warn("was gone already"),
+            Err(error) => return Err(error),
+        }
+        Ok(Phase::Gone)
+    }
+}
+
+/// What log lines and spans say of a pod.
+fn with_pod(cx: &Context, span: &dyn Span, pod: &Pod) -> Context {
+    span.with_fields(
+        cx,
+        [("pod", Value::from(pod.name)), ("image", pod.image.into()), ("generation", pod.generation.into())],
+    )
+}
+
+/// A provider that has a bad day.
+struct Cloud {
+    pods: Mutex<BTreeMap<&'static str, u64>>,
+    failures: Mutex<BTreeMap<(Call, &'static str), Failures>>,
+}
+
+/// The name of a call.
+type Call = &'static str;
+
+/// How often a call for a pod fails before it succeeds, and how.
+type Failures = (u32, CloudError);
+
+#[derive(Clone, Copy, Debug)]
+enum CloudError {
+    Quota,
+    Conflict,
+    InvalidImage,
+    NotFound,
+}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quota => "the quota is used up",
+            Self::Conflict => "somebody else changed it meanwhile",
+            Self::InvalidImage => "the image cannot be pulled",
+            Self::NotFound => "there is no such pod",
+        })
+    }
+}
+
+impl Error for CloudError {}
+
+impl CloudError {
+    fn is_final(self) -> bool {
+        matches!(self, Self::InvalidImage)
+    }
+}
+
+impl Cloud {
+    fn new() -> Self {
+        let failures = BTreeMap::from([
+            (("create", "worker-0"), (2, CloudError::Quota)),
+            (("update", "web-0"), (1, CloudError::Conflict)),
+            (("create", "broken-0"), (1, CloudError::InvalidImage)),
+            (("create", "stuck-0"), (u32::MAX, CloudError::Quota)),
+        ]);
+        Self { pods: Mutex::default(), failures: Mutex::new(failures) }
+    }
+
+    fn get(&self, cx: &Context, name: &'static str) -> Option<u64> {
+        let (_, span) = trace::start_span(cx, "provider.get");
+        let generation = locked(&self.pods).get(name).copied();
+        span.end();
+        generation
+    }
+
+    fn put(&self, cx: &Context, call: Call, pod: &Pod) -> Result<(), CloudError> {
+        let (cx, span) = trace::start_span(cx, &format!("provider.{call}"));
+        let result = self.call(&cx, call, pod.name).map(|()| {
+            locked(&self.pods).insert(pod.name, pod.generation);
+        });
+        span.end_with(&result);
+        result
+    }
+
+    fn delete(&self, cx: &Context, name: &'static str) -> Result<(), CloudError> {
+        let (cx, span) = trace::start_span(cx, "provider.delete");
+        let result = self
+            .call(&cx, "delete", name)
+            .and_then(|()| locked(&self.pods).remove(name).map(|_| ()).ok_or(CloudError::NotFound));
+        span.end_with(&result);
+        result
+    }
+
+    /// Takes its time, and fails where it is to fail.
+    fn call(&self, cx: &Context, call: Call, name: &'static str) -> Result<(), CloudError> {
+        trace::logger(cx).debug_fmt(format_args!("{call} {name}"));
+        thread::sleep(Duration::from_millis(2));
+        match locked(&self.failures).get_mut(&(call, name)) {
+            Some((left, error)) if *left > 0 => {
+                *left -= 1;
+                Err(*error)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

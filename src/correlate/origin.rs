@@ -1,0 +1,48 @@
+//! Where a span of the OpenTelemetry API was started, for entries that are of that span wherever they are made.
+
+use std::sync::Arc;
+
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::Context;
+
+use super::{active, Ids};
+use crate::inherit::Node;
+use crate::job::{self, JobScope};
+
+/// One started span: whose ids an entry has, and what its record inherits.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    span: SpanContext,
+    job: Option<Arc<JobScope>>,
+    /// By log layer, the tracing span that it was started in. It may be over: a node keeps no span open.
+    nodes: Vec<(u64, Arc<Node>)>,
+}
+
+impl Origin {
+    /// The origin of the span in `own`, which was just started on this thread from `parent`.
+    pub(crate) fn of(own: &Context, parent: &Context) -> Self {
+        let around = parent.get::<Arc<Self>>().filter(|origin| origin.span == *parent.span().span_context());
+        Self {
+            span: own.span().span_context().clone(),
+            job: job::of_context(own).cloned(),
+            // A child inherits with its parent, on whatever thread it is started.
+            nodes: around.map_or_else(active::innermost_nodes, |origin| origin.nodes.clone()),
+        }
+    }
+
+    pub(crate) fn span(&self) -> &SpanContext {
+        &self.span
+    }
+
+    pub(super) fn ids(&self) -> Option<Ids> {
+        Ids::of(&self.span)
+    }
+
+    pub(super) fn job(&self) -> Option<&Arc<JobScope>> {
+        self.job.as_ref()
+    }
+
+    pub(super) fn node(&self, owner: u64) -> Option<&Arc<Node>> {
+        self.nodes.iter().find(|(known, _)| *known == owner).map(|(_, node)| node)
+    }
+}

@@ -1,0 +1,214 @@
+//! The callsites of entries and spans. A target is said at run time, so its callsites are made then.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing::{Dispatch, Metadata};
+use tracing_core::callsite::{self, Callsite, Identifier};
+use tracing_core::field::FieldSet;
+use tracing_core::metadata::Kind;
+use tracing_core::subscriber::Interest;
+
+use super::logger::Level;
+
+const DEFAULT_TARGET: &str = "spanlog::trace";
+
+/// By this name the layer knows an entry.
+const ENTRY: &str = "spanlog::trace entry";
+
+/// Whether an event with this metadata is an entry: then something may lie beside it.
+pub(crate) fn is_entry(metadata: &Metadata<'_>) -> bool {
+    metadata.name() == ENTRY
+}
+
+/// One callsite for each level.
+#[derive(Debug)]
+pub(super) struct Callsites {
+    target: &'static str,
+    of_level: [EntryCallsite; Level::ALL.len()],
+}
+
+impl Callsites {
+    pub(super) fn of_default_target() -> &'static Self {
+        static DEFAULT: OnceLock<&'static Callsites> = OnceLock::new();
+        DEFAULT.get_or_init(|| Self::leak(DEFAULT_TARGET))
+    }
+
+    /// The callsites of a target, made once. A program has few targets.
+    pub(super) fn of(target: Cow<'static, str>) -> &'static Self {
+        static KNOWN: Mutex<Vec<&'static Callsites>> = Mutex::new(Vec::new());
+        if target == DEFAULT_TARGET {
+            return Self::of_default_target();
+        }
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.iter().find(|known| known.target == target) {
+            return known;
+        }
+        let target = match target {
+            Cow::Borrowed(target) => target,
+            Cow::Owned(target) => Box::leak(target.into_boxed_str()),
+        };
+        let made = Self::leak(target);
+        known.push(made);
+        made
+    }
+
+    fn leak(target: &'static str) -> &'static Self {
+        let made: &'static Self =
+            Box::leak(Box::new(Self { target, of_level: Level::ALL.map(|_| EntryCallsite::default()) }));
+        for (level, callsite) in Level::ALL.into_iter().zip(&made.of_level) {
+            let level = match level {
+                Level::Debug => tracing::Level::DEBUG,
+                Level::Info => tracing::Level::INFO,
+                Level::Warn => tracing::Level::WARN,
+                Level::Error | Level::Fatal => tracing::Level::ERROR,
+            };
+            callsite.metadata.get_or_init(|| {
+                let fields = FieldSet::new(&["message"], Identifier(callsite));
+                Metadata::new(ENTRY, target, level, None, None, None, fields, Kind::EVENT)
+            });
+        }
+        made
+    }
+
+    pub(super) fn at(&'static self, level: Level) -> &'static EntryCallsite {
+        &self.of_level[level as usize]
+    }
+}
+
+/// One level of one target.
+#[derive(Debug, Default)]
+pub(super) struct EntryCallsite {
+    /// Set before anybody has the callsite.
+    metadata: OnceLock<Metadata<'static>>,
+    /// Whether `tracing` knows the callsite, and how interested somebody is in it.
+    state: AtomicU8,
+}
+
+const UNKNOWN: u8 = 0;
+const REGISTERING: u8 = 1;
+const NEVER: u8 = 2;
+const SOMETIMES: u8 = 3;
+const ALWAYS: u8 = 4;
+
+impl EntryCallsite {
+    pub(super) fn metadata(&'static self) -> &'static Metadata<'static> {
+        self.metadata.get().unwrap_or_else(|| any_span())
+    }
+
+    /// Whether any subscriber may want it. What tracing's macros ask first.
+    pub(super) fn may_be_enabled(&'static self) -> bool {
+        let level = *self.metadata().level();
+        level <= STATIC_MAX_LEVEL && level <= LevelFilter::current() && self.interest() != NEVER
+    }
+
+    /// Whether this subscriber wants it. What they ask next.
+    pub(super) fn is_enabled(&'static self, dispatch: &Dispatch) -> bool {
+        match self.interest() {
+            NEVER => false,
+            ALWAYS => true,
+            _ => dispatch.enabled(self.metadata()),
+        }
+    }
+
+    fn interest(&'static self) -> u8 {
+        match self.state.load(Ordering::Acquire) {
+            UNKNOWN => self.register(),
+            known => known,
+        }
+    }
+
+    /// Makes the callsite known to `tracing`, which answers through `set_interest`, then and whenever it changes.
+    #[cold]
+    fn register(&'static self) -> u8 {
+        let first = self.state.compare_exchange(UNKNOWN, REGISTERING, Ordering::AcqRel, Ordering::Acquire);
+        if first.is_ok() {
+            callsite::register(self);
+        }
+        // On another thread, or in a layer that is being asked, the answer is not there yet.
+        self.state.load(Ordering::Acquire)
+    }
+}
+
+impl Callsite for EntryCallsite {
+    fn set_interest(&self, interest: Interest) {
+        let state = match interest {
+            _ if interest.is_never() => NEVER,
+            _ if interest.is_always() => ALWAYS,
+            _ => SOMETIMES,
+        };
+        self.state.store(state, Ordering::Release);
+    }
+
+    fn metadata(&self) -> &Metadata<'_> {
+        self.metadata.get().unwrap_or_else(|| any_span())
+    }
+}
+
+/// By this name `tracing` knows a span whose own name is in the field `otel.name`.
+const SPAN: &str = "span";
+
+/// So many names of spans are kept for the life of the program. They are to be few: a name with an id in it
+/// would be a mistake everywhere, but it must not fill the memory.
+const MOST_NAMES: usize = 512;
+
+/// The metadata of spans of this name, and whether the name is in it. Never registered: nobody is asked
+/// whether it is enabled.
+pub(super) fn span_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
+    static KNOWN: RwLock<BTreeMap<&'static str, &'static SpanCallsite>> = RwLock::new(BTreeMap::new());
+    let find = |known: &BTreeMap<_, &'static SpanCallsite>| known.get(name).map(|known| known.metadata());
+    let known = find(&KNOWN.read().unwrap_or_else(PoisonError::into_inner));
+    if let Some(known) = known {
+        return (known, true);
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    match find(&known) {
+        Some(known) => (known, true),
+        None if known.len() == MOST_NAMES => (any_span(), false),
+        None => {
+            let name: &'static str = Box::leak(Box::from(name));
+            let made = SpanCallsite::leak(name, &[]);
+            known.insert(name, made);
+            (made.metadata(), true)
+        }
+    }
+}
+
+/// The metadata of spans whose names there are too many of.
+fn any_span() -> &'static Metadata<'static> {
+    static ANY: OnceLock<&'static SpanCallsite> = OnceLock::new();
+    ANY.get_or_init(|| SpanCallsite::leak(SPAN, &["otel.name"])).metadata()
+}
+
+/// A name of spans.
+#[derive(Debug, Default)]
+struct SpanCallsite {
+    /// Set before anybody has the callsite.
+    metadata: OnceLock<Metadata<'static>>,
+}
+
+impl SpanCallsite {
+    fn leak(name: &'static str, fields: &'static [&'static str]) -> &'static Self {
+        let made: &'static Self = Box::leak(Box::default());
+        made.metadata.get_or_init(|| {
+            let fields = FieldSet::new(fields, Identifier(made));
+            Metadata::new(name, DEFAULT_TARGET, tracing::Level::INFO, None, None, None, fields, Kind::SPAN)
+        });
+        made
+    }
+
+    fn metadata(&'static self) -> &'static Metadata<'static> {
+        self.metadata.get().unwrap_or_else(|| any_span())
+    }
+}
+
+impl Callsite for SpanCallsite {
+    fn set_interest(&self, _interest: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        self.metadata.get().unwrap_or_else(|| any_span())
+    }
+}

@@ -1,0 +1,165 @@
+//! The logger that is there by default: entries as `tracing` events.
+//!
+//! tracing's fields have static names. So the event has a message only, and the fields go beside it, where a
+//! [`LogLayer`](crate::LogLayer) finds them; every other layer sees them written behind the message.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::Key;
+use tracing::{dispatcher, Dispatch, Event};
+use tracing_core::field::Value;
+use tracing_core::span::Id;
+
+use super::callsite::{Callsites, EntryCallsite};
+use super::logger::{Entry, Level, Logger};
+use super::started::Place;
+use super::value::{self, Fields};
+use crate::beside;
+
+/// Logs through `tracing`, so that records, consoles and every other layer have the entries.
+///
+/// Filters go by the level (Fatal is ERROR to `tracing`) and by the target, which is also the scope of the
+/// records: `spanlog::trace`, unless it is set.
+///
+/// ```
+/// use spanlog::opentelemetry::Context;
+/// use spanlog::trace::{self, TracingLogger};
+///
+/// let cx = trace::with_logger(&Context::current(), TracingLogger::new().with_target("kubelet"));
+/// trace::logger(&cx).with_field("pod", "web-0").info("creating"); // kubelet: creating pod="web-0"
+/// ```
+#[derive(Clone, Debug)]
+pub struct TracingLogger {
+    callsites: &'static Callsites,
+    fields: Fields,
+}
+
+impl Default for TracingLogger {
+    fn default() -> Self {
+        Self { callsites: Callsites::of_default_target(), fields: Fields::new() }
+    }
+}
+
+impl TracingLogger {
+    /// The logger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the target of its events.
+    ///
+    /// What `tracing` knows of a target is kept for the life of the program, so let there be few.
+    #[must_use]
+    pub fn with_target(self, target: impl Into<Cow<'static, str>>) -> Self {
+        Self { callsites: Callsites::of(target.into()), ..self }
+    }
+}
+
+/// What a context that names no logger has.
+pub(super) fn default_logger() -> &'static Arc<dyn Logger> {
+    static DEFAULT: OnceLock<Arc<dyn Logger>> = OnceLock::new();
+    DEFAULT.get_or_init(|| Arc::new(TracingLogger::new()))
+}
+
+impl Logger for TracingLogger {
+    fn log(&self, entry: &Entry<'_>) {
+        let callsite = self.callsites.at(entry.level());
+        if !callsite.may_be_enabled() {
+            return;
+        }
+        let in_span = match entry.place {
+            Some(Place::Tracing(span, _)) => span.with_subscriber(|(id, dispatch)| {
+                self.dispatch(callsite, dispatch, entry, Parent::Span(id));
+            }),
+            _ => None,
+        };
+        if in_span.is_none() {
+            let parent = match entry.place {
+                Some(Place::Api(_)) => Parent::None,
+                _ => Parent::Current,
+            };
+            dispatcher::get_default(|dispatch| self.dispatch(callsite, dispatch, entry, parent));
+        }
+    }
+
+    fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+        Arc::new(Self { callsites: self.callsites, fields: self.fields.merged(&fields) })
+    }
+
+    fn is_enabled(&self, level: Level) -> bool {
+        self.callsites.at(level).may_be_enabled()
+    }
+}
+
+/// Where `tracing` is to see the event.
+#[derive(Clone, Copy)]
+enum Parent<'a> {
+    Current,
+    /// In no span: the one that the entry is of is not tracing's.
+    None,
+    Span(&'a Id),
+}
+
+impl TracingLogger {
+    fn dispatch(
+        &self,
+        callsite: &'static EntryCallsite,
+        dispatch: &Dispatch,
+        entry: &Entry<'_>,
+        parent: Parent<'_>,
+    ) {
+        if !callsite.is_enabled(dispatch) {
+            return;
+        }
+        let fields = match entry.fields().is_empty() {
+            true => Cow::Borrowed(&self.fields),
+            false => Cow::Owned(self.fields.merged(entry.fields())),
+        };
+        let mut message = Arc::from("");
+        value::formatted(entry.message(), |text| message = Arc::from(text));
+        let metadata = callsite.metadata();
+        let shown = Shown { message: &message, fields: &fields, level: entry.level() };
+        let shown = format_args!("{shown}");
+        let values = [Some(&shown as &dyn Value)];
+        let values = metadata.fields().value_set_all(&values);
+        let event = match parent {
+            Parent::Current => Event::new(metadata, &values),
+            Parent::None => Event::new_child_of(None, metadata, &values),
+            Parent::Span(id) => Event::new_child_of(id.clone(), metadata, &values),
+        };
+        let fatal = (entry.level() == Level::Fatal).then(|| {
+            let number = AnyValue::Int(Severity::Fatal as i64);
+            (Key::from_static_str("otel.severity_number"), number)
+        });
+        let attributes = fields.record_attributes().chain(fatal).collect();
+        let origin = match entry.place {
+            Some(Place::Api(origin)) => Some(origin.clone()),
+            _ => None,
+        };
+        beside::with_entry(attributes, message.clone(), origin, || dispatch.event(&event));
+    }
+}
+
+/// The message of an entry as layers see it that know nothing of what is beside it.
+struct Shown<'a> {
+    message: &'a str,
+    fields: &'a Fields,
+    level: Level,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)?;
+        if self.level == Level::Fatal {
+            // `tracing` has no such level: the line says ERROR.
+            write!(f, " level={}", self.level)?;
+        }
+        if !self.fields.is_empty() {
+            write!(f, " {}", self.fields)?;
+        }
+        Ok(())
+    }
+}

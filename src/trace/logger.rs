@@ -1,0 +1,224 @@
+//! [`Logger`], and what it is given: an [`Entry`].
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::trace::SpanContext;
+use opentelemetry::Key;
+
+use super::started::Place;
+use super::value::{Fields, Value};
+
+/// How much an entry matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// For those who work on the program. Severity 5.
+    Debug,
+    /// What goes on. Severity 9.
+    Info,
+    /// Something that should not be so. Severity 13.
+    Warn,
+    /// Something failed. Severity 17.
+    Error,
+    /// The program cannot go on. Severity 21. Saying so does not end it.
+    Fatal,
+}
+
+impl Level {
+    /// All of them, from [`Debug`](Self::Debug) on.
+    pub const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
+
+    /// The name in lower case, as it is on a span's event.
+    ///
+    /// ```
+    /// assert_eq!(spanlog::trace::Level::Warn.as_str(), "warn");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One log line on its way to a logger.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    pub(super) level: Level,
+    pub(super) message: fmt::Arguments<'a>,
+    pub(super) fields: &'a Fields,
+    pub(super) place: Option<&'a Place>,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry of no span.
+    ///
+    /// ```
+    /// use spanlog::trace::{Entry, Fields, Level, Logger, TracingLogger};
+    ///
+    /// let fields = Fields::from([("pod", "web-0")]);
+    /// TracingLogger::new().log(&Entry::new(Level::Info, format_args!("created"), &fields));
+    /// ```
+    pub fn new(level: Level, message: fmt::Arguments<'a>, fields: &'a Fields) -> Self {
+        Self { level, message, fields, place: None }
+    }
+
+    /// The level.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The message. An entry that came through a span is formatted already: showing it runs no code of the caller.
+    pub fn message(&self) -> fmt::Arguments<'a> {
+        self.message
+    }
+
+    /// The entry's fields, each key once.
+    pub fn fields(&self) -> &'a Fields {
+        self.fields
+    }
+
+    /// The span that the entry was made in. `None` if it was made in none, or in one without ids.
+    pub fn span_context(&self) -> Option<SpanContext> {
+        self.place?.span_context()
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("level", &self.level)
+            .field("message", &self.message)
+            .field("fields", self.fields)
+            .finish_non_exhaustive()
+    }
+}
+
+macro_rules! levels {
+    ($($level:ident, $plain:ident, $formatted:ident;)*) => {$(
+        #[doc = concat!("Logs `message` at [`Level::", stringify!($level), "`].")]
+        fn $plain(&self, message: &str) {
+            self.$formatted(format_args!("{message}"));
+        }
+
+        #[doc = concat!("Logs `message` at [`Level::", stringify!($level), "`], formatting it only if somebody wants it.")]
+        fn $formatted(&self, message: fmt::Arguments<'_>) {
+            self.log(&Entry::new(Level::$level, message, &Fields::EMPTY));
+        }
+    )*};
+}
+
+/// Takes log lines.
+///
+/// What a program gets is a shared one, from [`logger`](super::logger) or [`Span::logger`](super::Span::logger):
+///
+/// ```
+/// use spanlog::opentelemetry::Context;
+/// use spanlog::trace;
+///
+/// let logger = trace::logger(&Context::current()).with_field("pod", "web-0");
+/// logger.info("creating");
+/// logger.warn_fmt(format_args!("{} of {} containers are ready", 1, 2));
+/// logger.with_error(&std::io::Error::other("no room")).fatal("giving up"); // and does not exit
+/// ```
+///
+/// To send the lines somewhere else, implement two functions and hand it to [`with_logger`](super::with_logger):
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use spanlog::trace::{Entry, Fields, Logger};
+///
+/// #[derive(Debug)]
+/// struct ToStandardError(Fields);
+///
+/// impl Logger for ToStandardError {
+///     fn log(&self, entry: &Entry<'_>) {
+///         let fields = self.0.merged(entry.fields());
+///         eprintln!("{} {} {fields}", entry.level(), entry.message());
+///     }
+///
+///     fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+///         Arc::new(Self(self.0.merged(&fields)))
+///     }
+/// }
+/// ```
+pub trait Logger: Any + fmt::Debug + Send + Sync {
+    /// Takes one entry. The fields of this logger are to be added to the entry's, which win.
+    fn log(&self, entry: &Entry<'_>);
+
+    /// A logger with these fields in addition. For those who write a logger; others have
+    /// [`with_field`](trait.Logger.html#method.with_field).
+    fn derive(&self, fields: Fields) -> Arc<dyn Logger>;
+
+    /// Whether anybody would see an entry of this level. If not, it is not even formatted.
+    fn is_enabled(&self, level: Level) -> bool {
+        let _ = level;
+        true
+    }
+
+    levels! {
+        Debug, debug, debug_fmt;
+        Info, info, info_fmt;
+        Warn, warn, warn_fmt;
+        Error, error, error_fmt;
+        Fatal, fatal, fatal_fmt;
+    }
+}
+
+impl dyn Logger + '_ {
+    /// A logger whose entries have this field in addition. The last value of a key wins.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry::Context;
+    /// use spanlog::trace;
+    ///
+    /// trace::logger(&Context::current()).with_field("attempt", 2).info("again");
+    /// ```
+    #[must_use = "the logger itself is not changed"]
+    pub fn with_field(&self, key: impl Into<Key>, value: impl Into<Value>) -> Arc<dyn Logger> {
+        self.with_fields([(key, value)])
+    }
+
+    /// [`with_field`](trait.Logger.html#method.with_field) for many at once.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry::Context;
+    /// use spanlog::trace::{self, Value};
+    ///
+    /// let fields = [("pod", Value::from("web-0")), ("attempt", 2.into())];
+    /// trace::logger(&Context::current()).with_fields(fields).info("again");
+    /// ```
+    #[must_use = "the logger itself is not changed"]
+    pub fn with_fields<K: Into<Key>, V: Into<Value>>(
+        &self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Arc<dyn Logger> {
+        self.derive(fields.into_iter().collect())
+    }
+
+    /// A logger whose entries have the error's text in the field `err`.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry::Context;
+    /// use spanlog::trace;
+    ///
+    /// let error = std::io::Error::other("no room");
+    /// trace::logger(&Context::current()).with_error(&error).warn("trying again");
+    /// ```
+    #[must_use = "the logger itself is not changed"]
+    pub fn with_error(&self, error: &dyn Error) -> Arc<dyn Logger> {
+        self.with_field("err", Value::error(error))
+    }
+}

@@ -1,0 +1,107 @@
+//! The back end that does nothing, and the logger that says nothing.
+
+use std::error::Error;
+use std::sync::{Arc, OnceLock};
+
+use opentelemetry::Context;
+
+use super::logger::{Entry, Level, Logger};
+use super::value::Fields;
+use super::{events, with_shared_logger, LoggerValue, Span, Tracer};
+
+/// Starts spans that do nothing, without an allocation.
+///
+/// It silences nothing: such a span passes the context's logger through, that of an enclosing span
+/// included, and fields that are set on it are on entries. To silence those, there is [`NopLogger`].
+///
+/// ```
+/// use spanlog::opentelemetry::Context;
+/// use spanlog::trace::{self, NopTracer};
+///
+/// let cx = trace::with_tracer(&Context::current(), NopTracer::new());
+/// let (cx, span) = trace::start_span(&cx, "sync");
+/// trace::logger(&cx).info("is still said");
+/// span.end();
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NopTracer(());
+
+impl NopTracer {
+    /// The tracer.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Tracer for NopTracer {
+    fn start_span(&self, cx: &Context, _name: &str) -> (Context, Arc<dyn Span>) {
+        static OF_DEFAULT: OnceLock<Arc<dyn Span>> = OnceLock::new();
+        let (slot, logger) = match cx.get::<LoggerValue>() {
+            Some(own) => (&own.nop, &own.logger),
+            None => (&OF_DEFAULT, events::default_logger()),
+        };
+        let span = slot.get_or_init(|| Arc::new(NopSpan { logger: logger.clone() }));
+        (cx.clone(), span.clone())
+    }
+}
+
+/// Does nothing, and knows the logger that was there before it.
+#[derive(Debug)]
+struct NopSpan {
+    logger: Arc<dyn Logger>,
+}
+
+impl Span for NopSpan {
+    fn end(&self) {}
+
+    fn set_status(&self, _error: Option<&dyn Error>) {}
+
+    fn add_fields(&self, cx: &Context, fields: Fields) -> Context {
+        with_fields_on_logger(cx, &self.logger, fields)
+    }
+
+    fn logger(&self) -> Arc<dyn Logger> {
+        self.logger.clone()
+    }
+}
+
+/// `cx` with `fields` on its logger, which is `own` if it names none.
+pub(super) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
+    let logger = cx.get::<LoggerValue>().map_or(own, |value| &value.logger);
+    if super::is::<NopLogger>(logger) {
+        return cx.clone();
+    }
+    with_shared_logger(cx, logger.derive(fields))
+}
+
+/// Says nothing.
+///
+/// ```
+/// use spanlog::opentelemetry::Context;
+/// use spanlog::trace::{self, NopLogger};
+///
+/// let cx = trace::with_logger(&Context::current(), NopLogger::new());
+/// trace::logger(&cx).error("nobody hears this");
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NopLogger(());
+
+impl NopLogger {
+    /// The logger.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Logger for NopLogger {
+    fn log(&self, _entry: &Entry<'_>) {}
+
+    fn derive(&self, _fields: Fields) -> Arc<dyn Logger> {
+        static SHARED: OnceLock<Arc<NopLogger>> = OnceLock::new();
+        SHARED.get_or_init(|| Arc::new(*self)).clone()
+    }
+
+    fn is_enabled(&self, _level: Level) -> bool {
+        false
+    }
+}

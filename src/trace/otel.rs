@@ -1,0 +1,86 @@
+//! The back end over any OpenTelemetry tracer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::trace::{TraceContextExt, Tracer as ApiTracer};
+use opentelemetry::Context;
+
+use super::started::{started, Place};
+use super::{NopTracer, Span, Tracer};
+use crate::correlate::Origin;
+use crate::{job, op};
+
+/// Starts spans with a tracer of the OpenTelemetry API.
+///
+/// Entries go to the context's logger with the span's ids, and are events on the span. They are of that
+/// span wherever they are made: on another thread, inside another span, after its end.
+///
+/// ```
+/// use opentelemetry::trace::TracerProvider;
+/// use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+/// use spanlog::opentelemetry::Context;
+/// use spanlog::trace::{self, OtelTracer};
+///
+/// let exporter = InMemorySpanExporter::default();
+/// let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+/// let cx = trace::with_tracer(&Context::current(), OtelTracer::new(provider.tracer("kubelet")));
+///
+/// let (cx, span) = trace::start_span(&cx, "create_pod");
+/// let _cx = span.with_field(&cx, "pod", "web-0");
+/// span.logger().info("creating");
+/// span.end();
+///
+/// let spans = exporter.get_finished_spans().unwrap();
+/// assert_eq!(spans[0].attributes[0].value.as_str(), "web-0");
+/// assert_eq!(spans[0].events[0].name, "creating");
+/// ```
+///
+/// Fields are written when the span ends. A [`JobSpanProcessor`](crate::JobSpanProcessor) stamps the
+/// span with the job of the context that it is started from, else with the one that the code runs in.
+pub struct OtelTracer<T> {
+    tracer: T,
+    has_events: bool,
+}
+
+impl<T> OtelTracer<T>
+where
+    T: ApiTracer + Send + Sync,
+    T::Span: Send + Sync + 'static,
+{
+    /// A back end over `tracer`, such as `opentelemetry::global::tracer("kubelet")`.
+    pub fn new(tracer: T) -> Self {
+        Self { tracer, has_events: true }
+    }
+}
+
+impl<T> OtelTracer<T> {
+    /// Whether entries are events on their span as well. Default: yes.
+    #[must_use]
+    pub fn with_span_events(self, has_events: bool) -> Self {
+        Self { has_events, ..self }
+    }
+}
+
+impl<T> Tracer for OtelTracer<T>
+where
+    T: ApiTracer + Send + Sync,
+    T::Span: Send + Sync + 'static,
+{
+    fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
+        let cx = job::with_ambient(cx);
+        let Some(span) = op::guarded(|| self.tracer.start_with_context(name.to_owned(), &cx)) else {
+            return NopTracer::new().start_span(&cx, name);
+        };
+        let own = cx.with_span(span);
+        let origin = Arc::new(Origin::of(&own, &cx));
+        let after = own.with_value(origin.clone());
+        started(own, &after, &cx, Place::Api(origin), self.has_events)
+    }
+}
+
+impl<T> fmt::Debug for OtelTracer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtelTracer").field("has_events", &self.has_events).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,232 @@
+//! A span that is there, of whichever back end, and the logger that belongs to it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+use tracing::Span as TracingSpan;
+
+use super::events::{self, TracingLogger};
+use super::logger::{Entry, Level, Logger};
+use super::nop::with_fields_on_logger;
+use super::value::{self, Fields};
+use super::{logger, with_shared_logger, Span};
+use crate::correlate::Origin;
+use crate::op;
+
+/// Where the entries of a span belong.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// To a span of the OpenTelemetry API, which tracing knows nothing of.
+    Api(Arc<Origin>),
+    /// To a tracing span, and the OpenTelemetry span that it has, if it has one.
+    Tracing(TracingSpan, SpanContext),
+}
+
+impl Place {
+    pub(super) fn span_context(&self) -> Option<SpanContext> {
+        let span = match self {
+            Self::Api(origin) => origin.span(),
+            Self::Tracing(_, span) => span,
+        };
+        span.is_valid().then(|| span.clone())
+    }
+}
+
+/// What all handles, contexts and loggers of one span share.
+#[derive(Debug)]
+struct Started {
+    /// Has the OpenTelemetry span, or none.
+    cx: Context,
+    place: Place,
+    /// Whether entries are events of the span.
+    has_events: bool,
+    /// What the span gets when it ends; `None` from then on. Not before, because the SDK appends where
+    /// the specification says overwrite: a field that is set twice would be there twice.
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    fields: Fields,
+    status: Status,
+}
+
+impl Started {
+    fn with_open(&self, change: impl FnOnce(&mut Open)) {
+        if let Some(open) = &mut *self.open.lock().unwrap_or_else(PoisonError::into_inner) {
+            change(open);
+        }
+    }
+
+    fn end(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Open { fields, status }) = open else { return };
+        // Processors run now. What they do to the span, through us, has no effect: it would wait for itself.
+        op::guarded(|| {
+            let span = self.cx.span();
+            span.set_attributes(fields.span_attributes());
+            span.set_status(status);
+            span.end();
+        });
+    }
+
+    fn takes_events(&self) -> bool {
+        self.has_events
+            && self.open.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+            && self.cx.span().is_recording()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The handle of a span.
+#[derive(Debug)]
+struct Handle {
+    logger: Arc<dyn Logger>,
+    started: Arc<Started>,
+}
+
+/// Makes handle and context of a span that was just started.
+///
+/// `own` has the OpenTelemetry span, `cx` what the caller goes on with; `before` is the context that the
+/// span was started from.
+pub(super) fn started(
+    own: Context,
+    cx: &Context,
+    before: &Context,
+    place: Place,
+    has_events: bool,
+) -> (Context, Arc<dyn Span>) {
+    let started = Arc::new(Started { cx: own, place, has_events, open: Mutex::new(Some(Open::default())) });
+    let logger: Arc<dyn Logger> = Arc::new(SpanLogger {
+        sink: without_span(logger(before)),
+        fields: own_fields(&logger(before)),
+        started: started.clone(),
+    });
+    (with_shared_logger(cx, logger.clone()), Arc::new(Handle { logger, started }))
+}
+
+impl Span for Handle {
+    fn end(&self) {
+        self.started.end();
+    }
+
+    fn set_status(&self, error: Option<&dyn Error>) {
+        let status = match error {
+            None => Status::Ok,
+            Some(error) => {
+                let mut description = String::new();
+                value::formatted(format_args!("{error}"), |text| text.clone_into(&mut description));
+                Status::error(description)
+            }
+        };
+        self.started.with_open(|open| {
+            if open.status != Status::Ok {
+                open.status = status;
+            }
+        });
+    }
+
+    fn add_fields(&self, cx: &Context, fields: Fields) -> Context {
+        self.started.with_open(|open| open.fields.extend(fields.clone()));
+        with_fields_on_logger(cx, &self.logger, fields)
+    }
+
+    fn logger(&self) -> Arc<dyn Logger> {
+        self.logger.clone()
+    }
+}
+
+/// The logger of a span: each entry is an event of the span, and goes on to where the context had sent
+/// it before there was a span.
+#[derive(Debug)]
+struct SpanLogger {
+    sink: Arc<dyn Logger>,
+    fields: Fields,
+    started: Arc<Started>,
+}
+
+impl Logger for SpanLogger {
+    fn log(&self, entry: &Entry<'_>) {
+        let takes_events = self.started.takes_events();
+        if !takes_events && !self.is_heard(entry.level) {
+            return;
+        }
+        let fields = match entry.fields.is_empty() {
+            true => Cow::Borrowed(&self.fields),
+            false => Cow::Owned(self.fields.merged(entry.fields)),
+        };
+        value::formatted(entry.message, |text| {
+            if takes_events {
+                self.add_event(entry.level, text, &fields);
+            }
+            self.pass_on(&Entry {
+                level: entry.level,
+                message: format_args!("{text}"),
+                fields: &fields,
+                place: Some(&self.started.place),
+            });
+        });
+    }
+
+    fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+        Arc::new(Self {
+            sink: self.sink.clone(),
+            fields: self.fields.merged(&fields),
+            started: self.started.clone(),
+        })
+    }
+
+    fn is_enabled(&self, level: Level) -> bool {
+        self.started.takes_events() || self.is_heard(level)
+    }
+}
+
+impl SpanLogger {
+    /// Whether an entry goes to `tracing` although the configured logger is another.
+    fn is_seen_by_tracing_as_well(&self) -> bool {
+        matches!(self.started.place, Place::Tracing(..)) && !super::is::<TracingLogger>(&self.sink)
+    }
+
+    fn is_heard(&self, level: Level) -> bool {
+        self.sink.is_enabled(level)
+            || self.is_seen_by_tracing_as_well() && events::default_logger().is_enabled(level)
+    }
+
+    fn pass_on(&self, entry: &Entry<'_>) {
+        if self.is_seen_by_tracing_as_well() {
+            events::default_logger().log(entry);
+        }
+        self.sink.log(entry);
+    }
+
+    fn add_event(&self, level: Level, message: &str, fields: &Fields) {
+        const LEVEL: &str = "level";
+        let mut attributes: Vec<KeyValue> =
+            fields.span_attributes().filter(|field| field.key.as_str() != LEVEL).collect();
+        attributes.push(KeyValue::new(LEVEL, level.as_str()));
+        self.started.cx.span().add_event(message.to_owned(), attributes);
+    }
+}
+
+/// What a child span's entries go to: the parent's events are its own.
+fn without_span(logger: Arc<dyn Logger>) -> Arc<dyn Logger> {
+    of_span(&logger).map(|own| own.sink.clone()).unwrap_or(logger)
+}
+
+fn own_fields(logger: &Arc<dyn Logger>) -> Fields {
+    of_span(logger).map(|own| own.fields.clone()).unwrap_or_default()
+}
+
+fn of_span(logger: &Arc<dyn Logger>) -> Option<&SpanLogger> {
+    let logger: &dyn Any = &**logger;
+    logger.downcast_ref()
+}

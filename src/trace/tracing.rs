@@ -1,0 +1,160 @@
+//! The back end over `tracing`.
+
+use std::sync::Arc;
+
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::Context;
+use tracing::dispatcher::{self, Dispatch};
+use tracing::Span as TracingSpan;
+use tracing_core::field::Value;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::Registry;
+
+use super::proxy::Proxy;
+use super::started::{started, Place};
+use super::{callsite, NopTracer, Span, Tracer};
+use crate::correlate::{self, SpanState};
+use crate::{job, op};
+
+/// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
+///
+/// Such a span is there whatever the filters say, like an [op](crate::op). Entries are events in it and, with a span
+/// layer, events on its OpenTelemetry span. If a [`with_logger`](super::with_logger) sends them elsewhere, they go
+/// there as well.
+///
+/// `tracing` keeps the name of a span for the life of the program. So it is told the first 512 different names;
+/// a span of a later one is called `span` there, with its name in the field `otel.name`, by which
+/// tracing-opentelemetry calls it.
+///
+/// Its fields have names that are made at run time, for which `tracing` has no room: they are on the OpenTelemetry
+/// span and on entries.
+///
+/// ```
+/// use spanlog::opentelemetry::Context;
+/// use spanlog::trace::{self, TracingTracer};
+///
+/// let cx = trace::with_tracer(&Context::current(), TracingTracer::new());
+/// let (cx, span) = trace::start_span(&cx, "create_pod");
+/// trace::logger(&cx).info("the console shows it inside the span");
+/// span.end();
+/// ```
+///
+/// Beside a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events:
+/// [`SpanLayer`](crate::SpanLayer) does not.
+#[derive(Clone, Copy, Debug)]
+pub struct TracingTracer {
+    has_events: bool,
+}
+
+impl Default for TracingTracer {
+    fn default() -> Self {
+        Self { has_events: true }
+    }
+}
+
+impl TracingTracer {
+    /// The tracer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether entries are events on their OpenTelemetry span as well. Default: yes.
+    #[must_use]
+    pub fn with_span_events(self, has_events: bool) -> Self {
+        Self { has_events }
+    }
+}
+
+impl Tracer for TracingTracer {
+    fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
+        let cx = job::with_ambient(cx);
+        let Some(span) = op::guarded(|| create(name, &cx)) else {
+            return NopTracer::new().start_span(&cx, name);
+        };
+        let own = op::start_now(&span, state_of(&span).as_ref(), || ());
+        let ids = own.as_ref().map_or(SpanContext::NONE, |own| own.span().span_context().clone());
+        let after = match &own {
+            Some(own) => cx.with_span(Proxy::new(own.clone())),
+            None => cx.clone(),
+        };
+        let after = after.with_value(Parent {
+            span: span.clone(),
+            ids: after.span().span_context().clone(),
+            job: job_id(&after),
+        });
+        started(own.unwrap_or_default(), &after, &cx, Place::Tracing(span, ids), self.has_events)
+    }
+}
+
+/// The span that a context was returned with, as a `Context` value.
+struct Parent {
+    span: TracingSpan,
+    /// What the context said of its OpenTelemetry span. If it says something else, another span is further in.
+    ids: SpanContext,
+    /// A context with another job makes no children of this span in `tracing`: they would have its job.
+    job: u64,
+}
+
+impl Parent {
+    fn of(cx: &Context) -> Option<&Self> {
+        let parent = cx.get::<Self>()?;
+        (parent.ids == *cx.span().span_context() && parent.job == job_id(cx)).then_some(parent)
+    }
+}
+
+fn job_id(cx: &Context) -> u64 {
+    job::of_context(cx).map_or(0, |scope| scope.id)
+}
+
+/// Creates the `tracing` span: a child of the one in `cx`, else of the current one.
+fn create(name: &str, cx: &Context) -> TracingSpan {
+    let (metadata, is_named) = callsite::span_metadata(name);
+    let values = [Some(&name as &dyn Value)];
+    let values = metadata.fields().value_set_all(if is_named { &[] } else { &values });
+    if !correlate::alive() {
+        return TracingSpan::none();
+    }
+    if let Some(parent) = Parent::of(cx) {
+        return in_subscriber_of(&parent.span, || TracingSpan::child_of(parent.span.id(), metadata, &values));
+    }
+    let named = cx.span().span_context().clone();
+    // A context from elsewhere: what is current on this thread has nothing to do with it.
+    let is_elsewhere = named.is_valid() && Context::map_current(|now| *now.span().span_context() != named);
+    let make = || match is_elsewhere {
+        true => TracingSpan::new_root(metadata, &values),
+        false => TracingSpan::new(metadata, &values),
+    };
+    let ambient = correlate::ambient_job().map_or(0, |scope| scope.id);
+    let span = match job::of_context(cx) {
+        Some(job) if job.id != ambient => job.run(make),
+        _ => make(),
+    };
+    if named.is_valid() {
+        // It fails where there is no span layer, and then there is nothing to be a parent of.
+        let _ = span.set_parent(cx.clone());
+    }
+    span
+}
+
+/// Runs `create` where the id of `parent` means something: a child is of its parent's subscriber.
+fn in_subscriber_of<T>(parent: &TracingSpan, create: impl FnOnce() -> T) -> T {
+    let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
+    let home = parent.with_subscriber(|(_, home)| home.clone());
+    match home {
+        Some(home) if dispatcher::get_default(registry) != registry(&home) => {
+            dispatcher::with_default(&home, create)
+        }
+        _ => create(),
+    }
+}
+
+/// What our layers know of the span.
+fn state_of(span: &TracingSpan) -> Option<Arc<SpanState>> {
+    let found = op::guarded(|| {
+        span.with_subscriber(|(id, dispatch)| {
+            SpanState::find(&dispatch.downcast_ref::<Registry>()?.span(id)?)
+        })
+    });
+    found.flatten().flatten()
+}

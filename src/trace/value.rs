@@ -1,0 +1,247 @@
+//! What a field can hold, and the fields of a span or entry.
+//!
+//! The table of what becomes of which value is in `docs/mapping.md`.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::{Key, KeyValue, StringValue};
+
+use crate::diagnostics;
+use crate::fields::{any_value, is_control, with_text, Formatted, Limit};
+
+/// The value of a field.
+///
+/// Booleans, integers, floating-point numbers and strings are themselves; integers that do not fit 64
+/// signed bits are exact decimal strings. Of everything else, say how it is to be shown:
+///
+/// ```
+/// use spanlog::trace::Value;
+///
+/// assert_eq!(Value::from(7_u8).to_string(), "7");
+/// assert_eq!(Value::from(u64::MAX).to_string(), "18446744073709551615");
+/// assert_eq!(Value::display(&std::net::Ipv4Addr::LOCALHOST).to_string(), "127.0.0.1");
+/// assert_eq!(Value::debug(&[1, 2]).to_string(), "[1, 2]");
+/// assert_eq!(Value::error(&std::io::Error::other("no room")).to_string(), "no room");
+/// ```
+///
+/// `None` is no attribute at all. It takes away an earlier value of the same key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value(Option<opentelemetry::Value>);
+
+impl Value {
+    /// The text that the `Display` of `value` writes. It is formatted here, once; a panic goes no further.
+    pub fn display(value: &(impl fmt::Display + ?Sized)) -> Self {
+        Self::text(format_args!("{value}"))
+    }
+
+    /// The text that the `Debug` of `value` writes. It is formatted here, once; a panic goes no further.
+    pub fn debug(value: &(impl fmt::Debug + ?Sized)) -> Self {
+        Self::text(format_args!("{value:?}"))
+    }
+
+    /// The text of an error, without those of its sources.
+    pub fn error(error: &dyn Error) -> Self {
+        Self::text(format_args!("{error}"))
+    }
+
+    fn text(text: fmt::Arguments<'_>) -> Self {
+        let mut value = Self(None);
+        formatted(text, |text| value = text.into());
+        value
+    }
+
+    fn decimal(number: impl fmt::Display) -> Self {
+        number.to_string().into()
+    }
+
+    fn any(&self) -> Option<AnyValue> {
+        Some(match self.0.as_ref()? {
+            // Shares the memory of the string.
+            opentelemetry::Value::String(text) => AnyValue::String(text.clone()),
+            other => any_value(other.clone()),
+        })
+    }
+}
+
+impl fmt::Display for Value {
+    /// Nothing for an absent value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => Ok(()),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($type:ty => |$value:ident| $make:expr;)*) => {$(
+        impl From<$type> for Value {
+            fn from($value: $type) -> Self {
+                $make
+            }
+        }
+    )*};
+    (integers $($type:ty)*) => {$(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self(Some(opentelemetry::Value::I64(value.into())))
+            }
+        }
+    )*};
+    (wide integers $($type:ty)*) => {$(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                match i64::try_from(value) {
+                    Ok(value) => value.into(),
+                    Err(_) => Self::decimal(value),
+                }
+            }
+        }
+    )*};
+}
+
+from!(integers i8 i16 i32 i64 u8 u16 u32);
+from!(wide integers isize usize u64 i128 u128);
+from! {
+    bool => |value| Self(Some(value.into()));
+    f32 => |value| f64::from(value).into();
+    f64 => |value| Self(Some(value.into()));
+    char => |value| (&*value.encode_utf8(&mut [0; 4])).into();
+    // Shared, as the value goes to the span and to every entry.
+    &str => |value| StringValue::from(Arc::<str>::from(value)).into();
+    String => |value| value.as_str().into();
+    &String => |value| value.as_str().into();
+    Cow<'_, str> => |value| value.as_ref().into();
+    Arc<str> => |value| StringValue::from(value).into();
+    StringValue => |value| Self(Some(value.into()));
+    opentelemetry::Value => |value| Self(Some(value));
+    fmt::Arguments<'_> => |value| Self::text(value);
+    &dyn Error => |value| Self::error(value);
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self(None), Into::into)
+    }
+}
+
+/// Formats `text` once and shows it to `read`, as far as it got. No panic goes further.
+pub(super) fn formatted(text: fmt::Arguments<'_>, read: impl FnOnce(&str)) {
+    if let Formatted::Failed | Formatted::Panicked = with_text(Limit::NONE, text, read) {
+        // There is no layer here whose counters could have it.
+        diagnostics::report_once(format_args!(
+            "a value or message of `spanlog::trace` could not be formatted"
+        ));
+    }
+}
+
+/// Fields of a span, a logger or an entry. Each key once.
+///
+/// ```
+/// use spanlog::trace::{Fields, Value};
+///
+/// let mut fields = Fields::from([("pod", Value::from("web-0")), ("attempt", 1.into())]);
+/// fields.set("attempt", 2);
+/// assert_eq!(fields.to_string(), "pod=\"web-0\" attempt=2");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(Key, Value)>);
+
+impl Fields {
+    pub(super) const EMPTY: Self = Self(Vec::new());
+
+    /// No fields.
+    pub fn new() -> Self {
+        Self::EMPTY
+    }
+
+    /// Sets a field. The last value of a key wins, in the first one's place.
+    pub fn set(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some(known) => known.1 = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// These fields and `later` ones, which win.
+    #[must_use]
+    pub fn merged(&self, later: &Self) -> Self {
+        let mut all = self.clone();
+        all.extend(later.clone());
+        all
+    }
+
+    /// Whether there is no field, not even an absent one.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Key and value of every field that has a value, in the order of first use.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &opentelemetry::Value)> {
+        self.0.iter().filter_map(|(key, value)| Some((key, value.0.as_ref()?)))
+    }
+
+    /// As a span and its events have them.
+    pub(super) fn span_attributes(&self) -> impl Iterator<Item = KeyValue> + '_ {
+        self.iter()
+            .filter(|(key, _)| !is_control(key.as_str()))
+            .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
+    }
+
+    /// As a record has them. Control fields go along, for the layer to understand.
+    pub(super) fn record_attributes(&self) -> impl Iterator<Item = (Key, AnyValue)> + '_ {
+        self.0.iter().filter_map(|(key, value)| Some((key.clone(), value.any()?)))
+    }
+}
+
+impl<K: Into<Key>, V: Into<Value>> Extend<(K, V)> for Fields {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, fields: I) {
+        for (key, value) in fields {
+            self.set(key, value);
+        }
+    }
+}
+
+impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(fields: I) -> Self {
+        let mut all = Self::new();
+        all.extend(fields);
+        all
+    }
+}
+
+impl<K: Into<Key>, V: Into<Value>, const N: usize> From<[(K, V); N]> for Fields {
+    fn from(fields: [(K, V); N]) -> Self {
+        fields.into_iter().collect()
+    }
+}
+
+impl IntoIterator for Fields {
+    type Item = (Key, Value);
+    type IntoIter = std::vec::IntoIter<(Key, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl fmt::Display for Fields {
+    /// `key=value`, one behind the other; strings in quotes, so that a line stays a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (key, value)) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_char(' ')?;
+            }
+            match value {
+                opentelemetry::Value::String(text) => write!(f, "{key}={:?}", text.as_str())?,
+                other => write!(f, "{key}={other}")?,
+            }
+        }
+        Ok(())
+    }
+}

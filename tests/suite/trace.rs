@@ -1,0 +1,516 @@
+//! Contract §5: the small abstraction. Each row on every back end, and on both kinds of record.
+//! `trace_layers.rs` has what other layers and jobs are to it, `trace_values.rs` what values are.
+
+use std::sync::{Arc, Mutex};
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
+use spanlog::trace::{self, Entry, Fields, Logger, NopLogger, NopTracer, OtelTracer, TracingTracer};
+use tracing::level_filters::LevelFilter;
+
+use crate::support::{attributes, Arrangement, Spans, World, USUAL};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    Otel,
+    Tracing,
+}
+
+impl Back {
+    pub fn context(self, world: &World) -> Context {
+        self.context_with(world, true)
+    }
+
+    fn context_with(self, world: &World, has_events: bool) -> Context {
+        let cx = Context::current();
+        match self {
+            Self::Otel => {
+                trace::with_tracer(&cx, OtelTracer::new(world.tracer.clone()).with_span_events(has_events))
+            }
+            Self::Tracing => trace::with_tracer(&cx, TracingTracer::new().with_span_events(has_events)),
+        }
+    }
+}
+
+/// A plain span layer copies tracing's events into spans, so with it `TracingTracer` promises less.
+fn holds(back: Back, arrangement: &Arrangement) -> bool {
+    back == Back::Otel || arrangement.spans == Spans::Ours
+}
+
+/// Every back end in every arrangement that shows entries of all levels.
+pub fn each(mut test: impl FnMut(&World, Back)) {
+    for arrangement in Arrangement::all().into_iter().filter(|it| it.sampled) {
+        let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
+        for back in [Back::Otel, Back::Tracing].into_iter().filter(|back| holds(*back, &arrangement)) {
+            let world = arrangement.build();
+            world.run(|| test(&world, back));
+        }
+    }
+}
+
+pub fn ids(cx: &Context) -> Option<(TraceId, SpanId)> {
+    let span = cx.span().span_context().clone();
+    span.is_valid().then(|| (span.trace_id(), span.span_id()))
+}
+
+/// Name and attributes of a span's events.
+pub fn events(world: &World, span: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let texts = |attributes: &[KeyValue]| {
+        attributes.iter().map(|own| (own.key.to_string(), own.value.to_string())).collect()
+    };
+    let span = world.span(span);
+    span.events.iter().map(|event| (event.name.to_string(), texts(&event.attributes))).collect()
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
+}
+
+#[test]
+fn a_started_span_lives_in_the_returned_context_and_is_a_child_of_the_one_given() {
+    each(|world, back| {
+        let top = back.context(world);
+        let (cx, parent) = trace::start_span(&top, "parent");
+        assert_ne!(ids(&cx), ids(&top), "{:?} {back:?}", world.arrangement);
+        assert_eq!(ids(&top), None, "the given context is as it was");
+        let (inner, child) = trace::start_span(&cx, "child");
+        let (_, orphan) = trace::start_span(&top, "orphan");
+        for span in [&child, &parent, &orphan] {
+            span.end();
+        }
+        let own = |name| {
+            let span = world.span(name);
+            (span.span_context.trace_id(), span.span_context.span_id())
+        };
+        assert_eq!((ids(&cx), ids(&inner)), (Some(own("parent")), Some(own("child"))));
+        assert_eq!(world.span("child").parent_span_id, own("parent").1);
+        assert_eq!(own("child").0, own("parent").0);
+        assert_eq!(world.span("orphan").parent_span_id, SpanId::INVALID);
+        assert_ne!(own("orphan").0, own("parent").0);
+    });
+}
+
+#[test]
+fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
+    #[derive(Debug, PartialEq)]
+    struct Own(u8);
+    each(|world, back| {
+        let cx = back.context(world).with_baggage([KeyValue::new("tenant", "t1")]).with_value(Own(7));
+        let (cx, span) = trace::start_span(&cx, "span");
+        let cx = span.with_field(&cx, "k", 1);
+        assert_eq!(cx.get::<Own>(), Some(&Own(7)), "{:?} {back:?}", world.arrangement);
+        assert_eq!(cx.baggage().get("tenant").map(|value| value.as_str()), Some("t1"));
+    });
+}
+
+#[test]
+fn a_span_is_a_child_of_the_remote_or_current_span_that_its_context_names() {
+    each(|world, back| {
+        let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
+        let remote = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
+        let elsewhere = tracing::info_span!("elsewhere");
+        elsewhere.in_scope(|| {
+            let (_, span) =
+                trace::start_span(&back.context(world).with_remote_span_context(remote), "remote");
+            span.end();
+        });
+        let span = world.span("remote");
+        assert_eq!((span.span_context.trace_id(), span.parent_span_id), (trace_id, span_id));
+
+        if world.arrangement.activation && world.arrangement.spans != Spans::None {
+            let outer = tracing::info_span!("outer");
+            outer.in_scope(|| trace::start_span(&back.context(world), "inside").1.end());
+            let inside = world.span("inside");
+            let own = (inside.span_context.trace_id(), inside.parent_span_id);
+            assert_eq!(world.ids_of(&outer), Some(own), "{:?} {back:?}", world.arrangement);
+        }
+    });
+}
+
+/// Guarantees: without activation the `Context` does not name the current tracing span, and the tracing back
+/// end finds it all the same.
+#[test]
+fn a_tracing_span_is_a_child_of_the_current_one_without_context_activation() {
+    let world = Arrangement { activation: false, ..USUAL }.build();
+    world.run(|| {
+        let outer = tracing::info_span!("outer");
+        outer.in_scope(|| trace::start_span(&Back::Tracing.context(&world), "inside").1.end());
+        let inside = world.span("inside");
+        assert_eq!(world.ids_of(&outer), Some((inside.span_context.trace_id(), inside.parent_span_id)));
+    });
+}
+
+#[test]
+fn with_tracer_is_used_for_that_context_and_its_children() {
+    each(|world, back| {
+        let (cx, parent) = trace::start_span(&back.context(world), "parent");
+        let cx = parent.with_field(&cx, "k", 1);
+        let (_, child) = trace::start_span(&cx, "child");
+        let silent = trace::with_tracer(&cx, NopTracer::new());
+        let (_, nothing) = trace::start_span(&silent, "nothing");
+        nothing.end();
+        child.end();
+        parent.end();
+        let names: Vec<_> = world.spans().into_iter().map(|span| span.name.into_owned()).collect();
+        assert_eq!(names, ["child", "parent"], "{:?} {back:?}", world.arrangement);
+    });
+}
+
+#[test]
+fn a_field_is_on_the_span_and_on_later_entries_of_that_contexts_logger_and_nowhere_else() {
+    each(|world, back| {
+        let top = back.context(world);
+        let (cx, span) = trace::start_span(&top, "span");
+        let (_, sibling) = trace::start_span(&top, "sibling");
+        let with = span.with_fields(&cx, [("pod", "web-0"), ("zone", "a")]);
+        trace::logger(&with).info("of the returned context");
+        let (below, child) = trace::start_span(&with, "child");
+        trace::logger(&below).info("of a child");
+        trace::logger(&cx).info("of the context before");
+        span.logger().info("of the span itself");
+        sibling.logger().info("of a sibling");
+        trace::logger(&top).info("of the context around");
+        tracing::info!("of nobody");
+        for span in [child, sibling, span] {
+            span.end();
+        }
+        for (body, has) in [
+            ("of the returned context", true),
+            ("of a child", true),
+            ("of the context before", false),
+            ("of the span itself", false),
+            ("of a sibling", false),
+            ("of the context around", false),
+            ("of nobody", false),
+        ] {
+            let record = world.record(body);
+            let own = (record.text("pod"), record.text("zone"));
+            let expected = if has { (Some("web-0"), Some("a")) } else { (None, None) };
+            assert_eq!(own, expected, "{body}: {:?} {back:?}", world.arrangement);
+        }
+        let own = attributes(&world.span("span"));
+        assert_eq!((own["pod"].as_str(), own["zone"].as_str()), ("web-0", "a"));
+        for name in ["sibling", "child"] {
+            assert!(!attributes(&world.span(name)).contains_key("pod"), "{name}");
+        }
+    });
+}
+
+#[test]
+fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        let first = span.with_fields(&cx, [("phase", "pending"), ("pod", "web-0")]);
+        let second = span.with_field(&first, "phase", "running");
+        trace::logger(&first).info("first");
+        trace::logger(&second).info("second");
+        trace::logger(&second).with_field("phase", "of the entry").info("third");
+        let third = span.with_field(&second, "pod", None::<&str>);
+        trace::logger(&third).info("fourth");
+        span.end();
+        for (body, phase, pod) in [
+            ("first", "pending", Some("web-0")),
+            ("second", "running", Some("web-0")),
+            ("third", "of the entry", Some("web-0")),
+            ("fourth", "running", None),
+        ] {
+            let record = world.record(body);
+            assert_eq!((record.text("phase"), record.text("pod")), (Some(phase), pod), "{body}");
+        }
+        // `attributes` fails where a key is there twice.
+        let own = attributes(&world.span("span"));
+        assert_eq!(own["phase"], "running", "{:?} {back:?}", world.arrangement);
+        assert!(!own.contains_key("pod"));
+    });
+}
+
+#[test]
+fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_level() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        let logger = span.logger().with_field("attempt", 2);
+        logger.warn("here");
+        tracing::info_span!("another").in_scope(|| logger.warn("inside another"));
+        let (other, inner) = trace::start_span(&cx, "inner");
+        {
+            let _attached = other.attach();
+            logger.warn("inside a child");
+        }
+        std::thread::scope(|threads| {
+            // The subscriber of a tracing span is known, also where it is not the thread's.
+            threads.spawn(|| match back {
+                Back::Otel => world.run(|| logger.warn("on another thread")),
+                Back::Tracing => logger.warn("on another thread"),
+            });
+        });
+        inner.end();
+        span.end();
+        let told = ["here", "inside another", "inside a child", "on another thread"];
+        for body in told {
+            let record = world.record(body);
+            let place = format!("{body}: {:?} {back:?}", world.arrangement);
+            assert_eq!(record.ids, ids(&cx), "{place}");
+            assert_eq!(record.get("attempt"), Some(&AnyValue::Int(2)), "{place}");
+            assert_eq!(record.severity, Some(Severity::Warn));
+            assert_eq!(record.event_name, None);
+            assert_eq!(record.scope, "spanlog::trace");
+            assert_eq!(record.keys(), ["attempt"], "{place}");
+        }
+        let expected = told.map(|body| (body.to_owned(), pairs([("attempt", "2"), ("level", "warn")])));
+        assert_eq!(events(world, "span"), expected, "{:?} {back:?}", world.arrangement);
+        assert_eq!(world.records().len(), told.len());
+        assert!(world.span("inner").events.is_empty());
+    });
+}
+
+#[test]
+fn span_events_can_be_switched_off() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context_with(world, false), "span");
+        span.logger().info("said");
+        span.end();
+        assert_eq!(world.record("said").ids, ids(&cx));
+        assert!(world.span("span").events.is_empty(), "{:?} {back:?}", world.arrangement);
+    });
+}
+
+#[test]
+fn fields_of_a_spans_logger_touch_single_entries_only() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        let one = span.logger().with_field("mine", 1);
+        let two = one.with_fields([("mine", 2), ("more", 3)]);
+        two.with_error(&std::io::Error::other("no room")).info("two");
+        one.info("one");
+        span.logger().info("none");
+        trace::logger(&cx).info("context");
+        span.end();
+        let numbers = |body| {
+            let record = world.record(body);
+            ["mine", "more"].map(|key| match record.get(key) {
+                Some(AnyValue::Int(number)) => *number,
+                _ => 0,
+            })
+        };
+        assert_eq!(
+            [numbers("two"), numbers("one"), numbers("none"), numbers("context")],
+            [[2, 3], [1, 0], [0, 0], [0, 0]],
+            "{:?} {back:?}",
+            world.arrangement
+        );
+        assert_eq!(world.record("two").text("err"), Some("no room"));
+        let own = attributes(&world.span("span"));
+        assert!(["mine", "more", "err"].iter().all(|key| !own.contains_key(*key)), "{own:?}");
+    });
+}
+
+#[test]
+fn the_status_is_ok_or_error_with_text_and_never_goes_back() {
+    let error = |text| Some(std::io::Error::other(text));
+    each(|world, back| {
+        let cases = [
+            ("unset", vec![], Status::Unset),
+            ("ok", vec![None], Status::Ok),
+            ("error", vec![error("no room")], Status::error("no room")),
+            ("last error", vec![error("b"), error("a")], Status::error("a")),
+            ("error, ok", vec![error("no room"), None], Status::Ok),
+            ("ok, error", vec![None, error("too late")], Status::Ok),
+        ];
+        for (name, statuses, expected) in cases {
+            let (_, span) = trace::start_span(&back.context(world), name);
+            for status in &statuses {
+                span.set_status(status.as_ref().map(|error| error as &dyn std::error::Error));
+            }
+            // Saying that something failed is not failing.
+            span.logger().error("a line");
+            span.end();
+            assert_eq!(world.span(name).status, expected, "{name}: {:?} {back:?}", world.arrangement);
+        }
+    });
+}
+
+#[test]
+fn after_the_end_nothing_has_an_effect_and_entries_still_arrive_with_the_ids() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        let cx = span.with_field(&cx, "before", 1);
+        span.end();
+        span.end();
+        span.set_status(Some(&std::io::Error::other("late")));
+        let cx = span.with_field(&cx, "after", 2);
+        trace::logger(&cx).info("late");
+        let record = world.record("late");
+        assert_eq!(record.ids, ids(&cx), "{:?} {back:?}", world.arrangement);
+        assert_eq!(record.keys(), ["before", "after"]);
+        let own = world.span("span");
+        assert_eq!((own.status.clone(), own.events.len()), (Status::Unset, 0));
+        assert!(attributes(&own).contains_key("before") && !attributes(&own).contains_key("after"));
+    });
+}
+
+#[test]
+fn a_span_that_nobody_ends_ends_when_nothing_refers_to_it() {
+    each(|world, back| {
+        let (mut cx, span) = trace::start_span(&back.context(world), "span");
+        cx = span.with_field(&cx, "k", 1);
+        let logger = trace::logger(&cx);
+        drop(span);
+        drop(cx);
+        assert!(world.spans().is_empty(), "{:?} {back:?}", world.arrangement);
+        logger.info("still in it");
+        drop(logger);
+        assert_eq!(attributes(&world.span("span"))["k"], "1");
+        assert_eq!(world.span("span").events.len(), 1);
+    });
+}
+
+#[test]
+fn all_levels_have_both_forms_and_fatal_does_not_exit() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        let logger = trace::logger(&cx);
+        logger.debug("debug");
+        logger.debug_fmt(format_args!("debug {}", 1));
+        logger.info("info");
+        logger.info_fmt(format_args!("info {}", 1));
+        logger.warn("warn");
+        logger.warn_fmt(format_args!("warn {}", 1));
+        logger.error("error");
+        logger.error_fmt(format_args!("error {}", 1));
+        logger.fatal("fatal");
+        logger.fatal_fmt(format_args!("fatal {}", 1));
+        span.end();
+        let severities = [
+            ("debug", Severity::Debug, "DEBUG"),
+            ("info", Severity::Info, "INFO"),
+            ("warn", Severity::Warn, "WARN"),
+            ("error", Severity::Error, "ERROR"),
+            ("fatal", Severity::Fatal, "FATAL"),
+        ];
+        let mut said = Vec::new();
+        for (level, severity, text) in severities {
+            for body in [level.to_owned(), format!("{level} 1")] {
+                let record = world.record(&body);
+                assert_eq!(record.severity, Some(severity), "{body}: {:?} {back:?}", world.arrangement);
+                assert_eq!(record.severity_text.as_deref(), Some(text));
+                assert!(record.attributes.is_empty(), "{record:?}");
+                said.push((body, pairs([("level", level)])));
+            }
+        }
+        assert_eq!(events(world, "span"), said);
+    });
+}
+
+/// Scenario: spans that are sampled out.
+/// Guarantees: their entries are records with their ids and the flag, and events of nothing.
+#[test]
+fn entries_of_a_span_that_does_not_record_still_reach_the_logger() {
+    for arrangement in Arrangement::with_spans().into_iter().filter(|it| !it.sampled) {
+        for back in [Back::Otel, Back::Tracing].into_iter().filter(|back| holds(*back, &arrangement)) {
+            let world = arrangement.build();
+            world.run(|| {
+                let (cx, span) = trace::start_span(&back.context(&world), "span");
+                let cx = span.with_field(&cx, "k", 1);
+                trace::logger(&cx).error("said");
+                span.end();
+                let record = world.record("said");
+                assert_eq!(record.ids, ids(&cx), "{arrangement:?} {back:?}");
+                assert_eq!(record.flags, Some(TraceFlags::NOT_SAMPLED));
+                assert_eq!(record.keys(), ["k"]);
+                assert!(world.spans().is_empty());
+            });
+        }
+    }
+}
+
+/// A line, and the span that it is of.
+type Said = (String, Option<SpanContext>);
+
+/// Keeps what it is given, as a logger of the user's own.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    fields: Fields,
+    said: Arc<Mutex<Vec<Said>>>,
+}
+
+impl Logger for Own {
+    fn log(&self, entry: &Entry<'_>) {
+        let line = format!("{} {} {}", entry.level(), entry.message(), self.fields.merged(entry.fields()));
+        self.said.lock().unwrap().push((line, entry.span_context()));
+    }
+
+    fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+        Arc::new(Self { fields: self.fields.merged(&fields), said: self.said.clone() })
+    }
+}
+
+#[test]
+fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
+    each(|world, back| {
+        let own = Own::default();
+        let top = trace::with_logger(&back.context(world), own.clone());
+        let top = trace::with_logger(&top, trace::logger(&top).with_field("node", "n1"));
+        let (cx, span) = trace::start_span(&top, "span");
+        let cx = span.with_field(&cx, "pod", "web-0");
+        let (inner, child) = trace::start_span(&cx, "child");
+        trace::logger(&cx).with_field("attempt", 1).info("one");
+        trace::logger(&inner).info("two");
+        child.end();
+        span.end();
+        let said = own.said.lock().unwrap().clone();
+        let expected = [
+            ("info one node=\"n1\" pod=\"web-0\" attempt=1".to_owned(), cx.span().span_context().clone()),
+            ("info two node=\"n1\" pod=\"web-0\"".to_owned(), inner.span().span_context().clone()),
+        ]
+        .map(|(line, span)| (line, Some(span)));
+        assert_eq!(said, expected, "{:?} {back:?}", world.arrangement);
+        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in them.
+        let records = if back == Back::Tracing { 2 } else { 0 };
+        assert_eq!(world.records().len(), records, "{:?} {back:?}", world.arrangement);
+        assert_eq!((world.span("span").events.len(), world.span("child").events.len()), (1, 1));
+    });
+}
+
+#[test]
+fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
+    each(|world, back| {
+        // Nothing around it: the default logger.
+        let nop = trace::with_tracer(&Context::current(), NopTracer::new());
+        let (cx, span) = trace::start_span(&nop, "nothing");
+        span.logger().info("of the default");
+        trace::logger(&span.with_field(&cx, "k", 1)).info("with a field");
+        span.set_status(None);
+        span.end();
+        assert_eq!(world.record("of the default").ids, None);
+        assert_eq!(world.record("with a field").keys(), ["k"]);
+
+        // A span around it: that one's.
+        let (cx, outer) = trace::start_span(&back.context(world), "outer");
+        let (nop, span) = trace::start_span(&trace::with_tracer(&cx, NopTracer::new()), "nothing");
+        span.logger().info("of the outer span");
+        span.end();
+        outer.end();
+        assert_eq!(world.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", world.arrangement);
+        assert_eq!(ids(&nop), ids(&cx));
+        assert_eq!(world.span("outer").events.len(), 1);
+
+        // A logger of the user's own.
+        let own = Own::default();
+        let (cx, span) = trace::start_span(&trace::with_logger(&nop, own.clone()), "nothing");
+        span.logger().info("own");
+        trace::logger(&span.with_field(&cx, "k", 1)).info("own");
+        assert_eq!(own.said.lock().unwrap().len(), 2);
+
+        // Only who asks for silence gets it.
+        let (cx, span) =
+            trace::start_span(&trace::with_logger(&back.context(world), NopLogger::new()), "quiet");
+        let cx = span.with_field(&cx, "k", 1);
+        trace::logger(&cx).with_field("more", 2).fatal("unheard");
+        span.end();
+        let heard = world.records().iter().any(|record| record.body_text() == "unheard");
+        assert_eq!(heard, back == Back::Tracing);
+        assert_eq!(events(world, "quiet").len(), 1);
+    });
+}

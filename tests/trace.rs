@@ -1,0 +1,122 @@
+//! What of `trace` is the process's: the default tracer, and the memory that a run without telemetry takes. No
+//! test here has a subscriber: which callsites are of interest is the process's, too.
+#![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::Context;
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider};
+use spanlog::trace::{self, NopLogger, NopTracer, OtelTracer, Tracer};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn note() {
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: everything is handed to `System` as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+fn traced() -> (InMemorySpanExporter, SdkTracer) {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    (exporter, provider.tracer("test"))
+}
+
+fn names(exporter: &InMemorySpanExporter) -> Vec<String> {
+    exporter.get_finished_spans().unwrap().into_iter().map(|span| span.name.into_owned()).collect()
+}
+
+/// Guarantees: the default does nothing until it is set, a second set is an error and changes nothing, and a
+/// context's own tracer goes before it.
+#[test]
+fn the_default_tracer_is_no_op_until_it_is_set_once() {
+    let (before, _span) = trace::start_span(&Context::new(), "before");
+    assert!(!before.has_active_span());
+
+    let (exporter, tracer) = traced();
+    let chosen: Arc<dyn Tracer> = Arc::new(OtelTracer::new(tracer));
+    trace::set_tracer(chosen).unwrap();
+    let (other, tracer) = traced();
+    let second = trace::set_tracer(OtelTracer::new(tracer.clone())).unwrap_err();
+    assert!(second.is_already_set(), "{second}");
+
+    trace::start_span(&Context::new(), "default").1.end();
+    let (cx, own) = trace::start_span(&trace::with_tracer(&Context::new(), OtelTracer::new(tracer)), "own");
+    trace::start_span(&cx, "child of own").1.end();
+    own.end();
+    trace::start_span(&before, "after").1.end();
+    assert_eq!(names(&exporter), ["default", "after"]);
+    assert_eq!(names(&other), ["child of own", "own"]);
+}
+
+/// What instrumented code does, but for setting fields, which takes memory to keep them.
+fn work(cx: &Context) {
+    let (cx, span) = trace::start_span(cx, "create_pod");
+    trace::logger(&cx).info("creating");
+    trace::logger(&cx).debug_fmt(format_args!("attempt {} of {}", 1, 3));
+    let (inner, child) = trace::start_span(&cx, "provider.create");
+    child.logger().warn("not yet");
+    trace::logger(&inner).error("failed");
+    child.end_with(&Err::<(), _>("no room"));
+    span.set_status(Some(&std::fmt::Error));
+    span.end();
+}
+
+/// Guarantees: spans and entries of a run without telemetry take no memory; nor do fields where the logger is
+/// silent. Where there is telemetry, the same code does, or nothing would be counted here.
+#[test]
+fn a_run_without_telemetry_allocates_nothing() {
+    let nop = trace::with_tracer(&Context::new(), NopTracer::new());
+    let silent = trace::with_logger(&nop, NopLogger::new());
+    let (_, tracer) = traced();
+    let full = trace::with_tracer(&Context::new(), OtelTracer::new(tracer));
+    for cx in [&nop, &silent] {
+        work(cx);
+        assert_eq!(allocations(|| (0..100).for_each(|_| work(cx))), 0);
+    }
+    assert!(allocations(|| work(&full)) > 0);
+
+    let (cx, span) = trace::start_span(&silent, "span");
+    let fields = || {
+        let cx = span.with_field(&cx, "attempt", 1);
+        trace::logger(&cx).info("said");
+    };
+    fields();
+    // The list that the field is in, for the back end to look at.
+    assert_eq!(allocations(fields), 1);
+}
