@@ -116,7 +116,7 @@ fn what_a_program_logs_stays_text_in_the_page() {
     let hostile = [
         "</script><script>window.hacked = 1</script>",
         "<img src=x onerror=\"window.hacked = 2\">",
-        "<!-- <script> ]]> \u{2028}\u{2029}",
+        "<!-- <script >]]> \u{2028}\u{2029}",
         "\u{1b}[31mred\u{1b}[0m \u{7}\u{0}\u{9b}31m",
         "\u{202e}drowssap\u{2066}",
         "{{data}} {{script}} __proto__ ${1} \\u003c &lt;",
