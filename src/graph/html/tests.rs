@@ -137,11 +137,32 @@ fn of_texts(texts: &[String]) -> ToolCallGraph {
     sample.graph()
 }
 
+/// Any text, with what could mean something to a reader of the file in it.
+fn hostile_text() -> impl Strategy<Value = String> {
+    let meant: [&'static str; 13] = [
+        "</script>",
+        "<!--",
+        "-->",
+        "<script ",
+        "]]>",
+        "</title>",
+        "{{data}}",
+        "\u{2028}",
+        "\u{0}",
+        "\"",
+        "\\",
+        "\\u003c",
+        "\r\n",
+    ];
+    let piece = prop_oneof![prop::sample::select(meant.to_vec()).prop_map(str::to_owned), any::<String>()];
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_text_arrives_as_it_was(texts in prop::collection::vec(any::<String>(), 0..5)) {
+    fn any_text_arrives_as_it_was(texts in prop::collection::vec(hostile_text(), 0..5)) {
         let graph = of_texts(&texts);
         assert_is_one_page(&graph.to_html());
         assert_same(&graph);

@@ -54,7 +54,7 @@ function showDetails() {
   about.textContent = "";
   const index = state.selected;
   if (index === null) {
-    about.append(element("p", "empty", spans.length ? "Select a span to see its records." : "Nothing was traced."));
+    about.append(element("p", "empty", "Select a span to see its records."));
   } else if (index === UNPLACED) {
     about.append(element("h2", "", "Records outside any span"));
     about.append(element("p", "quiet", "They name no span, or one that is not in this report."));

@@ -47,7 +47,7 @@ function introduce() {
   } else {
     outcome.hidden = true;
   }
-  put(document.getElementById("job-title"), spans.length ? job.title : "Empty report", { most: 300 });
+  put(document.getElementById("job-title"), spans.length ? job.title : document.title, { most: 300 });
   const facts = document.getElementById("job-facts");
   const add = (text, classes) => facts.append(element("li", classes, text));
   if (spans.length) {
@@ -98,7 +98,9 @@ setTheme(null);
 collapseAtFirst();
 document.getElementById("failure").hidden = failures().length === 0;
 document.getElementById("runner").hidden = !spans.some((span) => span.isInternal);
-document.getElementById("empty").hidden = spans.length > 0 || shape.unplaced > 0;
+const isEmpty = spans.length === 0 && shape.unplaced === 0;
+document.getElementById("empty").hidden = !isEmpty;
+document.body.classList.toggle("is-empty", isEmpty);
 layTree();
 drawAxis();
 sayHits();

@@ -143,7 +143,7 @@ function addBar(lane, span) {
 /** Ticks at round times, as far apart as their words need. */
 function drawAxis() {
   const width = axis.ticks.clientWidth;
-  if (!width) return;
+  if (!width || !run.took) return;
   const [from, to] = (state.zoom ?? [run.start, run.end]).map((at) => at - run.start);
   const least = ((to - from) / width) * 84;
   const power = 10 ** Math.floor(Math.log10(least));

@@ -102,13 +102,24 @@ fn a_deep_report_and_a_narrow_page_lose_nothing_to_the_side() {
 }
 
 #[test]
-fn an_empty_report_says_so() {
+fn records_without_any_span_are_a_report_too() {
+    let mut sample = sample::Sample::default();
+    sample.log(0, 5, Level::Info, "alone");
     let scenario =
-        r##"return [texts("h1, #empty, #about .empty, #job-facts li"), at("#failure").hidden, violations];"##;
+        r##"return [at("h1").textContent, titles(), bodies(), texts(".tick"), at("#empty").hidden];"##;
+    let Some(seen) = drive(&sample.graph().to_html(), scenario) else { return };
+    assert_eq!(seen, json!(["Records without spans", ["Records outside any span"], ["alone"], [], true]));
+}
+
+#[test]
+fn an_empty_report_says_so() {
+    let scenario = r##"
+        const shown = [...document.querySelectorAll("h1, .empty, #job-facts li, button, input")].filter((one) => one.checkVisibility());
+        return [shown.map((one) => one.textContent), violations];
+    "##;
     let Some(seen) = drive(&sample::Sample::default().graph().to_html(), scenario) else { return };
-    let texts =
-        ["Empty report", "0 spans", "0 records", "There are no spans in this report.", "Nothing was traced."];
-    assert_eq!(seen, json!([texts, true, []]));
+    let texts = ["Empty report", "0 spans", "0 records", "Dark", "There are no spans in this report."];
+    assert_eq!(seen, json!([texts, []]));
 }
 
 #[test]
@@ -116,7 +127,7 @@ fn what_a_program_logs_stays_text_in_the_page() {
     let hostile = [
         "</script><script>window.hacked = 1</script>",
         "<img src=x onerror=\"window.hacked = 2\">",
-        "<!-- <script> ]]> \u{2028}\u{2029}",
+        "<!-- <script >]]> \u{2028}\u{2029}",
         "\u{1b}[31mred\u{1b}[0m \u{7}\u{0}\u{9b}31m",
         "\u{202e}drowssap\u{2066}",
         "{{data}} {{script}} __proto__ ${1} \\u003c &lt;",
