@@ -2,8 +2,8 @@
 
 use serde::de::{IgnoredAny, MapAccess};
 
+use super::object::{Each, Object, Of};
 use super::scalars::Text;
-use super::{Each, Object, Of};
 use crate::graph::read::value::{Attributes, ValueText, DEEPEST};
 
 /// A value, or the elements of a list one after the other.
