@@ -56,7 +56,7 @@ async fn run() -> Result<bool> {
     let view = Progress::builder(&recorder).with_stdout().start();
     let mut builder = spanlog::builder()
         .with_service_name("runner")
-        .with_recorder(recorder)
+        .with_recorder(recorder.clone())
         .with_console_writer(view.writer());
     if view.is_live() {
         // The rest is in the view.
