@@ -11,7 +11,10 @@
 //! and with 2 if it was called wrongly. A graph with failures in it is no error.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use spanlog::graph::{Reader, ToolCallGraph};
@@ -21,18 +24,20 @@ usage: graph [OPTION…] FILE…
 
   --all        show the runner's own spans too
   --mermaid    print a Mermaid flowchart instead of a tree
+  --html OUT   write an HTML report to OUT instead; the runner's own spans can be shown in it
   --help       print this";
 
 #[derive(Default)]
 struct Arguments {
-    files: Vec<String>,
+    files: Vec<PathBuf>,
     all: bool,
     mermaid: bool,
+    html: Option<PathBuf>,
     help: bool,
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments(std::env::args().skip(1)) {
+    let arguments = match arguments(std::env::args_os().skip(1)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
             eprintln!("graph: {wrong}\n\n{USAGE}");
@@ -54,15 +59,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn arguments(given: impl Iterator<Item = String>) -> Result<Arguments, String> {
+fn arguments(mut given: impl Iterator<Item = OsString>) -> Result<Arguments, String> {
     let mut arguments = Arguments::default();
-    for argument in given {
-        match argument.as_str() {
-            "--all" => arguments.all = true,
-            "--mermaid" => arguments.mermaid = true,
-            "--help" | "-h" => arguments.help = true,
-            option if option.starts_with("--") => return Err(format!("there is no option {option}")),
-            _ => arguments.files.push(argument),
+    while let Some(argument) = given.next() {
+        match argument.to_str() {
+            Some("--all") => arguments.all = true,
+            Some("--mermaid") => arguments.mermaid = true,
+            Some("--html") => {
+                arguments.html = Some(given.next().ok_or("--html needs a file to write to")?.into());
+            }
+            Some("--help" | "-h") => arguments.help = true,
+            Some(option) if option.starts_with("--") => return Err(format!("there is no option {option}")),
+            _ => arguments.files.push(argument.into()),
         }
     }
     match arguments.files.is_empty() && !arguments.help {
@@ -76,9 +84,9 @@ fn read(arguments: &Arguments) -> (ToolCallGraph, bool) {
     let mut reader = Reader::new();
     let mut is_all_read = true;
     for file in &arguments.files {
-        let read = match file.as_str() {
-            "-" => reader.read("standard input", io::stdin().lock()),
-            path => reader.read_path(path),
+        let read = match file.to_str() {
+            Some("-") => reader.read("standard input", io::stdin().lock()),
+            _ => reader.read_path(file),
         };
         if let Err(error) = read {
             eprintln!("graph: {error}");
@@ -86,7 +94,7 @@ fn read(arguments: &Arguments) -> (ToolCallGraph, bool) {
         }
     }
     let graph = reader.graph();
-    match arguments.all {
+    match arguments.all || arguments.html.is_some() {
         true => (graph, is_all_read),
         false => (graph.without_runner_spans(), is_all_read),
     }
@@ -95,6 +103,12 @@ fn read(arguments: &Arguments) -> (ToolCallGraph, bool) {
 fn show(graph: &ToolCallGraph, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if graph.is_empty() && graph.notes().is_empty() {
         return Ok(());
+    }
+    if let Some(path) = &arguments.html {
+        let mut file =
+            BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?);
+        graph.write_html(&mut file)?;
+        return Ok(file.flush()?);
     }
     let text = match arguments.mermaid {
         true => graph.to_mermaid(),
