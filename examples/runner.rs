@@ -9,10 +9,10 @@
 //! what the steps run, one tool call a line, `STEP: PROGRAM ARGUMENT…`; the other steps do what they do
 //! for any directory.
 //!
-//! On a terminal it shows the tool-call graph as it runs, with the last lines of each tool, and warnings above it. Elsewhere
-//! (in a file, or where `CI` is set) it prints the tools' lines as they come. Either way the graph stays
-//! at the end. Logs and traces go to OTLP JSON lines in `spanlog-out/`, or, if
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+//! On a terminal it shows the tool-call graph as it runs, with the last lines of each tool, and warnings
+//! above it. Elsewhere (in a file, or where `CI` is set) it prints the tools' lines as they come. Either
+//! way the graph stays at the end, and an HTML report is written to `spanlog-out/`. Logs and traces go
+//! there too, as OTLP JSON lines, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
 
 use std::error::Error;
 use std::fs;
@@ -82,7 +82,9 @@ async fn run() -> Result<bool> {
     let report = guard.shutdown(Duration::from_secs(10));
     let _ = fs::remove_dir_all(&job.work);
     view.finish()?;
-    println!("\nlogs and traces: {goes_to}");
+    let page = out.join("report.html");
+    fs::write(&page, recorder.graph().to_html())?;
+    println!("\nlogs and traces: {goes_to}\nreport: {}", page.display());
     if !report.is_complete() {
         eprintln!("runner: not everything was delivered: {report:?}");
     }
