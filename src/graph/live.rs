@@ -26,8 +26,9 @@ use crate::keys::Keys;
 
 pub use self::jobs::{JobId, LiveJob};
 
-/// What a [`Recorder`] keeps of one job by default, in bytes: some 15,000 spans, or 30,000 lines.
-pub const DEFAULT_JOB_BYTES: usize = 16 * 1024 * 1024;
+/// What a [`Recorder`] keeps of one job by default, in bytes: some 14,000 spans with a job's stamps, and about as many
+/// records.
+pub const DEFAULT_JOB_BYTES: usize = 32 * 1024 * 1024;
 
 /// How many jobs a [`Recorder`] keeps by default.
 pub const DEFAULT_JOBS: usize = 64;
