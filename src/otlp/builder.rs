@@ -226,7 +226,7 @@ impl Builder {
     /// Everything that a pipeline is started with, of the builder over the environment over the defaults.
     pub(crate) fn parts(self) -> Result<Parts, Error> {
         let batches = Batches::from_env();
-        let protocol = self.protocol.or_else(Protocol::from_env).unwrap_or_default();
+        let protocol = self.protocol.or_else(|| Protocol::from_env(Signal::Logs)).unwrap_or_default();
         let transport = match self.file {
             Some(path) => TransportConfig::File { path, rotation: self.rotation },
             None => {
@@ -235,7 +235,7 @@ impl Builder {
                     headers: destination::headers(Signal::Logs, &self.headers)?,
                     header_provider: self.header_provider,
                     compression: self.compression.or_else(Compression::from_env).unwrap_or_default(),
-                    tls: Tls::find(self.tls)?,
+                    tls: Tls::find(Signal::Logs, self.tls)?,
                 };
                 match protocol {
                     Protocol::Grpc => TransportConfig::Grpc(target),

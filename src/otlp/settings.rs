@@ -36,9 +36,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL`, or its general form.
-    pub(crate) fn from_env() -> Option<Self> {
-        choice("PROTOCOL", "one of grpc, http/protobuf and http/json", |word| match word {
+    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL`, or that of another signal, or the general form.
+    pub(crate) fn from_env(signal: Signal) -> Option<Self> {
+        choice(signal, "PROTOCOL", "one of grpc, http/protobuf and http/json", |word| match word {
             "http/protobuf" => Some(Self::HttpProtobuf),
             "http/json" => Some(Self::HttpJson),
             "grpc" => Some(Self::Grpc),
@@ -65,7 +65,7 @@ impl Compression {
     pub(crate) fn from_env() -> Option<Self> {
         let has_zstd = cfg!(feature = "zstd");
         let wanted = if has_zstd { "one of none, gzip and zstd" } else { "none or gzip in this build" };
-        choice("COMPRESSION", wanted, |word| match word {
+        choice(Signal::Logs, "COMPRESSION", wanted, |word| match word {
             "none" => Some(Self::None),
             "gzip" => Some(Self::Gzip),
             "zstd" if has_zstd => Some(Self::Zstd),
@@ -149,8 +149,8 @@ impl Batches {
 }
 
 /// The first usable one of a variable's two forms.
-fn choice<T>(what: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-    Signal::Logs.variables(what).iter().find_map(|name| {
+fn choice<T>(signal: Signal, what: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    signal.variables(what).iter().find_map(|name| {
         let value = text(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
