@@ -1,13 +1,17 @@
 //! What the worker and everybody else say to each other: wake up, flush, shut down, done.
 //!
+//! Requests that are on their way have numbers, in the order in which they were begun. A flush is done when
+//! all that were begun before it have ended, so that one which is tried again keeps no later one waiting.
+//!
 //! Records that the worker has taken and not settled are *held*. Whoever shuts down may write the
 //! held ones off, which happens under the same lock as settling them: each has one outcome, even if
 //! the transport succeeds later.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::counters::Counters;
-use super::sync::{lock, wait_until, AtomicBool, Condvar, Mutex, Ordering};
+use super::sync::{lock, wait, wait_until, AtomicBool, Condvar, Mutex, Ordering};
 
 #[derive(Debug, Default)]
 pub(crate) struct Control {
@@ -15,13 +19,23 @@ pub(crate) struct Control {
     woken: AtomicBool,
     state: Mutex<State>,
     to_worker: Condvar,
+    /// To those who wait to send a request again.
+    to_senders: Condvar,
     to_callers: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     flush_wanted: u64,
+    /// The last one that the worker has sent everything for.
+    flush_sent: u64,
+    /// The last one that is done.
     flushed: u64,
+    /// The flushes in between, each with the number of the next request: those before it must end.
+    flushing: VecDeque<(u64, u64)>,
+    /// The numbers of the requests that are on their way, and their records. As many as there may be at once: a few.
+    on_their_way: Vec<(u64, u64)>,
+    next_request: u64,
     /// The deadline of the shutdown that has begun.
     shutdown: Option<Instant>,
     held: u64,
@@ -49,6 +63,20 @@ pub(crate) enum Standing {
     Running,
     ShuttingDown { deadline: Instant },
     Abandoned,
+}
+
+impl State {
+    /// True if a flush is done that was not before.
+    fn finish_flushes(&mut self) -> bool {
+        let oldest = self.on_their_way.iter().map(|(request, _)| *request).min().unwrap_or(u64::MAX);
+        let mut is_done = false;
+        while let Some((flush, _)) = self.flushing.front().filter(|(_, before)| *before <= oldest) {
+            is_done |= *flush > self.flushed;
+            self.flushed = *flush;
+            self.flushing.pop_front();
+        }
+        is_done
+    }
 }
 
 impl Control {
@@ -81,7 +109,7 @@ impl Control {
             if state.shutdown.is_some() {
                 return Order::Last;
             }
-            if state.flush_wanted > state.flushed || Instant::now() >= tick {
+            if state.flush_wanted > state.flush_sent || Instant::now() >= tick {
                 return Order::Everything { flush: state.flush_wanted };
             }
             if woken {
@@ -132,14 +160,58 @@ impl Control {
             if state.abandoned || is_cut || Instant::now() >= until {
                 return;
             }
-            state = wait_until(&self.to_worker, state, until);
+            state = wait_until(&self.to_senders, state, until);
         }
     }
 
-    /// Everything of the flush with this number is settled.
+    /// A request with `records` begins, as soon as fewer than `most` are on their way. Its number, for
+    /// [`landed`](Self::landed); `None` if nobody waits for it any more.
+    pub(crate) fn take_off(&self, most: usize, records: u64) -> Option<u64> {
+        let mut state = lock(&self.state);
+        while state.on_their_way.len() >= most && !state.abandoned {
+            state = wait(&self.to_worker, state);
+        }
+        if state.abandoned {
+            return None;
+        }
+        let request = state.next_request;
+        state.next_request += 1;
+        state.on_their_way.push((request, records));
+        Some(request)
+    }
+
+    /// The request with this number has ended.
+    pub(crate) fn landed(&self, request: u64) {
+        let mut state = lock(&self.state);
+        state.on_their_way.retain(|(other, _)| *other != request);
+        let is_done = state.finish_flushes();
+        drop(state);
+        self.to_worker.notify_one();
+        if is_done {
+            self.to_callers.notify_all();
+        }
+    }
+
+    /// Waits until nothing is on its way. False if nobody waits for it any more.
+    pub(crate) fn all_landed(&self) -> bool {
+        let mut state = lock(&self.state);
+        while !state.on_their_way.is_empty() && !state.abandoned {
+            state = wait(&self.to_worker, state);
+        }
+        !state.abandoned
+    }
+
+    /// Everything of the flush with this number was sent. It is done when all of it has landed.
     pub(crate) fn flushed(&self, flush: u64) {
-        lock(&self.state).flushed = flush;
-        self.to_callers.notify_all();
+        let mut state = lock(&self.state);
+        let before = state.next_request;
+        state.flush_sent = flush;
+        state.flushing.push_back((flush, before));
+        let is_done = state.finish_flushes();
+        drop(state);
+        if is_done {
+            self.to_callers.notify_all();
+        }
     }
 
     /// The worker is gone. It holds something only if it panicked.
@@ -179,6 +251,7 @@ impl Control {
         // The first deadline is the worker's; each caller waits no longer than its own.
         state.shutdown.get_or_insert(until);
         self.to_worker.notify_one();
+        self.to_senders.notify_all();
         loop {
             if state.ended || state.abandoned {
                 return state.ended;
@@ -198,6 +271,7 @@ impl Control {
             counters.dropped_shutdown(std::mem::take(&mut state.held));
         }
         self.to_worker.notify_one();
+        self.to_senders.notify_all();
         self.to_callers.notify_all();
     }
 }

@@ -91,6 +91,11 @@ impl Pipeline {
     }
 
     pub(crate) fn start(settings: Settings, transport: Box<dyn Transport>) -> Result<Self, Error> {
+        Self::start_with(settings, vec![transport])
+    }
+
+    /// With as many requests on their way at once as there are transports.
+    pub(crate) fn start_with(settings: Settings, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
         let empty = Batch::default().most_with(&settings.resource, "");
         let least = empty + MIN_REQUEST;
         if settings.max_request_bytes < least {
@@ -113,7 +118,7 @@ impl Pipeline {
         };
         let queue = Arc::new(Queue::new(sizes, settings.overflow));
         let limits = settings.limits;
-        worker::start(Arc::clone(&queue), settings, transport)?;
+        worker::start(Arc::clone(&queue), settings, transports)?;
         Ok(Self(Arc::new(Handle { queue, limits, process: std::process::id() })))
     }
 

@@ -90,6 +90,8 @@ pub(crate) struct Parts {
     pub(crate) memory_limit_bytes: usize,
     pub(crate) overflow: Overflow,
     pub(crate) max_batch_records: usize,
+    /// Requests on their way at once.
+    pub(crate) max_concurrent_exports: usize,
     /// Before compression.
     pub(crate) max_request_bytes: usize,
     pub(crate) schedule_delay: Duration,
