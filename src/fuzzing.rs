@@ -3,6 +3,9 @@
 //! Beside the walk: `fuzz/` runs these on inputs that it makes up, the test below on the inputs that are
 //! kept in `fuzz/corpus`. A failed check is a panic.
 
+#[cfg(feature = "otlp-http")]
+mod answer;
+
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -16,6 +19,9 @@ use crate::otlp::json::request_to_json;
 use crate::otlp::request::{Batch, Resource};
 use crate::otlp::wire::{put_fixed32, put_fixed64, put_pair, put_uint};
 use crate::record::Value;
+
+#[cfg(feature = "otlp-http")]
+pub use self::answer::answer;
 
 /// Builds a request from `input`, and reads it with prost: every name and every value must be there,
 /// and prost must write it the same way.
@@ -227,6 +233,12 @@ mod tests {
     #[test]
     fn the_encoder_holds_on_its_corpus() {
         each_input("encoder", super::encoder);
+    }
+
+    #[cfg(feature = "otlp-http")]
+    #[test]
+    fn the_reader_of_answers_holds_on_its_corpus() {
+        each_input("answer", super::answer);
     }
 
     #[test]

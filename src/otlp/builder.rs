@@ -223,6 +223,7 @@ impl Builder {
             (0..parts.max_concurrent_exports).map(|_| parts.transport.connect()).collect::<Result<_, _>>()?;
         let settings = Settings {
             resource: parts.resource,
+            exporter: parts.transport.name(),
             limits: parts.limits,
             memory_limit_bytes: parts.memory_limit_bytes,
             overflow: parts.overflow,

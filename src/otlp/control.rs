@@ -36,12 +36,26 @@ struct State {
     /// The numbers of the requests that are on their way, and their records. As many as there may be at once: a few.
     on_their_way: Vec<(u64, u64)>,
     next_request: u64,
+    /// Records of all requests that were begun.
+    passed: u64,
+    /// Of those, the ones that a shutdown left without an answer.
+    lost: u64,
     /// The deadline of the shutdown that has begun.
     shutdown: Option<Instant>,
     held: u64,
     /// Nobody waits for the worker any more; what it held is written off.
     abandoned: bool,
     ended: bool,
+}
+
+/// Records that were passed on to be sent.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passed {
+    pub(crate) all: u64,
+    pub(crate) in_flight: u64,
+    /// A shutdown came before their answer.
+    pub(crate) lost: u64,
 }
 
 /// What the worker is to do next.
@@ -131,11 +145,13 @@ impl Control {
     }
 
     /// `records` of the held ones have their outcome, which `count` counts, unless they were written
-    /// off. False if so.
-    pub(crate) fn settle(&self, records: u64, count: impl FnOnce()) -> bool {
+    /// off. False if so. It says whether a shutdown came before their answer.
+    pub(crate) fn settle(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
         let mut state = lock(&self.state);
         if !state.abandoned {
-            count();
+            if count() {
+                state.lost += records;
+            }
             state.held -= records;
         }
         !state.abandoned
@@ -176,6 +192,7 @@ impl Control {
         }
         let request = state.next_request;
         state.next_request += 1;
+        state.passed += records;
         state.on_their_way.push((request, records));
         Some(request)
     }
@@ -190,6 +207,15 @@ impl Control {
         if is_done {
             self.to_callers.notify_all();
         }
+    }
+
+    /// What became of records that were passed on, with a reading of `counters` that fits it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn passed(&self, counters: &Counters) -> (Passed, super::Stats) {
+        let state = lock(&self.state);
+        let on_their_way = state.on_their_way.iter().map(|(_, records)| records).sum();
+        let in_flight = if state.abandoned { 0 } else { on_their_way };
+        (Passed { all: state.passed, in_flight, lost: state.lost }, counters.snapshot())
     }
 
     /// Waits until nothing is on its way. False if nobody waits for it any more.
@@ -268,6 +294,7 @@ impl Control {
         let mut state = lock(&self.state);
         if !state.abandoned {
             state.abandoned = true;
+            state.lost += state.on_their_way.iter().map(|(_, records)| records).sum::<u64>();
             counters.dropped_shutdown(std::mem::take(&mut state.held));
         }
         self.to_worker.notify_one();

@@ -66,19 +66,22 @@ impl Delivery {
         let records = *records;
         let Some(outcome) = self.deliver(request, records) else { return false };
         let counters = &self.queue.counters;
-        let is_alive = self.queue.control.settle(records, || match outcome {
-            Outcome::Taken { rejected } => {
-                counters.delivered(records - rejected);
-                counters.rejected(rejected);
-                counters.batches(1);
-                counters.sent_bytes(request.len() as u64);
+        let is_alive = self.queue.control.settle(records, || {
+            match outcome {
+                Outcome::Taken { rejected } => {
+                    counters.delivered(records - rejected);
+                    counters.rejected(rejected);
+                    counters.batches(1);
+                    counters.sent_bytes(request.len() as u64);
+                }
+                Outcome::Refused => {
+                    counters.dropped_refused(records);
+                    counters.batches(1);
+                }
+                Outcome::GaveUp => counters.dropped_gave_up(records),
+                Outcome::Shutdown => counters.dropped_shutdown(records),
             }
-            Outcome::Refused => {
-                counters.dropped_refused(records);
-                counters.batches(1);
-            }
-            Outcome::GaveUp => counters.dropped_gave_up(records),
-            Outcome::Shutdown => counters.dropped_shutdown(records),
+            matches!(outcome, Outcome::Shutdown)
         });
         self.queue.budget.give_back(*charged);
         is_alive

@@ -112,6 +112,18 @@ pub(crate) enum TransportConfig {
     File { path: PathBuf, rotation: Option<(u64, usize)> },
 }
 
+impl TransportConfig {
+    /// As the semantic conventions have it, where they have a name for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Http { is_json: false, .. } => "otlp_http_log_exporter",
+            Self::Http { is_json: true, .. } => "otlp_http_json_log_exporter",
+            Self::Grpc(_) => "otlp_grpc_log_exporter",
+            Self::File { .. } => "spanlog::otlp::FileTransport",
+        }
+    }
+}
+
 /// A receiver, and how to speak to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {

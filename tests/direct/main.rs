@@ -7,6 +7,8 @@ mod away;
 mod faults;
 mod fields;
 mod kinds;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod runtimes;
 mod settings;
 mod sink;

@@ -146,6 +146,24 @@ fn headers_and_deadline_are_sent_and_a_stale_token_is_refreshed_once() {
     assert_eq!(server.got().len(), 3);
 }
 
+/// Guarantees: a provider that panics costs an attempt, and the transport works on.
+#[test]
+fn a_header_provider_that_panics_is_survived() {
+    let server = Loopback::start(|_| ok());
+    let asked = AtomicU32::new(0);
+    let provider: HeaderProvider = Arc::new(move || {
+        assert!(asked.fetch_add(1, Ordering::Relaxed) > 0, "on purpose");
+        Vec::new()
+    });
+    let mut transport = transport(Receiver { header_provider: Some(provider), ..server.receiver() });
+    let answer = transport.send(&request("a"), soon());
+    assert!(
+        matches!(&answer, Answer::TryAgain { after: None, why } if why.contains("panicked")),
+        "{answer:?}"
+    );
+    assert_eq!(transport.send(&request("a"), soon()), accepted());
+}
+
 #[test]
 fn what_was_refused_of_a_request_is_told() {
     let server = Loopback::start(|_| {
