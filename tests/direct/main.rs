@@ -9,6 +9,7 @@ mod fields;
 mod kinds;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod proxies;
 mod runtimes;
 mod settings;
 mod sink;

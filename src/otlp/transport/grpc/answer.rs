@@ -14,6 +14,12 @@ use crate::otlp::transport::answer::{printable, protobuf};
 /// code of an error that the receiver itself may send, so there is nothing else to know it by.
 pub(super) const CUT_OFF: &str = "protocol error: missing grpc-status trailer";
 
+/// What tonic says of a body that is no gRPC, such as the page of a proxy, and then which HTTP status it came with.
+pub(super) const OF_A_PROXY: &str = "protocol error: received message with invalid compression flag";
+
+/// The HTTP statuses that gRPC takes for UNAVAILABLE.
+const BUSY: [&str; 4] = ["status: 429", "status: 502", "status: 503", "status: 504"];
+
 /// An answer with the status OK. A body that cannot be read adds nothing to that.
 pub(super) fn accepted(body: &[u8]) -> Answer {
     protobuf::partial_success(body).unwrap_or_default().into()
@@ -30,7 +36,10 @@ pub(super) fn failed(status: &Status) -> Answer {
     let why = printable(&why);
     // An error of the connection has a source, a status that the receiver sent has none. tonic gives
     // the former many codes, UNKNOWN among them.
-    if status.source().is_some() || status.message().starts_with(CUT_OFF) {
+    let is_cut_off = status.message().starts_with(CUT_OFF);
+    let is_busy =
+        status.message().starts_with(OF_A_PROXY) && BUSY.iter().any(|busy| status.message().contains(busy));
+    if status.source().is_some() || is_cut_off || is_busy {
         return Answer::TryAgain { after: None, why };
     }
     let after = protobuf::retry_delay(status.details());
