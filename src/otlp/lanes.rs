@@ -4,6 +4,7 @@
 //! order of records. For more there is a thread each, with a transport, and so a connection, of its own: while
 //! one waits to be sent again, the others go on.
 
+use std::mem;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -12,13 +13,18 @@ use opentelemetry::Context;
 
 use super::delivery::{Delivery, Parcel};
 use super::queue::Queue;
+use super::request::KEPT_BYTES;
 use super::sync::{lock, Mutex};
 use crate::Error;
 
 pub(crate) enum Lanes {
-    One(Arc<Queue>, Box<Delivery>),
+    One(Arc<Queue>, Box<Delivery>, Spare),
     Many(Arc<Queue>, Threads),
 }
+
+/// The memory of the last request, for the next one.
+#[derive(Default)]
+pub(crate) struct Spare(Vec<u8>);
 
 pub(crate) struct Threads {
     /// Never holds more than there are threads: who sends asks for leave first.
@@ -47,7 +53,7 @@ impl Lanes {
     pub(crate) fn new(queue: Arc<Queue>, mut deliveries: Vec<Delivery>) -> Result<Self, Error> {
         if deliveries.len() == 1 {
             if let Some(only) = deliveries.pop() {
-                return Ok(Self::One(queue, Box::new(only)));
+                return Ok(Self::One(queue, Box::new(only), Spare::default()));
             }
         }
         let (parcels, to_come) = mpsc::channel();
@@ -66,16 +72,30 @@ impl Lanes {
         Ok(Self::Many(queue, Threads { parcels, threads }))
     }
 
+    /// Memory to write the next request in, empty.
+    pub(crate) fn spare(&mut self) -> Vec<u8> {
+        match self {
+            Self::One(_, _, spare) => mem::take(&mut spare.0),
+            Self::Many(..) => Vec::new(),
+        }
+    }
+
     /// Sends a request, or waits until there is a lane that will. False if nobody waits for it any more.
     pub(crate) fn send(&mut self, parcel: Parcel) -> bool {
         let (queue, most) = match self {
-            Self::One(queue, _) => (queue, 1),
+            Self::One(queue, ..) => (queue, 1),
             Self::Many(queue, threads) => (queue, threads.threads.len()),
         };
         let Some(number) = queue.control.take_off(most, parcel.records) else { return false };
         let on_its_way = OnItsWay { queue: Arc::clone(queue), number };
         match self {
-            Self::One(_, delivery) => delivery.see_through(&parcel),
+            Self::One(_, delivery, spare) => {
+                let is_alive = delivery.see_through(&parcel);
+                spare.0 = parcel.request;
+                spare.0.clear();
+                spare.0.shrink_to(KEPT_BYTES);
+                is_alive
+            }
             Self::Many(_, threads) => threads.parcels.send((parcel, on_its_way)).is_ok(),
         }
     }

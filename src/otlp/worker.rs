@@ -174,12 +174,14 @@ impl Worker {
         if self.batch.is_empty() {
             return true;
         }
-        let batch = mem::take(&mut self.batch);
-        self.lanes.send(Parcel {
-            request: batch.request(&self.settings.resource),
-            records: batch.records() as u64,
+        let spare = self.lanes.spare();
+        let parcel = Parcel {
+            request: self.batch.request_in(&self.settings.resource, spare),
+            records: self.batch.records() as u64,
             charged: mem::take(&mut self.batch_bytes),
-        })
+        };
+        self.batch.clear();
+        self.lanes.send(parcel)
     }
 }
 
