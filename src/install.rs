@@ -334,7 +334,7 @@ impl Builder {
         let (counters, log_layer) = match &logs {
             Some(provider) => {
                 let layer = self.log_layer(LogLayer::new(provider), levels.records);
-                (layer.counters(), Logs::Sdk(layer))
+                (layer.counters(), Logs::Sdk(Box::new(layer)))
             }
             None => {
                 let layer = |direct: &Direct| LogLayer::direct(direct.pipeline.clone());

@@ -66,7 +66,7 @@ fn up_to(level: LevelFilter) -> Boxed<Registry> {
 pub(super) enum Logs {
     /// One layer for each pipeline; none if nobody gets the records.
     Direct(Vec<LogLayer<DirectRecords>>),
-    Sdk(LogLayer<SdkRecords<SdkLogger>>),
+    Sdk(Box<LogLayer<SdkRecords<SdkLogger>>>),
 }
 
 /// Boxes, not `Option`s, for what may be absent: those do not tell a layer its dispatcher.
@@ -106,7 +106,7 @@ where
 {
     let layers = match logs {
         Logs::Direct(layers) => layers,
-        Logs::Sdk(layer) => return Box::new(layer),
+        Logs::Sdk(layer) => return layer,
     };
     layers
         .into_iter()
