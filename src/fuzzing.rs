@@ -3,6 +3,8 @@
 //! Beside the walk: `fuzz/` runs these on inputs that it makes up, the test below on the inputs that are
 //! kept in `fuzz/corpus`. A failed check is a panic.
 
+#[cfg(feature = "otlp-http")]
+mod answer;
 #[cfg(feature = "graph")]
 pub mod graph;
 
@@ -19,6 +21,9 @@ use crate::otlp::json::request_to_json;
 use crate::otlp::request::{Batch, Resource};
 use crate::otlp::wire::{put_fixed32, put_fixed64, put_pair, put_uint};
 use crate::record::Value;
+
+#[cfg(feature = "otlp-http")]
+pub use self::answer::answer;
 
 /// Builds a request from `input`, and reads it with prost: every name and every value must be there,
 /// and prost must write it the same way.
@@ -230,6 +235,12 @@ mod tests {
     #[test]
     fn the_encoder_holds_on_its_corpus() {
         each_input("encoder", super::encoder);
+    }
+
+    #[cfg(feature = "otlp-http")]
+    #[test]
+    fn the_reader_of_answers_holds_on_its_corpus() {
+        each_input("answer", super::answer);
     }
 
     #[test]

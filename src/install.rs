@@ -16,17 +16,20 @@
 //!   [`Builder::with_level`]. Spans up to INFO are kept whatever the level is: without its span a
 //!   record has no ids. The directives of `RUST_LOG` and `with_filter` say themselves which spans they keep;
 //! * the console, on standard error;
-//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider, and a [`LogLayer`] that writes straight to
-//!   OTLP, through a [`Pipeline`](crate::otlp::Pipeline). Where records go elsewhere than to OTLP (files, standard output, a
-//!   [log processor](Builder::with_log_processor)), and [where asked for](Builder::with_sdk_logs), it is over an SDK logger provider. Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
+//! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider;
+//! * a [`LogLayer`] that writes straight to OTLP, through a [`Pipeline`](crate::otlp::Pipeline), for each place that records go to: a
+//!   receiver, a file. Where there is a [log processor](Builder::with_log_processor), where `OTEL_LOGS_EXPORTER`
+//!   has `console`, and [where asked for](Builder::with_sdk_logs), it is one layer over an SDK logger provider instead.
+//!   Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
 //! * the global tracer provider, and W3C trace context and baggage as the global propagator;
 //! * a [`LogTracer`], unless the process has a logger for the `log` crate already.
 //!
 //! # Where telemetry goes
 //!
-//! OTLP over HTTP with protobuf, to [`Builder::with_endpoint`], else to
+//! OTLP, in the form that [`Builder::with_protocol`] or `OTEL_EXPORTER_OTLP_PROTOCOL` (and its `LOGS` and `TRACES`
+//! forms) says, else protobuf over HTTP; to [`Builder::with_endpoint`], else to
 //! `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else to
-//! `OTEL_EXPORTER_OTLP_ENDPOINT`, else to `http://localhost:4318`. `OTEL_LOGS_EXPORTER` and
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`, else to `http://localhost:4318` (`4317` for gRPC). `OTEL_LOGS_EXPORTER` and
 //! `OTEL_TRACES_EXPORTER` choose of `otlp`, `console` (JSON lines on standard output) and `none`.
 //! [`Builder::with_json_lines`] writes files in any case, and then OTLP is used only where an endpoint
 //! or an exporter variable asks for it. With `OTEL_SDK_DISABLED=true` there is the console, and nothing else.
@@ -36,11 +39,17 @@
 //! The builder goes before the environment, and an empty variable is an unset one. Numbers and
 //! enumerations that cannot be used are said once through the [diagnostics](crate::set_diagnostics)
 //! and ignored. An endpoint, a header and a filter cannot be ignored without sending data
-//! elsewhere, or nowhere: those are errors of [`Builder::install`].
+//! elsewhere, or nowhere: those are errors of [`Builder::install`]. So are `grpc` as a protocol without the feature, and a
+//! certificate that cannot be read.
 
 mod client;
 mod console;
 mod env;
+#[cfg(feature = "grpc")]
+mod grpc;
+#[cfg(not(feature = "grpc"))]
+#[path = "install/no_grpc.rs"]
+mod grpc;
 mod guard;
 mod metered;
 mod otlp;
@@ -63,13 +72,15 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use self::guard::Direct;
 pub use self::guard::{Guard, Output, Report};
-use self::otlp::Told;
+use self::otlp::{About, Told};
 use self::providers::{Change, Outputs};
 use self::subscriber::{Layers, Levels, Logs};
 use crate::graph::Recorder;
+use crate::otlp::Protocol;
 use crate::record::Records;
-use crate::{Counters, Error, Keys, LogLayer, LogTracer, SpanFields};
+use crate::{Error, Keys, LogLayer, LogTracer, SpanFields};
 
 /// Begins an installation; [`Builder::install`] ends it.
 pub fn builder() -> Builder {
@@ -159,6 +170,14 @@ impl Builder {
     #[must_use]
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
         self.otlp.endpoint = Some(base_url.into());
+        self
+    }
+
+    /// Sets how OTLP requests are written and carried, of both signals. Default: what `OTEL_EXPORTER_OTLP_PROTOCOL` says,
+    /// else protobuf over HTTP. gRPC needs the feature `grpc`.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.otlp.protocol = Some(protocol);
         self
     }
 
@@ -328,7 +347,7 @@ impl Builder {
         let levels =
             Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
         let mut meters = Vec::new();
-        let (mut spans, mut logs, mut pipeline) = (None, None, None);
+        let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording = None;
         if !env::is_disabled() {
             let resource = env::resource(self.service_name.clone(), self.attributes.clone());
@@ -338,10 +357,9 @@ impl Builder {
             changes.extend(recorder.clone().map(providers::span_processor));
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
             let mut changes = std::mem::take(&mut self.logger_provider);
-            if !self.sdk_logs && changes.is_empty() && to.is_logs_to_otlp_alone() {
-                let service_name = self.service_name.take();
-                pipeline =
-                    Some(otlp::pipeline(&self.otlp, service_name, std::mem::take(&mut self.attributes))?);
+            if !self.sdk_logs && changes.is_empty() && to.is_direct_for_logs() {
+                let attributes = std::mem::take(&mut self.attributes);
+                direct = to.pipelines(About { service_name: self.service_name.take(), attributes })?;
                 recording =
                     recorder.map(|recorder| self.log_layer(LogLayer::recording(recorder), levels.records));
             } else {
@@ -349,24 +367,22 @@ impl Builder {
                 logs = to.logs(resource, changes, &mut meters)?;
             }
         }
-        let mut counters = Counters::default();
-        let log_layer = match (&pipeline, &logs) {
-            (Some(pipeline), _) => {
-                let layer = self.log_layer(LogLayer::direct(pipeline.clone()), levels.records);
-                counters = layer.counters();
-                Logs::Direct(layer)
-            }
-            (None, Some(provider)) => {
+        let (counters, log_layer) = match &logs {
+            Some(provider) => {
                 let layer = self.log_layer(LogLayer::new(provider), levels.records);
-                counters = layer.counters();
-                Logs::Sdk(layer)
+                (layer.counters(), Logs::Sdk(Box::new(layer)))
             }
-            (None, None) => Logs::Absent,
+            None => {
+                let layer = |direct: &Direct| LogLayer::direct(direct.pipeline.clone());
+                let layers: Vec<_> =
+                    direct.iter().map(|to| self.log_layer(layer(to), levels.records)).collect();
+                (layers.last().map(LogLayer::counters).unwrap_or_default(), Logs::Direct(layers))
+            }
         };
         let console = self.console.then_some((levels.console, self.console_writer));
         let layers = Layers { spans: spans.as_ref(), keys: self.keys, logs: log_layer, recording, console };
         let dispatch = subscriber::assemble(levels.filter, layers);
-        Ok((dispatch, Guard { logs, pipeline, spans, counters, meters, is_down: AtomicBool::new(false) }))
+        Ok((dispatch, Guard { logs, direct, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }
 
     fn log_layer<R: Records>(&self, layer: LogLayer<R>, level: LevelFilter) -> LogLayer<R> {

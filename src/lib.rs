@@ -79,7 +79,7 @@
 //! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
 //! metadata), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs` (the tool-call graph), `install.rs`
 //! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files),
-//! `testing.rs` (pipelines for tests).
+//! `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for tests).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod layer;
@@ -104,6 +104,8 @@ pub mod install;
 #[cfg(feature = "json-lines")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json-lines")))]
 pub mod json_lines;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod keys;
 mod log_tracer;
 mod stats;

@@ -11,7 +11,9 @@
 //! |   | `otlp/sizes.rs` | how large the queue's parts are |
 //! |   | `otlp/shrink.rs` | records that no request could take |
 //! |   | `otlp/counters.rs` | what became of every record |
-//! | 4 | `otlp/worker.rs` | makes requests and sees them through |
+//! | 4 | `otlp/worker.rs` | makes requests |
+//! |   | `otlp/lanes.rs` | how many requests are on their way at once |
+//! |   | `otlp/delivery.rs` | sees requests through |
 //! |   | `otlp/control.rs` | what the worker and everybody else say to each other |
 //! |   | `otlp/retry.rs` | how long to wait before sending again |
 //! | 5 | `otlp/request.rs` | resource and scopes around finished records |
@@ -32,6 +34,8 @@ pub(crate) mod sizes;
 pub(crate) mod shrink;
 pub(crate) mod counters;
 pub(crate) mod worker;
+pub(crate) mod lanes;
+pub(crate) mod delivery;
 pub(crate) mod control;
 pub(crate) mod retry;
 pub(crate) mod sync;

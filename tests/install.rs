@@ -7,6 +7,11 @@
 
 #[path = "install/json_lines.rs"]
 mod json_lines;
+#[cfg(feature = "grpc")]
+#[path = "install/receiver.rs"]
+mod receiver;
+#[path = "install/roads.rs"]
+mod roads;
 #[path = "install/settings.rs"]
 mod settings;
 #[path = "install/sink.rs"]

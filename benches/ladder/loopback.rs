@@ -28,7 +28,11 @@ static FIRST: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
 /// A provider that delivers to a sink of this process.
 pub(crate) fn provider() -> SdkLoggerProvider {
-    let at = start_sink().unwrap();
+    provider_to(start_sink().unwrap())
+}
+
+/// A provider that delivers to a sink.
+pub(crate) fn provider_to(at: SocketAddr) -> SdkLoggerProvider {
     let exporter = LogExporter::builder()
         .with_http()
         .with_http_client(Client { at, connection: Mutex::default() })

@@ -15,13 +15,16 @@
 //! # Layout
 //!
 //! `arm.rs` says what is measured, `child.rs` does it (`direct.rs` on the direct road, `loopback.rs`
-//! over HTTP, `traces.rs` with `spanlog::trace`), `allocations.rs` counts, `measure.rs` runs the
+//! over HTTP, `traces.rs` with `spanlog::trace`), `allocations.rs` counts, `delivery.rs` asks what it takes
+//! until a record has arrived in another process (`client.rs` is who sends it), `measure.rs` runs the
 //! processes and `report.rs` writes the page.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
 mod allocations;
 mod arm;
 mod child;
+mod client;
+mod delivery;
 mod direct;
 mod loopback;
 mod measure;
@@ -44,12 +47,20 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--sink" || argument == "--client") {
+        match arguments[at].as_str() {
+            "--sink" => delivery::serve_sink(),
+            _ => client::run(&arguments[at + 1..]),
+        }
+        return ExitCode::SUCCESS;
+    }
     // `cargo bench` says `--bench`, `cargo test` says nothing.
     if has("--test") || !has("--bench") {
         let arms = Arm::all();
         for arm in &arms {
             measure::Child::start(*arm).turn(10);
         }
+        delivery::check();
         println!("ladder: {} arms made what they should", arms.len());
         return ExitCode::SUCCESS;
     }

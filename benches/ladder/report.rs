@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::arm::{Arm, What, FIELDS, TARGET};
+use crate::delivery;
 use crate::measure::{self, Effort, Figures};
 
 const FOR_TARGETS: Effort = Effort { starts: 5, turns: 30 };
@@ -49,13 +50,13 @@ layer, ours and the appender's alike, has the same span layer: `SpanLayer` aroun
 ";
 
 /// A row of the table of targets.
-struct Row<'a> {
-    what: &'a str,
-    figure: &'a str,
-    own: String,
-    other: String,
-    value: Option<f64>,
-    at_most: f64,
+pub(crate) struct Row<'a> {
+    pub(crate) what: &'a str,
+    pub(crate) figure: &'a str,
+    pub(crate) own: String,
+    pub(crate) other: String,
+    pub(crate) value: Option<f64>,
+    pub(crate) at_most: f64,
 }
 
 impl Row<'_> {
@@ -101,6 +102,8 @@ fn targets(page: &mut String) -> fmt::Result {
     let two = measure::row(&Arm::two_threads(), FOR_TARGETS);
     let [two, one] = two[..] else { unreachable!("two arms") };
     compare(page, "event on the direct road, two threads at once against one", &two, &one, 2.0 / 1.8, None)?;
+
+    delivery::rows().into_iter().try_for_each(|row| row.write(page))?;
 
     let disabled = measure::row(&Arm::disabled(), FOR_TARGETS);
     let [ours, none] = disabled[..] else { unreachable!("two arms") };

@@ -12,7 +12,9 @@ use opentelemetry_http::{HttpClient, HttpError};
 use ureq::Agent;
 
 use crate::diagnostics::report_once;
-use crate::otlp::transport::http::MOST_BODY_BYTES;
+use crate::otlp::settings::tls::Tls;
+use crate::otlp::transport::http::{tls, MOST_BODY_BYTES};
+use crate::Error;
 
 #[derive(Debug)]
 pub(super) struct BlockingClient {
@@ -22,7 +24,7 @@ pub(super) struct BlockingClient {
 }
 
 impl BlockingClient {
-    pub(super) fn new(timeout: Duration, headers: HeaderMap) -> Self {
+    pub(super) fn new(timeout: Duration, headers: HeaderMap, tls: &Tls) -> Result<Self, Error> {
         let agent = Agent::config_builder()
             .timeout_global(Some(timeout))
             // An answer is an answer: what it means is the exporter's business.
@@ -30,9 +32,10 @@ impl BlockingClient {
             // A redirect could carry the headers, and what they authorise, to anyone.
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .tls_config(tls::config(tls)?)
             .build()
             .new_agent();
-        Self { agent, headers }
+        Ok(Self { agent, headers })
     }
 
     fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {

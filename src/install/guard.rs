@@ -29,11 +29,27 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Guard {
     pub(super) logs: Option<SdkLoggerProvider>,
-    pub(super) pipeline: Option<Pipeline>,
+    pub(super) direct: Vec<Direct>,
     pub(super) spans: Option<SdkTracerProvider>,
     pub(super) counters: Counters,
     pub(super) meters: Vec<Arc<Meter>>,
     pub(super) is_down: AtomicBool,
+}
+
+/// Records on the direct road, and where it leads.
+#[derive(Debug)]
+pub(super) struct Direct {
+    pub(super) exporter: &'static str,
+    pub(super) pipeline: Pipeline,
+}
+
+impl Direct {
+    fn read(&self) -> Output {
+        let stats = self.pipeline.stats();
+        let failed = stats.rejected + stats.dropped();
+        let (taken, exported) = (stats.emitted, stats.delivered);
+        Output { signal: "logs", exporter: self.exporter, taken, exported, failed }
+    }
 }
 
 impl Guard {
@@ -56,7 +72,7 @@ impl Guard {
             .spans
             .clone()
             .map(|spans| within(until, "traces", move || patiently(until, || spans.force_flush())));
-        let direct = self.pipeline.as_ref().map_or(Ok(()), |pipeline| pipeline.flush(left(until)));
+        let direct = self.each_direct(|pipeline| pipeline.flush(left(until)));
         direct.and(wait(logs, until)).and(wait(spans, until))?;
         match self.failed().saturating_sub(before) {
             0 => Ok(()),
@@ -81,20 +97,25 @@ impl Guard {
             .clone()
             .filter(|_| is_first)
             .map(|spans| within(until, "traces", move || spans.shutdown_with_timeout(left(until))));
-        let direct = self.pipeline.as_ref().map_or(Ok(()), |pipeline| stop(pipeline, left(until)));
+        let direct = self.each_direct(|pipeline| stop(pipeline, left(until)));
         let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
 
-    /// The counters of the log layer.
+    /// The counters of the log layer; of the one whose records go to OTLP, where others go to a file.
     pub fn stats(&self) -> Stats {
         self.counters.snapshot()
     }
 
     /// What became of records and spans beyond the layers, for each exporter.
     pub fn outputs(&self) -> Vec<Output> {
-        let direct = self.pipeline.iter().map(|pipeline| Output::of(&pipeline.stats()));
+        let direct = self.direct.iter().map(Direct::read);
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
+    }
+
+    /// Each gets its turn, whatever became of those before; the first error is told.
+    fn each_direct(&self, work: impl Fn(&Pipeline) -> Result<(), Error>) -> Result<(), Error> {
+        self.direct.iter().map(|direct| work(&direct.pipeline)).fold(Ok(()), Result::and)
     }
 
     fn failed(&self) -> u64 {
@@ -169,11 +190,6 @@ pub struct Output {
 }
 
 impl Output {
-    fn of(stats: &crate::otlp::Stats) -> Self {
-        let failed = stats.rejected + stats.dropped();
-        Self { signal: "logs", exporter: "otlp", taken: stats.emitted, exported: stats.delivered, failed }
-    }
-
     /// Neither arrived nor failed: pending, or dropped because the queue was full or the deadline passed.
     pub fn unsettled(&self) -> u64 {
         self.taken.saturating_sub(self.exported + self.failed)

@@ -1,5 +1,6 @@
 //! Where OTLP goes, and how: endpoint, headers and timeout of one signal, and its exporter.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -7,9 +8,10 @@ use opentelemetry::KeyValue;
 use opentelemetry_otlp::{LogExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 
 use super::client::BlockingClient;
-use super::env;
+use super::{env, grpc};
 pub(super) use crate::otlp::settings::destination::Signal;
 use crate::otlp::settings::destination::{headers, url, Endpoint};
+use crate::otlp::settings::tls::{self, Tls};
 use crate::otlp::settings::{variables, Protocol as Form};
 use crate::otlp::Pipeline;
 use crate::Error;
@@ -18,7 +20,14 @@ use crate::Error;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     pub(super) endpoint: Option<String>,
+    pub(super) protocol: Option<Form>,
     pub(super) headers: Vec<(String, String)>,
+}
+
+impl Told {
+    fn protocol(&self, signal: Signal) -> Form {
+        self.protocol.or_else(|| Form::from_env(signal)).unwrap_or_default()
+    }
 }
 
 /// Whether anybody said where a signal goes.
@@ -26,30 +35,16 @@ pub(super) fn has_endpoint(signal: Signal, told: &Told) -> bool {
     told.endpoint.is_some() || signal.variables("ENDPOINT").iter().any(|name| env::text(name).is_some())
 }
 
-pub(super) fn log_exporter(told: &Told) -> Result<LogExporter, Error> {
-    let to = Destination::find(Signal::Logs, told)?;
-    LogExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_timeout(to.timeout)
-        .with_http_client(BlockingClient::new(to.timeout, to.headers))
-        .with_endpoint(&to.url)
-        .build()
-        .map_err(|error| rejected(&to.url, error))
+/// What a pipeline for logs writes beside the records.
+#[derive(Clone, Debug, Default)]
+pub(super) struct About {
+    pub(super) service_name: Option<String>,
+    pub(super) attributes: Vec<KeyValue>,
 }
 
-/// Logs straight to OTLP. The protocol is that of the spans: they share an endpoint.
-pub(super) fn pipeline(
-    told: &Told,
-    service_name: Option<String>,
-    attributes: Vec<KeyValue>,
-) -> Result<Pipeline, Error> {
-    report_ignored_choice(Signal::Logs, "PROTOCOL", &["http/protobuf"]);
-    let mut builder =
-        Pipeline::builder().with_protocol(Form::HttpProtobuf).with_resource_attributes(attributes);
-    if let Some(name) = service_name {
-        builder = builder.with_service_name(name);
-    }
+/// Logs straight to a receiver of OTLP.
+pub(super) fn pipeline(told: &Told, about: About) -> Result<Pipeline, Error> {
+    let mut builder = about.builder().with_protocol(told.protocol(Signal::Logs));
     if let Some(endpoint) = &told.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
@@ -59,57 +54,85 @@ pub(super) fn pipeline(
     builder.build()
 }
 
-pub(super) fn span_exporter(told: &Told) -> Result<SpanExporter, Error> {
-    let to = Destination::find(Signal::Traces, told)?;
-    SpanExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_timeout(to.timeout)
-        .with_http_client(BlockingClient::new(to.timeout, to.headers))
-        .with_endpoint(&to.url)
-        .build()
-        .map_err(|error| rejected(&to.url, error))
+/// Logs straight to a file of JSON lines.
+pub(super) fn pipeline_to_file(path: PathBuf, about: About) -> Result<Pipeline, Error> {
+    about.builder().with_json_lines(path).build()
 }
 
-fn rejected(url: &str, error: opentelemetry_otlp::ExporterBuildError) -> Error {
-    Error::setting("the OTLP endpoint", url, "one that the exporter takes").with_source(error)
-}
-
-struct Destination {
-    url: String,
-    headers: HeaderMap,
-    timeout: Duration,
-}
-
-impl Destination {
-    fn find(signal: Signal, told: &Told) -> Result<Self, Error> {
-        report_ignored(signal);
-        let endpoint = told.endpoint.clone().map(Endpoint::Base);
-        Ok(Self {
-            url: url(signal, endpoint.as_ref(), Form::HttpProtobuf)?.to_string(),
-            headers: headers(signal, &told.headers)?,
-            timeout: variables::timeout(&signal.variables("TIMEOUT")),
-        })
-    }
-}
-
-/// Settings that mean something to the specification but nothing here.
-fn report_ignored(signal: Signal) {
-    report_ignored_choice(signal, "PROTOCOL", &["http/protobuf"]);
-    report_ignored_choice(signal, "COMPRESSION", &["none", "gzip"]);
-    for what in ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"] {
-        for name in signal.variables(what) {
-            if let Some(value) = env::text(&name) {
-                variables::ignore(&name, &value, "unset: only the built-in roots are trusted");
-            }
+impl About {
+    fn builder(self) -> crate::otlp::Builder {
+        let builder = Pipeline::builder().with_resource_attributes(self.attributes);
+        match self.service_name {
+            Some(name) => builder.with_service_name(name),
+            None => builder,
         }
     }
 }
 
-fn report_ignored_choice(signal: Signal, what: &str, usable: &[&str]) {
-    for name in signal.variables(what) {
-        if let Some(value) = env::text(&name).filter(|value| !usable.contains(&value.as_str())) {
-            variables::ignore(&name, &value, &format!("{} here", usable.join(" or ")));
+pub(super) fn log_exporter(told: &Told) -> Result<LogExporter, Error> {
+    let to = Destination::find(Signal::Logs, told)?;
+    if to.protocol == Form::Grpc {
+        return grpc::log_exporter(to);
+    }
+    let url = to.url.clone();
+    to.over_http(LogExporter::builder().with_http())?.build().map_err(|error| rejected(&url, error))
+}
+
+pub(super) fn span_exporter(told: &Told) -> Result<SpanExporter, Error> {
+    let to = Destination::find(Signal::Traces, told)?;
+    if to.protocol == Form::Grpc {
+        return grpc::span_exporter(to);
+    }
+    let url = to.url.clone();
+    to.over_http(SpanExporter::builder().with_http())?.build().map_err(|error| rejected(&url, error))
+}
+
+pub(super) fn rejected(url: &str, error: opentelemetry_otlp::ExporterBuildError) -> Error {
+    Error::setting("the OTLP endpoint", url, "one that the exporter takes").with_source(error)
+}
+
+/// Where the SDK's exporter of a signal sends.
+#[derive(Debug)]
+pub(super) struct Destination {
+    pub(super) protocol: Form,
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
+    pub(super) timeout: Duration,
+    pub(super) tls: Tls,
+}
+
+impl Destination {
+    fn find(signal: Signal, told: &Told) -> Result<Self, Error> {
+        report_ignored_compression(signal);
+        let protocol = told.protocol(signal);
+        let endpoint = told.endpoint.clone().map(Endpoint::Base);
+        Ok(Self {
+            protocol,
+            url: url(signal, endpoint.as_ref(), protocol)?.to_string(),
+            headers: headers(signal, &told.headers)?,
+            timeout: variables::timeout(&signal.variables("TIMEOUT")),
+            tls: Tls::find(signal, tls::Told::default())?,
+        })
+    }
+
+    fn over_http<B: WithExportConfig + WithHttpConfig>(self, builder: B) -> Result<B, Error> {
+        let protocol = match self.protocol {
+            Form::HttpJson => Protocol::HttpJson,
+            _ => Protocol::HttpBinary,
+        };
+        Ok(builder
+            .with_protocol(protocol)
+            .with_timeout(self.timeout)
+            .with_http_client(BlockingClient::new(self.timeout, self.headers, &self.tls)?)
+            .with_endpoint(self.url))
+    }
+}
+
+/// The SDK's exporters know fewer than the specification.
+fn report_ignored_compression(signal: Signal) {
+    for name in signal.variables("COMPRESSION") {
+        if let Some(value) = env::text(&name).filter(|value| !["none", "gzip"].contains(&value.as_str())) {
+            variables::ignore(&name, &value, "none or gzip here");
         }
     }
 }

@@ -8,8 +8,9 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, SpanProcessor, T
 use opentelemetry_sdk::Resource;
 
 use super::env::{self, Exporters};
+use super::guard::Direct;
 use super::metered::{Meter, Metered};
-use super::otlp::{self, Signal, Told};
+use super::otlp::{self, About, Signal, Told};
 use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use crate::{Error, JobSpanProcessor, Keys};
 
@@ -60,9 +61,22 @@ impl Outputs<'_> {
         Ok(provider.build())
     }
 
-    /// Whether records go to OTLP, and nowhere else.
-    pub(super) fn is_logs_to_otlp_alone(&self) -> bool {
-        self.directory.is_none() && self.exporters(Signal::Logs) == Exporters { otlp: true, console: false }
+    /// Whether there is a direct road to all places that records go to.
+    pub(super) fn is_direct_for_logs(&self) -> bool {
+        !self.exporters(Signal::Logs).console
+    }
+
+    /// A pipeline to each place that records go to. The file comes first: it keeps nobody waiting.
+    pub(super) fn pipelines(&self, about: About) -> Result<Vec<Direct>, Error> {
+        let mut pipelines = Vec::new();
+        if let Some(directory) = self.directory {
+            let pipeline = otlp::pipeline_to_file(directory.join("logs.jsonl"), about.clone())?;
+            pipelines.push(Direct { exporter: "json-lines", pipeline });
+        }
+        if self.exporters(Signal::Logs).otlp {
+            pipelines.push(Direct { exporter: "otlp", pipeline: otlp::pipeline(self.told, about)? });
+        }
+        Ok(pipelines)
     }
 
     /// `None` if nobody would get the records.

@@ -66,9 +66,9 @@ fn up_to(level: LevelFilter) -> Boxed<Registry> {
 
 /// The layer of logs, on either road.
 pub(super) enum Logs {
-    Direct(LogLayer<DirectRecords>),
-    Sdk(LogLayer<SdkRecords<SdkLogger>>),
-    Absent,
+    /// One layer for each pipeline; none if nobody gets the records.
+    Direct(Vec<LogLayer<DirectRecords>>),
+    Sdk(Box<LogLayer<SdkRecords<SdkLogger>>>),
 }
 
 /// What stands over the filter.
@@ -114,11 +114,15 @@ fn log_layer<S>(logs: Logs) -> Boxed<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    match logs {
-        Logs::Direct(layer) => Box::new(layer),
-        Logs::Sdk(layer) => Box::new(layer),
-        Logs::Absent => Box::new(Identity::new()),
-    }
+    let layers = match logs {
+        Logs::Direct(layers) => layers,
+        Logs::Sdk(layer) => return layer,
+    };
+    layers
+        .into_iter()
+        .map(|layer| Box::new(layer) as Boxed<S>)
+        .reduce(|first, second| Box::new(first.and_then(second)))
+        .unwrap_or_else(|| Box::new(Identity::new()))
 }
 
 /// How verbose the subscribers of this process are, in the words of the `log` crate.

@@ -49,6 +49,7 @@ pub struct Builder {
     memory_limit: Option<usize>,
     overflow: Overflow,
     batch_records: Option<usize>,
+    concurrent_exports: Option<usize>,
     request_limit: Option<usize>,
     schedule_delay: Option<Duration>,
     retries: Option<Duration>,
@@ -150,6 +151,17 @@ impl Builder {
         self
     }
 
+    /// Sets how many requests are on their way at once, each over a connection of its own. Default: one.
+    ///
+    /// With one, records arrive in the order in which each thread logged them. With more, that holds within a
+    /// request only, and throughput does not end at the time that an answer takes: 512 records a round trip. A request
+    /// that is tried again keeps none of the others waiting. The memory limit holds for all of them together. A file of JSON
+    /// lines is always written by one.
+    pub fn with_max_concurrent_exports(mut self, requests: usize) -> Self {
+        self.concurrent_exports = Some(requests);
+        self
+    }
+
     /// Sets how many bytes one request has at most, before compression. Default: 4 MiB.
     pub fn with_request_limit(mut self, bytes: usize) -> Self {
         self.request_limit = Some(bytes);
@@ -207,9 +219,11 @@ impl Builder {
     /// thread can be started.
     pub fn build(self) -> Result<Pipeline, Error> {
         let parts = self.parts()?;
-        let transport = parts.transport.connect()?;
+        let transports =
+            (0..parts.max_concurrent_exports).map(|_| parts.transport.connect()).collect::<Result<_, _>>()?;
         let settings = Settings {
             resource: parts.resource,
+            exporter: parts.transport.name(),
             limits: parts.limits,
             memory_limit_bytes: parts.memory_limit_bytes,
             overflow: parts.overflow,
@@ -220,13 +234,18 @@ impl Builder {
             retry_max_elapsed: parts.max_retry_elapsed,
             ..Settings::default()
         };
-        Pipeline::start(settings, transport)
+        Pipeline::start_with(settings, transports)
     }
 
     /// Everything that a pipeline is started with, of the builder over the environment over the defaults.
     pub(crate) fn parts(self) -> Result<Parts, Error> {
         let batches = Batches::from_env();
-        let protocol = self.protocol.or_else(Protocol::from_env).unwrap_or_default();
+        let protocol = self.protocol.or_else(|| Protocol::from_env(Signal::Logs)).unwrap_or_default();
+        let mut max_concurrent_exports =
+            positive("with_max_concurrent_exports", self.concurrent_exports.unwrap_or(1))?;
+        if self.file.is_some() {
+            max_concurrent_exports = 1;
+        }
         let transport = match self.file {
             Some(path) => TransportConfig::File { path, rotation: self.rotation },
             None => {
@@ -235,7 +254,7 @@ impl Builder {
                     headers: destination::headers(Signal::Logs, &self.headers)?,
                     header_provider: self.header_provider,
                     compression: self.compression.or_else(Compression::from_env).unwrap_or_default(),
-                    tls: Tls::find(self.tls)?,
+                    tls: Tls::find(Signal::Logs, self.tls)?,
                 };
                 match protocol {
                     Protocol::Grpc => TransportConfig::Grpc(target),
@@ -254,6 +273,7 @@ impl Builder {
             overflow: self.overflow,
             max_batch_records: positive("with_batch_records", records)?,
             max_request_bytes: positive("with_request_limit", self.request_limit.unwrap_or(REQUEST_LIMIT))?,
+            max_concurrent_exports,
             schedule_delay: delay,
             export_timeout: positive("with_timeout", timeout)?,
             max_retry_elapsed: self.retries.or(batches.max_retry_elapsed).unwrap_or(RETRIES),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 #[cfg(feature = "otlp-http")]
 use super::builder::Builder;
+#[cfg(feature = "metrics")]
+use super::control::Passed;
 use super::counters::Stats;
 use super::queue::{Overflow, Queue};
 use super::request::{Batch, Resource};
@@ -31,6 +33,7 @@ pub struct Pipeline(Arc<Handle>);
 struct Handle {
     queue: Arc<Queue>,
     limits: Limits,
+    exporter: &'static str,
     /// A forked child has no worker.
     process: u32,
 }
@@ -39,6 +42,8 @@ struct Handle {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) resource: Resource,
+    /// What sends the requests, as the semantic conventions name its type.
+    pub(crate) exporter: &'static str,
     /// For the layers that write to the pipeline.
     pub(crate) limits: Limits,
     /// Bytes that are queued, in flight or waiting to be sent again.
@@ -61,6 +66,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             resource: Resource::default(),
+            exporter: "spanlog::otlp::Pipeline",
             limits: Limits::from_env(),
             // Some 150,000 records of 400 bytes: half a minute at 5,000 a second.
             memory_limit_bytes: 64 << 20,
@@ -91,6 +97,11 @@ impl Pipeline {
     }
 
     pub(crate) fn start(settings: Settings, transport: Box<dyn Transport>) -> Result<Self, Error> {
+        Self::start_with(settings, vec![transport])
+    }
+
+    /// With as many requests on their way at once as there are transports.
+    pub(crate) fn start_with(settings: Settings, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
         let empty = Batch::default().most_with(&settings.resource, "");
         let least = empty + MIN_REQUEST;
         if settings.max_request_bytes < least {
@@ -112,9 +123,9 @@ impl Pipeline {
             wake_records: settings.max_batch_records,
         };
         let queue = Arc::new(Queue::new(sizes, settings.overflow));
-        let limits = settings.limits;
-        worker::start(Arc::clone(&queue), settings, transport)?;
-        Ok(Self(Arc::new(Handle { queue, limits, process: std::process::id() })))
+        let Settings { limits, exporter, .. } = settings;
+        worker::start(Arc::clone(&queue), settings, transports)?;
+        Ok(Self(Arc::new(Handle { queue, limits, exporter, process: std::process::id() })))
     }
 
     /// Where the layer leaves records.
@@ -161,9 +172,29 @@ impl Pipeline {
     }
 }
 
+#[cfg(feature = "metrics")]
+impl Pipeline {
+    pub(crate) fn exporter(&self) -> &'static str {
+        self.0.exporter
+    }
+
+    pub(crate) fn read(&self) -> (Passed, Stats) {
+        self.0.queue.control.passed(&self.0.queue.counters)
+    }
+
+    /// This pipeline for as long as somebody else keeps it.
+    pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + Sync + Clone + 'static {
+        let handle = Arc::downgrade(&self.0);
+        move || handle.upgrade().map(Self)
+    }
+}
+
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Pipeline")
+            .field("exporter", &self.0.exporter)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 

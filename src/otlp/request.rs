@@ -26,11 +26,19 @@ impl Resource {
     }
 }
 
+/// Scopes that are remembered from one request to the next, and the memory that each of them, and the request
+/// itself, may keep: a busy program's requests take no new memory, and what one large request took is given back.
+const REMEMBERED: usize = 32;
+pub(crate) const KEPT_BYTES: usize = 256 * 1024;
+
 /// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// Those of this request, and others of earlier ones, which have no records.
     scopes: Vec<Scope>,
     by_name: HashMap<String, usize>,
+    /// The scopes of this request, in their order.
+    used: Vec<usize>,
     records: usize,
     /// What the scopes take in the request at most, the records and all frames included.
     most: usize,
@@ -57,13 +65,17 @@ impl Batch {
                 if !scope.is_empty() {
                     put_bytes(&mut message, 1, scope.as_bytes());
                 }
-                self.most += 2 * FRAME + message.len();
                 self.scopes.push(Scope { message, records: Vec::new() });
                 self.by_name.insert(scope.to_owned(), self.scopes.len() - 1);
                 self.scopes.len() - 1
             }
         };
-        self.scopes[index].records.extend_from_slice(framed);
+        let scope = &mut self.scopes[index];
+        if scope.records.is_empty() {
+            self.used.push(index);
+            self.most += 2 * FRAME + scope.message.len();
+        }
+        scope.records.extend_from_slice(framed);
         self.records += records;
         self.most += framed.len();
     }
@@ -89,23 +101,47 @@ impl Batch {
         self.records == 0
     }
 
+    /// Takes everything out, for the next request.
+    pub(crate) fn clear(&mut self) {
+        if self.scopes.len() > REMEMBERED {
+            *self = Self::default();
+            return;
+        }
+        for index in self.used.drain(..) {
+            let records = &mut self.scopes[index].records;
+            records.clear();
+            records.shrink_to(KEPT_BYTES);
+        }
+        (self.records, self.most) = (0, 0);
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.used.iter().map(|index| &self.scopes[*index])
+    }
+
     fn resource_logs_len(&self, resource: &Resource) -> usize {
-        let scopes = self.scopes.iter().map(|scope| field_len(scope.len()));
+        let scopes = self.scopes().map(|scope| field_len(scope.len()));
         field_len(resource.0.len()) + scopes.sum::<usize>()
     }
 
-    /// The request. The batch stays as it is, so that it can be sent in another form or split.
-    pub(crate) fn request(&self, resource: &Resource) -> Vec<u8> {
+    /// The request, in the memory of `out`, which is empty. The batch stays as it is.
+    pub(crate) fn request_in(&self, resource: &Resource, mut out: Vec<u8>) -> Vec<u8> {
         let len = self.resource_logs_len(resource);
-        let mut out = Vec::with_capacity(field_len(len));
+        out.reserve_exact(field_len(len));
         put_header(&mut out, 1, len);
         put_bytes(&mut out, 1, &resource.0);
-        for scope in &self.scopes {
+        for scope in self.scopes() {
             put_header(&mut out, 2, scope.len());
             put_bytes(&mut out, 1, &scope.message);
             out.extend_from_slice(&scope.records);
         }
         out
+    }
+
+    /// The request, in memory of its own.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn request(&self, resource: &Resource) -> Vec<u8> {
+        self.request_in(resource, Vec::new())
     }
 }
 

@@ -36,9 +36,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL`, or its general form.
-    pub(crate) fn from_env() -> Option<Self> {
-        choice("PROTOCOL", "one of grpc, http/protobuf and http/json", |word| match word {
+    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL`, or that of another signal, or the general form.
+    pub(crate) fn from_env(signal: Signal) -> Option<Self> {
+        choice(signal, "PROTOCOL", "one of grpc, http/protobuf and http/json", |word| match word {
             "http/protobuf" => Some(Self::HttpProtobuf),
             "http/json" => Some(Self::HttpJson),
             "grpc" => Some(Self::Grpc),
@@ -65,7 +65,7 @@ impl Compression {
     pub(crate) fn from_env() -> Option<Self> {
         let has_zstd = cfg!(feature = "zstd");
         let wanted = if has_zstd { "one of none, gzip and zstd" } else { "none or gzip in this build" };
-        choice("COMPRESSION", wanted, |word| match word {
+        choice(Signal::Logs, "COMPRESSION", wanted, |word| match word {
             "none" => Some(Self::None),
             "gzip" => Some(Self::Gzip),
             "zstd" if has_zstd => Some(Self::Zstd),
@@ -90,6 +90,8 @@ pub(crate) struct Parts {
     pub(crate) memory_limit_bytes: usize,
     pub(crate) overflow: Overflow,
     pub(crate) max_batch_records: usize,
+    /// Requests on their way at once.
+    pub(crate) max_concurrent_exports: usize,
     /// Before compression.
     pub(crate) max_request_bytes: usize,
     pub(crate) schedule_delay: Duration,
@@ -108,6 +110,18 @@ pub(crate) enum TransportConfig {
     Http { to: Target, is_json: bool },
     Grpc(Target),
     File { path: PathBuf, rotation: Option<(u64, usize)> },
+}
+
+impl TransportConfig {
+    /// As the semantic conventions have it, where they have a name for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Http { is_json: false, .. } => "otlp_http_log_exporter",
+            Self::Http { is_json: true, .. } => "otlp_http_json_log_exporter",
+            Self::Grpc(_) => "otlp_grpc_log_exporter",
+            Self::File { .. } => "spanlog::otlp::FileTransport",
+        }
+    }
 }
 
 /// A receiver, and how to speak to it.
@@ -149,8 +163,8 @@ impl Batches {
 }
 
 /// The first usable one of a variable's two forms.
-fn choice<T>(what: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-    Signal::Logs.variables(what).iter().find_map(|name| {
+fn choice<T>(signal: Signal, what: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    signal.variables(what).iter().find_map(|name| {
         let value = text(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {

@@ -21,6 +21,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits for a notification. May return early, as a `Condvar` may.
+pub(crate) fn wait<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Waits for a notification until `until` at the latest. May return early, as a `Condvar` may.
 pub(crate) fn wait_until<'a, T>(
     changed: &Condvar,

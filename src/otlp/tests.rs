@@ -2,6 +2,7 @@
 
 mod delivery;
 mod encoding;
+mod lanes;
 mod overflow;
 mod shrinking;
 mod stage;

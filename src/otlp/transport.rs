@@ -5,7 +5,7 @@ pub(crate) mod file;
 #[cfg(feature = "grpc")]
 pub(crate) mod grpc;
 #[cfg(feature = "otlp-http")]
-mod answer;
+pub(crate) mod answer;
 #[cfg(feature = "otlp-http")]
 pub(crate) mod http;
 

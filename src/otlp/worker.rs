@@ -1,40 +1,46 @@
-//! Makes requests of what is queued and sees them through, on a thread of its own.
+//! Makes requests of what is queued, on a thread of its own.
 //!
-//! Between the queue and the transport in the walk. The thread is under no subscriber and under
+//! Between the queue and the lanes in the walk. The thread is under no subscriber and under
 //! telemetry suppression: what a transport or a library below it logs never becomes a record.
 
 use std::mem;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
 use opentelemetry::Context;
 
 use super::chunk::{Chunk, Piece};
-use super::control::{Order, Standing};
+use super::control::Order;
+use super::delivery::{Delivery, Parcel, Said};
+use super::lanes::Lanes;
 use super::pipeline::Settings;
 use super::queue::Queue;
 use super::request::Batch;
-use super::retry::Backoff;
 use super::shrink::varint;
 use super::sync::after;
-use super::transport::{Answer, Transport};
-use crate::diagnostics::report_once;
+use super::transport::Transport;
 use crate::Error;
 
 /// Starts the thread. It ends after a shutdown.
 pub(crate) fn start(
     queue: Arc<Queue>,
     settings: Settings,
-    transport: Box<dyn Transport>,
+    transports: Vec<Box<dyn Transport>>,
 ) -> Result<(), Error> {
-    let worker = Worker {
+    let settings = Arc::new(settings);
+    let said = Arc::new(Said::default());
+    let delivery = |transport| Delivery {
         transport,
+        settings: Arc::clone(&settings),
+        queue: Arc::clone(&queue),
+        said: Arc::clone(&said),
+    };
+    let deliveries = transports.into_iter().map(delivery).collect();
+    let worker = Worker {
+        lanes: Lanes::new(Arc::clone(&queue), deliveries)?,
         settings,
         batch: Batch::default(),
         batch_bytes: 0,
-        said: Said::default(),
         _end: End(Arc::clone(&queue)),
         queue,
     };
@@ -54,14 +60,12 @@ pub(crate) fn start(
 }
 
 struct Worker {
-    // In the order in which they are dropped: a file is closed before the end is told.
-    transport: Box<dyn Transport>,
-    settings: Settings,
+    lanes: Lanes,
+    settings: Arc<Settings>,
     queue: Arc<Queue>,
     batch: Batch,
     /// What the batch's records are charged with.
     batch_bytes: usize,
-    said: Said,
     _end: End,
 }
 
@@ -76,24 +80,15 @@ impl Drop for End {
     }
 }
 
-/// What was said already. Each once: the text is partly the receiver's, and may differ each time.
-#[derive(Default)]
-struct Said {
-    rejected: bool,
-    again: bool,
-    lost: bool,
-}
-
-/// What became of a request.
-enum Outcome {
-    Taken { rejected: u64 },
-    Refused,
-    GaveUp,
-    Shutdown,
-}
-
 impl Worker {
     fn run(mut self) {
+        self.work();
+        let Self { lanes, _end, .. } = self;
+        // In this order: a file is closed before the end is told.
+        lanes.close();
+    }
+
+    fn work(&mut self) {
         let mut tick = after(self.settings.schedule_delay);
         loop {
             let order = self.queue.control.next(tick);
@@ -174,101 +169,19 @@ impl Worker {
         self.batch.records() < self.settings.max_batch_records || self.send_batch()
     }
 
-    /// Sends the batch and settles its records. False if they were written off meanwhile.
+    /// Sends the batch. False if its records were written off meanwhile.
     fn send_batch(&mut self) -> bool {
         if self.batch.is_empty() {
             return true;
         }
-        let batch = mem::take(&mut self.batch);
-        let records = batch.records() as u64;
-        let request = batch.request(&self.settings.resource);
-        drop(batch);
-        let Some(outcome) = self.deliver(&request, records) else { return false };
-        let counters = &self.queue.counters;
-        let is_alive = self.queue.control.settle(records, || match outcome {
-            Outcome::Taken { rejected } => {
-                counters.delivered(records - rejected);
-                counters.rejected(rejected);
-                counters.batches(1);
-                counters.sent_bytes(request.len() as u64);
-            }
-            Outcome::Refused => {
-                counters.dropped_refused(records);
-                counters.batches(1);
-            }
-            Outcome::GaveUp => counters.dropped_gave_up(records),
-            Outcome::Shutdown => counters.dropped_shutdown(records),
-        });
-        self.queue.budget.give_back(mem::take(&mut self.batch_bytes));
-        is_alive
-    }
-
-    /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
-    fn deliver(&mut self, request: &[u8], records: u64) -> Option<Outcome> {
-        let begun = Instant::now();
-        let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
-        let mut is_again = false;
-        loop {
-            let standing = self.queue.control.standing();
-            let mut deadline = after(self.settings.export_timeout);
-            match standing {
-                Standing::Abandoned => return None,
-                Standing::ShuttingDown { deadline: last } if Instant::now() >= last => {
-                    return Some(Outcome::Shutdown)
-                }
-                Standing::ShuttingDown { deadline: last } => deadline = deadline.min(last),
-                Standing::Running => {}
-            }
-            self.queue.counters.retries(u64::from(is_again));
-            let (asked, why) = match self.send(request, deadline) {
-                Answer::Accepted { rejected, message } => {
-                    let rejected = rejected.min(records);
-                    if rejected > 0 && !mem::replace(&mut self.said.rejected, true) {
-                        report_once(format_args!("the receiver rejected log records: {}", short(&message)));
-                    }
-                    return Some(Outcome::Taken { rejected });
-                }
-                Answer::Refused { why } => {
-                    self.say_lost("refused", &why);
-                    return Some(Outcome::Refused);
-                }
-                Answer::TryAgain { after, why } => (after, why),
-            };
-            let wait = backoff.next(asked);
-            if begun.elapsed().saturating_add(wait) > self.settings.retry_max_elapsed {
-                self.say_lost("given up", &why);
-                return Some(Outcome::GaveUp);
-            }
-            if !mem::replace(&mut self.said.again, true) {
-                report_once(format_args!(
-                    "log records cannot be delivered now, trying again: {}",
-                    short(&why)
-                ));
-            }
-            // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
-            let is_ours = asked.is_none() && standing == Standing::Running;
-            let until = after(wait);
-            match self.queue.control.standing() {
-                Standing::ShuttingDown { deadline } if !is_ours && until >= deadline => {
-                    return Some(Outcome::Shutdown)
-                }
-                _ => self.queue.control.pause(until, is_ours),
-            }
-            is_again = true;
-        }
-    }
-
-    /// A transport must not panic. One that does has not delivered, and is not asked for the same again.
-    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer {
-        let transport = &mut self.transport;
-        catch_unwind(AssertUnwindSafe(|| transport.send(request, deadline)))
-            .unwrap_or_else(|_| Answer::Refused { why: "the transport panicked".into() })
-    }
-
-    fn say_lost(&mut self, what: &str, why: &str) {
-        if !mem::replace(&mut self.said.lost, true) {
-            report_once(format_args!("log records were {what} and are lost: {}", short(why)));
-        }
+        let spare = self.lanes.spare();
+        let parcel = Parcel {
+            request: self.batch.request_in(&self.settings.resource, spare),
+            records: self.batch.records() as u64,
+            charged: mem::take(&mut self.batch_bytes),
+        };
+        self.batch.clear();
+        self.lanes.send(parcel)
     }
 }
 
@@ -304,9 +217,4 @@ fn behind_first(framed: &[u8]) -> Option<&[u8]> {
     let (_tag, mut rest) = framed.split_first()?;
     let len = usize::try_from(varint(&mut rest)?).ok()?;
     rest.get(len..)
-}
-
-/// The beginning of a text that is not ours.
-fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(300)]
 }

@@ -7,6 +7,9 @@ mod away;
 mod faults;
 mod fields;
 mod kinds;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod proxies;
 mod runtimes;
 mod settings;
 mod sink;

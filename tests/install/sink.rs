@@ -37,6 +37,10 @@ impl Request {
         assert!(found.next().is_none(), "{name} is there twice");
         value
     }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 pub(crate) struct Sink {

@@ -8,18 +8,19 @@ use crate::otlp::transport::Transport;
 use crate::Error;
 
 impl TransportConfig {
-    pub(crate) fn connect(self) -> Result<Box<dyn Transport>, Error> {
+    /// A transport with a connection of its own.
+    pub(crate) fn connect(&self) -> Result<Box<dyn Transport>, Error> {
         Ok(match self {
-            Self::Http { to, is_json: false } => Box::new(Http::new(to, None)?),
+            Self::Http { to, is_json: false } => Box::new(Http::new(to.clone(), None)?),
             Self::Http { to, is_json: true } => {
                 let encode = |request: &[u8]| request_to_json(request).map_err(|error| error.to_string());
-                Box::new(Http::new(to, Some(encode))?)
+                Box::new(Http::new(to.clone(), Some(encode))?)
             }
-            Self::Grpc(to) => grpc(to)?,
+            Self::Grpc(to) => grpc(to.clone())?,
             Self::File { path, rotation } => {
                 let file = FileTransport::new(path)?;
                 Box::new(match rotation {
-                    Some((max_bytes, keep)) => file.with_rotation(max_bytes, keep),
+                    Some((max_bytes, keep)) => file.with_rotation(*max_bytes, *keep),
                     None => file,
                 })
             }

@@ -57,17 +57,17 @@ pub(crate) struct Told {
 
 impl Tls {
     /// Without its certificates a connection fails, or trusts others than it should: none can be ignored.
-    pub(crate) fn find(told: Told) -> Result<Self, Error> {
+    pub(crate) fn find(signal: Signal, told: Told) -> Result<Self, Error> {
         let roots = match told.roots {
             Some(path) => Some(Pem::read("with_ca_certificate", path)?),
-            None => variable("CERTIFICATE")?,
+            None => variable(signal, "CERTIFICATE")?,
         };
         let client = match told.client {
             Some((certificate, key)) => {
                 let setting = "with_client_certificate";
                 Some((Pem::read(setting, certificate)?, Pem::read(setting, key)?))
             }
-            None => match (variable("CLIENT_CERTIFICATE")?, variable("CLIENT_KEY")?) {
+            None => match (variable(signal, "CLIENT_CERTIFICATE")?, variable(signal, "CLIENT_KEY")?) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),
                 (None, None) => None,
                 (Some(alone), None) => return Err(alone.unusable("set together with its CLIENT_KEY")),
@@ -78,8 +78,8 @@ impl Tls {
     }
 }
 
-fn variable(what: &str) -> Result<Option<Pem>, Error> {
-    for name in Signal::Logs.variables(what) {
+fn variable(signal: Signal, what: &str) -> Result<Option<Pem>, Error> {
+    for name in signal.variables(what) {
         if let Some(path) = demanded(&name)? {
             return Pem::read(&name, path.into()).map(Some);
         }

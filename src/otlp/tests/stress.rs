@@ -65,7 +65,7 @@ impl Transport for Faulty {
 }
 
 /// Scenario: 8 threads emit, the receiver fails in every way, somebody flushes, somebody reads the
-/// counts all the time, and a shutdown comes at a random moment.
+/// counts all the time, and a shutdown comes at a random moment; with one request on its way, and with four.
 ///
 /// Guarantees: every reading adds up and none goes back; in the end nothing is pending, each record
 /// has one outcome, and none that was taken was sent twice.
@@ -84,13 +84,17 @@ fn every_record_is_accounted_for() {
         let ended = Arc::new(AtomicBool::new(false));
         let received = Arc::new(Mutex::new(HashSet::new()));
         let doubles = Arc::new(AtomicU64::new(0));
-        let transport = Faulty {
-            state: random(&mut state) | 1,
-            hangs: round % 2 == 0,
-            ended: Arc::clone(&ended),
-            received: Arc::clone(&received),
-            doubles: Arc::clone(&doubles),
+        let lanes = if round % 4 < 2 { 1 } else { 4 };
+        let transport = |_| {
+            Box::new(Faulty {
+                state: random(&mut state) | 1,
+                hangs: round % 2 == 0,
+                ended: Arc::clone(&ended),
+                received: Arc::clone(&received),
+                doubles: Arc::clone(&doubles),
+            }) as Box<dyn Transport>
         };
+        let transports = (0..lanes).map(transport).collect();
         let settings = Settings {
             memory_limit_bytes: 128 * 1024,
             overflow,
@@ -100,7 +104,7 @@ fn every_record_is_accounted_for() {
             retry_max_elapsed: Duration::from_millis(6),
             ..quick()
         };
-        let pipeline = Pipeline::start(settings, Box::new(transport)).unwrap();
+        let pipeline = Pipeline::start_with(settings, transports).unwrap();
         let moment = Duration::from_micros(random(&mut state) % 60_000);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What an HTTP answer means. The last step of the walk, seen from its end.
+//! What an HTTP answer means, and what answers of either kind consist of. The last step of the walk, seen from its end.
 //!
 //! The status decides, as the [specification] has it; a body only adds to it, and one that cannot be
 //! read adds nothing.
@@ -6,7 +6,7 @@
 //! [specification]: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 
 mod json;
-mod protobuf;
+pub(crate) mod protobuf;
 
 use std::time::{Duration, SystemTime};
 
@@ -16,35 +16,40 @@ use http::{HeaderMap, StatusCode};
 use super::Answer;
 
 /// How much of what a receiver says is kept: enough for a person to know what it is about.
-const MOST_TEXT_CHARS: usize = 300;
+pub(crate) const MOST_TEXT_CHARS: usize = 300;
 
 /// The longest `Retry-After` that is kept. No batch waits for so long, and sums of times stay far from overflow.
-const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An answer as it came, its body perhaps cut short.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What a body says, of an `ExportLogsServiceResponse` or a `google.rpc.Status`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Said {
-    rejected: i64,
-    message: String,
+pub(crate) struct Said {
+    pub(crate) rejected: i64,
+    pub(crate) message: String,
+}
+
+impl From<Said> for Answer {
+    fn from(said: Said) -> Self {
+        Self::Accepted {
+            // Less than none makes no sense; a receiver that says so refused nothing.
+            rejected: u64::try_from(said.rejected).unwrap_or(0),
+            message: printable(&said.message),
+        }
+    }
 }
 
 impl Reply {
-    pub(super) fn meaning(&self, now: SystemTime) -> Answer {
+    pub(crate) fn meaning(&self, now: SystemTime) -> Answer {
         if self.status.is_success() {
-            let said = self.partial_success().unwrap_or_default();
-            return Answer::Accepted {
-                // Less than none makes no sense; a receiver that says so refused nothing.
-                rejected: u64::try_from(said.rejected).unwrap_or(0),
-                message: printable(&said.message),
-            };
+            return self.partial_success().unwrap_or_default().into();
         }
         let why = match self.reason() {
             reason if reason.is_empty() => self.status.to_string(),
@@ -114,7 +119,7 @@ enum Form {
 }
 
 /// The beginning of what a stranger said, on one line.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let text = text.trim();
     let mut kept: String = text
         .chars()

@@ -9,6 +9,7 @@ mod runtime;
 mod tests;
 
 use std::fmt;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,11 @@ use bytes::{Buf, BufMut, Bytes};
 use http::header::{HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri};
+use opentelemetry::Context;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
-use tracing::Dispatch;
 
 use self::answer::{accepted, failed};
 use self::runtime::OwnRuntime;
@@ -158,9 +159,14 @@ impl Grpc {
 
 impl Transport for Grpc {
     fn send(&mut self, request: &[u8], deadline: Instant) -> Answer {
-        // tonic, hyper and rustls would write about every request, which makes another one.
-        tracing::dispatcher::with_default(&Dispatch::none(), || {
-            self.exchange(&Bytes::copy_from_slice(request), deadline)
+        // tonic, hyper and rustls would write about every request, which makes another one. The threads that
+        // send are suppressed already; who calls this elsewhere need not be.
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        let request = Bytes::copy_from_slice(request);
+        // The provider is the user's code.
+        catch_unwind(AssertUnwindSafe(|| self.exchange(&request, deadline))).unwrap_or_else(|_| {
+            let why = String::from("the header provider or the gRPC client panicked");
+            Answer::TryAgain { after: None, why }
         })
     }
 }

@@ -6,7 +6,7 @@
 //! one more thread, of ureq, that does this and says nothing: the lookup has no time limit of its own.
 
 mod body;
-mod tls;
+pub(crate) mod tls;
 #[cfg(feature = "zstd")]
 mod zstd;
 #[cfg(not(feature = "zstd"))]

@@ -1,94 +1,101 @@
-//! The two messages that answers consist of, read from protobuf.
+//! The messages that answers consist of, read from protobuf: for HTTP and gRPC alike.
 //!
 //! A message that breaks off or contradicts itself is none at all: half of a count is a wrong count.
 
-use super::Said;
+use std::time::Duration;
+
+use super::{Said, MOST_PATIENCE};
+use crate::otlp::read::{Fields, Raw};
 
 /// Of an `ExportLogsServiceResponse`: what is in its `partial_success`.
-pub(super) fn partial_success(message: &[u8]) -> Option<Said> {
+pub(crate) fn partial_success(message: &[u8]) -> Option<Said> {
     let mut said = Said::default();
-    for field in fields(message) {
-        let (1, Value::Bytes(partial)) = field? else { continue };
-        for field in fields(partial) {
-            match field? {
-                (1, Value::Number(rejected)) => said.rejected = rejected as i64,
-                (2, Value::Bytes(text)) => said.message = std::str::from_utf8(text).ok()?.to_owned(),
+    each_message(message, 1, |partial| {
+        each(partial, |number, raw| {
+            match (number, raw) {
+                (1, Raw::Varint(rejected)) => said.rejected = rejected as i64,
+                (2, text @ Raw::Bytes(_)) => said.message = text.text().ok()?.to_owned(),
                 _ => {}
             }
-        }
-    }
+            Some(())
+        })
+    })?;
     Some(said)
 }
 
 /// Of a `google.rpc.Status`: its message, unless it is empty.
 pub(super) fn status(message: &[u8]) -> Option<String> {
     let mut said = None;
-    for field in fields(message) {
-        if let (2, Value::Bytes(text)) = field? {
-            said = Some(std::str::from_utf8(text).ok()?.to_owned());
+    each(message, |number, raw| {
+        if let (2, text @ Raw::Bytes(_)) = (number, raw) {
+            said = Some(text.text().ok()?.to_owned());
         }
-    }
+        Some(())
+    })?;
     said.filter(|said| !said.is_empty())
 }
 
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    /// Of a fixed width. No field that is asked for has one.
-    Fixed,
+/// Of a `google.rpc.Status`: the delay of a `google.rpc.RetryInfo` among its details. One without a delay
+/// still says that one may try again.
+#[cfg_attr(not(any(test, fuzzing, feature = "grpc")), expect(dead_code, reason = "only gRPC sends details"))]
+pub(crate) fn retry_delay(status: &[u8]) -> Option<Duration> {
+    let mut delay = None;
+    each_message(status, 3, |detail| {
+        let (mut kind, mut value): (&str, &[u8]) = ("", &[]);
+        each(detail, |number, raw| {
+            match (number, raw) {
+                (1, text @ Raw::Bytes(_)) => kind = text.text().ok()?,
+                (2, Raw::Bytes(bytes)) => value = bytes,
+                _ => {}
+            }
+            Some(())
+        })?;
+        if kind.ends_with("/google.rpc.RetryInfo") {
+            delay = Some(Duration::ZERO);
+            each_message(value, 1, |duration| {
+                delay = Some(seconds_and_nanos(duration)?);
+                Some(())
+            })?;
+        }
+        Some(())
+    })?;
+    delay
 }
 
-/// The fields of a message, and `None` in the place of one that cannot be read.
-fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Option<(u64, Value<'_>)>> {
-    let mut is_broken = false;
-    std::iter::from_fn(move || {
-        if bytes.is_empty() || is_broken {
-            return None;
+/// A `google.protobuf.Duration`.
+fn seconds_and_nanos(duration: &[u8]) -> Option<Duration> {
+    let (mut seconds, mut nanos) = (0, 0);
+    each(duration, |number, raw| {
+        match (number, raw) {
+            (1, Raw::Varint(value)) => seconds = value as i64,
+            (2, Raw::Varint(value)) => nanos = value as i32,
+            _ => {}
         }
-        let field = field(&mut bytes);
-        is_broken = field.is_none();
-        Some(field)
+        Some(())
+    })?;
+    // One that is negative is over.
+    let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
+    Some(seconds.saturating_add(nanos).min(MOST_PATIENCE))
+}
+
+/// Each message that stands in field `number`.
+fn each_message<'a>(
+    message: &'a [u8],
+    number: u64,
+    mut take: impl FnMut(&'a [u8]) -> Option<()>,
+) -> Option<()> {
+    each(message, |field, raw| match raw {
+        Raw::Bytes(message) if field == number => take(message),
+        _ => Some(()),
     })
 }
 
-fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
-    let tag = varint(bytes)?;
-    let value = match tag & 7 {
-        0 => Value::Number(varint(bytes)?),
-        1 => take(bytes, 8).map(|_| Value::Fixed)?,
-        2 => {
-            let len = usize::try_from(varint(bytes)?).ok()?;
-            Value::Bytes(take(bytes, len)?)
-        }
-        5 => take(bytes, 4).map(|_| Value::Fixed)?,
-        // Groups are older than OTLP.
-        _ => return None,
-    };
-    match tag >> 3 {
-        0 => None,
-        number => Some((number, value)),
+/// Each field, to the end: `None` if one cannot be read.
+fn each<'a>(message: &'a [u8], mut take: impl FnMut(u64, Raw<'a>) -> Option<()>) -> Option<()> {
+    let mut fields = Fields::of(message);
+    while let Some((number, raw)) = fields.next().ok()? {
+        take(number, raw)?;
     }
-}
-
-fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-    let (taken, rest) = bytes.split_at_checked(len)?;
-    *bytes = rest;
-    Some(taken)
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    // Ten times seven bits hold any u64.
-    for place in 0..10 {
-        let byte = take(bytes, 1)?[0];
-        let bits = u64::from(byte & 0x7f);
-        if place == 9 && bits > 1 {
-            return None;
-        }
-        value |= bits << (7 * place);
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+    Some(())
 }

@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::thread;
-use std::time::Duration;
 
+use opentelemetry::{Context, ContextGuard};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 use crate::Error;
 
@@ -18,11 +17,13 @@ use crate::Error;
 pub(super) struct OwnRuntime(Option<Runtime>);
 
 thread_local! {
-    static SILENCE: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
+    static SILENCE: RefCell<Option<ContextGuard>> = const { RefCell::new(None) };
 }
 
+/// Not by a subscriber of the thread: while any thread has one, tracing swallows what the values of an
+/// event log, on all threads.
 fn silence() {
-    let guard = tracing::subscriber::set_default(NoSubscriber::new());
+    let guard = Context::enter_telemetry_suppressed_scope();
     SILENCE.with_borrow_mut(|silence| *silence = Some(guard));
 }
 
@@ -33,8 +34,6 @@ impl OwnRuntime {
             .thread_name("spanlog-grpc")
             .on_thread_start(silence)
             .on_thread_stop(|| drop(SILENCE.take()))
-            // A subscriber of a thread makes events slower on all of them while it is set.
-            .thread_keep_alive(Duration::from_millis(1))
             .build()
             .map_err(|error| {
                 Error::delivery("the runtime for gRPC could not be started".to_owned()).with_source(error)
@@ -87,8 +86,7 @@ mod tests {
     /// Guarantees: what the client writes through `tracing` goes nowhere, on whichever thread it runs.
     #[test]
     fn threads_that_are_not_the_callers_silence_themselves() {
-        // `NoSubscriber` is also what there is when nobody set one, so this asks for the guard.
-        let is_silent = || SILENCE.with_borrow(Option::is_some);
+        let is_silent = Context::is_current_telemetry_suppressed;
         let runtime = OwnRuntime::new().expect("there are threads");
         let lookup = runtime.block_on(async move { tokio::task::spawn_blocking(is_silent).await });
         assert!(lookup.expect("nothing panics").expect("nothing panics"));

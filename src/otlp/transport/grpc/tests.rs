@@ -14,7 +14,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tonic::Response;
 
-use super::answer::CUT_OFF;
+use super::answer::{CUT_OFF, OF_A_PROXY};
 use super::*;
 use crate::otlp::request::{Batch, Resource};
 use crate::otlp::wire::{put_bytes, put_uint};
@@ -144,6 +144,39 @@ fn headers_and_deadline_are_sent_and_a_stale_token_is_refreshed_once() {
     }));
     assert_eq!(transport(receiver).send(&request("a"), soon()), accepted());
     assert_eq!(server.got().len(), 3);
+}
+
+/// Guarantees: a provider that panics costs an attempt, and the transport works on.
+#[test]
+fn a_header_provider_that_panics_is_survived() {
+    let server = Loopback::start(|_| ok());
+    let asked = AtomicU32::new(0);
+    let provider: HeaderProvider = Arc::new(move || {
+        assert!(asked.fetch_add(1, Ordering::Relaxed) > 0, "on purpose");
+        Vec::new()
+    });
+    let mut transport = transport(Receiver { header_provider: Some(provider), ..server.receiver() });
+    let answer = transport.send(&request("a"), soon());
+    assert!(
+        matches!(&answer, Answer::TryAgain { after: None, why } if why.contains("panicked")),
+        "{answer:?}"
+    );
+    assert_eq!(transport.send(&request("a"), soon()), accepted());
+}
+
+/// Guarantees: a proxy's page is known by its HTTP status, though tonic takes it for broken gRPC. That these are
+/// tonic's words is seen where haproxy is installed: `haproxy_fails_in_its_ways`.
+#[test]
+fn the_page_of_a_busy_proxy_is_an_invitation_to_come_again() {
+    for (http, is_again) in [("503", true), ("429", true), ("502", true), ("504", true), ("413", false)] {
+        let text = format!(
+            "{OF_A_PROXY}: 60 (valid flags are 0 and 1) while receiving response with status: {http}"
+        );
+        let answer = failed(&Status::internal(text));
+        assert_eq!(matches!(answer, Answer::TryAgain { .. }), is_again, "{http}: {answer:?}");
+    }
+    let own = failed(&Status::internal("out of luck, status: 503"));
+    assert!(matches!(own, Answer::Refused { .. }), "{own:?}");
 }
 
 #[test]

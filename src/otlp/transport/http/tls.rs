@@ -5,7 +5,7 @@ use ureq::tls::{parse_pem, Certificate, ClientCert, PemItem, PrivateKey, RootCer
 use crate::otlp::settings::tls::{Pem, Tls};
 use crate::Error;
 
-pub(super) fn config(tls: &Tls) -> Result<TlsConfig, Error> {
+pub(crate) fn config(tls: &Tls) -> Result<TlsConfig, Error> {
     let mut config = TlsConfig::builder();
     if let Some(roots) = &tls.roots {
         config = config.root_certs(RootCerts::new_with_certs(&certificates(roots)?));

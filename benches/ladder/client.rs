@@ -1,0 +1,183 @@
+//! A program that logs, and delivers what it logs over HTTP to another process.
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::{env, fs};
+
+use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use spanlog::otlp::Pipeline;
+use spanlog::LogLayer;
+use tracing::subscriber::set_global_default;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::Registry;
+
+use crate::arm::{Arm, Layers, TARGET};
+use crate::child::{inside, spans, work};
+use crate::loopback;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many records there are between two flushes: what the queue of each client holds.
+const BURST: u64 = 8_192;
+
+/// What is logged before anything is measured.
+pub(crate) const WARM_UP: u64 = 3 * BURST;
+
+/// How many events with nobody to take them lie between two looks at the memory.
+const STRETCH: u64 = 50_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Direct,
+    /// The appender, the SDK's batch processor and opentelemetry-otlp.
+    Appender,
+    Emit,
+    /// The direct road to a port where nobody listens.
+    Away,
+}
+
+impl Who {
+    pub(crate) const ALL: [Self; 4] = [Self::Direct, Self::Appender, Self::Emit, Self::Away];
+
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}")
+    }
+}
+
+/// Plays `who` of `arguments`: who, how many records, and where they go.
+pub(crate) fn run(arguments: &[String]) {
+    let [name, count, at, ..] = arguments else { panic!("{arguments:?}") };
+    let who = Who::ALL.into_iter().find(|who| who.name() == *name).unwrap();
+    let (count, at) = (count.parse().unwrap(), at.parse().unwrap());
+    // What the machine's environment says is not for the clients to find.
+    for (variable, _) in env::vars_os() {
+        let is_told = variable.to_string_lossy().starts_with("OTEL_");
+        assert!(!is_told, "{variable:?} is set");
+    }
+    match who {
+        Who::Direct => direct(count, at),
+        Who::Appender => appender(count, at),
+        Who::Emit => emit(count, at),
+        Who::Away => away(count, at),
+    }
+}
+
+fn arm(layers: Layers) -> Arm {
+    Arm { layers, in_job: true, ..TARGET }
+}
+
+fn pipeline(at: SocketAddr) -> Pipeline {
+    let pipeline = Pipeline::builder().with_endpoint(format!("http://{at}")).build().unwrap();
+    let tracers = SdkTracerProvider::builder().build();
+    let layer = LogLayer::direct(pipeline.clone());
+    set_global_default(Registry::default().with(spans(&tracers)).with(layer)).unwrap();
+    pipeline
+}
+
+fn direct(count: u64, at: SocketAddr) {
+    let pipeline = pipeline(at);
+    let arm = arm(Layers::Direct);
+    measured(count, |count| {
+        inside(arm, || work(arm.what, count));
+        pipeline.flush(PATIENCE).unwrap();
+    });
+}
+
+fn appender(count: u64, at: SocketAddr) {
+    let provider = loopback::provider_to(at);
+    let tracers = SdkTracerProvider::builder().build();
+    let appender = OpenTelemetryTracingBridge::builder(&provider)
+        .with_tracing_span_attributes(TracingSpanAttributes::all())
+        .build();
+    set_global_default(Registry::default().with(spans(&tracers)).with(appender)).unwrap();
+    let arm = arm(Layers::Delivering);
+    measured(count, |count| {
+        inside(arm, || work(arm.what, count));
+        provider.force_flush().unwrap();
+    });
+}
+
+/// The same event in emit's own terms: two ids and seven properties around it, four fields of its own.
+fn emit(count: u64, at: SocketAddr) {
+    let runtime = ::emit::setup()
+        .emit_to(
+            emit_otlp::new()
+                .resource(::emit::props! { #[emit::key("service.name")] service_name: "ladder" })
+                .logs(emit_otlp::logs_http_proto(format!("http://{at}/v1/logs")))
+                .spawn(),
+        )
+        .init();
+    let text = black_box("eu-west-1");
+    measured(count, |count| {
+        let outer = ::emit::props! {
+            trace_id: ::emit::TraceId::from_u128(0x4bf92f3577b34da6a3ce929d0e0e4736),
+            span_id: ::emit::SpanId::from_u64(0x00f067aa0ba902b7),
+            #[emit::key("runner_job.id")] job: "job-01HV",
+            #[emit::key("runner_job_execution.id")] execution: "execution-7",
+            #[emit::key("runner_job_execution_step.name")] step: "plan",
+            method: "GET",
+            route: "/jobs/{id}",
+        };
+        ::emit::Frame::push(::emit::ctxt(), outer).call(|| {
+            ::emit::Frame::push(::emit::ctxt(), ::emit::props! { user: "alice", tenant: "acme" }).call(
+                || {
+                    for index in 0..black_box(count) {
+                        ::emit::info!("connected", region: text, attempt: index, ratio: 0.5, host: text);
+                    }
+                },
+            );
+        });
+        assert!(runtime.blocking_flush(PATIENCE));
+    });
+}
+
+/// Prints the nanoseconds of CPU that all threads of this process took for `count` records.
+fn measured(count: u64, deliver: impl Fn(u64)) {
+    let bursts = |count: u64| (0..count / BURST).for_each(|_| deliver(BURST));
+    bursts(WARM_UP);
+    let before = cpu_nanos();
+    bursts(count);
+    println!("{}", cpu_nanos() - before);
+}
+
+/// Of the threads that live: none of the clients ends one on the way.
+fn cpu_nanos() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let of = |task: fs::DirEntry| -> u64 {
+        let text = fs::read_to_string(task.path().join("schedstat")).unwrap();
+        text.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    tasks.map(|task| of(task.unwrap())).sum()
+}
+
+/// Prints the memory limit, how far resident memory grew in all, and how far in the second half of the events.
+fn away(count: u64, at: SocketAddr) {
+    let pipeline = pipeline(at);
+    let arm = arm(Layers::Direct);
+    inside(arm, || work(arm.what, 10));
+    let before = resident();
+    let (mut most, mut most_of_first_half) = (before, before);
+    let stretches = count / STRETCH;
+    for stretch in 0..stretches {
+        inside(arm, || work(arm.what, STRETCH));
+        most = most.max(resident());
+        if stretch < stretches / 2 {
+            most_of_first_half = most;
+        }
+    }
+    let stats = pipeline.stats();
+    assert_eq!(stats.emitted, stretches * STRETCH + 10);
+    assert_eq!(stats.delivered, 0);
+    assert_eq!(stats.pending + stats.dropped_queue_full, stats.emitted, "{stats:?}");
+    println!("{} {} {}", 32 << 20, most - before, most - most_of_first_half);
+    pipeline.shutdown(Duration::ZERO);
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() * 1024
+}

@@ -1,0 +1,18 @@
+//! In the place of `grpc.rs`, without the feature.
+
+use opentelemetry_otlp::{LogExporter, SpanExporter};
+
+use super::otlp::Destination;
+use crate::Error;
+
+pub(super) fn log_exporter(_to: Destination) -> Result<LogExporter, Error> {
+    Err(absent())
+}
+
+pub(super) fn span_exporter(_to: Destination) -> Result<SpanExporter, Error> {
+    Err(absent())
+}
+
+fn absent() -> Error {
+    Error::setting("the protocol", "grpc", "http/protobuf or http/json without the feature `grpc`")
+}

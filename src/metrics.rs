@@ -1,0 +1,225 @@
+//! The counts as metrics, under the names of OpenTelemetry's [semantic conventions] for SDKs.
+//!
+//! Beside the walk. Nothing is counted twice: the instruments are observable ones, which read the counts
+//! whenever the meter's reader collects.
+//!
+//! | metric | of a pipeline | of a layer over the SDK |
+//! | --- | --- | --- |
+//! | `otel.sdk.log.created` | `emitted` | `delivered` |
+//! | `otel.sdk.processor.log.queue.size` | pending, and not on their way | |
+//! | `otel.sdk.processor.log.processed` | passed on to be sent, or dropped before | dropped by the layer |
+//! | `otel.sdk.exporter.log.inflight` | on their way, or waiting to be sent again | |
+//! | `otel.sdk.exporter.log.exported` | answered, or given up | |
+//!
+//! `otel.sdk.processor.log.queue.capacity` is a number of records, and a pipeline's queue has no such bound: its bound is
+//! in bytes.
+//!
+//! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use opentelemetry::metrics::Meter;
+use opentelemetry::KeyValue;
+use opentelemetry_semantic_conventions::attribute::{ERROR_TYPE, OTEL_COMPONENT_NAME, OTEL_COMPONENT_TYPE};
+use opentelemetry_semantic_conventions::metric::{
+    OTEL_SDK_EXPORTER_LOG_EXPORTED, OTEL_SDK_EXPORTER_LOG_INFLIGHT, OTEL_SDK_LOG_CREATED,
+    OTEL_SDK_PROCESSOR_LOG_PROCESSED, OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
+};
+
+use crate::otlp::control::Passed;
+use crate::otlp::{Pipeline, Stats};
+use crate::Counters;
+
+const UNIT: &str = "{log_record}";
+
+/// What a record was lost for, and how many were. `None`: it was not.
+type Count = (Option<&'static str>, u64);
+
+/// One reading of a pipeline.
+struct Reading {
+    passed: Passed,
+    stats: Stats,
+}
+
+impl Reading {
+    fn queued(&self) -> u64 {
+        self.stats.pending.saturating_sub(self.passed.in_flight)
+    }
+
+    /// A record is processed when it is passed on, as with the SDK's batch processor.
+    fn processed(&self) -> Vec<Count> {
+        let stats = &self.stats;
+        vec![
+            (None, self.passed.all),
+            // Those that made room for newer ones, too: the queue was full.
+            (Some("queue_full"), stats.dropped_queue_full + stats.dropped_oldest),
+            (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.passed.lost)),
+            (Some("too_large"), stats.dropped_too_large),
+            (Some("unmade"), stats.dropped_unmade),
+        ]
+    }
+
+    fn exported(&self) -> Vec<Count> {
+        let stats = &self.stats;
+        vec![
+            (None, stats.delivered),
+            (Some("rejected"), stats.rejected),
+            (Some("refused"), stats.dropped_refused),
+            (Some("retries_exhausted"), stats.dropped_gave_up),
+            (Some("shutdown"), self.passed.lost),
+        ]
+    }
+}
+
+/// Whose counts they are. Numbered, so that no two have the same name.
+fn component(kind: &'static str, number: u64) -> Vec<KeyValue> {
+    vec![
+        KeyValue::new(OTEL_COMPONENT_TYPE, kind),
+        KeyValue::new(OTEL_COMPONENT_NAME, format!("{kind}/{number}")),
+    ]
+}
+
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Counts of nothing are left out, but that of success: a reason that never was is no series.
+fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValue>)> {
+    let is_there = |(why, count): &Count| why.is_none() || *count > 0;
+    let with_reason = |(why, count): Count| {
+        let reason = why.map(|why| KeyValue::new(ERROR_TYPE, why));
+        (count, component.iter().cloned().chain(reason).collect())
+    };
+    counts.into_iter().filter(is_there).map(with_reason).collect()
+}
+
+impl Pipeline {
+    /// Makes this pipeline's counts metrics of `meter`: `otel.sdk.log.created`, `otel.sdk.processor.log.queue.size` and
+    /// `.processed`, `otel.sdk.exporter.log.inflight` and `.exported`.
+    ///
+    /// Once for each pipeline. They do not keep it alive: after the last handle is gone they stay as they were.
+    ///
+    /// ```no_run
+    /// use opentelemetry::global;
+    /// use spanlog::otlp::Pipeline;
+    ///
+    /// # fn main() -> Result<(), spanlog::Error> {
+    /// let pipeline = Pipeline::builder().build()?;
+    /// pipeline.register_metrics(&global::meter("spanlog"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn register_metrics(&self, meter: &Meter) {
+        let number = next_number();
+        let processor = component("spanlog::otlp::Pipeline", number);
+        let exporter = component(self.exporter(), number);
+        let pipeline = self.downgrade();
+        let read = move || {
+            let (passed, stats) = pipeline()?.read();
+            Some(Reading { passed, stats })
+        };
+
+        let reading = read.clone();
+        meter
+            .u64_observable_counter(OTEL_SDK_LOG_CREATED)
+            .with_unit(UNIT)
+            .with_description("The number of logs submitted to enabled SDK Loggers.")
+            .with_callback(move |observer| {
+                if let Some(reading) = reading() {
+                    observer.observe(reading.stats.emitted, &[]);
+                }
+            })
+            .build();
+        let (reading, whose) = (read.clone(), processor.clone());
+        meter
+            .i64_observable_up_down_counter(OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE)
+            .with_unit(UNIT)
+            .with_description(
+                "The number of log records in the queue of a given instance of an SDK log processor.",
+            )
+            .with_callback(move |observer| {
+                if let Some(reading) = reading() {
+                    observer.observe(signed(reading.queued()), &whose);
+                }
+            })
+            .build();
+        let (reading, whose) = (read.clone(), exporter.clone());
+        meter
+            .i64_observable_up_down_counter(OTEL_SDK_EXPORTER_LOG_INFLIGHT)
+            .with_unit(UNIT)
+            .with_description("The number of log records which were passed to the exporter, but that have not been exported yet (neither successful, nor failed).")
+            .with_callback(move |observer| {
+                if let Some(reading) = reading() {
+                    observer.observe(signed(reading.passed.in_flight), &whose);
+                }
+            })
+            .build();
+        let reading = read.clone();
+        processed(meter, move || Some(observed(&processor, reading()?.processed())));
+        let description =
+            "The number of log records for which the export has finished, either successful or failed.";
+        meter
+            .u64_observable_counter(OTEL_SDK_EXPORTER_LOG_EXPORTED)
+            .with_unit(UNIT)
+            .with_description(description)
+            .with_callback(move |observer| {
+                let Some(reading) = read() else { return };
+                for (count, attributes) in observed(&exporter, reading.exported()) {
+                    observer.observe(count, &attributes);
+                }
+            })
+            .build();
+    }
+}
+
+impl Counters {
+    /// Makes a layer's counts metrics of `meter`: `otel.sdk.log.created`, and `otel.sdk.processor.log.processed` of what the
+    /// layer dropped.
+    ///
+    /// For a layer over an SDK provider, whose own processors say the rest where they say anything; on the direct
+    /// road [`Pipeline::register_metrics`] says all. Once for each layer.
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn register_metrics(&self, meter: &Meter) {
+        let layer = component("spanlog::LogLayer", next_number());
+        let counters = self.clone();
+        meter
+            .u64_observable_counter(OTEL_SDK_LOG_CREATED)
+            .with_unit(UNIT)
+            .with_description("The number of logs submitted to enabled SDK Loggers.")
+            .with_callback(move |observer| observer.observe(counters.snapshot().delivered, &[]))
+            .build();
+        let counters = self.clone();
+        processed(meter, move || {
+            let stats = counters.snapshot();
+            let counts = vec![
+                (Some("suppressed"), stats.dropped_suppressed),
+                (Some("reentrant"), stats.dropped_reentrant),
+                (Some("thread_exit"), stats.dropped_thread_exit),
+                (Some("queue_full"), stats.dropped_overflow),
+                (Some("panicked"), stats.dropped_panicked),
+            ];
+            Some(observed(&layer, counts))
+        });
+    }
+}
+
+fn processed(meter: &Meter, counts: impl Fn() -> Option<Vec<(u64, Vec<KeyValue>)>> + Send + Sync + 'static) {
+    let description =
+        "The number of log records for which the processing has finished, either successful or failed.";
+    meter
+        .u64_observable_counter(OTEL_SDK_PROCESSOR_LOG_PROCESSED)
+        .with_unit(UNIT)
+        .with_description(description)
+        .with_callback(move |observer| {
+            for (count, attributes) in counts().unwrap_or_default() {
+                observer.observe(count, &attributes);
+            }
+        })
+        .build();
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

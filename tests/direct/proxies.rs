@@ -1,0 +1,354 @@
+//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they are installed.
+
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use spanlog::otlp::{Pipeline, Protocol, Stats};
+
+use crate::sink::{free_address, Sink};
+use crate::{kinds, stage};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// Names, ports and what is in the configuration in their place.
+struct Ports(Vec<(&'static str, SocketAddr)>);
+
+impl Ports {
+    fn of(names: &[&'static str]) -> Self {
+        Self(names.iter().map(|name| (*name, free_address())).collect())
+    }
+
+    fn at(&self, name: &str) -> SocketAddr {
+        self.0.iter().find(|(other, _)| *other == name).unwrap().1
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("http://{}", self.at(name))
+    }
+
+    /// Writes `text` to a file of a new directory, with an address in the place of each `{name}`.
+    fn configure(&self, text: &str, backends: &[(&str, &str)]) -> PathBuf {
+        let directory = stage::directory("proxies");
+        fs::create_dir_all(&directory).unwrap();
+        let mut text = text.to_owned();
+        for (name, address) in &self.0 {
+            text = text.replace(&format!("{{{name}}}"), &address.to_string());
+        }
+        for (name, address) in backends {
+            text = text.replace(&format!("{{{name}}}"), address);
+        }
+        let path = directory.join("configuration.yaml");
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+/// A program that runs as long as this does.
+struct Running {
+    child: Child,
+    directory: PathBuf,
+}
+
+impl Running {
+    /// Waits until it listens at `at`.
+    fn start(mut command: Command, configuration: &Path, at: SocketAddr) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Self { child, directory: configuration.parent().unwrap().to_owned() };
+        let begun = Instant::now();
+        while TcpStream::connect(at).is_err() {
+            assert!(begun.elapsed() < LONG, "{command:?} does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Whether a program is there. Says so where it is not: the tests would pass without having tested.
+fn is_there(program: &str, version: &str) -> bool {
+    let found =
+        Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        say_loudly(&format!("NOT TESTED: {program} is not installed"));
+    }
+    found
+}
+
+fn say_loudly(what: &str) {
+    // Not captured, as `eprintln!` would be.
+    let _ = writeln!(std::io::stderr(), "\n*** {what} ***\n");
+}
+
+/// What becomes of three records that are sent to `url`.
+fn send(url: String, protocol: Protocol) -> Stats {
+    send_with(url, protocol, "three", |builder| builder)
+}
+
+fn send_with(
+    url: String,
+    protocol: Protocol,
+    text: &str,
+    settings: impl FnOnce(spanlog::otlp::Builder) -> spanlog::otlp::Builder,
+) -> Stats {
+    let builder = Pipeline::builder()
+        .with_endpoint(url)
+        .with_protocol(protocol)
+        .with_timeout(Duration::from_secs(5))
+        .with_retries(Duration::from_secs(5));
+    let pipeline = settings(builder).build().unwrap();
+    tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || {
+        (0..3).for_each(|number| tracing::info!(number, "{text}"));
+    });
+    let _ = pipeline.flush(LONG);
+    let report = pipeline.shutdown(LONG);
+    assert!(report.is_complete, "{report}");
+    assert_eq!((report.stats.emitted, report.stats.pending), (3, 0));
+    report.stats
+}
+
+#[track_caller]
+fn assert_delivered(stats: &Stats, retries: u64) {
+    assert_eq!((stats.delivered, stats.retries), (3, retries), "{stats:?}");
+}
+
+#[track_caller]
+fn assert_refused(stats: &Stats) {
+    assert_eq!((stats.dropped_refused, stats.retries), (3, 0), "{stats:?}");
+}
+
+#[track_caller]
+fn assert_given_up(stats: &Stats) {
+    assert_eq!(stats.dropped_gave_up, 3, "{stats:?}");
+    assert!(stats.retries > 0, "{stats:?}");
+}
+
+const HAPROXY: &str = "
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout tarpit 1s
+backend receiver
+  server one {receiver}
+backend grpc_receiver
+  server one {grpc_receiver} proto h2
+backend counts
+  stick-table type string len 32 size 1k expire 10m store gpc0
+frontend busy
+  bind {busy}
+  http-request track-sc0 str(a) table counts
+  http-request sc-inc-gpc0(0)
+  http-request return status 503 content-type text/plain string \"busy\" hdr Retry-After 1 if { sc0_get_gpc0 le 2 }
+  default_backend receiver
+frontend throttle
+  bind {throttle}
+  http-request return status 429 hdr Retry-After 7
+frontend closing
+  bind {closing}
+  mode tcp
+  tcp-request inspect-delay 5s
+  tcp-request content reject if { req.len gt 0 }
+  default_backend closed
+backend closed
+  mode tcp
+  server one {receiver}
+frontend late_error
+  bind {late_error}
+  http-request tarpit deny_status 500
+frontend nobody
+  bind {nobody}
+  default_backend down
+backend down
+  server none 127.0.0.1:1
+frontend permanent
+  bind {permanent}
+  http-request return status 401 if { hdr(x-case) 401 }
+  http-request return status 413 if { hdr(x-case) 413 }
+  http-request return status 400
+frontend grpc_busy
+  bind {grpc_busy} proto h2
+  http-request track-sc0 str(g) table counts
+  http-request sc-inc-gpc0(0)
+  http-request return status 503 hdr Retry-After 1 if { sc0_get_gpc0 le 2 }
+  default_backend grpc_receiver
+frontend grpc_status
+  bind {grpc_status} proto h2
+  http-request return status 200 content-type application/grpc hdr grpc-status 14 hdr grpc-message overloaded
+";
+
+/// Guarantees: what the table of answers says, where haproxy gives the answers.
+#[test]
+fn haproxy_fails_in_its_ways() {
+    if !is_there("haproxy", "-v") {
+        return;
+    }
+    let ports = Ports::of(&[
+        "busy",
+        "throttle",
+        "closing",
+        "late_error",
+        "nobody",
+        "permanent",
+        "grpc_busy",
+        "grpc_status",
+    ]);
+    let sink = Sink::start();
+    let receiver = sink.url().replace("http://", "");
+    #[cfg(feature = "grpc")]
+    let grpc = crate::runtimes::Server::start();
+    #[cfg(feature = "grpc")]
+    let grpc_receiver = grpc.url().replace("http://", "");
+    #[cfg(not(feature = "grpc"))]
+    let grpc_receiver = "127.0.0.1:1".to_owned();
+    let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
+    let configuration = ports.configure(HAPROXY, &backends);
+    let mut command = Command::new("haproxy");
+    command.arg("-db").arg("-f").arg(&configuration);
+    let _running = Running::start(command, &configuration, ports.at("grpc_status"));
+
+    let http = Protocol::HttpProtobuf;
+    let begun = Instant::now();
+    assert_delivered(&send(ports.url("busy"), http), 2);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "it was told to wait a second, twice");
+    assert_eq!(sink.records().len(), 3);
+    // The wait that is asked for is longer than the time that there is.
+    let throttled = send(ports.url("throttle"), http);
+    assert_eq!((throttled.dropped_gave_up, throttled.retries), (3, 0), "{throttled:?}");
+    assert_given_up(&send(ports.url("closing"), http));
+    assert_refused(&send(ports.url("late_error"), http));
+    assert_given_up(&send(ports.url("nobody"), http));
+    for case in ["400", "401", "413"] {
+        let stats =
+            send_with(ports.url("permanent"), http, case, |builder| builder.with_header("x-case", case));
+        assert_refused(&stats);
+    }
+    assert_eq!(sink.records().len(), 3);
+    #[cfg(feature = "grpc")]
+    {
+        assert_delivered(&send(ports.url("grpc_busy"), Protocol::Grpc), 2);
+        assert_eq!(grpc.bodies().len(), 3);
+        assert_given_up(&send(ports.url("grpc_status"), Protocol::Grpc));
+        assert_given_up(&send(ports.url("nobody"), Protocol::Grpc));
+    }
+}
+
+const NGINX: &str = "
+daemon off; master_process off; pid nginx.pid; error_log stderr;
+events { worker_connections 256; }
+http {
+  access_log off; client_body_temp_path body; proxy_temp_path body; fastcgi_temp_path body;
+  uwsgi_temp_path body; scgi_temp_path body; reset_timedout_connection on; client_body_buffer_size 4m;
+  server { listen {reset}; location / { return 444; } }
+  server { listen {busy}; location / { add_header Retry-After 1 always; return 503; } }
+  server { listen {small}; location / { proxy_pass http://{receiver}; client_max_body_size 1m; } }
+  server { listen {grpc} http2; location / { grpc_pass grpc://{grpc_receiver}; client_max_body_size 1m; } }
+  server { listen {moved}; location / { return 302 http://{receiver}$request_uri; } }
+}
+";
+
+/// Guarantees: what the table of answers says, where nginx gives the answers.
+#[test]
+fn nginx_fails_in_its_ways() {
+    if !is_there("nginx", "-v") {
+        return;
+    }
+    let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
+    let sink = Sink::start();
+    let receiver = sink.url().replace("http://", "");
+    #[cfg(feature = "grpc")]
+    let grpc = crate::runtimes::Server::start();
+    #[cfg(feature = "grpc")]
+    let grpc_receiver = grpc.url().replace("http://", "");
+    #[cfg(not(feature = "grpc"))]
+    let grpc_receiver = "127.0.0.1:1".to_owned();
+    let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
+    let configuration = ports.configure(NGINX, &backends);
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(configuration.parent().unwrap()).arg("-c").arg(&configuration);
+    let _running = Running::start(command, &configuration, ports.at("moved"));
+
+    let http = Protocol::HttpProtobuf;
+    let large = "x".repeat(600_000);
+    assert_given_up(&send(ports.url("reset"), http));
+    assert_given_up(&send(ports.url("busy"), http));
+    assert_refused(&send(ports.url("moved"), http));
+    assert_delivered(&send(ports.url("small"), http), 0);
+    assert_eq!(sink.records().len(), 3);
+    // 1.8 MB, of which nginx takes 1 MiB.
+    assert_refused(&send_with(ports.url("small"), http, &large, |builder| builder));
+    // The same records in smaller requests.
+    let split = send_with(ports.url("small"), http, &large, |builder| builder.with_request_limit(1_000_000));
+    assert_delivered(&split, 0);
+    assert_eq!((split.batches, sink.records().len()), (3, 6));
+    #[cfg(feature = "grpc")]
+    {
+        assert_delivered(&send(ports.url("grpc"), Protocol::Grpc), 0);
+        assert_eq!(grpc.bodies().len(), 3);
+        assert_refused(&send_with(ports.url("grpc"), Protocol::Grpc, &large, |builder| builder));
+    }
+}
+
+const COLLECTOR: &str = "
+receivers:
+  otlp/overloaded:
+    protocols: {http: {endpoint: '{overloaded}'}, grpc: {endpoint: '{overloaded_grpc}'}}
+  otlp/dead:
+    protocols: {http: {endpoint: '{dead}'}, grpc: {endpoint: '{dead_grpc}'}}
+  otlp/small:
+    protocols:
+      http: {endpoint: '{small}', max_request_body_size: 200000}
+      grpc: {endpoint: '{small_grpc}', max_recv_msg_size_mib: 1}
+processors:
+  memory_limiter: {check_interval: 100ms, limit_mib: 1, spike_limit_mib: 0}
+exporters:
+  nop:
+  otlphttp: {endpoint: 'http://127.0.0.1:1', sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    logs/overloaded: {receivers: [otlp/overloaded], processors: [memory_limiter], exporters: [nop]}
+    logs/dead: {receivers: [otlp/dead], exporters: [otlphttp]}
+    logs/small: {receivers: [otlp/small], exporters: [nop]}
+";
+
+/// Guarantees: what the table of answers says, where a Collector gives the answers that has no memory left, nobody
+/// behind it, or no use for large requests. Its path is the value of `SPANLOG_OTELCOL`.
+#[test]
+fn the_collector_fails_in_its_ways() {
+    let Some(path) = std::env::var_os("SPANLOG_OTELCOL").filter(|path| !path.is_empty()) else {
+        return say_loudly("NOT TESTED: SPANLOG_OTELCOL names no OpenTelemetry Collector");
+    };
+    let names = ["overloaded", "overloaded_grpc", "dead", "dead_grpc", "small", "small_grpc"];
+    let ports = Ports::of(&names);
+    let configuration = ports.configure(COLLECTOR, &[]);
+    let mut command = Command::new(path);
+    command.arg("--config").arg(&configuration);
+    let _running = Running::start(command, &configuration, ports.at("small_grpc"));
+    // The limiter looks at the memory every tenth of a second.
+    std::thread::sleep(Duration::from_millis(500));
+
+    let large = "x".repeat(600_000);
+    let mut ways = vec![(Protocol::HttpProtobuf, ""), (Protocol::HttpJson, "")];
+    if cfg!(feature = "grpc") {
+        ways.push((Protocol::Grpc, "_grpc"));
+    }
+    for (protocol, suffix) in ways {
+        let url = |name: &str| ports.url(&format!("{name}{suffix}"));
+        assert_given_up(&send(url("overloaded"), protocol));
+        assert_given_up(&send(url("dead"), protocol));
+        assert_delivered(&send(url("small"), protocol), 0);
+        assert_refused(&send_with(url("small"), protocol, &large, |builder| builder));
+    }
+}

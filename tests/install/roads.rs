@@ -1,0 +1,250 @@
+//! Which road records take, and that they arrive on it: over every protocol, in files, and in both.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use spanlog::otlp::Protocol;
+
+use crate::sink::{Answer, Sink};
+use crate::stage::{directory, part, play, Played};
+use crate::{json_lines, work, LONG};
+
+/// Only the direct road has no use for this variable, and says so.
+const TELLTALE: (&str, &str) = ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048");
+
+fn was_direct(played: &Played) -> bool {
+    played.stderr.contains(TELLTALE.0)
+}
+
+/// Guarantees: JSON over HTTP for both signals, on the direct road by default and on the SDK's if asked for.
+#[test]
+fn json_over_http() {
+    for (name, sdk_logs) in [("json", false), ("json-sdk", true), ("json-told", false)] {
+        if part(name) {
+            let mut builder = spanlog::builder().with_sdk_logs(sdk_logs);
+            if name == "json-told" {
+                builder = builder.with_protocol(Protocol::HttpJson);
+            }
+            let guard = builder.install().unwrap();
+            work();
+            let report = guard.shutdown(LONG);
+            assert!(report.is_complete(), "{report}");
+            return;
+        }
+    }
+    for (name, protocol) in [("json", "http/json"), ("json-sdk", "http/json"), ("json-told", "http/protobuf")]
+    {
+        let sink = Sink::start(Answer::Ok);
+        let played = play(
+            "roads::json_over_http",
+            name,
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                TELLTALE,
+            ],
+        );
+        assert_eq!(was_direct(&played), name != "json-sdk", "{}", played.stderr);
+        let requests = sink.requests();
+        assert_eq!(requests.len(), 2);
+        for (path, top) in [("/v1/logs", "resourceLogs"), ("/v1/traces", "resourceSpans")] {
+            let request = requests.iter().find(|request| request.path == path).unwrap();
+            assert_eq!(request.header("content-type"), Some("application/json"));
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(body[top].as_array().unwrap().len(), 1, "{body}");
+        }
+    }
+}
+
+/// Guarantees: a signal's own protocol goes before the general one.
+#[test]
+fn each_signal_may_have_a_protocol_of_its_own() {
+    if part("mixed") {
+        let guard = spanlog::builder().install().unwrap();
+        work();
+        assert!(guard.shutdown(LONG).is_complete());
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    play(
+        "roads::each_signal_may_have_a_protocol_of_its_own",
+        "mixed",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+        ],
+    );
+    let kind = |path: &str| {
+        let request = sink.requests().into_iter().find(|request| request.path == path).unwrap();
+        request.header("content-type").unwrap().to_owned()
+    };
+    assert_eq!(kind("/v1/logs"), "application/json");
+    assert_eq!(kind("/v1/traces"), "application/x-protobuf");
+    assert_eq!(sink.spans().len(), 1);
+}
+
+/// Guarantees: without the feature `grpc`, that protocol is an error: who asks for it has no receiver of HTTP there.
+#[cfg(not(feature = "grpc"))]
+#[test]
+fn grpc_without_the_feature_is_an_error() {
+    let error = spanlog::builder().with_protocol(Protocol::Grpc).build().unwrap_err();
+    assert!(error.is_setting() && error.to_string().contains("grpc"), "{error}");
+}
+
+#[cfg(feature = "grpc")]
+mod grpc {
+    use super::*;
+    use crate::receiver::Receiver;
+
+    /// Guarantees: both signals over gRPC, with their headers, on either road, from a runtime of one thread
+    /// too; and nothing that the client writes becomes a record or a line.
+    #[test]
+    fn over_grpc() {
+        for (name, sdk_logs) in [("grpc", false), ("grpc-sdk", true)] {
+            if part(name) {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let guard = spanlog::builder()
+                        .with_sdk_logs(sdk_logs)
+                        .with_header("x-told", "by the builder")
+                        .install()
+                        .unwrap();
+                    work();
+                    guard.flush(LONG).unwrap();
+                    work();
+                    let report = guard.shutdown(LONG);
+                    assert!(report.is_complete(), "{report}");
+                });
+                return;
+            }
+        }
+        for name in ["grpc", "grpc-sdk"] {
+            let receiver = Receiver::start();
+            let played = play(
+                "roads::grpc::over_grpc",
+                name,
+                &[
+                    ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
+                    ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                    ("OTEL_EXPORTER_OTLP_HEADERS", "x-told=env,x-env=a%20b"),
+                    ("RUST_LOG", "trace"),
+                    TELLTALE,
+                ],
+            );
+            assert_eq!(was_direct(&played), name == "grpc", "{}", played.stderr);
+            assert_eq!((receiver.records(), receiver.spans()), (2, 2), "{}", played.stderr);
+            for headers in receiver.headers() {
+                assert_eq!(headers, ["by the builder", "a b"]);
+            }
+            for library in ["tonic", "hyper", "h2::", "tower"] {
+                assert!(!played.stderr.contains(library), "{}", played.stderr);
+            }
+        }
+    }
+}
+
+/// Guarantees: the files are the same on either road.
+#[test]
+fn files_are_the_same_on_either_road() {
+    if part("files-road") {
+        let mut written = Vec::new();
+        for sdk_logs in [false, true] {
+            let directory = directory("roads");
+            let (dispatch, guard) = spanlog::builder()
+                .with_service_name("files")
+                .with_json_lines(&directory)
+                .with_sdk_logs(sdk_logs)
+                .build()
+                .unwrap();
+            tracing::dispatcher::with_default(&dispatch, || {
+                work();
+                tracing::warn!(target: "app", "second");
+                tracing::warn!(target: "other", half = 0.5, yes = true, empty = "", "third");
+            });
+            let report = guard.shutdown(LONG);
+            assert!(report.is_complete(), "{report}");
+            let mut lines = json_lines::read(&directory.join("logs.jsonl"));
+            assert_eq!(lines.len(), 1);
+            without_times_and_ids(&mut lines[0]);
+            written.push(lines.remove(0));
+            std::fs::remove_dir_all(directory).unwrap();
+        }
+        assert_eq!(written[0], written[1]);
+        assert_eq!(written[0]["resourceLogs"][0]["scopeLogs"].as_array().unwrap().len(), 2);
+        return;
+    }
+    let played = play("roads::files_are_the_same_on_either_road", "files-road", &[TELLTALE]);
+    assert!(was_direct(&played), "{}", played.stderr);
+}
+
+/// Takes out what differs from run to run, after a look at whether it is there. A resource has no order.
+fn without_times_and_ids(line: &mut Value) {
+    let resource = line["resourceLogs"][0]["resource"]["attributes"].as_array_mut().unwrap();
+    resource.sort_by_key(|attribute| attribute["key"].to_string());
+    for scope in line["resourceLogs"][0]["scopeLogs"].as_array_mut().unwrap() {
+        for record in scope["logRecords"].as_array_mut().unwrap() {
+            let record = record.as_object_mut().unwrap();
+            assert!(record.remove("timeUnixNano").unwrap().is_string());
+            assert!(record.remove("observedTimeUnixNano").unwrap().is_string());
+            if let Some(id) = record.remove("traceId") {
+                assert_eq!(id.as_str().unwrap().len(), 32);
+                assert_eq!(record.remove("spanId").unwrap().as_str().unwrap().len(), 16);
+            }
+        }
+    }
+}
+
+/// Guarantees: a file and a receiver each get everything, and a receiver that is away keeps nothing from the file.
+#[test]
+fn a_file_and_a_receiver_do_not_wait_for_each_other() {
+    for name in ["both", "away"] {
+        if part(name) {
+            let directory = directory("both");
+            let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
+            work();
+            let flushed = guard.flush(Duration::from_secs(if name == "both" { 20 } else { 1 }));
+            assert_eq!(flushed.is_ok(), name == "both", "{flushed:?}");
+            let lines = json_lines::read(&directory.join("logs.jsonl"));
+            assert_eq!(lines[0]["resourceLogs"][0]["scopeLogs"][0]["scope"]["name"], "app");
+            assert_eq!(guard.stats().delivered, 1);
+            let report = guard.shutdown(Duration::from_secs(if name == "both" { 20 } else { 1 }));
+            let logs = |exporter: &str| {
+                let is_it = |output: &&spanlog::install::Output| {
+                    (output.signal, output.exporter) == ("logs", exporter)
+                };
+                report.outputs.iter().find(is_it).unwrap().exported
+            };
+            assert_eq!((logs("json-lines"), logs("otlp")), (1, u64::from(name == "both")));
+            std::fs::remove_dir_all(directory).unwrap();
+            return;
+        }
+    }
+    let test = "roads::a_file_and_a_receiver_do_not_wait_for_each_other";
+    let sink = Sink::start(Answer::Ok);
+    let played = play(test, "both", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), TELLTALE]);
+    assert!(was_direct(&played), "{}", played.stderr);
+    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
+    let silent = Sink::start(Answer::Never);
+    play(test, "away", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &silent.url())]);
+}
+
+/// Guarantees: where standard output is asked for, records take the SDK's road, to all of their places.
+#[test]
+fn the_console_exporter_takes_the_sdk_road() {
+    if part("console-road") {
+        let guard = spanlog::builder().with_console(false).install().unwrap();
+        work();
+        assert!(guard.shutdown(LONG).is_complete());
+        return;
+    }
+    let sink = Sink::start(Answer::Ok);
+    let played = play(
+        "roads::the_console_exporter_takes_the_sdk_road",
+        "console-road",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE],
+    );
+    assert!(!was_direct(&played), "{}", played.stderr);
+    assert_eq!(sink.records().len(), 1);
+    assert!(played.stdout.contains("resourceLogs"), "{}", played.stdout);
+}
