@@ -34,7 +34,12 @@ pub(crate) struct Batch {
     records: usize,
     /// What the scopes take in the request at most, the records and all frames included.
     most: usize,
+    /// The memory of earlier scopes' records: a request's worth of it grows slowly and is large.
+    spare: Vec<Vec<u8>>,
 }
+
+/// As many scopes get back the memory of an earlier batch's.
+const SPARE: usize = 4;
 
 /// What frames take at most: a tag and a length for each.
 const FRAME: usize = 1 + 10;
@@ -58,7 +63,7 @@ impl Batch {
                     put_bytes(&mut message, 1, scope.as_bytes());
                 }
                 self.most += 2 * FRAME + message.len();
-                self.scopes.push(Scope { message, records: Vec::new() });
+                self.scopes.push(Scope { message, records: self.spare.pop().unwrap_or_default() });
                 self.by_name.insert(scope.to_owned(), self.scopes.len() - 1);
                 self.scopes.len() - 1
             }
@@ -74,6 +79,19 @@ impl Batch {
         let mut framed = Vec::new();
         put_bytes(&mut framed, 2, record);
         self.add_framed(scope, 1, &framed);
+    }
+
+    /// As new, with the memory that it has.
+    pub(crate) fn clear(&mut self) {
+        for scope in self.scopes.drain(..) {
+            if self.spare.len() < SPARE {
+                let mut records = scope.records;
+                records.clear();
+                self.spare.push(records);
+            }
+        }
+        self.by_name.clear();
+        (self.records, self.most) = (0, 0);
     }
 
     /// How many bytes the request has at most once a scope of this name is added to it.

@@ -142,7 +142,7 @@ impl Worker {
             }
         }
         // The rest was for names, runs and slack. The bytes of records are given back with their batch.
-        self.queue.budget.give_back(chunk.cost.saturating_sub(bytes));
+        self.queue.budget.give_back(self.queue.cost(&chunk).saturating_sub(bytes));
         self.queue.recycle(chunk);
         true
     }
@@ -179,10 +179,9 @@ impl Worker {
         if self.batch.is_empty() {
             return true;
         }
-        let batch = mem::take(&mut self.batch);
-        let records = batch.records() as u64;
-        let request = batch.request(&self.settings.resource);
-        drop(batch);
+        let records = self.batch.records() as u64;
+        let request = self.batch.request(&self.settings.resource);
+        self.batch.clear();
         let Some(outcome) = self.deliver(&request, records) else { return false };
         let counters = &self.queue.counters;
         let is_alive = self.queue.control.settle(records, || match outcome {
