@@ -29,9 +29,10 @@ use crate::job;
 use crate::stats::Counters;
 
 pub(crate) use self::active::{
-    ambient_job, attach_job, can_attach, enter_scope, enter_span, exit_span, note_inner, JobVersion,
+    ambient_job, attach_job, can_attach, enter_scope, enter_span, exit_span, note_inner, with_thread_stack,
+    JobVersion, ThreadStack,
 };
-pub(crate) use self::asker::{Asker, Belonging};
+pub(crate) use self::asker::Asker;
 pub(crate) use self::op_seed::{next_op, start_op, OpSeed};
 pub(crate) use self::origin::Origin;
 pub(crate) use self::starting::{has_panicked, note_panic, span_being_started, Starting};
@@ -175,7 +176,7 @@ pub(crate) fn ask(
     counters: &Counters,
 ) -> Option<Traced> {
     if let Some(known) = state.traced() {
-        return Some(known);
+        return Some(*known);
     }
     if Starting::is_under_way() || state.is_broken() {
         return None;
@@ -196,7 +197,7 @@ pub(crate) fn ask(
             return None;
         }
     }
-    state.traced()
+    state.traced().copied()
 }
 
 /// Runs one of two functions on the innermost active span: a tracing span, or one that was made

@@ -23,87 +23,73 @@ use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Record as SpanRecord};
 
 use crate::keys;
+use crate::otlp::short::Plain;
 use crate::record::Value;
 
 pub(crate) use self::event::{EventSink, Gathered, TypeOf, MOST_EXTRA};
-pub(crate) use self::format::{cut, with_text, Formatted, Limit};
-pub(crate) use self::plan::{plan, Plan};
+pub(crate) use self::format::{cut, with_text, write_text, Formatted, Limit};
+pub(crate) use self::plan::{plan, Site};
 
 /// What becomes of a field's value.
 pub(crate) trait Sink {
-    fn value(&mut self, name: &'static str, value: Value<'_>);
-    fn error(&mut self, name: &'static str, error: &(dyn Error + 'static));
-    /// How much of a formatted value is of use.
-    fn limit(&self, name: &'static str) -> Limit;
-    /// Is told what became of a formatted value.
-    fn formatted(&mut self, formatted: Formatted);
+    fn value<'a>(&mut self, field: &Field, value: impl Plain<'a>);
+    /// A value that is text, once it is formatted.
+    fn text(&mut self, field: &Field, text: fmt::Arguments<'_>);
+    fn error(&mut self, field: &Field, error: &(dyn Error + 'static));
 }
 
 /// The table: the only place that knows tracing's types.
 #[derive(Debug)]
 pub(crate) struct Fields<S>(pub(crate) S);
 
-impl<S: Sink> Fields<S> {
-    /// A number that fits nothing else.
-    fn decimal(&mut self, field: &Field, number: impl fmt::Display) {
-        self.format(field, format_args!("{number}"));
-    }
-
-    fn format(&mut self, field: &Field, text: fmt::Arguments<'_>) {
-        let limit = self.0.limit(field.name());
-        let formatted = with_text(limit, text, |text| self.0.value(field.name(), Value::Str(text)));
-        self.0.formatted(formatted);
-    }
-}
-
 impl<S: Sink> Visit for Fields<S> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.format(field, format_args!("{value:?}"));
+        self.0.text(field, format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.value(field.name(), Value::Str(value));
+        self.0.value(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.value(field.name(), Value::Bool(value));
+        self.0.value(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.value(field.name(), Value::I64(value));
+        self.0.value(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         match i64::try_from(value) {
-            Ok(value) => self.0.value(field.name(), Value::I64(value)),
-            Err(_) => self.decimal(field, value),
+            Ok(value) => self.0.value(field, value),
+            Err(_) => self.0.text(field, format_args!("{value}")),
         }
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
         match i64::try_from(value) {
-            Ok(value) => self.0.value(field.name(), Value::I64(value)),
-            Err(_) => self.decimal(field, value),
+            Ok(value) => self.0.value(field, value),
+            Err(_) => self.0.text(field, format_args!("{value}")),
         }
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
         match i64::try_from(value) {
-            Ok(value) => self.0.value(field.name(), Value::I64(value)),
-            Err(_) => self.decimal(field, value),
+            Ok(value) => self.0.value(field, value),
+            Err(_) => self.0.text(field, format_args!("{value}")),
         }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.value(field.name(), Value::F64(value));
+        self.0.value(field, value);
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.0.value(field.name(), Value::Bytes(value));
+        self.0.value(field, value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.0.error(field.name(), value);
+        self.0.error(field, value);
     }
 }
 
@@ -198,30 +184,24 @@ impl CaptureSink {
 }
 
 impl Sink for CaptureSink {
-    fn value(&mut self, name: &'static str, value: Value<'_>) {
+    fn value<'a>(&mut self, field: &Field, value: impl Plain<'a>) {
         self.keep(
-            name,
-            match value {
+            field.name(),
+            match value.into() {
                 Value::Str(value) => AnyValue::String(shared(value)),
                 value => value.to_owned(),
             },
         );
     }
 
-    fn error(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
-        self.errors = true;
-        let formatted = with_text(Limit::NONE, format_args!("{error}"), |text| {
-            self.value(name, Value::Str(text));
-        });
-        self.formatted(formatted);
-    }
-
-    fn limit(&self, _name: &'static str) -> Limit {
-        Limit::NONE
-    }
-
-    fn formatted(&mut self, formatted: Formatted) {
+    fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
+        let formatted = with_text(Limit::NONE, text, |text| self.value(field, text));
         self.hostile |= formatted != Formatted::Whole;
+    }
+
+    fn error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
+        self.errors = true;
+        self.text(field, format_args!("{error}"));
     }
 }
 

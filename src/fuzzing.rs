@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use crate::json_lines::encode;
 use crate::otlp::json::request_to_json;
 use crate::otlp::request::{Batch, Resource};
-use crate::otlp::wire::{put_fixed32, put_fixed64, put_pair, put_uint};
+use crate::otlp::wire::{put_fixed64, put_pair, put_uint, tag, FIXED32};
 use crate::record::Value;
 
 #[cfg(feature = "otlp-http")]
@@ -105,7 +105,8 @@ impl Record {
             put_pair(&mut out, 6, key.as_str(), &borrowed(value));
         }
         if self.flags != 0 {
-            put_fixed32(&mut out, 8, self.flags);
+            out.push(tag(8, FIXED32));
+            out.extend_from_slice(&self.flags.to_le_bytes());
         }
         out
     }

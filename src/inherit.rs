@@ -140,6 +140,7 @@ impl Node {
     }
 
     /// What tells a current block from an outdated one.
+    #[inline]
     pub(crate) fn version(&self, job: JobVersion) -> Version {
         Version { job, span: self.state.version() }
     }

@@ -1,8 +1,8 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
-use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::logs::{Logger, LoggerProvider, Severity};
@@ -16,15 +16,15 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
 
 use crate::beside::{self, Beside};
-use crate::correlate::{self, Asker, Belonging, Home, SpanState, Surroundings};
-use crate::fields::{self, EventSink, Fields};
-use crate::inherit::{Inheriting, Node, SpanFields};
+use crate::correlate::{self, Asker, Home, Ids, SpanState, Surroundings, ThreadStack};
+use crate::fields::{self, EventSink, Fields, Site};
+use crate::inherit::{Block, Inheriting, Node, SpanFields};
 use crate::keys::Keys;
 use crate::limits::{self, Extras, Limits};
 use crate::otlp::record::DirectRecords;
 use crate::otlp::Pipeline;
 use crate::record::{severity_of_level, Record, Records, Target};
-use crate::sdk::SdkRecords;
+use crate::sdk::{self, SdkRecords};
 use crate::stats::Counters;
 
 /// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record whose own
@@ -183,95 +183,140 @@ impl<R: Records> LogLayer<R> {
         }
         let name = || {
             let plan = fields::plan(event.metadata(), None, self.extras.keys());
-            plan.is_named.then(|| event.metadata().name())
+            plan.site.is_named.then(|| event.metadata().name())
         };
         if !self.records.is_enabled(severity, metadata.target(), name) {
             return;
         }
         self.counters.emitted(1);
-        if is_handing_over() {
+        if sdk::is_handing_over() {
             self.counters.dropped_reentrant(1);
             return;
         }
-        let made = catch_unwind(AssertUnwindSafe(|| {
-            let of_log = of_log.as_ref();
-            self.make_record(event, of_log, severity, around, ctx)
-        }));
-        match made {
-            Ok(true) => self.counters.delivered(1),
-            Ok(false) => self.counters.dropped_overflow(1),
-            Err(_) => self.counters.dropped_panicked(1),
+        if !self.records.admit() {
+            self.counters.dropped_overflow(1);
+            return;
+        }
+        let make = || {
+            correlate::with_thread_stack(|stack| {
+                self.make_record(event, of_log.as_ref(), severity, &around, stack, ctx);
+            })
+        };
+        match catch_unwind(AssertUnwindSafe(make)) {
+            Ok(Some(())) => self.counters.delivered(1),
+            // The stack is gone only after what `alive` looks at.
+            Ok(None) | Err(_) => {
+                self.records.unmade();
+                self.counters.dropped_panicked(1);
+            }
         }
     }
 
-    /// Makes the record and hands it over. Returns whether there was room for it.
+    /// Makes the record of an event, and hands it over.
     fn make_record<S>(
         &self,
         event: &Event<'_>,
         of_log: Option<&Metadata<'_>>,
         severity: Severity,
-        around: Surroundings,
+        around: &Surroundings,
+        stack: ThreadStack<'_>,
         ctx: &Context<'_, S>,
-    ) -> bool
-    where
+    ) where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let (ids, block) = self.belonging(event, around, ctx);
-        let metadata = of_log.unwrap_or_else(|| event.metadata());
         let target = match of_log {
             Some(of_log) => Target::Short(of_log.target()),
             None => Target::Static(event.metadata().target()),
         };
-        if !self.records.admit() {
-            return false;
-        }
-        let mut record = self.records.open();
-        self.records.set_target(&mut record, target);
+        let mut memory = self.records.memory();
+        let mut record = self.records.open(&mut memory, target);
         // The one clock read of an event.
         record.set_time(SystemTime::now());
         record.set_severity(severity);
-        record.set_trace_context(ids);
-        let extra = self.extras.keys();
-        let plan = fields::plan(event.metadata(), Some(&block), extra);
-        let name = plan.is_named.then(|| event.metadata().name());
+        let asker = Asker {
+            owner: self.owner,
+            home: &self.home,
+            inheriting: &self.inheriting,
+            counters: &self.counters,
+        };
+        let (site, merged) = {
+            let looked_up;
+            let stack = stack.borrow().filter(|_| event.is_contextual());
+            let (ids, block) = match stack.as_ref().and_then(|stack| asker.remembered(stack, around)) {
+                Some(remembered) => remembered,
+                None => {
+                    drop(stack);
+                    looked_up = asker.look_up(event, around, ctx);
+                    (looked_up.0.as_ref(), &looked_up.1)
+                }
+            };
+            self.begin(&mut record, event, ids, block)
+        };
+        let name = site.is_named.then(|| event.metadata().name());
         if let Some(name) = name {
             record.set_event_name(name);
         }
-        let beside = beside::take(plan.may_carry);
-        let most =
-            block.attributes.len() + event.metadata().fields().len() + fields::MOST_EXTRA + extra.len();
-        let limits = self.inheriting.limits;
+        let metadata = of_log.unwrap_or_else(|| event.metadata());
+        let limits = &self.inheriting.limits;
         let value_limit = limits.value_length();
-        if plan.is_straight && beside.is_none() && most <= limits.attribute_count() {
-            self.records.add_block(&mut record, &block);
-            let mut sink = Fields(EventSink::new(&mut record, None, plan, value_limit, &self.counters));
-            event.record(&mut sink);
-            sink.0.finish(name);
-            if !extra.is_empty() {
-                self.extras.write(metadata, |key, value| record.add_attribute(key, value));
-            }
-        } else {
+        if let Some(Merged { block, beside }) = merged {
             let mut own = fields::Gathered::default();
-            let mut sink =
-                Fields(EventSink::new(&mut record, Some(&mut own), plan, value_limit, &self.counters));
+            let sink = EventSink::new(&mut record, Some(&mut own), site, value_limit, &self.counters);
+            let mut fields = Fields(sink);
             match beside.as_ref().and_then(Beside::message) {
-                Some(message) => sink.0.message(message),
-                None => event.record(&mut sink),
+                Some(message) => fields.0.message(message),
+                None => event.record(&mut fields),
             }
             for (key, value) in beside.iter().flat_map(|beside| beside.iter()) {
-                sink.0.named_at_run_time(key, limits.cut(value.clone()));
+                fields.0.named_at_run_time(key, limits.cut(value.clone()));
             }
-            sink.0.finish(name);
+            fields.0.finish(name);
             self.extras.write(metadata, |key, value| own.put(key, value.to_owned()));
-            limits::write_gathered(&mut record, &block, own, limits, &self.counters);
+            limits::write_gathered(&mut record, &block, own, *limits, &self.counters);
+            if let Some(beside) = beside {
+                beside::put_back(beside);
+            }
+        } else {
+            let mut fields = Fields(EventSink::new(&mut record, None, site, value_limit, &self.counters));
+            event.record(&mut fields);
+            fields.0.finish(name);
+            if !self.extras.keys().is_empty() {
+                self.extras.write(metadata, |key, value| record.add_attribute(key, value));
+            }
         }
-        if let Some(beside) = beside {
-            beside::put_back(beside);
-        }
-        let _handing_over = HandingOver::begin();
         self.records.emit(record);
-        true
     }
+
+    /// Begins a record with its ids and, if nothing else can have the same keys and no limit can bite, with
+    /// what it inherits. Else that is returned, to be merged.
+    ///
+    /// The thread's stack may be borrowed meanwhile, so this runs no user code.
+    #[inline(always)]
+    fn begin(
+        &self,
+        record: &mut R::Record<'_>,
+        event: &Event<'_>,
+        ids: Option<&Ids>,
+        block: &Arc<Block>,
+    ) -> (&'static Site, Option<Merged>) {
+        record.set_trace_context(ids);
+        let extra = self.extras.keys();
+        let plan = fields::plan(event.metadata(), Some(block), extra);
+        let most = block.attributes.len() + plan.site.len() + fields::MOST_EXTRA + extra.len();
+        let beside = beside::take(plan.site.may_carry);
+        if beside.is_none() && plan.is_straight && most <= self.inheriting.limits.attribute_count() {
+            self.records.add_block(record, block);
+            (plan.site, None)
+        } else {
+            (plan.site, Some(Merged { block: block.clone(), beside }))
+        }
+    }
+}
+
+/// What is merged with an event's own fields before any of it is written.
+struct Merged {
+    block: Arc<Block>,
+    beside: Option<Beside>,
 }
 
 /// The number of a layer that has entries on the threads' stacks. 0 is no layer's.
@@ -280,39 +325,9 @@ pub(crate) fn next_owner() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+#[inline]
 fn may_be_log(metadata: &Metadata<'_>) -> bool {
     metadata.target() == "log" && metadata.name() == "log event"
-}
-
-thread_local! {
-    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether a record is being handed over on this thread. Events logged then, by a log processor,
-/// make no records, or each would make the next. A `Debug` that logs is another matter: it runs
-/// while its record is filled, before that is handed over.
-#[inline]
-fn is_handing_over() -> bool {
-    HANDING_OVER.try_with(Cell::get).unwrap_or(true)
-}
-
-/// While this lives, a record is being handed over. A guard, not a function that takes the work: a
-/// closure would take the record with it, and a record is half a kilobyte to copy.
-struct HandingOver;
-
-impl HandingOver {
-    #[inline]
-    fn begin() -> Self {
-        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
-        Self
-    }
-}
-
-impl Drop for HandingOver {
-    #[inline]
-    fn drop(&mut self) {
-        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
-    }
 }
 
 impl<R, S> Layer<S> for LogLayer<R>
@@ -376,30 +391,6 @@ impl<R: Records> LogLayer<R> {
     fn guarded(&self, hook: impl FnOnce()) {
         if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
             self.counters.panicked_spans(1);
-        }
-    }
-
-    /// The ids of an event, and what its record inherits.
-    fn belonging<S>(&self, event: &Event<'_>, around: Surroundings, ctx: &Context<'_, S>) -> Belonging
-    where
-        S: Subscriber + for<'span> LookupSpan<'span>,
-    {
-        let asker = Asker {
-            owner: self.owner,
-            home: &self.home,
-            inheriting: &self.inheriting,
-            counters: &self.counters,
-        };
-        if event.is_contextual() {
-            asker.contextual(around, ctx)
-        } else {
-            match event.parent() {
-                Some(parent) => asker.explicit(parent, ctx),
-                None => match beside::origin(event.metadata()) {
-                    Some(origin) => asker.of_origin(&origin),
-                    None => asker.root(),
-                },
-            }
         }
     }
 }

@@ -3,6 +3,9 @@
 //! | step | file | what it does |
 //! | --- | --- | --- |
 //! | 1 | `otlp/record.rs` | the record, written straight to bytes |
+//! |   | `otlp/head.rs` | what stands in front of its body |
+//! |   | `otlp/short.rs` | the usual values, written the short way |
+//! |   | `otlp/buffer.rs` | memory that records are written in |
 //! |   | `otlp/wire.rs` | protobuf's primitives |
 //! | 2 | `otlp/pipeline.rs` | the handle: settings, counts, flush and shutdown |
 //! | 3 | `otlp/queue.rs` | where threads leave their records: bounded in bytes, one shard each |
@@ -25,6 +28,9 @@
 //! |   | `otlp/transport/grpc.rs` | over gRPC |
 
 pub(crate) mod record;
+mod head;
+pub(crate) mod short;
+pub(crate) mod buffer;
 pub(crate) mod wire;
 pub(crate) mod pipeline;
 pub(crate) mod queue;

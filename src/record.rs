@@ -4,13 +4,18 @@
 //! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`, [`otlp::record`](crate::otlp::record)
 //! straight to bytes.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::Key;
+use tracing_core::field::Field;
 
 use crate::correlate::Ids;
+use crate::fields::{with_text, Formatted, Limit};
 use crate::inherit::Block;
+use crate::keys;
+use crate::otlp::short::{EncodedKey, Plain};
 
 /// A value on its way into a record: borrowed, so that each kind of record copies it once.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +32,25 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// A value that was put together before, for a span or a job.
     Any(&'a AnyValue),
+}
+
+macro_rules! from {
+    ($($variant:ident($type:ty);)*) => {
+        $(impl<'a> From<$type> for Value<'a> {
+            #[inline(always)]
+            fn from(value: $type) -> Self {
+                Self::$variant(value)
+            }
+        })*
+    };
+}
+
+from! {
+    Bool(bool);
+    I64(i64);
+    F64(f64);
+    Str(&'a str);
+    Bytes(&'a [u8]);
 }
 
 impl Value<'_> {
@@ -61,13 +85,25 @@ pub trait Record {
     fn set_event_name(&mut self, name: &'static str);
 
     /// The ids. `None` says that there are none, whatever span is current.
-    fn set_trace_context(&mut self, ids: Option<Ids>);
+    fn set_trace_context(&mut self, ids: Option<&Ids>);
 
     /// The body. Set at most once.
     fn set_body(&mut self, body: Value<'_>);
 
+    /// The body, of a text that is still to be formatted, by a `Debug` that may panic.
+    fn format_body(&mut self, text: fmt::Arguments<'_>) -> Formatted {
+        with_text(Limit::NONE, text, |text| self.set_body(Value::Str(text)))
+    }
+
     /// One attribute. The caller sees to it that keys are unique.
     fn add_attribute(&mut self, key: Key, value: Value<'_>);
+
+    /// One attribute, for a field of the event's callsite.
+    // Always: see `EventSink::value`.
+    #[inline(always)]
+    fn add_field<'a>(&mut self, field: &Field, _key: &EncodedKey, value: impl Plain<'a>) {
+        self.add_attribute(keys::key(field.name()), value.into());
+    }
 
     /// How many attributes the limits cut.
     fn set_dropped_attributes(&mut self, count: u32);
@@ -79,6 +115,9 @@ pub trait Records: Send + Sync + 'static {
     type Record<'a>: Record
     where
         Self: 'a;
+
+    /// What records are written in, one after the other, where they do not have their own memory.
+    type Memory;
 
     /// Encodes the attributes of a block once, for records that can use that.
     fn prepare() -> Prepare {
@@ -94,24 +133,27 @@ pub trait Records: Send + Sync + 'static {
     ) -> bool;
 
     /// Whether there is room for a record. If not, that is counted, and none is opened.
-    ///
-    /// Not part of `open`: a record of the SDK is half a kilobyte, and would be copied out of an `Option`.
     #[inline]
     fn admit(&self) -> bool {
         true
     }
 
-    /// Opens an empty record, which was admitted.
-    fn open(&self) -> Self::Record<'_>;
+    /// What was admitted makes no record, as something panicked.
+    fn unmade(&self) {}
 
-    /// Names the scope of a record. To be called once, before anything else is set.
-    fn set_target<'a>(&'a self, record: &mut Self::Record<'a>, target: Target<'a>);
+    /// What the next record of this thread is written in.
+    fn memory(&self) -> Self::Memory;
+
+    /// Opens an empty record, which was admitted.
+    fn open<'a>(&'a self, memory: &'a mut Self::Memory, target: Target<'a>) -> Self::Record<'a>;
 
     /// Adds everything that a record inherits, in one go. Called at most once, before any attribute.
-    fn add_block<'a>(&'a self, record: &mut Self::Record<'a>, block: &'a Block);
+    ///
+    /// The thread's stack is borrowed meanwhile: this runs no user code.
+    fn add_block(&self, record: &mut Self::Record<'_>, block: &Block);
 
     /// Takes a finished record.
-    fn emit<'a>(&'a self, record: Self::Record<'a>);
+    fn emit(&self, record: Self::Record<'_>);
 }
 
 /// The target of an event: a literal of the callsite, or that of a `log` record, which may be made up at run time.
@@ -123,36 +165,38 @@ pub enum Target<'a> {
     Short(&'a str),
 }
 
+/// Every severity, in the order of their numbers, which begin at 1.
+pub(crate) const ALL_SEVERITIES: [Severity; 24] = [
+    Severity::Trace,
+    Severity::Trace2,
+    Severity::Trace3,
+    Severity::Trace4,
+    Severity::Debug,
+    Severity::Debug2,
+    Severity::Debug3,
+    Severity::Debug4,
+    Severity::Info,
+    Severity::Info2,
+    Severity::Info3,
+    Severity::Info4,
+    Severity::Warn,
+    Severity::Warn2,
+    Severity::Warn3,
+    Severity::Warn4,
+    Severity::Error,
+    Severity::Error2,
+    Severity::Error3,
+    Severity::Error4,
+    Severity::Fatal,
+    Severity::Fatal2,
+    Severity::Fatal3,
+    Severity::Fatal4,
+];
+
 /// The severity of a number in 1..=24.
 pub(crate) fn severity_of_number(number: i64) -> Option<Severity> {
-    const ALL: [Severity; 24] = [
-        Severity::Trace,
-        Severity::Trace2,
-        Severity::Trace3,
-        Severity::Trace4,
-        Severity::Debug,
-        Severity::Debug2,
-        Severity::Debug3,
-        Severity::Debug4,
-        Severity::Info,
-        Severity::Info2,
-        Severity::Info3,
-        Severity::Info4,
-        Severity::Warn,
-        Severity::Warn2,
-        Severity::Warn3,
-        Severity::Warn4,
-        Severity::Error,
-        Severity::Error2,
-        Severity::Error3,
-        Severity::Error4,
-        Severity::Fatal,
-        Severity::Fatal2,
-        Severity::Fatal3,
-        Severity::Fatal4,
-    ];
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
-    ALL.get(index).copied()
+    ALL_SEVERITIES.get(index).copied()
 }
 
 /// The severity of a level: the first of its four.

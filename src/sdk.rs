@@ -4,6 +4,7 @@
 //! target on the record, which the SDK's exporters write as the scope's name; one logger serves all
 //! targets that way, as it does in opentelemetry-appender-tracing.
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
@@ -31,6 +32,7 @@ where
     L: Logger + Send + Sync + 'static,
 {
     type Record<'a> = L::LogRecord;
+    type Memory = ();
 
     fn is_enabled(
         &self,
@@ -42,19 +44,19 @@ where
     }
 
     #[inline]
-    fn open(&self) -> Self::Record<'_> {
-        self.logger.create_log_record()
-    }
+    fn memory(&self) {}
 
     #[inline]
-    fn set_target<'a>(&'a self, record: &mut Self::Record<'a>, target: Target<'a>) {
+    fn open<'a>(&'a self, _memory: &'a mut (), target: Target<'a>) -> Self::Record<'a> {
+        let mut record = self.logger.create_log_record();
         match target {
             Target::Static(target) => record.set_target(target),
             Target::Short(target) => record.set_target(target.to_owned()),
         }
+        record
     }
 
-    fn add_block<'a>(&'a self, record: &mut Self::Record<'a>, block: &'a Block) {
+    fn add_block(&self, record: &mut Self::Record<'_>, block: &Block) {
         for (key, value) in &block.attributes {
             let value = match value {
                 // The usual kind. Its clone can be inlined, that of all kinds cannot.
@@ -65,8 +67,40 @@ where
         }
     }
 
-    fn emit<'a>(&'a self, record: Self::Record<'a>) {
+    fn emit(&self, record: Self::Record<'_>) {
+        let _handing_over = HandingOver::begin();
         self.logger.emit(record);
+    }
+}
+
+thread_local! {
+    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a record is being handed over on this thread. Events logged then, by a log processor,
+/// make no records, or each would make the next. A `Debug` that logs is another matter: it runs
+/// while its record is filled, before that is handed over.
+#[inline]
+pub(crate) fn is_handing_over() -> bool {
+    HANDING_OVER.try_with(Cell::get).unwrap_or(true)
+}
+
+/// While this lives, a record is being handed over. A guard, not a function that takes the work: a
+/// closure would take the record with it, and a record is half a kilobyte to copy.
+struct HandingOver;
+
+impl HandingOver {
+    #[inline]
+    fn begin() -> Self {
+        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
+        Self
+    }
+}
+
+impl Drop for HandingOver {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
     }
 }
 
@@ -88,7 +122,7 @@ impl<R: LogRecord> Record for R {
         LogRecord::set_event_name(self, name);
     }
 
-    fn set_trace_context(&mut self, ids: Option<Ids>) {
+    fn set_trace_context(&mut self, ids: Option<&Ids>) {
         match ids {
             Some(ids) => {
                 LogRecord::set_trace_context(self, ids.trace_id, ids.span_id, Some(ids.flags));

@@ -4,7 +4,7 @@
 //! layers, or two subscribers, on one thread never read each other's spans. Jobs are read across
 //! owners: a job is the thread's, not a layer's.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ thread_local! {
 
 /// The innermost entry is the last.
 #[derive(Debug)]
-struct Stack {
+pub(crate) struct Stack {
     entries: Vec<Entry>,
     /// How many entries have a job: without one, no event searches the stack for it.
     jobs: usize,
@@ -41,6 +41,7 @@ impl Stack {
         Some(left)
     }
 
+    #[inline]
     fn innermost_job(&self) -> Option<&Arc<JobScope>> {
         if self.jobs == 0 {
             return None;
@@ -82,7 +83,7 @@ impl Entry {
     }
 
     /// Whether `now` is a span that was attached after this entry's span was entered.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_outside_of(&self, now: &Option<Ids>, own: &Option<Ids>) -> bool {
         // The span's own ids first: that is what the `Context` says inside most spans.
         now.is_some() && now != own && *now != self.noted.span
@@ -249,28 +250,44 @@ pub(crate) struct JobVersion {
 }
 
 impl JobVersion {
+    #[inline]
     pub(crate) fn of(scope: Option<&Arc<JobScope>>) -> Self {
         scope.map_or_else(Self::default, |scope| Self { id: scope.id, generation: scope.generation() })
     }
 }
 
-/// Shows `look` the innermost entered span of `owner`, and the version of the innermost job (`None`
-/// if that is to be read from the `Context`, see [`ambient_job`]).
-///
-/// The span may be gone, see [`Entry::is_stale`]; [`live`] looks past such a one. The stack is borrowed
-/// meanwhile, so `look` runs no user code.
-#[inline]
-pub(crate) fn innermost<T>(
-    owner: u64,
-    now: Surroundings,
-    look: impl FnOnce(Option<&mut Entry>, Option<JobVersion>) -> T,
-) -> Option<T> {
-    with_stack(|stack| {
-        let noted = stack.entries.last().map_or(0, |entry| entry.noted.job);
-        let attached_further_in = now.job != 0 && now.job != noted;
-        let job = (!attached_further_in).then(|| JobVersion::of(stack.innermost_job()));
-        look(stack.entries.iter_mut().rev().find(|entry| entry.owner == owner), job)
-    })
+/// This thread's stack, as an event finds it.
+#[derive(Debug)]
+pub(crate) struct ThreadStack<'a>(&'a RefCell<Stack>);
+
+/// Runs `work` with this thread's stack, not borrowed yet; `None` if the thread is too far gone.
+#[inline(always)]
+pub(crate) fn with_thread_stack<T>(work: impl FnOnce(ThreadStack<'_>) -> T) -> Option<T> {
+    ACTIVE.try_with(|stack| work(ThreadStack(stack))).ok()
+}
+
+impl<'a> ThreadStack<'a> {
+    /// Borrows it. Until that is over no user code runs.
+    #[inline(always)]
+    pub(crate) fn borrow(&self) -> Option<Ref<'a, Stack>> {
+        self.0.try_borrow().ok()
+    }
+}
+
+impl Stack {
+    /// The innermost entered span of `owner`, and the version of the innermost job. `None` if there is no
+    /// such span, or if the job is to be read from the `Context`, see [`ambient_job`].
+    ///
+    /// The span may be gone, see [`Entry::is_stale`]; [`live`] looks past such a one.
+    #[inline(always)]
+    pub(super) fn innermost(&self, owner: u64, now: &Surroundings) -> Option<(&Entry, JobVersion)> {
+        let noted = self.entries.last().map_or(0, |entry| entry.noted.job);
+        if now.job != 0 && now.job != noted {
+            return None;
+        }
+        let entry = self.entries.iter().rev().find(|entry| entry.owner == owner)?;
+        Some((entry, JobVersion::of(self.innermost_job())))
+    }
 }
 
 /// Shows `look` the innermost entered span of `owner` that is not gone.
@@ -367,7 +384,7 @@ pub(super) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
     with_stack(|stack| {
         let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
         let own = entry.state.as_ref().and_then(|state| match state.traced() {
-            Some(super::Traced::Yes(ids)) => ids,
+            Some(super::Traced::Yes(ids)) => *ids,
             _ => None,
         });
         Some(entry.is_outside_of(&now, &own))

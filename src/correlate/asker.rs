@@ -3,12 +3,14 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
-use tracing::Subscriber;
+use tracing::{Event, Subscriber};
 use tracing_core::span::Id;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::{active, ask, Home, Ids, Origin, SpanState, Starting, Surroundings, Traced};
+use super::active::{self, Stack};
+use super::{ask, Home, Ids, Origin, SpanState, Starting, Surroundings, Traced};
+use crate::beside;
 use crate::inherit::{Block, Inheriting, Node};
 use crate::stats::Counters;
 
@@ -25,13 +27,34 @@ pub(crate) struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    /// What is to be looked up, as nothing is [`remembered`](Self::remembered).
+    #[inline(never)]
+    pub(crate) fn look_up<'a, S>(
+        &self,
+        event: &Event<'_>,
+        around: &Surroundings,
+        ctx: &'a Context<'_, S>,
+    ) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        match event.parent() {
+            _ if event.is_contextual() => self.contextual(*around, ctx),
+            Some(parent) => self.explicit(parent, ctx),
+            None => match beside::origin(event.metadata()) {
+                Some(origin) => self.of_origin(&origin),
+                None => self.root(),
+            },
+        }
+    }
+
     /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
-    pub(crate) fn root(&self) -> Belonging {
+    fn root(&self) -> Belonging {
         (None, active::block_without_span(self.owner, self.inheriting))
     }
 
     /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
-    pub(crate) fn of_origin(&self, origin: &Origin) -> Belonging {
+    fn of_origin(&self, origin: &Origin) -> Belonging {
         let job = origin.job().cloned().or_else(active::ambient_job);
         let block = match origin.node(self.owner) {
             Some(node) => node.block(job.as_ref(), self.inheriting),
@@ -41,7 +64,7 @@ impl Asker<'_> {
     }
 
     /// `info!(parent: &span, ..)`: that span, and its job, entered or not.
-    pub(crate) fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -68,7 +91,7 @@ impl Asker<'_> {
     fn while_starting(&self, parent: &Id) -> Belonging {
         let Some(node) = active::entered_node(self.owner, parent) else { return self.root() };
         let ids = match node.state.traced() {
-            Some(Traced::Yes(ids)) => ids,
+            Some(Traced::Yes(ids)) => *ids,
             _ => None,
         };
         let job = node.state.job().cloned().or_else(active::ambient_job);
@@ -76,14 +99,10 @@ impl Asker<'_> {
     }
 
     /// `info!(..)`: the innermost active span, and the innermost job.
-    #[inline(always)]
-    pub(crate) fn contextual<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    fn contextual<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        if let Some(remembered) = self.remembered(around) {
-            return remembered;
-        }
         let looked_up = catch_unwind(AssertUnwindSafe(|| self.looked_up(around, ctx)));
         looked_up.unwrap_or_else(|_| self.without_extensions(around.span))
     }
@@ -95,25 +114,25 @@ impl Asker<'_> {
         (ids, active::block_without_span(self.owner, self.inheriting))
     }
 
-    /// The answer where nothing has changed since this thread's last event in the span.
-    // Inlined, or its answer of sixty bytes is copied on the way out.
+    /// The answer for a contextual event where nothing has changed since this thread's last event in
+    /// the span.
     #[inline(always)]
-    fn remembered(&self, around: Surroundings) -> Option<Belonging> {
-        active::innermost(self.owner, around, |entry, job| {
-            let (entry, job) = (entry?, job?);
-            let node = entry.node.as_ref()?;
-            let Some(Traced::Yes(own)) = node.state.traced() else { return None };
-            let block = entry.block.as_ref()?;
-            if block.version != node.version(job) || node.state.is_closed() {
-                return None;
-            }
-            let ids = if entry.is_outside_of(&around.span, &own) { around.span } else { own };
-            Some((ids, block.clone()))
-        })
-        .flatten()
+    pub(crate) fn remembered<'s>(
+        &self,
+        stack: &'s Stack,
+        around: &'s Surroundings,
+    ) -> Option<(Option<&'s Ids>, &'s Arc<Block>)> {
+        let (entry, job) = stack.innermost(self.owner, around)?;
+        let node = entry.node.as_ref()?;
+        let block = entry.block.as_ref()?;
+        let Some(Traced::Yes(own)) = node.state.traced() else { return None };
+        if block.version != node.version(job) || node.state.is_closed() {
+            return None;
+        }
+        let ids = if entry.is_outside_of(&around.span, own) { &around.span } else { own };
+        Some((ids.as_ref(), block))
     }
 
-    #[inline(never)]
     fn looked_up<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
     where
         S: Subscriber + for<'span> LookupSpan<'span>,

@@ -199,8 +199,8 @@ impl SpanState {
     }
 
     #[inline]
-    pub(crate) fn traced(&self) -> Option<Traced> {
-        self.traced.get().copied()
+    pub(crate) fn traced(&self) -> Option<&Traced> {
+        self.traced.get()
     }
 
     pub(crate) fn set_traced(&self, traced: Traced) {

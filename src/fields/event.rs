@@ -6,9 +6,12 @@ use std::fmt::{self, Write};
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 use opentelemetry_semantic_conventions::attribute as semconv;
+use tracing_core::field::Field;
 
-use super::{cut, is_control, with_text, Formatted, Limit, Plan, Sink};
+use super::plan::{Role, Site, SiteField};
+use super::{cut, is_control, with_text, Limit, Sink};
 use crate::keys;
+use crate::otlp::short::Plain;
 use crate::record::{severity_of_number, Record, Value};
 use crate::stats::Counters;
 
@@ -22,21 +25,15 @@ pub(crate) const MOST_EXTRA: usize = 2;
 #[derive(Debug)]
 pub(crate) struct EventSink<'a, R> {
     record: &'a mut R,
-    attributes: Attributes<'a>,
-    plan: Plan,
+    /// Where attributes go if keys could appear twice or a limit could bite; else into the record.
+    aside: Option<&'a mut Gathered>,
+    site: &'static Site,
     value_limit: Limit,
     counters: &'a Counters,
     has_body: bool,
     has_exception: bool,
     /// The text of an `error` or `err` field: the body of an event that has no message.
     error_text: Option<Box<str>>,
-}
-
-/// Where attributes go: into the record, or, if keys could appear twice or a limit could bite, aside.
-#[derive(Debug)]
-enum Attributes<'a> {
-    Straight,
-    Aside(&'a mut Gathered),
 }
 
 /// Attributes put aside. Each key once, the last value in the last place.
@@ -54,14 +51,14 @@ impl<'a, R: Record> EventSink<'a, R> {
     pub(crate) fn new(
         record: &'a mut R,
         aside: Option<&'a mut Gathered>,
-        plan: Plan,
+        site: &'static Site,
         value_limit: Limit,
         counters: &'a Counters,
     ) -> Self {
         Self {
             record,
-            attributes: aside.map_or(Attributes::Straight, Attributes::Aside),
-            plan,
+            aside,
+            site,
             value_limit,
             counters,
             has_body: false,
@@ -71,16 +68,21 @@ impl<'a, R: Record> EventSink<'a, R> {
     }
 
     /// Gives an event without a message the next best body.
-    pub(crate) fn finish(self, name: Option<&'static str>) {
+    #[inline]
+    pub(crate) fn finish(&mut self, name: Option<&'static str>) {
         if !self.has_body {
-            if let Some(text) = self.error_text.as_deref().or(name) {
-                self.record.set_body(Value::Str(text));
-            }
+            self.set_next_best_body(name);
         }
     }
 
-    // Always: see `value`.
-    #[inline(always)]
+    #[cold]
+    fn set_next_best_body(&mut self, name: Option<&'static str>) {
+        if let Some(text) = self.error_text.as_deref().or(name) {
+            self.record.set_body(Value::Str(text));
+        }
+    }
+
+    /// An attribute that is not of the usual kind, or is put aside.
     fn attribute(&mut self, name: &'static str, value: Value<'_>) {
         let value = match value {
             Value::Str(text) if text.len() > self.value_limit.0 => {
@@ -89,9 +91,9 @@ impl<'a, R: Record> EventSink<'a, R> {
             }
             value => value,
         };
-        match &mut self.attributes {
-            Attributes::Straight => self.record.add_attribute(keys::key(name), value),
-            Attributes::Aside(gathered) => gathered.put(keys::key(name), value.to_owned()),
+        match &mut self.aside {
+            None => self.record.add_attribute(keys::key(name), value),
+            Some(gathered) => gathered.put(keys::key(name), value.to_owned()),
         }
     }
 
@@ -105,7 +107,7 @@ impl<'a, R: Record> EventSink<'a, R> {
     pub(crate) fn named_at_run_time(&mut self, key: &Key, value: AnyValue) {
         if is_control(key.as_str()) {
             self.control(key.as_str(), Value::Any(&value));
-        } else if let Attributes::Aside(gathered) = &mut self.attributes {
+        } else if let Some(gathered) = &mut self.aside {
             gathered.put(key.clone(), value);
         }
     }
@@ -124,13 +126,30 @@ impl<'a, R: Record> EventSink<'a, R> {
         }
     }
 
-    /// Whether the text of this field is the body of an event that has no message.
-    fn may_become_body(&self, name: &str) -> bool {
-        !self.has_body && self.error_text.is_none() && matches!(name, "error" | "err")
+    #[inline(never)]
+    fn unusual(&mut self, known: &SiteField, field: &Field, value: Value<'_>) {
+        match known.role {
+            Role::Attribute => self.attribute(field.name(), value),
+            Role::Body => {
+                self.record.set_body(value);
+                self.has_body = true;
+            }
+            Role::ErrorText => {
+                self.remember_error_text(known, value);
+                self.attribute(field.name(), value);
+            }
+            Role::Control => self.control(field.name(), value),
+            Role::LogMetadata => {}
+        }
     }
 
-    fn remember_error_text(&mut self, name: &'static str, value: Value<'_>) {
-        if !self.may_become_body(name) {
+    /// Whether the text of this field is the body of an event that has no message.
+    fn may_become_body(&self, known: &SiteField) -> bool {
+        !self.has_body && self.error_text.is_none() && known.role == Role::ErrorText
+    }
+
+    fn remember_error_text(&mut self, known: &SiteField, value: Value<'_>) {
+        if !self.may_become_body(known) {
             return;
         }
         self.error_text = match value {
@@ -142,11 +161,26 @@ impl<'a, R: Record> EventSink<'a, R> {
         };
     }
 
+    /// How much of a formatted value is of use.
+    fn limit(&self, known: &SiteField) -> Limit {
+        // Limits never touch the body, and this may become it.
+        if self.may_become_body(known) {
+            Limit::NONE
+        } else {
+            self.value_limit
+        }
+    }
+
+    #[inline(never)]
+    fn attribute_text(&mut self, known: &SiteField, field: &Field, text: fmt::Arguments<'_>) {
+        let formatted = with_text(self.limit(known), text, |text| self.value(field, text));
+        formatted.count(self.counters);
+    }
+
     /// `exception.message`, `.type` and `.stacktrace`. The text is formatted once, also where it serves as the body.
-    fn exception(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
-        let is_body = self.may_become_body(name);
-        let limit = if is_body { Limit::NONE } else { self.value_limit };
-        let message = with_text(limit, format_args!("{error}"), |text| {
+    fn exception(&mut self, known: &SiteField, error: &(dyn Error + 'static)) {
+        let is_body = self.may_become_body(known);
+        let message = with_text(self.limit(known), format_args!("{error}"), |text| {
             if is_body {
                 self.error_text = Some(text.into());
             }
@@ -163,53 +197,42 @@ impl<'a, R: Record> EventSink<'a, R> {
             }
         });
         for formatted in [message, type_path, causes] {
-            self.formatted(formatted);
+            formatted.count(self.counters);
         }
     }
 }
 
 impl<R: Record> Sink for EventSink<'_, R> {
-    // Inlined into each kind of value, down to the record, nobody looks again which kind it is: 240
-    // instructions of an event with four fields. The compiler does not do it unasked.
+    // Inlined into each kind of value, down to the record. The compiler does not do it unasked.
     #[inline(always)]
-    fn value(&mut self, name: &'static str, value: Value<'_>) {
-        if name == "message" {
-            self.record.set_body(value);
-            self.has_body = true;
-        } else if self.plan.has_control && is_control(name) {
-            self.control(name, value);
-        } else if !(self.plan.is_log && name.starts_with("log.")) {
-            if self.plan.has_error {
-                self.remember_error_text(name, value);
-            }
-            self.attribute(name, value);
+    fn value<'v>(&mut self, field: &Field, value: impl Plain<'v>) {
+        let known = self.site.field(field);
+        if known.role == Role::Attribute && self.aside.is_none() && value.text_len() <= self.value_limit.0 {
+            self.record.add_field(field, &known.key, value);
+        } else {
+            self.unusual(known, field, value.into());
         }
     }
 
-    fn error(&mut self, name: &'static str, error: &(dyn Error + 'static)) {
-        if name == "message" || self.has_exception {
-            let limit = self.limit(name);
-            let formatted = with_text(limit, format_args!("{error}"), |text| {
-                self.value(name, Value::Str(text));
-            });
-            self.formatted(formatted);
+    #[inline(always)]
+    fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
+        let known = self.site.field(field);
+        if known.role == Role::Body {
+            self.has_body = true;
+            self.record.format_body(text).count(self.counters);
+        } else {
+            self.attribute_text(known, field, text);
+        }
+    }
+
+    fn error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
+        let known = self.site.field(field);
+        if known.role == Role::Body || self.has_exception {
+            self.text(field, format_args!("{error}"));
             return;
         }
         self.has_exception = true;
-        self.exception(name, error);
-    }
-
-    fn limit(&self, name: &'static str) -> Limit {
-        // Limits never touch the body, and this may become it.
-        if name == "message" || self.may_become_body(name) {
-            Limit::NONE
-        } else {
-            self.value_limit
-        }
-    }
-
-    fn formatted(&mut self, formatted: Formatted) {
-        formatted.count(self.counters);
+        self.exception(known, error);
     }
 }
 

@@ -24,15 +24,27 @@ thread_local! {
 
 /// What became of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Formatted {
+pub enum Formatted {
+    /// All of it is there.
     Whole,
+    /// It was cut to a limit.
     Cut,
+    /// The formatting returned an error.
     Failed,
+    /// The formatting panicked.
     Panicked,
 }
 
 impl Formatted {
+    #[inline]
     pub(crate) fn count(self, counters: &Counters) {
+        if self != Self::Whole {
+            self.count_loss(counters);
+        }
+    }
+
+    #[cold]
+    fn count_loss(self, counters: &Counters) {
         match self {
             Self::Whole => {}
             Self::Cut => counters.truncated_values(1),
@@ -49,18 +61,25 @@ pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnc
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.clear();
     let mut writer = Writer { text: &mut buffer, limit, cut: false };
-    let outcome = catch_unwind(AssertUnwindSafe(|| writer.write_fmt(text)));
-    let formatted = match outcome {
+    let formatted = match write_text(&mut writer, text) {
         _ if writer.cut => Formatted::Cut,
-        Ok(Ok(())) => Formatted::Whole,
-        Ok(Err(fmt::Error)) => Formatted::Failed,
-        Err(_) => Formatted::Panicked,
+        formatted => formatted,
     };
     read(&buffer);
     if buffer.capacity() <= LARGEST_KEPT_BUFFER {
         let _ = BUFFER.try_with(|slot| slot.set(buffer));
     }
     formatted
+}
+
+/// Formats `text` into `out`. A panic goes no further, and what was written by then stays.
+#[inline(always)]
+pub(crate) fn write_text(out: &mut impl Write, text: fmt::Arguments<'_>) -> Formatted {
+    match catch_unwind(AssertUnwindSafe(|| out.write_fmt(text))) {
+        Ok(Ok(())) => Formatted::Whole,
+        Ok(Err(fmt::Error)) => Formatted::Failed,
+        Err(_) => Formatted::Panicked,
+    }
 }
 
 /// Keeps up to a limit, then refuses: most formatting stops there.

@@ -1,33 +1,133 @@
-//! Whether an event's own fields can be written straight behind what its record inherits.
+//! What is known of an event before its values are.
 //!
-//! They can unless a key would appear twice. That depends on the callsite and on the inherited keys
-//! only, so the answer is worked out once for each pair and remembered by the thread.
+//! A callsite's fields are looked at once in the life of the program: what each is for, and its key as
+//! it is written. Whether they can be written straight behind what a record inherits depends on the
+//! inherited keys, too; that is worked out once for each pair, and remembered by the thread.
 
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use opentelemetry::logs::AnyValue;
-use opentelemetry::Key;
 use tracing::Metadata;
+use tracing_core::field::Field;
 
 use super::is_control;
 use crate::inherit::Block;
+use crate::otlp::record::attribute_key;
+use crate::otlp::short::EncodedKey;
 use crate::trace::is_entry;
 
-/// What is known of an event before its values are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    /// No key can appear twice.
-    pub(crate) is_straight: bool,
-    /// It comes from the `log` facade: `log.*` fields are metadata.
-    pub(crate) is_log: bool,
-    /// Something may lie beside it: it comes from there, or is an entry of [`trace`](crate::trace).
-    pub(crate) may_carry: bool,
+/// A callsite of events.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// In the order of the callsite's field set.
+    fields: Box<[SiteField]>,
     /// The name is one that the user gave.
     pub(crate) is_named: bool,
-    /// A field is a control field.
-    pub(crate) has_control: bool,
-    /// A field is named as those are whose text may serve as the body.
-    pub(crate) has_error: bool,
+    /// Something may lie beside its events: they come from the `log` facade, or are entries of
+    /// [`trace`](crate::trace).
+    pub(crate) may_carry: bool,
+    /// No two fields are attributes of the same key.
+    is_unique: bool,
+}
+
+/// A field of a callsite. It fills a line of the processor's cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct SiteField {
+    pub(crate) role: Role,
+    pub(crate) key: EncodedKey,
+}
+
+/// What a field is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Attribute,
+    Body,
+    /// An attribute whose text is the body of an event without a message: `error` or `err`.
+    ErrorText,
+    /// It says something about the record.
+    Control,
+    /// What tracing-log says about a `log` record, which the record says otherwise.
+    LogMetadata,
+}
+
+impl Role {
+    fn of(name: &str, is_log: bool) -> Self {
+        match name {
+            "message" => Self::Body,
+            name if is_control(name) => Self::Control,
+            name if is_log && name.starts_with("log.") => Self::LogMetadata,
+            "error" | "err" => Self::ErrorText,
+            _ => Self::Attribute,
+        }
+    }
+
+    fn is_attribute(self) -> bool {
+        matches!(self, Self::Attribute | Self::ErrorText)
+    }
+}
+
+impl Site {
+    /// The site of `metadata`. It is kept for the life of the program, as the callsite itself is.
+    fn of(metadata: &'static Metadata<'static>) -> &'static Self {
+        static SITES: OnceLock<Mutex<HashMap<usize, &'static Site>>> = OnceLock::new();
+        let mut sites = SITES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        sites.entry(address(metadata)).or_insert_with(|| Box::leak(Box::new(Self::new(metadata))))
+    }
+
+    fn new(metadata: &Metadata<'_>) -> Self {
+        let is_log = is_log(metadata);
+        let fields = metadata.fields().iter().map(|field| SiteField {
+            role: Role::of(field.name(), is_log),
+            key: attribute_key(field.name()),
+        });
+        let fields: Box<[_]> = fields.collect();
+        let is_named = is_named(metadata, is_log);
+        let site = Self { fields, is_named, may_carry: is_log || is_entry(metadata), is_unique: false };
+        let mut names: Vec<_> = site.attribute_names(metadata).collect();
+        names.sort_unstable();
+        Self { is_unique: !names.windows(2).any(|pair| pair[0] == pair[1]), ..site }
+    }
+
+    #[inline]
+    pub(crate) fn field(&self, field: &Field) -> &SiteField {
+        /// Of a field that is not the callsite's, of which there is none.
+        static UNKNOWN: SiteField = SiteField { role: Role::Control, key: EncodedKey::NONE };
+        self.fields.get(field.index()).unwrap_or(&UNKNOWN)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The names of the fields that are attributes.
+    fn attribute_names<'a>(&'a self, metadata: &'a Metadata<'_>) -> impl Iterator<Item = &'static str> + 'a {
+        let roles = self.fields.iter().map(|field| field.role);
+        let fields = metadata.fields().iter().zip(roles);
+        fields.filter(|(_, role)| role.is_attribute()).map(|(field, _)| field.name())
+    }
+
+    /// Whether no key can be there twice, behind `block` and with `extra` keys written last.
+    fn is_straight(&self, metadata: &Metadata<'_>, block: Option<&Block>, extra: &[&str]) -> bool {
+        let block: &[_] = block.map_or(&[], |block| &block.attributes);
+        let is_inherited = |name: &str| block.iter().any(|(key, _)| key.as_str() == name);
+        // Any field may hold an error, which is written under other keys than its own.
+        let is_exception = |name: &str| name.starts_with("exception.");
+        let mut inherited = block.iter().map(|(key, _)| key.as_str());
+        let mut own = self.attribute_names(metadata);
+        self.is_unique
+            && !own.any(|name| is_inherited(name) || is_exception(name) || extra.contains(&name))
+            && !inherited.any(|name| is_exception(name) || extra.contains(&name))
+    }
+}
+
+/// How the attributes of one event are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) site: &'static Site,
+    /// No key can be there twice.
+    pub(crate) is_straight: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -52,56 +152,39 @@ pub(crate) fn plan(
     block: Option<&Block>,
     extra: &'static [&'static str],
 ) -> Plan {
-    let callsite = std::ptr::from_ref(metadata) as usize;
+    let callsite = address(metadata);
     let key_set = block.map_or(0, |block| block.key_set);
     let place = ((callsite >> 4) ^ (key_set as usize)) % PLACES;
-    REMEMBERED
-        .try_with(|places| {
-            if let Some(known) = places[place].get() {
-                if known.callsite == callsite && known.key_set == key_set && std::ptr::eq(known.extra, extra)
-                {
-                    return known.plan;
-                }
-            }
-            let plan = work_out(metadata, block, extra);
-            places[place].set(Some(Remembered { callsite, key_set, extra, plan }));
-            plan
-        })
-        .unwrap_or_else(|_| work_out(metadata, block, extra))
+    let known = REMEMBERED.try_with(|places| places[place].get()).ok().flatten();
+    match known {
+        Some(known)
+            if known.callsite == callsite && known.key_set == key_set && std::ptr::eq(known.extra, extra) =>
+        {
+            known.plan
+        }
+        _ => work_out(metadata, block, extra, place),
+    }
 }
 
+#[cold]
 fn work_out(
     metadata: &'static Metadata<'static>,
     block: Option<&Block>,
     extra: &'static [&'static str],
+    place: usize,
 ) -> Plan {
-    let inherited: &[(Key, AnyValue)] = block.map_or(&[], |block| &block.attributes);
-    let is_log = is_log(metadata);
-    let own =
-        || {
-            metadata.fields().iter().map(|field| field.name()).filter(|name| {
-                *name != "message" && !is_control(name) && !(is_log && name.starts_with("log."))
-            })
-        };
-    let is_inherited = |name: &str| inherited.iter().any(|(key, _)| key.as_str() == name);
-    // Any field may hold an error, which is written under other keys than its own.
-    let is_exception = |name: &str| name.starts_with("exception.");
-    let twice = own().enumerate().any(|(index, name)| {
-        is_inherited(name)
-            || is_exception(name)
-            || extra.contains(&name)
-            || own().take(index).any(|earlier| earlier == name)
-    });
-    let inherited_conflicts =
-        inherited.iter().any(|(key, _)| is_exception(key.as_str()) || extra.contains(&key.as_str()));
-    Plan {
-        is_straight: !twice && !inherited_conflicts,
-        is_log,
-        may_carry: is_log || is_entry(metadata),
-        is_named: is_named(metadata, is_log),
-        has_control: metadata.fields().iter().any(|field| is_control(field.name())),
-        has_error: metadata.fields().iter().any(|field| matches!(field.name(), "error" | "err")),
-    }
+    let site = Site::of(metadata);
+    let plan = Plan { site, is_straight: site.is_straight(metadata, block, extra) };
+    let key_set = block.map_or(0, |block| block.key_set);
+    let remembered = Remembered { callsite: address(metadata), key_set, extra, plan };
+    let _ = REMEMBERED.try_with(|places| places[place].set(Some(remembered)));
+    plan
+}
+
+/// What tells callsites apart.
+#[inline]
+fn address(metadata: &'static Metadata<'static>) -> usize {
+    std::ptr::from_ref(metadata) as usize
 }
 
 fn is_log(metadata: &Metadata<'_>) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Chunks are of one size, so that they can be recycled whole, and so that no buffer ever doubles.
 
-use super::wire::{field_len, put_header};
+use super::wire::{put_header, tag, LENGTH};
 use crate::record::Target;
 
 /// The field number of `ScopeLogs.log_records`, which the header in front of each record says.
@@ -14,49 +14,64 @@ const MAX_NAME: usize = 1024;
 /// What a chunk is charged with for each run: a `Vec` that has just doubled has twice what it needs.
 pub(crate) const RUN_COST: usize = 2 * size_of::<Run>();
 
-/// An encoded `LogRecord` in pieces. They are put together where they are stored, not before: that
-/// would be one more copy.
+/// The longest header of a record: a tag, and a length that is in memory.
+pub(crate) const MOST_HEADER: usize = 1 + 10;
+
+/// An encoded `LogRecord` with its header, in the two pieces in which it was written. They are put
+/// together where they are stored, not before: that would be one more copy.
 #[derive(Debug)]
-pub(crate) struct Parts<'a> {
-    parts: [&'a [u8]; 4],
-    len: usize,
+pub(crate) struct Encoded<'a> {
+    /// The header, and the record up to its body.
+    front: &'a [u8],
+    rest: &'a [u8],
+    header: usize,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Encoded<'a> {
+    /// `front` has room for the header, and then the record from `begin`.
     #[inline]
-    pub(crate) fn new(parts: [&'a [u8]; 4]) -> Self {
-        Self { parts, len: parts.iter().map(|part| part.len()).sum() }
+    pub(crate) fn new(front: &'a mut [u8], begin: usize, rest: &'a [u8]) -> Self {
+        let len = front.len() - begin + rest.len();
+        let header = match len {
+            0x80..0x4000 if begin >= 3 => {
+                let header = [tag(LOG_RECORDS, LENGTH), len as u8 | 0x80, (len >> 7) as u8];
+                front[begin - 3..begin].copy_from_slice(&header);
+                3
+            }
+            _ => put_header_before(front, begin, len),
+        };
+        Self { front: &front[begin - header..], rest, header }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.front.len() + self.rest.len()
     }
 
-    #[inline]
-    fn append_to(&self, out: &mut Vec<u8>) {
-        self.parts.iter().for_each(|part| out.extend_from_slice(part));
-    }
-
-    pub(crate) fn concat(&self) -> Vec<u8> {
-        self.parts.concat()
+    /// The record without its header.
+    pub(crate) fn record(&self) -> Vec<u8> {
+        [&self.front[self.header..], self.rest].concat()
     }
 }
 
-impl<'a> From<&'a [u8]> for Parts<'a> {
-    fn from(whole: &'a [u8]) -> Self {
-        Self::new([whole, &[], &[], &[]])
-    }
+#[cold]
+fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
+    let mut header = Vec::with_capacity(MOST_HEADER);
+    put_header(&mut header, LOG_RECORDS, len);
+    front[begin - header.len()..begin].copy_from_slice(&header);
+    header.len()
 }
 
-/// Records of one scope that lie behind each other.
+/// Records of one scope that lie behind each other, up to where the next run begins.
 #[derive(Debug)]
 struct Run {
     /// `None`: the name stands in front of the records.
     name: Option<&'static str>,
     name_len: usize,
-    records: usize,
-    bytes: usize,
+    /// Where the records begin.
+    at: usize,
+    /// How many records of other runs are in front.
+    before: usize,
 }
 
 /// Records in the order in which their threads handed them over.
@@ -65,8 +80,6 @@ pub(crate) struct Chunk {
     /// Chunks are numbered in the order in which they were begun.
     pub(crate) ticket: u64,
     pub(crate) records: usize,
-    /// What this chunk is charged with, see [`Budget`](super::budget::Budget).
-    pub(crate) cost: usize,
     bytes: Vec<u8>,
     runs: Vec<Run>,
 }
@@ -87,9 +100,14 @@ impl Chunk {
 
     /// As new, with the memory that it has.
     pub(crate) fn clear(&mut self) {
-        (self.ticket, self.records, self.cost) = (0, 0, 0);
+        (self.ticket, self.records) = (0, 0);
         self.bytes.clear();
         self.runs.clear();
+    }
+
+    /// What the records of this chunk are charged with, see [`Budget`](super::budget::Budget).
+    pub(crate) fn cost(&self) -> usize {
+        self.bytes.len() + self.runs.len() * RUN_COST
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -102,35 +120,26 @@ impl Chunk {
 
     /// The most that [`add`](Self::add) takes for this record.
     #[inline]
-    pub(crate) fn most(target: Target<'_>, record: usize) -> usize {
+    pub(crate) fn most(target: Target<'_>, framed: usize) -> usize {
         let name = match target {
             Target::Static(_) => 0,
             Target::Short(name) => name.len().min(MAX_NAME),
         };
-        field_len(record) + name + RUN_COST
+        framed + name + RUN_COST
     }
 
-    /// Appends a record, and returns what that takes.
+    /// Appends a record, which takes at most `most`, and returns what it takes.
     #[inline]
-    pub(crate) fn add(&mut self, target: Target<'_>, record: &Parts<'_>) -> usize {
-        let before = self.bytes.len();
-        let most = Self::most(target, record.len());
-        if self.bytes.capacity() - before < most {
+    pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, most: usize) -> usize {
+        if self.bytes.capacity() - self.bytes.len() < most {
             // Exactly: a record that is larger than usual must not double the chunk.
             self.bytes.reserve_exact(most);
         }
-        let is_new = !self.continues(target);
-        if is_new {
-            self.begin_run(target);
-        }
-        put_header(&mut self.bytes, LOG_RECORDS, record.len());
-        record.append_to(&mut self.bytes);
-        if let Some(run) = self.runs.last_mut() {
-            run.records += 1;
-            run.bytes += field_len(record.len());
-        }
+        let run = if self.continues(target) { 0 } else { self.begin_run(target) };
+        self.bytes.extend_from_slice(record.front);
+        self.bytes.extend_from_slice(record.rest);
         self.records += 1;
-        self.bytes.len() - before + if is_new { RUN_COST } else { 0 }
+        run + record.len()
     }
 
     /// Whether the last run is of this scope.
@@ -141,14 +150,15 @@ impl Chunk {
             // Two literals of one text may be two runs; they meet again in the batch.
             (Some(name), Target::Static(target)) => std::ptr::eq(name, cut(target)),
             (None, Target::Short(target)) => {
-                let start = self.bytes.len() - run.bytes - run.name_len;
-                self.bytes[start..start + run.name_len] == *cut(target).as_bytes()
+                self.bytes[run.at - run.name_len..run.at] == *cut(target).as_bytes()
             }
             _ => false,
         }
     }
 
-    fn begin_run(&mut self, target: Target<'_>) {
+    /// Begins a run, and returns what that takes.
+    #[cold]
+    fn begin_run(&mut self, target: Target<'_>) -> usize {
         let (name, name_len) = match target {
             Target::Static(name) => (Some(cut(name)), 0),
             Target::Short(name) => {
@@ -157,18 +167,18 @@ impl Chunk {
                 (None, name.len())
             }
         };
-        self.runs.push(Run { name, name_len, records: 0, bytes: 0 });
+        self.runs.push(Run { name, name_len, at: self.bytes.len(), before: self.records });
+        name_len + RUN_COST
     }
 
     /// The runs, in order.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        let mut rest = self.bytes.as_slice();
-        self.runs.iter().map(move |run| {
-            let (name, behind) = rest.split_at(run.name_len);
-            let (framed, behind) = behind.split_at(run.bytes);
-            rest = behind;
+        let ends = self.runs.iter().skip(1).map(|next| (next.at - next.name_len, next.before));
+        let ends = ends.chain([(self.bytes.len(), self.records)]);
+        self.runs.iter().zip(ends).map(|(run, (end, records))| {
+            let name = &self.bytes[run.at - run.name_len..run.at];
             let scope = run.name.unwrap_or_else(|| std::str::from_utf8(name).unwrap_or_default());
-            Piece { scope, records: run.records, framed }
+            Piece { scope, records: records - run.before, framed: &self.bytes[run.at..end] }
         })
     }
 }

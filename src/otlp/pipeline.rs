@@ -117,11 +117,8 @@ impl Pipeline {
         if settings.max_batch_records == 0 {
             return Err(Error::setting("the largest batch", "0", "at least 1"));
         }
-        let sizes = Sizes {
-            memory: settings.memory_limit_bytes,
-            record: (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2),
-            wake_records: settings.max_batch_records,
-        };
+        let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
+        let sizes = Sizes::new(settings.memory_limit_bytes, record, settings.max_batch_records);
         let queue = Arc::new(Queue::new(sizes, settings.overflow));
         let Settings { limits, exporter, .. } = settings;
         worker::start(Arc::clone(&queue), settings, transports)?;

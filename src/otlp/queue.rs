@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::chunk::{Chunk, Parts, RUN_COST};
+use super::chunk::{Chunk, Encoded, MOST_HEADER, RUN_COST};
 use super::control::Control;
 use super::counters::{Counters, SHARDS};
 use super::shrink::shrink;
@@ -44,7 +44,7 @@ pub enum Overflow {
 
 #[derive(Debug)]
 pub(crate) struct Queue {
-    shards: Box<[Shard]>,
+    shards: Box<[Shard; SHARDS]>,
     pub(crate) budget: Budget,
     pub(crate) control: Control,
     pub(crate) counters: Counters,
@@ -61,8 +61,8 @@ struct Shard {
     inner: Mutex<Inner>,
     /// The ticket of the first chunk, `u64::MAX` if there is none. Written under the lock.
     front: AtomicU64,
-    /// The last record that came found no room.
-    refused: AtomicBool,
+    /// The last record that came found no room, or there is none any more: the queue is closed.
+    refuses: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -86,10 +86,10 @@ impl Queue {
         let shard = |_| Shard {
             inner: Mutex::new(Inner::default()),
             front: AtomicU64::new(u64::MAX),
-            refused: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
         };
         Self {
-            shards: (0..SHARDS).map(shard).collect(),
+            shards: Box::new(std::array::from_fn(shard)),
             budget: Budget::new(sizes.memory, sizes.lease()),
             control: Control::default(),
             counters: Counters::default(),
@@ -106,6 +106,12 @@ impl Queue {
     #[inline]
     pub(crate) fn admit(&self) -> bool {
         self.counters.emitted(1);
+        !self.shards[thread_number() % SHARDS].refuses.load(Ordering::Relaxed) || self.admit_in_doubt()
+    }
+
+    /// There was no room for the last record of this shard, or it is closed.
+    #[cold]
+    fn admit_in_doubt(&self) -> bool {
         if self.closed.load(Ordering::Relaxed) {
             self.counters.dropped_shutdown(1);
         } else if self.is_full() {
@@ -124,55 +130,54 @@ impl Queue {
 
     /// There is no room for a record of this thread, and none can be made. A guess, for the sake of
     /// speed: true only after a record was turned away, until there is room for a whole lease.
-    #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.overflow == Overflow::DropNewest
-            && self.shards[thread_number() % SHARDS].refused.load(Ordering::Relaxed)
-            && self.budget.is_short()
+        let refuses = &self.shards[thread_number() % SHARDS].refuses;
+        self.overflow == Overflow::DropNewest && refuses.load(Ordering::Relaxed) && self.budget.is_short()
     }
 
     /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
     #[inline]
-    pub(crate) fn push(&self, target: Target<'_>, record: &Parts<'_>) {
-        let shard = thread_number() % SHARDS;
-        if Chunk::most(target, record.len()) > self.sizes.record {
-            self.push_large(shard, target, record);
-        } else {
-            self.push_to(shard, target, record);
-        }
-    }
-
-    #[cold]
-    fn push_large(&self, shard: usize, target: Target<'_>, record: &Parts<'_>) {
-        let frame = Chunk::most(target, 0) + 10;
-        match shrink(&record.concat(), self.sizes.record.saturating_sub(frame)) {
-            Some(shrunk) => {
-                self.counters.truncated_values(shrunk.values_cut);
-                self.push_to(shard, target, &Parts::from(&*shrunk.record));
-            }
-            None => self.counters.dropped_too_large(1),
-        }
+    pub(crate) fn push(&self, target: Target<'_>, record: &Encoded<'_>) {
+        self.push_to(thread_number() % SHARDS, target, record);
     }
 
     #[inline]
-    fn push_to(&self, shard: usize, target: Target<'_>, record: &Parts<'_>) {
-        let shard = &self.shards[shard];
-        let most = Chunk::most(target, record.len()) + self.sizes.slack();
+    fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
+        let most = Chunk::most(target, record.len());
+        if most > self.sizes.record {
+            return self.push_large(shard, target, record);
+        }
+        let shard = &self.shards[shard % SHARDS];
         let mut inner = lock(&shard.inner);
-        if inner.leased < most || inner.closed {
+        // A closed shard has no lease.
+        if inner.leased < most + self.sizes.slack {
             drop(inner);
             return self.push_by_force(shard, target, record, most);
         }
-        let is_due = self.append(shard, &mut inner, target, record);
+        let is_due = self.append(shard, &mut inner, target, record, most);
         drop(inner);
         if is_due {
             self.control.wake();
         }
     }
 
+    #[cold]
+    fn push_large(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
+        let frame = Chunk::most(target, MOST_HEADER);
+        match shrink(&record.record(), self.sizes.record.saturating_sub(frame)) {
+            Some(mut shrunk) => {
+                self.counters.truncated_values(shrunk.values_cut);
+                shrunk.record.splice(0..0, [0; MOST_HEADER]);
+                self.push_to(shard, target, &Encoded::new(&mut shrunk.record, MOST_HEADER, &[]));
+            }
+            None => self.counters.dropped_too_large(1),
+        }
+    }
+
     /// The same, where the lease does not suffice.
     #[cold]
-    fn push_by_force(&self, shard: &Shard, target: Target<'_>, record: &Parts<'_>, most: usize) {
+    fn push_by_force(&self, shard: &Shard, target: Target<'_>, record: &Encoded<'_>, most: usize) {
+        let wanted = most + self.sizes.slack;
         let mut until = None;
         let mut attempts = 0;
         loop {
@@ -182,15 +187,15 @@ impl Queue {
                 self.counters.dropped_shutdown(1);
                 return;
             }
-            if inner.leased >= most || self.budget.top_up(&mut inner.leased, most) {
-                let is_due = self.append(shard, &mut inner, target, record);
+            if inner.leased >= wanted || self.budget.top_up(&mut inner.leased, wanted) {
+                let is_due = self.append(shard, &mut inner, target, record, most);
                 drop(inner);
                 if is_due {
                     self.control.wake();
                 }
                 return;
             }
-            let missing = most - inner.leased;
+            let missing = wanted - inner.leased;
             drop(inner);
             self.control.wake();
             attempts += 1;
@@ -198,7 +203,7 @@ impl Queue {
                 break;
             }
         }
-        shard.refused.store(true, Ordering::Relaxed);
+        shard.refuses.store(true, Ordering::Relaxed);
         self.counters.dropped_queue_full(1);
     }
 
@@ -211,7 +216,7 @@ impl Queue {
             Overflow::DropOldest => match self.take_oldest(u64::MAX) {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
-                    self.budget.give_back(chunk.cost);
+                    self.budget.give_back(self.cost(&chunk));
                     self.recycle(chunk);
                     true
                 }
@@ -227,18 +232,23 @@ impl Queue {
 
     /// Stores a record for which there is room. True if the worker should know.
     #[inline]
-    fn append(&self, shard: &Shard, inner: &mut Inner, target: Target<'_>, record: &Parts<'_>) -> bool {
+    fn append(
+        &self,
+        shard: &Shard,
+        inner: &mut Inner,
+        target: Target<'_>,
+        record: &Encoded<'_>,
+        most: usize,
+    ) -> bool {
         let mut begins = false;
-        let mut last = inner.chunks.back_mut().filter(|chunk| chunk.len() < self.sizes.chunk());
+        let mut last = inner.chunks.back_mut().filter(|chunk| chunk.len() < self.sizes.chunk);
         if last.is_none() {
             begins = true;
             self.begin_chunk(shard, inner);
             last = inner.chunks.back_mut();
         }
         if let Some(chunk) = last {
-            let cost = chunk.add(target, record);
-            chunk.cost += cost;
-            inner.leased -= cost;
+            inner.leased -= chunk.add(target, record, most);
         }
         inner.records += 1;
         inner.records >= self.sizes.wake_records || (begins && self.budget.is_half_taken())
@@ -246,15 +256,14 @@ impl Queue {
 
     #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
-        let slack = self.sizes.slack();
+        let slack = self.sizes.slack;
         let pooled = lock(&self.pool).pop();
-        let mut chunk = pooled.unwrap_or_else(|| Chunk::with_capacity(self.sizes.chunk() + slack));
+        let mut chunk = pooled.unwrap_or_else(|| Chunk::with_capacity(self.sizes.chunk + slack));
         chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
-        chunk.cost = slack;
         inner.leased -= slack;
         inner.chunks.push_back(chunk);
         shard.front.store(inner.front(), Ordering::Release);
-        shard.refused.store(false, Ordering::Relaxed);
+        shard.refuses.store(false, Ordering::Relaxed);
     }
 
     /// Chunks begun up to now have smaller tickets.
@@ -287,7 +296,7 @@ impl Queue {
     /// before `before`: read under the locks, so that a worker that is told no can sleep.
     pub(crate) fn look_again(&self, before: u64) -> bool {
         let mut found = false;
-        for shard in &self.shards {
+        for shard in self.shards.iter() {
             let mut inner = lock(&shard.inner);
             found |= inner.front() < before;
             if inner.chunks.is_empty() {
@@ -299,10 +308,15 @@ impl Queue {
         found
     }
 
+    /// What a chunk is charged with, the slack that its last record may take included.
+    pub(crate) fn cost(&self, chunk: &Chunk) -> usize {
+        chunk.cost() + self.sizes.slack
+    }
+
     /// Keeps a chunk's memory for later.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
         // One that grew for a large record is given back.
-        if chunk.capacity() > self.sizes.chunk() + self.sizes.slack() + RUN_COST {
+        if chunk.capacity() > self.sizes.chunk + self.sizes.slack + RUN_COST {
             return;
         }
         chunk.clear();
@@ -315,8 +329,13 @@ impl Queue {
     /// From now on, what comes is dropped. What is here stays.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        for shard in &self.shards {
-            lock(&shard.inner).closed = true;
+        for shard in self.shards.iter() {
+            let mut inner = lock(&shard.inner);
+            inner.closed = true;
+            let leased = std::mem::take(&mut inner.leased);
+            shard.refuses.store(true, Ordering::Relaxed);
+            drop(inner);
+            self.budget.give_back(leased);
         }
         self.budget.wake_all();
     }
@@ -326,7 +345,7 @@ impl Queue {
         loop {
             while let Some(chunk) = self.take_oldest(u64::MAX) {
                 self.counters.dropped_shutdown(chunk.records as u64);
-                self.budget.give_back(chunk.cost);
+                self.budget.give_back(self.cost(&chunk));
             }
             if !self.look_again(u64::MAX) {
                 return;

@@ -1,43 +1,48 @@
 //! The kind of record that is written straight to protobuf bytes.
 //!
 //! Fifth step of the walk, on the direct road. What the layer fills in is encoded as it comes, into
-//! two buffers of this thread, and handed over in parts: `LogRecord`'s fields in the order of their
-//! numbers, so that the bytes are those that prost would write.
+//! two buffers of this thread: `LogRecord`'s fields in the order of their numbers, so that the bytes
+//! are those that prost would write. The body can come behind attributes, hence two.
 
 use std::cell::Cell;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::Key;
+use tracing_core::field::Field;
 
-use super::chunk::Parts;
-use super::queue::Queue;
+use super::buffer::Buffer;
+use super::chunk::{Encoded, MOST_HEADER};
+use super::head::{put_head, BODY_AT};
+use super::short::{put_attribute, EncodedKey, Plain};
 use super::wire::{
-    put_bytes, put_fixed32, put_fixed64, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH,
-    VARINT,
+    field_len, put_bytes, put_header, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH,
 };
 use crate::correlate::Ids;
+use crate::fields::{write_text, Formatted};
 use crate::inherit::Block;
+use crate::keys;
 use crate::otlp::Pipeline;
 use crate::record::{Prepare, Record, Records, Target, Value};
 
 /// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
-mod field {
-    pub(super) const TIME: u8 = 1;
-    pub(super) const SEVERITY_NUMBER: u8 = 2;
-    pub(super) const SEVERITY_TEXT: u8 = 3;
-    pub(super) const BODY: u8 = 5;
-    pub(super) const ATTRIBUTES: u8 = 6;
-    pub(super) const DROPPED_ATTRIBUTES: u8 = 7;
-    pub(super) const FLAGS: u8 = 8;
-    pub(super) const TRACE_ID: u8 = 9;
-    pub(super) const SPAN_ID: u8 = 10;
-    pub(super) const OBSERVED_TIME: u8 = 11;
-    pub(super) const EVENT_NAME: u8 = 12;
+pub(super) mod field {
+    pub(in crate::otlp) const TIME: u8 = 1;
+    pub(in crate::otlp) const SEVERITY_NUMBER: u8 = 2;
+    pub(in crate::otlp) const SEVERITY_TEXT: u8 = 3;
+    pub(in crate::otlp) const BODY: u8 = 5;
+    pub(in crate::otlp) const ATTRIBUTES: u8 = 6;
+    pub(in crate::otlp) const DROPPED_ATTRIBUTES: u8 = 7;
+    pub(in crate::otlp) const FLAGS: u8 = 8;
+    pub(in crate::otlp) const TRACE_ID: u8 = 9;
+    pub(in crate::otlp) const SPAN_ID: u8 = 10;
+    pub(in crate::otlp) const OBSERVED_TIME: u8 = 11;
+    pub(in crate::otlp) const EVENT_NAME: u8 = 12;
 }
 
 /// Encodes the attributes of a block once, for all the records that begin with it.
-pub(crate) fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
+fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
     let mut bytes = Vec::new();
     for (key, value) in attributes {
         put_pair(&mut bytes, field::ATTRIBUTES, key.as_str(), &Value::Any(value));
@@ -45,21 +50,79 @@ pub(crate) fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
     bytes.into_boxed_slice()
 }
 
-/// Memory that a thread's records are written in, one after the other.
-#[derive(Debug, Default)]
-struct Buffers {
-    /// The body, with its header.
-    body: Vec<u8>,
-    /// The event's own attributes, each with its header, and then everything behind them.
-    rest: Vec<u8>,
+/// The key of a callsite's field, encoded once for all its events.
+pub(crate) fn attribute_key(name: &str) -> EncodedKey {
+    EncodedKey::new(field::ATTRIBUTES, name)
 }
 
-/// Buffers larger than this are given back to the allocator: one 50 MiB value must not stay for ever.
-const LARGEST_KEPT_BUFFER: usize = 64 * 1024;
+/// A record being written.
+#[derive(Debug)]
+struct Draft {
+    unix_nanos: u64,
+    severity: Severity,
+    /// Flags, ids and time of observation, encoded, and where what there is of them begins.
+    tail: [u8; TAIL],
+    tail_begin: usize,
+    event_name: &'static str,
+    dropped_attributes: u32,
+    /// Room for what is in front of the body, and the body with its header.
+    front: Buffer,
+    /// The attributes, each with its header, and everything behind them.
+    rest: Buffer,
+}
+
+impl Draft {
+    const fn new() -> Self {
+        Self {
+            unix_nanos: 0,
+            severity: Severity::Trace,
+            tail: [0; TAIL],
+            tail_begin: IDS,
+            event_name: "",
+            dropped_attributes: 0,
+            front: Buffer::new(),
+            rest: Buffer::new(),
+        }
+    }
+}
+
+/// How long flags and ids are.
+const IDS: usize = FLAGS + 18 + 10;
+
+/// How long flags are.
+const FLAGS: usize = 5;
+
+/// How long flags, ids and time are.
+const TAIL: usize = IDS + 9;
 
 thread_local! {
     // Taken out while in use: a value's `Debug` may log, and then a second record is being written.
-    static BUFFERS: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
+    static DRAFT: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
+}
+
+/// The memory that the records of a thread are written in, one after the other. It is the thread's
+/// again when this is dropped.
+#[derive(Debug)]
+pub struct Memory(Option<Box<Draft>>);
+
+impl Memory {
+    #[inline]
+    pub(crate) fn of_thread() -> Self {
+        Self(DRAFT.try_with(Cell::take).ok().flatten())
+    }
+}
+
+impl Drop for Memory {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(mut draft) = self.0.take() {
+            if draft.front.is_large() || draft.rest.is_large() {
+                draft.front.shrink();
+                draft.rest.shrink();
+            }
+            let _ = DRAFT.try_with(|kept| kept.set(Some(draft)));
+        }
+    }
 }
 
 /// The records of one pipeline.
@@ -76,6 +139,7 @@ impl DirectRecords {
 
 impl Records for DirectRecords {
     type Record<'a> = DirectRecord<'a>;
+    type Memory = Memory;
 
     fn prepare() -> Prepare {
         prepare
@@ -97,163 +161,82 @@ impl Records for DirectRecords {
         self.pipeline.queue().admit()
     }
 
-    #[inline]
-    fn open(&self) -> DirectRecord<'_> {
-        DirectRecord::new(Some(self.pipeline.queue()))
+    fn unmade(&self) {
+        self.pipeline.queue().unmade();
     }
 
     #[inline]
-    fn set_target<'a>(&'a self, record: &mut DirectRecord<'a>, target: Target<'a>) {
-        record.set_target(target);
+    fn memory(&self) -> Memory {
+        Memory::of_thread()
     }
 
     #[inline]
-    fn add_block<'a>(&'a self, record: &mut DirectRecord<'a>, block: &'a Block) {
-        record.set_block(block);
+    fn open<'a>(&'a self, memory: &'a mut Memory, target: Target<'a>) -> DirectRecord<'a> {
+        DirectRecord::new(memory, target)
     }
 
-    #[inline(always)]
-    fn emit<'a>(&'a self, mut record: DirectRecord<'a>) {
-        record.queue = None;
-        record.finish(|target, parts| self.pipeline.queue().push(target, parts));
+    #[inline]
+    fn add_block(&self, record: &mut DirectRecord<'_>, block: &Block) {
+        record.draft.rest.append(&block.prepared);
+    }
+
+    #[inline]
+    fn emit(&self, record: DirectRecord<'_>) {
+        let target = record.target;
+        self.pipeline.queue().push(target, &record.finish());
     }
 }
 
-/// A record being written.
+/// A record being written, and the scope that it is of.
 #[derive(Debug)]
 pub struct DirectRecord<'a> {
-    /// Where the record was admitted; taken when it is handed over, so that one which is not is counted.
-    queue: Option<&'a Queue>,
     target: Target<'a>,
-    unix_nanos: u64,
-    severity: Severity,
-    ids: Option<Ids>,
-    event_name: &'static str,
-    dropped_attributes: u32,
-    /// Encoded already, and copied once, to where the record is stored.
-    inherited: &'a [u8],
-    /// Always there until the record is dropped.
-    buffers: Option<Box<Buffers>>,
+    draft: &'a mut Draft,
 }
 
 impl<'a> DirectRecord<'a> {
-    pub(crate) fn new(queue: Option<&'a Queue>) -> Self {
-        Self {
-            queue,
-            target: Target::Static(""),
-            unix_nanos: 0,
-            severity: Severity::Trace,
-            ids: None,
-            event_name: "",
-            dropped_attributes: 0,
-            inherited: &[],
-            buffers: BUFFERS.try_with(Cell::take).ok().flatten(),
-        }
-    }
-
     #[inline]
-    fn buffers(&mut self) -> &mut Buffers {
-        self.buffers.get_or_insert_default()
+    pub(crate) fn new(memory: &'a mut Memory, target: Target<'a>) -> Self {
+        let draft = &mut **memory.0.get_or_insert_with(|| Box::new(Draft::new()));
+        draft.unix_nanos = 0;
+        draft.tail_begin = IDS;
+        draft.event_name = "";
+        draft.dropped_attributes = 0;
+        draft.front.begin(BODY_AT);
+        draft.rest.begin(0);
+        Self { target, draft }
     }
 
-    /// Names the scope.
-    #[inline]
-    pub(crate) fn set_target(&mut self, target: Target<'a>) {
-        self.target = target;
-    }
-
-    /// What the record inherits.
-    #[inline]
-    pub(crate) fn set_block(&mut self, block: &'a Block) {
-        self.inherited = &block.prepared;
-    }
-
-    /// Shows the finished record and its target to `read`.
-    // Always: a record is two hundred bytes to move.
+    /// The record, encoded.
     #[inline(always)]
-    pub(crate) fn finish(mut self, read: impl FnOnce(Target<'_>, &Parts<'_>)) {
-        let (head, begin, end) = self.head();
-        let Buffers { body, rest } = &mut **self.buffers.get_or_insert_default();
-        if self.dropped_attributes > 0 {
-            put_uint(rest, field::DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+    pub(crate) fn finish(self) -> Encoded<'a> {
+        let draft = self.draft;
+        if draft.dropped_attributes > 0 {
+            let count = u64::from(draft.dropped_attributes);
+            draft.rest.append_with(|out| put_uint(out, field::DROPPED_ATTRIBUTES, count));
         }
-        match self.ids {
-            Some(ids) if ids.flags.to_u8() > 0 && self.unix_nanos > 0 => {
-                rest.extend_from_slice(&traced(ids, self.unix_nanos));
-            }
-            ids => put_untraced(rest, ids, self.unix_nanos),
+        let end = if draft.unix_nanos > 0 { TAIL } else { IDS };
+        match (draft.tail_begin, end) {
+            // All of it, as in a sampled span: the compiler knows how long that is.
+            (0, TAIL) => draft.rest.append(&draft.tail),
+            (begin, end) => draft.rest.append(&draft.tail[begin..end]),
         }
-        if !self.event_name.is_empty() {
-            put_bytes(rest, field::EVENT_NAME, self.event_name.as_bytes());
+        if !draft.event_name.is_empty() {
+            draft.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, draft.event_name.as_bytes()));
         }
-        read(self.target, &Parts::new([&head[begin..end], body, self.inherited, rest]));
-    }
-
-    /// Time and severity, and where they begin and end.
-    #[inline]
-    fn head(&self) -> ([u8; 13 + LONGEST_SEVERITY], usize, usize) {
-        let text = self.severity.name().as_bytes();
-        let len = text.len().min(LONGEST_SEVERITY);
-        let mut head = [0; 13 + LONGEST_SEVERITY];
-        head[0] = tag(field::TIME, FIXED64);
-        head[1..9].copy_from_slice(&self.unix_nanos.to_le_bytes());
-        head[9..11].copy_from_slice(&[tag(field::SEVERITY_NUMBER, VARINT), self.severity as u8]);
-        head[11..13].copy_from_slice(&[tag(field::SEVERITY_TEXT, LENGTH), len as u8]);
-        head[13..13 + len].copy_from_slice(&text[..len]);
-        (head, if self.unix_nanos > 0 { 0 } else { 9 }, 13 + len)
+        let rest = draft.rest.written();
+        let begin = put_head(draft.front.written_mut(), draft.severity, draft.unix_nanos);
+        Encoded::new(draft.front.written_mut(), begin, rest)
     }
 }
 
-/// "DEBUG4".
-const LONGEST_SEVERITY: usize = 6;
-
-/// Flags, ids and time of observation, as a record in a sampled span has them: all lengths are known,
-/// so it is one piece: five would be five calls.
-#[inline]
-fn traced(ids: Ids, unix_nanos: u64) -> [u8; 42] {
-    let mut bytes = [0; 42];
-    bytes[0] = tag(field::FLAGS, FIXED32);
-    bytes[1..5].copy_from_slice(&u32::from(ids.flags.to_u8()).to_le_bytes());
-    bytes[5..7].copy_from_slice(&[tag(field::TRACE_ID, LENGTH), 16]);
-    bytes[7..23].copy_from_slice(&ids.trace_id.to_bytes());
-    bytes[23..25].copy_from_slice(&[tag(field::SPAN_ID, LENGTH), 8]);
-    bytes[25..33].copy_from_slice(&ids.span_id.to_bytes());
-    bytes[33] = tag(field::OBSERVED_TIME, FIXED64);
-    bytes[34..42].copy_from_slice(&unix_nanos.to_le_bytes());
-    bytes
-}
-
-/// The same, where some of it may be missing.
-#[inline(never)]
-fn put_untraced(out: &mut Vec<u8>, ids: Option<Ids>, unix_nanos: u64) {
-    if let Some(ids) = ids {
-        let flags = u32::from(ids.flags.to_u8());
-        if flags > 0 {
-            put_fixed32(out, field::FLAGS, flags);
-        }
-        put_bytes(out, field::TRACE_ID, &ids.trace_id.to_bytes());
-        put_bytes(out, field::SPAN_ID, &ids.span_id.to_bytes());
-    }
-    if unix_nanos > 0 {
-        put_fixed64(out, field::OBSERVED_TIME, unix_nanos);
-    }
-}
-
-impl Drop for DirectRecord<'_> {
-    fn drop(&mut self) {
-        if let Some(queue) = self.queue {
-            // Something in the middle of it panicked.
-            queue.unmade();
-        }
-        let Some(mut buffers) = self.buffers.take() else { return };
-        for buffer in [&mut buffers.body, &mut buffers.rest] {
-            buffer.clear();
-            if buffer.capacity() > LARGEST_KEPT_BUFFER {
-                buffer.shrink_to(LARGEST_KEPT_BUFFER);
-            }
-        }
-        let _ = BUFFERS.try_with(|kept| kept.set(Some(buffers)));
-    }
+/// Puts the header of a text of `len` bytes in front of it, where there is room for one of `room` bytes.
+#[cold]
+fn put_long_body_header(out: &mut Buffer, room: usize, len: usize) {
+    let mut header = Vec::with_capacity(2 * MOST_HEADER);
+    put_header(&mut header, field::BODY, field_len(len));
+    put_header(&mut header, 1, len);
+    out.replace(BODY_AT, room, &header);
 }
 
 impl Record for DirectRecord<'_> {
@@ -261,40 +244,74 @@ impl Record for DirectRecord<'_> {
     fn set_time(&mut self, time: SystemTime) {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         // Until the year 2554.
-        self.unix_nanos = since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos());
+        let unix_nanos = since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos());
+        self.draft.unix_nanos = unix_nanos;
+        self.draft.tail[IDS] = tag(field::OBSERVED_TIME, FIXED64);
+        self.draft.tail[IDS + 1..].copy_from_slice(&unix_nanos.to_le_bytes());
     }
 
     #[inline]
     fn set_severity(&mut self, severity: Severity) {
-        self.severity = severity;
+        self.draft.severity = severity;
     }
 
     #[inline]
     fn set_event_name(&mut self, name: &'static str) {
-        self.event_name = name;
+        self.draft.event_name = name;
+    }
+
+    #[inline(always)]
+    fn set_trace_context(&mut self, ids: Option<&Ids>) {
+        let Some(ids) = ids else { return };
+        let out = &mut self.draft.tail;
+        out[0] = tag(field::FLAGS, FIXED32);
+        out[1..FLAGS].copy_from_slice(&u32::from(ids.flags.to_u8()).to_le_bytes());
+        out[5..7].copy_from_slice(&[tag(field::TRACE_ID, LENGTH), 16]);
+        out[7..23].copy_from_slice(&ids.trace_id.to_bytes());
+        out[23..25].copy_from_slice(&[tag(field::SPAN_ID, LENGTH), 8]);
+        out[25..IDS].copy_from_slice(&ids.span_id.to_bytes());
+        self.draft.tail_begin = if ids.flags.to_u8() > 0 { 0 } else { FLAGS };
     }
 
     #[inline]
-    fn set_trace_context(&mut self, ids: Option<Ids>) {
-        self.ids = ids;
-    }
-
-    // Always: see `put_message`.
-    #[inline(always)]
     fn set_body(&mut self, body: Value<'_>) {
-        let out = &mut self.buffers().body;
+        let out = &mut self.draft.front;
         // A field set can name `message` twice; the last one counts.
-        out.clear();
-        put_message(out, field::BODY, &body);
+        out.begin(BODY_AT);
+        out.append_with(|out| put_message(out, field::BODY, &body));
     }
 
-    // Always: see `put_pair`.
+    /// Formats into the place where the text belongs, behind a header of the usual length.
     #[inline(always)]
+    fn format_body(&mut self, text: fmt::Arguments<'_>) -> Formatted {
+        const HEADER: usize = 4;
+        let out = &mut self.draft.front;
+        out.begin(BODY_AT + HEADER);
+        let formatted = write_text(out, text);
+        let len = out.written().len() - BODY_AT - HEADER;
+        if let Ok(len @ ..=125) = u8::try_from(len) {
+            let header = [tag(field::BODY, LENGTH), len + 2, tag(1, LENGTH), len];
+            out.written_mut()[BODY_AT..][..HEADER].copy_from_slice(&header);
+        } else {
+            put_long_body_header(out, HEADER, len);
+        }
+        formatted
+    }
+
+    #[inline(never)]
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
-        put_pair(&mut self.buffers().rest, field::ATTRIBUTES, key.as_str(), &value);
+        self.draft.rest.append_with(|out| put_pair(out, field::ATTRIBUTES, key.as_str(), &value));
+    }
+
+    // Always: see `EventSink::value`.
+    #[inline(always)]
+    fn add_field<'v>(&mut self, field: &Field, key: &EncodedKey, value: impl Plain<'v>) {
+        if !put_attribute(&mut self.draft.rest, key, value) {
+            self.add_attribute(keys::key(field.name()), value.into());
+        }
     }
 
     fn set_dropped_attributes(&mut self, count: u32) {
-        self.dropped_attributes = count;
+        self.draft.dropped_attributes = count;
     }
 }

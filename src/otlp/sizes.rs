@@ -15,23 +15,20 @@ pub(crate) struct Sizes {
     pub(crate) record: usize,
     /// As many records in one shard wake the worker.
     pub(crate) wake_records: usize,
+    /// What chunks are filled to. Small limits have small chunks: what is dropped to make room is one.
+    pub(crate) chunk: usize,
+    /// What a chunk has beyond that, for its last record. It is charged, so that no memory is free.
+    pub(crate) slack: usize,
 }
 
 impl Sizes {
+    pub(crate) fn new(memory: usize, record: usize, wake_records: usize) -> Self {
+        let chunk = (memory / 128).min(CHUNK);
+        Self { memory, record, wake_records, chunk, slack: chunk / 16 }
+    }
+
     /// What a shard takes of the limit at once. Leases that lie idle are at most an eighth of it.
     pub(crate) fn lease(self) -> usize {
         (self.memory / (8 * SHARDS)).min(CHUNK)
-    }
-
-    /// What chunks are filled to. Small limits have small chunks: what is dropped to make room is one.
-    #[inline]
-    pub(crate) fn chunk(self) -> usize {
-        (self.memory / 128).min(CHUNK)
-    }
-
-    /// What a chunk has beyond that, for its last record. It is charged, so that no memory is free.
-    #[inline]
-    pub(crate) fn slack(self) -> usize {
-        self.chunk() / 16
     }
 }

@@ -42,12 +42,6 @@ pub(crate) fn put_fixed64(out: &mut Vec<u8>, field: u8, value: u64) {
 }
 
 #[inline]
-pub(crate) fn put_fixed32(out: &mut Vec<u8>, field: u8, value: u32) {
-    out.push(tag(field, FIXED32));
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-#[inline]
 pub(crate) fn put_uint(out: &mut Vec<u8>, field: u8, value: u64) {
     out.push(tag(field, VARINT));
     put_varint(out, value);
@@ -152,90 +146,13 @@ const fn pair_len(key: &str, value_len: usize) -> usize {
 }
 
 /// Writes an `AnyValue` as field `field`.
-// Inlined, with lengths of one byte, for the usual kind of body: a short text.
-#[inline(always)]
 pub(crate) fn put_message(out: &mut Vec<u8>, field: u8, value: &Value<'_>) {
-    match *value {
-        Value::Str(text) if text.len() < 126 => {
-            let len = text.len() as u8;
-            out.extend_from_slice(&[tag(field, LENGTH), len + 2, tag(1, LENGTH), len]);
-            out.extend_from_slice(text.as_bytes());
-        }
-        _ => put_long_message(out, field, value),
-    }
-}
-
-#[inline(never)]
-fn put_long_message(out: &mut Vec<u8>, field: u8, value: &Value<'_>) {
     put_header(out, field, value_len(value));
     put_value(out, value);
 }
 
-/// Key and text may have this many bytes together for all lengths of their pair to take one byte.
-const SHORT: usize = 127 - 6;
-
 /// Writes a `KeyValue` as field `field`.
-// Inlined into each kind of value, and with the lengths of the usual ones known to be one byte.
-#[inline(always)]
 pub(crate) fn put_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
-    let value_room = match value {
-        Value::Str(text) => text.len(),
-        // A varint of ten bytes, and what is less than a text's header.
-        Value::Bool(_) | Value::I64(_) | Value::F64(_) => 10,
-        Value::Bytes(_) | Value::Any(_) => usize::MAX,
-    };
-    if key.is_empty() || value_room > SHORT || key.len() + value_room > SHORT {
-        return put_long_pair(out, field, key, value);
-    }
-    out.reserve(8 + SHORT);
-    match *value {
-        Value::Str(text) => {
-            let text_len = text.len() as u8;
-            begin_pair(out, field, key, text_len + 2);
-            out.extend_from_slice(&[tag(2, LENGTH), text_len + 2, tag(1, LENGTH), text_len]);
-            out.extend_from_slice(text.as_bytes());
-        }
-        Value::I64(number) => match number as u64 {
-            number @ 0..0x80 => {
-                begin_pair(out, field, key, 2);
-                out.extend_from_slice(&[tag(2, LENGTH), 2, tag(3, VARINT), number as u8]);
-            }
-            number @ 0x80..0x4000 => {
-                begin_pair(out, field, key, 3);
-                let low = number as u8 | 0x80;
-                out.extend_from_slice(&[tag(2, LENGTH), 3, tag(3, VARINT), low, (number >> 7) as u8]);
-            }
-            number => {
-                let len = 1 + varint_len(number) as u8;
-                begin_pair(out, field, key, len);
-                out.extend_from_slice(&[tag(2, LENGTH), len, tag(3, VARINT)]);
-                put_varint(out, number);
-            }
-        },
-        Value::F64(number) => {
-            begin_pair(out, field, key, 9);
-            let mut bytes = [tag(2, LENGTH), 9, tag(4, FIXED64), 0, 0, 0, 0, 0, 0, 0, 0];
-            bytes[3..].copy_from_slice(&number.to_bits().to_le_bytes());
-            out.extend_from_slice(&bytes);
-        }
-        Value::Bool(truth) => {
-            begin_pair(out, field, key, 2);
-            out.extend_from_slice(&[tag(2, LENGTH), 2, tag(2, VARINT), u8::from(truth)]);
-        }
-        Value::Bytes(_) | Value::Any(_) => {}
-    }
-}
-
-/// Everything up to the value of a pair whose lengths take one byte each.
-#[inline(always)]
-fn begin_pair(out: &mut Vec<u8>, field: u8, key: &str, value_len: u8) {
-    let key_len = key.len() as u8;
-    out.extend_from_slice(&[tag(field, LENGTH), key_len + value_len + 4, tag(1, LENGTH), key_len]);
-    out.extend_from_slice(key.as_bytes());
-}
-
-#[inline(never)]
-fn put_long_pair(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
     let value_len = value_len(value);
     put_header(out, field, pair_len(key, value_len));
     if !key.is_empty() {

@@ -137,7 +137,7 @@ impl Worker {
             }
         }
         // The rest was for names, runs and slack. The bytes of records are given back with their batch.
-        self.queue.budget.give_back(chunk.cost.saturating_sub(bytes));
+        self.queue.budget.give_back(self.queue.cost(&chunk).saturating_sub(bytes));
         self.queue.recycle(chunk);
         true
     }

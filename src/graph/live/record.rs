@@ -107,21 +107,22 @@ pub struct Draft {
 
 impl Records for Recorder {
     type Record<'a> = Draft;
+    type Memory = ();
 
     fn is_enabled(&self, _: Severity, _: &str, _: impl FnOnce() -> Option<&'static str>) -> bool {
         true
     }
 
-    fn open(&self) -> Draft {
-        Draft::default()
-    }
+    fn memory(&self) {}
 
-    fn set_target<'a>(&'a self, draft: &mut Draft, target: Target<'a>) {
+    fn open<'a>(&'a self, _memory: &'a mut (), target: Target<'a>) -> Draft {
         let (Target::Static(target) | Target::Short(target)) = target;
+        let mut draft = Draft::default();
         target.clone_into(&mut draft.record.target);
+        draft
     }
 
-    fn add_block<'a>(&'a self, draft: &mut Draft, block: &'a Block) {
+    fn add_block(&self, draft: &mut Draft, block: &Block) {
         for (key, value) in &block.attributes {
             draft.record.attributes.push((key.to_string(), text_of(value)));
         }
@@ -147,7 +148,7 @@ impl Record for Draft {
         name.clone_into(&mut self.record.event_name);
     }
 
-    fn set_trace_context(&mut self, ids: Option<Ids>) {
+    fn set_trace_context(&mut self, ids: Option<&Ids>) {
         self.record.trace_id = ids.map(|ids| ids.trace_id);
         self.record.span_id = ids.map(|ids| ids.span_id);
         self.flags = ids.map_or_else(TraceFlags::default, |ids| ids.flags);

@@ -195,7 +195,7 @@ fn shutdown_delivers_and_then_only_counts() {
     assert!(report.is_complete);
     assert_eq!((report.stats.delivered, report.stats.pending), (1, 0), "{report}");
     emit(&pipeline, "y");
-    pipeline.queue().push(Target::Static("test"), &record("z").as_slice().into());
+    push(&pipeline, Target::Static("test"), &record("z"));
     pipeline.queue().counters.emitted(1);
     assert!(pipeline.flush(LONG).is_err());
     assert!(pipeline.shutdown(LONG).is_complete);

@@ -13,8 +13,10 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::correlate::Ids;
-use crate::otlp::record::DirectRecord;
+use crate::otlp::buffer::Buffer;
+use crate::otlp::record::{attribute_key, DirectRecord, Memory};
 use crate::otlp::request::{Batch, Resource};
+use crate::otlp::short::{put_attribute, Plain};
 use crate::otlp::wire::{put_bytes, varint_len};
 use crate::record::{severity_of_number, Record, Target, Value};
 
@@ -100,16 +102,17 @@ fn given() -> impl Strategy<Value = Given> {
 
 impl Given {
     fn ours(&self) -> Vec<u8> {
-        let mut record = DirectRecord::new(None);
-        record.set_target(Target::Short(&self.scope));
+        let mut memory = Memory::of_thread();
+        let mut record = DirectRecord::new(&mut memory, Target::Short(&self.scope));
         record.set_time(UNIX_EPOCH + Duration::from_nanos(self.nanos));
         record.set_severity(severity_of_number(self.severity).unwrap());
         record.set_event_name(self.name);
-        record.set_trace_context(self.ids.map(|(trace, span, sampled)| Ids {
+        let ids = self.ids.map(|(trace, span, sampled)| Ids {
             trace_id: TraceId::from(trace),
             span_id: SpanId::from(span),
             flags: if sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED },
-        }));
+        });
+        record.set_trace_context(ids.as_ref());
         for (key, value) in &self.attributes {
             let value = match value {
                 // Both ways in: as the visitor brings values, and ready-made.
@@ -125,12 +128,7 @@ impl Given {
             record.set_body(Value::Any(body));
         }
         record.set_dropped_attributes(self.dropped);
-        let mut bytes = Vec::new();
-        record.finish(|target, record| {
-            assert!(matches!(target, Target::Short(target) if target == self.scope));
-            bytes = record.concat();
-        });
-        bytes
+        record.finish().record()
     }
 
     fn proto(&self) -> LogRecord {
@@ -197,6 +195,56 @@ proptest! {
         prop_assert_eq!(bytes, expected.encode_to_vec());
     }
 
+    /// Guarantees: the short form of an attribute is what prost writes, and there is none only where a
+    /// length would take more than one byte or the key is not encoded beforehand.
+    #[test]
+    fn short_attributes_are_what_prost_writes(
+        key in "[a-z.]{0,50}",
+        text in ".{0,130}",
+        bytes in prop::collection::vec(any::<u8>(), 0..130),
+        number in prop_oneof![any::<i64>(), -1_i64..70_000],
+        double in any::<f64>(),
+        truth in any::<bool>(),
+    ) {
+        fn check<'a>(key: &str, value: impl Plain<'a>) -> Result<(), TestCaseError> {
+            let mut out = Buffer::new();
+            let is_short = put_attribute(&mut out, &attribute_key(key), value);
+            let pair = proto_pair(key, &value.into().to_owned()).encode_to_vec();
+            prop_assert_eq!(is_short, pair.len() < 0x80 && (1..=43).contains(&key.len()));
+            let mut expected = Vec::new();
+            if is_short {
+                put_bytes(&mut expected, 6, &pair);
+            }
+            prop_assert_eq!(out.written(), expected);
+            Ok(())
+        }
+        check(&key, text.as_str())?;
+        check(&key, bytes.as_slice())?;
+        check(&key, number)?;
+        check(&key, double)?;
+        check(&key, truth)?;
+    }
+
+    /// Guarantees: a body that is formatted in its place is the body that is set.
+    #[test]
+    fn a_formatted_body_is_what_prost_writes(len in prop_oneof![0_usize..300, 16_000_usize..17_000]) {
+        let text = "x".repeat(len);
+        let mut memory = Memory::of_thread();
+        let mut record = DirectRecord::new(&mut memory, Target::Static(""));
+        record.set_severity(severity_of_number(9).unwrap());
+        record.format_body(format_args!("an earlier one, of which nothing stays: {len}"));
+        record.add_attribute(Key::from("k"), Value::Bool(true));
+        record.format_body(format_args!("{text}"));
+        let expected = LogRecord {
+            severity_number: 9,
+            severity_text: "INFO".to_owned(),
+            body: Some(proto_value(&AnyValue::String(text.into()))),
+            attributes: vec![proto_pair("k", &AnyValue::Boolean(true))],
+            ..LogRecord::default()
+        };
+        prop_assert_eq!(record.finish().record(), expected.encode_to_vec());
+    }
+
     #[test]
     fn the_length_of_a_varint_is_what_prost_says(value in any::<u64>()) {
         prop_assert_eq!(varint_len(value), prost::encoding::encoded_len_varint(value));
@@ -219,12 +267,11 @@ fn records_of_one_thread_can_be_written_inside_each_other() {
         ids: None,
         name: "",
     };
-    let mut outer = DirectRecord::new(None);
+    let mut memory = Memory::of_thread();
+    let mut outer = DirectRecord::new(&mut memory, Target::Static(""));
     outer.set_time(UNIX_EPOCH + Duration::from_nanos(1));
     outer.set_severity(severity_of_number(9).unwrap());
     outer.set_body(Value::Str("outer"));
     assert_eq!(given("inner").ours(), given("inner").proto().encode_to_vec());
-    let mut bytes = Vec::new();
-    outer.finish(|_, record| bytes = record.concat());
-    assert_eq!(bytes, given("outer").proto().encode_to_vec());
+    assert_eq!(outer.finish().record(), given("outer").proto().encode_to_vec());
 }

@@ -12,6 +12,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::budget::Budget;
+use super::chunk::{Encoded, MOST_HEADER};
 use super::control::{Control, Order};
 use super::counters::Counters;
 use super::queue::{Overflow, Queue};
@@ -29,11 +30,15 @@ fn far() -> Instant {
 }
 
 fn queue(overflow: Overflow) -> Arc<Queue> {
-    let sizes = Sizes { memory: MIN_MEMORY, record: MIN_MEMORY / 2, wake_records: 1 };
-    Arc::new(Queue::new(sizes, overflow))
+    Arc::new(Queue::new(Sizes::new(MIN_MEMORY, MIN_MEMORY / 2, 1), overflow))
 }
 
 const TARGET: Target<'static> = Target::Static("loom");
+
+fn push(queue: &Queue, shard: usize) {
+    let mut front = [b'x'; MOST_HEADER + 1];
+    queue.push_to(shard, TARGET, &Encoded::new(&mut front, MOST_HEADER, b"y"));
+}
 
 /// Takes what there is, as the worker does. Returns how many records that was.
 fn drain(queue: &Queue) -> u64 {
@@ -47,7 +52,7 @@ fn drain(queue: &Queue) -> u64 {
                 queue.counters.delivered(count);
                 false
             }));
-            queue.budget.give_back(chunk.cost);
+            queue.budget.give_back(queue.cost(&chunk));
             queue.recycle(chunk);
             records += count;
         }
@@ -66,7 +71,7 @@ fn loom_no_wake_up_is_lost() {
         let emitting: Vec<_> = (0..2)
             .map(|shard| {
                 let queue = Arc::clone(&queue);
-                thread::spawn(move || queue.push_to(shard, TARGET, b"x"))
+                thread::spawn(move || push(&queue, shard))
             })
             .collect();
         let mut records = 0;
@@ -88,7 +93,7 @@ fn loom_readings_add_up() {
         let (emits, reads) = (Arc::clone(&queue), Arc::clone(&queue));
         let emitting = thread::spawn(move || {
             emits.counters.emitted(1);
-            emits.push_to(0, TARGET, b"x");
+            push(&emits, 0);
         });
         let reading = thread::spawn(move || {
             let stats = reads.counters.snapshot();
@@ -111,8 +116,8 @@ fn loom_closing_loses_and_doubles_nothing() {
         let emits = Arc::clone(&queue);
         let emitting = thread::spawn(move || {
             emits.counters.emitted(2);
-            emits.push_to(0, TARGET, b"x");
-            emits.push_to(0, TARGET, b"y");
+            push(&emits, 0);
+            push(&emits, 0);
         });
         queue.close();
         queue.sweep();

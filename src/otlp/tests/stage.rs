@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{any_value, AnyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
+use crate::otlp::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::pipeline::{Pipeline, Settings};
 use crate::otlp::transport::{Answer, Transport};
 use crate::otlp::Stats;
@@ -102,8 +103,15 @@ pub(super) fn emit(pipeline: &Pipeline, body: &str) {
 
 pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
     if pipeline.queue().admit() {
-        pipeline.queue().push(target, &record(body).as_slice().into());
+        push(pipeline, target, &record(body));
     }
+}
+
+/// Hands a record over.
+pub(super) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
+    let mut front = vec![0; MOST_HEADER];
+    front.extend_from_slice(record);
+    pipeline.queue().push(target, &Encoded::new(&mut front, MOST_HEADER, &[]));
 }
 
 /// Settings for which nothing waits.
