@@ -142,7 +142,7 @@ impl Queue {
     }
 
     #[inline]
-    fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
+    pub(super) fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
         let most = Chunk::most(target, record.len());
         if most > self.sizes.record {
             return self.push_large(shard, target, record);
