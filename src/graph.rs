@@ -8,6 +8,7 @@ mod call;
 mod record;
 mod tree;
 mod duration;
+mod escape;
 mod text;
 mod mermaid;
 #[cfg(feature = "graph")]

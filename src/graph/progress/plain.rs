@@ -1,0 +1,118 @@
+//! A view that is lines: one for each start and end, in step with the lines of the console.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::super::text::line::mark_and_end;
+use super::super::text::pen::{Pen, Style};
+use super::super::{format_duration, Node, Outcome};
+use super::last::{last, path};
+use super::scene::Scene;
+use super::SHARE;
+
+thread_local! {
+    /// A filter that logs comes here again.
+    static IS_TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What was told, and where.
+pub(super) struct Plain(Mutex<State>);
+
+struct State {
+    scene: Scene,
+    out: Box<dyn Write + Send>,
+    color: bool,
+    /// Telling takes no more than its share of the time, however many spans there are.
+    not_before: Instant,
+    error: Option<io::Error>,
+}
+
+impl Plain {
+    pub(super) fn new(scene: Scene, out: Box<dyn Write + Send>, color: bool) -> Self {
+        Self(Mutex::new(State { scene, out, color, not_before: Instant::now(), error: None }))
+    }
+
+    /// Tells what started and ended since the last time.
+    pub(super) fn tell(&self) -> io::Result<()> {
+        let mut state = self.state();
+        match state.error.take() {
+            Some(error) => Err(error),
+            None => state.tell(),
+        }
+    }
+
+    /// The same before a line of the console, which so comes behind the start of what it was logged in. On the thread
+    /// that logs: not if it was done a moment ago and took long.
+    pub(super) fn tell_before_a_line(&self) {
+        if IS_TELLING.get() {
+            return;
+        }
+        let mut state = self.state();
+        if state.scene.has_news() && Instant::now() >= state.not_before {
+            if let Err(error) = state.tell() {
+                state.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// The end: the whole tree, and the failures.
+    pub(super) fn finish(&self, columns: Option<usize>) -> io::Result<()> {
+        self.tell()?;
+        let mut state = self.state();
+        let text = last(&state.scene.whole(), columns, state.color);
+        write!(state.out, "\n{text}")?;
+        state.out.flush()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&mut self) -> io::Result<()> {
+        let _telling = Telling::begin();
+        let begun = Instant::now();
+        let Self { scene, color, .. } = self;
+        let news = scene.news(|node| told(node, Pen::new(usize::MAX, *color)) + "\n");
+        self.not_before = Instant::now() + begun.elapsed() * SHARE;
+        self.out.write_all(news.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// Ends when it is dropped, by a filter's panic too.
+struct Telling;
+
+impl Telling {
+    fn begin() -> Self {
+        IS_TELLING.set(true);
+        Self
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        IS_TELLING.set(false);
+    }
+}
+
+/// The line of a span that started or ended.
+fn told(node: Node<'_>, pen: Pen) -> String {
+    let ((style, mark), end) = mark_and_end(node);
+    let pen = pen.write(style, mark).space(1);
+    let pen = match node.call().outcome {
+        Outcome::Running => pen.write(Style::Faint, &path(node)),
+        _ => {
+            let took = node.call().duration().map_or_else(|| "—".to_owned(), format_duration);
+            pen.write(Style::Plain, &path(node))
+                .space(2)
+                .write(Style::Faint, &took)
+                .space(2)
+                .write(style, &end)
+        }
+    };
+    pen.finish().text
+}
