@@ -93,7 +93,7 @@ fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
         return Line {
             mark: (Style::Plain, ""),
             branch,
-            name: (Style::Faint, format!("… and {}", counts_of(item.left_out, " more"))),
+            name: (Style::Faint, format!("… and {}", more(item.left_out))),
             took: String::new(),
             counts: RecordCounts::default(),
             end: String::new(),
@@ -125,17 +125,18 @@ fn elapsed(nanos: u64) -> String {
 }
 
 /// `31 more running, 12 done`: what there is of each.
-fn counts_of(counts: LeftOut, more: &str) -> String {
+fn more(counts: LeftOut) -> String {
+    let texts: Vec<_> = counted(counts).into_iter().map(|(_, text)| text).collect();
+    texts.join(", ").replacen(' ', " more ", 1)
+}
+
+fn counted(counts: LeftOut) -> Vec<(Style, String)> {
     let LeftOut { running, failed, done } = counts;
-    let each = [(running, "running"), (failed, "failed"), (done, "done")];
-    let mut text = String::new();
-    let mut more = more;
-    for (count, what) in each.into_iter().filter(|(count, _)| *count > 0) {
-        let comma = if text.is_empty() { "" } else { ", " };
-        text.push_str(&format!("{comma}{count}{more} {what}"));
-        more = "";
-    }
-    text
+    [(running, "running", Style::Faint), (failed, "failed", Style::Bad), (done, "done", Style::Faint)]
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, what, style)| (style, format!("{count} {what}")))
+        .collect()
 }
 
 /// Counts what does something itself: what others are in is not counted.
@@ -149,6 +150,10 @@ fn summary(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Row {
         }
     }
     let start = graph.roots().map(|root| root.call().start_unix_nano).min().unwrap_or(now_unix_nano);
-    let text = format!("{}  {}", counts_of(counts, ""), elapsed(now_unix_nano.saturating_sub(start)));
-    Pen::new(space.columns, space.color).space(2).write(Style::Faint, &text).finish()
+    let mut pen = Pen::new(space.columns, space.color).space(2);
+    for (position, (style, text)) in counted(counts).into_iter().enumerate() {
+        pen = if position > 0 { pen.write(Style::Faint, ", ") } else { pen };
+        pen = pen.write(style, &text);
+    }
+    pen.space(2).write(Style::Faint, &elapsed(now_unix_nano.saturating_sub(start))).finish()
 }

@@ -10,7 +10,7 @@ use super::super::text::pen::{Pen, Style};
 use super::super::{format_duration, Node, Outcome};
 use super::last::{last, path};
 use super::scene::Scene;
-use super::SHARE;
+use super::{SHARE, TICK};
 
 thread_local! {
     /// A filter that logs comes here again.
@@ -24,7 +24,8 @@ struct State {
     scene: Scene,
     out: Box<dyn Write + Send>,
     color: bool,
-    /// Telling takes no more than its share of the time, however many spans there are.
+    /// Until then lines do not wait for news: telling is to take no more than its share of the time, however many
+    /// spans there are.
     not_before: Instant,
     error: Option<io::Error>,
 }
@@ -77,7 +78,7 @@ impl State {
         let begun = Instant::now();
         let Self { scene, color, .. } = self;
         let news = scene.news(|node| told(node, Pen::new(usize::MAX, *color)) + "\n");
-        self.not_before = Instant::now() + begun.elapsed() * SHARE;
+        self.not_before = Instant::now() + (begun.elapsed() * SHARE).min(TICK);
         self.out.write_all(news.as_bytes())?;
         self.out.flush()
     }
