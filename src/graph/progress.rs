@@ -53,8 +53,9 @@ const SHARE_ABOVE: usize = 5;
 /// rows, those that run longest are shown, and how many more there are. At the end the whole tree
 /// stays, with the failures and their last lines again.
 ///
-/// Where it cannot be redrawn it is a line for each start and end, and the same at the end: if the output is
-/// no terminal, if `TERM` is `dumb`, or if `CI` is set. `NO_COLOR` is honoured.
+/// Where it cannot be redrawn it is a line for each start and end, in step with the lines of the
+/// [`writer`](Self::writer), and the same at the end: if the output is no terminal, if `TERM` is `dumb`, or if `CI` is
+/// set. Colour is refused and insisted on as for [`Text::for_stdout`](super::Text::for_stdout).
 ///
 /// ```
 /// use spanlog::graph::{Progress, Recorder};
@@ -194,19 +195,18 @@ impl ProgressBuilder {
         let is_live = can_redraw && !is_ci && !self.is_plain;
         let scene = Scene::new(self.recorder, self.filter);
         let place = Place { stream: self.stream, width: self.width, color: self.stream.wants_color() };
-        let (meeting, live) = if is_live {
+        let thread = thread::Builder::new().name("spanlog-progress".into());
+        let (meeting, thread) = if is_live {
             let is_shared = Stream::Err.is_terminal();
             let meeting = Meeting::new(if is_shared { View::Live } else { View::Elsewhere });
-            (meeting, Some((scene, Region::new(out))))
+            let host = Host(Arc::clone(&meeting));
+            (meeting, thread.spawn(move || draw(scene, Region::new(out), &host.0, place)))
         } else {
-            (Meeting::new(View::Plain(Plain::new(scene, out, place.color))), None)
+            let plain = Arc::new(Plain::new(scene, out, place.color));
+            let meeting = Meeting::new(View::Plain(Arc::clone(&plain)));
+            let host = Host(Arc::clone(&meeting));
+            (meeting, thread.spawn(move || tell(&plain, &host.0, place)))
         };
-        let host = Host(Arc::clone(&meeting));
-        let run = move || match live {
-            Some((scene, region)) => draw(scene, region, &host.0, place),
-            None => tell(&host.0, place),
-        };
-        let thread = thread::Builder::new().name("spanlog-progress".into()).spawn(run);
         Progress { meeting, thread: thread.ok(), is_live }
     }
 }
@@ -263,8 +263,7 @@ fn draw(mut scene: Scene, mut region: Region<impl Write>, meeting: &Meeting, pla
 }
 
 /// The thread of a view that is lines.
-fn tell(meeting: &Meeting, place: Place) -> io::Result<()> {
-    let Some(plain) = meeting.plain() else { return Ok(()) };
+fn tell(plain: &Plain, meeting: &Meeting, place: Place) -> io::Result<()> {
     let mut least = LEAST_TICK;
     loop {
         // Lines of the console do not wait, so there is nothing to print for others.

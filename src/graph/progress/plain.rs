@@ -117,3 +117,52 @@ fn told(node: Node<'_>, pen: Pen) -> String {
     };
     pen.finish().text
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+mod tests {
+    use std::sync::{Arc, OnceLock};
+
+    use opentelemetry::trace::{Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+    use crate::graph::Recorder;
+
+    #[derive(Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Guarantees: what began is told when a line is about to be printed, also where the filter itself prints lines.
+    #[test]
+    fn what_started_is_told_before_a_line_whatever_the_filter_does() {
+        let recorder = Recorder::default();
+        let provider = SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
+        let this: Arc<OnceLock<Arc<Plain>>> = Arc::default();
+        let of_filter = Arc::clone(&this);
+        let filter = move |_: &crate::graph::Call| {
+            of_filter.get().unwrap().tell_before_a_line();
+            true
+        };
+        let out = Out::default();
+        let scene = Scene::new(recorder, Some(Box::new(filter)));
+        let plain = this.get_or_init(|| Arc::new(Plain::new(scene, Box::new(out.clone()), false)));
+        plain.tell_before_a_line();
+        assert!(out.0.lock().unwrap().is_empty());
+        let span = provider.tracer("test").start("clone");
+        plain.tell_before_a_line();
+        assert_eq!(out.0.lock().unwrap().as_slice(), "… clone\n".as_bytes());
+        drop(span);
+        plain.tell().unwrap();
+        assert!(String::from_utf8_lossy(&out.0.lock().unwrap()).contains("\n✓ clone  "));
+    }
+}

@@ -26,7 +26,7 @@ pub(super) enum View {
     /// Redrawn, on another: lines have nothing to do with it.
     Elsewhere,
     /// Lines too.
-    Plain(Plain),
+    Plain(Arc<Plain>),
 }
 
 #[derive(Debug, Default)]
@@ -48,13 +48,6 @@ pub(super) enum Call {
 impl Meeting {
     pub(super) fn new(view: View) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), view })
-    }
-
-    pub(super) fn plain(&self) -> Option<&Plain> {
-        match &self.view {
-            View::Plain(plain) => Some(plain),
-            View::Live | View::Elsewhere => None,
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
