@@ -80,6 +80,23 @@ fn counts_of_many_levels_crowd_nothing_out() {
     assert_eq!(format!("\n{text}"), drawn);
 }
 
+/// Guarantees: an error that is handed up is said once; another message of a span around it is not lost.
+#[test]
+fn a_message_is_not_repeated_on_its_way_up() {
+    let failing = |message: &str| json!({ "status": { "code": 2, "message": message } });
+    let graph = read(traces(&[
+        with(span("job", 1, 0, 0, 3), failing("the job is over")),
+        with(span("step", 2, 1, 0, 2), failing("no state")),
+        with(span("plan", 3, 2, 0, 1), failing("no state")),
+    ]));
+    let drawn = "
+✗ job         3.0 ms  failed inside: the job is over
+✗ └─ step     2.0 ms  failed inside
+✗    └─ plan  1.0 ms  failed: no state
+";
+    assert_eq!(format!("\n{}", graph.to_text()), drawn);
+}
+
 #[test]
 fn columns_stand_below_each_other_whatever_the_characters() {
     let graph = read(traces(&[span("計画", 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));

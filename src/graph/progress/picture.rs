@@ -150,10 +150,6 @@ fn summary(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Row {
         }
     }
     let start = graph.roots().map(|root| root.call().start_unix_nano).min().unwrap_or(now_unix_nano);
-    let mut pen = Pen::new(space.columns, space.color).space(2);
-    for (position, (style, text)) in counted(counts).into_iter().enumerate() {
-        pen = if position > 0 { pen.write(Style::Faint, ", ") } else { pen };
-        pen = pen.write(style, &text);
-    }
+    let pen = Pen::new(space.columns, space.color).space(2).write_list(&counted(counts));
     pen.space(2).write(Style::Faint, &elapsed(now_unix_nano.saturating_sub(start))).finish()
 }

@@ -51,13 +51,8 @@ impl Line {
             .space(2)
             .pad_to(2 + columns.names + 2 + columns.durations.saturating_sub(self.took.width()))
             .write(Style::Faint, &self.took)
-            .space(2);
-        for (position, (style, text)) in counted(&self.counts, columns.counts).into_iter().enumerate() {
-            if position > 0 {
-                pen = pen.write(Style::Faint, ", ");
-            }
-            pen = pen.write(style, &text);
-        }
+            .space(2)
+            .write_list(&counted(&self.counts, columns.counts));
         if self.counts.total() > 0 {
             pen = pen.space(2);
         }

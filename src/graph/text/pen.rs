@@ -74,6 +74,17 @@ impl Pen {
         self
     }
 
+    /// Parts with commas between them.
+    pub(in crate::graph) fn write_list(mut self, parts: &[(Style, String)]) -> Self {
+        for (position, (style, text)) in parts.iter().enumerate() {
+            if position > 0 {
+                self = self.write(Style::Faint, ", ");
+            }
+            self = self.write(*style, text);
+        }
+        self
+    }
+
     /// Spaces, if anything comes after them.
     pub(in crate::graph) fn space(mut self, columns: usize) -> Self {
         self.spaces += columns;
