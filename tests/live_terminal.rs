@@ -110,7 +110,7 @@ fn without_a_terminal_the_view_is_lines() {
 }
 
 /// Lines of the console stand between start and end of what they are logged in; then comes the tree, then the failures
-/// with their last lines.
+/// with their last lines, of which one is looked for: they stand in the order in which threads started.
 fn assert_is_in_order(text: &str) {
     let mut rest = text;
     for next in [
@@ -123,7 +123,6 @@ fn assert_is_in_order(text: &str) {
         "\n✗ └─ step.apply  ",
         "\n\n✗ job.deploy › step.apply › terraform apply-7  ",
         "\n  failed: exit code 7\n  ┆ 7: creating\n  ┆ 7: quota ",
-        "\n\n✗ job.deploy › step.apply › terraform apply-23  ",
         "what is said after the view\n",
     ] {
         let at = rest.find(next).unwrap_or_else(|| panic!("{next:?} does not come where it should:\n{text}"));

@@ -1,8 +1,7 @@
 //! A view that is lines: one for each start and end, in step with the lines of the console.
 
-use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 use super::super::text::line::mark_and_end;
@@ -11,11 +10,6 @@ use super::super::{format_duration, Node, Outcome};
 use super::last::{last, path};
 use super::scene::Scene;
 use super::{SHARE, TICK};
-
-thread_local! {
-    /// A filter that logs comes here again.
-    static IS_TELLING: Cell<bool> = const { Cell::new(false) };
-}
 
 /// What was told, and where.
 pub(super) struct Plain(Mutex<State>);
@@ -47,10 +41,12 @@ impl Plain {
     /// The same before a line of the console, which so comes behind the start of what it was logged in. On the thread
     /// that logs: not if it was done a moment ago and took long.
     pub(super) fn tell_before_a_line(&self) {
-        if IS_TELLING.get() {
-            return;
-        }
-        let mut state = self.state();
+        // Nobody waits here: who logs may hold the lock of the output, or be the filter of somebody who tells.
+        let mut state = match self.0.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         if state.scene.has_news() && Instant::now() >= state.not_before {
             if let Err(error) = state.tell() {
                 state.error.get_or_insert(error);
@@ -74,29 +70,12 @@ impl Plain {
 
 impl State {
     fn tell(&mut self) -> io::Result<()> {
-        let _telling = Telling::begin();
         let begun = Instant::now();
         let Self { scene, color, .. } = self;
         let news = scene.news(|node| told(node, Pen::new(usize::MAX, *color)) + "\n");
         self.not_before = Instant::now() + (begun.elapsed() * SHARE).min(TICK);
         self.out.write_all(news.as_bytes())?;
         self.out.flush()
-    }
-}
-
-/// Ends when it is dropped, by a filter's panic too.
-struct Telling;
-
-impl Telling {
-    fn begin() -> Self {
-        IS_TELLING.set(true);
-        Self
-    }
-}
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        IS_TELLING.set(false);
     }
 }
 
