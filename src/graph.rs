@@ -1,23 +1,60 @@
 //! The tool-call graph: what a job's run looked like, from its spans and records.
 //!
-//! Beside the walk. [`Recorder`] listens to spans and records while the job runs; [`ToolCallGraph`]
-//! is the tree that came of it, and [`Node`] is a place in it.
+//! Beside the walk: nothing here is needed to deliver logs and spans.
+//!
+//! 1. A [`Recorder`] listens to spans and records while jobs run, within a bound in memory;
+//!    [`with_recorder`](crate::Builder::with_recorder) puts it where they come by. A [`Reader`] reads them back from
+//!    OTLP files, ours and others'.
+//! 2. Either gives a [`ToolCallGraph`]: the root `job.*`, its steps, the tool calls in them.
+//! 3. A [`Node`] is a place in it: its [`Call`], which is the span as plain data, its parent and its children, its
+//!    [`LogRecord`]s, and whether something failed there or below.
+//! 4. [`Progress`] shows a recorder's graph on a terminal while it grows.
+//! 5. A graph can be had as text ([`to_text`](ToolCallGraph::to_text), and [`text`](ToolCallGraph::text) for a
+//!    terminal), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid)), and as one HTML file
+//!    ([`to_html`](ToolCallGraph::to_html), [`write_html`](ToolCallGraph::write_html)).
+//!
+//! ```
+//! use spanlog::graph::Recorder;
+//! use spanlog::op;
+//!
+//! let recorder = Recorder::default();
+//! let (dispatch, guard) = spanlog::builder()
+//!     .with_recorder(recorder.clone())
+//! #   .with_json_lines(std::env::temp_dir().join("spanlog-graph-doc"))
+//!     .build()?;
+//! tracing::dispatcher::with_default(&dispatch, || {
+//!     op::run("git", "clone", [], || {
+//!         tracing::warn!("a shallow clone");
+//!         Ok::<_, std::io::Error>(())
+//!     })
+//! })?;
+//!
+//! let graph = recorder.graph();
+//! for node in graph.nodes() {
+//!     println!("{} {:?}", node.call().title(), node.call().duration());
+//!     assert_eq!(node.records()[0].body, "a shallow clone");
+//! }
+//! assert!(graph.to_text().starts_with("✓ git clone"));
+//! # drop(guard);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod live;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+mod read;
 mod call;
 mod record;
 mod tree;
+#[cfg(feature = "terminal")]
+mod progress;
 mod duration;
+mod escape;
 mod text;
 mod mermaid;
 #[cfg(feature = "graph")]
 #[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
-mod read;
-#[cfg(feature = "graph")]
-#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 mod html;
-#[cfg(feature = "terminal")]
-mod progress;
 
 use std::fmt;
 

@@ -90,6 +90,7 @@ fn without_a_terminal_the_view_is_lines() {
     let mut part = Command::new(std::env::current_exe().unwrap());
     part.args(["the_part_that_is_played", "--exact", "--nocapture"])
         .env(PART, &directory)
+        .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::null());
     let output = part.output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -104,7 +105,62 @@ fn without_a_terminal_the_view_is_lines() {
         assert!(err.contains(line), "{line}\n{err}");
     }
     assert_eq!(rows_of(&err, "step.apply").len(), 1, "{err}");
+    assert_is_in_order(&err);
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// Lines of the console stand between start and end of what they are logged in; then comes the tree, then the failures
+/// with their last lines, of which one is looked for: they stand in the order in which threads started.
+fn assert_is_in_order(text: &str) {
+    let mut rest = text;
+    for next in [
+        "… job.deploy › step.apply\n",
+        "above the view: 1\n",
+        "above the view: 2\n",
+        "✗ job.deploy › step.apply  ",
+        "✗ job.deploy  ",
+        "\n\n✗ job.deploy  ",
+        "\n✗ └─ step.apply  ",
+        "\n\n✗ job.deploy › step.apply › terraform apply-7  ",
+        "\n  failed: exit code 7\n  ┆ 7: creating\n  ┆ 7: quota ",
+        "what is said after the view\n",
+    ] {
+        let at = rest.find(next).unwrap_or_else(|| panic!("{next:?} does not come where it should:\n{text}"));
+        rest = &rest[at + next.len() - 1..];
+    }
+}
+
+/// Guarantees: on a terminal too there are lines where `CI` is set, in colour, or `TERM` is `dumb`, without.
+#[test]
+fn a_terminal_in_ci_or_a_dumb_one_gets_lines() {
+    for (variables, has_color) in [("CI=1", true), ("CI=1 NO_COLOR=1", false), ("TERM=dumb", false)] {
+        // Wide enough for every line.
+        let Some(terminal) = Terminal::open_with(200, 50, variables) else { return };
+        terminal.wait("a line of the console", |screen| !numbers_above(screen).is_empty());
+        let all = terminal.finish();
+        assert_is_in_order(&all);
+        assert!(!all.contains(" running, "), "{variables}: {all}");
+        let all = terminal.in_color();
+        let green = "\u{1b}[32m✓";
+        assert_eq!(all.contains(green), has_color, "{variables}: {all:?}");
+        // The console has its own opinion about a dumb terminal.
+        let of_view = all.lines().filter(|line| line.contains(" › ") || line.contains("─ "));
+        assert_eq!(of_view.clone().any(|line| line.contains('\u{1b}')), has_color, "{variables}: {all:?}");
+        assert!(of_view.count() > 50, "{variables}: {all}");
+    }
+}
+
+/// Guarantees: with `NO_COLOR` the view is redrawn as ever, and neither it nor the tree has a colour; else both do.
+#[test]
+fn colour_is_refused_by_no_color() {
+    for (variables, has_color) in [("NO_COLOR=1", false), ("NO_COLOR=", true)] {
+        let Some(terminal) = Terminal::open_with(100, 24, variables) else { return };
+        terminal.wait("the view", |screen| screen.contains("more running"));
+        assert_eq!(terminal.in_color().contains("\u{1b}["), has_color, "{variables}");
+        let all = terminal.finish();
+        assert!(!all.contains("… job.deploy"), "{variables}: {all}");
+        assert_eq!(terminal.in_color().contains('\u{1b}'), has_color, "{variables}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use super::escape::is_obeyed;
 use super::{format_duration, Level, Node, Outcome, ToolCallGraph};
 
 /// The most characters that Mermaid draws unless it is told otherwise: its `maxTextSize`.
@@ -48,7 +49,7 @@ impl ToolCallGraph {
                 writeln!(text, "    %% {missing} more spans are not shown: Mermaid draws no larger graph");
         }
         for note in self.notes() {
-            let note: String = note.chars().filter(|character| !character.is_control()).take(200).collect();
+            let note: String = note.chars().filter(|character| !is_obeyed(*character)).take(200).collect();
             // A brace would begin a directive.
             let _ = writeln!(text, "    %% {}", note.replace(['{', '}'], ""));
         }
@@ -133,7 +134,7 @@ fn escaped(text: &str) -> String {
             ' ' | '.' | ',' | '-' | '/' | '(' | ')' => safe.push(character),
             '\n' => safe.push_str(" ⏎ "),
             character if character.is_alphanumeric() => safe.push(character),
-            character if character.is_control() => safe.push('�'),
+            character if is_obeyed(character) => safe.push('�'),
             // Two of them would begin a formula, as numbers too: there is a space without width between.
             '$' => safe.push_str("#36;#8203;"),
             character => {

@@ -1,13 +1,14 @@
 //! The tree as it runs, on a terminal.
 //!
 //! [`Progress`] starts and ends a view; `scene` keeps what a view needs of a recorder, `choice` chooses what is
-//! shown of it, `picture` makes rows of that, `row` is one of them, `region` puts them on the terminal, and
-//! `writer` lets a console live beside it.
+//! shown of it, `picture` makes rows of that and `region` puts them on the terminal. `plain` is the view where nothing
+//! can be redrawn, `last` what stays of either, and `writer` lets a console live beside it.
 
 mod choice;
+mod last;
 mod picture;
+mod plain;
 mod region;
-mod row;
 mod scene;
 #[cfg(test)]
 mod tests;
@@ -15,17 +16,20 @@ mod writer;
 
 use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+use self::last::last;
 use self::picture::Space;
+use self::plain::Plain;
 use self::region::Region;
 use self::scene::{Filter, Scene};
-use self::writer::{Host, Meeting};
+use self::writer::{Host, Meeting, View};
 use super::call::unix_nano;
 use super::live::Recorder;
+use super::text::terminal::Stream;
 use super::Call;
 
 pub use self::writer::ProgressWriter;
@@ -49,8 +53,9 @@ const SHARE_ABOVE: usize = 5;
 /// rows, those that run longest are shown, and how many more there are. At the end the whole tree
 /// stays, with the failures and their last lines again.
 ///
-/// Where it cannot be redrawn it is a line for each start and end, and the same at the end: if the output is
-/// no terminal, if `TERM` is `dumb`, or if `CI` is set. `NO_COLOR` is honoured.
+/// Where it cannot be redrawn it is a line for each start and end, in step with the lines of the
+/// [`writer`](Self::writer), and the same at the end: if the output is no terminal, if `TERM` is `dumb`, or if `CI` is
+/// set. Colour is refused and insisted on as for [`Text::for_stdout`](super::Text::for_stdout).
 ///
 /// ```
 /// use spanlog::graph::{Progress, Recorder};
@@ -70,7 +75,7 @@ const SHARE_ABOVE: usize = 5;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A thread of its own draws, at most twenty times a second. Those who log never wait for it. What is written to the
+/// A thread of its own draws, at most twenty times a second. What is written to the
 /// terminal by other ways than the [`writer`](Self::writer) is drawn over.
 ///
 /// Dropping a view finishes it, and ignores errors.
@@ -93,7 +98,7 @@ impl Progress {
         ProgressBuilder {
             recorder: recorder.clone(),
             filter: None,
-            is_stdout: false,
+            stream: Stream::Err,
             width: None,
             is_plain: false,
         }
@@ -142,21 +147,21 @@ impl Drop for Progress {
 pub struct ProgressBuilder {
     recorder: Recorder,
     filter: Option<Filter>,
-    is_stdout: bool,
+    stream: Stream,
     width: Option<usize>,
     is_plain: bool,
 }
 
 impl fmt::Debug for ProgressBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProgressBuilder").field("is_stdout", &self.is_stdout).finish_non_exhaustive()
+        f.debug_struct("ProgressBuilder").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 
 impl ProgressBuilder {
     /// Shows the view on standard output. Default: on standard error.
     pub fn with_stdout(mut self) -> Self {
-        self.is_stdout = true;
+        self.stream = Stream::Out;
         self
     }
 
@@ -181,91 +186,92 @@ impl ProgressBuilder {
 
     /// Opens the view.
     pub fn start(self) -> Progress {
-        let is_terminal =
-            if self.is_stdout { io::stdout().is_terminal() } else { io::stderr().is_terminal() };
-        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").map_or(cfg!(unix), |term| term == "dumb");
-        let is_live =
-            is_terminal && !self.is_plain && !is_dumb && !is_set("CI") && crossterm::terminal::size().is_ok();
-        let meeting = Meeting::new(is_live && io::stderr().is_terminal());
-        let host = Host(Arc::clone(&meeting));
-        let view = View {
-            scene: Scene::new(self.recorder, self.filter),
-            width: self.width,
-            color: is_terminal && !is_set("NO_COLOR") && !is_dumb,
-            is_terminal,
+        let out: Box<dyn Write + Send> = match self.stream {
+            Stream::Out => Box::new(io::stdout()),
+            Stream::Err => Box::new(io::stderr()),
         };
-        let out: Box<dyn Write + Send> =
-            if self.is_stdout { Box::new(io::stdout()) } else { Box::new(io::stderr()) };
-        let run = move || match is_live {
-            true => view.live(&host.0, Region::new(out)),
-            false => view.plain(&host.0, out),
+        let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
+        let can_redraw = self.stream.size().is_some() && anstyle_query::term_supports_color();
+        let is_live = can_redraw && !is_ci && !self.is_plain;
+        let scene = Scene::new(self.recorder, self.filter);
+        let place = Place { stream: self.stream, width: self.width, color: self.stream.wants_color() };
+        let thread = thread::Builder::new().name("spanlog-progress".into());
+        let (meeting, thread) = if is_live {
+            let is_shared = Stream::Err.is_terminal();
+            let meeting = Meeting::new(if is_shared { View::Live } else { View::Elsewhere });
+            let host = Host(Arc::clone(&meeting));
+            (meeting, thread.spawn(move || draw(scene, Region::new(out), &host.0, place)))
+        } else {
+            let plain = Arc::new(Plain::new(scene, out, place.color));
+            let meeting = Meeting::new(View::Plain(Arc::clone(&plain)));
+            let host = Host(Arc::clone(&meeting));
+            (meeting, thread.spawn(move || tell(&plain, &host.0, place)))
         };
-        let thread = thread::Builder::new().name("spanlog-progress".into()).spawn(run);
         Progress { meeting, thread: thread.ok(), is_live }
     }
 }
 
-/// What the thread does.
-struct View {
-    scene: Scene,
+/// Where a view is.
+#[derive(Clone, Copy)]
+struct Place {
+    stream: Stream,
     width: Option<usize>,
     color: bool,
-    is_terminal: bool,
 }
 
-impl View {
-    fn live(mut self, meeting: &Meeting, mut region: Region<impl Write>) -> io::Result<()> {
-        let mut least = LEAST_TICK;
-        loop {
-            let call = meeting.next(least, TICK.max(least));
-            let (above, is_last) = match call {
-                writer::Call::Draw(above) => (above, false),
-                writer::Call::Finish(above) => (above, true),
-            };
-            let begun = Instant::now();
-            let space = self.space();
-            let rows = match is_last {
-                true => Vec::new(),
-                false => picture::live(&self.scene.now(), unix_nano(SystemTime::now()), space),
-            };
-            region.draw(&above, &rows, space.columns + 1)?;
-            if is_last {
-                return self.last(region.out());
-            }
-            least = LEAST_TICK.max(begun.elapsed() * SHARE);
-        }
-    }
-
-    fn plain(mut self, meeting: &Meeting, mut out: impl Write) -> io::Result<()> {
-        let mut least = LEAST_TICK;
-        loop {
-            // Nothing is shared with a view that is lines, so there is nothing to print for others.
-            let is_last = matches!(meeting.next(least, TICK.max(least)), writer::Call::Finish(_));
-            let begun = Instant::now();
-            out.write_all(self.scene.news().as_bytes())?;
-            if is_last {
-                out.write_all(b"\n")?;
-                return self.last(&mut out);
-            }
-            out.flush()?;
-            least = LEAST_TICK.max(begun.elapsed() * SHARE);
-        }
-    }
-
-    fn last(&self, out: &mut impl Write) -> io::Result<()> {
-        let columns = self.is_terminal.then(|| self.space().columns);
-        out.write_all(picture::last(&self.scene.whole(), columns, self.color).as_bytes())?;
-        out.flush()
-    }
-
+impl Place {
     /// The last column stays free: what is written there makes some terminals begin a row, and others not.
-    fn space(&self) -> Space {
-        let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
-        let columns = self.width.unwrap_or(usize::MAX).min(columns.into());
-        let rows = usize::from(rows);
+    fn space(self) -> Space {
+        let (columns, rows) = self.stream.size().unwrap_or((80, 24));
+        let columns = self.width.unwrap_or(usize::MAX).min(columns);
         // The last row is the cursor's.
         let rows = rows.saturating_sub(1 + rows / SHARE_ABOVE);
         Space { columns: columns.saturating_sub(1), rows, color: self.color }
+    }
+
+    /// How wide the tree may be that stays.
+    fn columns(self) -> Option<usize> {
+        match self.stream.is_terminal() {
+            true => Some(self.space().columns),
+            false => self.width,
+        }
+    }
+}
+
+/// The thread of a view that is redrawn.
+fn draw(mut scene: Scene, mut region: Region<impl Write>, meeting: &Meeting, place: Place) -> io::Result<()> {
+    let mut least = LEAST_TICK;
+    loop {
+        let (above, is_last) = match meeting.next(least, TICK.max(least)) {
+            writer::Call::Draw(above) => (above, false),
+            writer::Call::Finish(above) => (above, true),
+        };
+        let begun = Instant::now();
+        let space = place.space();
+        let rows = match is_last {
+            true => Vec::new(),
+            false => picture::live(&scene.now(), unix_nano(SystemTime::now()), space),
+        };
+        region.draw(&above, &rows, space.columns + 1)?;
+        if is_last {
+            let text = last(&scene.whole(), place.columns(), place.color);
+            region.out().write_all(text.as_bytes())?;
+            return region.out().flush();
+        }
+        least = LEAST_TICK.max(begun.elapsed() * SHARE);
+    }
+}
+
+/// The thread of a view that is lines.
+fn tell(plain: &Plain, meeting: &Meeting, place: Place) -> io::Result<()> {
+    let mut least = LEAST_TICK;
+    loop {
+        // Lines of the console do not wait, so there is nothing to print for others.
+        if let writer::Call::Finish(_) = meeting.next(least, TICK.max(least)) {
+            return plain.finish(place.columns());
+        }
+        let begun = Instant::now();
+        plain.tell()?;
+        least = LEAST_TICK.max(begun.elapsed() * SHARE);
     }
 }

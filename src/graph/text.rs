@@ -1,27 +1,17 @@
 //! The graph as a tree of text lines.
 
-mod line;
-#[cfg(feature = "graph")]
-#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
-mod terminal;
+pub(super) mod branch;
+pub(super) mod line;
+pub(super) mod pen;
+#[cfg(any(feature = "graph", feature = "terminal"))]
+pub(super) mod terminal;
 
 use std::fmt;
 
-use unicode_width::UnicodeWidthStr;
-
-pub(super) use self::line::escaped;
-use self::line::{Line, Pen, Style};
-use super::{Node, ToolCallGraph};
-
-/// How many levels are drawn as branches. What is deeper says how deep it stands instead: a tree of
-/// ten thousand levels would otherwise be a triangle of branches.
-const DRAWN_LEVELS: usize = 32;
-
-/// The most columns that a name makes every other line leave free for it.
-const MOST_NAME_COLUMNS: usize = 100;
-
-/// The columns that names leave to how a span ended, where there are few.
-const KEPT_FOR_ENDS: usize = 24;
+use self::branch::{branch, DRAWN_LEVELS};
+use self::line::{Columns, Line};
+use self::pen::{Pen, Style};
+use super::{escape, Node, ToolCallGraph};
 
 impl ToolCallGraph {
     /// A tree with one line a span: how it ended, its name, how long it took, how many records of
@@ -68,11 +58,9 @@ impl Text<'_> {
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = lines(self.graph);
-        let columns = Columns::of(&lines, self.width);
+        let columns = Columns::of(&lines, self.width.unwrap_or(usize::MAX));
         for line in &lines {
-            let mut pen = Pen::new(f, self.color, self.width);
-            line.write(&mut pen, columns.names, columns.durations)?;
-            f.write_str("\n")?;
+            writeln!(f, "{}", line.row(&columns, self.color).text)?;
         }
         let unplaced = self.graph.unplaced_records().len();
         let unplaced = match unplaced {
@@ -81,9 +69,8 @@ impl fmt::Display for Text<'_> {
             many => Some(format!("{many} log records belong to none of these spans")),
         };
         for note in self.graph.notes().iter().chain(&unplaced) {
-            let mut pen = Pen::new(f, self.color, None);
-            pen.write(Style::Faint, &format!("({})", line::escaped(note)))?;
-            f.write_str("\n")?;
+            let pen = Pen::new(usize::MAX, self.color);
+            writeln!(f, "{}", pen.write(Style::Faint, &format!("({})", escape::line(note))).finish().text)?;
         }
         Ok(())
     }
@@ -92,52 +79,15 @@ impl fmt::Display for Text<'_> {
 /// A line for each span. Not recursive: a hostile graph may be deep.
 fn lines(graph: &ToolCallGraph) -> Vec<Line> {
     let mut lines = Vec::new();
-    // With the level of each, and which of the ancestors that are drawn are the last of their siblings.
+    // With the level of each, and which of the ancestors that are drawn are the last of their siblings: bit 0 is about
+    // level 1.
     let mut open: Vec<(Node<'_>, usize, u64)> = graph.roots().rev().map(|root| (root, 0, 0)).collect();
     while let Some((node, level, lasts)) = open.pop() {
-        lines.push(Line::of(node, branch(level, lasts)));
+        lines.push(Line::of(node, branch(level, |level| lasts >> (level - 1) & 1 == 0)));
         for (position, child) in node.children().rev().enumerate() {
             let is_last = position == 0 && level < DRAWN_LEVELS;
             open.push((child, level + 1, lasts | u64::from(is_last) << (level % 64)));
         }
     }
     lines
-}
-
-/// What is drawn before a name. Bit 0 of `lasts` is about level 1.
-fn branch(level: usize, lasts: u64) -> String {
-    let mut drawn = String::new();
-    for above in 1..level.min(DRAWN_LEVELS) {
-        drawn.push_str(if lasts >> (above - 1) & 1 == 1 { "   " } else { "│  " });
-    }
-    match level {
-        0 => {}
-        _ if level > DRAWN_LEVELS => drawn.push_str(&format!("⋯ level {level}: ")),
-        _ if lasts >> (level - 1) & 1 == 1 => drawn.push_str("└─ "),
-        _ => drawn.push_str("├─ "),
-    }
-    drawn
-}
-
-/// How wide the columns are.
-struct Columns {
-    names: usize,
-    durations: usize,
-}
-
-impl Columns {
-    fn of(lines: &[Line], width: Option<usize>) -> Self {
-        let widest = |column: &dyn Fn(&Line) -> usize| lines.iter().map(column).max().unwrap_or(0);
-        let durations = widest(&|line| line.took.width());
-        let mut names = widest(&|line| line.name.width()).min(MOST_NAME_COLUMNS);
-        if let Some(width) = width {
-            let ends = widest(&|line| match line.records_width() + line.end.width().min(KEPT_FOR_ENDS) {
-                0 => 0,
-                columns => columns + 2,
-            });
-            let rest = width.saturating_sub("✓ ".width() + "  ".width() + durations + ends);
-            names = names.min(rest.max(width / 3));
-        }
-        Self { names, durations }
-    }
 }

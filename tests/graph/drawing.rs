@@ -68,6 +68,35 @@ fn lines_fit_the_width_that_they_are_given() {
     assert_eq!(graph.text().with_width(1_000).to_string(), graph.to_text());
 }
 
+/// Guarantees: where there is little room, many counts leave some for names and for what a failure says.
+#[test]
+fn counts_of_many_levels_crowd_nothing_out() {
+    let text = sample().text().with_width(80).to_string();
+    let drawn = r"
+! job                         1m 30s  failed inside
+✗ ├─ 計画 plan with a name …  2.00 s  1 fatal, 1 error, …  failed: no \u{1b}[31…
+✓ └─ short                    1.0 ms
+";
+    assert_eq!(format!("\n{text}"), drawn);
+}
+
+/// Guarantees: an error that is handed up is said once; another message of a span around it is not lost.
+#[test]
+fn a_message_is_not_repeated_on_its_way_up() {
+    let failing = |message: &str| json!({ "status": { "code": 2, "message": message } });
+    let graph = read(traces(&[
+        with(span("job", 1, 0, 0, 3), failing("the job is over")),
+        with(span("step", 2, 1, 0, 2), failing("no state")),
+        with(span("plan", 3, 2, 0, 1), failing("no state")),
+    ]));
+    let drawn = "
+✗ job         3.0 ms  failed inside: the job is over
+✗ └─ step     2.0 ms  failed inside
+✗    └─ plan  1.0 ms  failed: no state
+";
+    assert_eq!(format!("\n{}", graph.to_text()), drawn);
+}
+
 #[test]
 fn columns_stand_below_each_other_whatever_the_characters() {
     let graph = read(traces(&[span("計画", 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));

@@ -26,6 +26,11 @@ pub fn directory() -> PathBuf {
 impl Terminal {
     /// A terminal of this size, with the part being played in it. `None` without tmux.
     pub fn open(columns: u16, rows: u16) -> Option<Self> {
+        Self::open_with(columns, rows, "")
+    }
+
+    /// The same with variables of the environment, `NAME=VALUE`.
+    pub fn open_with(columns: u16, rows: u16, variables: &str) -> Option<Self> {
         if !Command::new("tmux").arg("-V").output().is_ok_and(|output| output.status.success()) {
             eprintln!("SKIPPED: there is no tmux, so nobody saw the view on a terminal");
             return None;
@@ -36,7 +41,7 @@ impl Terminal {
         let part = env::current_exe().unwrap();
         let (part, there) = (part.display(), terminal.directory.display());
         let played = format!(
-            "env -u CI -u NO_COLOR {PART}='{there}' '{part}' --exact the_part_that_is_played --nocapture; \
+            "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact the_part_that_is_played --nocapture; \
              touch '{there}/done'; exec sleep 600"
         );
         let (columns, rows) = (columns.to_string(), rows.to_string());
@@ -73,6 +78,11 @@ impl Terminal {
     /// What one sees.
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// The same, and what was scrolled away, with the colours in it as escape sequences.
+    pub fn in_color(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e", "-S", "-"])
     }
 
     /// What one sees when it is as it should be.

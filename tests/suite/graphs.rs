@@ -54,10 +54,10 @@ fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
     assert_eq!(
         shape,
         [
-            "✗ job.deploy failed inside: no ⏎ state \\u{1b}[31m",
+            "✗ job.deploy failed inside",
             "✓ ├─ step.fetch",
             "✓ │ └─ git clone 1 warn, 1 info",
-            "✗ └─ step.plan failed inside: no ⏎ state \\u{1b}[31m",
+            "✗ └─ step.plan failed inside",
             "- ├─ oci pull dropped",
             "✗ └─ terraform plan 1 error failed: no ⏎ state \\u{1b}[31m",
         ],

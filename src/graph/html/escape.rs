@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
+use crate::graph::escape::is_obeyed;
+
 /// A JSON string inside a `<script>` element.
 ///
 /// Neither `</script>` nor `<!--` nor `]]>` can come about, because `<`, `>` and `&` are escaped; and
-/// nothing that a reader of the file would obey or normalise, because controls and U+2028/2029 are.
+/// nothing that a reader of the file would obey or normalise, because what `is_obeyed` tells of is.
 pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
     to.write_all(b"\"")?;
     let mut rest = text;
@@ -14,8 +16,9 @@ pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
         to.write_all(before.as_bytes())?;
         let mut characters = special.chars();
         if let Some(character) = characters.next() {
-            // All of them lie below U+10000: one escape each.
-            write!(to, "\\u{:04x}", u32::from(character))?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
         }
         rest = characters.as_str();
     }
@@ -24,13 +27,7 @@ pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 fn is_special(character: char) -> bool {
-    matches!(character, '"' | '\\' | '<' | '>' | '&') || is_invisible(character)
-}
-
-/// Controls, and what ends a line or turns the direction of text.
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    matches!(character, '"' | '\\' | '<' | '>' | '&') || is_obeyed(character)
 }
 
 /// One line of text between tags.
@@ -40,7 +37,7 @@ pub(super) fn markup(to: &mut impl Write, text: &str) -> io::Result<()> {
             '<' => to.write_all(b"&lt;")?,
             '>' => to.write_all(b"&gt;")?,
             '&' => to.write_all(b"&amp;")?,
-            character if is_invisible(character) => to.write_all("\u{fffd}".as_bytes())?,
+            character if is_obeyed(character) => to.write_all("\u{fffd}".as_bytes())?,
             character => write!(to, "{character}")?,
         }
     }

@@ -78,6 +78,8 @@ pub(super) struct Jobs {
     homes: HashMap<Ids, u64>,
     /// Counts what came in; never 0 for anything that did.
     turn: u64,
+    /// The latest of a span.
+    span_turn: u64,
     let_go: u64,
 }
 
@@ -86,6 +88,7 @@ impl Jobs {
     #[must_use]
     pub(super) fn span(&mut self, span: Kept, settings: Settings) -> Option<Job> {
         self.turn += 1;
+        self.span_turn = self.turn;
         let ids = span.ids();
         let before = self.homes.remove(&ids);
         let parent = self.homes.get(&(span.call.trace_id, span.call.parent_id)).copied();

@@ -25,6 +25,13 @@ pub(super) struct Item<'a> {
     pub(super) goes_on: Vec<bool>,
 }
 
+impl Item<'_> {
+    /// Roots have 0.
+    pub(super) fn level(&self) -> usize {
+        self.goes_on.len().saturating_sub(1)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Runs, and nothing in it does.

@@ -9,7 +9,7 @@ use crossterm::cursor::{MoveDown, MoveToColumn, MoveUp, RestorePosition, SavePos
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 
-use super::row::Row;
+use crate::graph::text::pen::Row;
 
 pub(super) struct Region<W> {
     out: W,

@@ -7,7 +7,7 @@ use super::super::call::Call;
 use super::super::live::Recorder;
 use super::super::record::LogRecord;
 use super::super::tree::{Ids, Parts};
-use super::super::{Outcome, ToolCallGraph};
+use super::super::{Node, Outcome, ToolCallGraph};
 use super::picture::FAILURE_LINES;
 
 /// What is kept of a line: more than a terminal is wide.
@@ -78,22 +78,20 @@ impl Scene {
         }
     }
 
-    /// What started and ended since the last time, as [`picture::plain`](super::picture::plain) says it.
-    pub(super) fn news(&mut self) -> String {
+    /// Whether a span started or ended since the last look.
+    pub(super) fn has_news(&self) -> bool {
+        self.recorder.span_turn() > self.since
+    }
+
+    /// What started and ended since the last time, in its order, each as `line` says it. What did both is told once.
+    pub(super) fn news(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
         let graph = self.now();
-        let mut news: Vec<_> = graph
-            .nodes()
-            .filter(|node| {
-                let call = node.call();
-                self.told.get(&(call.trace_id, call.span_id)) != Some(&call.outcome)
-            })
-            .collect();
+        let ids = |node: &Node<'_>| (node.call().trace_id, node.call().span_id);
+        let is_new = |node: &Node<'_>| self.told.get(&ids(node)) != Some(&node.call().outcome);
+        let mut news: Vec<_> = graph.nodes().filter(is_new).collect();
         news.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
-        let text = news.iter().map(|node| super::picture::plain(*node) + "\n").collect();
-        self.told = graph
-            .nodes()
-            .map(|node| ((node.call().trace_id, node.call().span_id), node.call().outcome))
-            .collect();
+        let text = news.into_iter().map(line).collect();
+        self.told = graph.nodes().map(|node| (ids(&node), node.call().outcome)).collect();
         text
     }
 }

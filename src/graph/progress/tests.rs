@@ -5,11 +5,12 @@ use opentelemetry::{SpanId, TraceId};
 
 use super::super::call::{Call, Source};
 use super::super::record::{Level, LogRecord};
+use super::super::text::pen::{fitted, Row};
 use super::super::tree::Parts;
 use super::super::ToolCallGraph;
-use super::picture::{last, live, Space};
+use super::last::last;
+use super::picture::{live, Space};
 use super::region::Region;
-use super::row::{fitted, Row};
 use crate::keys::Keys;
 
 const SECOND: u64 = 1_000_000_000;
@@ -243,15 +244,18 @@ fn what_stays_is_the_whole_tree_and_the_failures_again() {
 ✓ ├─ step.fetch         2.00 s
 ✓ │  └─ git clone       1.00 s
 … └─ step.plan               —  running
-…    ├─ terraform plan       —  4 logs  running
-✗    └─ helm template   1.00 s  1 log  failed: chart not found: ⏎ \u{1b}[31m/c…
+…    ├─ terraform plan       —  4 info  running
+✗    └─ helm template   1.00 s  1 info  failed: chart not found: ⏎ \u{1b}[31m/…
 
 ✗ job.deploy › step.plan › helm template  1.00 s
   failed: chart not found: ⏎ \u{1b}[31m/charts/web\u{1b}[0m, and a longer explanation of what could have been done about it
   ┆ Error: \u{1b}[31mfailed\u{1b}[0m to download "web"
 "#;
     assert_eq!(format!("\n{}", last(&deploy(), Some(79), false)), stays);
-    assert!(last(&deploy(), None, true).contains("\u{1b}[31m✗ \u{1b}[0mjob.deploy › step.plan"));
+    let colored = last(&deploy(), None, true);
+    assert!(colored.contains("\u{1b}[31m✗\u{1b}[0m job.deploy › step.plan"), "{colored:?}");
+    // The tree is in colour too.
+    assert!(colored.contains("\u{1b}[32m✓\u{1b}[0m \u{1b}[2m├─ \u{1b}[0mstep.fetch"), "{colored:?}");
 }
 
 /// Scenario: everything is a level deeper than what is above it, more levels than there are rows.

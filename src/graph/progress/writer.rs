@@ -1,21 +1,32 @@
 //! Lines of the console beside a view: above it while it is there, else on standard error.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::plain::Plain;
+
 /// What may wait to be printed. A thread that has more to say waits for the terminal, as it would without a view.
 const MOST_WAITING_BYTES: usize = 1024 * 1024;
 
 /// Where a view and those who write beside it meet.
-#[derive(Debug)]
 pub(super) struct Meeting {
     state: Mutex<State>,
     changed: Condvar,
-    /// Lines go through the view; else they have nothing to do with it.
-    is_shared: bool,
+    view: View,
+}
+
+/// What a view is to a console.
+pub(super) enum View {
+    /// Redrawn, on the console's own terminal: lines go through it.
+    Live,
+    /// Redrawn, on another: lines have nothing to do with it.
+    Elsewhere,
+    /// Lines too.
+    Plain(Arc<Plain>),
 }
 
 #[derive(Debug, Default)]
@@ -35,8 +46,8 @@ pub(super) enum Call {
 }
 
 impl Meeting {
-    pub(super) fn new(is_shared: bool) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), is_shared })
+    pub(super) fn new(view: View) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), view })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -44,8 +55,15 @@ impl Meeting {
     }
 
     fn print(&self, text: &[u8]) -> io::Result<()> {
-        if !self.is_shared {
-            return io::stderr().write_all(text);
+        match &self.view {
+            View::Live => {}
+            View::Elsewhere => return io::stderr().write_all(text),
+            View::Plain(plain) => {
+                if !self.state().is_over {
+                    plain.tell_before_a_line();
+                }
+                return io::stderr().write_all(text);
+            }
         }
         let mut state = self.state();
         while !state.is_gone && state.above.len() > MOST_WAITING_BYTES {
@@ -82,6 +100,12 @@ impl Meeting {
     }
 }
 
+impl fmt::Debug for Meeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meeting").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 /// Held by the thread that draws. When it ends, even by a panic, nothing stays unprinted and nobody waits.
 pub(super) struct Host(pub(super) Arc<Meeting>);
 
@@ -100,7 +124,8 @@ impl Drop for Host {
 /// Where a console writes that lives with a view. Made by [`Progress::writer`](super::Progress::writer).
 ///
 /// While there is a live view on the same terminal, lines are printed above it by the thread that draws it, at most a
-/// twentieth of a second later; in every other case they go to standard error at once.
+/// twentieth of a second later; in every other case they go to standard error at once. Beside a view that is lines, what
+/// started and ended before a line is told before it.
 #[derive(Clone, Debug)]
 pub struct ProgressWriter(pub(super) Arc<Meeting>);
 

@@ -1,180 +1,149 @@
-//! One line of the tree: its parts, and how they are written.
+//! One line a span: its parts, and the columns that they stand in.
 
-use std::fmt;
+use unicode_width::UnicodeWidthStr;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use super::pen::{Pen, Row, Style};
+use crate::graph::{escape, format_duration, Level, Node, Outcome, RecordCounts};
 
-use crate::graph::{format_duration, Level, Node, Outcome, RecordCounts};
+/// The most columns that a name makes every other line leave free for it.
+const MOST_NAME_COLUMNS: usize = 100;
 
-/// How a part of a line looks in colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    Plain,
-    Faint,
-    Good,
-    Warning,
-    Bad,
-}
+/// The columns that names leave to how a span ended, where there are few.
+const KEPT_FOR_ENDS: usize = 24;
 
-impl Style {
-    /// The terminal's own colours, which people have set to what they can read.
-    fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Faint => "\u{1b}[2m",
-            Self::Good => "\u{1b}[32m",
-            Self::Warning => "\u{1b}[33m",
-            Self::Bad => "\u{1b}[31m",
-        }
-    }
-}
-
-/// Writes the parts of one line, no further than to its last column.
-pub(super) struct Pen<'a, 'f> {
-    out: &'a mut fmt::Formatter<'f>,
-    color: bool,
-    left: Option<usize>,
-    /// Spaces that are written when something comes after them.
-    spaces: usize,
-}
-
-impl<'a, 'f> Pen<'a, 'f> {
-    pub(super) fn new(out: &'a mut fmt::Formatter<'f>, color: bool, width: Option<usize>) -> Self {
-        Self { out, color, left: width, spaces: 0 }
-    }
-
-    pub(super) fn space(&mut self, columns: usize) {
-        self.spaces += columns;
-    }
-
-    pub(super) fn write(&mut self, style: Style, text: &str) -> fmt::Result {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let spaces = std::mem::take(&mut self.spaces);
-        let text = match self.left {
-            None => text.to_owned(),
-            Some(left) if left <= spaces => {
-                self.left = Some(0);
-                return Ok(());
-            }
-            Some(left) => fitted(text, left - spaces),
-        };
-        self.left = self.left.map(|left| left.saturating_sub(spaces + text.width()));
-        write!(self.out, "{:spaces$}", "")?;
-        match style.code() {
-            code if self.color && !code.is_empty() => write!(self.out, "{code}{text}\u{1b}[0m"),
-            _ => self.out.write_str(&text),
-        }
-    }
-}
+/// The columns that counts take, where there are few.
+const KEPT_FOR_COUNTS: usize = 20;
 
 /// A span's line, with nothing in it that a terminal would obey.
-pub(super) struct Line {
-    mark: (Style, &'static str),
-    /// With the branches before it.
-    pub(super) name: String,
-    pub(super) took: String,
-    records: RecordCounts,
-    pub(super) end: String,
+pub(in crate::graph) struct Line {
+    pub(in crate::graph) mark: (Style, &'static str),
+    pub(in crate::graph) branch: String,
+    pub(in crate::graph) name: (Style, String),
+    /// Without it the name may go on to the end of the line.
+    pub(in crate::graph) took: String,
+    pub(in crate::graph) counts: RecordCounts,
+    pub(in crate::graph) end: String,
 }
 
 impl Line {
-    pub(super) fn of(node: Node<'_>, branch: String) -> Self {
+    pub(in crate::graph) fn of(node: Node<'_>, branch: String) -> Self {
         let call = node.call();
-        let inside = if node.contains_failure() { " inside" } else { "" };
-        let (style, mark, end) = match call.outcome {
-            Outcome::Failed if call.message.is_empty() => (Style::Bad, "✗", format!("failed{inside}")),
-            Outcome::Failed => (Style::Bad, "✗", format!("failed{inside}: {}", escaped(&call.message))),
-            Outcome::TimedOut | Outcome::Panicked => (Style::Bad, "✗", call.outcome.name().to_owned()),
-            Outcome::Ok if node.is_red() => (Style::Warning, "!", "failed inside".to_owned()),
-            Outcome::Ok => (Style::Good, "✓", String::new()),
-            Outcome::Cancelled | Outcome::Dropped => (Style::Warning, "-", call.outcome.name().to_owned()),
-            Outcome::Running => (Style::Plain, "…", "running".to_owned()),
-            Outcome::Skipped => (Style::Faint, "·", "skipped".to_owned()),
-        };
+        let (mark, end) = mark_and_end(node);
         Self {
-            mark: (style, mark),
-            name: branch + &escaped(&call.title()),
+            mark,
+            branch,
+            name: (Style::Plain, escape::line(&call.title())),
             took: call.duration().map_or_else(|| "—".to_owned(), format_duration),
-            records: node.own_counts(),
+            counts: node.own_counts(),
             end,
         }
     }
 
-    pub(super) fn write(&self, pen: &mut Pen<'_, '_>, names: usize, durations: usize) -> fmt::Result {
-        pen.write(self.mark.0, self.mark.1)?;
-        pen.space(1);
-        let name = match pen.left {
-            Some(_) => fitted(&self.name, names),
-            None => self.name.clone(),
-        };
-        pen.write(Style::Plain, &name)?;
-        pen.space(names.saturating_sub(name.width()) + 2 + durations.saturating_sub(self.took.width()));
-        pen.write(Style::Faint, &self.took)?;
-        pen.space(2);
-        for (position, (style, text)) in counted(&self.records).into_iter().enumerate() {
-            if position > 0 {
-                pen.write(Style::Plain, ", ")?;
-            }
-            pen.write(style, &text)?;
+    /// The line as it is drawn.
+    pub(in crate::graph) fn row(&self, columns: &Columns, color: bool) -> Row {
+        let is_free = self.took.is_empty() || columns.width == usize::MAX;
+        let last_of_name = if is_free { columns.width } else { 2 + columns.names };
+        let mut pen = Pen::new(columns.width, color)
+            .write(self.mark.0, self.mark.1)
+            .pad_to(2)
+            .write_to(last_of_name, Style::Faint, &self.branch)
+            .write_to(last_of_name, self.name.0, &self.name.1)
+            .space(2)
+            .pad_to(2 + columns.names + 2 + columns.durations.saturating_sub(self.took.width()))
+            .write(Style::Faint, &self.took)
+            .space(2)
+            .write_list(&counted(&self.counts, columns.counts));
+        if self.counts.total() > 0 {
+            pen = pen.space(2);
         }
-        if self.records.total() > 0 {
-            pen.space(2);
-        }
-        pen.write(self.mark.0, &self.end)
+        pen.write(self.mark.0, &self.end).finish()
     }
 
-    /// The columns of the counts and of the space behind them.
-    pub(super) fn records_width(&self) -> usize {
-        counted(&self.records).iter().map(|(_, text)| text.width() + 2).sum()
+    fn name_width(&self) -> usize {
+        self.branch.width() + self.name.1.width()
+    }
+
+    /// The columns behind the duration, if counts and end take no more than so many each.
+    fn rest_width(&self, most_counts: usize, most_end: usize) -> usize {
+        let counts = counted(&self.counts, most_counts);
+        let texts = counts.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
+        match texts + self.end.width().min(most_end) {
+            0 => 0,
+            columns => columns + 2,
+        }
     }
 }
 
-/// `1 error, 14 info`: those that are there, the most severe first.
-fn counted(records: &RecordCounts) -> Vec<(Style, String)> {
+/// What tells how a span ended, at a glance and in words.
+pub(in crate::graph) fn mark_and_end(node: Node<'_>) -> ((Style, &'static str), String) {
+    let call = node.call();
+    match call.outcome {
+        Outcome::Failed => ((Style::Bad, "✗"), failure(node)),
+        Outcome::TimedOut | Outcome::Panicked => ((Style::Bad, "✗"), call.outcome.name().to_owned()),
+        Outcome::Ok if node.is_red() => ((Style::Warning, "!"), "failed inside".to_owned()),
+        Outcome::Ok => ((Style::Good, "✓"), String::new()),
+        Outcome::Cancelled | Outcome::Dropped => ((Style::Warning, "-"), call.outcome.name().to_owned()),
+        Outcome::Running => ((Style::Busy, "…"), "running".to_owned()),
+        Outcome::Skipped => ((Style::Faint, "·"), "skipped".to_owned()),
+    }
+}
+
+/// Errors are handed up through steps and jobs: what a span below has said is not said again.
+fn failure(node: Node<'_>) -> String {
+    let message = &node.call().message;
+    let is_said = node.children().any(|child| child.fails() && child.call().message == *message);
+    let inside = if node.contains_failure() { " inside" } else { "" };
+    match message.is_empty() || is_said {
+        true => format!("failed{inside}"),
+        false => format!("failed{inside}: {}", escape::line(message)),
+    }
+}
+
+/// `1 error, 14 info`: those that are there, the most severe first, and `…` for what would take more columns.
+fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     let levels = Level::ALL.into_iter().rev().filter(|level| records.of(*level) > 0);
     let style = |level| match level {
         Level::Error | Level::Fatal => Style::Bad,
         Level::Warn => Style::Warning,
-        _ => Style::Plain,
+        _ => Style::Faint,
     };
-    levels.map(|level| (style(level), format!("{} {}", records.of(level), level.name()))).collect()
+    let all = levels.map(|level| (style(level), format!("{} {}", records.of(level), level.name())));
+    let mut counted: Vec<_> = all.collect();
+    let width = |counted: &[(Style, String)]| counted.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
+    if width(&counted) > columns {
+        // The most severe one always stays.
+        while counted.len() > 1 && width(&counted) + "…".width() > columns {
+            counted.pop();
+        }
+        counted.push((Style::Faint, "…".to_owned()));
+    }
+    counted
 }
 
-/// As much of `text` as goes into `columns`, with `…` where something is missing.
-fn fitted(text: &str, columns: usize) -> String {
-    if text.len() <= columns || text.width() <= columns {
-        return text.to_owned();
-    }
-    let mut left = columns.saturating_sub(1);
-    let mut fitted = String::new();
-    for character in text.chars() {
-        let columns = character.width().unwrap_or(0);
-        if columns > left {
-            break;
-        }
-        left -= columns;
-        fitted.push(character);
-    }
-    if columns > 0 {
-        fitted.push('…');
-    }
-    fitted
+/// How wide the columns of all lines are.
+#[derive(Clone, Copy)]
+pub(in crate::graph) struct Columns {
+    /// Of a line.
+    width: usize,
+    names: usize,
+    durations: usize,
+    counts: usize,
 }
 
-/// One line, with nothing in it that a terminal would obey or that turns text around.
-pub(in crate::graph) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => safe.push_str(" ⏎ "),
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                safe.extend(character.escape_default());
-            }
-            character if character.is_control() => safe.extend(character.escape_default()),
-            character => safe.push(character),
+impl Columns {
+    /// For lines that go no further than to the column `width`.
+    pub(in crate::graph) fn of(lines: &[Line], width: usize) -> Self {
+        let widest = |column: &dyn Fn(&Line) -> usize| lines.iter().map(column).max().unwrap_or(0);
+        let with_duration = |line: &Line| if line.took.is_empty() { 0 } else { line.name_width() };
+        let names = widest(&with_duration).min(MOST_NAME_COLUMNS);
+        let durations = widest(&|line| line.took.width());
+        let frame = "✓ ".width() + "  ".width() + durations;
+        let whole = frame + names + widest(&|line| line.rest_width(usize::MAX, usize::MAX));
+        if whole <= width {
+            return Self { width, names, durations, counts: usize::MAX };
         }
+        let kept = widest(&|line| line.rest_width(KEPT_FOR_COUNTS, KEPT_FOR_ENDS));
+        let left = width.saturating_sub(frame + kept);
+        Self { width, names: names.min(left.max(width / 3)), durations, counts: KEPT_FOR_COUNTS }
     }
-    safe
 }

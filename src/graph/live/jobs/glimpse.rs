@@ -21,6 +21,11 @@ impl Recorder {
     pub(in crate::graph) fn glimpse(&self, since: u64) -> Glimpse {
         self.kept().glimpse(since)
     }
+
+    /// The latest turn in which a span started or ended.
+    pub(in crate::graph) fn span_turn(&self) -> u64 {
+        self.kept().span_turn
+    }
 }
 
 impl Jobs {

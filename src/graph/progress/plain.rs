@@ -1,0 +1,147 @@
+//! A view that is lines: one for each start and end, in step with the lines of the console.
+
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Instant;
+
+use super::super::text::line::mark_and_end;
+use super::super::text::pen::{Pen, Style};
+use super::super::{format_duration, Node, Outcome};
+use super::last::{last, path};
+use super::scene::Scene;
+use super::{SHARE, TICK};
+
+/// What was told, and where.
+pub(super) struct Plain(Mutex<State>);
+
+struct State {
+    scene: Scene,
+    out: Box<dyn Write + Send>,
+    color: bool,
+    /// Until then lines do not wait for news: telling is to take no more than its share of the time, however many
+    /// spans there are.
+    not_before: Instant,
+    error: Option<io::Error>,
+}
+
+impl Plain {
+    pub(super) fn new(scene: Scene, out: Box<dyn Write + Send>, color: bool) -> Self {
+        Self(Mutex::new(State { scene, out, color, not_before: Instant::now(), error: None }))
+    }
+
+    /// Tells what started and ended since the last time.
+    pub(super) fn tell(&self) -> io::Result<()> {
+        let mut state = self.state();
+        match state.error.take() {
+            Some(error) => Err(error),
+            None => state.tell(),
+        }
+    }
+
+    /// The same before a line of the console, which so comes behind the start of what it was logged in. On the thread
+    /// that logs: not if it was done a moment ago and took long.
+    pub(super) fn tell_before_a_line(&self) {
+        // Nobody waits here: who logs may hold the lock of the output, or be the filter of somebody who tells.
+        let mut state = match self.0.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if state.scene.has_news() && Instant::now() >= state.not_before {
+            if let Err(error) = state.tell() {
+                state.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// The end: the whole tree, and the failures.
+    pub(super) fn finish(&self, columns: Option<usize>) -> io::Result<()> {
+        self.tell()?;
+        let mut state = self.state();
+        let text = last(&state.scene.whole(), columns, state.color);
+        write!(state.out, "\n{text}")?;
+        state.out.flush()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&mut self) -> io::Result<()> {
+        let begun = Instant::now();
+        let Self { scene, color, .. } = self;
+        let news = scene.news(|node| told(node, Pen::new(usize::MAX, *color)) + "\n");
+        self.not_before = Instant::now() + (begun.elapsed() * SHARE).min(TICK);
+        self.out.write_all(news.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// The line of a span that started or ended.
+fn told(node: Node<'_>, pen: Pen) -> String {
+    let ((style, mark), end) = mark_and_end(node);
+    let pen = pen.write(style, mark).space(1);
+    let pen = match node.call().outcome {
+        Outcome::Running => pen.write(Style::Faint, &path(node)),
+        _ => {
+            let took = node.call().duration().map_or_else(|| "—".to_owned(), format_duration);
+            pen.write(Style::Plain, &path(node))
+                .space(2)
+                .write(Style::Faint, &took)
+                .space(2)
+                .write(style, &end)
+        }
+    };
+    pen.finish().text
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
+mod tests {
+    use std::sync::{Arc, OnceLock};
+
+    use opentelemetry::trace::{Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+    use crate::graph::Recorder;
+
+    #[derive(Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Guarantees: what began is told when a line is about to be printed, also where the filter itself prints lines.
+    #[test]
+    fn what_started_is_told_before_a_line_whatever_the_filter_does() {
+        let recorder = Recorder::default();
+        let provider = SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
+        let this: Arc<OnceLock<Arc<Plain>>> = Arc::default();
+        let of_filter = Arc::clone(&this);
+        let filter = move |_: &crate::graph::Call| {
+            of_filter.get().unwrap().tell_before_a_line();
+            true
+        };
+        let out = Out::default();
+        let scene = Scene::new(recorder, Some(Box::new(filter)));
+        let plain = this.get_or_init(|| Arc::new(Plain::new(scene, Box::new(out.clone()), false)));
+        plain.tell_before_a_line();
+        assert!(out.0.lock().unwrap().is_empty());
+        let span = provider.tracer("test").start("clone");
+        plain.tell_before_a_line();
+        assert_eq!(out.0.lock().unwrap().as_slice(), "… clone\n".as_bytes());
+        drop(span);
+        plain.tell().unwrap();
+        assert!(String::from_utf8_lossy(&out.0.lock().unwrap()).contains("\n✓ clone  "));
+    }
+}

@@ -1,0 +1,125 @@
+//! Parts of a line: how they look, and how many columns they take.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How a part of a line looks in colour: in the terminal's own colours, which people have set to what they can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::graph) enum Style {
+    Plain,
+    Faint,
+    Good,
+    Warning,
+    Bad,
+    Busy,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Faint => "\u{1b}[2m",
+            Self::Good => "\u{1b}[32m",
+            Self::Warning => "\u{1b}[33m",
+            Self::Bad => "\u{1b}[31m",
+            Self::Busy => "\u{1b}[36m",
+        }
+    }
+}
+
+/// A line as it goes to the terminal, without an end of line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::graph) struct Row {
+    pub(in crate::graph) text: String,
+    /// How many columns the text takes.
+    pub(in crate::graph) columns: usize,
+}
+
+/// Writes the parts of one line, no further than to its last column.
+pub(in crate::graph) struct Pen {
+    row: Row,
+    most_columns: usize,
+    color: bool,
+    /// Spaces that are written when something comes after them.
+    spaces: usize,
+}
+
+impl Pen {
+    pub(in crate::graph) fn new(most_columns: usize, color: bool) -> Self {
+        Self { row: Row::default(), most_columns, color, spaces: 0 }
+    }
+
+    /// A part, as much of it as there is room for.
+    pub(in crate::graph) fn write(self, style: Style, text: &str) -> Self {
+        let last = self.most_columns;
+        self.write_to(last, style, text)
+    }
+
+    /// A part that ends at a column at the latest.
+    pub(in crate::graph) fn write_to(mut self, last: usize, style: Style, text: &str) -> Self {
+        let column = self.row.columns + self.spaces;
+        let text = fitted(text, last.min(self.most_columns).saturating_sub(column));
+        if text.is_empty() {
+            return self;
+        }
+        self.row.text.push_str(&" ".repeat(std::mem::take(&mut self.spaces)));
+        self.row.columns = column + text.width();
+        match style.code() {
+            code if self.color && !code.is_empty() => {
+                self.row.text.push_str(code);
+                self.row.text.push_str(&text);
+                self.row.text.push_str("\u{1b}[0m");
+            }
+            _ => self.row.text.push_str(&text),
+        }
+        self
+    }
+
+    /// Parts with commas between them.
+    pub(in crate::graph) fn write_list(mut self, parts: &[(Style, String)]) -> Self {
+        for (position, (style, text)) in parts.iter().enumerate() {
+            if position > 0 {
+                self = self.write(Style::Faint, ", ");
+            }
+            self = self.write(*style, text);
+        }
+        self
+    }
+
+    /// Spaces, if anything comes after them.
+    pub(in crate::graph) fn space(mut self, columns: usize) -> Self {
+        self.spaces += columns;
+        self
+    }
+
+    /// Spaces up to a column, if anything comes after them.
+    pub(in crate::graph) fn pad_to(mut self, column: usize) -> Self {
+        self.spaces = self.spaces.max(column.saturating_sub(self.row.columns));
+        self
+    }
+
+    pub(in crate::graph) fn finish(self) -> Row {
+        self.row
+    }
+}
+
+/// As much of `text` as goes into `columns`, with `…` where something is missing.
+pub(in crate::graph) fn fitted(text: &str, columns: usize) -> String {
+    // No character takes more columns than bytes.
+    if text.len() <= columns || text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut left = columns.saturating_sub(1);
+    let mut fitted = String::new();
+    for character in text.chars() {
+        let columns = character.width().unwrap_or(0);
+        if columns > left {
+            break;
+        }
+        left -= columns;
+        fitted.push(character);
+    }
+    if columns > 0 {
+        fitted.push('…');
+    }
+    fitted
+}
