@@ -106,6 +106,7 @@ pub mod install;
 pub mod json_lines;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod named;
 mod keys;
 mod log_tracer;
 mod stats;

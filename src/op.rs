@@ -38,13 +38,13 @@ use std::thread::panicking;
 use opentelemetry::trace::{SpanRef, TraceContextExt};
 use opentelemetry::{Context, Key, KeyValue, Value};
 use tracing::{Instrument as _, Span};
+use tracing_core::field::Value as FieldValue;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::correlate::{self, Ids, OpNames, OpSeed, SpanState, Starting, Traced};
 use crate::job::{JobScope, WithJob};
 use crate::keys::Keys;
 
-pub(crate) use self::callsite::is_op;
 #[cfg(feature = "tokio")]
 pub use self::command::{Command, Output};
 pub use self::future::Instrumented;
@@ -143,9 +143,10 @@ impl Op {
         job: Option<Arc<JobScope>>,
         caller: &'static Location<'static>,
     ) -> Self {
-        let seed =
-            Arc::new(OpSeed { name, names, attributes, caller: Some(caller), state: Default::default() });
-        let create = || create_span(&seed);
+        let (metadata, is_named) = callsite::op_metadata(&name);
+        let state = Default::default();
+        let seed = Arc::new(OpSeed { name, metadata, names, attributes, caller: Some(caller), state });
+        let create = || create_span(&seed, is_named);
         let span = match &job {
             Some(job) => job.run(create),
             None => create(),
@@ -263,9 +264,10 @@ impl Drop for Op {
 
 /// Creates the `tracing` span of an op. Asks no filter, as the macros would: `RUST_LOG=myapp=debug` must
 /// not take ops out of the graph.
-fn create_span(seed: &Arc<OpSeed>) -> Span {
-    let metadata = callsite::op_metadata();
-    let create = || Span::new(metadata, &metadata.fields().value_set_all(&[Some(&seed.name)]));
+fn create_span(seed: &Arc<OpSeed>, is_named: bool) -> Span {
+    let name = [Some(&seed.name as &dyn FieldValue)];
+    let values = seed.metadata.fields().value_set_all(if is_named { &[] } else { &name });
+    let create = || Span::new(seed.metadata, &values);
     if !correlate::alive() {
         return Span::none();
     }

@@ -12,9 +12,11 @@ thread_local! {
 }
 
 /// What `op` wants to say about the span that it creates and that tracing's static fields cannot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OpSeed {
     pub(crate) name: String,
+    /// Of the span.
+    pub(crate) metadata: &'static tracing::Metadata<'static>,
     pub(crate) names: OpNames,
     pub(crate) attributes: Vec<KeyValue>,
     pub(crate) caller: Option<&'static std::panic::Location<'static>>,
@@ -48,8 +50,6 @@ pub(crate) fn start_op<T>(seed: &Arc<OpSeed>, create: impl FnOnce() -> T) -> T {
 ///
 /// Another layer may create spans or log while an op's span is being created, so the callsite decides.
 pub(crate) fn next_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<OpSeed>> {
-    if !crate::op::is_op(metadata) {
-        return None;
-    }
-    OP.try_with(|op| op.borrow().clone()).ok().flatten()
+    let is_its = |seed: &&Arc<OpSeed>| std::ptr::eq(seed.metadata, metadata);
+    OP.try_with(|op| op.borrow().as_ref().filter(is_its).cloned()).ok().flatten()
 }

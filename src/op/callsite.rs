@@ -1,4 +1,4 @@
-//! The callsites of op spans: one of ours that all layers see, one for each caller that the span
+//! The callsites of op spans: one for each name, which all layers see, one for each caller that the span
 //! layer sees instead, and the field sets of stamps.
 
 use std::collections::HashMap;
@@ -15,9 +15,10 @@ use tracing_core::subscriber::Interest;
 
 use crate::correlate::{OpSeed, SpanState};
 use crate::keys::{Keys, JOB_KEYS};
+use crate::named::{placeholder, SpanNames};
 use crate::spans;
 
-/// The name of an op span reaches every layer in this field; tracing-opentelemetry names the span by it.
+/// The name of an op span reaches the span layer in this field; tracing-opentelemetry names the span by it.
 const NAME_FIELDS: &[&str] = &["otel.name"];
 
 /// A callsite made at run time. It is never registered: nobody is asked whether it is enabled.
@@ -29,7 +30,7 @@ impl Callsite for MadeCallsite {
     fn set_interest(&self, _interest: Interest) {}
 
     fn metadata(&self) -> &Metadata<'_> {
-        self.metadata.get().unwrap_or_else(|| op_metadata())
+        self.metadata.get().unwrap_or_else(|| placeholder())
     }
 }
 
@@ -68,33 +69,10 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     }
 }
 
-/// The metadata of every op span, as all layers see it. It has no location: ours would be the wrong one.
-pub(crate) fn op_metadata() -> &'static Metadata<'static> {
-    static OP: OnceLock<&'static Metadata<'static>> = OnceLock::new();
-    OP.get_or_init(|| {
-        struct OpCallsite;
-        impl Callsite for OpCallsite {
-            fn set_interest(&self, _interest: Interest) {}
-            fn metadata(&self) -> &Metadata<'_> {
-                op_metadata()
-            }
-        }
-        static CALLSITE: OpCallsite = OpCallsite;
-        Box::leak(Box::new(Metadata::new(
-            "op",
-            "spanlog::op",
-            Level::INFO,
-            None,
-            None,
-            None,
-            FieldSet::new(NAME_FIELDS, Identifier(&CALLSITE)),
-            Kind::SPAN,
-        )))
-    })
-}
-
-pub(crate) fn is_op(metadata: &'static Metadata<'static>) -> bool {
-    std::ptr::eq(metadata, op_metadata())
+/// The metadata of op spans of this name, as all layers see it, and whether the name is in it.
+pub(crate) fn op_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
+    static NAMES: SpanNames = SpanNames::new("spanlog::op");
+    NAMES.metadata(name)
 }
 
 /// Shows `forward` the attributes of an op span as if its callsite were the caller's, so that location and

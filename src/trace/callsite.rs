@@ -1,9 +1,8 @@
 //! The callsites of entries and spans. A target is said at run time, so its callsites are made then.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Dispatch, Metadata};
@@ -13,6 +12,7 @@ use tracing_core::metadata::Kind;
 use tracing_core::subscriber::Interest;
 
 use super::logger::Level;
+use crate::named::{placeholder, SpanNames};
 
 const DEFAULT_TARGET: &str = "spanlog::trace";
 
@@ -96,7 +96,7 @@ const ALWAYS: u8 = 4;
 
 impl EntryCallsite {
     pub(super) fn metadata(&'static self) -> &'static Metadata<'static> {
-        self.metadata.get().unwrap_or_else(|| any_span())
+        self.metadata.get().unwrap_or_else(|| placeholder())
     }
 
     /// Whether any subscriber may want it. What tracing's macros ask first.
@@ -144,71 +144,12 @@ impl Callsite for EntryCallsite {
     }
 
     fn metadata(&self) -> &Metadata<'_> {
-        self.metadata.get().unwrap_or_else(|| any_span())
+        self.metadata.get().unwrap_or_else(|| placeholder())
     }
 }
 
-/// By this name `tracing` knows a span whose own name is in the field `otel.name`.
-const SPAN: &str = "span";
-
-/// So many names of spans are kept for the life of the program. They are to be few: a name with an id in it
-/// would be a mistake everywhere, but it must not fill the memory.
-const MOST_NAMES: usize = 512;
-
-/// The metadata of spans of this name, and whether the name is in it. Never registered: nobody is asked
-/// whether it is enabled.
+/// The metadata of spans of this name, and whether the name is in it.
 pub(super) fn span_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
-    static KNOWN: RwLock<BTreeMap<&'static str, &'static SpanCallsite>> = RwLock::new(BTreeMap::new());
-    let find = |known: &BTreeMap<_, &'static SpanCallsite>| known.get(name).map(|known| known.metadata());
-    let known = find(&KNOWN.read().unwrap_or_else(PoisonError::into_inner));
-    if let Some(known) = known {
-        return (known, true);
-    }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    match find(&known) {
-        Some(known) => (known, true),
-        None if known.len() == MOST_NAMES => (any_span(), false),
-        None => {
-            let name: &'static str = Box::leak(Box::from(name));
-            let made = SpanCallsite::leak(name, &[]);
-            known.insert(name, made);
-            (made.metadata(), true)
-        }
-    }
-}
-
-/// The metadata of spans whose names there are too many of.
-fn any_span() -> &'static Metadata<'static> {
-    static ANY: OnceLock<&'static SpanCallsite> = OnceLock::new();
-    ANY.get_or_init(|| SpanCallsite::leak(SPAN, &["otel.name"])).metadata()
-}
-
-/// A name of spans.
-#[derive(Debug, Default)]
-struct SpanCallsite {
-    /// Set before anybody has the callsite.
-    metadata: OnceLock<Metadata<'static>>,
-}
-
-impl SpanCallsite {
-    fn leak(name: &'static str, fields: &'static [&'static str]) -> &'static Self {
-        let made: &'static Self = Box::leak(Box::default());
-        made.metadata.get_or_init(|| {
-            let fields = FieldSet::new(fields, Identifier(made));
-            Metadata::new(name, DEFAULT_TARGET, tracing::Level::INFO, None, None, None, fields, Kind::SPAN)
-        });
-        made
-    }
-
-    fn metadata(&'static self) -> &'static Metadata<'static> {
-        self.metadata.get().unwrap_or_else(|| any_span())
-    }
-}
-
-impl Callsite for SpanCallsite {
-    fn set_interest(&self, _interest: Interest) {}
-
-    fn metadata(&self) -> &Metadata<'_> {
-        self.metadata.get().unwrap_or_else(|| any_span())
-    }
+    static NAMES: SpanNames = SpanNames::new(DEFAULT_TARGET);
+    NAMES.metadata(name)
 }
