@@ -66,12 +66,15 @@ pub(super) fn default_logger() -> &'static Arc<dyn Logger> {
 
 impl Logger for TracingLogger {
     fn log(&self, entry: &Entry<'_>) {
+        if let Some(is_in_tracing) = entry.is_in_tracing {
+            is_in_tracing.set(true);
+        }
         let callsite = self.callsites.at(entry.level());
         if !callsite.may_be_enabled() {
             return;
         }
         let in_span = match entry.place {
-            Some(Place::Tracing(span, _)) => span.with_subscriber(|(id, dispatch)| {
+            Some(Place::Tracing(span, _)) => span.0.with_subscriber(|(id, dispatch)| {
                 self.dispatch(callsite, dispatch, entry, Parent::Span(id));
             }),
             _ => None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 use tracing::dispatcher::{self, Dispatch};
+use tracing::subscriber::NoSubscriber;
 use tracing::Span as TracingSpan;
 use tracing_core::field::Value;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -78,6 +79,7 @@ impl Tracer for TracingTracer {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
             None => cx.clone(),
         };
+        let span = AtHome(span);
         let after = after.with_value(Parent {
             span: span.clone(),
             ids: after.span().span_context().clone(),
@@ -89,7 +91,7 @@ impl Tracer for TracingTracer {
 
 /// The span that a context was returned with, as a `Context` value.
 struct Parent {
-    span: TracingSpan,
+    span: AtHome,
     /// What the context said of its OpenTelemetry span. If it says something else, another span is further in.
     ids: SpanContext,
     /// A context with another job makes no children of this span in `tracing`: they would have its job.
@@ -99,7 +101,20 @@ struct Parent {
 impl Parent {
     fn of(cx: &Context) -> Option<&Self> {
         let parent = cx.get::<Self>()?;
-        (parent.ids == *cx.span().span_context() && parent.job == job_id(cx)).then_some(parent)
+        let is_innermost = parent.ids == *cx.span().span_context() && parent.job == job_id(cx);
+        (is_innermost && !parent.span.0.is_none()).then_some(parent)
+    }
+}
+
+/// A span that is closed in its own subscriber. A registry closes the parent as well, but in the subscriber that is the
+/// thread's: there the same id is another span, or none, which is a panic.
+#[derive(Clone, Debug)]
+pub(super) struct AtHome(pub(super) TracingSpan);
+
+impl Drop for AtHome {
+    fn drop(&mut self) {
+        let span = std::mem::replace(&mut self.0, TracingSpan::none());
+        op::guarded(|| in_subscriber(subscriber_of(&span), || drop(span)));
     }
 }
 
@@ -116,7 +131,13 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
         return TracingSpan::none();
     }
     if let Some(parent) = Parent::of(cx) {
-        return in_subscriber_of(&parent.span, || TracingSpan::child_of(parent.span.id(), metadata, &values));
+        let parent = &parent.span.0;
+        let create = || TracingSpan::child_of(parent.id(), metadata, &values);
+        return in_subscriber(subscriber_of(parent), create);
+    }
+    // What is said in a span of no subscriber would reach no other either, one that comes later included.
+    if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {
+        return TracingSpan::none();
     }
     let named = cx.span().span_context().clone();
     // A context from elsewhere: what is current on this thread has nothing to do with it.
@@ -137,15 +158,18 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     span
 }
 
-/// Runs `create` where the id of `parent` means something: a child is of its parent's subscriber.
-fn in_subscriber_of<T>(parent: &TracingSpan, create: impl FnOnce() -> T) -> T {
+fn subscriber_of(span: &TracingSpan) -> Option<Dispatch> {
+    span.with_subscriber(|(_, subscriber)| subscriber.clone())
+}
+
+/// Runs `work` where the ids of `home`'s spans mean something.
+fn in_subscriber<T>(home: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
     let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
-    let home = parent.with_subscriber(|(_, home)| home.clone());
     match home {
         Some(home) if dispatcher::get_default(registry) != registry(&home) => {
-            dispatcher::with_default(&home, create)
+            dispatcher::with_default(&home, work)
         }
-        _ => create(),
+        _ => work(),
     }
 }
 
