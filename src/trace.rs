@@ -21,6 +21,18 @@
 //! create_pod(&Context::current(), "web-0");
 //! ```
 //!
+//! A program sets its tracer once, when what stands behind it is set up; until then there are no spans, and
+//! what is logged is logged all the same:
+//!
+//! ```
+//! use spanlog::opentelemetry::global;
+//! use spanlog::trace::{self, OtelTracer};
+//!
+//! // After `spanlog::builder().install()`, or whatever else sets the global tracer provider.
+//! trace::set_tracer(OtelTracer::new(global::tracer("kubelet")))?;
+//! # Ok::<(), spanlog::Error>(())
+//! ```
+//!
 //! | back end | a span is | an entry is |
 //! | --- | --- | --- |
 //! | [`NopTracer`], the default | nothing | what the context's logger makes of it |

@@ -22,7 +22,11 @@ use crate::{job, op};
 ///
 /// Such a span is there whatever the filters say, like an [op](crate::op). Entries are events in it and, with a span
 /// layer, events on its OpenTelemetry span. If a [`with_logger`](super::with_logger) sends them elsewhere, they go
-/// there as well.
+/// there as well; a logger that itself hands them on to `tracing` makes no second event of them.
+///
+/// A span lives in the subscriber that its thread has when it is started, and its children and entries go there from
+/// every thread. Without a subscriber there is no span, and entries are what a [`TracingLogger`](super::TracingLogger)
+/// makes of them.
 ///
 /// `tracing` keeps the name of a span for the life of the program. So it is told the first 512 different names;
 /// a span of a later one is called `span` there, with its name in the field `otel.name`, by which
@@ -41,8 +45,8 @@ use crate::{job, op};
 /// span.end();
 /// ```
 ///
-/// Beside a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events:
-/// [`SpanLayer`](crate::SpanLayer) does not.
+/// Beside a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events, and one of
+/// level Error sets its status to Error. [`SpanLayer`](crate::SpanLayer) does neither.
 #[derive(Clone, Copy, Debug)]
 pub struct TracingTracer {
     has_events: bool,
