@@ -15,7 +15,7 @@ use tracing_subscriber::Registry;
 use super::proxy::Proxy;
 use super::started::{started, Place};
 use super::{callsite, NopTracer, Span, Tracer};
-use crate::correlate::{self, SpanState};
+use crate::correlate::{self, Origin, SpanState};
 use crate::{job, op};
 
 /// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
@@ -83,6 +83,8 @@ impl Tracer for TracingTracer {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
             None => cx.clone(),
         };
+        // For spans of the OpenTelemetry API in it: they inherit what it does.
+        let after = after.with_value(Arc::new(Origin::of(&after, &cx)));
         let span = AtHome(span);
         let after = after.with_value(Parent {
             span: span.clone(),
@@ -143,9 +145,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {
         return TracingSpan::none();
     }
-    let named = cx.span().span_context().clone();
-    // A context from elsewhere: what is current on this thread has nothing to do with it.
-    let is_elsewhere = named.is_valid() && Context::map_current(|now| *now.span().span_context() != named);
+    let is_elsewhere = correlate::is_elsewhere(cx);
     let make = || match is_elsewhere {
         true => TracingSpan::new_root(metadata, &values),
         false => TracingSpan::new(metadata, &values),
@@ -155,7 +155,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
         Some(job) if job.id != ambient => job.run(make),
         _ => make(),
     };
-    if named.is_valid() {
+    if cx.span().span_context().is_valid() {
         // It fails where there is no span layer, and then there is nothing to be a parent of.
         let _ = span.set_parent(cx.clone());
     }

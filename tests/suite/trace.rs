@@ -1,6 +1,6 @@
 //! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both kinds of record.
 //! `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go, `trace_layers.rs` what other layers and
-//! jobs are to them, `trace_subscribers.rs` what several subscribers are, `trace_values.rs` what values are.
+//! jobs are to them, `trace_elsewhere.rs` what holds away from where a span was started, `trace_values.rs` what values are.
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
@@ -96,6 +96,27 @@ fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
         let cx = span.with_field(&cx, "k", 1);
         assert_eq!(cx.get::<Own>(), Some(&Own(7)), "{:?} {back:?}", world.arrangement);
         assert_eq!(cx.baggage().get("tenant").map(|value| value.as_str()), Some("t1"));
+    });
+}
+
+/// Guarantees: whoever has the context reaches the span through the OpenTelemetry API.
+#[test]
+fn the_span_in_the_context_is_the_started_one() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        assert!(cx.span().is_recording(), "{:?} {back:?}", world.arrangement);
+        cx.span().update_name("renamed");
+        cx.span().set_attribute(KeyValue::new("k", 1));
+        cx.span().add_event("happened", Vec::new());
+        cx.span().add_link(SpanContext::NONE, vec![KeyValue::new("linked", true)]);
+        cx.span().set_status(Status::error("no room"));
+        cx.span().end();
+        let own = world.span("renamed");
+        assert_eq!(attributes(&own)["k"], "1");
+        assert_eq!((own.events.len(), own.links.len()), (1, 1), "{:?} {back:?}", world.arrangement);
+        assert_eq!(own.status, Status::error("no room"));
+        span.end();
+        assert_eq!(world.spans().len(), 1, "{:?} {back:?}", world.arrangement);
     });
 }
 

@@ -20,6 +20,8 @@ mod record;
 mod support;
 #[path = "../suite/trace.rs"]
 mod trace;
+#[path = "../suite/trace_elsewhere.rs"]
+mod trace_elsewhere;
 #[path = "../suite/trace_entries.rs"]
 mod trace_entries;
 #[path = "../suite/trace_fields.rs"]
@@ -28,8 +30,6 @@ mod trace_fields;
 mod trace_layers;
 #[path = "../suite/trace_loggers.rs"]
 mod trace_loggers;
-#[path = "../suite/trace_subscribers.rs"]
-mod trace_subscribers;
 #[path = "../suite/trace_values.rs"]
 mod trace_values;
 
