@@ -267,7 +267,8 @@ pub fn logger(cx: &Context) -> Arc<dyn Logger> {
     }
 }
 
-/// A context with this logger. Spans that are started from it log through it.
+/// A context with this logger. Spans that are started from it log through it. Fields that it has by then are on its
+/// entries; those of a [`TracingLogger`] are on the spans' events as well.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;

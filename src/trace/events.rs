@@ -56,6 +56,10 @@ impl TracingLogger {
     pub fn with_target(self, target: impl Into<Cow<'static, str>>) -> Self {
         Self { callsites: Callsites::of(target.into()), ..self }
     }
+
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
+    }
 }
 
 /// What a context that names no logger has.

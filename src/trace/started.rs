@@ -228,8 +228,11 @@ fn without_span(logger: Arc<dyn Logger>) -> Arc<dyn Logger> {
     of_span(&logger).map(|own| own.sink.clone()).unwrap_or(logger)
 }
 
+/// The fields that entries of a span start with. A logger of the user's own keeps its fields to itself.
 fn own_fields(logger: &Arc<dyn Logger>) -> Fields {
-    of_span(logger).map(|own| own.fields.clone()).unwrap_or_default()
+    let any: &dyn Any = &**logger;
+    let of_tracing = || Some(any.downcast_ref::<TracingLogger>()?.fields());
+    of_span(logger).map(|own| &own.fields).or_else(of_tracing).cloned().unwrap_or_default()
 }
 
 fn of_span(logger: &Arc<dyn Logger>) -> Option<&SpanLogger> {

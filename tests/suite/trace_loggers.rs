@@ -98,6 +98,27 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
     });
 }
 
+/// Guarantees: what a context's logger knew before there was a span is on the record and on the event, and what is said
+/// later wins.
+#[test]
+fn fields_of_the_logger_around_are_on_entries_of_the_span() {
+    each(|world, back| {
+        let top = back.context(world);
+        let around = trace::logger(&top).with_fields([("node", "n1"), ("zone", "a"), ("phase", "x")]);
+        let (cx, span) = trace::start_span(&trace::with_logger(&top, around), "span");
+        let cx = span.with_field(&cx, "zone", "b");
+        trace::logger(&cx).with_field("phase", "y").info("said");
+        span.end();
+        let record = world.record("said");
+        let own = ["node", "zone", "phase"].map(|key| record.text(key).unwrap_or_default().to_owned());
+        assert_eq!(own, ["n1", "b", "y"], "{:?} {back:?}", world.arrangement);
+        let event = [("level", "info"), ("node", "n1"), ("zone", "b"), ("phase", "y")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(events(world, "span"), [("said".to_owned(), event.to_vec())]);
+        assert!(!crate::support::attributes(&world.span("span")).contains_key("node"));
+    });
+}
+
 /// Hands on to `tracing`, without what is secret.
 #[derive(Debug)]
 struct Redacts(TracingLogger, Fields);
