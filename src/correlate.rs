@@ -34,7 +34,7 @@ pub(crate) use self::active::{
 };
 pub(crate) use self::asker::Asker;
 pub(crate) use self::op_seed::{next_op, start_op, OpSeed};
-pub(crate) use self::origin::Origin;
+pub(crate) use self::origin::{is_elsewhere, Origin};
 pub(crate) use self::starting::{has_panicked, note_panic, span_being_started, Starting};
 pub(crate) use self::state::{OpNames, SpanState};
 

@@ -21,6 +21,18 @@
 //! create_pod(&Context::current(), "web-0");
 //! ```
 //!
+//! A program sets its tracer once, when what stands behind it is set up; until then there are no spans, and
+//! what is logged is logged all the same:
+//!
+//! ```
+//! use spanlog::opentelemetry::global;
+//! use spanlog::trace::{self, OtelTracer};
+//!
+//! // After `spanlog::builder().install()`, or whatever else sets the global tracer provider.
+//! trace::set_tracer(OtelTracer::new(global::tracer("kubelet")))?;
+//! # Ok::<(), spanlog::Error>(())
+//! ```
+//!
 //! | back end | a span is | an entry is |
 //! | --- | --- | --- |
 //! | [`NopTracer`], the default | nothing | what the context's logger makes of it |
@@ -255,7 +267,8 @@ pub fn logger(cx: &Context) -> Arc<dyn Logger> {
     }
 }
 
-/// A context with this logger. Spans that are started from it log through it.
+/// A context with this logger. Spans that are started from it log through it. Fields that it has by then are on its
+/// entries; those of a [`TracingLogger`] are on the spans' events as well.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;

@@ -9,6 +9,12 @@ use super::{active, Ids};
 use crate::inherit::Node;
 use crate::job::{self, JobScope};
 
+/// Whether `cx` names a span that is not the current one: what is current on this thread has nothing to do with it.
+pub(crate) fn is_elsewhere(cx: &Context) -> bool {
+    let named = cx.span().span_context().clone();
+    named.is_valid() && super::alive() && Context::map_current(|now| *now.span().span_context() != named)
+}
+
 /// One started span: whose ids an entry has, and what its record inherits.
 #[derive(Debug)]
 pub(crate) struct Origin {
@@ -25,8 +31,12 @@ impl Origin {
         Self {
             span: own.span().span_context().clone(),
             job: job::of_context(own).cloned(),
-            // A child inherits with its parent, on whatever thread it is started.
-            nodes: around.map_or_else(active::innermost_nodes, |origin| origin.nodes.clone()),
+            nodes: match around {
+                // A child inherits with its parent, on whatever thread it is started.
+                Some(around) => around.nodes.clone(),
+                None if is_elsewhere(parent) => Vec::new(),
+                None => active::innermost_nodes(),
+            },
         }
     }
 

@@ -56,6 +56,10 @@ impl TracingLogger {
     pub fn with_target(self, target: impl Into<Cow<'static, str>>) -> Self {
         Self { callsites: Callsites::of(target.into()), ..self }
     }
+
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
+    }
 }
 
 /// What a context that names no logger has.
@@ -66,12 +70,15 @@ pub(super) fn default_logger() -> &'static Arc<dyn Logger> {
 
 impl Logger for TracingLogger {
     fn log(&self, entry: &Entry<'_>) {
+        if let Some(is_in_tracing) = entry.is_in_tracing {
+            is_in_tracing.set(true);
+        }
         let callsite = self.callsites.at(entry.level());
         if !callsite.may_be_enabled() {
             return;
         }
         let in_span = match entry.place {
-            Some(Place::Tracing(span, _)) => span.with_subscriber(|(id, dispatch)| {
+            Some(Place::Tracing(span, _)) => span.0.with_subscriber(|(id, dispatch)| {
                 self.dispatch(callsite, dispatch, entry, Parent::Span(id));
             }),
             _ => None,

@@ -1,6 +1,7 @@
 //! [`Logger`], and what it is given: an [`Entry`].
 
 use std::any::Any;
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct Entry<'a> {
     pub(super) message: fmt::Arguments<'a>,
     pub(super) fields: &'a Fields,
     pub(super) place: Option<&'a Place>,
+    /// Set by a [`TracingLogger`](super::TracingLogger) that gets the entry.
+    pub(super) is_in_tracing: Option<&'a Cell<bool>>,
 }
 
 impl<'a> Entry<'a> {
@@ -71,7 +74,19 @@ impl<'a> Entry<'a> {
     /// TracingLogger::new().log(&Entry::new(Level::Info, format_args!("created"), &fields));
     /// ```
     pub fn new(level: Level, message: fmt::Arguments<'a>, fields: &'a Fields) -> Self {
-        Self { level, message, fields, place: None }
+        Self { level, message, fields, place: None, is_in_tracing: None }
+    }
+
+    /// The entry with another message. For a logger that changes what it hands on to another: the span stays.
+    #[must_use]
+    pub fn with_message(self, message: fmt::Arguments<'a>) -> Self {
+        Self { message, ..self }
+    }
+
+    /// The entry with other fields, instead of those that it has. The span stays.
+    #[must_use]
+    pub fn with_fields(self, fields: &'a Fields) -> Self {
+        Self { fields, ..self }
     }
 
     /// The level.
@@ -114,7 +129,9 @@ macro_rules! levels {
 
         #[doc = concat!("Logs `message` at [`Level::", stringify!($level), "`], formatting it only if somebody wants it.")]
         fn $formatted(&self, message: fmt::Arguments<'_>) {
-            self.log(&Entry::new(Level::$level, message, &Fields::EMPTY));
+            if self.is_enabled(Level::$level) {
+                self.log(&Entry::new(Level::$level, message, &Fields::EMPTY));
+            }
         }
     )*};
 }
@@ -162,7 +179,8 @@ pub trait Logger: Any + fmt::Debug + Send + Sync {
     /// [`with_field`](trait.Logger.html#method.with_field).
     fn derive(&self, fields: Fields) -> Arc<dyn Logger>;
 
-    /// Whether anybody would see an entry of this level. If not, it is not even formatted.
+    /// Whether anybody would see an entry of this level. If not, `log` is not called for it, and it is not even
+    /// formatted, unless it is an event of a span.
     fn is_enabled(&self, level: Level) -> bool {
         let _ = level;
         true

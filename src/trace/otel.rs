@@ -36,8 +36,9 @@ use crate::{job, op};
 /// assert_eq!(spans[0].events[0].name, "creating");
 /// ```
 ///
-/// Fields are written when the span ends. A [`JobSpanProcessor`](crate::JobSpanProcessor) stamps the
-/// span with the job of the context that it is started from, else with the one that the code runs in.
+/// Fields are written when the span ends. So samplers do not see them, and a span that is ended through the
+/// OpenTelemetry API instead has none. A [`JobSpanProcessor`](crate::JobSpanProcessor) stamps the span with
+/// the job of the context that it is started from, else with the one that the code runs in.
 pub struct OtelTracer<T> {
     tracer: T,
     has_events: bool,
@@ -48,7 +49,8 @@ where
     T: ApiTracer + Send + Sync,
     T::Span: Send + Sync + 'static,
 {
-    /// A back end over `tracer`, such as `opentelemetry::global::tracer("kubelet")`.
+    /// A back end over `tracer`, such as `opentelemetry::global::tracer("kubelet")`. Ask for a global one after the
+    /// provider was set: one that is asked for before does nothing, for ever.
     pub fn new(tracer: T) -> Self {
         Self { tracer, has_events: true }
     }

@@ -2,28 +2,29 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
-use tracing::Span as TracingSpan;
 
 use super::events::{self, TracingLogger};
 use super::logger::{Entry, Level, Logger};
 use super::nop::with_fields_on_logger;
+use super::tracing::AtHome;
 use super::value::{self, Fields};
 use super::{logger, with_shared_logger, Span};
 use crate::correlate::Origin;
 use crate::op;
 
 /// Where the entries of a span belong.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Place {
     /// To a span of the OpenTelemetry API, which tracing knows nothing of.
     Api(Arc<Origin>),
     /// To a tracing span, and the OpenTelemetry span that it has, if it has one.
-    Tracing(TracingSpan, SpanContext),
+    Tracing(AtHome, SpanContext),
 }
 
 impl Place {
@@ -173,6 +174,7 @@ impl Logger for SpanLogger {
                 message: format_args!("{text}"),
                 fields: &fields,
                 place: Some(&self.started.place),
+                is_in_tracing: None,
             });
         });
     }
@@ -202,17 +204,21 @@ impl SpanLogger {
     }
 
     fn pass_on(&self, entry: &Entry<'_>) {
-        if self.is_seen_by_tracing_as_well() {
+        // The configured logger may be one that hands on to `tracing` itself.
+        let is_in_tracing = Cell::new(false);
+        if self.sink.is_enabled(entry.level) {
+            self.sink.log(&Entry { is_in_tracing: Some(&is_in_tracing), ..*entry });
+        }
+        if self.is_seen_by_tracing_as_well() && !is_in_tracing.get() {
             events::default_logger().log(entry);
         }
-        self.sink.log(entry);
     }
 
     fn add_event(&self, level: Level, message: &str, fields: &Fields) {
         const LEVEL: &str = "level";
-        let mut attributes: Vec<KeyValue> =
-            fields.span_attributes().filter(|field| field.key.as_str() != LEVEL).collect();
-        attributes.push(KeyValue::new(LEVEL, level.as_str()));
+        // First, because the SDK cuts the last ones of too many.
+        let mut attributes = vec![KeyValue::new(LEVEL, level.as_str())];
+        attributes.extend(fields.span_attributes().filter(|field| field.key.as_str() != LEVEL));
         self.started.cx.span().add_event(message.to_owned(), attributes);
     }
 }
@@ -222,8 +228,11 @@ fn without_span(logger: Arc<dyn Logger>) -> Arc<dyn Logger> {
     of_span(&logger).map(|own| own.sink.clone()).unwrap_or(logger)
 }
 
+/// The fields that entries of a span start with. A logger of the user's own keeps its fields to itself.
 fn own_fields(logger: &Arc<dyn Logger>) -> Fields {
-    of_span(logger).map(|own| own.fields.clone()).unwrap_or_default()
+    let any: &dyn Any = &**logger;
+    let of_tracing = || Some(any.downcast_ref::<TracingLogger>()?.fields());
+    of_span(logger).map(|own| &own.fields).or_else(of_tracing).cloned().unwrap_or_default()
 }
 
 fn of_span(logger: &Arc<dyn Logger>) -> Option<&SpanLogger> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 use tracing::dispatcher::{self, Dispatch};
+use tracing::subscriber::NoSubscriber;
 use tracing::Span as TracingSpan;
 use tracing_core::field::Value;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -14,14 +15,18 @@ use tracing_subscriber::Registry;
 use super::proxy::Proxy;
 use super::started::{started, Place};
 use super::{callsite, NopTracer, Span, Tracer};
-use crate::correlate::{self, SpanState};
+use crate::correlate::{self, Origin, SpanState};
 use crate::{job, op};
 
 /// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
 ///
 /// Such a span is there whatever the filters say, like an [op](crate::op). Entries are events in it and, with a span
 /// layer, events on its OpenTelemetry span. If a [`with_logger`](super::with_logger) sends them elsewhere, they go
-/// there as well.
+/// there as well; a logger that itself hands them on to `tracing` makes no second event of them.
+///
+/// A span lives in the subscriber that its thread has when it is started, and its children and entries go there from
+/// every thread. Without a subscriber there is no span, and entries are what a [`TracingLogger`](super::TracingLogger)
+/// makes of them.
 ///
 /// `tracing` keeps the name of a span for the life of the program. So it is told the first 512 different names;
 /// a span of a later one is called `span` there, with its name in the field `otel.name`, by which
@@ -40,8 +45,8 @@ use crate::{job, op};
 /// span.end();
 /// ```
 ///
-/// Beside a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events:
-/// [`SpanLayer`](crate::SpanLayer) does not.
+/// Beside a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events, and one of
+/// level Error sets its status to Error. [`SpanLayer`](crate::SpanLayer) does neither.
 #[derive(Clone, Copy, Debug)]
 pub struct TracingTracer {
     has_events: bool,
@@ -78,6 +83,9 @@ impl Tracer for TracingTracer {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
             None => cx.clone(),
         };
+        // For spans of the OpenTelemetry API in it: they inherit what it does.
+        let after = after.with_value(Arc::new(Origin::of(&after, &cx)));
+        let span = AtHome(span);
         let after = after.with_value(Parent {
             span: span.clone(),
             ids: after.span().span_context().clone(),
@@ -89,7 +97,7 @@ impl Tracer for TracingTracer {
 
 /// The span that a context was returned with, as a `Context` value.
 struct Parent {
-    span: TracingSpan,
+    span: AtHome,
     /// What the context said of its OpenTelemetry span. If it says something else, another span is further in.
     ids: SpanContext,
     /// A context with another job makes no children of this span in `tracing`: they would have its job.
@@ -99,7 +107,20 @@ struct Parent {
 impl Parent {
     fn of(cx: &Context) -> Option<&Self> {
         let parent = cx.get::<Self>()?;
-        (parent.ids == *cx.span().span_context() && parent.job == job_id(cx)).then_some(parent)
+        let is_innermost = parent.ids == *cx.span().span_context() && parent.job == job_id(cx);
+        (is_innermost && !parent.span.0.is_none()).then_some(parent)
+    }
+}
+
+/// A span that is closed in its own subscriber. A registry closes the parent as well, but in the subscriber that is the
+/// thread's: there the same id is another span, or none, which is a panic.
+#[derive(Clone, Debug)]
+pub(super) struct AtHome(pub(super) TracingSpan);
+
+impl Drop for AtHome {
+    fn drop(&mut self) {
+        let span = std::mem::replace(&mut self.0, TracingSpan::none());
+        op::guarded(|| in_subscriber(subscriber_of(&span), || drop(span)));
     }
 }
 
@@ -116,11 +137,15 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
         return TracingSpan::none();
     }
     if let Some(parent) = Parent::of(cx) {
-        return in_subscriber_of(&parent.span, || TracingSpan::child_of(parent.span.id(), metadata, &values));
+        let parent = &parent.span.0;
+        let create = || TracingSpan::child_of(parent.id(), metadata, &values);
+        return in_subscriber(subscriber_of(parent), create);
     }
-    let named = cx.span().span_context().clone();
-    // A context from elsewhere: what is current on this thread has nothing to do with it.
-    let is_elsewhere = named.is_valid() && Context::map_current(|now| *now.span().span_context() != named);
+    // What is said in a span of no subscriber would reach no other either, one that comes later included.
+    if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {
+        return TracingSpan::none();
+    }
+    let is_elsewhere = correlate::is_elsewhere(cx);
     let make = || match is_elsewhere {
         true => TracingSpan::new_root(metadata, &values),
         false => TracingSpan::new(metadata, &values),
@@ -130,22 +155,25 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
         Some(job) if job.id != ambient => job.run(make),
         _ => make(),
     };
-    if named.is_valid() {
+    if cx.span().span_context().is_valid() {
         // It fails where there is no span layer, and then there is nothing to be a parent of.
         let _ = span.set_parent(cx.clone());
     }
     span
 }
 
-/// Runs `create` where the id of `parent` means something: a child is of its parent's subscriber.
-fn in_subscriber_of<T>(parent: &TracingSpan, create: impl FnOnce() -> T) -> T {
+fn subscriber_of(span: &TracingSpan) -> Option<Dispatch> {
+    span.with_subscriber(|(_, subscriber)| subscriber.clone())
+}
+
+/// Runs `work` where the ids of `home`'s spans mean something.
+fn in_subscriber<T>(home: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
     let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
-    let home = parent.with_subscriber(|(_, home)| home.clone());
     match home {
         Some(home) if dispatcher::get_default(registry) != registry(&home) => {
-            dispatcher::with_default(&home, create)
+            dispatcher::with_default(&home, work)
         }
-        _ => create(),
+        _ => work(),
     }
 }
 

@@ -231,15 +231,33 @@ impl IntoIterator for Fields {
 }
 
 impl fmt::Display for Fields {
-    /// `key=value`, one behind the other; strings in quotes, so that a line stays a line.
+    /// `key=value`, one behind the other; strings in quotes, and control characters escaped, so that a line stays a line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (key, value)) in self.iter().enumerate() {
             if index > 0 {
                 f.write_char(' ')?;
             }
+            let mut line = OneLine(&mut *f);
             match value {
-                opentelemetry::Value::String(text) => write!(f, "{key}={:?}", text.as_str())?,
-                other => write!(f, "{key}={other}")?,
+                opentelemetry::Value::String(text) => write!(line, "{key}={:?}", text.as_str())?,
+                other => write!(line, "{key}={other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Escapes control characters.
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for piece in text.split_inclusive(char::is_control) {
+            match piece.char_indices().next_back() {
+                Some((start, last)) if last.is_control() => {
+                    write!(self.0, "{}{}", &piece[..start], last.escape_default())?;
+                }
+                _ => self.0.write_str(piece)?,
             }
         }
         Ok(())

@@ -13,8 +13,11 @@ mod ops;
 mod record;
 mod support;
 mod trace;
+mod trace_elsewhere;
+mod trace_entries;
 mod trace_fields;
 mod trace_layers;
+mod trace_loggers;
 mod trace_values;
 
 const KIND: support::Kind = support::Kind::Sdk;

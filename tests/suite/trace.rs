@@ -1,13 +1,11 @@
-//! Contract §5: the small abstraction. Each row on every back end, and on both kinds of record.
-//! `trace_layers.rs` has what other layers and jobs are to it, `trace_values.rs` what values are.
-
-use std::sync::{Arc, Mutex};
+//! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both kinds of record.
+//! `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go, `trace_layers.rs` what other layers and
+//! jobs are to them, `trace_elsewhere.rs` what holds away from where a span was started, `trace_values.rs` what values are.
 
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
-use spanlog::trace::{self, Entry, Fields, Logger, NopLogger, NopTracer, OtelTracer, TracingTracer};
+use spanlog::trace::{self, NopTracer, OtelTracer, TracingTracer};
 use tracing::level_filters::LevelFilter;
 
 use crate::support::{attributes, Arrangement, Spans, World, USUAL};
@@ -23,7 +21,7 @@ impl Back {
         self.context_with(world, true)
     }
 
-    fn context_with(self, world: &World, has_events: bool) -> Context {
+    pub fn context_with(self, world: &World, has_events: bool) -> Context {
         let cx = Context::current();
         match self {
             Self::Otel => {
@@ -35,7 +33,7 @@ impl Back {
 }
 
 /// A plain span layer copies tracing's events into spans, so with it `TracingTracer` promises less.
-fn holds(back: Back, arrangement: &Arrangement) -> bool {
+pub fn holds(back: Back, arrangement: &Arrangement) -> bool {
     back == Back::Otel || arrangement.spans == Spans::Ours
 }
 
@@ -62,10 +60,6 @@ pub fn events(world: &World, span: &str) -> Vec<(String, Vec<(String, String)>)>
     };
     let span = world.span(span);
     span.events.iter().map(|event| (event.name.to_string(), texts(&event.attributes))).collect()
-}
-
-fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
-    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
 }
 
 #[test]
@@ -102,6 +96,27 @@ fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
         let cx = span.with_field(&cx, "k", 1);
         assert_eq!(cx.get::<Own>(), Some(&Own(7)), "{:?} {back:?}", world.arrangement);
         assert_eq!(cx.baggage().get("tenant").map(|value| value.as_str()), Some("t1"));
+    });
+}
+
+/// Guarantees: whoever has the context reaches the span through the OpenTelemetry API.
+#[test]
+fn the_span_in_the_context_is_the_started_one() {
+    each(|world, back| {
+        let (cx, span) = trace::start_span(&back.context(world), "span");
+        assert!(cx.span().is_recording(), "{:?} {back:?}", world.arrangement);
+        cx.span().update_name("renamed");
+        cx.span().set_attribute(KeyValue::new("k", 1));
+        cx.span().add_event("happened", Vec::new());
+        cx.span().add_link(SpanContext::NONE, vec![KeyValue::new("linked", true)]);
+        cx.span().set_status(Status::error("no room"));
+        cx.span().end();
+        let own = world.span("renamed");
+        assert_eq!(attributes(&own)["k"], "1");
+        assert_eq!((own.events.len(), own.links.len()), (1, 1), "{:?} {back:?}", world.arrangement);
+        assert_eq!(own.status, Status::error("no room"));
+        span.end();
+        assert_eq!(world.spans().len(), 1, "{:?} {back:?}", world.arrangement);
     });
 }
 
@@ -227,86 +242,6 @@ fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
 }
 
 #[test]
-fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_level() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
-        let logger = span.logger().with_field("attempt", 2);
-        logger.warn("here");
-        tracing::info_span!("another").in_scope(|| logger.warn("inside another"));
-        let (other, inner) = trace::start_span(&cx, "inner");
-        {
-            let _attached = other.attach();
-            logger.warn("inside a child");
-        }
-        std::thread::scope(|threads| {
-            // The subscriber of a tracing span is known, also where it is not the thread's.
-            threads.spawn(|| match back {
-                Back::Otel => world.run(|| logger.warn("on another thread")),
-                Back::Tracing => logger.warn("on another thread"),
-            });
-        });
-        inner.end();
-        span.end();
-        let told = ["here", "inside another", "inside a child", "on another thread"];
-        for body in told {
-            let record = world.record(body);
-            let place = format!("{body}: {:?} {back:?}", world.arrangement);
-            assert_eq!(record.ids, ids(&cx), "{place}");
-            assert_eq!(record.get("attempt"), Some(&AnyValue::Int(2)), "{place}");
-            assert_eq!(record.severity, Some(Severity::Warn));
-            assert_eq!(record.event_name, None);
-            assert_eq!(record.scope, "spanlog::trace");
-            assert_eq!(record.keys(), ["attempt"], "{place}");
-        }
-        let expected = told.map(|body| (body.to_owned(), pairs([("attempt", "2"), ("level", "warn")])));
-        assert_eq!(events(world, "span"), expected, "{:?} {back:?}", world.arrangement);
-        assert_eq!(world.records().len(), told.len());
-        assert!(world.span("inner").events.is_empty());
-    });
-}
-
-#[test]
-fn span_events_can_be_switched_off() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context_with(world, false), "span");
-        span.logger().info("said");
-        span.end();
-        assert_eq!(world.record("said").ids, ids(&cx));
-        assert!(world.span("span").events.is_empty(), "{:?} {back:?}", world.arrangement);
-    });
-}
-
-#[test]
-fn fields_of_a_spans_logger_touch_single_entries_only() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
-        let one = span.logger().with_field("mine", 1);
-        let two = one.with_fields([("mine", 2), ("more", 3)]);
-        two.with_error(&std::io::Error::other("no room")).info("two");
-        one.info("one");
-        span.logger().info("none");
-        trace::logger(&cx).info("context");
-        span.end();
-        let numbers = |body| {
-            let record = world.record(body);
-            ["mine", "more"].map(|key| match record.get(key) {
-                Some(AnyValue::Int(number)) => *number,
-                _ => 0,
-            })
-        };
-        assert_eq!(
-            [numbers("two"), numbers("one"), numbers("none"), numbers("context")],
-            [[2, 3], [1, 0], [0, 0], [0, 0]],
-            "{:?} {back:?}",
-            world.arrangement
-        );
-        assert_eq!(world.record("two").text("err"), Some("no room"));
-        let own = attributes(&world.span("span"));
-        assert!(["mine", "more", "err"].iter().all(|key| !own.contains_key(*key)), "{own:?}");
-    });
-}
-
-#[test]
 fn the_status_is_ok_or_error_with_text_and_never_goes_back() {
     let error = |text| Some(std::io::Error::other(text));
     each(|world, back| {
@@ -363,154 +298,5 @@ fn a_span_that_nobody_ends_ends_when_nothing_refers_to_it() {
         drop(logger);
         assert_eq!(attributes(&world.span("span"))["k"], "1");
         assert_eq!(world.span("span").events.len(), 1);
-    });
-}
-
-#[test]
-fn all_levels_have_both_forms_and_fatal_does_not_exit() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
-        let logger = trace::logger(&cx);
-        logger.debug("debug");
-        logger.debug_fmt(format_args!("debug {}", 1));
-        logger.info("info");
-        logger.info_fmt(format_args!("info {}", 1));
-        logger.warn("warn");
-        logger.warn_fmt(format_args!("warn {}", 1));
-        logger.error("error");
-        logger.error_fmt(format_args!("error {}", 1));
-        logger.fatal("fatal");
-        logger.fatal_fmt(format_args!("fatal {}", 1));
-        span.end();
-        let severities = [
-            ("debug", Severity::Debug, "DEBUG"),
-            ("info", Severity::Info, "INFO"),
-            ("warn", Severity::Warn, "WARN"),
-            ("error", Severity::Error, "ERROR"),
-            ("fatal", Severity::Fatal, "FATAL"),
-        ];
-        let mut said = Vec::new();
-        for (level, severity, text) in severities {
-            for body in [level.to_owned(), format!("{level} 1")] {
-                let record = world.record(&body);
-                assert_eq!(record.severity, Some(severity), "{body}: {:?} {back:?}", world.arrangement);
-                assert_eq!(record.severity_text.as_deref(), Some(text));
-                assert!(record.attributes.is_empty(), "{record:?}");
-                said.push((body, pairs([("level", level)])));
-            }
-        }
-        assert_eq!(events(world, "span"), said);
-    });
-}
-
-/// Scenario: spans that are sampled out.
-/// Guarantees: their entries are records with their ids and the flag, and events of nothing.
-#[test]
-fn entries_of_a_span_that_does_not_record_still_reach_the_logger() {
-    for arrangement in Arrangement::with_spans().into_iter().filter(|it| !it.sampled) {
-        for back in [Back::Otel, Back::Tracing].into_iter().filter(|back| holds(*back, &arrangement)) {
-            let world = arrangement.build();
-            world.run(|| {
-                let (cx, span) = trace::start_span(&back.context(&world), "span");
-                let cx = span.with_field(&cx, "k", 1);
-                trace::logger(&cx).error("said");
-                span.end();
-                let record = world.record("said");
-                assert_eq!(record.ids, ids(&cx), "{arrangement:?} {back:?}");
-                assert_eq!(record.flags, Some(TraceFlags::NOT_SAMPLED));
-                assert_eq!(record.keys(), ["k"]);
-                assert!(world.spans().is_empty());
-            });
-        }
-    }
-}
-
-/// A line, and the span that it is of.
-type Said = (String, Option<SpanContext>);
-
-/// Keeps what it is given, as a logger of the user's own.
-#[derive(Clone, Debug, Default)]
-pub struct Own {
-    fields: Fields,
-    said: Arc<Mutex<Vec<Said>>>,
-}
-
-impl Logger for Own {
-    fn log(&self, entry: &Entry<'_>) {
-        let line = format!("{} {} {}", entry.level(), entry.message(), self.fields.merged(entry.fields()));
-        self.said.lock().unwrap().push((line, entry.span_context()));
-    }
-
-    fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
-        Arc::new(Self { fields: self.fields.merged(&fields), said: self.said.clone() })
-    }
-}
-
-#[test]
-fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
-    each(|world, back| {
-        let own = Own::default();
-        let top = trace::with_logger(&back.context(world), own.clone());
-        let top = trace::with_logger(&top, trace::logger(&top).with_field("node", "n1"));
-        let (cx, span) = trace::start_span(&top, "span");
-        let cx = span.with_field(&cx, "pod", "web-0");
-        let (inner, child) = trace::start_span(&cx, "child");
-        trace::logger(&cx).with_field("attempt", 1).info("one");
-        trace::logger(&inner).info("two");
-        child.end();
-        span.end();
-        let said = own.said.lock().unwrap().clone();
-        let expected = [
-            ("info one node=\"n1\" pod=\"web-0\" attempt=1".to_owned(), cx.span().span_context().clone()),
-            ("info two node=\"n1\" pod=\"web-0\"".to_owned(), inner.span().span_context().clone()),
-        ]
-        .map(|(line, span)| (line, Some(span)));
-        assert_eq!(said, expected, "{:?} {back:?}", world.arrangement);
-        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in them.
-        let records = if back == Back::Tracing { 2 } else { 0 };
-        assert_eq!(world.records().len(), records, "{:?} {back:?}", world.arrangement);
-        assert_eq!((world.span("span").events.len(), world.span("child").events.len()), (1, 1));
-    });
-}
-
-#[test]
-fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
-    each(|world, back| {
-        // Nothing around it: the default logger.
-        let nop = trace::with_tracer(&Context::current(), NopTracer::new());
-        let (cx, span) = trace::start_span(&nop, "nothing");
-        span.logger().info("of the default");
-        trace::logger(&span.with_field(&cx, "k", 1)).info("with a field");
-        span.set_status(None);
-        span.end();
-        assert_eq!(world.record("of the default").ids, None);
-        assert_eq!(world.record("with a field").keys(), ["k"]);
-
-        // A span around it: that one's.
-        let (cx, outer) = trace::start_span(&back.context(world), "outer");
-        let (nop, span) = trace::start_span(&trace::with_tracer(&cx, NopTracer::new()), "nothing");
-        span.logger().info("of the outer span");
-        span.end();
-        outer.end();
-        assert_eq!(world.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", world.arrangement);
-        assert_eq!(ids(&nop), ids(&cx));
-        assert_eq!(world.span("outer").events.len(), 1);
-
-        // A logger of the user's own.
-        let own = Own::default();
-        let (cx, span) = trace::start_span(&trace::with_logger(&nop, own.clone()), "nothing");
-        span.logger().info("own");
-        trace::logger(&span.with_field(&cx, "k", 1)).info("own");
-        assert_eq!(own.said.lock().unwrap().len(), 2);
-
-        // Only who asks for silence gets it.
-        let (cx, span) =
-            trace::start_span(&trace::with_logger(&back.context(world), NopLogger::new()), "quiet");
-        let cx = span.with_field(&cx, "k", 1);
-        trace::logger(&cx).with_field("more", 2).fatal("unheard");
-        span.end();
-        let heard = world.records().iter().any(|record| record.body_text() == "unheard");
-        assert_eq!(heard, back == Back::Tracing);
-        assert_eq!(events(world, "quiet").len(), 1);
     });
 }

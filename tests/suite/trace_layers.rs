@@ -70,7 +70,7 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
         for back in [Back::Otel, Back::Tracing] {
             let world = world_of(arrangement);
             world.run(|| {
-                let (cx, span, bare) = job::scope(meta("a"), || {
+                let (top, cx, span, bare) = job::scope(meta("a"), || {
                     let (cx, span) = trace::start_span(&back.context(&world), "of a");
                     job::set("build.id", 7);
                     // It names no job, but the code runs in one.
@@ -84,7 +84,7 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
                             "bare",
                         ),
                     };
-                    (cx, span, bare)
+                    (back.context(&world), cx, span, bare)
                 });
                 trace::logger(&cx).info("outside");
                 job::scope(meta("b"), || {
@@ -93,6 +93,9 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
                     let (_, child) = trace::start_span(&cx, "child");
                     child.logger().info("of the child");
                     child.end();
+                    let (_, late) = trace::start_span(&top, "late");
+                    late.logger().info("of a context without a span");
+                    late.end();
                     let (_, other) = trace::start_span(&back.context(&world), "of b");
                     other.logger().info("of b");
                     other.end();
@@ -108,14 +111,21 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
                 span.end();
             });
             let place = format!("{arrangement:?} {back:?}");
-            for (body, job) in
-                [("outside", "a"), ("in b", "a"), ("of the child", "a"), ("of b", "b"), ("of c", "c")]
-            {
+            for (body, job) in [
+                ("outside", "a"),
+                ("in b", "a"),
+                ("of the child", "a"),
+                ("of a context without a span", "a"),
+                ("of b", "b"),
+                ("of c", "c"),
+            ] {
                 let record = world.record(body);
                 assert_eq!(record.text("runner_job.id"), Some(job), "{body}: {place}");
                 assert_eq!(record.get("build.id").is_some(), job == "a", "{body}: {place}");
             }
-            for (name, job) in [("of a", "a"), ("bare", "a"), ("child", "a"), ("of b", "b"), ("of c", "c")] {
+            for (name, job) in
+                [("of a", "a"), ("bare", "a"), ("child", "a"), ("late", "a"), ("of b", "b"), ("of c", "c")]
+            {
                 let own = attributes(&world.span(name));
                 assert_eq!(own["runner_job.id"], job, "{name}: {place}");
             }

@@ -8,7 +8,8 @@ use opentelemetry::Context;
 use spanlog::trace::{self, Fields, Level, NopLogger, Value};
 
 use crate::support::{attributes, within, Hooks, USUAL};
-use crate::trace::{each, ids, Back, Own};
+use crate::trace::{each, ids, Back};
+use crate::trace_loggers::Own;
 
 /// A `Display` that does not get to its end.
 struct Hostile;
@@ -104,6 +105,21 @@ fn a_level_is_known_by_its_name() {
     assert_eq!(Level::ALL.map(Level::as_str), ["debug", "info", "warn", "error", "fatal"]);
     assert!(Level::Fatal > Level::Error && Level::Debug < Level::Info);
     assert_eq!(format!("{:>7}", Level::Info), "   info");
+}
+
+/// Guarantees: neither keys nor values can make a second line of a console's, or move its cursor.
+#[test]
+fn fields_stay_on_one_line() {
+    let lines = vec!["a\nb".into()];
+    let fields = Fields::from([
+        ("key\nof two \u{1b}[31mlines", Value::from("va\nlue")),
+        ("list", opentelemetry::Value::Array(opentelemetry::Array::String(lines)).into()),
+        ("plain", "grüß".into()),
+    ]);
+    assert_eq!(
+        fields.to_string(),
+        "key\\nof two \\u{1b}[31mlines=\"va\\nlue\" list=[\"a\\nb\"] plain=\"grüß\""
+    );
 }
 
 /// What every kind of value comes to, as `docs/mapping.md` writes it.

@@ -20,10 +20,16 @@ mod record;
 mod support;
 #[path = "../suite/trace.rs"]
 mod trace;
+#[path = "../suite/trace_elsewhere.rs"]
+mod trace_elsewhere;
+#[path = "../suite/trace_entries.rs"]
+mod trace_entries;
 #[path = "../suite/trace_fields.rs"]
 mod trace_fields;
 #[path = "../suite/trace_layers.rs"]
 mod trace_layers;
+#[path = "../suite/trace_loggers.rs"]
+mod trace_loggers;
 #[path = "../suite/trace_values.rs"]
 mod trace_values;
 

@@ -7,8 +7,10 @@
 //!
 //! Its code knows `spanlog::trace` only. The argument (default: `otel`) says what stands behind that: nothing, the
 //! OpenTelemetry API, or `tracing`. What the controller does and says is the same with each. It prints its log, what
-//! became of the pods, and the tree of spans, each with the number of its log records. Spans and records go to OTLP
-//! JSON lines in `spanlog-out/`, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+//! became of the pods, and the tree of spans, each with the number of its log records. Spans and records are appended to
+//! OTLP JSON lines in `spanlog-out/`, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+
+mod cloud;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -23,6 +25,8 @@ use spanlog::opentelemetry::{global, Context};
 use spanlog::trace::{self, NopTracer, OtelTracer, Span, TracingLogger, TracingTracer, Value};
 use spanlog::{job, JobMetadata};
 use tracing::Level;
+
+use crate::cloud::{Cloud, CloudError};
 
 const WORKERS: usize = 2;
 const MOST_ATTEMPTS: u32 = 4;
@@ -41,21 +45,28 @@ fn main() -> ExitCode {
 /// Returns whether the controller did what it can: all pods but the two that cannot be had.
 fn run() -> Result<bool, Box<dyn Error>> {
     let back_end = std::env::args().nth(1).unwrap_or_else(|| "otel".to_owned());
+    if !["nop", "otel", "tracing"].contains(&back_end.as_str()) {
+        return Err(format!("the back end is nop, otel or tracing, not {back_end:?}").into());
+    }
     let recorder = Recorder::default();
     let mut builder = spanlog::builder()
         .with_service_name("controller")
         .with_level(Level::DEBUG)
-        .with_span_processor(recorder.clone())
-        .with_log_processor(recorder.clone());
-    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none_or(|endpoint| endpoint.is_empty()) {
-        builder = builder.with_json_lines(format!("spanlog-out/controller-{back_end}"));
-    }
+        .with_recorder(recorder.clone());
+    let goes_to = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
+        Ok(endpoint) if !endpoint.is_empty() => endpoint,
+        _ => {
+            let directory = format!("spanlog-out/controller-{back_end}");
+            builder = builder.with_json_lines(&directory);
+            format!("{directory}/logs.jsonl and {directory}/traces.jsonl")
+        }
+    };
     let guard = builder.install()?;
+    // All that there is to choosing.
     match back_end.as_str() {
-        "nop" => trace::set_tracer(NopTracer::new())?,
         "otel" => trace::set_tracer(OtelTracer::new(global::tracer("controller")))?,
         "tracing" => trace::set_tracer(TracingTracer::new())?,
-        other => return Err(format!("the back end is nop, otel or tracing, not {other:?}").into()),
+        _ => trace::set_tracer(NopTracer::new())?,
     }
 
     let phases = job::scope(JobMetadata::new("demo", back_end.clone()).with_group("examples"), || {
@@ -64,7 +75,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
         Controller::new(Cloud::new()).reconcile_all(&cx, wanted())
     });
 
-    guard.shutdown(Duration::from_secs(5));
+    let report = guard.shutdown(Duration::from_secs(5));
     println!("\npods, with the back end {back_end}:");
     for (name, phase) in &phases {
         println!("  {name:<10} {phase}");
@@ -73,10 +84,14 @@ fn run() -> Result<bool, Box<dyn Error>> {
     if graph.is_empty() {
         println!("\nno spans: {back_end} makes none");
     } else {
-        println!("\n{}", graph.to_text());
+        println!("\n{}", graph.to_text().trim_end());
+    }
+    println!("\nlogs and traces: {goes_to}");
+    if !report.is_complete() {
+        eprintln!("controller: not everything was delivered: {report:?}");
     }
     let failed = phases.values().filter(|phase| matches!(phase, Phase::Failed(_))).count();
-    Ok(failed == 2)
+    Ok(failed == 2 && report.is_complete())
 }
 
 /// A pod as somebody wants it.
@@ -270,95 +285,6 @@ fn with_pod(cx: &Context, span: &dyn Span, pod: &Pod) -> Context {
         cx,
         [("pod", Value::from(pod.name)), ("image", pod.image.into()), ("generation", pod.generation.into())],
     )
-}
-
-/// A provider that has a bad day.
-struct Cloud {
-    pods: Mutex<BTreeMap<&'static str, u64>>,
-    failures: Mutex<BTreeMap<(Call, &'static str), Failures>>,
-}
-
-/// The name of a call.
-type Call = &'static str;
-
-/// How often a call for a pod fails before it succeeds, and how.
-type Failures = (u32, CloudError);
-
-#[derive(Clone, Copy, Debug)]
-enum CloudError {
-    Quota,
-    Conflict,
-    InvalidImage,
-    NotFound,
-}
-
-impl fmt::Display for CloudError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Quota => "the quota is used up",
-            Self::Conflict => "somebody else changed it meanwhile",
-            Self::InvalidImage => "the image cannot be pulled",
-            Self::NotFound => "there is no such pod",
-        })
-    }
-}
-
-impl Error for CloudError {}
-
-impl CloudError {
-    fn is_final(self) -> bool {
-        matches!(self, Self::InvalidImage)
-    }
-}
-
-impl Cloud {
-    fn new() -> Self {
-        let failures = BTreeMap::from([
-            (("create", "worker-0"), (2, CloudError::Quota)),
-            (("update", "web-0"), (1, CloudError::Conflict)),
-            (("create", "broken-0"), (1, CloudError::InvalidImage)),
-            (("create", "stuck-0"), (u32::MAX, CloudError::Quota)),
-        ]);
-        Self { pods: Mutex::default(), failures: Mutex::new(failures) }
-    }
-
-    fn get(&self, cx: &Context, name: &'static str) -> Option<u64> {
-        let (_, span) = trace::start_span(cx, "provider.get");
-        let generation = locked(&self.pods).get(name).copied();
-        span.end();
-        generation
-    }
-
-    fn put(&self, cx: &Context, call: Call, pod: &Pod) -> Result<(), CloudError> {
-        let (cx, span) = trace::start_span(cx, &format!("provider.{call}"));
-        let result = self.call(&cx, call, pod.name).map(|()| {
-            locked(&self.pods).insert(pod.name, pod.generation);
-        });
-        span.end_with(&result);
-        result
-    }
-
-    fn delete(&self, cx: &Context, name: &'static str) -> Result<(), CloudError> {
-        let (cx, span) = trace::start_span(cx, "provider.delete");
-        let result = self
-            .call(&cx, "delete", name)
-            .and_then(|()| locked(&self.pods).remove(name).map(|_| ()).ok_or(CloudError::NotFound));
-        span.end_with(&result);
-        result
-    }
-
-    /// Takes its time, and fails where it is to fail.
-    fn call(&self, cx: &Context, call: Call, name: &'static str) -> Result<(), CloudError> {
-        trace::logger(cx).debug_fmt(format_args!("{call} {name}"));
-        thread::sleep(Duration::from_millis(2));
-        match locked(&self.failures).get_mut(&(call, name)) {
-            Some((left, error)) if *left > 0 => {
-                *left -= 1;
-                Err(*error)
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

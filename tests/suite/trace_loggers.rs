@@ -1,0 +1,184 @@
+//! Contract §5: which logger an entry goes to, and how often.
+
+use std::sync::{Arc, Mutex};
+
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::Context;
+use spanlog::trace::{self, Entry, Fields, Level, Logger, NopLogger, NopTracer, TracingLogger};
+
+use crate::trace::{each, events, ids, Back};
+
+/// A line, and the span that it is of.
+type Said = (String, Option<SpanContext>);
+
+/// Keeps what it is given, as a logger of the user's own.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    fields: Fields,
+    said: Arc<Mutex<Vec<Said>>>,
+}
+
+impl Logger for Own {
+    fn log(&self, entry: &Entry<'_>) {
+        let line = format!("{} {} {}", entry.level(), entry.message(), self.fields.merged(entry.fields()));
+        self.said.lock().unwrap().push((line, entry.span_context()));
+    }
+
+    fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+        Arc::new(Self { fields: self.fields.merged(&fields), said: self.said.clone() })
+    }
+}
+
+#[test]
+fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
+    each(|world, back| {
+        let own = Own::default();
+        let top = trace::with_logger(&back.context(world), own.clone());
+        let top = trace::with_logger(&top, trace::logger(&top).with_field("node", "n1"));
+        let (cx, span) = trace::start_span(&top, "span");
+        let cx = span.with_field(&cx, "pod", "web-0");
+        let (inner, child) = trace::start_span(&cx, "child");
+        trace::logger(&cx).with_field("attempt", 1).info("one");
+        trace::logger(&inner).info("two");
+        child.end();
+        span.end();
+        let said = own.said.lock().unwrap().clone();
+        let expected = [
+            ("info one node=\"n1\" pod=\"web-0\" attempt=1".to_owned(), cx.span().span_context().clone()),
+            ("info two node=\"n1\" pod=\"web-0\"".to_owned(), inner.span().span_context().clone()),
+        ]
+        .map(|(line, span)| (line, Some(span)));
+        assert_eq!(said, expected, "{:?} {back:?}", world.arrangement);
+        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in them.
+        let records = if back == Back::Tracing { 2 } else { 0 };
+        assert_eq!(world.records().len(), records, "{:?} {back:?}", world.arrangement);
+        assert_eq!((world.span("span").events.len(), world.span("child").events.len()), (1, 1));
+    });
+}
+
+#[test]
+fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
+    each(|world, back| {
+        // Nothing around it: the default logger.
+        let nop = trace::with_tracer(&Context::current(), NopTracer::new());
+        let (cx, span) = trace::start_span(&nop, "nothing");
+        span.logger().info("of the default");
+        trace::logger(&span.with_field(&cx, "k", 1)).info("with a field");
+        span.set_status(None);
+        span.end();
+        assert_eq!(world.record("of the default").ids, None);
+        assert_eq!(world.record("with a field").keys(), ["k"]);
+
+        // A span around it: that one's.
+        let (cx, outer) = trace::start_span(&back.context(world), "outer");
+        let (nop, span) = trace::start_span(&trace::with_tracer(&cx, NopTracer::new()), "nothing");
+        span.logger().info("of the outer span");
+        span.end();
+        outer.end();
+        assert_eq!(world.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", world.arrangement);
+        assert_eq!(ids(&nop), ids(&cx));
+        assert_eq!(world.span("outer").events.len(), 1);
+
+        // A logger of the user's own.
+        let own = Own::default();
+        let (cx, span) = trace::start_span(&trace::with_logger(&nop, own.clone()), "nothing");
+        span.logger().info("own");
+        trace::logger(&span.with_field(&cx, "k", 1)).info("own");
+        assert_eq!(own.said.lock().unwrap().len(), 2);
+
+        // Only who asks for silence gets it.
+        let (cx, span) =
+            trace::start_span(&trace::with_logger(&back.context(world), NopLogger::new()), "quiet");
+        let cx = span.with_field(&cx, "k", 1);
+        trace::logger(&cx).with_field("more", 2).fatal("unheard");
+        span.end();
+        let heard = world.records().iter().any(|record| record.body_text() == "unheard");
+        assert_eq!(heard, back == Back::Tracing);
+        assert_eq!(events(world, "quiet").len(), 1);
+    });
+}
+
+/// Guarantees: what a context's logger knew before there was a span is on the record and on the event, and what is said
+/// later wins.
+#[test]
+fn fields_of_the_logger_around_are_on_entries_of_the_span() {
+    each(|world, back| {
+        let top = back.context(world);
+        let around = trace::logger(&top).with_fields([("node", "n1"), ("zone", "a"), ("phase", "x")]);
+        let (cx, span) = trace::start_span(&trace::with_logger(&top, around), "span");
+        let cx = span.with_field(&cx, "zone", "b");
+        trace::logger(&cx).with_field("phase", "y").info("said");
+        span.end();
+        let record = world.record("said");
+        let own = ["node", "zone", "phase"].map(|key| record.text(key).unwrap_or_default().to_owned());
+        assert_eq!(own, ["n1", "b", "y"], "{:?} {back:?}", world.arrangement);
+        let event = [("level", "info"), ("node", "n1"), ("zone", "b"), ("phase", "y")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(events(world, "span"), [("said".to_owned(), event.to_vec())]);
+        assert!(!crate::support::attributes(&world.span("span")).contains_key("node"));
+    });
+}
+
+/// Hands on to `tracing`, without what is secret.
+#[derive(Debug)]
+struct Redacts(TracingLogger, Fields);
+
+impl Logger for Redacts {
+    fn log(&self, entry: &Entry<'_>) {
+        let message = entry.message().to_string().replace("hunter2", "…");
+        let fields = self.1.merged(entry.fields()).merged(&Fields::from([("password", None::<&str>)]));
+        self.0.log(&entry.with_message(format_args!("{message}")).with_fields(&fields));
+    }
+
+    fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+        Arc::new(Self(self.0.clone(), self.1.merged(&fields)))
+    }
+}
+
+/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that logger has it, also with
+/// the back end that brings entries to `tracing` itself.
+#[test]
+fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
+    each(|world, back| {
+        let logger = Redacts(TracingLogger::new().with_target("kubelet"), Fields::new());
+        let (cx, span) = trace::start_span(&trace::with_logger(&back.context(world), logger), "span");
+        let fields = [("password", "hunter2"), ("user", "ann")];
+        trace::logger(&cx).with_fields(fields).info("hunter2 is right");
+        span.end();
+        assert_eq!(world.records().len(), 1, "{:?} {back:?}", world.arrangement);
+        let record = world.record("… is right");
+        assert_eq!((record.ids, record.scope.as_str()), (ids(&cx), "kubelet"));
+        assert_eq!(record.keys(), ["user"]);
+    });
+}
+
+/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all the same.
+#[test]
+fn what_a_logger_does_not_want_it_does_not_get() {
+    #[derive(Clone, Debug)]
+    struct Warnings(Own);
+    impl Logger for Warnings {
+        fn log(&self, entry: &Entry<'_>) {
+            self.0.log(entry);
+        }
+        fn derive(&self, fields: Fields) -> Arc<dyn Logger> {
+            self.0.derive(fields)
+        }
+        fn is_enabled(&self, level: Level) -> bool {
+            level >= Level::Warn
+        }
+    }
+    each(|world, back| {
+        let own = Own::default();
+        let top = trace::with_logger(&back.context(world), Warnings(own.clone()));
+        let (cx, span) = trace::start_span(&top, "span");
+        for cx in [top, cx] {
+            trace::logger(&cx).info("info");
+            trace::logger(&cx).warn_fmt(format_args!("warn"));
+        }
+        span.end();
+        let said: Vec<_> = own.said.lock().unwrap().iter().map(|(line, _)| line.clone()).collect();
+        assert_eq!(said, ["warn warn ", "warn warn "], "{:?} {back:?}", world.arrangement);
+        assert_eq!(world.span("span").events.len(), 2);
+    });
+}
