@@ -35,7 +35,7 @@ pub fn encoder(input: &[u8]) {
     let encoded_resource = Resource::new(resource.iter().map(|(key, value)| (key, value)));
     let mut batch = Batch::default();
     for (scope, record) in &records {
-        batch.add(scope, &record.encode());
+        batch.add_one(scope, &record.encode());
     }
     let bytes = batch.request(&encoded_resource);
     assert!(bytes.len() <= batch.most_with(&encoded_resource, ""));

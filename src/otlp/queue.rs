@@ -10,18 +10,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::chunk::{Chunk, Encoded, MOST_HEADER, RUN_COST};
+use super::chunk::{Chunk, Encoded, MOST_HEADER};
 use super::control::Control;
 use super::counters::{Counters, SHARDS};
+use super::pool::Pool;
 use super::shrink::shrink;
 use super::sizes::Sizes;
 use super::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::thread_number;
-
-/// How many chunks are kept for later at most. With the chunk that each shard may have begun, this
-/// is the memory beyond the limit: (32 + 32) times 64 KiB.
-const POOLED: usize = 32;
 
 /// How often a thread makes room for one record, before that record goes the way of the others.
 const ATTEMPTS: usize = 64;
@@ -52,7 +49,7 @@ pub(crate) struct Queue {
     overflow: Overflow,
     closed: AtomicBool,
     next_ticket: AtomicU64,
-    pool: Mutex<Vec<Chunk>>,
+    pub(crate) pool: Pool,
 }
 
 #[derive(Debug)]
@@ -97,7 +94,7 @@ impl Queue {
             overflow,
             closed: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
-            pool: Mutex::new(Vec::new()),
+            pool: Pool::new(sizes),
         }
     }
 
@@ -217,7 +214,7 @@ impl Queue {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
                     self.budget.give_back(self.cost(&chunk));
-                    self.recycle(chunk);
+                    self.pool.keep(chunk);
                     true
                 }
                 // The worker has all there is.
@@ -257,8 +254,7 @@ impl Queue {
     #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
         let slack = self.sizes.slack;
-        let pooled = lock(&self.pool).pop();
-        let mut chunk = pooled.unwrap_or_else(|| Chunk::with_capacity(self.sizes.chunk + slack));
+        let mut chunk = self.pool.take();
         chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
         inner.leased -= slack;
         inner.chunks.push_back(chunk);
@@ -311,19 +307,6 @@ impl Queue {
     /// What a chunk is charged with, the slack that its last record may take included.
     pub(crate) fn cost(&self, chunk: &Chunk) -> usize {
         chunk.cost() + self.sizes.slack
-    }
-
-    /// Keeps a chunk's memory for later.
-    pub(crate) fn recycle(&self, mut chunk: Chunk) {
-        // One that grew for a large record is given back.
-        if chunk.capacity() > self.sizes.chunk + self.sizes.slack + RUN_COST {
-            return;
-        }
-        chunk.clear();
-        let mut pool = lock(&self.pool);
-        if pool.len() < POOLED {
-            pool.push(chunk);
-        }
     }
 
     /// From now on, what comes is dropped. What is here stays.

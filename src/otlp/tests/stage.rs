@@ -10,6 +10,7 @@ use prost::Message;
 
 use crate::otlp::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::request::Request;
 use crate::otlp::transport::{Answer, Transport};
 use crate::otlp::Stats;
 use crate::record::Target;
@@ -29,9 +30,9 @@ pub(super) fn again(after: Option<Duration>) -> Answer {
 pub(super) struct Scripted<F>(pub(super) F, pub(super) u64);
 
 impl<F: FnMut(u64, &[u8]) -> Answer + Send> Transport for Scripted<F> {
-    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
+    fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
         self.1 += 1;
-        (self.0)(self.1 - 1, request)
+        (self.0)(self.1 - 1, request.bytes())
     }
 }
 
