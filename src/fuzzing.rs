@@ -37,9 +37,10 @@ pub fn encoder(input: &[u8]) {
     for (scope, record) in &records {
         batch.add_one(scope, &record.encode());
     }
-    let bytes = batch.request(&encoded_resource);
-    assert!(bytes.len() <= batch.most_with(&encoded_resource, ""));
     assert_eq!(batch.records(), records.len());
+    let most = batch.most_with(&encoded_resource, "");
+    let bytes = batch.request(&encoded_resource);
+    assert!(bytes.len() <= most);
 
     let read = ExportLogsServiceRequest::decode(bytes.as_slice()).expect("it is a request");
     assert_eq!(read.encode_to_vec(), bytes);

@@ -9,6 +9,7 @@
 //! |   | `otlp/wire.rs` | protobuf's primitives |
 //! | 2 | `otlp/pipeline.rs` | the handle: settings, counts, flush and shutdown |
 //! | 3 | `otlp/queue.rs` | where threads leave their records: bounded in bytes, one shard each |
+//! |   | `otlp/queue/take.rs` | and who takes them out again |
 //! |   | `otlp/budget.rs` | the one limit in bytes |
 //! |   | `otlp/chunk.rs` | encoded records one behind the other |
 //! |   | `otlp/pool.rs` | empty chunks, for later |

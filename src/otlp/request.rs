@@ -177,10 +177,6 @@ impl Request {
     }
 
     /// The request in one piece. It is put together once, however often it is sent.
-    #[cfg_attr(
-        not(any(test, fuzzing, feature = "otlp-http")),
-        expect(dead_code, reason = "only the builder knows transports that send")
-    )]
     pub(crate) fn bytes(&mut self) -> &[u8] {
         if self.joined.is_empty() {
             let mut joined = mem::take(&mut self.joined);
@@ -198,10 +194,6 @@ impl Request {
         bytes
     }
 
-    #[cfg_attr(
-        not(any(test, fuzzing, feature = "otlp-http")),
-        expect(dead_code, reason = "only the builder knows transports that send")
-    )]
     fn append_to(&self, out: &mut Vec<u8>) {
         out.reserve_exact(self.len);
         for place in &self.places {
@@ -239,12 +231,12 @@ mod alone {
         pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
             let mut front = vec![0; MOST_HEADER];
             front.extend_from_slice(record);
-            let (target, record) = (Target::Short(scope), Encoded::new(&mut front, MOST_HEADER, &[]));
+            let (target, record) = (Target::Static(""), Encoded::new(&mut front, MOST_HEADER, &[]));
             let mut chunk = Chunk::default();
             chunk.add(target, &record, Chunk::most(target, record.len()));
             let chunk = Arc::new(Held::new(chunk, Weak::new()));
             for piece in chunk.pieces() {
-                self.add(&chunk, &piece);
+                self.add(&chunk, &Piece { scope, ..piece });
             }
         }
 

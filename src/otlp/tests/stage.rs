@@ -14,6 +14,7 @@ use crate::otlp::request::Request;
 use crate::otlp::transport::{Answer, Transport};
 use crate::otlp::Stats;
 use crate::record::Target;
+use crate::stats::Thread;
 
 /// Longer than anything takes that does not hang.
 pub(super) const LONG: Duration = Duration::from_secs(60);
@@ -103,7 +104,7 @@ pub(super) fn emit(pipeline: &Pipeline, body: &str) {
 }
 
 pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
-    if pipeline.queue().admit() {
+    if pipeline.queue().admit(Thread::current()) {
         push(pipeline, target, &record(body));
     }
 }
@@ -112,7 +113,7 @@ pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
 pub(super) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
     let mut front = vec![0; MOST_HEADER];
     front.extend_from_slice(record);
-    pipeline.queue().push(target, &Encoded::new(&mut front, MOST_HEADER, &[]));
+    pipeline.queue().push(Thread::current(), target, &Encoded::new(&mut front, MOST_HEADER, &[]));
 }
 
 /// Settings for which nothing waits.
