@@ -35,11 +35,12 @@ pub fn encoder(input: &[u8]) {
     let encoded_resource = Resource::new(resource.iter().map(|(key, value)| (key, value)));
     let mut batch = Batch::default();
     for (scope, record) in &records {
-        batch.add(scope, &record.encode());
+        batch.add_one(scope, &record.encode());
     }
-    let bytes = batch.request(&encoded_resource);
-    assert!(bytes.len() <= batch.most_with(&encoded_resource, ""));
     assert_eq!(batch.records(), records.len());
+    let most = batch.most_with(&encoded_resource, "");
+    let bytes = batch.request(&encoded_resource);
+    assert!(bytes.len() <= most);
 
     let read = ExportLogsServiceRequest::decode(bytes.as_slice()).expect("it is a request");
     assert_eq!(read.encode_to_vec(), bytes);

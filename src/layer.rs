@@ -1,11 +1,11 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
+mod make;
+
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
-use std::time::SystemTime;
 
-use opentelemetry::logs::{Logger, LoggerProvider, Severity};
+use opentelemetry::logs::{Logger, LoggerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::{Attributes, Id, Record as SpanRecord};
@@ -15,17 +15,16 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
 
-use crate::beside::{self, Beside};
-use crate::correlate::{self, Asker, Home, Ids, SpanState, Surroundings, ThreadStack};
-use crate::fields::{self, EventSink, Fields, Site};
-use crate::inherit::{Block, Inheriting, Node, SpanFields};
+use crate::correlate::{self, Home, SpanState, Surroundings};
+use crate::fields;
+use crate::inherit::{Inheriting, Node, SpanFields};
 use crate::keys::Keys;
-use crate::limits::{self, Extras, Limits};
+use crate::limits::{Extras, Limits};
 use crate::otlp::record::DirectRecords;
 use crate::otlp::Pipeline;
-use crate::record::{severity_of_level, Record, Records, Target};
+use crate::record::{severity_of_level, Records};
 use crate::sdk::{self, SdkRecords};
-use crate::stats::Counters;
+use crate::stats::{Counters, Thread};
 
 /// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record whose own
 /// ids are those of the event's span, and which carries the job that the event belongs to.
@@ -121,14 +120,14 @@ impl<R: Records> LogLayer<R> {
     /// Adds `code.file.path`, `code.line.number` and `code.module.name`. Default: off.
     #[must_use]
     pub fn with_location(mut self, location: bool) -> Self {
-        self.extras.location = location;
+        self.extras = self.extras.with_location(location);
         self
     }
 
     /// Adds `thread.id` and `thread.name`. Default: off.
     #[must_use]
     pub fn with_threads(mut self, threads: bool) -> Self {
-        self.extras.threads = threads;
+        self.extras = self.extras.with_threads(threads);
         self
     }
 
@@ -182,19 +181,21 @@ impl<R: Records> LogLayer<R> {
             return;
         }
         let name = || {
-            let plan = fields::plan(event.metadata(), None, self.extras.keys());
+            let plan = fields::plan(event.metadata(), None, self.extras.keys);
             plan.site.is_named.then(|| event.metadata().name())
         };
         if !self.records.is_enabled(severity, metadata.target(), name) {
             return;
         }
-        self.counters.emitted(1);
+        let thread = Thread::current();
+        let counters = self.counters.of(thread);
+        counters.emitted(1);
         if sdk::is_handing_over() {
-            self.counters.dropped_reentrant(1);
+            counters.dropped_reentrant(1);
             return;
         }
-        if !self.records.admit() {
-            self.counters.dropped_overflow(1);
+        if !self.records.admit(thread) {
+            counters.dropped_overflow(1);
             return;
         }
         let make = || {
@@ -203,120 +204,14 @@ impl<R: Records> LogLayer<R> {
             })
         };
         match catch_unwind(AssertUnwindSafe(make)) {
-            Ok(Some(())) => self.counters.delivered(1),
+            Ok(Some(())) => counters.delivered(1),
             // The stack is gone only after what `alive` looks at.
             Ok(None) | Err(_) => {
                 self.records.unmade();
-                self.counters.dropped_panicked(1);
+                counters.dropped_panicked(1);
             }
         }
     }
-
-    /// Makes the record of an event, and hands it over.
-    fn make_record<S>(
-        &self,
-        event: &Event<'_>,
-        of_log: Option<&Metadata<'_>>,
-        severity: Severity,
-        around: &Surroundings,
-        stack: ThreadStack<'_>,
-        ctx: &Context<'_, S>,
-    ) where
-        S: Subscriber + for<'span> LookupSpan<'span>,
-    {
-        let target = match of_log {
-            Some(of_log) => Target::Short(of_log.target()),
-            None => Target::Static(event.metadata().target()),
-        };
-        let mut memory = self.records.memory();
-        let mut record = self.records.open(&mut memory, target);
-        // The one clock read of an event.
-        record.set_time(SystemTime::now());
-        record.set_severity(severity);
-        let asker = Asker {
-            owner: self.owner,
-            home: &self.home,
-            inheriting: &self.inheriting,
-            counters: &self.counters,
-        };
-        let (site, merged) = {
-            let looked_up;
-            let stack = stack.borrow().filter(|_| event.is_contextual());
-            let (ids, block) = match stack.as_ref().and_then(|stack| asker.remembered(stack, around)) {
-                Some(remembered) => remembered,
-                None => {
-                    drop(stack);
-                    looked_up = asker.look_up(event, around, ctx);
-                    (looked_up.0.as_ref(), &looked_up.1)
-                }
-            };
-            self.begin(&mut record, event, ids, block)
-        };
-        let name = site.is_named.then(|| event.metadata().name());
-        if let Some(name) = name {
-            record.set_event_name(name);
-        }
-        let metadata = of_log.unwrap_or_else(|| event.metadata());
-        let limits = &self.inheriting.limits;
-        let value_limit = limits.value_length();
-        if let Some(Merged { block, beside }) = merged {
-            let mut own = fields::Gathered::default();
-            let sink = EventSink::new(&mut record, Some(&mut own), site, value_limit, &self.counters);
-            let mut fields = Fields(sink);
-            match beside.as_ref().and_then(Beside::message) {
-                Some(message) => fields.0.message(message),
-                None => event.record(&mut fields),
-            }
-            for (key, value) in beside.iter().flat_map(|beside| beside.iter()) {
-                fields.0.named_at_run_time(key, limits.cut(value.clone()));
-            }
-            fields.0.finish(name);
-            self.extras.write(metadata, |key, value| own.put(key, value.to_owned()));
-            limits::write_gathered(&mut record, &block, own, *limits, &self.counters);
-            if let Some(beside) = beside {
-                beside::put_back(beside);
-            }
-        } else {
-            let mut fields = Fields(EventSink::new(&mut record, None, site, value_limit, &self.counters));
-            event.record(&mut fields);
-            fields.0.finish(name);
-            if !self.extras.keys().is_empty() {
-                self.extras.write(metadata, |key, value| record.add_attribute(key, value));
-            }
-        }
-        self.records.emit(record);
-    }
-
-    /// Begins a record with its ids and, if nothing else can have the same keys and no limit can bite, with
-    /// what it inherits. Else that is returned, to be merged.
-    ///
-    /// The thread's stack may be borrowed meanwhile, so this runs no user code.
-    #[inline(always)]
-    fn begin(
-        &self,
-        record: &mut R::Record<'_>,
-        event: &Event<'_>,
-        ids: Option<&Ids>,
-        block: &Arc<Block>,
-    ) -> (&'static Site, Option<Merged>) {
-        record.set_trace_context(ids);
-        let extra = self.extras.keys();
-        let plan = fields::plan(event.metadata(), Some(block), extra);
-        let most = block.attributes.len() + plan.site.len() + fields::MOST_EXTRA + extra.len();
-        let beside = beside::take(plan.site.may_carry);
-        if beside.is_none() && plan.is_straight && most <= self.inheriting.limits.attribute_count() {
-            self.records.add_block(record, block);
-            (plan.site, None)
-        } else {
-            (plan.site, Some(Merged { block: block.clone(), beside }))
-        }
-    }
-}
-
-/// What is merged with an event's own fields before any of it is written.
-struct Merged {
-    block: Arc<Block>,
-    beside: Option<Beside>,
 }
 
 /// The number of a layer that has entries on the threads' stacks. 0 is no layer's.

@@ -57,9 +57,11 @@
 //! | step | file | what it does |
 //! | --- | --- | --- |
 //! | 1 | `layer.rs` | an event comes in: enabled here? open a record, fill it, hand it over |
+//! |   | `layer/make.rs` | how its record is made |
 //! | 2 | `correlate.rs` | which span and which job the event belongs to |
 //! |   | `correlate/asker.rs` | the order in which sources are asked for that |
 //! |   | `correlate/active.rs` | this thread's stack of entered spans and job scopes |
+//! |   | `correlate/active/asked.rs` | what is asked of it |
 //! |   | `correlate/state.rs` | what is known of one span |
 //! |   | `correlate/starting.rs` | telling that a span is being started |
 //! |   | `correlate/op_seed.rs` | what an op says of its span |

@@ -132,8 +132,10 @@ pub(crate) fn write_gathered<R: Record>(
 /// Attributes that a layer adds on request, behind the event's own.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extras {
-    pub(crate) location: bool,
-    pub(crate) threads: bool,
+    location: bool,
+    threads: bool,
+    /// Every key that may be written.
+    pub(crate) keys: &'static [&'static str],
 }
 
 const ALL: [&str; 5] = [
@@ -147,17 +149,24 @@ const ALL: [&str; 5] = [
 ];
 
 impl Extras {
-    /// Every key that may be written.
-    #[inline]
-    pub(crate) fn keys(&self) -> &'static [&'static str] {
+    pub(crate) fn with_location(self, location: bool) -> Self {
+        Self::new(location, self.threads)
+    }
+
+    pub(crate) fn with_threads(self, threads: bool) -> Self {
+        Self::new(self.location, threads)
+    }
+
+    fn new(location: bool, threads: bool) -> Self {
         const LOCATION: &[&str] = ALL.split_at(3).0;
         const THREADS: &[&str] = ALL.split_at(3).1;
-        match (self.location, self.threads) {
+        let keys = match (location, threads) {
             (false, false) => &[],
             (true, false) => LOCATION,
             (false, true) => THREADS,
             (true, true) => &ALL,
-        }
+        };
+        Self { location, threads, keys }
     }
 
     pub(crate) fn write(&self, metadata: &Metadata<'_>, mut write: impl FnMut(Key, Value<'_>)) {

@@ -9,12 +9,15 @@
 //! |   | `otlp/wire.rs` | protobuf's primitives |
 //! | 2 | `otlp/pipeline.rs` | the handle: settings, counts, flush and shutdown |
 //! | 3 | `otlp/queue.rs` | where threads leave their records: bounded in bytes, one shard each |
+//! |   | `otlp/queue/take.rs` | and who takes them out again |
 //! |   | `otlp/budget.rs` | the one limit in bytes |
 //! |   | `otlp/chunk.rs` | encoded records one behind the other |
+//! |   | `otlp/pool.rs` | empty chunks, for later |
 //! |   | `otlp/sizes.rs` | how large the queue's parts are |
 //! |   | `otlp/shrink.rs` | records that no request could take |
 //! |   | `otlp/counters.rs` | what became of every record |
 //! | 4 | `otlp/worker.rs` | makes requests |
+//! |   | `otlp/held.rs` | a chunk that the worker has |
 //! |   | `otlp/lanes.rs` | how many requests are on their way at once |
 //! |   | `otlp/delivery.rs` | sees requests through |
 //! |   | `otlp/control.rs` | what the worker and everybody else say to each other |
@@ -36,10 +39,12 @@ pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod budget;
 pub(crate) mod chunk;
+pub(crate) mod pool;
 pub(crate) mod sizes;
 pub(crate) mod shrink;
 pub(crate) mod counters;
 pub(crate) mod worker;
+pub(crate) mod held;
 pub(crate) mod lanes;
 pub(crate) mod delivery;
 pub(crate) mod control;

@@ -16,6 +16,7 @@ use crate::fields::{with_text, Formatted, Limit};
 use crate::inherit::Block;
 use crate::keys;
 use crate::otlp::short::{EncodedKey, Plain};
+use crate::stats::Thread;
 
 /// A value on its way into a record: borrowed, so that each kind of record copies it once.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +135,7 @@ pub trait Records: Send + Sync + 'static {
 
     /// Whether there is room for a record. If not, that is counted, and none is opened.
     #[inline]
-    fn admit(&self) -> bool {
+    fn admit(&self, _thread: Thread) -> bool {
         true
     }
 
@@ -143,6 +144,10 @@ pub trait Records: Send + Sync + 'static {
 
     /// What the next record of this thread is written in.
     fn memory(&self) -> Self::Memory;
+
+    /// Keeps it for the next one. What something panicked over is not kept.
+    #[inline]
+    fn keep(&self, _memory: Self::Memory) {}
 
     /// Opens an empty record, which was admitted.
     fn open<'a>(&'a self, memory: &'a mut Self::Memory, target: Target<'a>) -> Self::Record<'a>;

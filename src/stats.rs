@@ -11,19 +11,40 @@ pub struct Counters(Arc<[Cells; SHARDS]>);
 /// Threads that count on the same cache line wait for each other, so each has one of a few lines.
 const SHARDS: usize = 16;
 
-/// Which of `shards` lines this thread counts on, and whether nobody else does. The first threads of a
-/// process have half of the lines to themselves, the others share the rest.
-#[inline]
-pub(crate) fn own_shard(shards: usize) -> (usize, bool) {
-    let number = thread_number();
-    // Loom's threads are all one.
-    match shards / 2 {
-        own if number < own && !cfg!(loom) => (number, true),
-        own => (own + number % own, false),
+/// The number of a thread. Threads are numbered as they come, to spread them over what is sharded.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread(usize);
+
+impl Thread {
+    /// This thread. Those that are too far gone to know their number have one that no other thread has.
+    #[inline]
+    pub(crate) fn current() -> Self {
+        match NUMBER.try_with(Cell::get) {
+            Ok(0) => Self(next_number()),
+            Ok(known) => Self(known - 1),
+            Err(_) => Self(usize::MAX),
+        }
+    }
+
+    /// Which of `shards` is this thread's, which has it to itself if there are not more threads.
+    #[inline]
+    pub(crate) fn shard(self, shards: usize) -> usize {
+        self.0 % shards
+    }
+
+    /// Which of `shards` lines this thread counts on, and whether nobody else does. The first threads of a
+    /// process have half of the lines to themselves, the others share the rest.
+    #[inline]
+    pub(crate) fn own_line(self, shards: usize) -> (usize, bool) {
+        // Loom's threads are all one.
+        match shards / 2 {
+            own if self.0 < own && !cfg!(loom) => (self.0, true),
+            own => (own + self.0 % own, false),
+        }
     }
 }
 
-/// Counts on a line of [`own_shard`]. A line that nobody else writes to takes no locked instruction,
+/// Counts on a [`Thread::own_line`]. A line that nobody else writes to takes no locked instruction,
 /// and that is most of what a count costs.
 macro_rules! add {
     ($cell:expr, $is_own:expr, $count:expr) => {
@@ -39,17 +60,6 @@ pub(crate) use add;
 thread_local! {
     /// The number of this thread, plus one; 0 is not known yet.
     static NUMBER: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Threads are numbered as they come, to spread them over what is sharded. Those that are too far
-/// gone to know their number have one that no other thread has.
-#[inline]
-pub(crate) fn thread_number() -> usize {
-    match NUMBER.try_with(Cell::get) {
-        Ok(0) => next_number(),
-        Ok(known) => known - 1,
-        Err(_) => usize::MAX,
-    }
 }
 
 #[cold]
@@ -75,6 +85,7 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        #[expect(dead_code, reason = "what every event has is counted on a line")]
         impl Counters {
             /// Reads all counters, outcomes before intake: a reading never has more outcomes than events.
             pub fn snapshot(&self) -> Stats {
@@ -85,8 +96,28 @@ macro_rules! counters {
 
             $(#[inline]
             pub(crate) fn $name(&self, count: u64) {
-                let (shard, is_own) = own_shard(SHARDS);
-                add!(self.0[shard].$name, is_own, count);
+                self.of(Thread::current()).$name(count);
+            })*
+
+            /// To count on, for one thread.
+            #[inline]
+            pub(crate) fn of(&self, thread: Thread) -> Line<'_> {
+                let (line, is_own) = thread.own_line(SHARDS);
+                Line { cells: &self.0[line], is_own }
+            }
+        }
+
+        /// Where one thread counts.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Line<'a> {
+            cells: &'a Cells,
+            is_own: bool,
+        }
+
+        impl Line<'_> {
+            $(#[inline]
+            pub(crate) fn $name(self, count: u64) {
+                add!(self.cells.$name, self.is_own, count);
             })*
         }
     };

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::otlp::request::Request;
 use crate::otlp::transport::{Answer, Transport};
 use crate::otlp::{Pipeline, Settings};
 
@@ -49,8 +50,8 @@ impl Requests {
 struct Keep(Requests);
 
 impl Transport for Keep {
-    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
-        self.0 .0.lock().unwrap_or_else(PoisonError::into_inner).push(request.to_vec());
+    fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
+        self.0 .0.lock().unwrap_or_else(PoisonError::into_inner).push(request.bytes().to_vec());
         Answer::Accepted { rejected: 0, message: String::new() }
     }
 }
@@ -63,7 +64,7 @@ impl Transport for Keep {
 pub fn discarding() -> Pipeline {
     struct Discard;
     impl Transport for Discard {
-        fn send(&mut self, _request: &[u8], _deadline: Instant) -> Answer {
+        fn send(&mut self, _request: &mut Request, _deadline: Instant) -> Answer {
             Answer::Accepted { rejected: 0, message: String::new() }
         }
     }

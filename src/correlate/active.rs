@@ -4,6 +4,8 @@
 //! layers, or two subscribers, on one thread never read each other's spans. Jobs are read across
 //! owners: a job is the thread's, not a layer's.
 
+mod asked;
+
 use std::cell::{Ref, RefCell};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -11,8 +13,12 @@ use std::sync::Arc;
 use opentelemetry::{Context, ContextGuard};
 use tracing_core::span::Id;
 
+pub(super) use self::asked::{
+    api_span_is_inside, block_of_job, block_without_span, enclosing_span, entered_node, entered_state,
+    innermost_nodes, live,
+};
 use super::{Ids, SpanState, Surroundings};
-use crate::inherit::{Block, Inheriting, Node};
+use crate::inherit::{Block, Node};
 use crate::job::{self, JobScope, JobValue};
 
 thread_local! {
@@ -288,107 +294,4 @@ impl Stack {
         let entry = self.entries.iter().rev().find(|entry| entry.owner == owner)?;
         Some((entry, JobVersion::of(self.innermost_job())))
     }
-}
-
-/// Shows `look` the innermost entered span of `owner` that is not gone.
-pub(super) fn live<T>(owner: u64, look: impl FnOnce(&mut Entry) -> T) -> Option<T> {
-    with_stack(|stack| {
-        let mut own = stack.entries.iter_mut().rev().filter(|entry| entry.owner == owner);
-        own.find(|entry| !entry.is_stale()).map(look)
-    })
-    .flatten()
-}
-
-/// The owner's `nth` entered span, counted from the innermost.
-pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanState>)> {
-    with_stack(|stack| {
-        let mut own = stack.entries.iter().rev().filter(|entry| entry.owner == owner && !entry.is_stale());
-        let entry = own.nth(nth)?;
-        Some((entry.span_id(), entry.state.clone()?))
-    })
-    .flatten()
-}
-
-/// The node of the span `id`, if the owner has entered it on this thread.
-pub(super) fn entered_node(owner: u64, id: &Id) -> Option<Arc<Node>> {
-    with_stack(|stack| {
-        let mut entries = stack.entries.iter().rev();
-        let entry = entries.find(|entry| entry.owner == owner && entry.span == id.into_u64())?;
-        entry.node.clone()
-    })
-    .flatten()
-}
-
-/// For each log layer, the node of the innermost span that it knows to be entered.
-pub(super) fn innermost_nodes() -> Vec<(u64, Arc<Node>)> {
-    with_stack(|stack| {
-        let mut nodes: Vec<(u64, Arc<Node>)> = Vec::new();
-        for entry in stack.entries.iter().rev().filter(|entry| !entry.is_stale()) {
-            if let Some(node) =
-                entry.node.as_ref().filter(|_| nodes.iter().all(|(known, _)| *known != entry.owner))
-            {
-                nodes.push((entry.owner, node.clone()));
-            }
-        }
-        nodes
-    })
-    .unwrap_or_default()
-}
-
-/// What records inherit outside any span: the current job's stamps.
-pub(super) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Block> {
-    block_of_job(owner, ambient_job().as_ref(), inheriting)
-}
-
-/// What records inherit that have a job and no span.
-pub(super) fn block_of_job(owner: u64, job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Arc<Block> {
-    thread_local! {
-        // By owner, as this thread last saw it. A thread has few layers.
-        static BLOCKS: RefCell<Vec<(u64, Arc<Block>)>> = const { RefCell::new(Vec::new()) };
-    }
-    let version = JobVersion::of(job);
-    let known = BLOCKS.try_with(|blocks| {
-        let blocks = blocks.borrow();
-        let (_, block) = blocks.iter().find(|(known, _)| *known == owner)?;
-        (block.version.job == version).then(|| block.clone())
-    });
-    if let Ok(Some(block)) = known {
-        return block;
-    }
-    let block = Arc::new(Block::without_span(job, inheriting));
-    let replaced = BLOCKS.try_with(|blocks| {
-        let mut blocks = blocks.borrow_mut();
-        match blocks.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, known)) => Some(std::mem::replace(known, block.clone())),
-            None => {
-                blocks.push((owner, block.clone()));
-                None
-            }
-        }
-    });
-    drop(replaced);
-    block
-}
-
-/// What is known of the span `id`, if a layer has entered it on this thread.
-pub(super) fn entered_state(id: &Id) -> Option<Arc<SpanState>> {
-    with_stack(|stack| {
-        let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
-        entry.state.clone()
-    })
-    .flatten()
-}
-
-/// Whether `now` was attached after the span `id` was entered.
-pub(super) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
-    with_stack(|stack| {
-        let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
-        let own = entry.state.as_ref().and_then(|state| match state.traced() {
-            Some(super::Traced::Yes(ids)) => *ids,
-            _ => None,
-        });
-        Some(entry.is_outside_of(&now, &own))
-    })
-    .flatten()
-    .unwrap_or(false)
 }

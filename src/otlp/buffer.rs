@@ -107,7 +107,31 @@ impl Buffer {
 
 impl fmt::Write for Buffer {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.append(text.as_bytes());
+        if text.len() <= SHORT {
+            self.write::<SHORT>(|room| {
+                copy(room, text.as_bytes());
+                text.len()
+            });
+        } else {
+            self.append(text.as_bytes());
+        }
         Ok(())
+    }
+}
+
+/// The longest text that is copied in two pieces.
+const SHORT: usize = 2 * HALF;
+const HALF: usize = 8;
+
+/// Copies `bytes` to the front of `to`. Most texts are short, and a call would cost more than copying them:
+/// two pieces, which may overlap.
+#[inline(always)]
+pub(super) fn copy(to: &mut [u8], bytes: &[u8]) {
+    match (bytes.first_chunk::<HALF>(), bytes.last_chunk::<HALF>()) {
+        (Some(first), Some(last)) if bytes.len() <= SHORT => {
+            to[..HALF].copy_from_slice(first);
+            to[bytes.len() - HALF..][..HALF].copy_from_slice(last);
+        }
+        _ => to[..bytes.len()].copy_from_slice(bytes),
     }
 }

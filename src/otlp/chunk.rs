@@ -2,6 +2,8 @@
 //!
 //! Chunks are of one size, so that they can be recycled whole, and so that no buffer ever doubles.
 
+use std::ops::Range;
+
 use super::wire::{put_header, tag, LENGTH};
 use crate::record::Target;
 
@@ -63,7 +65,7 @@ fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
 }
 
 /// Records of one scope that lie behind each other, up to where the next run begins.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     /// `None`: the name stands in front of the records.
     name: Option<&'static str>,
@@ -84,18 +86,23 @@ pub(crate) struct Chunk {
     runs: Vec<Run>,
 }
 
-/// One run, to be read.
-#[derive(Debug)]
+/// One run, or a part of it.
+#[derive(Clone, Debug)]
 pub(crate) struct Piece<'a> {
     pub(crate) scope: &'a str,
     pub(crate) records: usize,
-    /// The records, each with its header.
-    pub(crate) framed: &'a [u8],
+    /// Where in the chunk the records are, each with its header.
+    pub(crate) framed: Range<usize>,
 }
 
 impl Chunk {
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// The same, in as little memory as it takes.
+    pub(crate) fn compact(&self) -> Self {
+        Self { bytes: self.bytes.clone(), runs: self.runs.clone(), ..*self }
     }
 
     /// As new, with the memory that it has.
@@ -108,6 +115,10 @@ impl Chunk {
     /// What the records of this chunk are charged with, see [`Budget`](super::budget::Budget).
     pub(crate) fn cost(&self) -> usize {
         self.bytes.len() + self.runs.len() * RUN_COST
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -178,7 +189,7 @@ impl Chunk {
         self.runs.iter().zip(ends).map(|(run, (end, records))| {
             let name = &self.bytes[run.at - run.name_len..run.at];
             let scope = run.name.unwrap_or_else(|| std::str::from_utf8(name).unwrap_or_default());
-            Piece { scope, records: records - run.before, framed: &self.bytes[run.at..end] }
+            Piece { scope, records: records - run.before, framed: run.at..end }
         })
     }
 }

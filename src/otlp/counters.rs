@@ -7,7 +7,7 @@
 //! first (acquire) and `emitted` last, so for each outcome that it saw, it sees the record emitted;
 //! what `emitted` has more is what was on its way: pending. No count is ever taken back.
 
-use crate::stats::{add, own_shard};
+use crate::stats::{add, Thread};
 
 use super::sync::{AtomicU64, Ordering};
 
@@ -32,11 +32,12 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        #[cfg_attr(not(any(loom, test)), expect(dead_code, reason = "records are emitted one by one"))]
         impl Counters {
             $(#[inline]
             pub(crate) fn $name(&self, count: u64) {
-                let (shard, is_own) = own_shard(SHARDS);
-                add!(self.0[shard].$name, is_own, count);
+                let (line, is_own) = Thread::current().own_line(SHARDS);
+                add!(self.0[line].$name, is_own, count);
             })*
 
             /// Reads all counters, in the order of their declaration: `emitted` last.
@@ -84,6 +85,15 @@ counters! {
 /// The counters of one pipeline.
 #[derive(Debug)]
 pub(crate) struct Counters([Cells; SHARDS]);
+
+impl Counters {
+    /// The same as `emitted(1)` on this very thread.
+    #[inline]
+    pub(crate) fn one_emitted(&self, thread: Thread) {
+        let (line, is_own) = thread.own_line(SHARDS);
+        add!(self.0[line].emitted, is_own, 1);
+    }
+}
 
 impl Default for Counters {
     fn default() -> Self {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::control::Standing;
 use super::pipeline::Settings;
 use super::queue::Queue;
+use super::request::Request;
 use super::retry::Backoff;
 use super::sync::{after, lock, Mutex};
 use super::transport::{Answer, Transport};
@@ -19,10 +20,8 @@ use crate::diagnostics::report_once;
 /// A finished request.
 #[derive(Debug, Default)]
 pub(crate) struct Parcel {
-    pub(crate) request: Vec<u8>,
+    pub(crate) request: Request,
     pub(crate) records: u64,
-    /// What its records are charged with.
-    pub(crate) charged: usize,
 }
 
 /// What was said already, in full. The text is partly the receiver's and may differ each time, so there
@@ -60,13 +59,19 @@ enum Outcome {
 }
 
 impl Delivery {
-    /// Sends the request and settles its records. False if they were written off meanwhile.
-    pub(crate) fn see_through(&mut self, parcel: &Parcel) -> bool {
-        let Parcel { request, records, charged } = parcel;
+    /// Sends the request, settles its records and lets go of them. False if they were written off meanwhile.
+    pub(crate) fn see_through(&mut self, parcel: &mut Parcel) -> bool {
+        let is_alive = self.settle(parcel);
+        parcel.request.clear();
+        is_alive
+    }
+
+    fn settle(&mut self, parcel: &mut Parcel) -> bool {
+        let Parcel { request, records } = parcel;
         let records = *records;
         let Some(outcome) = self.deliver(request, records) else { return false };
         let counters = &self.queue.counters;
-        let is_alive = self.queue.control.settle(records, || {
+        self.queue.control.settle(records, || {
             match outcome {
                 Outcome::Taken { rejected } => {
                     counters.delivered(records - rejected);
@@ -82,13 +87,11 @@ impl Delivery {
                 Outcome::Shutdown => counters.dropped_shutdown(records),
             }
             matches!(outcome, Outcome::Shutdown)
-        });
-        self.queue.budget.give_back(*charged);
-        is_alive
+        })
     }
 
     /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
-    fn deliver(&mut self, request: &[u8], records: u64) -> Option<Outcome> {
+    fn deliver(&mut self, request: &mut Request, records: u64) -> Option<Outcome> {
         let begun = Instant::now();
         let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
         let mut is_again = false;
@@ -138,7 +141,7 @@ impl Delivery {
     }
 
     /// A transport must not panic. One that does has not delivered, and is not asked for the same again.
-    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer {
+    fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer {
         let transport = &mut self.transport;
         catch_unwind(AssertUnwindSafe(|| transport.send(request, deadline)))
             .unwrap_or_else(|_| Answer::Refused { why: "the transport panicked".into() })

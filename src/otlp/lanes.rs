@@ -13,7 +13,7 @@ use opentelemetry::Context;
 
 use super::delivery::{Delivery, Parcel};
 use super::queue::Queue;
-use super::request::KEPT_BYTES;
+use super::request::Request;
 use super::sync::{lock, Mutex};
 use crate::Error;
 
@@ -24,7 +24,7 @@ pub(crate) enum Lanes {
 
 /// The memory of the last request, for the next one.
 #[derive(Default)]
-pub(crate) struct Spare(Vec<u8>);
+pub(crate) struct Spare(Request);
 
 pub(crate) struct Threads {
     /// Never holds more than there are threads: who sends asks for leave first.
@@ -73,15 +73,15 @@ impl Lanes {
     }
 
     /// Memory to write the next request in, empty.
-    pub(crate) fn spare(&mut self) -> Vec<u8> {
+    pub(crate) fn spare(&mut self) -> Request {
         match self {
             Self::One(_, _, spare) => mem::take(&mut spare.0),
-            Self::Many(..) => Vec::new(),
+            Self::Many(..) => Request::default(),
         }
     }
 
     /// Sends a request, or waits until there is a lane that will. False if nobody waits for it any more.
-    pub(crate) fn send(&mut self, parcel: Parcel) -> bool {
+    pub(crate) fn send(&mut self, mut parcel: Parcel) -> bool {
         let (queue, most) = match self {
             Self::One(queue, ..) => (queue, 1),
             Self::Many(queue, threads) => (queue, threads.threads.len()),
@@ -90,10 +90,8 @@ impl Lanes {
         let on_its_way = OnItsWay { queue: Arc::clone(queue), number };
         match self {
             Self::One(_, delivery, spare) => {
-                let is_alive = delivery.see_through(&parcel);
+                let is_alive = delivery.see_through(&mut parcel);
                 spare.0 = parcel.request;
-                spare.0.clear();
-                spare.0.shrink_to(KEPT_BYTES);
                 is_alive
             }
             Self::Many(_, threads) => threads.parcels.send((parcel, on_its_way)).is_ok(),
@@ -121,7 +119,7 @@ fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Parcel, OnItsWay)>>) {
     loop {
         // Who waits here keeps the others waiting for the lock, which comes to the same.
         let next = lock(to_come).recv();
-        let Ok((parcel, _on_its_way)) = next else { return };
-        delivery.see_through(&parcel);
+        let Ok((mut parcel, _on_its_way)) = next else { return };
+        delivery.see_through(&mut parcel);
     }
 }

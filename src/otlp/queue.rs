@@ -6,22 +6,21 @@
 //! [`Budget`] in bytes. A thread has one shard all its life, a shard's chunks are taken from the
 //! front only, and by one worker: so the records of a thread stay in order.
 
+mod take;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::chunk::{Chunk, Encoded, MOST_HEADER, RUN_COST};
+use super::chunk::{Chunk, Encoded, MOST_HEADER};
 use super::control::Control;
 use super::counters::{Counters, SHARDS};
+use super::pool::Pool;
 use super::shrink::shrink;
 use super::sizes::Sizes;
 use super::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
-use crate::stats::thread_number;
-
-/// How many chunks are kept for later at most. With the chunk that each shard may have begun, this
-/// is the memory beyond the limit: (32 + 32) times 64 KiB.
-const POOLED: usize = 32;
+use crate::stats::Thread;
 
 /// How often a thread makes room for one record, before that record goes the way of the others.
 const ATTEMPTS: usize = 64;
@@ -52,7 +51,7 @@ pub(crate) struct Queue {
     overflow: Overflow,
     closed: AtomicBool,
     next_ticket: AtomicU64,
-    pool: Mutex<Vec<Chunk>>,
+    pub(crate) pool: Pool,
 }
 
 #[derive(Debug)]
@@ -67,7 +66,10 @@ struct Shard {
 
 #[derive(Debug, Default)]
 struct Inner {
-    chunks: VecDeque<Chunk>,
+    /// Chunks that are full.
+    full: VecDeque<Chunk>,
+    /// The one that records are added to, which was begun after those.
+    open: Option<Chunk>,
     /// Bytes of the budget that records may still be charged with.
     leased: usize,
     records: usize,
@@ -77,7 +79,7 @@ struct Inner {
 
 impl Inner {
     fn front(&self) -> u64 {
-        self.chunks.front().map_or(u64::MAX, |chunk| chunk.ticket)
+        self.full.front().or(self.open.as_ref()).map_or(u64::MAX, |chunk| chunk.ticket)
     }
 }
 
@@ -97,16 +99,16 @@ impl Queue {
             overflow,
             closed: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
-            pool: Mutex::new(Vec::new()),
+            pool: Pool::new(sizes),
         }
     }
 
     /// An event comes: counts it as emitted. False if it will not be kept, which is counted too: do
     /// not encode it. If true, [`push`](Self::push) must follow, or [`unmade`](Self::unmade).
     #[inline]
-    pub(crate) fn admit(&self) -> bool {
-        self.counters.emitted(1);
-        !self.shards[thread_number() % SHARDS].refuses.load(Ordering::Relaxed) || self.admit_in_doubt()
+    pub(crate) fn admit(&self, thread: Thread) -> bool {
+        self.counters.one_emitted(thread);
+        !self.shards[thread.shard(SHARDS)].refuses.load(Ordering::Relaxed) || self.admit_in_doubt()
     }
 
     /// There was no room for the last record of this shard, or it is closed.
@@ -131,14 +133,14 @@ impl Queue {
     /// There is no room for a record of this thread, and none can be made. A guess, for the sake of
     /// speed: true only after a record was turned away, until there is room for a whole lease.
     pub(crate) fn is_full(&self) -> bool {
-        let refuses = &self.shards[thread_number() % SHARDS].refuses;
+        let refuses = &self.shards[Thread::current().shard(SHARDS)].refuses;
         self.overflow == Overflow::DropNewest && refuses.load(Ordering::Relaxed) && self.budget.is_short()
     }
 
     /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
     #[inline]
-    pub(crate) fn push(&self, target: Target<'_>, record: &Encoded<'_>) {
-        self.push_to(thread_number() % SHARDS, target, record);
+    pub(crate) fn push(&self, thread: Thread, target: Target<'_>, record: &Encoded<'_>) {
+        self.push_to(thread.shard(SHARDS), target, record);
     }
 
     #[inline]
@@ -217,7 +219,7 @@ impl Queue {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
                     self.budget.give_back(self.cost(&chunk));
-                    self.recycle(chunk);
+                    self.pool.keep(chunk);
                     true
                 }
                 // The worker has all there is.
@@ -240,15 +242,12 @@ impl Queue {
         record: &Encoded<'_>,
         most: usize,
     ) -> bool {
-        let mut begins = false;
-        let mut last = inner.chunks.back_mut().filter(|chunk| chunk.len() < self.sizes.chunk);
-        if last.is_none() {
-            begins = true;
+        let begins = inner.open.as_ref().is_none_or(|open| open.len() >= self.sizes.chunk);
+        if begins {
             self.begin_chunk(shard, inner);
-            last = inner.chunks.back_mut();
         }
-        if let Some(chunk) = last {
-            inner.leased -= chunk.add(target, record, most);
+        if let Some(open) = &mut inner.open {
+            inner.leased -= open.add(target, record, most);
         }
         inner.records += 1;
         inner.records >= self.sizes.wake_records || (begins && self.budget.is_half_taken())
@@ -257,99 +256,16 @@ impl Queue {
     #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
         let slack = self.sizes.slack;
-        let pooled = lock(&self.pool).pop();
-        let mut chunk = pooled.unwrap_or_else(|| Chunk::with_capacity(self.sizes.chunk + slack));
+        let mut chunk = self.pool.take();
         chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
         inner.leased -= slack;
-        inner.chunks.push_back(chunk);
+        inner.full.extend(inner.open.replace(chunk));
         shard.front.store(inner.front(), Ordering::Release);
         shard.refuses.store(false, Ordering::Relaxed);
-    }
-
-    /// Chunks begun up to now have smaller tickets.
-    pub(crate) fn next_ticket(&self) -> u64 {
-        // A write, not a load: whoever begins a chunk after it knows that the worker's flag was
-        // cleared before, and sets it again. After a load it might not, and the worker would sleep.
-        self.next_ticket.fetch_add(0, Ordering::AcqRel)
-    }
-
-    /// The oldest chunk of all shards, if it was begun before `before`.
-    pub(crate) fn take_oldest(&self, before: u64) -> Option<Chunk> {
-        loop {
-            let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
-            let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;
-            if ticket >= before {
-                return None;
-            }
-            let mut inner = lock(&shard.inner);
-            // Somebody else may have been here since.
-            if inner.front() == ticket {
-                let chunk = inner.chunks.pop_front();
-                inner.records -= chunk.as_ref().map_or(0, |chunk| chunk.records);
-                shard.front.store(inner.front(), Ordering::Release);
-                return chunk;
-            }
-        }
-    }
-
-    /// Takes back the leases of shards in which nothing is. True if there is still a chunk begun
-    /// before `before`: read under the locks, so that a worker that is told no can sleep.
-    pub(crate) fn look_again(&self, before: u64) -> bool {
-        let mut found = false;
-        for shard in self.shards.iter() {
-            let mut inner = lock(&shard.inner);
-            found |= inner.front() < before;
-            if inner.chunks.is_empty() {
-                let leased = std::mem::take(&mut inner.leased);
-                drop(inner);
-                self.budget.give_back(leased);
-            }
-        }
-        found
     }
 
     /// What a chunk is charged with, the slack that its last record may take included.
     pub(crate) fn cost(&self, chunk: &Chunk) -> usize {
         chunk.cost() + self.sizes.slack
-    }
-
-    /// Keeps a chunk's memory for later.
-    pub(crate) fn recycle(&self, mut chunk: Chunk) {
-        // One that grew for a large record is given back.
-        if chunk.capacity() > self.sizes.chunk + self.sizes.slack + RUN_COST {
-            return;
-        }
-        chunk.clear();
-        let mut pool = lock(&self.pool);
-        if pool.len() < POOLED {
-            pool.push(chunk);
-        }
-    }
-
-    /// From now on, what comes is dropped. What is here stays.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        for shard in self.shards.iter() {
-            let mut inner = lock(&shard.inner);
-            inner.closed = true;
-            let leased = std::mem::take(&mut inner.leased);
-            shard.refuses.store(true, Ordering::Relaxed);
-            drop(inner);
-            self.budget.give_back(leased);
-        }
-        self.budget.wake_all();
-    }
-
-    /// Drops what is here, after [`close`](Self::close).
-    pub(crate) fn sweep(&self) {
-        loop {
-            while let Some(chunk) = self.take_oldest(u64::MAX) {
-                self.counters.dropped_shutdown(chunk.records as u64);
-                self.budget.give_back(self.cost(&chunk));
-            }
-            if !self.look_again(u64::MAX) {
-                return;
-            }
-        }
     }
 }

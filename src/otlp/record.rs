@@ -25,6 +25,7 @@ use crate::inherit::Block;
 use crate::keys;
 use crate::otlp::Pipeline;
 use crate::record::{Prepare, Record, Records, Target, Value};
+use crate::stats::Thread;
 
 /// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
 pub(super) mod field {
@@ -58,6 +59,8 @@ pub(crate) fn attribute_key(name: &str) -> EncodedKey {
 /// A record being written.
 #[derive(Debug)]
 struct Draft {
+    /// The one that this belongs to.
+    thread: Thread,
     unix_nanos: u64,
     severity: Severity,
     /// Flags, ids and time of observation, encoded, and where what there is of them begins.
@@ -72,8 +75,9 @@ struct Draft {
 }
 
 impl Draft {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
+            thread: Thread::current(),
             unix_nanos: 0,
             severity: Severity::Trace,
             tail: [0; TAIL],
@@ -100,8 +104,7 @@ thread_local! {
     static DRAFT: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
 }
 
-/// The memory that the records of a thread are written in, one after the other. It is the thread's
-/// again when this is dropped.
+/// The memory that the records of a thread are written in, one after the other.
 #[derive(Debug)]
 pub struct Memory(Option<Box<Draft>>);
 
@@ -110,12 +113,11 @@ impl Memory {
     pub(crate) fn of_thread() -> Self {
         Self(DRAFT.try_with(Cell::take).ok().flatten())
     }
-}
 
-impl Drop for Memory {
+    /// Makes it the thread's again.
     #[inline(always)]
-    fn drop(&mut self) {
-        if let Some(mut draft) = self.0.take() {
+    fn keep(self) {
+        if let Some(mut draft) = self.0 {
             if draft.front.is_large() || draft.rest.is_large() {
                 draft.front.shrink();
                 draft.rest.shrink();
@@ -157,8 +159,8 @@ impl Records for DirectRecords {
 
     /// A full queue costs no encoding: it is asked first.
     #[inline]
-    fn admit(&self) -> bool {
-        self.pipeline.queue().admit()
+    fn admit(&self, thread: Thread) -> bool {
+        self.pipeline.queue().admit(thread)
     }
 
     fn unmade(&self) {
@@ -168,6 +170,11 @@ impl Records for DirectRecords {
     #[inline]
     fn memory(&self) -> Memory {
         Memory::of_thread()
+    }
+
+    #[inline]
+    fn keep(&self, memory: Memory) {
+        memory.keep();
     }
 
     #[inline]
@@ -182,8 +189,8 @@ impl Records for DirectRecords {
 
     #[inline]
     fn emit(&self, record: DirectRecord<'_>) {
-        let target = record.target;
-        self.pipeline.queue().push(target, &record.finish());
+        let (thread, target) = (record.draft.thread, record.target);
+        self.pipeline.queue().push(thread, target, &record.finish());
     }
 }
 

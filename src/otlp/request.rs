@@ -1,10 +1,18 @@
 //! Finished records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
+//!
+//! A batch is a list of places: the records stay in the chunks that their threads wrote them to, and nobody
+//! copies them before a transport asks for the request in one piece.
 
 use std::collections::HashMap;
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 
+use super::chunk::Piece;
+use super::held::Held;
 use super::wire::{field_len, put_bytes, put_header, put_pair};
 use crate::record::Value;
 
@@ -26,10 +34,11 @@ impl Resource {
     }
 }
 
-/// Scopes that are remembered from one request to the next, and the memory that each of them, and the request
-/// itself, may keep: a busy program's requests take no new memory, and what one large request took is given back.
+/// Scopes that are remembered from one request to the next, and the places and bytes that may be kept room
+/// for: a busy program's requests take no new memory, and what one large request took is given back.
 const REMEMBERED: usize = 32;
-pub(crate) const KEPT_BYTES: usize = 256 * 1024;
+const KEPT_PLACES: usize = 1024;
+const KEPT_BYTES: usize = 256 * 1024;
 
 /// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
 #[derive(Debug, Default)]
@@ -39,6 +48,8 @@ pub(crate) struct Batch {
     by_name: HashMap<String, usize>,
     /// The scopes of this request, in their order.
     used: Vec<usize>,
+    /// Where the records are.
+    chunks: Vec<Arc<Held>>,
     records: usize,
     /// What the scopes take in the request at most, the records and all frames included.
     most: usize,
@@ -52,40 +63,48 @@ struct Scope {
     /// The encoded `InstrumentationScope` message.
     message: Vec<u8>,
     /// The records, each with its header: the `log_records` of a `ScopeLogs`.
-    records: Vec<u8>,
+    records: Vec<Place>,
+    records_len: usize,
+}
+
+/// Bytes of a request.
+#[derive(Clone, Debug)]
+struct Place {
+    /// Which of the chunks they are in; `None` are frames.
+    chunk: Option<usize>,
+    bytes: Range<usize>,
 }
 
 impl Batch {
-    /// Adds so many encoded `LogRecord`s of the scope `scope`, each with its header as field 2.
-    pub(crate) fn add_framed(&mut self, scope: &str, records: usize, framed: &[u8]) {
-        let index = match self.by_name.get(scope) {
+    /// Adds records of a chunk: all of them are in `piece`, which is of this chunk.
+    pub(crate) fn add(&mut self, chunk: &Arc<Held>, piece: &Piece<'_>) {
+        if self.chunks.last().is_none_or(|last| !Arc::ptr_eq(last, chunk)) {
+            self.chunks.push(Arc::clone(chunk));
+        }
+        let index = match self.by_name.get(piece.scope) {
             Some(index) => *index,
-            None => {
-                let mut message = Vec::new();
-                if !scope.is_empty() {
-                    put_bytes(&mut message, 1, scope.as_bytes());
-                }
-                self.scopes.push(Scope { message, records: Vec::new() });
-                self.by_name.insert(scope.to_owned(), self.scopes.len() - 1);
-                self.scopes.len() - 1
-            }
+            None => self.remember(piece.scope),
         };
         let scope = &mut self.scopes[index];
         if scope.records.is_empty() {
             self.used.push(index);
             self.most += 2 * FRAME + scope.message.len();
         }
-        scope.records.extend_from_slice(framed);
-        self.records += records;
-        self.most += framed.len();
+        let bytes = piece.framed.clone();
+        scope.records_len += bytes.len();
+        self.most += bytes.len();
+        self.records += piece.records;
+        scope.records.push(Place { chunk: Some(self.chunks.len() - 1), bytes });
     }
 
-    /// Adds one encoded `LogRecord`. The worker gets them framed, many at a time.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn add(&mut self, scope: &str, record: &[u8]) {
-        let mut framed = Vec::new();
-        put_bytes(&mut framed, 2, record);
-        self.add_framed(scope, 1, &framed);
+    fn remember(&mut self, name: &str) -> usize {
+        let mut message = Vec::new();
+        if !name.is_empty() {
+            put_bytes(&mut message, 1, name.as_bytes());
+        }
+        self.scopes.push(Scope { message, records: Vec::new(), records_len: 0 });
+        self.by_name.insert(name.to_owned(), self.scopes.len() - 1);
+        self.scopes.len() - 1
     }
 
     /// How many bytes the request has at most once a scope of this name is added to it.
@@ -101,53 +120,136 @@ impl Batch {
         self.records == 0
     }
 
-    /// Takes everything out, for the next request.
-    pub(crate) fn clear(&mut self) {
+    /// The request, in the memory of `spare`, which is empty. The batch is empty then.
+    pub(crate) fn finish(&mut self, resource: &Resource, spare: Request) -> Request {
+        let mut request = spare;
+        let scopes = self.used.iter().map(|index| field_len(self.scopes[*index].len()));
+        let len = field_len(resource.0.len()) + scopes.sum::<usize>();
+        request.len = field_len(len);
+        put_header(&mut request.frames, 1, len);
+        put_bytes(&mut request.frames, 1, &resource.0);
+        let mut framed = 0;
+        let mut frame = |frames: &[u8]| Place {
+            chunk: None,
+            bytes: mem::replace(&mut framed, frames.len())..frames.len(),
+        };
+        request.places.push(frame(&request.frames));
+        for index in self.used.drain(..) {
+            let scope = &mut self.scopes[index];
+            put_header(&mut request.frames, 2, scope.len());
+            put_bytes(&mut request.frames, 1, &scope.message);
+            request.places.push(frame(&request.frames));
+            request.places.append(&mut scope.records);
+            scope.records.shrink_to(KEPT_PLACES);
+            scope.records_len = 0;
+        }
+        mem::swap(&mut request.chunks, &mut self.chunks);
+        (self.records, self.most) = (0, 0);
         if self.scopes.len() > REMEMBERED {
             *self = Self::default();
-            return;
         }
-        for index in self.used.drain(..) {
-            let records = &mut self.scopes[index].records;
-            records.clear();
-            records.shrink_to(KEPT_BYTES);
-        }
-        (self.records, self.most) = (0, 0);
-    }
-
-    fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        self.used.iter().map(|index| &self.scopes[*index])
-    }
-
-    fn resource_logs_len(&self, resource: &Resource) -> usize {
-        let scopes = self.scopes().map(|scope| field_len(scope.len()));
-        field_len(resource.0.len()) + scopes.sum::<usize>()
-    }
-
-    /// The request, in the memory of `out`, which is empty. The batch stays as it is.
-    pub(crate) fn request_in(&self, resource: &Resource, mut out: Vec<u8>) -> Vec<u8> {
-        let len = self.resource_logs_len(resource);
-        out.reserve_exact(field_len(len));
-        put_header(&mut out, 1, len);
-        put_bytes(&mut out, 1, &resource.0);
-        for scope in self.scopes() {
-            put_header(&mut out, 2, scope.len());
-            put_bytes(&mut out, 1, &scope.message);
-            out.extend_from_slice(&scope.records);
-        }
-        out
-    }
-
-    /// The request, in memory of its own.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn request(&self, resource: &Resource) -> Vec<u8> {
-        self.request_in(resource, Vec::new())
+        request
     }
 }
 
 impl Scope {
     /// How long the `ScopeLogs` message is.
     fn len(&self) -> usize {
-        field_len(self.message.len()) + self.records.len()
+        field_len(self.message.len()) + self.records_len
+    }
+}
+
+/// An encoded `ExportLogsServiceRequest`, in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    /// What is not records, front to back.
+    frames: Vec<u8>,
+    chunks: Vec<Arc<Held>>,
+    places: Vec<Place>,
+    len: usize,
+    /// The request in one piece, if somebody asked for that.
+    joined: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The request in one piece. It is put together once, however often it is sent.
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        if self.joined.is_empty() {
+            let mut joined = mem::take(&mut self.joined);
+            self.append_to(&mut joined);
+            self.joined = joined;
+        }
+        &self.joined
+    }
+
+    /// The request in memory of its own.
+    #[cfg_attr(not(any(test, fuzzing, feature = "grpc")), expect(dead_code, reason = "only tonic keeps it"))]
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes);
+        bytes
+    }
+
+    fn append_to(&self, out: &mut Vec<u8>) {
+        out.reserve_exact(self.len);
+        for place in &self.places {
+            let all = match place.chunk {
+                Some(chunk) => self.chunks[chunk].bytes(),
+                None => &self.frames,
+            };
+            out.extend_from_slice(&all[place.bytes.clone()]);
+        }
+    }
+
+    /// Lets go of the records, and keeps memory for the next request.
+    pub(crate) fn clear(&mut self) {
+        self.chunks.clear();
+        self.places.clear();
+        self.places.shrink_to(KEPT_PLACES);
+        for bytes in [&mut self.frames, &mut self.joined] {
+            bytes.clear();
+            bytes.shrink_to(KEPT_BYTES);
+        }
+        self.len = 0;
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+mod alone {
+    use std::sync::Weak;
+
+    use super::*;
+    use crate::otlp::chunk::{Chunk, Encoded, MOST_HEADER};
+    use crate::record::Target;
+
+    impl Batch {
+        /// Adds one encoded `LogRecord`. The worker gets many at a time.
+        pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
+            let mut front = vec![0; MOST_HEADER];
+            front.extend_from_slice(record);
+            let (target, record) = (Target::Static(""), Encoded::new(&mut front, MOST_HEADER, &[]));
+            let mut chunk = Chunk::default();
+            chunk.add(target, &record, Chunk::most(target, record.len()));
+            let chunk = Arc::new(Held::new(chunk, Weak::new()));
+            for piece in chunk.pieces() {
+                self.add(&chunk, &Piece { scope, ..piece });
+            }
+        }
+
+        /// The request, in memory of its own.
+        pub(crate) fn request(&mut self, resource: &Resource) -> Vec<u8> {
+            self.finish(resource, Request::default()).to_vec()
+        }
+    }
+
+    impl From<Vec<u8>> for Request {
+        fn from(bytes: Vec<u8>) -> Self {
+            let whole = Place { chunk: None, bytes: 0..bytes.len() };
+            Self { len: bytes.len(), places: vec![whole], frames: bytes, ..Self::default() }
+        }
     }
 }

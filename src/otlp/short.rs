@@ -1,7 +1,7 @@
 //! The usual values, written the short way: all lengths take one byte, so they are known to be where
 //! they are, and what is the same for all events of a callsite is encoded once.
 
-use super::buffer::Buffer;
+use super::buffer::{copy, Buffer};
 use super::wire::{tag, varint_len, FIXED64, LENGTH, VARINT};
 use crate::record::Value;
 
@@ -154,7 +154,7 @@ impl<'a> Plain<'a> for &'a [u8] {
 fn put_bytes(out: &mut [u8; ROOM], at: usize, tag: u8, bytes: &[u8], len: u8) {
     out[at] = tag;
     out[at + 1] = len - 2;
-    out[at + 2..][..bytes.len()].copy_from_slice(bytes);
+    copy(&mut out[at + 2..], bytes);
 }
 
 /// Writes an attribute. False, and nothing, if it has no short form.

@@ -11,12 +11,14 @@ pub(crate) mod http;
 
 use std::time::{Duration, Instant};
 
+use super::request::Request;
+
 /// Takes one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.
 pub(crate) trait Transport: Send {
     /// Sends `request` and waits for the answer until `deadline` at the latest.
     ///
     /// Never panics and never logs through `tracing`.
-    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer;
+    fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer;
 }
 
 /// What became of a request, as the [specification] has it.

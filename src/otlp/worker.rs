@@ -3,7 +3,6 @@
 //! Between the queue and the lanes in the walk. The thread is under no subscriber and under
 //! telemetry suppression: what a transport or a library below it logs never becomes a record.
 
-use std::mem;
 use std::sync::Arc;
 use std::thread;
 
@@ -12,6 +11,7 @@ use opentelemetry::Context;
 use super::chunk::{Chunk, Piece};
 use super::control::Order;
 use super::delivery::{Delivery, Parcel, Said};
+use super::held::Held;
 use super::lanes::Lanes;
 use super::pipeline::Settings;
 use super::queue::Queue;
@@ -40,7 +40,6 @@ pub(crate) fn start(
         lanes: Lanes::new(Arc::clone(&queue), deliveries)?,
         settings,
         batch: Batch::default(),
-        batch_bytes: 0,
         _end: End(Arc::clone(&queue)),
         queue,
     };
@@ -64,8 +63,6 @@ struct Worker {
     settings: Arc<Settings>,
     queue: Arc<Queue>,
     batch: Batch,
-    /// What the batch's records are charged with.
-    batch_bytes: usize,
     _end: End,
 }
 
@@ -83,8 +80,9 @@ impl Drop for End {
 impl Worker {
     fn run(mut self) {
         self.work();
-        let Self { lanes, _end, .. } = self;
-        // In this order: a file is closed before the end is told.
+        let Self { lanes, batch, _end, .. } = self;
+        // In this order: what was not sent is let go of and a file is closed before the end is told.
+        drop(batch);
         lanes.close();
     }
 
@@ -130,27 +128,20 @@ impl Worker {
         if !self.queue.control.hold(chunk.records as u64, &self.queue.counters) {
             return false;
         }
-        let bytes = chunk.pieces().map(|piece| piece.framed.len()).sum::<usize>();
-        for piece in chunk.pieces() {
-            if !self.place(piece) {
-                return false;
-            }
-        }
-        // The rest was for names, runs and slack. The bytes of records are given back with their batch.
-        self.queue.budget.give_back(self.queue.cost(&chunk).saturating_sub(bytes));
-        self.queue.recycle(chunk);
-        true
+        let chunk = Arc::new(Held::new(self.queue.pool.fit(chunk), Arc::downgrade(&self.queue)));
+        let mut pieces = chunk.pieces();
+        pieces.all(|piece| self.place(&chunk, piece))
     }
 
-    fn place(&mut self, piece: Piece<'_>) -> bool {
-        let Piece { scope, mut records, mut framed } = piece;
-        while records > 0 {
-            let taken = self.batch.most_with(&self.settings.resource, scope);
+    fn place(&mut self, chunk: &Arc<Held>, mut piece: Piece<'_>) -> bool {
+        while piece.records > 0 {
+            let taken = self.batch.most_with(&self.settings.resource, piece.scope);
             let room = Room {
                 records: self.settings.max_batch_records.saturating_sub(self.batch.records()),
                 bytes: self.settings.max_request_bytes.saturating_sub(taken),
             };
-            let mut part = room.take(records, framed);
+            let framed = &chunk.bytes()[piece.framed.clone()];
+            let mut part = room.take(piece.records, framed);
             if part.records == 0 {
                 if !self.batch.is_empty() {
                     if !self.send_batch() {
@@ -159,12 +150,13 @@ impl Worker {
                     continue;
                 }
                 // Records were cut to fit when they came. Should one not: too long is better than never.
-                part = Room { records: 1, bytes: usize::MAX }.take(records, framed);
+                part = Room { records: 1, bytes: usize::MAX }.take(piece.records, framed);
             }
-            self.batch.add_framed(scope, part.records, &framed[..part.bytes]);
-            self.batch_bytes += part.bytes;
-            records -= part.records;
-            framed = &framed[part.bytes..];
+            let end = piece.framed.start + part.bytes;
+            let framed = piece.framed.start..end;
+            self.batch.add(chunk, &Piece { records: part.records, framed, ..piece });
+            piece.records -= part.records;
+            piece.framed.start = end;
         }
         self.batch.records() < self.settings.max_batch_records || self.send_batch()
     }
@@ -174,14 +166,9 @@ impl Worker {
         if self.batch.is_empty() {
             return true;
         }
-        let spare = self.lanes.spare();
-        let parcel = Parcel {
-            request: self.batch.request_in(&self.settings.resource, spare),
-            records: self.batch.records() as u64,
-            charged: mem::take(&mut self.batch_bytes),
-        };
-        self.batch.clear();
-        self.lanes.send(parcel)
+        let records = self.batch.records() as u64;
+        let request = self.batch.finish(&self.settings.resource, self.lanes.spare());
+        self.lanes.send(Parcel { request, records })
     }
 }
 

@@ -168,9 +168,7 @@ proptest! {
         let mut batch = Batch::default();
         let mut scopes: Vec<ScopeLogs> = Vec::new();
         for record in &records {
-            let mut framed = Vec::new();
-            put_bytes(&mut framed, 2, &record.ours());
-            batch.add_framed(&record.scope, 1, &framed);
+            batch.add_one(&record.scope, &record.ours());
             let name = &record.scope;
             let scope = match scopes.iter().position(|it| it.scope.as_ref().is_some_and(|it| it.name == *name)) {
                 Some(index) => &mut scopes[index],
@@ -189,9 +187,11 @@ proptest! {
         let expected = ExportLogsServiceRequest {
             resource_logs: vec![ResourceLogs { resource: Some(resource), scope_logs: scopes, ..Default::default() }],
         };
+        let (most, count) = (batch.most_with(&ours, ""), batch.records());
         let bytes = batch.request(&ours);
-        prop_assert!(batch.most_with(&ours, "") >= bytes.len());
-        prop_assert_eq!(batch.records(), records.len());
+        prop_assert!(most >= bytes.len());
+        prop_assert_eq!(count, records.len());
+        prop_assert!(batch.is_empty());
         prop_assert_eq!(bytes, expected.encode_to_vec());
     }
 

@@ -129,7 +129,7 @@ fn a_flush_does_not_wait_for_what_came_later() {
                 if request.windows(5).any(|window| window == b"first") {
                     first.pass();
                 }
-                stuck.send(request, std::time::Instant::now())
+                stuck.send(&mut request.to_vec().into(), std::time::Instant::now())
             })
         })
     };

@@ -53,7 +53,7 @@ fn drain(queue: &Queue) -> u64 {
                 false
             }));
             queue.budget.give_back(queue.cost(&chunk));
-            queue.recycle(chunk);
+            queue.pool.keep(chunk);
             records += count;
         }
         if !queue.look_again(before) {

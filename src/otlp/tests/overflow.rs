@@ -3,8 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::stage::*;
+use crate::otlp::chunk::{Chunk, Encoded, MOST_HEADER};
 use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::pool::Pool;
+use crate::otlp::sizes::Sizes;
 use crate::otlp::Overflow;
+use crate::record::Target;
+use crate::stats::Thread;
 
 const MEMORY: usize = 256 * 1024;
 
@@ -34,7 +39,7 @@ fn newest_are_dropped_and_not_encoded() {
     }
     let stats = pipeline.stats();
     assert!(stats.dropped_queue_full > 3_000 && stats.pending > 800, "{stats:?}");
-    assert!(pipeline.queue().is_full() && !pipeline.queue().admit());
+    assert!(pipeline.queue().is_full() && !pipeline.queue().admit(Thread::current()));
     door.open();
     pipeline.flush(LONG).unwrap();
     // Those that arrive are the first ones, without a gap.
@@ -135,4 +140,26 @@ fn memory_is_bounded_and_comes_back() {
         pipeline.queue().sweep();
         assert_eq!(pipeline.queue().budget.left(), MEMORY);
     }
+}
+
+/// Guarantees: a chunk that is mostly empty does not keep its room while it waits, and one that is full is not copied.
+#[test]
+fn what_waits_takes_the_room_that_it_needs() {
+    let sizes = Sizes::new(64 << 20, 1 << 20, 512);
+    let pool = Pool::new(sizes);
+    let begun = |bytes: usize| {
+        let mut front = vec![0; MOST_HEADER + bytes];
+        let record = Encoded::new(&mut front, MOST_HEADER, &[]);
+        let (mut chunk, target) = (pool.take(), Target::Static("test"));
+        chunk.add(target, &record, Chunk::most(target, record.len()));
+        chunk
+    };
+    let nearly_empty = begun(100);
+    let (cost, bytes) = (nearly_empty.cost(), nearly_empty.bytes().to_vec());
+    let fitting = pool.fit(nearly_empty);
+    assert_eq!((fitting.cost(), fitting.bytes(), fitting.records), (cost, bytes.as_slice(), 1));
+    assert!(fitting.capacity() < 2 * bytes.len(), "{}", fitting.capacity());
+    let full = begun(sizes.chunk);
+    let at = full.bytes().as_ptr();
+    assert_eq!(pool.fit(full).bytes().as_ptr(), at);
 }

@@ -10,9 +10,11 @@ use prost::Message;
 
 use crate::otlp::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::request::Request;
 use crate::otlp::transport::{Answer, Transport};
 use crate::otlp::Stats;
 use crate::record::Target;
+use crate::stats::Thread;
 
 /// Longer than anything takes that does not hang.
 pub(super) const LONG: Duration = Duration::from_secs(60);
@@ -29,9 +31,9 @@ pub(super) fn again(after: Option<Duration>) -> Answer {
 pub(super) struct Scripted<F>(pub(super) F, pub(super) u64);
 
 impl<F: FnMut(u64, &[u8]) -> Answer + Send> Transport for Scripted<F> {
-    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
+    fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
         self.1 += 1;
-        (self.0)(self.1 - 1, request)
+        (self.0)(self.1 - 1, request.bytes())
     }
 }
 
@@ -102,7 +104,7 @@ pub(super) fn emit(pipeline: &Pipeline, body: &str) {
 }
 
 pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
-    if pipeline.queue().admit() {
+    if pipeline.queue().admit(Thread::current()) {
         push(pipeline, target, &record(body));
     }
 }
@@ -111,7 +113,7 @@ pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
 pub(super) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
     let mut front = vec![0; MOST_HEADER];
     front.extend_from_slice(record);
-    pipeline.queue().push(target, &Encoded::new(&mut front, MOST_HEADER, &[]));
+    pipeline.queue().push(Thread::current(), target, &Encoded::new(&mut front, MOST_HEADER, &[]));
 }
 
 /// Settings for which nothing waits.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::stage::*;
 use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::request::Request;
 use crate::otlp::transport::{Answer, Transport};
 use crate::otlp::{Overflow, Stats};
 
@@ -33,7 +34,7 @@ struct Faulty {
 }
 
 impl Transport for Faulty {
-    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
+    fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
         match random(&mut self.state) % 16 {
             0 => Answer::Refused { why: "refused".into() },
             1..4 => again(None),
@@ -51,7 +52,7 @@ impl Transport for Faulty {
             }
             _ => {
                 let taken = Taken::default();
-                taken.keep(request);
+                taken.keep(request.bytes());
                 let mut received = self.received.lock().unwrap();
                 for body in taken.bodies() {
                     if !received.insert(body) {

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::{Answer, Transport};
 use crate::otlp::json::request_to_json;
+use crate::otlp::request::Request;
 use crate::Error;
 
 /// Appends to a file, and moves it aside when it is full.
@@ -100,8 +101,8 @@ impl FileTransport {
 impl Transport for FileTransport {
     /// The deadline is not looked at: a write to a file does not wait for anybody, and when time is up
     /// a line in the file is still better than a lost one.
-    fn send(&mut self, request: &[u8], _deadline: Instant) -> Answer {
-        let mut line = match request_to_json(request) {
+    fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
+        let mut line = match request_to_json(request.bytes()) {
             Ok(line) => line,
             Err(error) => return Answer::Refused { why: error.to_string() },
         };

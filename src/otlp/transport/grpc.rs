@@ -26,6 +26,7 @@ use tonic::{Code, Request, Status};
 use self::answer::{accepted, failed};
 use self::runtime::OwnRuntime;
 use super::{Answer, Transport};
+use crate::otlp::request;
 use crate::Error;
 
 const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -158,11 +159,11 @@ impl Grpc {
 }
 
 impl Transport for Grpc {
-    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer {
+    fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
         // tonic, hyper and rustls would write about every request, which makes another one. The threads that
         // send are suppressed already; who calls this elsewhere need not be.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
-        let request = Bytes::copy_from_slice(request);
+        let request = Bytes::from(request.to_vec());
         // The provider is the user's code.
         catch_unwind(AssertUnwindSafe(|| self.exchange(&request, deadline))).unwrap_or_else(|_| {
             let why = String::from("the header provider or the gRPC client panicked");

@@ -29,6 +29,7 @@ use self::body::Bodies;
 use super::answer::Reply;
 use super::{Answer, Transport};
 use crate::diagnostics::report_once;
+use crate::otlp::request;
 use crate::otlp::settings::destination::add;
 use crate::otlp::settings::{HeaderProvider, Target};
 use crate::Error;
@@ -81,8 +82,8 @@ impl Http {
         })
     }
 
-    fn exchange(&mut self, request: &[u8], deadline: Instant) -> Answer {
-        let body = match self.bodies.encode(request) {
+    fn exchange(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
+        let body = match self.bodies.encode(request.bytes()) {
             Ok(body) => body,
             Err(why) => return Answer::Refused { why },
         };
@@ -113,7 +114,7 @@ fn is_broken_off(error: &ureq::Error) -> bool {
 }
 
 impl Transport for Http {
-    fn send(&mut self, request: &[u8], deadline: Instant) -> Answer {
+    fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
         // The provider is the user's code, and the client panics where it cannot start a thread.
         catch_unwind(AssertUnwindSafe(|| self.exchange(request, deadline))).unwrap_or_else(|_| {
             let why = String::from("the header provider or the HTTP client panicked");

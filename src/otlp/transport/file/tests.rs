@@ -33,14 +33,14 @@ fn request(body: &str) -> (Vec<u8>, String) {
     put_bytes(&mut value, 1, body.as_bytes());
     put_bytes(&mut record, 5, &value);
     let mut batch = Batch::default();
-    batch.add("app", &record);
+    batch.add_one("app", &record);
     let request = batch.request(&Resource::default());
     let line = request_to_json(&request).expect("it is a request");
     (request, line + "\n")
 }
 
 fn send(transport: &mut FileTransport, body: &str) -> Answer {
-    transport.send(&request(body).0, Instant::now())
+    transport.send(&mut request(body).0.into(), Instant::now())
 }
 
 fn accepted() -> Answer {
@@ -170,7 +170,7 @@ fn what_no_time_heals_is_refused() {
     let directory = Directory::new();
     let path = directory.file("logs.jsonl");
     let mut transport = FileTransport::new(&path).expect("it can be written to");
-    assert!(matches!(transport.send(b"\xff", Instant::now()), Answer::Refused { .. }));
+    assert!(matches!(transport.send(&mut b"\xff".to_vec().into(), Instant::now()), Answer::Refused { .. }));
     assert!(!path.metadata().is_ok_and(|found| found.len() > 0), "nothing was written");
     fs::remove_file(&path).expect("it is there");
     fs::create_dir(&path).expect("the name is free");

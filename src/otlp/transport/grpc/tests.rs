@@ -86,13 +86,13 @@ impl Drop for Loopback {
     }
 }
 
-fn request(body: &str) -> Vec<u8> {
+fn request(body: &str) -> request::Request {
     let (mut value, mut record) = (Vec::new(), Vec::new());
     put_bytes(&mut value, 1, body.as_bytes());
     put_bytes(&mut record, 5, &value);
     let mut batch = Batch::default();
-    batch.add("app", &record);
-    batch.request(&Resource::default())
+    batch.add_one("app", &record);
+    batch.finish(&Resource::default(), request::Request::default())
 }
 
 fn soon() -> Instant {
@@ -118,8 +118,8 @@ fn a_request_arrives_as_it_is_plain_and_compressed() {
         let mut transport = transport(Receiver { is_gzip, ..server.receiver() });
         // More than one frame of HTTP/2, and more than a buffer of tonic.
         for body in ["a".to_owned(), "b".repeat(1 << 20)] {
-            assert_eq!(transport.send(&request(&body), soon()), accepted());
-            assert_eq!(server.got().pop(), Some(request(&body)));
+            assert_eq!(transport.send(&mut request(&body), soon()), accepted());
+            assert_eq!(server.got().pop(), Some(request(&body).to_vec()));
         }
     }
 }
@@ -136,13 +136,13 @@ fn headers_and_deadline_are_sent_and_a_stale_token_is_refreshed_once() {
     });
     let mut receiver = server.receiver();
     receiver.headers.insert("tenant", HeaderValue::from_static("t"));
-    let refused = transport(receiver.clone()).send(&request("a"), soon());
+    let refused = transport(receiver.clone()).send(&mut request("a"), soon());
     assert_eq!(refused, Answer::Refused { why: "Unauthenticated: stale".to_owned() });
     let asked = AtomicU32::new(0);
     receiver.header_provider = Some(Arc::new(move || {
         vec![("token".to_owned(), (asked.fetch_add(1, Ordering::Relaxed) + 1).to_string())]
     }));
-    assert_eq!(transport(receiver).send(&request("a"), soon()), accepted());
+    assert_eq!(transport(receiver).send(&mut request("a"), soon()), accepted());
     assert_eq!(server.got().len(), 3);
 }
 
@@ -156,12 +156,12 @@ fn a_header_provider_that_panics_is_survived() {
         Vec::new()
     });
     let mut transport = transport(Receiver { header_provider: Some(provider), ..server.receiver() });
-    let answer = transport.send(&request("a"), soon());
+    let answer = transport.send(&mut request("a"), soon());
     assert!(
         matches!(&answer, Answer::TryAgain { after: None, why } if why.contains("panicked")),
         "{answer:?}"
     );
-    assert_eq!(transport.send(&request("a"), soon()), accepted());
+    assert_eq!(transport.send(&mut request("a"), soon()), accepted());
 }
 
 /// Guarantees: a proxy's page is known by its HTTP status, though tonic takes it for broken gRPC. That these are
@@ -186,7 +186,7 @@ fn what_was_refused_of_a_request_is_told() {
             ExportLogsPartialSuccess { rejected_log_records: 3, error_message: "too\nold".to_owned() };
         Ok(Response::new(ExportLogsServiceResponse { partial_success: Some(partial_success) }))
     });
-    let answer = transport(server.receiver()).send(&request("a"), soon());
+    let answer = transport(server.receiver()).send(&mut request("a"), soon());
     assert_eq!(answer, Answer::Accepted { rejected: 3, message: "too old".to_owned() });
     assert_eq!(answer::accepted(b"garbage"), accepted());
 }
@@ -214,7 +214,7 @@ fn each_code_is_tried_again_or_refused() {
     let mut transport = transport(server.receiver());
     for number in 1..=16 {
         code.store(number, Ordering::Relaxed);
-        let answer = transport.send(&request("a"), soon());
+        let answer = transport.send(&mut request("a"), soon());
         let is_again = matches!(answer, Answer::TryAgain { after: None, .. });
         // CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS
         assert_eq!(is_again, [1, 4, 10, 11, 14, 15].contains(&number), "{number}: {answer:?}");
@@ -230,7 +230,7 @@ fn the_receiver_says_when_to_try_again() {
     });
     let mut receiver = server.receiver();
     for _ in 0..2 {
-        match transport(receiver.clone()).send(&request("a"), soon()) {
+        match transport(receiver.clone()).send(&mut request("a"), soon()) {
             Answer::TryAgain { after, .. } => assert_eq!(after, Some(Duration::from_millis(2500))),
             other => panic!("{other:?}"),
         }
@@ -250,13 +250,13 @@ fn nobody_there_is_tried_again_and_found_when_there() {
     drop(listener);
     let url = format!("http://{address}").parse().expect("a URL");
     let mut transport = transport(Receiver { url, ..Receiver::default() });
-    let answer = transport.send(&request("a"), soon());
+    let answer = transport.send(&mut request("a"), soon());
     assert!(matches!(&answer, Answer::TryAgain { why, .. } if why.contains("refused")), "{answer:?}");
     for _ in 0..2 {
         // The second time the connection is an old one, closed by the other side.
         let server = Loopback::start_at(&address.to_string(), None, Box::new(|_| ok()));
-        assert_eq!(transport.send(&request("b"), soon()), accepted());
-        assert_eq!(server.got(), [request("b")]);
+        assert_eq!(transport.send(&mut request("b"), soon()), accepted());
+        assert_eq!(server.got(), [request("b").to_vec()]);
         drop(server);
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -281,7 +281,7 @@ fn no_answer_is_tried_again_within_the_deadline() {
         });
         let begun = Instant::now();
         let deadline = begun + Duration::from_millis(500);
-        let answer = transport(Receiver { url, ..Receiver::default() }).send(&request("a"), deadline);
+        let answer = transport(Receiver { url, ..Receiver::default() }).send(&mut request("a"), deadline);
         assert!(matches!(answer, Answer::TryAgain { .. }), "{answer:?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
@@ -301,8 +301,8 @@ fn a_certificate_of_ones_own_is_trusted_and_no_other() {
     let server = Loopback::start_at("127.0.0.1:0", Some(identity), Box::new(|_| ok()));
     let url: Uri = format!("https://localhost:{}", server.address.port()).parse().expect("a URL");
     let receiver = Receiver { url, roots: Some(pem.into_bytes()), ..Receiver::default() };
-    assert_eq!(transport(receiver.clone()).send(&request("a"), soon()), accepted());
-    let stranger = transport(Receiver { roots: None, ..receiver.clone() }).send(&request("a"), soon());
+    assert_eq!(transport(receiver.clone()).send(&mut request("a"), soon()), accepted());
+    let stranger = transport(Receiver { roots: None, ..receiver.clone() }).send(&mut request("a"), soon());
     assert!(matches!(&stranger, Answer::TryAgain { why, .. } if why.contains("certificate")), "{stranger:?}");
     let broken = Receiver { client: Some((b"no".to_vec(), b"pem".to_vec())), ..receiver };
     assert!(Grpc::new(broken).expect_err("it is no certificate").is_setting());
@@ -315,7 +315,7 @@ fn it_works_inside_a_runtime_that_it_blocks() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let mut transport = transport(server.receiver());
-        assert_eq!(transport.send(&request("a"), soon()), accepted());
+        assert_eq!(transport.send(&mut request("a"), soon()), accepted());
     });
-    assert_eq!(server.got(), [request("a")]);
+    assert_eq!(server.got(), [request("a").to_vec()]);
 }

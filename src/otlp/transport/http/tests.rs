@@ -31,7 +31,7 @@ fn http(server: &Server) -> Http {
 
 /// The answer to one request, with time enough.
 fn send(http: &mut Http, request: &[u8]) -> Answer {
-    http.send(request, Instant::now() + PATIENCE)
+    http.send(&mut request.to_vec().into(), Instant::now() + PATIENCE)
 }
 
 fn ask(script: impl IntoIterator<Item = Act>) -> Answer {
@@ -163,7 +163,7 @@ fn an_answer_before_the_body_was_read_is_heard() {
 fn timed(script: Act, patience: Duration) -> (Answer, Duration) {
     let server = Server::start([script]);
     let start = Instant::now();
-    let said = http(&server).send(b"request", start + patience);
+    let said = http(&server).send(&mut b"request".to_vec().into(), start + patience);
     (said, start.elapsed())
 }
 
@@ -180,7 +180,7 @@ fn the_deadline_is_kept() {
         let server =
             Server::start([Act::Say(format!("HTTP/1.1 {status} x\r\ncontent-length: 9\r\n\r\nx").into())]);
         let start = Instant::now();
-        let said = http(&server).send(b"request", start + patience);
+        let said = http(&server).send(&mut b"request".to_vec().into(), start + patience);
         assert!(start.elapsed() < late, "{:?}", start.elapsed());
         assert_eq!(said, wanted);
     }
@@ -188,11 +188,11 @@ fn the_deadline_is_kept() {
     let full = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut http = Http::new(target(&format!("http://{}/", full.local_addr().unwrap())), None).unwrap();
     let start = Instant::now();
-    assert!(is_again(&http.send(b"request", start + patience)));
-    assert!(is_again(&http.send(b"request", start)));
+    assert!(is_again(&http.send(&mut b"request".to_vec().into(), start + patience)));
+    assert!(is_again(&http.send(&mut b"request".to_vec().into(), start)));
     assert!(start.elapsed() < late, "{:?}", start.elapsed());
     let mut https = Http::new(target(&format!("https://{}/", full.local_addr().unwrap())), None).unwrap();
     let start = Instant::now();
-    assert!(is_again(&https.send(b"request", start + patience)));
+    assert!(is_again(&https.send(&mut b"request".to_vec().into(), start + patience)));
     assert!(start.elapsed() < late, "{:?}", start.elapsed());
 }

@@ -1,0 +1,78 @@
+//! How chunks leave the queue: to the worker, the oldest first, or to nobody when it closes.
+
+use std::mem;
+
+use super::Queue;
+use crate::otlp::chunk::Chunk;
+use crate::otlp::sync::{lock, Ordering};
+
+impl Queue {
+    /// Chunks begun up to now have smaller tickets.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        // A write, not a load: whoever begins a chunk after it knows that the worker's flag was
+        // cleared before, and sets it again. After a load it might not, and the worker would sleep.
+        self.next_ticket.fetch_add(0, Ordering::AcqRel)
+    }
+
+    /// The oldest chunk of all shards, if it was begun before `before`.
+    pub(crate) fn take_oldest(&self, before: u64) -> Option<Chunk> {
+        loop {
+            let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
+            let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;
+            if ticket >= before {
+                return None;
+            }
+            let mut inner = lock(&shard.inner);
+            // Somebody else may have been here since.
+            if inner.front() == ticket {
+                let chunk = inner.full.pop_front().or_else(|| inner.open.take());
+                inner.records -= chunk.as_ref().map_or(0, |chunk| chunk.records);
+                shard.front.store(inner.front(), Ordering::Release);
+                return chunk;
+            }
+        }
+    }
+
+    /// Takes back the leases of shards in which nothing is. True if there is still a chunk begun
+    /// before `before`: read under the locks, so that a worker that is told no can sleep.
+    pub(crate) fn look_again(&self, before: u64) -> bool {
+        let mut found = false;
+        for shard in self.shards.iter() {
+            let mut inner = lock(&shard.inner);
+            found |= inner.front() < before;
+            if inner.front() == u64::MAX {
+                let leased = mem::take(&mut inner.leased);
+                drop(inner);
+                self.budget.give_back(leased);
+            }
+        }
+        found
+    }
+
+    /// From now on, what comes is dropped. What is here stays.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        for shard in self.shards.iter() {
+            let mut inner = lock(&shard.inner);
+            inner.closed = true;
+            let leased = mem::take(&mut inner.leased);
+            shard.refuses.store(true, Ordering::Relaxed);
+            drop(inner);
+            self.budget.give_back(leased);
+        }
+        self.budget.wake_all();
+    }
+
+    /// Drops what is here, after [`close`](Self::close).
+    pub(crate) fn sweep(&self) {
+        loop {
+            while let Some(chunk) = self.take_oldest(u64::MAX) {
+                self.counters.dropped_shutdown(chunk.records as u64);
+                self.budget.give_back(self.cost(&chunk));
+            }
+            if !self.look_again(u64::MAX) {
+                return;
+            }
+        }
+    }
+}
