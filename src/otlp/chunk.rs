@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::wire::{put_header, tag, LENGTH};
+use super::wire::{tag, varint_len, LENGTH};
 use crate::record::Target;
 
 /// The field number of `ScopeLogs.log_records`, which the header in front of each record says.
@@ -56,12 +56,16 @@ impl<'a> Encoded<'a> {
     }
 }
 
-#[cold]
+/// The header of a record that is shorter or longer than most.
 fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
-    let mut header = Vec::with_capacity(MOST_HEADER);
-    put_header(&mut header, LOG_RECORDS, len);
-    front[begin - header.len()..begin].copy_from_slice(&header);
-    header.len()
+    let header = 1 + varint_len(len as u64);
+    let place = &mut front[begin - header..begin];
+    place[0] = tag(LOG_RECORDS, LENGTH);
+    for (position, byte) in place[1..].iter_mut().enumerate() {
+        let more = if position + 2 < header { 0x80 } else { 0 };
+        *byte = (len >> (7 * position)) as u8 & 0x7f | more;
+    }
+    header
 }
 
 /// Records of one scope that lie behind each other, up to where the next run begins.
