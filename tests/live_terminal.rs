@@ -21,7 +21,7 @@ fn rows_of<'a>(screen: &'a str, op: &str) -> Vec<&'a str> {
 }
 
 fn numbers_above(screen: &str) -> Vec<usize> {
-    let above = screen.lines().filter_map(|line| line.split("above the view: ").nth(1));
+    let above = screen.lines().filter_map(|line| line.split("above: ").nth(1));
     above.map(|number| number.trim().parse().unwrap()).collect()
 }
 
@@ -100,7 +100,7 @@ fn without_a_terminal_the_view_is_lines() {
         "✓ job.deploy › step.fetch › git clone",
         "✗ job.deploy › step.apply › terraform apply-7  ",
         "  ┆ 7: quota \\u{1b}[31mexceeded\\u{1b}[0m",
-        "above the view: 1\n",
+        "above: 1\n",
     ] {
         assert!(err.contains(line), "{line}\n{err}");
     }
@@ -115,8 +115,8 @@ fn assert_is_in_order(text: &str) {
     let mut rest = text;
     for next in [
         "… job.deploy › step.apply\n",
-        "above the view: 1\n",
-        "above the view: 2\n",
+        "above: 1\n",
+        "above: 2\n",
         "✗ job.deploy › step.apply  ",
         "✗ job.deploy  ",
         "\n\n✗ job.deploy  ",

@@ -69,7 +69,7 @@ fn apply(directory: &Path) -> Result<(), String> {
         let mut number = 0;
         while number < 8 || (number < PATIENCE && !directory.join("go").exists()) {
             number += 1;
-            tracing::warn!("above the view: {number}");
+            tracing::warn!(target: "scene", "above: {number}");
             thread::sleep(Duration::from_millis(30));
         }
     });
