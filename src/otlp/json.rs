@@ -39,23 +39,35 @@ pub(crate) fn request_to_json(request: &[u8]) -> Result<String, Malformed> {
 }
 
 fn resource_logs(text: &mut Text, message: &[u8]) -> Written {
-    let (mut resource_message, mut schema_url) = (None, "");
+    group(text, message, ("resource", resource), ("scopeLogs", scope_logs))
+}
+
+fn scope_logs(text: &mut Text, message: &[u8]) -> Written {
+    group(text, message, ("scope", scope), ("logRecords", log_record))
+}
+
+/// What both levels of grouping are: what is said once for the items, the items, and a URL.
+fn group(text: &mut Text, message: &[u8], head: Named, items: Named) -> Written {
+    let (mut head_message, mut schema_url) = (None, "");
     each(message, |field, raw| {
         match field {
-            1 => resource_message = Some(raw.bytes()?),
+            1 => head_message = Some(raw.bytes()?),
             3 => schema_url = raw.text()?,
             _ => {}
         }
         Ok(())
     })?;
-    if let Some(message) = resource_message {
-        text.name("resource");
-        resource(text, message)?;
+    if let Some(message) = head_message {
+        text.name(head.0);
+        head.1(text, message)?;
     }
-    list(text, "scopeLogs", message, 2, scope_logs)?;
+    list(text, items.0, message, 2, items.1)?;
     string(text, "schemaUrl", schema_url);
     Ok(())
 }
+
+/// A member's name, and what writes it.
+type Named = (&'static str, fn(&mut Text, &[u8]) -> Written);
 
 fn resource(text: &mut Text, message: &[u8]) -> Written {
     let mut dropped = 0;
@@ -69,25 +81,6 @@ fn resource(text: &mut Text, message: &[u8]) -> Written {
     list(text, "attributes", message, 1, attribute)?;
     number(text, "droppedAttributesCount", dropped);
     text.close('}');
-    Ok(())
-}
-
-fn scope_logs(text: &mut Text, message: &[u8]) -> Written {
-    let (mut scope_message, mut schema_url) = (None, "");
-    each(message, |field, raw| {
-        match field {
-            1 => scope_message = Some(raw.bytes()?),
-            3 => schema_url = raw.text()?,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    if let Some(message) = scope_message {
-        text.name("scope");
-        scope(text, message)?;
-    }
-    list(text, "logRecords", message, 2, log_record)?;
-    string(text, "schemaUrl", schema_url);
     Ok(())
 }
 
