@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counting;
+
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,41 +15,25 @@ use spanlog::{job, JobMetadata, LogLayer, SpanLayer};
 use tracing::{info, info_span};
 use tracing_subscriber::layer::SubscriberExt;
 
+use self::counting::{Counting, Note};
+
 static ALL: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static OWN: Cell<u64> = const { Cell::new(0) };
 }
 
-struct Counting;
+struct Both;
 
-fn note() {
-    ALL.fetch_add(1, Ordering::Relaxed);
-    let _ = OWN.try_with(|own| own.set(own.get() + 1));
-}
-
-// SAFETY: everything is handed to `System` as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
+impl Note for Both {
+    fn note() {
+        ALL.fetch_add(1, Ordering::Relaxed);
+        let _ = OWN.try_with(|own| own.set(own.get() + 1));
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<Both> = Counting::new();
 
 const EVENTS: u64 = 1_000;
 
