@@ -2,13 +2,16 @@
 //! exporter that became a record would make the next export.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{fmt, io};
+
+use crate::error::Error;
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
+
 static SAID: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 
 /// Sends this crate's diagnostics to `hook` instead of standard error. Can be set once per process.
@@ -22,8 +25,8 @@ static SAID: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 /// ```
 /// spanlog::set_diagnostics(|message| eprintln!("telemetry: {message}")).unwrap();
 /// ```
-pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<(), crate::Error> {
-    HOOK.set(Box::new(hook)).map_err(|_| crate::Error::already_set("the diagnostics hook"))
+pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<(), Error> {
+    HOOK.set(Box::new(hook)).map_err(|_| Error::already_set("the diagnostics hook"))
 }
 
 /// Says `message` if it was not said before.

@@ -17,10 +17,10 @@ use prost::Message;
 use serde_json::Value as Json;
 
 use crate::json_lines::encode;
+use crate::otlp::deliver::request::{Batch, Resource};
 use crate::otlp::json::request_to_json;
-use crate::otlp::request::{Batch, Resource};
-use crate::otlp::wire::{put_fixed64, put_pair, put_uint, tag, FIXED32};
-use crate::record::Value;
+use crate::value::Value;
+use crate::wire::put::{put_fixed64, put_pair, put_uint, tag, FIXED32};
 
 #[cfg(feature = "otlp-http")]
 pub use self::answer::answer;

@@ -43,6 +43,7 @@
 //! certificate that cannot be read.
 
 mod client;
+mod destination;
 mod console;
 mod env;
 #[cfg(feature = "grpc")]
@@ -52,14 +53,14 @@ mod grpc;
 mod grpc;
 mod guard;
 mod metered;
+mod output;
 mod otlp;
 mod providers;
 mod subscriber;
 
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::{fmt, io};
 
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{global, KeyValue};
@@ -72,15 +73,23 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use self::guard::Direct;
-pub use self::guard::{Guard, Output, Report};
-use self::otlp::{About, Told};
-use self::providers::{Change, Outputs};
-use self::subscriber::{Layers, Levels, Logs};
+use crate::diagnostics::report_once;
+use crate::error::Error;
 use crate::graph::Recorder;
-use crate::otlp::Protocol;
+use crate::install::destination::Told;
+use crate::install::guard::Direct;
+use crate::install::otlp::About;
+use crate::install::providers::{Change, Outputs};
+use crate::install::subscriber::{Layers, Levels, Logs};
+use crate::keys::Keys;
+use crate::layer::LogLayer;
+use crate::log_tracer::LogTracer;
+use crate::otlp::settings::choices::Protocol;
 use crate::record::Records;
-use crate::{Error, Keys, LogLayer, LogTracer, SpanFields};
+use crate::span_fields::SpanFields;
+
+pub use self::guard::{Guard, Report};
+pub use self::output::Output;
 
 /// Begins an installation; [`Builder::install`] ends it.
 pub fn builder() -> Builder {
@@ -322,7 +331,7 @@ impl Builder {
             Box::new(BaggagePropagator::new()),
         ]));
         if let Err(error) = LogTracer::install(subscriber::log_level()) {
-            crate::diagnostics::report_once(format_args!("{error}; its records are not collected"));
+            report_once(format_args!("{error}; its records are not collected"));
         }
         Ok(guard)
     }

@@ -27,7 +27,9 @@ pub struct Keys {
 }
 
 const COUNT: usize = 11;
+
 const TOOL: usize = 9;
+
 const OPERATION: usize = 10;
 
 /// How many of the names belong to the job; the rest are the tool's.
@@ -150,4 +152,10 @@ fn intern(name: Cow<'static, str>) -> &'static str {
 /// A key whose name lives for the program; cloning it allocates nothing.
 pub(crate) fn key(name: &'static str) -> Key {
     Key::from_static_str(name)
+}
+
+/// A control field: it says something about a span or record and is no attribute of it.
+#[inline]
+pub(crate) fn is_control(name: &str) -> bool {
+    name.starts_with("otel.")
 }

@@ -1,11 +1,24 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
 mod make;
-
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use crate::correlate::dispatch::Home;
+use crate::correlate::layer_span::{Inheriting, Node};
+use crate::correlate::new_span::create_state;
+use crate::correlate::otel_context::Surroundings;
+use crate::correlate::{ambient, resolve, stack};
+use crate::event::callsite;
+use crate::event::extras::Extras;
+use crate::fields::span;
+use crate::keys::Keys;
+use crate::limits::Limits;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::record::DirectRecords;
+use crate::record::sdk::SdkRecords;
+use crate::record::{sdk, severity_of_level, Records};
+use crate::span_fields::SpanFields;
+use crate::stats::{Counters, Thread};
 use opentelemetry::logs::{Logger, LoggerProvider};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::{Attributes, Id, Record as SpanRecord};
@@ -14,17 +27,6 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
-
-use crate::correlate::{self, Home, SpanState, Surroundings};
-use crate::fields;
-use crate::inherit::{Inheriting, Node, SpanFields};
-use crate::keys::Keys;
-use crate::limits::{Extras, Limits};
-use crate::otlp::record::DirectRecords;
-use crate::otlp::Pipeline;
-use crate::record::{severity_of_level, Records};
-use crate::sdk::{self, SdkRecords};
-use crate::stats::{Counters, Thread};
 
 /// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record whose own
 /// ids are those of the event's span, and which carries the job that the event belongs to.
@@ -80,7 +82,7 @@ impl<R: Records> LogLayer<R> {
     pub(crate) fn of_records(records: R) -> Self {
         Self {
             records,
-            owner: next_owner(),
+            owner: stack::next_owner(),
             level: LevelFilter::TRACE,
             targets: None,
             inheriting: Inheriting {
@@ -168,7 +170,7 @@ impl<R: Records> LogLayer<R> {
         if !self.is_enabled(metadata) {
             return;
         }
-        if !correlate::alive() {
+        if !stack::alive() {
             self.counters.emitted(1);
             self.counters.dropped_thread_exit(1);
             return;
@@ -181,7 +183,7 @@ impl<R: Records> LogLayer<R> {
             return;
         }
         let name = || {
-            let plan = fields::plan(event.metadata(), None, self.extras.keys);
+            let plan = callsite::plan(event.metadata(), None, self.extras.keys);
             plan.site.is_named.then(|| event.metadata().name())
         };
         if !self.records.is_enabled(severity, metadata.target(), name) {
@@ -199,7 +201,7 @@ impl<R: Records> LogLayer<R> {
             return;
         }
         let make = || {
-            correlate::with_thread_stack(|stack| {
+            stack::with_thread_stack(|stack| {
                 self.make_record(event, of_log.as_ref(), severity, &around, stack, ctx);
             })
         };
@@ -212,12 +214,6 @@ impl<R: Records> LogLayer<R> {
             }
         }
     }
-}
-
-/// The number of a layer that has entries on the threads' stacks. 0 is no layer's.
-pub(crate) fn next_owner() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 #[inline]
@@ -241,7 +237,7 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
-            SpanState::create(&span, attributes);
+            create_state(&span, attributes);
             Node::of(&span, self.owner, &self.inheriting.fields);
         });
     }
@@ -249,7 +245,7 @@ where
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, ctx: Context<'_, S>) {
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
-            let recorded = fields::capture_later(values);
+            let recorded = span::capture_later(values);
             Node::of(&span, self.owner, &self.inheriting.fields).record(&self.inheriting.fields, recorded);
         });
     }
@@ -263,20 +259,20 @@ where
                 // A plain `OpenTelemetryLayer` starts spans where we cannot see it, and a line logged
                 // from inside that cannot be told from a span's first record. Asked here, it never
                 // is the first: nobody holds the lock of a span that is being entered.
-                correlate::ask(&node.state, id, &self.home, &self.counters);
+                resolve::ask(&node.state, id, &self.home, &self.counters);
             }
             let state = node.state.clone();
             let now = Surroundings::read();
-            let around = state.job().is_none().then(correlate::ambient_job).flatten();
-            correlate::enter_span(self.owner, id, &state, Some(node), now, around);
+            let around = state.job().is_none().then(ambient::ambient_job).flatten();
+            stack::enter_span(self.owner, id, &state, Some(node), now, around);
             if !state.has_span_layer() {
-                correlate::note_inner(self.owner, now, now.suppressed);
+                ambient::note_inner(self.owner, now, now.suppressed);
             }
         });
     }
 
     fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
-        self.guarded(|| correlate::exit_span(self.owner, id));
+        self.guarded(|| stack::exit_span(self.owner, id));
     }
 }
 
@@ -284,7 +280,7 @@ impl<R: Records> LogLayer<R> {
     /// Runs a hook other than `on_event`: not on a thread that is too far gone, and without letting
     /// a panic through. One can come from another layer's poisoned extension lock.
     fn guarded(&self, hook: impl FnOnce()) {
-        if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        if stack::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
             self.counters.panicked_spans(1);
         }
     }

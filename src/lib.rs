@@ -84,55 +84,66 @@
 //! `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for tests).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod layer;
-mod correlate;
-mod inherit;
-mod fields;
-mod beside;
+mod value;
+mod error;
+mod keys;
+mod metadata;
+mod span_fields;
+mod stats;
+
+mod callsite;
+mod diagnostics;
+mod format;
+mod wire;
+
+mod job_scope;
 mod limits;
 mod record;
-mod sdk;
+
+mod event;
+mod fields;
+pub mod graph;
+
+mod correlate;
 pub mod otlp;
 
-mod spans;
-pub mod job;
-pub mod op;
-pub mod trace;
-pub mod graph;
-pub mod testing;
-#[cfg(feature = "install")]
-#[cfg_attr(docsrs, doc(cfg(feature = "install")))]
-pub mod install;
 #[cfg(feature = "json-lines")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json-lines")))]
 pub mod json_lines;
+mod log_tracer;
 #[cfg(feature = "metrics")]
 mod metrics;
-mod named;
-mod keys;
-mod log_tracer;
-mod stats;
-mod diagnostics;
-mod error;
+pub mod op;
+mod spans;
+pub mod testing;
+pub mod trace;
+
+pub mod job;
+mod layer;
+
 #[cfg(all(any(fuzzing, test), feature = "json-lines"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "install")]
+#[cfg_attr(docsrs, doc(cfg(feature = "install")))]
+pub mod install;
 
 pub use self::diagnostics::set_diagnostics;
 pub use self::error::Error;
-pub use self::inherit::SpanFields;
 #[cfg(feature = "install")]
 #[cfg_attr(docsrs, doc(cfg(feature = "install")))]
 pub use self::install::{builder, Builder, Guard};
-pub use self::job::{JobMetadata, JobSpanProcessor};
+pub use self::job::processor::JobSpanProcessor;
 pub use self::keys::Keys;
 pub use self::layer::LogLayer;
 pub use self::limits::Limits;
 pub use self::log_tracer::LogTracer;
+pub use self::metadata::JobMetadata;
 pub use self::otlp::record::DirectRecords;
+pub use self::record::sdk::SdkRecords;
 #[doc(hidden)]
 pub use self::record::Records;
-pub use self::sdk::SdkRecords;
+pub use self::span_fields::SpanFields;
 pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};
 

@@ -1,20 +1,12 @@
 //! How much of a record is kept, and what goes first when it is too much.
 
-use std::cell::OnceCell;
 use std::env;
 use std::sync::Arc;
 
 use opentelemetry::logs::AnyValue;
-use opentelemetry::Key;
-use opentelemetry_semantic_conventions::attribute as semconv;
-use tracing::Metadata;
 
 use crate::diagnostics;
-use crate::fields::{cut, Gathered, Limit};
-use crate::inherit::Block;
-use crate::keys;
-use crate::record::{Record, Value};
-use crate::stats::Counters;
+use crate::format::{cut, Limit};
 
 /// Limits of one record, as the specification has them for [attributes]. They never touch the body.
 ///
@@ -97,112 +89,4 @@ fn number(name: &str) -> Option<usize> {
         ));
     }
     number
-}
-
-/// Writes inherited and own attributes where their keys may meet or the count limit may bite.
-pub(crate) fn write_gathered<R: Record>(
-    record: &mut R,
-    block: &Block,
-    own: Gathered,
-    limits: Limits,
-    counters: &Counters,
-) {
-    let overridden = |key: &Key| own.0.iter().any(|(known, _)| known == key);
-    let (stamps, fields) = block.attributes.split_at(block.stamps);
-    let stamps: Vec<_> = stamps.iter().filter(|(key, _)| !overridden(key)).collect();
-    let fields: Vec<_> = fields.iter().filter(|(key, _)| !overridden(key)).collect();
-
-    let room = limits.attribute_count.saturating_sub(stamps.len());
-    let kept_own = own.0.len().min(room);
-    let kept_fields = fields.len().min(room - kept_own);
-    let dropped = own.0.len() - kept_own + fields.len() - kept_fields;
-
-    for (key, value) in stamps.into_iter().chain(fields[fields.len() - kept_fields..].iter().copied()) {
-        record.add_attribute(key.clone(), Value::Any(value));
-    }
-    for (key, value) in &own.0[..kept_own] {
-        record.add_attribute(key.clone(), Value::Any(value));
-    }
-    if dropped > 0 {
-        counters.dropped_attributes(dropped as u64);
-        record.set_dropped_attributes(u32::try_from(dropped).unwrap_or(u32::MAX));
-    }
-}
-
-/// Attributes that a layer adds on request, behind the event's own.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Extras {
-    location: bool,
-    threads: bool,
-    /// Every key that may be written.
-    pub(crate) keys: &'static [&'static str],
-}
-
-const ALL: [&str; 5] = [
-    semconv::CODE_FILE_PATH,
-    semconv::CODE_LINE_NUMBER,
-    // Superseded in the conventions by `code.function.name`, which a module is not; it is also what
-    // tracing-opentelemetry calls the module of a span.
-    "code.module.name",
-    semconv::THREAD_ID,
-    semconv::THREAD_NAME,
-];
-
-impl Extras {
-    pub(crate) fn with_location(self, location: bool) -> Self {
-        Self::new(location, self.threads)
-    }
-
-    pub(crate) fn with_threads(self, threads: bool) -> Self {
-        Self::new(self.location, threads)
-    }
-
-    fn new(location: bool, threads: bool) -> Self {
-        const LOCATION: &[&str] = ALL.split_at(3).0;
-        const THREADS: &[&str] = ALL.split_at(3).1;
-        let keys = match (location, threads) {
-            (false, false) => &[],
-            (true, false) => LOCATION,
-            (false, true) => THREADS,
-            (true, true) => &ALL,
-        };
-        Self { location, threads, keys }
-    }
-
-    pub(crate) fn write(&self, metadata: &Metadata<'_>, mut write: impl FnMut(Key, Value<'_>)) {
-        if self.location {
-            if let Some(file) = metadata.file() {
-                write(keys::key(ALL[0]), Value::Str(file));
-            }
-            if let Some(line) = metadata.line() {
-                write(keys::key(ALL[1]), Value::I64(line.into()));
-            }
-            if let Some(module) = metadata.module_path() {
-                write(keys::key(ALL[2]), Value::Str(module));
-            }
-        }
-        if self.threads {
-            if let Some(id) = thread_id() {
-                write(keys::key(ALL[3]), Value::I64(id));
-            }
-            if let Some(name) = std::thread::current().name() {
-                write(keys::key(ALL[4]), Value::Str(name));
-            }
-        }
-    }
-}
-
-/// The number of this thread. The standard library shows it only as text, so it is read once a thread.
-fn thread_id() -> Option<i64> {
-    thread_local! {
-        static ID: OnceCell<Option<i64>> = const { OnceCell::new() };
-    }
-    ID.try_with(|id| {
-        *id.get_or_init(|| {
-            let text = format!("{:?}", std::thread::current().id());
-            text.trim_start_matches("ThreadId(").trim_end_matches(')').parse().ok()
-        })
-    })
-    .ok()
-    .flatten()
 }

@@ -1,11 +1,12 @@
 //! [`LogTracer`]: the `log` facade's records as events, with their key-values.
 
-use log::kv::{self, Key, Value, VisitSource};
-use log::{Log, Metadata, Record};
+use log::kv::{Key, Value, VisitSource};
+use log::{kv, Log, Metadata, Record};
 use opentelemetry::logs::AnyValue;
 
-use crate::beside;
-use crate::Error;
+use crate::correlate::sidecar;
+use crate::error::Error;
+use crate::format::{with_text, Limit};
 
 /// Sends the records of the `log` crate through `tracing`, their key-values included.
 ///
@@ -51,7 +52,7 @@ impl Log for LogTracer {
             let mut pairs = Pairs(Vec::new());
             // A source that fails has said what it could by then.
             let _ = record.key_values().visit(&mut pairs);
-            beside::with_beside(pairs.0, || self.inner.log(record));
+            sidecar::with_beside(pairs.0, || self.inner.log(record));
         }
     }
 
@@ -83,7 +84,7 @@ fn any_value(value: &Value<'_>) -> AnyValue {
         AnyValue::Double(value)
     } else {
         let mut text = AnyValue::String("".into());
-        crate::fields::with_text(crate::fields::Limit::NONE, format_args!("{value}"), |shown| {
+        with_text(Limit::NONE, format_args!("{value}"), |shown| {
             text = AnyValue::String(shown.to_owned().into());
         });
         text

@@ -26,9 +26,10 @@ use opentelemetry_semantic_conventions::metric::{
     OTEL_SDK_PROCESSOR_LOG_PROCESSED, OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
 };
 
-use crate::otlp::control::Passed;
-use crate::otlp::{Pipeline, Stats};
-use crate::Counters;
+use crate::otlp::counters::Stats;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::queue::control::Passed;
+use crate::stats::Counters;
 
 const UNIT: &str = "{log_record}";
 

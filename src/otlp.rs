@@ -30,34 +30,18 @@
 //! |   | `otlp/transport/file.rs` | to a file of JSON lines |
 //! |   | `otlp/transport/grpc.rs` | over gRPC |
 
-pub(crate) mod record;
-mod head;
-pub(crate) mod short;
-pub(crate) mod buffer;
-pub(crate) mod wire;
+pub(crate) mod config;
+pub(crate) mod counters;
+pub(crate) mod deliver;
 pub(crate) mod pipeline;
 pub(crate) mod queue;
-pub(crate) mod budget;
-pub(crate) mod chunk;
-pub(crate) mod pool;
-pub(crate) mod sizes;
-pub(crate) mod shrink;
-pub(crate) mod counters;
-pub(crate) mod worker;
-pub(crate) mod held;
-pub(crate) mod lanes;
-pub(crate) mod delivery;
-pub(crate) mod control;
-pub(crate) mod retry;
+pub(crate) mod record;
 pub(crate) mod sync;
-#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
-pub(crate) mod json;
-#[cfg(any(feature = "otlp-http", feature = "graph", all(any(fuzzing, test), feature = "json-lines")))]
-pub(crate) mod read;
-pub(crate) mod request;
 pub(crate) mod transport;
 #[cfg(feature = "otlp-http")]
 mod builder;
+#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
+pub(crate) mod json;
 #[cfg(feature = "otlp-http")]
 pub(crate) mod settings;
 #[cfg(all(test, not(loom)))]
@@ -71,9 +55,8 @@ mod loom_tests;
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::builder::Builder;
 pub use self::counters::Stats;
-pub(crate) use self::pipeline::Settings;
 pub use self::pipeline::{Pipeline, Report};
 pub use self::queue::Overflow;
 #[cfg(feature = "otlp-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
-pub use self::settings::{Compression, Protocol};
+pub use self::settings::choices::{Compression, Protocol};

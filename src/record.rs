@@ -4,69 +4,40 @@
 //! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`, [`otlp::record`](crate::otlp::record)
 //! straight to bytes.
 
+pub(crate) mod inherited;
+pub(crate) mod sdk;
+
 use std::fmt;
 use std::time::SystemTime;
 
 use opentelemetry::logs::{AnyValue, Severity};
-use opentelemetry::Key;
+use opentelemetry::trace::{SpanContext, TraceFlags};
+use opentelemetry::{Key, SpanId, TraceId};
 use tracing_core::field::Field;
 
-use crate::correlate::Ids;
-use crate::fields::{with_text, Formatted, Limit};
-use crate::inherit::Block;
+use crate::format::{with_text, Formatted, Limit};
 use crate::keys;
-use crate::otlp::short::{EncodedKey, Plain};
+use crate::record::inherited::Block;
 use crate::stats::Thread;
+use crate::value::Value;
+use crate::wire::scalar::{EncodedKey, Plain};
 
-/// A value on its way into a record: borrowed, so that each kind of record copies it once.
-#[derive(Clone, Copy, Debug)]
-pub enum Value<'a> {
-    /// A boolean.
-    Bool(bool),
-    /// A signed integer; unsigned and wider ones that do not fit are decimal strings.
-    I64(i64),
-    /// A double, NaN and infinities included.
-    F64(f64),
-    /// A string, or what a `Debug` or `Display` wrote.
-    Str(&'a str),
-    /// Bytes.
-    Bytes(&'a [u8]),
-    /// A value that was put together before, for a span or a job.
-    Any(&'a AnyValue),
+/// The ids that a record gets, all valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ids {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) flags: TraceFlags,
 }
 
-macro_rules! from {
-    ($($variant:ident($type:ty);)*) => {
-        $(impl<'a> From<$type> for Value<'a> {
-            #[inline(always)]
-            fn from(value: $type) -> Self {
-                Self::$variant(value)
-            }
-        })*
-    };
-}
-
-from! {
-    Bool(bool);
-    I64(i64);
-    F64(f64);
-    Str(&'a str);
-    Bytes(&'a [u8]);
-}
-
-impl Value<'_> {
-    /// The value with its own memory. A string takes one allocation of exactly its size.
-    // Always: see `EventSink::value`.
-    #[inline(always)]
-    pub(crate) fn to_owned(self) -> AnyValue {
-        match self {
-            Self::Bool(value) => AnyValue::Boolean(value),
-            Self::I64(value) => AnyValue::Int(value),
-            Self::F64(value) => AnyValue::Double(value),
-            Self::Str(value) => AnyValue::String(String::from(value).into()),
-            Self::Bytes(value) => AnyValue::Bytes(Box::new(value.to_vec())),
-            Self::Any(value) => value.clone(),
-        }
+impl Ids {
+    /// `None` for the invalid context: of a tracer that was shut down, or of a no-op one.
+    pub(crate) fn of(span: &SpanContext) -> Option<Self> {
+        span.is_valid().then(|| Self {
+            trace_id: span.trace_id(),
+            span_id: span.span_id(),
+            flags: span.trace_flags(),
+        })
     }
 }
 

@@ -3,15 +3,15 @@
 //! Beside the walk: spans take the well-kept road, and this layer stands in front of it.
 #![expect(unsafe_code, reason = "`downcast_raw` must be forwarded, and is an unsafe method")]
 
+mod forward;
 mod probe;
+mod stamps;
 
 use std::any::TypeId;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
-use opentelemetry::logs::AnyValue;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
-use tracing_core::field::Value;
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::LevelFilter;
@@ -20,9 +20,16 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
 
-use crate::correlate::{self, Home, SpanState, Starting, Surroundings, Traced};
+use crate::correlate::dispatch::Home;
+use crate::correlate::new_span::create_state;
+use crate::correlate::otel_context::Surroundings;
+use crate::correlate::span_state::{SpanState, Traced};
+use crate::correlate::start_guard::Starting;
+use crate::correlate::{ambient, op_seed, resolve, stack, start_guard};
+use crate::diagnostics::report_once;
 use crate::keys::Keys;
-use crate::op::callsite::{self, StampFields};
+use crate::spans::forward::with_shown;
+use crate::spans::stamps::StampFields;
 use crate::stats::Counters;
 
 /// A thin layer around an [`OpenTelemetryLayer`] that forwards everything but events.
@@ -70,7 +77,7 @@ impl<S, T> SpanLayer<S, T> {
     pub fn new(layer: OpenTelemetryLayer<S, T>) -> Self {
         Self {
             inner: Inner(layer),
-            owner: crate::layer::next_owner(),
+            owner: stack::next_owner(),
             stamps: StampFields::of(Keys::default()),
             home: Home::default(),
             counters: Counters::default(),
@@ -126,7 +133,7 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         guarded(|| {
             let Some(span) = ctx.span(id) else { return };
-            let state = SpanState::create(&span, attributes);
+            let state = create_state(&span, attributes);
             state.set_span_layer(self.home.weak());
             // The wrapped layer starts the parent, if that was not started yet, with the new span's
             // extensions locked. A panic there would be beyond repair, so a parent is started before.
@@ -136,15 +143,15 @@ where
             };
             let parent = parent.map(|parent| (parent.id(), SpanState::find_or_unknown(&parent)));
             if let Some((parent, parent_state)) = &parent {
-                correlate::ask(parent_state, parent, &self.home, &self.counters);
+                resolve::ask(parent_state, parent, &self.home, &self.counters);
                 if parent_state.is_broken() {
                     state.set_broken();
                     return;
                 }
             }
             let starting = Starting::of(parent.map(|(_, state)| state));
-            match correlate::next_op(attributes.metadata()) {
-                Some(seed) => callsite::with_caller(&seed, attributes, |attributes| {
+            match op_seed::next_op(attributes.metadata()) {
+                Some(seed) => forward::with_caller(&seed, attributes, |attributes| {
                     self.inner.0.on_new_span(attributes, id, ctx.clone());
                 }),
                 None => with_shown(&state, attributes, |attributes| {
@@ -185,22 +192,22 @@ where
             let state = SpanState::find_or_unknown(&span);
             state.set_span_layer(self.home.weak());
             let before = Surroundings::read();
-            let around = state.job().is_none().then(correlate::ambient_job).flatten();
+            let around = state.job().is_none().then(ambient::ambient_job).flatten();
             self.forward_enter(&state, id, &ctx);
             let now = Surroundings::read();
             if state.traced().is_none() && now.span != before.span {
                 // Context activation started the span and made it the current one.
                 state.set_traced(Traced::Yes(now.span));
             }
-            correlate::enter_span(self.owner, id, &state, None, now, around);
-            correlate::note_inner(self.owner, now, before.suppressed);
+            stack::enter_span(self.owner, id, &state, None, now, around);
+            ambient::note_inner(self.owner, now, before.suppressed);
         });
     }
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
         guarded(|| {
             // First ours: contexts are left in the reverse order of attaching.
-            correlate::exit_span(self.owner, id);
+            stack::exit_span(self.owner, id);
             let state = ctx.span(id).as_ref().and_then(SpanState::find);
             if !state.is_some_and(|state| state.is_broken() || state.take_untold()) {
                 self.inner.0.on_exit(id, ctx);
@@ -251,10 +258,10 @@ where
         if state.is_broken() {
             return;
         }
-        if !correlate::can_attach() {
+        if !ambient::can_attach() {
             // Inside `Context::map_current` the wrapped layer panics under the span's lock, so it is not
             // told. What is logged in the span has its ids all the same.
-            correlate::ask(state, id, &self.home, &self.counters);
+            resolve::ask(state, id, &self.home, &self.counters);
             state.set_untold();
             return;
         }
@@ -263,7 +270,7 @@ where
         drop(starting);
         if entered.is_err() {
             state.set_broken();
-            correlate::note_panic();
+            start_guard::note_panic();
         }
     }
 
@@ -288,67 +295,10 @@ where
 /// Runs a hook where OpenTelemetry's thread-locals still live, and lets no panic through: a sampler's,
 /// or that of a `Debug`, must not take the program with it.
 fn guarded(hook: impl FnOnce()) {
-    if correlate::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
-        correlate::note_panic();
-        crate::diagnostics::report_once(format_args!(
+    if stack::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        start_guard::note_panic();
+        report_once(format_args!(
             "a panic was caught in the span layer: a sampler's, a processor's, or that of a field's Debug"
         ));
-    }
-}
-
-/// Shows the wrapped layer values that were formatted before. It holds the span's lock while it reads them.
-fn with_shown(state: &SpanState, attributes: &Attributes<'_>, forward: impl FnOnce(&Attributes<'_>)) {
-    let Some(shown) = state.fields.shown() else { return forward(attributes) };
-    let strings: Vec<Option<Shown<'_>>> = shown.iter().map(|value| value.as_ref().map(Shown::of)).collect();
-    let values: Vec<Option<&dyn Value>> =
-        strings.iter().map(|value| value.as_ref().map(Shown::as_value)).collect();
-    let metadata = attributes.metadata();
-    let values = metadata.fields().value_set_all(&values);
-    forward(&like(attributes, metadata, &values));
-}
-
-/// Attributes with the same parent as `original`.
-pub(crate) fn like<'a>(
-    original: &Attributes<'_>,
-    metadata: &'static Metadata<'static>,
-    values: &'a tracing_core::field::ValueSet<'a>,
-) -> Attributes<'a> {
-    match original.parent() {
-        Some(parent) => Attributes::child_of(parent.clone(), metadata, values),
-        None if original.is_root() => Attributes::new_root(metadata, values),
-        None => Attributes::new(metadata, values),
-    }
-}
-
-/// A captured value as one of tracing's.
-enum Shown<'a> {
-    Bool(bool),
-    Int(i64),
-    Double(f64),
-    Str(&'a str),
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Shown<'a> {
-    fn of(value: &'a AnyValue) -> Self {
-        match value {
-            AnyValue::Boolean(value) => Self::Bool(*value),
-            AnyValue::Int(value) => Self::Int(*value),
-            AnyValue::Double(value) => Self::Double(*value),
-            AnyValue::String(value) => Self::Str(value.as_str()),
-            AnyValue::Bytes(value) => Self::Bytes(value),
-            // Capturing makes no other kind.
-            _ => Self::Str(""),
-        }
-    }
-
-    fn as_value(&self) -> &dyn Value {
-        match self {
-            Self::Bool(value) => value,
-            Self::Int(value) => value,
-            Self::Double(value) => value,
-            Self::Str(value) => value,
-            Self::Bytes(value) => value,
-        }
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::otlp::request::Request;
+use crate::otlp::config::Settings;
+use crate::otlp::deliver::request::Request;
+use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::{Answer, Transport};
-use crate::otlp::{Pipeline, Settings};
 
 /// A pipeline that sends nothing, and the requests that it would have sent.
 ///

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
 
-use super::{OpNames, SpanState};
+use crate::correlate::span_state::{OpNames, SpanState};
 
 thread_local! {
     static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 
-use super::{active, Ids};
-use crate::inherit::Node;
-use crate::job::{self, JobScope};
+use crate::correlate::layer_span::Node;
+use crate::correlate::{queries, stack};
+use crate::job_scope;
+use crate::job_scope::JobScope;
+use crate::record::Ids;
 
 /// Whether `cx` names a span that is not the current one: what is current on this thread has nothing to do with it.
 pub(crate) fn is_elsewhere(cx: &Context) -> bool {
     let named = cx.span().span_context().clone();
-    named.is_valid() && super::alive() && Context::map_current(|now| *now.span().span_context() != named)
+    named.is_valid() && stack::alive() && Context::map_current(|now| *now.span().span_context() != named)
 }
 
 /// One started span: whose ids an entry has, and what its record inherits.
@@ -30,12 +32,12 @@ impl Origin {
         let around = parent.get::<Arc<Self>>().filter(|origin| origin.span == *parent.span().span_context());
         Self {
             span: own.span().span_context().clone(),
-            job: job::of_context(own).cloned(),
+            job: job_scope::of_context(own).cloned(),
             nodes: match around {
                 // A child inherits with its parent, on whatever thread it is started.
                 Some(around) => around.nodes.clone(),
                 None if is_elsewhere(parent) => Vec::new(),
-                None => active::innermost_nodes(),
+                None => queries::innermost_nodes(),
             },
         }
     }
@@ -44,15 +46,15 @@ impl Origin {
         &self.span
     }
 
-    pub(super) fn ids(&self) -> Option<Ids> {
+    pub(crate) fn ids(&self) -> Option<Ids> {
         Ids::of(&self.span)
     }
 
-    pub(super) fn job(&self) -> Option<&Arc<JobScope>> {
+    pub(crate) fn job(&self) -> Option<&Arc<JobScope>> {
         self.job.as_ref()
     }
 
-    pub(super) fn node(&self, owner: u64) -> Option<&Arc<Node>> {
+    pub(crate) fn node(&self, owner: u64) -> Option<&Arc<Node>> {
         self.nodes.iter().find(|(known, _)| *known == owner).map(|(_, node)| node)
     }
 }

@@ -8,8 +8,9 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use prost::Message;
 use serde_json::Value as Json;
 
-use super::Input;
-use crate::otlp::transport::answer::{printable, protobuf, Reply, MOST_PATIENCE, MOST_TEXT_CHARS};
+use crate::fuzzing::Input;
+use crate::otlp::transport::answer::said::MOST_PATIENCE;
+use crate::otlp::transport::answer::{printable, protobuf, Reply, MOST_TEXT_CHARS};
 use crate::otlp::transport::Answer;
 
 /// As `google/rpc/status.proto` and `google/protobuf/any.proto` have them.
@@ -47,6 +48,7 @@ struct Delay {
 }
 
 const STATUSES: [u16; 16] = [200, 202, 204, 299, 301, 307, 400, 401, 404, 413, 429, 500, 502, 503, 504, 599];
+
 const KINDS: [&str; 5] =
     ["", "application/x-protobuf", "application/json", "Application/JSON; a=b", "text/html"];
 

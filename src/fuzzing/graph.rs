@@ -1,6 +1,7 @@
 //! What must hold of graphs that are read back.
 
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;

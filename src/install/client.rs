@@ -12,19 +12,19 @@ use opentelemetry_http::{HttpClient, HttpError};
 use ureq::Agent;
 
 use crate::diagnostics::report_once;
+use crate::error::Error;
 use crate::otlp::settings::tls::Tls;
 use crate::otlp::transport::http::{tls, MOST_BODY_BYTES};
-use crate::Error;
 
 #[derive(Debug)]
-pub(super) struct BlockingClient {
+pub(crate) struct BlockingClient {
     agent: Agent,
     /// Set on each request, over those that the exporter sets.
     headers: HeaderMap,
 }
 
 impl BlockingClient {
-    pub(super) fn new(timeout: Duration, headers: HeaderMap, tls: &Tls) -> Result<Self, Error> {
+    pub(crate) fn new(timeout: Duration, headers: HeaderMap, tls: &Tls) -> Result<Self, Error> {
         let agent = Agent::config_builder()
             .timeout_global(Some(timeout))
             // An answer is an answer: what it means is the exporter's business.

@@ -1,7 +1,7 @@
 //! The console: `fmt` on standard error or where the lines are to go, with a level of its own.
 
-use std::env;
-use std::io::{self, IsTerminal};
+use std::io::IsTerminal;
+use std::{env, io};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
@@ -12,10 +12,10 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, Layer};
 
-use crate::correlate;
+use crate::correlate::ambient;
 
 /// The console's layer. It has colours on a terminal only, and not where `NO_COLOR` is set.
-pub(super) fn layer<S>(level: LevelFilter, writer: BoxMakeWriter) -> Box<dyn Layer<S> + Send + Sync>
+pub(crate) fn layer<S>(level: LevelFilter, writer: BoxMakeWriter) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
@@ -61,7 +61,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for EventsUpTo<L> {
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         // An exporter's own lines would be a dozen for each export.
-        if *event.metadata().level() <= self.level && !correlate::is_suppressed() {
+        if *event.metadata().level() <= self.level && !ambient::is_suppressed() {
             self.inner.on_event(event, ctx);
         }
     }

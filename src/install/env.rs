@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use opentelemetry_sdk::{logs, trace};
 
-pub(super) use crate::otlp::settings::variables::{demanded, resource, text};
 use crate::otlp::settings::variables::{ignore, number};
 
+pub(crate) use crate::otlp::settings::variables::{resource, text};
+
 /// `OTEL_SDK_DISABLED`.
-pub(super) fn is_disabled() -> bool {
+pub(crate) fn is_disabled() -> bool {
     let name = "OTEL_SDK_DISABLED";
     let Some(value) = text(name) else { return false };
     if !value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false") {
@@ -19,13 +20,13 @@ pub(super) fn is_disabled() -> bool {
 
 /// Where a signal goes, of what `OTEL_LOGS_EXPORTER` and `OTEL_TRACES_EXPORTER` can say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Exporters {
-    pub(super) otlp: bool,
-    pub(super) console: bool,
+pub(crate) struct Exporters {
+    pub(crate) otlp: bool,
+    pub(crate) console: bool,
 }
 
 /// The exporters that a variable asks for; `None`: it asks for nothing that there is.
-pub(super) fn exporters(name: &str) -> Option<Exporters> {
+pub(crate) fn exporters(name: &str) -> Option<Exporters> {
     let value = text(name)?;
     let mut asked = None;
     for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -49,7 +50,7 @@ fn millis(name: &str, default: u64) -> Duration {
 }
 
 /// `OTEL_BLRP_*`.
-pub(super) fn log_batches() -> logs::BatchConfig {
+pub(crate) fn log_batches() -> logs::BatchConfig {
     logs::BatchConfigBuilder::default()
         .with_max_queue_size(count("OTEL_BLRP_MAX_QUEUE_SIZE", 2048))
         .with_max_export_batch_size(count("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 512))
@@ -58,7 +59,7 @@ pub(super) fn log_batches() -> logs::BatchConfig {
 }
 
 /// `OTEL_BSP_*`.
-pub(super) fn span_batches() -> trace::BatchConfig {
+pub(crate) fn span_batches() -> trace::BatchConfig {
     trace::BatchConfigBuilder::default()
         .with_max_queue_size(count("OTEL_BSP_MAX_QUEUE_SIZE", 2048))
         .with_max_export_batch_size(count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512))
@@ -67,7 +68,7 @@ pub(super) fn span_batches() -> trace::BatchConfig {
 }
 
 /// Says what the SDK ignores in silence: the sampler, and the limits of spans.
-pub(super) fn report_unusable_of_spans() {
+pub(crate) fn report_unusable_of_spans() {
     let name = "OTEL_TRACES_SAMPLER";
     let known = ["always_on", "always_off", "traceidratio"];
     if let Some(value) = text(name) {

@@ -11,17 +11,17 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tonic::{Request, Status};
 
-use super::otlp::{rejected, Destination};
-use crate::Error;
+use crate::error::Error;
+use crate::install::destination::{rejected, Destination};
 
-pub(super) fn log_exporter(to: Destination) -> Result<LogExporter, Error> {
+pub(crate) fn log_exporter(to: Destination) -> Result<LogExporter, Error> {
     let runtime = runtime()?;
     let _entered = runtime.enter();
     let url = to.url.clone();
     to.over_grpc(LogExporter::builder().with_tonic()).build().map_err(|error| rejected(&url, error))
 }
 
-pub(super) fn span_exporter(to: Destination) -> Result<SpanExporter, Error> {
+pub(crate) fn span_exporter(to: Destination) -> Result<SpanExporter, Error> {
     let runtime = runtime()?;
     let _entered = runtime.enter();
     let url = to.url.clone();

@@ -1,19 +1,21 @@
 //! [`Guard`]: flush and shutdown that keep the caller's deadline, and the report of what became of everything.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::Arc;
-use std::thread;
+use std::sync::mpsc::Receiver;
+use std::sync::{mpsc, Arc};
 use std::time::{Duration, Instant};
+use std::{fmt, thread};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use super::metered::Meter;
-use crate::otlp::Pipeline;
-use crate::{Counters, Error, Stats};
+use crate::diagnostics::report_once;
+use crate::error::Error;
+use crate::install::metered::Meter;
+use crate::install::output::Output;
+use crate::otlp::pipeline::Pipeline;
+use crate::stats::{Counters, Stats};
 
 /// How long a dropped guard waits for delivery.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
@@ -28,19 +30,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[must_use = "dropping the guard shuts telemetry down"]
 #[derive(Debug)]
 pub struct Guard {
-    pub(super) logs: Option<SdkLoggerProvider>,
-    pub(super) direct: Vec<Direct>,
-    pub(super) spans: Option<SdkTracerProvider>,
-    pub(super) counters: Counters,
-    pub(super) meters: Vec<Arc<Meter>>,
-    pub(super) is_down: AtomicBool,
+    pub(crate) logs: Option<SdkLoggerProvider>,
+    pub(crate) direct: Vec<Direct>,
+    pub(crate) spans: Option<SdkTracerProvider>,
+    pub(crate) counters: Counters,
+    pub(crate) meters: Vec<Arc<Meter>>,
+    pub(crate) is_down: AtomicBool,
 }
 
 /// Records on the direct road, and where it leads.
 #[derive(Debug)]
-pub(super) struct Direct {
-    pub(super) exporter: &'static str,
-    pub(super) pipeline: Pipeline,
+pub(crate) struct Direct {
+    pub(crate) exporter: &'static str,
+    pub(crate) pipeline: Pipeline,
 }
 
 impl Direct {
@@ -130,7 +132,7 @@ impl Drop for Guard {
         }
         let report = self.shutdown(DROP_PATIENCE);
         if !report.is_complete() {
-            crate::diagnostics::report_once(format_args!("not all telemetry was delivered: {report}"));
+            report_once(format_args!("not all telemetry was delivered: {report}"));
         }
     }
 }
@@ -170,36 +172,6 @@ impl fmt::Display for Report {
             separator = "; ";
         }
         Ok(())
-    }
-}
-
-/// What became of the records or spans that one exporter was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Output {
-    /// `logs` or `traces`.
-    pub signal: &'static str,
-    /// `otlp`, `json-lines` or `console`.
-    pub exporter: &'static str,
-    /// Given to the batch processor, or the pipeline.
-    pub taken: u64,
-    /// Arrived.
-    pub exported: u64,
-    /// Lost by the exporter, after its retries; of a pipeline also what was rejected, or dropped for any other reason.
-    pub failed: u64,
-}
-
-impl Output {
-    /// Neither arrived nor failed: pending, or dropped because the queue was full or the deadline passed.
-    pub fn unsettled(&self) -> u64 {
-        self.taken.saturating_sub(self.exported + self.failed)
-    }
-}
-
-impl fmt::Display for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signal, exporter, taken, exported, failed } = self;
-        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed")
     }
 }
 

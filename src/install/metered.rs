@@ -12,13 +12,13 @@ use opentelemetry_sdk::logs::{BatchLogProcessor, LogBatch, LogExporter, LogProce
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 use opentelemetry_sdk::Resource;
 
-use super::env;
-use super::guard::Output;
 use crate::diagnostics::report_once;
+use crate::install::env;
+use crate::install::output::Output;
 
 /// The counters of one exporter.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     signal: &'static str,
     exporter: &'static str,
     taken: AtomicU64,
@@ -27,13 +27,13 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(signal: &'static str, exporter: &'static str) -> Arc<Self> {
+    pub(crate) fn new(signal: &'static str, exporter: &'static str) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
         Arc::new(Self { signal, exporter, taken: zero(), exported: zero(), failed: zero() })
     }
 
     /// Outcomes are read before intake: a reading never has more of them.
-    pub(super) fn read(&self) -> Output {
+    pub(crate) fn read(&self) -> Output {
         let exported = self.exported.load(Ordering::Acquire);
         let failed = self.failed.load(Ordering::Acquire);
         let taken = self.taken.load(Ordering::Acquire);
@@ -107,13 +107,13 @@ impl<E: SpanExporter> SpanExporter for MeteredExporter<E> {
 
 /// A batch processor that counts what it is given.
 #[derive(Debug)]
-pub(super) struct Metered<P> {
+pub(crate) struct Metered<P> {
     inner: P,
     meter: Arc<Meter>,
 }
 
 impl Metered<BatchLogProcessor> {
-    pub(super) fn logs(exporter: impl LogExporter + 'static, meter: Arc<Meter>) -> Self {
+    pub(crate) fn logs(exporter: impl LogExporter + 'static, meter: Arc<Meter>) -> Self {
         let exporter = MeteredExporter { inner: exporter, meter: meter.clone() };
         let inner = BatchLogProcessor::builder(exporter).with_batch_config(env::log_batches()).build();
         Self { inner, meter }
@@ -144,7 +144,7 @@ impl LogProcessor for Metered<BatchLogProcessor> {
 }
 
 impl Metered<BatchSpanProcessor> {
-    pub(super) fn spans(exporter: impl SpanExporter + 'static, meter: Arc<Meter>) -> Self {
+    pub(crate) fn spans(exporter: impl SpanExporter + 'static, meter: Arc<Meter>) -> Self {
         let exporter = MeteredExporter { inner: exporter, meter: meter.clone() };
         let inner = BatchSpanProcessor::builder(exporter).with_batch_config(env::span_batches()).build();
         Self { inner, meter }

@@ -7,34 +7,39 @@ use opentelemetry_sdk::logs::{LogExporter, LogProcessor, LoggerProviderBuilder, 
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_sdk::Resource;
 
-use super::env::{self, Exporters};
-use super::guard::Direct;
-use super::metered::{Meter, Metered};
-use super::otlp::{self, About, Signal, Told};
+use crate::error::Error;
+use crate::install::destination::Told;
+use crate::install::env::Exporters;
+use crate::install::guard::Direct;
+use crate::install::metered::{Meter, Metered};
+use crate::install::otlp::About;
+use crate::install::{env, otlp};
+use crate::job::processor::JobSpanProcessor;
 use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
-use crate::{Error, JobSpanProcessor, Keys};
+use crate::keys::Keys;
+use crate::otlp::settings::signal::Signal;
 
 /// What the builder was told of a provider, of types that only the telling knew.
-pub(super) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
+pub(crate) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
 
-pub(super) fn span_processor(processor: impl SpanProcessor + 'static) -> Change<TracerProviderBuilder> {
+pub(crate) fn span_processor(processor: impl SpanProcessor + 'static) -> Change<TracerProviderBuilder> {
     Box::new(|provider| provider.with_span_processor(processor))
 }
 
-pub(super) fn log_processor(processor: impl LogProcessor + 'static) -> Change<LoggerProviderBuilder> {
+pub(crate) fn log_processor(processor: impl LogProcessor + 'static) -> Change<LoggerProviderBuilder> {
     Box::new(|provider| provider.with_log_processor(processor))
 }
 
 /// Where telemetry goes.
-pub(super) struct Outputs<'a> {
-    pub(super) told: &'a Told,
+pub(crate) struct Outputs<'a> {
+    pub(crate) told: &'a Told,
     /// Of the JSON-lines files.
-    pub(super) directory: Option<&'a Path>,
+    pub(crate) directory: Option<&'a Path>,
 }
 
 impl Outputs<'_> {
     /// Without any exporter there is a provider nonetheless: records take their ids from its spans.
-    pub(super) fn spans(
+    pub(crate) fn spans(
         &self,
         resource: Resource,
         keys: Keys,
@@ -62,12 +67,12 @@ impl Outputs<'_> {
     }
 
     /// Whether there is a direct road to all places that records go to.
-    pub(super) fn is_direct_for_logs(&self) -> bool {
+    pub(crate) fn is_direct_for_logs(&self) -> bool {
         !self.exporters(Signal::Logs).console
     }
 
     /// A pipeline to each place that records go to. The file comes first: it keeps nobody waiting.
-    pub(super) fn pipelines(&self, about: About) -> Result<Vec<Direct>, Error> {
+    pub(crate) fn pipelines(&self, about: About) -> Result<Vec<Direct>, Error> {
         let mut pipelines = Vec::new();
         if let Some(directory) = self.directory {
             let pipeline = otlp::pipeline_to_file(directory.join("logs.jsonl"), about.clone())?;
@@ -80,7 +85,7 @@ impl Outputs<'_> {
     }
 
     /// `None` if nobody would get the records.
-    pub(super) fn logs(
+    pub(crate) fn logs(
         &self,
         resource: Resource,
         changes: Vec<Change<LoggerProviderBuilder>>,

@@ -12,26 +12,32 @@ use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-use super::{console, env};
+use crate::error::Error;
 use crate::graph::Recorder;
-use crate::{DirectRecords, Error, Keys, LogLayer, SdkRecords, SpanLayer};
+use crate::install::console;
+use crate::keys::Keys;
+use crate::layer::LogLayer;
+use crate::otlp::record::DirectRecords;
+use crate::otlp::settings::variables;
+use crate::record::sdk::SdkRecords;
+use crate::spans::SpanLayer;
 
 type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// What each output shows, and the filter that is as verbose as the most verbose of them.
-pub(super) struct Levels {
-    pub(super) filter: Boxed<Registry>,
-    pub(super) records: LevelFilter,
-    pub(super) console: LevelFilter,
+pub(crate) struct Levels {
+    pub(crate) filter: Boxed<Registry>,
+    pub(crate) records: LevelFilter,
+    pub(crate) console: LevelFilter,
 }
 
 impl Levels {
-    pub(super) fn find(
+    pub(crate) fn find(
         level: LevelFilter,
         console: Option<LevelFilter>,
         directives: Option<&str>,
     ) -> Result<Self, Error> {
-        let variable = env::demanded("RUST_LOG")?;
+        let variable = variables::demanded("RUST_LOG")?;
         let directives = match &variable {
             Some(variable) => Some(parse("RUST_LOG", variable)?),
             None => directives.map(|directives| parse("with_filter", directives)).transpose()?,
@@ -65,24 +71,24 @@ fn up_to(level: LevelFilter) -> Boxed<Registry> {
 }
 
 /// The layer of logs, on either road.
-pub(super) enum Logs {
+pub(crate) enum Logs {
     /// One layer for each pipeline; none if nobody gets the records.
     Direct(Vec<LogLayer<DirectRecords>>),
     Sdk(Box<LogLayer<SdkRecords<SdkLogger>>>),
 }
 
 /// What stands over the filter.
-pub(super) struct Layers<'a> {
-    pub(super) spans: Option<&'a SdkTracerProvider>,
-    pub(super) keys: Keys,
-    pub(super) logs: Logs,
+pub(crate) struct Layers<'a> {
+    pub(crate) spans: Option<&'a SdkTracerProvider>,
+    pub(crate) keys: Keys,
+    pub(crate) logs: Logs,
     /// Records for a recorder, where they do not come to it through `logs`.
-    pub(super) recording: Option<LogLayer<Recorder>>,
-    pub(super) console: Option<(LevelFilter, BoxMakeWriter)>,
+    pub(crate) recording: Option<LogLayer<Recorder>>,
+    pub(crate) console: Option<(LevelFilter, BoxMakeWriter)>,
 }
 
 /// Boxes, not `Option`s, for what may be absent: those do not tell a layer its dispatcher.
-pub(super) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch {
+pub(crate) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch {
     let subscriber = tracing_subscriber::registry().with(filter);
     let subscriber = subscriber.with(span_layer(layers.spans, layers.keys));
     let subscriber = subscriber.with(log_layer(layers.logs));
@@ -126,7 +132,7 @@ where
 }
 
 /// How verbose the subscribers of this process are, in the words of the `log` crate.
-pub(super) fn log_level() -> log::LevelFilter {
+pub(crate) fn log_level() -> log::LevelFilter {
     match LevelFilter::current().into_level() {
         None => log::LevelFilter::Off,
         Some(Level::ERROR) => log::LevelFilter::Error,

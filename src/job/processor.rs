@@ -7,8 +7,8 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::JobScope;
-use crate::correlate;
+use crate::correlate::start_guard;
+use crate::job_scope::{of_context, JobScope};
 use crate::keys::Keys;
 
 /// Stamps each span, when it starts, with the job that it belongs to.
@@ -74,14 +74,14 @@ impl JobSpanProcessor {
 
 impl SpanProcessor for JobSpanProcessor {
     fn on_start(&self, span: &mut Span, parent: &Context) {
-        let Some(state) = correlate::span_being_started() else {
+        let Some(state) = start_guard::span_being_started() else {
             // Nobody announced it: it is the API's, or `Span::context()` starts it.
-            if let Some(scope) = super::of_context(parent) {
+            if let Some(scope) = of_context(parent) {
                 self.stamp(span, scope, &scope.added());
             }
             return;
         };
-        match (state.job(), super::of_context(parent)) {
+        match (state.job(), of_context(parent)) {
             // An op writes all its attributes itself, in their order.
             (Some(_), _) if state.is_stamped() && state.op.is_some() => {}
             (Some(_), _) if state.is_stamped() => {

@@ -25,7 +25,7 @@ pub(crate) fn spans(spans: &[ResourceSpans]) -> Value {
 }
 
 /// The message of a provider's resource.
-pub(super) fn resource(resource: &ResourceAttributesWithSchema) -> Resource {
+pub(crate) fn resource(resource: &ResourceAttributesWithSchema) -> Resource {
     Resource { attributes: resource.attributes.0.clone(), ..Resource::default() }
 }
 

@@ -9,17 +9,22 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::LogLayer;
-use crate::beside::{self, Beside};
-use crate::correlate::{Asker, Ids, Surroundings, ThreadStack};
-use crate::fields::{self, EventSink, Fields, Site};
-use crate::inherit::Block;
-use crate::limits;
-use crate::record::{Record, Records, Target};
+use crate::correlate::lookup::Asker;
+use crate::correlate::otel_context::Surroundings;
+use crate::correlate::sidecar;
+use crate::correlate::sidecar::Beside;
+use crate::correlate::stack::ThreadStack;
+use crate::event::callsite::Site;
+use crate::event::visitor::EventSink;
+use crate::event::{callsite, merge, visitor};
+use crate::fields::Fields;
+use crate::layer::LogLayer;
+use crate::record::inherited::Block;
+use crate::record::{Ids, Record, Records, Target};
 
 impl<R: Records> LogLayer<R> {
     /// Makes the record of an event, and hands it over.
-    pub(super) fn make_record<S>(
+    pub(crate) fn make_record<S>(
         &self,
         event: &Event<'_>,
         of_log: Option<&Metadata<'_>>,
@@ -66,7 +71,7 @@ impl<R: Records> LogLayer<R> {
         let limits = &self.inheriting.limits;
         let value_limit = limits.value_length();
         if let Some(Merged { block, beside }) = merged {
-            let mut own = fields::Gathered::default();
+            let mut own = merge::Gathered::default();
             let sink = EventSink::new(&mut record, Some(&mut own), site, value_limit, &self.counters);
             let mut fields = Fields(sink);
             match beside.as_ref().and_then(Beside::message) {
@@ -78,9 +83,9 @@ impl<R: Records> LogLayer<R> {
             }
             fields.0.finish(name);
             self.extras.write(metadata, |key, value| own.put(key, value.to_owned()));
-            limits::write_gathered(&mut record, &block, own, *limits, &self.counters);
+            merge::write_gathered(&mut record, &block, own, *limits, &self.counters);
             if let Some(beside) = beside {
-                beside::put_back(beside);
+                sidecar::put_back(beside);
             }
         } else {
             let mut fields = Fields(EventSink::new(&mut record, None, site, value_limit, &self.counters));
@@ -108,9 +113,9 @@ impl<R: Records> LogLayer<R> {
     ) -> (&'static Site, Option<Merged>) {
         record.set_trace_context(ids);
         let extra = self.extras.keys;
-        let plan = fields::plan(event.metadata(), Some(block), extra);
-        let most = block.attributes.len() + plan.site.len() + fields::MOST_EXTRA + extra.len();
-        let beside = beside::take(plan.site.may_carry);
+        let plan = callsite::plan(event.metadata(), Some(block), extra);
+        let most = block.attributes.len() + plan.site.len() + visitor::MOST_EXTRA + extra.len();
+        let beside = sidecar::take(plan.site.may_carry);
         if beside.is_none() && plan.is_straight && most <= self.inheriting.limits.attribute_count() {
             self.records.add_block(record, block);
             (plan.site, None)

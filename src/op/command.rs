@@ -21,10 +21,12 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::KeyValue;
 use tracing::Level;
 
-use self::process::{OwnSpan, Start};
-use super::outcome::{self, Outcome};
-use super::{Instrumented, Op};
-use crate::Error;
+use crate::error::Error;
+use crate::op::command::process::{OwnSpan, Start};
+use crate::op::future::Instrumented;
+use crate::op::handle::Op;
+use crate::op::outcome;
+use crate::op::outcome::Outcome;
 
 pub use self::output::Output;
 
@@ -278,7 +280,7 @@ impl Command {
         let operation = self.operation.take().unwrap_or_else(|| names::operation(self.command.get_args()));
         // The caller's come last: of equal keys the last one counts.
         let attributes = names::attributes(&self.command, self.is_args_recorded).chain(self.attributes);
-        let op = super::start(&tool, &operation, attributes);
+        let op = Op::start(&tool, &operation, attributes);
         environment::pass_on(&mut self.command, &op.context());
         let start = Start {
             program,

@@ -1,5 +1,6 @@
 //! An op around a future.
 
+use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::pin::Pin;
@@ -7,7 +8,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{Op, Outcome};
+use crate::op::handle::Op;
+use crate::op::outcome::Outcome;
 
 pin_project! {
     /// A future inside an op. Made by [`Op::instrument`] and [`run_async`](super::run_async).
@@ -36,8 +38,19 @@ pin_project! {
     }
 }
 
+impl Op {
+    /// Runs `future` inside the op, which ends with its result. Dropped before, it has the outcome `cancelled`.
+    pub fn instrument<F, T, E>(self, future: F) -> Instrumented<F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Debug + Display,
+    {
+        Instrumented::new(self, future, Self::end)
+    }
+}
+
 impl<F: Future> Instrumented<F> {
-    pub(super) fn new(op: Op, future: F, end: fn(Op, &F::Output)) -> Self {
+    pub(crate) fn new(op: Op, future: F, end: fn(Op, &F::Output)) -> Self {
         Self { future: Some(future), op: Some(op), end }
     }
 }

@@ -7,7 +7,8 @@ use opentelemetry::trace::{SpanRef, Status};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute as semconv;
 
-use crate::fields::{with_text, Limit, TypeOf};
+use crate::event::exception::TypeOf;
+use crate::format::{with_text, Limit};
 
 /// The attribute that tells the ways of not ending apart.
 const OUTCOME: &str = "op.outcome";

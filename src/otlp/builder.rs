@@ -1,5 +1,8 @@
 //! What a direct pipeline is told before it starts. Before the walk.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,16 +11,20 @@ use std::time::Duration;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
 
-use super::pipeline::{Pipeline, Settings};
-use super::queue::Overflow;
-use super::request::Resource;
-use super::settings::destination::{self, Endpoint, Signal};
-use super::settings::tls::{self, Tls};
-use super::settings::{
-    variables, Batches, Compression, HeaderProvider, Parts, Protocol, Target, TransportConfig,
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::otlp::config::Settings;
+use crate::otlp::deliver::request::Resource;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::queue::Overflow;
+use crate::otlp::settings::choices::{Compression, Protocol};
+use crate::otlp::settings::destination::Endpoint;
+use crate::otlp::settings::signal::Signal;
+use crate::otlp::settings::tls::Tls;
+use crate::otlp::settings::{
+    destination, tls, variables, Batches, HeaderProvider, Parts, Target, TransportConfig,
 };
-use crate::fields::any_value;
-use crate::{Error, Limits};
+use crate::value::any_value;
 
 /// What queued records may take: minutes of a chatty service, and little of its memory.
 const MEMORY_LIMIT: usize = 32 << 20;
@@ -68,6 +75,14 @@ impl fmt::Debug for Builder {
             .field("protocol", &self.protocol)
             .field("compression", &self.compression)
             .finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// A pipeline's settings, to be built. The environment sets what the builder does not.
+    #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }
 
@@ -297,6 +312,3 @@ fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource
         resource.iter().map(|(key, value)| (key.clone(), any_value(value.clone()))).collect();
     Resource::new(attributes.iter().map(|(key, value)| (key, value)))
 }
-
-#[cfg(test)]
-mod tests;

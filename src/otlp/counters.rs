@@ -7,9 +7,8 @@
 //! first (acquire) and `emitted` last, so for each outcome that it saw, it sees the record emitted;
 //! what `emitted` has more is what was on its way: pending. No count is ever taken back.
 
+use crate::otlp::sync::{AtomicU64, Ordering};
 use crate::stats::{add, Thread};
-
-use super::sync::{AtomicU64, Ordering};
 
 /// Threads that count on the same cache line wait for each other, so each has one of some lines.
 pub(crate) const SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
@@ -114,7 +113,7 @@ impl Stats {
     }
 
     /// Records that were sent and not taken.
-    pub(super) fn undelivered(&self) -> u64 {
+    pub(crate) fn undelivered(&self) -> u64 {
         self.rejected + self.dropped_refused + self.dropped_gave_up + self.dropped_shutdown
     }
 

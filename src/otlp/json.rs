@@ -13,8 +13,8 @@ mod text;
 #[cfg(all(test, feature = "json-lines"))]
 mod tests;
 
-use self::text::Text;
-use super::read::{Fields, Malformed, Raw};
+use crate::otlp::json::text::Text;
+use crate::wire::read::{Fields, Malformed, Raw};
 
 type Written = Result<(), Malformed>;
 

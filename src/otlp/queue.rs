@@ -6,19 +6,25 @@
 //! [`Budget`] in bytes. A thread has one shard all its life, a shard's chunks are taken from the
 //! front only, and by one worker: so the records of a thread stay in order.
 
+pub(crate) mod budget;
+pub(crate) mod chunk;
+pub(crate) mod control;
+pub(crate) mod pool;
+pub(crate) mod shrink;
+pub(crate) mod sizes;
 mod take;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::budget::Budget;
-use super::chunk::{Chunk, Encoded, MOST_HEADER};
-use super::control::Control;
-use super::counters::{Counters, SHARDS};
-use super::pool::Pool;
-use super::shrink::shrink;
-use super::sizes::Sizes;
-use super::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::otlp::counters::{Counters, SHARDS};
+use crate::otlp::queue::budget::Budget;
+use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+use crate::otlp::queue::control::Control;
+use crate::otlp::queue::pool::Pool;
+use crate::otlp::queue::shrink::shrink;
+use crate::otlp::queue::sizes::Sizes;
+use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::Thread;
 
@@ -144,7 +150,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(super) fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
+    pub(crate) fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
         let most = Chunk::most(target, record.len());
         if most > self.sizes.record {
             return self.push_large(shard, target, record);

@@ -4,6 +4,8 @@
 //! two buffers of this thread: `LogRecord`'s fields in the order of their numbers, so that the bytes
 //! are those that prost would write. The body can come behind attributes, hence two.
 
+mod prefix;
+
 use std::cell::Cell;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,35 +14,21 @@ use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::Key;
 use tracing_core::field::Field;
 
-use super::buffer::Buffer;
-use super::chunk::{Encoded, MOST_HEADER};
-use super::head::{put_head, BODY_AT};
-use super::short::{put_attribute, EncodedKey, Plain};
-use super::wire::{
+use crate::format::{write_text, Formatted};
+use crate::keys;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
+use crate::otlp::record::prefix::{put_head, BODY_AT};
+use crate::record::inherited::Block;
+use crate::record::{Ids, Prepare, Record, Records, Target};
+use crate::stats::Thread;
+use crate::value::Value;
+use crate::wire::buffer::Buffer;
+use crate::wire::log_record::field;
+use crate::wire::put::{
     field_len, put_bytes, put_header, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH,
 };
-use crate::correlate::Ids;
-use crate::fields::{write_text, Formatted};
-use crate::inherit::Block;
-use crate::keys;
-use crate::otlp::Pipeline;
-use crate::record::{Prepare, Record, Records, Target, Value};
-use crate::stats::Thread;
-
-/// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
-pub(super) mod field {
-    pub(in crate::otlp) const TIME: u8 = 1;
-    pub(in crate::otlp) const SEVERITY_NUMBER: u8 = 2;
-    pub(in crate::otlp) const SEVERITY_TEXT: u8 = 3;
-    pub(in crate::otlp) const BODY: u8 = 5;
-    pub(in crate::otlp) const ATTRIBUTES: u8 = 6;
-    pub(in crate::otlp) const DROPPED_ATTRIBUTES: u8 = 7;
-    pub(in crate::otlp) const FLAGS: u8 = 8;
-    pub(in crate::otlp) const TRACE_ID: u8 = 9;
-    pub(in crate::otlp) const SPAN_ID: u8 = 10;
-    pub(in crate::otlp) const OBSERVED_TIME: u8 = 11;
-    pub(in crate::otlp) const EVENT_NAME: u8 = 12;
-}
+use crate::wire::scalar::{put_attribute, EncodedKey, Plain};
 
 /// Encodes the attributes of a block once, for all the records that begin with it.
 fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
@@ -49,11 +37,6 @@ fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
         put_pair(&mut bytes, field::ATTRIBUTES, key.as_str(), &Value::Any(value));
     }
     bytes.into_boxed_slice()
-}
-
-/// The key of a callsite's field, encoded once for all its events.
-pub(crate) fn attribute_key(name: &str) -> EncodedKey {
-    EncodedKey::new(field::ATTRIBUTES, name)
 }
 
 /// A record being written.

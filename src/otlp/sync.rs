@@ -1,5 +1,8 @@
 //! The locks and atomics of the hand-off, so that [loom](https://docs.rs/loom) can drive them: std's, or loom's.
 
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -10,9 +13,6 @@ pub(crate) use std::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     Condvar, Mutex, MutexGuard,
 };
-
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 /// A lock that was poisoned is used all the same: nothing in here panics while it holds one, and if
 /// something does, counting on is better than taking the application down.

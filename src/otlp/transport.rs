@@ -11,7 +11,7 @@ pub(crate) mod http;
 
 use std::time::{Duration, Instant};
 
-use super::request::Request;
+use crate::otlp::deliver::request::Request;
 
 /// Takes one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.
 pub(crate) trait Transport: Send {

@@ -18,8 +18,9 @@ use tracing::{Event, Metadata};
 use tracing_core::field::Value;
 use tracing_core::span::Id;
 
-use crate::correlate::{self, Starting};
-use crate::op::callsite;
+use crate::callsite;
+use crate::correlate::start_guard;
+use crate::correlate::start_guard::Starting;
 
 thread_local! {
     /// Somebody asked for a context since a probe last found nothing being started.
@@ -27,24 +28,24 @@ thread_local! {
 }
 
 /// Notes that a context is being asked for, and so a span may be about to be started.
-pub(super) fn note_asked() {
+pub(crate) fn note_asked() {
     if !Starting::is_under_way() {
         let _ = ASKED.try_with(|asked| asked.set(true));
     }
 }
 
 #[inline]
-pub(super) fn is_needed() -> bool {
+pub(crate) fn is_needed() -> bool {
     ASKED.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Finds out, with an event of the span `current` that is shown to the wrapped layer by `show`, and tells
 /// whoever may ask a span next.
 #[cold]
-pub(super) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
+pub(crate) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
     // Where a panic aborts, nothing can be found out without doing harm.
     let Some(current) = current.filter(|_| cfg!(panic = "unwind")) else { return };
-    if correlate::has_panicked() {
+    if start_guard::has_panicked() {
         Starting::set_behind_our_back(false);
         let _ = ASKED.try_with(|asked| asked.set(false));
         return;

@@ -6,39 +6,32 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Dispatch, Metadata};
-use tracing_core::callsite::{self, Callsite, Identifier};
+use tracing_core::callsite;
+use tracing_core::callsite::{Callsite, Identifier};
 use tracing_core::field::FieldSet;
 use tracing_core::metadata::Kind;
 use tracing_core::subscriber::Interest;
 
-use super::logger::Level;
-use crate::named::{placeholder, SpanNames};
+use crate::callsite::{placeholder, SpanNames, ENTRY};
+use crate::trace::logger::Level;
 
 const DEFAULT_TARGET: &str = "spanlog::trace";
 
-/// By this name the layer knows an entry.
-const ENTRY: &str = "spanlog::trace entry";
-
-/// Whether an event with this metadata is an entry: then something may lie beside it.
-pub(crate) fn is_entry(metadata: &Metadata<'_>) -> bool {
-    metadata.name() == ENTRY
-}
-
 /// One callsite for each level.
 #[derive(Debug)]
-pub(super) struct Callsites {
+pub(crate) struct Callsites {
     target: &'static str,
     of_level: [EntryCallsite; Level::ALL.len()],
 }
 
 impl Callsites {
-    pub(super) fn of_default_target() -> &'static Self {
+    pub(crate) fn of_default_target() -> &'static Self {
         static DEFAULT: OnceLock<&'static Callsites> = OnceLock::new();
         DEFAULT.get_or_init(|| Self::leak(DEFAULT_TARGET))
     }
 
     /// The callsites of a target, made once. A program has few targets.
-    pub(super) fn of(target: Cow<'static, str>) -> &'static Self {
+    pub(crate) fn of(target: Cow<'static, str>) -> &'static Self {
         static KNOWN: Mutex<Vec<&'static Callsites>> = Mutex::new(Vec::new());
         if target == DEFAULT_TARGET {
             return Self::of_default_target();
@@ -74,14 +67,14 @@ impl Callsites {
         made
     }
 
-    pub(super) fn at(&'static self, level: Level) -> &'static EntryCallsite {
+    pub(crate) fn at(&'static self, level: Level) -> &'static EntryCallsite {
         &self.of_level[level as usize]
     }
 }
 
 /// One level of one target.
 #[derive(Debug, Default)]
-pub(super) struct EntryCallsite {
+pub(crate) struct EntryCallsite {
     /// Set before anybody has the callsite.
     metadata: OnceLock<Metadata<'static>>,
     /// Whether `tracing` knows the callsite, and how interested somebody is in it.
@@ -89,24 +82,28 @@ pub(super) struct EntryCallsite {
 }
 
 const UNKNOWN: u8 = 0;
+
 const REGISTERING: u8 = 1;
+
 const NEVER: u8 = 2;
+
 const SOMETIMES: u8 = 3;
+
 const ALWAYS: u8 = 4;
 
 impl EntryCallsite {
-    pub(super) fn metadata(&'static self) -> &'static Metadata<'static> {
+    pub(crate) fn metadata(&'static self) -> &'static Metadata<'static> {
         self.metadata.get().unwrap_or_else(|| placeholder())
     }
 
     /// Whether any subscriber may want it. What tracing's macros ask first.
-    pub(super) fn may_be_enabled(&'static self) -> bool {
+    pub(crate) fn may_be_enabled(&'static self) -> bool {
         let level = *self.metadata().level();
         level <= STATIC_MAX_LEVEL && level <= LevelFilter::current() && self.interest() != NEVER
     }
 
     /// Whether this subscriber wants it. What they ask next.
-    pub(super) fn is_enabled(&'static self, dispatch: &Dispatch) -> bool {
+    pub(crate) fn is_enabled(&'static self, dispatch: &Dispatch) -> bool {
         match self.interest() {
             NEVER => false,
             ALWAYS => true,
@@ -149,7 +146,7 @@ impl Callsite for EntryCallsite {
 }
 
 /// The metadata of spans of this name, and whether the name is in it.
-pub(super) fn span_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
+pub(crate) fn span_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
     static NAMES: SpanNames = SpanNames::new(DEFAULT_TARGET);
     NAMES.metadata(name)
 }

@@ -13,11 +13,12 @@ use tracing::{dispatcher, Dispatch, Event};
 use tracing_core::field::Value;
 use tracing_core::span::Id;
 
-use super::callsite::{Callsites, EntryCallsite};
-use super::logger::{Entry, Level, Logger};
-use super::started::Place;
-use super::value::{self, Fields};
-use crate::beside;
+use crate::correlate::sidecar;
+use crate::trace::callsite::{Callsites, EntryCallsite};
+use crate::trace::logger::{Entry, Level, Logger};
+use crate::trace::place::Place;
+use crate::trace::value;
+use crate::trace::value::Fields;
 
 /// Logs through `tracing`, so that records, consoles and every other layer have the entries.
 ///
@@ -57,13 +58,13 @@ impl TracingLogger {
         Self { callsites: Callsites::of(target.into()), ..self }
     }
 
-    pub(super) fn fields(&self) -> &Fields {
+    pub(crate) fn fields(&self) -> &Fields {
         &self.fields
     }
 }
 
 /// What a context that names no logger has.
-pub(super) fn default_logger() -> &'static Arc<dyn Logger> {
+pub(crate) fn default_logger() -> &'static Arc<dyn Logger> {
     static DEFAULT: OnceLock<Arc<dyn Logger>> = OnceLock::new();
     DEFAULT.get_or_init(|| Arc::new(TracingLogger::new()))
 }
@@ -146,7 +147,7 @@ impl TracingLogger {
             Some(Place::Api(origin)) => Some(origin.clone()),
             _ => None,
         };
-        beside::with_entry(attributes, message.clone(), origin, || dispatch.event(&event));
+        sidecar::with_entry(attributes, message.clone(), origin, || dispatch.event(&event));
     }
 }
 

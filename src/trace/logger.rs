@@ -9,8 +9,8 @@ use std::sync::Arc;
 use opentelemetry::trace::SpanContext;
 use opentelemetry::Key;
 
-use super::started::Place;
-use super::value::{Fields, Value};
+use crate::trace::place::Place;
+use crate::trace::value::{Fields, Value};
 
 /// How much an entry matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,12 +56,12 @@ impl fmt::Display for Level {
 /// One log line on its way to a logger.
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
-    pub(super) level: Level,
-    pub(super) message: fmt::Arguments<'a>,
-    pub(super) fields: &'a Fields,
-    pub(super) place: Option<&'a Place>,
+    pub(crate) level: Level,
+    pub(crate) message: fmt::Arguments<'a>,
+    pub(crate) fields: &'a Fields,
+    pub(crate) place: Option<&'a Place>,
     /// Set by a [`TracingLogger`](super::TracingLogger) that gets the entry.
-    pub(super) is_in_tracing: Option<&'a Cell<bool>>,
+    pub(crate) is_in_tracing: Option<&'a Cell<bool>>,
 }
 
 impl<'a> Entry<'a> {

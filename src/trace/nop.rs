@@ -5,9 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use opentelemetry::Context;
 
-use super::logger::{Entry, Level, Logger};
-use super::value::Fields;
-use super::{events, with_shared_logger, LoggerValue, Span, Tracer};
+use crate::trace::context::{with_shared_logger, LoggerValue};
+use crate::trace::logger::{Entry, Level, Logger};
+use crate::trace::span::{Span, Tracer};
+use crate::trace::value::Fields;
+use crate::trace::{context, events};
 
 /// Starts spans that do nothing, without an allocation.
 ///
@@ -66,9 +68,9 @@ impl Span for NopSpan {
 }
 
 /// `cx` with `fields` on its logger, which is `own` if it names none.
-pub(super) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
+pub(crate) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
     let logger = cx.get::<LoggerValue>().map_or(own, |value| &value.logger);
-    if super::is::<NopLogger>(logger) {
+    if context::is::<NopLogger>(logger) {
         return cx.clone();
     }
     with_shared_logger(cx, logger.derive(fields))

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use opentelemetry::trace::{TraceContextExt, Tracer as ApiTracer};
 use opentelemetry::Context;
 
-use super::started::{started, Place};
-use super::{NopTracer, Span, Tracer};
-use crate::correlate::Origin;
-use crate::{job, op};
+use crate::correlate::origin::Origin;
+use crate::correlate::{ambient, span_start};
+use crate::trace::nop::NopTracer;
+use crate::trace::place::Place;
+use crate::trace::span::{Span, Tracer};
+use crate::trace::started::started;
 
 /// Starts spans with a tracer of the OpenTelemetry API.
 ///
@@ -70,8 +72,8 @@ where
     T::Span: Send + Sync + 'static,
 {
     fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
-        let cx = job::with_ambient(cx);
-        let Some(span) = op::guarded(|| self.tracer.start_with_context(name.to_owned(), &cx)) else {
+        let cx = ambient::with_ambient(cx);
+        let Some(span) = span_start::guarded(|| self.tracer.start_with_context(name.to_owned(), &cx)) else {
             return NopTracer::new().start_span(&cx, name);
         };
         let own = cx.with_span(span);

@@ -8,13 +8,13 @@ use opentelemetry::{Context, KeyValue};
 
 /// Puts the span of one context into another one, which `Context` has no way to do. tracing-opentelemetry has the
 /// span in a context of its own, and the caller's, with baggage and whatever else, must not be lost.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     cx: Context,
     ids: SpanContext,
 }
 
 impl Proxy {
-    pub(super) fn new(cx: Context) -> Self {
+    pub(crate) fn new(cx: Context) -> Self {
         let ids = cx.span().span_context().clone();
         Self { cx, ids }
     }

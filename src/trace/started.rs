@@ -6,36 +6,18 @@ use std::cell::Cell;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::events::{self, TracingLogger};
-use super::logger::{Entry, Level, Logger};
-use super::nop::with_fields_on_logger;
-use super::tracing::AtHome;
-use super::value::{self, Fields};
-use super::{logger, with_shared_logger, Span};
-use crate::correlate::Origin;
-use crate::op;
-
-/// Where the entries of a span belong.
-#[derive(Debug)]
-pub(super) enum Place {
-    /// To a span of the OpenTelemetry API, which tracing knows nothing of.
-    Api(Arc<Origin>),
-    /// To a tracing span, and the OpenTelemetry span that it has, if it has one.
-    Tracing(AtHome, SpanContext),
-}
-
-impl Place {
-    pub(super) fn span_context(&self) -> Option<SpanContext> {
-        let span = match self {
-            Self::Api(origin) => origin.span(),
-            Self::Tracing(_, span) => span,
-        };
-        span.is_valid().then(|| span.clone())
-    }
-}
+use crate::correlate::span_start;
+use crate::trace::context::{logger, with_shared_logger};
+use crate::trace::events::TracingLogger;
+use crate::trace::logger::{Entry, Level, Logger};
+use crate::trace::nop::with_fields_on_logger;
+use crate::trace::place::Place;
+use crate::trace::span::Span;
+use crate::trace::value::Fields;
+use crate::trace::{context, events, value};
 
 /// What all handles, contexts and loggers of one span share.
 #[derive(Debug)]
@@ -67,7 +49,7 @@ impl Started {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Open { fields, status }) = open else { return };
         // Processors run now. What they do to the span, through us, has no effect: it would wait for itself.
-        op::guarded(|| {
+        span_start::guarded(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());
             span.set_status(status);
@@ -99,7 +81,7 @@ struct Handle {
 ///
 /// `own` has the OpenTelemetry span, `cx` what the caller goes on with; `before` is the context that the
 /// span was started from.
-pub(super) fn started(
+pub(crate) fn started(
     own: Context,
     cx: &Context,
     before: &Context,
@@ -195,7 +177,7 @@ impl Logger for SpanLogger {
 impl SpanLogger {
     /// Whether an entry goes to `tracing` although the configured logger is another.
     fn is_seen_by_tracing_as_well(&self) -> bool {
-        matches!(self.started.place, Place::Tracing(..)) && !super::is::<TracingLogger>(&self.sink)
+        matches!(self.started.place, Place::Tracing(..)) && !context::is::<TracingLogger>(&self.sink)
     }
 
     fn is_heard(&self, level: Level) -> bool {

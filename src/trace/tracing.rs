@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
-use tracing::dispatcher::{self, Dispatch};
+use tracing::dispatcher::Dispatch;
 use tracing::subscriber::NoSubscriber;
-use tracing::Span as TracingSpan;
+use tracing::{dispatcher, Span as TracingSpan};
 use tracing_core::field::Value;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Registry;
 
-use super::proxy::Proxy;
-use super::started::{started, Place};
-use super::{callsite, NopTracer, Span, Tracer};
-use crate::correlate::{self, Origin, SpanState};
-use crate::{job, op};
+use crate::correlate::origin::Origin;
+use crate::correlate::span_state::SpanState;
+use crate::correlate::{ambient, origin, span_start, stack};
+use crate::job_scope;
+use crate::trace::callsite;
+use crate::trace::nop::NopTracer;
+use crate::trace::place::{in_subscriber, subscriber_of, AtHome, Place};
+use crate::trace::proxy::Proxy;
+use crate::trace::span::{Span, Tracer};
+use crate::trace::started::started;
 
 /// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
 ///
@@ -73,11 +78,11 @@ impl TracingTracer {
 
 impl Tracer for TracingTracer {
     fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
-        let cx = job::with_ambient(cx);
-        let Some(span) = op::guarded(|| create(name, &cx)) else {
+        let cx = ambient::with_ambient(cx);
+        let Some(span) = span_start::guarded(|| create(name, &cx)) else {
             return NopTracer::new().start_span(&cx, name);
         };
-        let own = op::start_now(&span, state_of(&span).as_ref(), || ());
+        let own = span_start::start_now(&span, state_of(&span).as_ref(), || ());
         let ids = own.as_ref().map_or(SpanContext::NONE, |own| own.span().span_context().clone());
         let after = match &own {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
@@ -112,20 +117,8 @@ impl Parent {
     }
 }
 
-/// A span that is closed in its own subscriber. A registry closes the parent as well, but in the subscriber that is the
-/// thread's: there the same id is another span, or none, which is a panic.
-#[derive(Clone, Debug)]
-pub(super) struct AtHome(pub(super) TracingSpan);
-
-impl Drop for AtHome {
-    fn drop(&mut self) {
-        let span = std::mem::replace(&mut self.0, TracingSpan::none());
-        op::guarded(|| in_subscriber(subscriber_of(&span), || drop(span)));
-    }
-}
-
 fn job_id(cx: &Context) -> u64 {
-    job::of_context(cx).map_or(0, |scope| scope.id)
+    job_scope::of_context(cx).map_or(0, |scope| scope.id)
 }
 
 /// Creates the `tracing` span: a child of the one in `cx`, else of the current one.
@@ -133,7 +126,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     let (metadata, is_named) = callsite::span_metadata(name);
     let values = [Some(&name as &dyn Value)];
     let values = metadata.fields().value_set_all(if is_named { &[] } else { &values });
-    if !correlate::alive() {
+    if !stack::alive() {
         return TracingSpan::none();
     }
     if let Some(parent) = Parent::of(cx) {
@@ -145,13 +138,13 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {
         return TracingSpan::none();
     }
-    let is_elsewhere = correlate::is_elsewhere(cx);
+    let is_elsewhere = origin::is_elsewhere(cx);
     let make = || match is_elsewhere {
         true => TracingSpan::new_root(metadata, &values),
         false => TracingSpan::new(metadata, &values),
     };
-    let ambient = correlate::ambient_job().map_or(0, |scope| scope.id);
-    let span = match job::of_context(cx) {
+    let ambient = ambient::ambient_job().map_or(0, |scope| scope.id);
+    let span = match job_scope::of_context(cx) {
         Some(job) if job.id != ambient => job.run(make),
         _ => make(),
     };
@@ -162,24 +155,9 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     span
 }
 
-fn subscriber_of(span: &TracingSpan) -> Option<Dispatch> {
-    span.with_subscriber(|(_, subscriber)| subscriber.clone())
-}
-
-/// Runs `work` where the ids of `home`'s spans mean something.
-fn in_subscriber<T>(home: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
-    let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
-    match home {
-        Some(home) if dispatcher::get_default(registry) != registry(&home) => {
-            dispatcher::with_default(&home, work)
-        }
-        _ => work(),
-    }
-}
-
 /// What our layers know of the span.
 fn state_of(span: &TracingSpan) -> Option<Arc<SpanState>> {
-    let found = op::guarded(|| {
+    let found = span_start::guarded(|| {
         span.with_subscriber(|(id, dispatch)| {
             SpanState::find(&dispatch.downcast_ref::<Registry>()?.span(id)?)
         })

@@ -4,14 +4,17 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::fmt::{self, Write};
+use std::fmt;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue, StringValue};
 
 use crate::diagnostics;
-use crate::fields::{any_value, is_control, with_text, Formatted, Limit};
+use crate::format::{with_text, Formatted, Limit};
+use crate::keys::is_control;
+use crate::value::any_value;
 
 /// The value of a field.
 ///
@@ -105,7 +108,9 @@ macro_rules! from {
 }
 
 from!(integers i8 i16 i32 i64 u8 u16 u32);
+
 from!(wide integers isize usize u64 i128 u128);
+
 from! {
     bool => |value| Self(Some(value.into()));
     f32 => |value| f64::from(value).into();
@@ -130,7 +135,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 }
 
 /// Formats `text` once and shows it to `read`, as far as it got. No panic goes further.
-pub(super) fn formatted(text: fmt::Arguments<'_>, read: impl FnOnce(&str)) {
+pub(crate) fn formatted(text: fmt::Arguments<'_>, read: impl FnOnce(&str)) {
     if let Formatted::Failed | Formatted::Panicked = with_text(Limit::NONE, text, read) {
         // There is no layer here whose counters could have it.
         diagnostics::report_once(format_args!(
@@ -152,7 +157,7 @@ pub(super) fn formatted(text: fmt::Arguments<'_>, read: impl FnOnce(&str)) {
 pub struct Fields(Vec<(Key, Value)>);
 
 impl Fields {
-    pub(super) const EMPTY: Self = Self(Vec::new());
+    pub(crate) const EMPTY: Self = Self(Vec::new());
 
     /// No fields.
     pub fn new() -> Self {
@@ -187,14 +192,14 @@ impl Fields {
     }
 
     /// As a span and its events have them.
-    pub(super) fn span_attributes(&self) -> impl Iterator<Item = KeyValue> + '_ {
+    pub(crate) fn span_attributes(&self) -> impl Iterator<Item = KeyValue> + '_ {
         self.iter()
             .filter(|(key, _)| !is_control(key.as_str()))
             .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
     }
 
     /// As a record has them. Control fields go along, for the layer to understand.
-    pub(super) fn record_attributes(&self) -> impl Iterator<Item = (Key, AnyValue)> + '_ {
+    pub(crate) fn record_attributes(&self) -> impl Iterator<Item = (Key, AnyValue)> + '_ {
         self.0.iter().filter_map(|(key, value)| Some((key.clone(), value.any()?)))
     }
 }

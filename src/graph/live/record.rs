@@ -7,16 +7,16 @@ use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::{Key, TraceFlags};
 use opentelemetry_sdk::logs::SdkLogRecord;
 
-use super::super::call::unix_nano;
-use super::super::record::{Level, LogRecord};
-use super::Recorder;
-use crate::correlate::Ids;
-use crate::inherit::Block;
+use crate::graph::call::unix_nano;
+use crate::graph::live::Recorder;
+use crate::graph::record::{Level, LogRecord};
 use crate::layer::LogLayer;
-use crate::record::{Record, Records, Target, Value};
+use crate::record::inherited::Block;
+use crate::record::{Ids, Record, Records, Target};
+use crate::value::Value;
 
 /// `None` for one of a span that is not sampled: that span never comes.
-pub(super) fn of_sdk(record: &SdkLogRecord) -> Option<LogRecord> {
+pub(crate) fn of_sdk(record: &SdkLogRecord) -> Option<LogRecord> {
     let ids = record.trace_context().filter(|ids| ids.span_id != opentelemetry::SpanId::INVALID);
     if ids.is_some_and(|ids| !ids.trace_flags.is_some_and(|flags| flags.is_sampled())) {
         return None;

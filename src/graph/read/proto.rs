@@ -7,18 +7,18 @@
 
 mod item;
 
-use super::input::Input;
-use super::notes::{Cause, Notes};
-use super::spans;
-use super::store::Store;
-use crate::otlp::read::Malformed;
-
-use self::item::Item;
+use crate::graph::read::input::Input;
+use crate::graph::read::notes::{Cause, Notes};
+use crate::graph::read::proto::item::Item;
+use crate::graph::read::spans;
+use crate::graph::read::store::Store;
+use crate::wire::read::Malformed;
 
 /// The largest span, record, resource or scope that is read: it is in memory as a whole.
 const LARGEST: u64 = 16 << 20;
 
 const CUT_OFF: Malformed = Malformed("it ends inside a field");
+
 const TOO_LONG: Malformed = Malformed("a field is longer than what it stands in");
 
 /// Whether messages have their lengths before them, as a Collector's file exporter writes them with
@@ -26,17 +26,17 @@ const TOO_LONG: Malformed = Malformed("a field is longer than what it stands in"
 ///
 /// A message of OTLP begins with the tag of its field 1, a byte of 10. As the first byte of a length
 /// it would stand for 160 MiB.
-pub(super) fn is_framed(ahead: &[u8]) -> bool {
+pub(crate) fn is_framed(ahead: &[u8]) -> bool {
     ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
 }
 
 /// Whether this may be a message without a length.
-pub(super) fn is_bare(ahead: &[u8]) -> bool {
+pub(crate) fn is_bare(ahead: &[u8]) -> bool {
     ahead.first() == Some(&item::LIST_TAG)
 }
 
 /// Reads everything that is left. Returns how many spans and records there were.
-pub(super) fn read(
+pub(crate) fn read(
     name: &str,
     is_framed: bool,
     input: &mut Input<'_>,

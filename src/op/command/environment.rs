@@ -11,7 +11,9 @@ use opentelemetry::Context;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 const TRACEPARENT: &str = "TRACEPARENT";
+
 const TRACESTATE: &str = "TRACESTATE";
+
 const BAGGAGE: &str = "BAGGAGE";
 
 /// The W3C's limit of a baggage header, beyond which readers drop it. The system has a limit, too, and
@@ -20,7 +22,7 @@ const MAX_VALUE_BYTES: usize = 8192;
 
 /// Tells the child of `command` that it works inside `cx`. What the command's own settings say of a
 /// variable stays; what this process has inherited for itself goes.
-pub(super) fn pass_on(command: &mut Command, cx: &Context) {
+pub(crate) fn pass_on(command: &mut Command, cx: &Context) {
     let mut variables = Variables::default();
     TraceContextPropagator::new().inject_context(cx, &mut variables);
     BaggagePropagator::new().inject_context(cx, &mut variables);

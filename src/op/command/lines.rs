@@ -15,26 +15,26 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 8 * 1024;
 
 /// One of a child's output streams, being read. It holds one read and one line, never more.
-pub(super) struct Stream<R> {
+pub(crate) struct Stream<R> {
     /// `None` after its end.
     pipe: Option<R>,
     buffer: Box<[u8]>,
-    pub(super) lines: Lines,
-    pub(super) read_bytes: u64,
+    pub(crate) lines: Lines,
+    pub(crate) read_bytes: u64,
 }
 
 impl<R: AsyncRead + Unpin> Stream<R> {
-    pub(super) fn new(pipe: Option<R>, name: &'static str, level: Level) -> Self {
+    pub(crate) fn new(pipe: Option<R>, name: &'static str, level: Level) -> Self {
         let buffer = vec![0; READ_BYTES].into_boxed_slice();
         Self { pipe, buffer, lines: Lines::new(name, level), read_bytes: 0 }
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.pipe.is_some()
     }
 
     /// Reads once, and logs what that completes. Not ready: there is nothing to read now.
-    pub(super) fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
         let Some(pipe) = &mut self.pipe else { return Poll::Pending };
         let mut buffer = ReadBuf::new(&mut self.buffer);
         let read: io::Result<()> = ready!(Pin::new(pipe).poll_read(task, &mut buffer));
@@ -52,15 +52,15 @@ impl<R: AsyncRead + Unpin> Stream<R> {
 }
 
 /// Bytes to lines to events.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     name: &'static str,
     level: Level,
     /// The line so far: at most [`MAX_LINE_BYTES`] and one byte, which may be the `\r` of its end.
     line: Vec<u8>,
     /// The line was cut and logged; the rest of it is skipped.
     is_skipping: bool,
-    pub(super) logged: u64,
-    pub(super) cut: u64,
+    pub(crate) logged: u64,
+    pub(crate) cut: u64,
 }
 
 impl Lines {
@@ -81,7 +81,7 @@ impl Lines {
     }
 
     /// Logs a last line that had no end.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if !self.line.is_empty() {
             self.end_line();
         }

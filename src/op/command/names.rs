@@ -13,12 +13,12 @@ const UNNAMED: &str = "run";
 /// What is longer is no operation: it would make a span name of a script or of a key.
 const MAX_OPERATION_BYTES: usize = 32;
 
-pub(super) fn tool(program: &OsStr) -> String {
+pub(crate) fn tool(program: &OsStr) -> String {
     let stem = Path::new(program).file_stem().unwrap_or(program);
     stem.to_string_lossy().into_owned()
 }
 
-pub(super) fn operation<'a>(args: impl Iterator<Item = &'a OsStr>) -> String {
+pub(crate) fn operation<'a>(args: impl Iterator<Item = &'a OsStr>) -> String {
     for arg in args {
         match arg.to_str() {
             Some(arg) if is_subcommand(arg) => return arg.to_owned(),
@@ -37,7 +37,7 @@ fn is_subcommand(arg: &str) -> bool {
 }
 
 /// What the conventions for processes say of a child before it is started, so that samplers see it.
-pub(super) fn attributes(command: &Command, has_args: bool) -> impl Iterator<Item = KeyValue> + use<> {
+pub(crate) fn attributes(command: &Command, has_args: bool) -> impl Iterator<Item = KeyValue> + use<> {
     let program = command.get_program();
     let name = Path::new(program).file_name().unwrap_or(program);
     let args = has_args.then(|| {

@@ -2,8 +2,7 @@
 
 use std::process::ExitStatus;
 
-use crate::error::ProgramEnd;
-use crate::Error;
+use crate::error::{Error, ProgramEnd};
 
 /// How a child process exited, and how much it wrote. Made by [`Command`](super::Command).
 ///
@@ -19,12 +18,12 @@ use crate::Error;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Output {
-    pub(super) program: String,
-    pub(super) status: ExitStatus,
-    pub(super) stdout_lines: u64,
-    pub(super) stderr_lines: u64,
-    pub(super) cut_lines: u64,
-    pub(super) is_left_open: bool,
+    pub(crate) program: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout_lines: u64,
+    pub(crate) stderr_lines: u64,
+    pub(crate) cut_lines: u64,
+    pub(crate) is_left_open: bool,
 }
 
 impl Output {
@@ -89,7 +88,7 @@ impl Output {
         self.result().map(|()| self)
     }
 
-    pub(super) fn result(&self) -> Result<(), Error> {
+    pub(crate) fn result(&self) -> Result<(), Error> {
         if self.success() {
             return Ok(());
         }
@@ -107,11 +106,11 @@ impl Output {
 }
 
 #[cfg(unix)]
-pub(super) fn signal_of(status: ExitStatus) -> Option<i32> {
+pub(crate) fn signal_of(status: ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
 }
 
 #[cfg(not(unix))]
-pub(super) fn signal_of(_: ExitStatus) -> Option<i32> {
+pub(crate) fn signal_of(_: ExitStatus) -> Option<i32> {
     None
 }

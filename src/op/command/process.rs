@@ -15,14 +15,15 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tracing::Level;
 
-use super::lines::Stream;
-use super::output::{signal_of, Output};
-use crate::error::ProgramEnd;
-use crate::Error;
+use crate::error::{Error, ProgramEnd};
+use crate::op::command::lines::Stream;
+use crate::op::command::output::{signal_of, Output};
 
 /// Beside `process.exit.code`; the conventions have no name for it.
 const EXIT_SIGNAL: &str = "process.exit.signal";
+
 const CUT_LINES: &str = "op.command.cut_lines";
+
 const LEFT_OPEN: &str = "op.command.left_open";
 
 /// How long the end of the pipes is waited for when the child is gone. What the child itself wrote is
@@ -42,16 +43,16 @@ const KILL_WAIT: Duration = Duration::from_secs(5);
 const READS_PER_POLL: usize = 16;
 
 /// Everything that one run needs.
-pub(super) struct Start {
-    pub(super) program: String,
-    pub(super) command: std::process::Command,
-    pub(super) time_limit: Option<Duration>,
-    pub(super) stderr_level: Level,
-    pub(super) span: OwnSpan,
+pub(crate) struct Start {
+    pub(crate) program: String,
+    pub(crate) command: std::process::Command,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) stderr_level: Level,
+    pub(crate) span: OwnSpan,
 }
 
 /// The op's OpenTelemetry span, if it has one, and no other: not the one that happens to be current.
-pub(super) struct OwnSpan(pub(super) Option<Context>);
+pub(crate) struct OwnSpan(pub(crate) Option<Context>);
 
 impl OwnSpan {
     fn set(&self, key: &'static str, value: impl Into<Value>) {
@@ -62,7 +63,7 @@ impl OwnSpan {
 }
 
 /// Runs the child. An exit by itself is `Ok`, whatever its code.
-pub(super) async fn run(start: Start) -> Result<Output, Error> {
+pub(crate) async fn run(start: Start) -> Result<Output, Error> {
     let Start { program, command, time_limit, stderr_level, span } = start;
     let mut child = spawn(&program, command)?;
     if let Some(pid) = child.id() {

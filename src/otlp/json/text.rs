@@ -7,20 +7,20 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 /// Whether a comma is due is read from the last byte: a member or an element is first exactly where
 /// a bracket was just opened.
 #[derive(Debug)]
-pub(super) struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(String::with_capacity(bytes))
     }
 
-    pub(super) fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         self.0
     }
 
     /// Opens an object or a list, as an element or as the value of a member.
     #[inline]
-    pub(super) fn open(&mut self, bracket: char) {
+    pub(crate) fn open(&mut self, bracket: char) {
         if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
             self.0.push(',');
         }
@@ -28,13 +28,13 @@ impl Text {
     }
 
     #[inline]
-    pub(super) fn close(&mut self, bracket: char) {
+    pub(crate) fn close(&mut self, bracket: char) {
         self.0.push(bracket);
     }
 
     /// The name of a member, which needs no escape. Its value must be written next.
     #[inline]
-    pub(super) fn name(&mut self, name: &'static str) {
+    pub(crate) fn name(&mut self, name: &'static str) {
         match self.0.as_bytes().last() {
             Some(b'{') => self.0.push('"'),
             _ => self.0.push_str(",\""),
@@ -44,18 +44,18 @@ impl Text {
     }
 
     #[inline]
-    pub(super) fn boolean(&mut self, value: bool) {
+    pub(crate) fn boolean(&mut self, value: bool) {
         self.0.push_str(if value { "true" } else { "false" });
     }
 
     #[inline]
-    pub(super) fn number(&mut self, value: impl itoa::Integer) {
+    pub(crate) fn number(&mut self, value: impl itoa::Integer) {
         self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     /// An integer of 64 bits: JSON's numbers are doubles to many readers, so it is a string.
     #[inline]
-    pub(super) fn quoted(&mut self, value: impl itoa::Integer) {
+    pub(crate) fn quoted(&mut self, value: impl itoa::Integer) {
         self.0.push('"');
         self.number(value);
         self.0.push('"');
@@ -65,7 +65,7 @@ impl Text {
     ///
     /// There are readers that know numbers only, rotel among them, and refuse the whole request then.
     /// A value that everyone takes would be another value.
-    pub(super) fn double(&mut self, value: f64) {
+    pub(crate) fn double(&mut self, value: f64) {
         if value.is_finite() {
             self.0.push_str(zmij::Buffer::new().format_finite(value));
         } else if value.is_nan() {
@@ -75,13 +75,13 @@ impl Text {
         }
     }
 
-    pub(super) fn base64(&mut self, bytes: &[u8]) {
+    pub(crate) fn base64(&mut self, bytes: &[u8]) {
         self.0.push('"');
         BASE64_STANDARD.encode_string(bytes, &mut self.0);
         self.0.push('"');
     }
 
-    pub(super) fn hex(&mut self, bytes: &[u8]) {
+    pub(crate) fn hex(&mut self, bytes: &[u8]) {
         const DIGITS: [char; 16] =
             ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
         self.0.push('"');
@@ -94,7 +94,7 @@ impl Text {
 
     /// A string. Only what must be is escaped: U+2028 and all else beyond ASCII stay as they are.
     #[inline]
-    pub(super) fn string(&mut self, text: &str) {
+    pub(crate) fn string(&mut self, text: &str) {
         self.0.push('"');
         let mut written = 0;
         for (index, byte) in text.bytes().enumerate() {

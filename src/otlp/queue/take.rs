@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::Queue;
-use crate::otlp::chunk::Chunk;
+use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, Ordering};
 
 impl Queue {

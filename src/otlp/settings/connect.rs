@@ -1,11 +1,11 @@
 //! The transport that the settings ask for.
 
-use super::{Target, TransportConfig};
+use crate::error::Error;
 use crate::otlp::json::request_to_json;
+use crate::otlp::settings::{Target, TransportConfig};
 use crate::otlp::transport::file::FileTransport;
 use crate::otlp::transport::http::Http;
 use crate::otlp::transport::Transport;
-use crate::Error;
 
 impl TransportConfig {
     /// A transport with a connection of its own.
@@ -30,7 +30,7 @@ impl TransportConfig {
 
 #[cfg(feature = "grpc")]
 fn grpc(to: Target) -> Result<Box<dyn Transport>, Error> {
-    use super::Compression;
+    use crate::otlp::settings::Compression;
     use crate::otlp::transport::grpc::{Grpc, Receiver};
 
     let is_gzip = match to.compression {

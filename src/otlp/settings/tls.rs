@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::{fmt, fs};
 
-use super::destination::Signal;
-use super::variables::demanded;
-use crate::Error;
+use crate::error::Error;
+use crate::otlp::settings::signal::Signal;
+use crate::otlp::settings::variables::demanded;
 
 /// Whom to trust, and who we are. Empty: the built-in roots, and nobody.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use opentelemetry_sdk::resource::{SdkProvidedResourceDetector, TelemetryResource
 use opentelemetry_sdk::Resource;
 
 use crate::diagnostics::report_once;
-use crate::Error;
+use crate::error::Error;
 
 /// The value of a variable that can be ignored.
 pub(crate) fn text(name: &str) -> Option<String> {

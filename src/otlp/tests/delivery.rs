@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::stage::*;
-use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::config::Settings;
+use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Answer;
 use crate::record::Target;
 

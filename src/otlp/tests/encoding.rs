@@ -12,13 +12,14 @@ use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 use proptest::prelude::*;
 use prost::Message;
 
-use crate::correlate::Ids;
-use crate::otlp::buffer::Buffer;
-use crate::otlp::record::{attribute_key, DirectRecord, Memory};
-use crate::otlp::request::{Batch, Resource};
-use crate::otlp::short::{put_attribute, Plain};
-use crate::otlp::wire::{put_bytes, varint_len};
-use crate::record::{severity_of_number, Record, Target, Value};
+use crate::otlp::deliver::request::{Batch, Resource};
+use crate::otlp::record::{DirectRecord, Memory};
+use crate::record::{severity_of_number, Ids, Record, Target};
+use crate::value::Value;
+use crate::wire::buffer::Buffer;
+use crate::wire::log_record::attribute_key;
+use crate::wire::put::{put_bytes, varint_len};
+use crate::wire::scalar::{put_attribute, Plain};
 
 fn any_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![

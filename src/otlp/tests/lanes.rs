@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::stage::*;
-use crate::otlp::pipeline::{Pipeline, Settings};
+use crate::otlp::config::Settings;
+use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Transport;
 
 /// A receiver that keeps its answers until it has seen so many requests at once.

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use loom::sync::Arc;
 use loom::thread;
 
-use super::budget::Budget;
-use super::chunk::{Encoded, MOST_HEADER};
-use super::control::{Control, Order};
-use super::counters::Counters;
-use super::queue::{Overflow, Queue};
-use super::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::counters::Counters;
+use crate::otlp::queue::budget::Budget;
+use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
+use crate::otlp::queue::control::{Control, Order};
+use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::{Overflow, Queue};
 use crate::record::Target;
 
 fn model(check: impl Fn() + Send + Sync + 'static) {

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::stage::*;
-use crate::otlp::chunk::{Chunk, Encoded, MOST_HEADER};
-use crate::otlp::pipeline::{Pipeline, Settings};
-use crate::otlp::pool::Pool;
-use crate::otlp::sizes::Sizes;
-use crate::otlp::Overflow;
+use crate::otlp::config::Settings;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+use crate::otlp::queue::pool::Pool;
+use crate::otlp::queue::sizes::Sizes;
+use crate::otlp::queue::Overflow;
 use crate::record::Target;
 use crate::stats::Thread;
 

@@ -8,27 +8,28 @@ use opentelemetry_proto::tonic::common::v1::{any_value, AnyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
-use crate::otlp::chunk::{Encoded, MOST_HEADER};
-use crate::otlp::pipeline::{Pipeline, Settings};
-use crate::otlp::request::Request;
+use crate::otlp::config::Settings;
+use crate::otlp::counters::Stats;
+use crate::otlp::deliver::request::Request;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::transport::{Answer, Transport};
-use crate::otlp::Stats;
 use crate::record::Target;
 use crate::stats::Thread;
 
 /// Longer than anything takes that does not hang.
-pub(super) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-pub(super) fn accepted(rejected: u64) -> Answer {
+pub(crate) fn accepted(rejected: u64) -> Answer {
     Answer::Accepted { rejected, message: String::new() }
 }
 
-pub(super) fn again(after: Option<Duration>) -> Answer {
+pub(crate) fn again(after: Option<Duration>) -> Answer {
     Answer::TryAgain { after, why: "test".into() }
 }
 
 /// Answers as a closure says, which gets the number of the call and the request.
-pub(super) struct Scripted<F>(pub(super) F, pub(super) u64);
+pub(crate) struct Scripted<F>(pub(crate) F, pub(crate) u64);
 
 impl<F: FnMut(u64, &[u8]) -> Answer + Send> Transport for Scripted<F> {
     fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
@@ -37,20 +38,20 @@ impl<F: FnMut(u64, &[u8]) -> Answer + Send> Transport for Scripted<F> {
     }
 }
 
-pub(super) fn scripted(script: impl FnMut(u64, &[u8]) -> Answer + Send + 'static) -> Box<dyn Transport> {
+pub(crate) fn scripted(script: impl FnMut(u64, &[u8]) -> Answer + Send + 'static) -> Box<dyn Transport> {
     Box::new(Scripted(script, 0))
 }
 
 /// All requests that a transport took.
 #[derive(Clone, Default)]
-pub(super) struct Taken(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(crate) struct Taken(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Taken {
-    pub(super) fn keep(&self, request: &[u8]) {
+    pub(crate) fn keep(&self, request: &[u8]) {
         self.0.lock().unwrap().push(request.to_vec());
     }
 
-    pub(super) fn transport(&self) -> Box<dyn Transport> {
+    pub(crate) fn transport(&self) -> Box<dyn Transport> {
         let taken = self.clone();
         scripted(move |_, request| {
             taken.keep(request);
@@ -58,12 +59,12 @@ impl Taken {
         })
     }
 
-    pub(super) fn sizes(&self) -> Vec<usize> {
+    pub(crate) fn sizes(&self) -> Vec<usize> {
         self.0.lock().unwrap().iter().map(Vec::len).collect()
     }
 
     /// Scope and record, request by request.
-    pub(super) fn records(&self) -> Vec<(String, LogRecord)> {
+    pub(crate) fn records(&self) -> Vec<(String, LogRecord)> {
         let mut all = Vec::new();
         for request in self.0.lock().unwrap().iter() {
             let request = ExportLogsServiceRequest::decode(request.as_slice()).unwrap();
@@ -77,47 +78,47 @@ impl Taken {
     }
 
     /// The bodies: texts, in order of arrival.
-    pub(super) fn bodies(&self) -> Vec<String> {
+    pub(crate) fn bodies(&self) -> Vec<String> {
         self.records().into_iter().map(|(_, record)| text_of(&record)).collect()
     }
 }
 
-pub(super) fn text_of(record: &LogRecord) -> String {
+pub(crate) fn text_of(record: &LogRecord) -> String {
     match record.body.clone().and_then(|body| body.value) {
         Some(any_value::Value::StringValue(text)) => text,
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) fn text(text: &str) -> Option<AnyValue> {
+pub(crate) fn text(text: &str) -> Option<AnyValue> {
     Some(AnyValue { value: Some(any_value::Value::StringValue(text.into())) })
 }
 
-pub(super) fn record(body: &str) -> Vec<u8> {
+pub(crate) fn record(body: &str) -> Vec<u8> {
     LogRecord { time_unix_nano: 1, severity_number: 9, body: text(body), ..LogRecord::default() }
         .encode_to_vec()
 }
 
 /// What the layer does with an event.
-pub(super) fn emit(pipeline: &Pipeline, body: &str) {
+pub(crate) fn emit(pipeline: &Pipeline, body: &str) {
     emit_to(pipeline, Target::Static("test"), body);
 }
 
-pub(super) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
+pub(crate) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
     if pipeline.queue().admit(Thread::current()) {
         push(pipeline, target, &record(body));
     }
 }
 
 /// Hands a record over.
-pub(super) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
+pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
     let mut front = vec![0; MOST_HEADER];
     front.extend_from_slice(record);
     pipeline.queue().push(Thread::current(), target, &Encoded::new(&mut front, MOST_HEADER, &[]));
 }
 
 /// Settings for which nothing waits.
-pub(super) fn quick() -> Settings {
+pub(crate) fn quick() -> Settings {
     Settings {
         schedule_delay: Duration::from_millis(5),
         retry_first: Duration::from_millis(1),
@@ -127,23 +128,23 @@ pub(super) fn quick() -> Settings {
 }
 
 #[track_caller]
-pub(super) fn assert_adds_up(stats: &Stats) {
+pub(crate) fn assert_adds_up(stats: &Stats) {
     let settled = stats.delivered + stats.rejected + stats.dropped();
     assert_eq!(stats.emitted, settled + stats.pending, "{stats:?}");
 }
 
 /// A door that a transport waits at.
 #[derive(Clone, Default)]
-pub(super) struct Door(Arc<(Mutex<(bool, u64)>, Condvar)>);
+pub(crate) struct Door(Arc<(Mutex<(bool, u64)>, Condvar)>);
 
 impl Door {
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         self.0 .0.lock().unwrap().0 = true;
         self.0 .1.notify_all();
     }
 
     /// Waits until it is open.
-    pub(super) fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let mut state = self.0 .0.lock().unwrap();
         state.1 += 1;
         self.0 .1.notify_all();
@@ -151,12 +152,12 @@ impl Door {
     }
 
     /// Waits until somebody stands at it.
-    pub(super) fn wait_for_visitor(&self) {
+    pub(crate) fn wait_for_visitor(&self) {
         let state = self.0 .0.lock().unwrap();
         drop(self.0 .1.wait_while(state, |state| state.1 == 0).unwrap());
     }
 
-    pub(super) fn transport(&self, taken: &Taken) -> Box<dyn Transport> {
+    pub(crate) fn transport(&self, taken: &Taken) -> Box<dyn Transport> {
         let (door, taken) = (self.clone(), taken.clone());
         scripted(move |_, request| {
             door.pass();

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::stage::*;
-use crate::otlp::pipeline::{Pipeline, Settings};
-use crate::otlp::request::Request;
+use crate::otlp::config::Settings;
+use crate::otlp::counters::Stats;
+use crate::otlp::deliver::request::Request;
+use crate::otlp::pipeline::Pipeline;
+use crate::otlp::queue::Overflow;
 use crate::otlp::transport::{Answer, Transport};
-use crate::otlp::{Overflow, Stats};
 
 /// Differs from run to run, and says so where a test fails.
 fn seed() -> u64 {

@@ -7,19 +7,17 @@
 
 mod json;
 pub(crate) mod protobuf;
-
-use std::time::{Duration, SystemTime};
-
+pub(crate) mod said;
+#[cfg(test)]
+mod tests;
+use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
+use crate::otlp::transport::Answer;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-
-use super::Answer;
+use std::time::{Duration, SystemTime};
 
 /// How much of what a receiver says is kept: enough for a person to know what it is about.
 pub(crate) const MOST_TEXT_CHARS: usize = 300;
-
-/// The longest `Retry-After` that is kept. No batch waits for so long, and sums of times stay far from overflow.
-pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An answer as it came, its body perhaps cut short.
 #[derive(Debug)]
@@ -27,13 +25,6 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-}
-
-/// What a body says, of an `ExportLogsServiceResponse` or a `google.rpc.Status`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) rejected: i64,
-    pub(crate) message: String,
 }
 
 impl From<Said> for Answer {
@@ -135,6 +126,3 @@ pub(crate) fn printable(text: &str) -> String {
     }
     kept
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,15 +3,19 @@
 //! The last step of the walk where no server is needed. A line is in the hands of the operating system
 //! when its request is answered: nothing is kept back, and nothing is synced to the disk.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use std::{fs, io};
 
-use super::{Answer, Transport};
+use crate::error::Error;
+use crate::otlp::deliver::request::Request;
 use crate::otlp::json::request_to_json;
-use crate::otlp::request::Request;
-use crate::Error;
+use crate::otlp::transport::{Answer, Transport};
 
 /// Appends to a file, and moves it aside when it is full.
 ///
@@ -229,6 +233,3 @@ fn is_same(ours: &Metadata, theirs: &Metadata) -> bool {
 fn is_same(_ours: &Metadata, _theirs: &Metadata) -> bool {
     true
 }
-
-#[cfg(test)]
-mod tests;

@@ -23,11 +23,11 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 
-use self::answer::{accepted, failed};
-use self::runtime::OwnRuntime;
-use super::{Answer, Transport};
-use crate::otlp::request;
-use crate::Error;
+use crate::error::Error;
+use crate::otlp::deliver::request;
+use crate::otlp::transport::grpc::answer::{accepted, failed};
+use crate::otlp::transport::grpc::runtime::OwnRuntime;
+use crate::otlp::transport::{Answer, Transport};
 
 const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 

@@ -7,40 +7,31 @@
 
 mod body;
 pub(crate) mod tls;
-#[cfg(feature = "zstd")]
-mod zstd;
-#[cfg(not(feature = "zstd"))]
-#[path = "http/no_zstd.rs"]
-mod zstd;
-
-use std::io::{self, Read};
-use std::mem;
-use std::net::IpAddr;
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::time::{Instant, SystemTime};
-
+#[cfg(test)]
+mod tests;
+use crate::diagnostics::report_once;
+use crate::error::Error;
+use crate::otlp::deliver::request;
+use crate::otlp::settings::destination::add;
+use crate::otlp::settings::{HeaderProvider, Target};
+use crate::otlp::transport::answer::Reply;
+use crate::otlp::transport::http::body::{Bodies, JsonEncoder};
+use crate::otlp::transport::{Answer, Transport};
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use std::io::Read;
+use std::net::IpAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::{Instant, SystemTime};
+use std::{io, mem};
 use ureq::{Agent, Proxy};
-
-use self::body::Bodies;
-use super::answer::Reply;
-use super::{Answer, Transport};
-use crate::diagnostics::report_once;
-use crate::otlp::request;
-use crate::otlp::settings::destination::add;
-use crate::otlp::settings::{HeaderProvider, Target};
-use crate::Error;
 
 /// What an answer may have at most: the bound that the specification suggests.
 pub(crate) const MOST_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("spanlog-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
-
-/// Writes an encoded `ExportLogsServiceRequest` as JSON. The error says why it cannot.
-pub(crate) type JsonEncoder = fn(&[u8]) -> Result<String, String>;
 
 /// Sends requests to one URL, over a connection that is kept open.
 #[derive(Debug)]
@@ -200,6 +191,3 @@ fn drop_reserved(headers: &mut HeaderMap) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,21 +7,23 @@ use crate::graph::call::Source;
 use crate::graph::read::spans::{first_known, STATUS_ERROR};
 use crate::graph::read::value::{Attributes, ValueText, DEEPEST};
 use crate::graph::record::{Level, LogRecord};
-use crate::otlp::read::{Fields, Malformed, Raw};
+use crate::wire::read::{Fields, Malformed, Raw};
 
 /// The tag of a message in field 1, as a byte and as a number.
-pub(super) const LIST_TAG: u8 = 1 << 3 | 2;
-pub(super) const LIST_TAG_1: u64 = LIST_TAG as u64;
-pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
+pub(crate) const LIST_TAG: u8 = 1 << 3 | 2;
+
+pub(crate) const LIST_TAG_1: u64 = LIST_TAG as u64;
+
+pub(crate) const LIST_TAG_2: u64 = 2 << 3 | 2;
 
 /// What a scope holds, and whether not all of it was kept.
-pub(super) enum Item {
+pub(crate) enum Item {
     Span(Source, bool),
     Record(LogRecord, bool),
 }
 
 impl Item {
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         match span(bytes) {
             Ok((source, is_cut)) => Some(Self::Span(source, is_cut)),
             Err(_) => record(bytes).ok().map(|(record, is_cut)| Self::Record(record, is_cut)),
@@ -30,7 +32,7 @@ impl Item {
 }
 
 /// `service.name` of a resource.
-pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
+pub(crate) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
     let mut attributes = Attributes::default();
     each(resource, |field, raw| match field {
         1 => pair(&mut attributes, raw),
@@ -39,7 +41,7 @@ pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
     Ok(attributes.find("service.name").map(str::to_owned))
 }
 
-pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
+pub(crate) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
     let mut name = String::new();
     each(scope, |field, raw| {
         if field == 1 {

@@ -3,13 +3,13 @@
 //! Protobuf's JSON has 64-bit numbers as strings, and readers take numbers too, and either spelling of a field.
 //! Not serde_json: this feature has no other use for it.
 
-use super::Said;
+use crate::otlp::transport::answer::said::Said;
 
 /// How deep values may be nested. An answer has three levels; more is skipped with the whole body.
 const MOST_DEPTH: u8 = 32;
 
 /// Of an `ExportLogsServiceResponse`: what is in its `partialSuccess`.
-pub(super) fn partial_success(text: &[u8]) -> Option<Said> {
+pub(crate) fn partial_success(text: &[u8]) -> Option<Said> {
     let mut said = Said::default();
     whole(text, |reader, key| match key {
         "partialSuccess" | "partial_success" => reader.object_or_null(|reader, key| match key {
@@ -29,7 +29,7 @@ pub(super) fn partial_success(text: &[u8]) -> Option<Said> {
 }
 
 /// Of a `google.rpc.Status`: its message, unless it is empty.
-pub(super) fn status(text: &[u8]) -> Option<String> {
+pub(crate) fn status(text: &[u8]) -> Option<String> {
     let mut message = String::new();
     whole(text, |reader, key| match key {
         "message" => {

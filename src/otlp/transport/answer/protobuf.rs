@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::{Said, MOST_PATIENCE};
-use crate::otlp::read::{Fields, Raw};
+use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
+use crate::wire::read::{Fields, Raw};
 
 /// Of an `ExportLogsServiceResponse`: what is in its `partial_success`.
 pub(crate) fn partial_success(message: &[u8]) -> Option<Said> {
@@ -24,7 +24,7 @@ pub(crate) fn partial_success(message: &[u8]) -> Option<Said> {
 }
 
 /// Of a `google.rpc.Status`: its message, unless it is empty.
-pub(super) fn status(message: &[u8]) -> Option<String> {
+pub(crate) fn status(message: &[u8]) -> Option<String> {
     let mut said = None;
     each(message, |number, raw| {
         if let (2, text @ Raw::Bytes(_)) = (number, raw) {

@@ -3,14 +3,14 @@
 
 use std::time::UNIX_EPOCH;
 
+use super::*;
 use http::HeaderValue;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use proptest::prelude::*;
 use prost::Message;
 
-use super::*;
-
 const PROTOBUF: &str = "application/x-protobuf";
+
 const JSON: &str = "application/json; charset=utf-8";
 
 fn reply(status: u16, kind: &str, body: &[u8]) -> Reply {
@@ -91,7 +91,9 @@ fn rejected_records_are_counted() {
 fn four_statuses_are_tried_again_and_no_other() {
     for status in 300..=599 {
         let again = matches!(meaning(status, "", b""), Answer::TryAgain { after: None, .. });
+
         assert_eq!(again, [429, 502, 503, 504].contains(&status), "{status}");
+
         assert_eq!(!again, matches!(meaning(status, "", b""), Answer::Refused { .. }), "{status}");
     }
 }
@@ -114,10 +116,13 @@ fn retry_after_is_seconds_or_a_date() {
     ];
     for (value, wanted) in cases {
         let mut reply = reply(503, "", b"");
+
         reply.headers.insert(RETRY_AFTER, HeaderValue::from_str(value).unwrap());
+
         let Answer::TryAgain { after, .. } = reply.meaning(UNIX_EPOCH + Duration::from_secs(60)) else {
             panic!("{value}")
         };
+
         assert_eq!(after, wanted, "{value}");
     }
 }
@@ -143,28 +148,40 @@ proptest! {
     #[test]
     fn no_bytes_panic(status in 200u16..600, kind in 0usize..4, body: Vec<u8>) {
         meaning(status, ["", PROTOBUF, JSON, "text/html"][kind], &body);
+
     }
 
     #[test]
     fn nothing_like_json_panics(body in r#"[\[\]{}":,\\u0-9a-fnull "-]{0,60}"#) {
         meaning(200, JSON, body.as_bytes());
+
         meaning(400, JSON, body.as_bytes());
+
         meaning(200, JSON, format!(r#"{{"partialSuccess":{body}"#).as_bytes());
+
     }
 
     #[test]
     fn protobuf_is_read_as_prost_reads_it(rejected: i64, message in "[a-z]{0,300}", cut: prop::sample::Index) {
         let mut body = partial(rejected, &message);
+
         prop_assert_eq!(protobuf::partial_success(&body), Some(Said { rejected, message }));
+
         body.truncate(cut.index(body.len() + 1));
+
         let theirs = ExportLogsServiceResponse::decode(&body[..]).ok();
+
         prop_assert_eq!(protobuf::partial_success(&body).is_some(), theirs.is_some());
+
     }
 
     #[test]
     fn text_is_read_as_serde_json_reads_it(message: String) {
         let body = serde_json::json!({ "details": [], "message": &message }).to_string();
+
         let wanted = (!message.is_empty()).then_some(message);
+
         prop_assert_eq!(json::status(body.as_bytes()), wanted);
+
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::otlp::request::{Batch, Resource};
-use crate::otlp::wire::put_bytes;
+use crate::otlp::deliver::request::{Batch, Resource};
+use crate::wire::put::put_bytes;
 
 /// A directory of this test's own, gone when it ends.
 struct Directory(PathBuf);

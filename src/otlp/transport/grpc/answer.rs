@@ -7,25 +7,25 @@ use std::fmt::Write;
 
 use tonic::{Code, Status};
 
-use super::Answer;
 use crate::otlp::transport::answer::{printable, protobuf};
+use crate::otlp::transport::Answer;
 
 /// What tonic says when a stream ends without a status, as it does when a proxy resets it. It has the
 /// code of an error that the receiver itself may send, so there is nothing else to know it by.
-pub(super) const CUT_OFF: &str = "protocol error: missing grpc-status trailer";
+pub(crate) const CUT_OFF: &str = "protocol error: missing grpc-status trailer";
 
 /// What tonic says of a body that is no gRPC, such as the page of a proxy, and then which HTTP status it came with.
-pub(super) const OF_A_PROXY: &str = "protocol error: received message with invalid compression flag";
+pub(crate) const OF_A_PROXY: &str = "protocol error: received message with invalid compression flag";
 
 /// The HTTP statuses that gRPC takes for UNAVAILABLE.
 const BUSY: [&str; 4] = ["status: 429", "status: 502", "status: 503", "status: 504"];
 
 /// An answer with the status OK. A body that cannot be read adds nothing to that.
-pub(super) fn accepted(body: &[u8]) -> Answer {
+pub(crate) fn accepted(body: &[u8]) -> Answer {
     protobuf::partial_success(body).unwrap_or_default().into()
 }
 
-pub(super) fn failed(status: &Status) -> Answer {
+pub(crate) fn failed(status: &Status) -> Answer {
     let mut why = format!("{:?}: {}", status.code(), status.message());
     let mut source = status.source();
     while let Some(error) = source {

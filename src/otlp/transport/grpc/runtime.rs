@@ -7,14 +7,14 @@ use std::thread;
 use opentelemetry::{Context, ContextGuard};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::Error;
+use crate::error::Error;
 
 /// A runtime that runs on the thread that waits for it, and nowhere else.
 ///
 /// So whatever the client writes through `tracing` is written where the caller has silenced it. Names
 /// of hosts are looked up on threads of the runtime, which silence themselves.
 #[derive(Debug)]
-pub(super) struct OwnRuntime(Option<Runtime>);
+pub(crate) struct OwnRuntime(Option<Runtime>);
 
 thread_local! {
     static SILENCE: RefCell<Option<ContextGuard>> = const { RefCell::new(None) };
@@ -28,7 +28,7 @@ fn silence() {
 }
 
 impl OwnRuntime {
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(crate) fn new() -> Result<Self, Error> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .thread_name("spanlog-grpc")
@@ -42,13 +42,13 @@ impl OwnRuntime {
     }
 
     /// Runs what needs to know the runtime, but does not wait for it.
-    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = self.0.as_ref().map(Runtime::enter);
         work()
     }
 
     /// Waits for `future`; `None` if it panicked.
-    pub(super) fn block_on<F>(&self, future: F) -> Option<F::Output>
+    pub(crate) fn block_on<F>(&self, future: F) -> Option<F::Output>
     where
         F: Future + Send,
         F::Output: Send,

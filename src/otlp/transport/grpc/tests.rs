@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Mutex;
 
+use super::*;
+use crate::otlp::deliver::request::{Batch, Resource};
+use crate::otlp::transport::grpc::answer::{CUT_OFF, OF_A_PROXY};
+use crate::wire::put::{put_bytes, put_uint};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
@@ -14,12 +18,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tonic::Response;
 
-use super::answer::{CUT_OFF, OF_A_PROXY};
-use super::*;
-use crate::otlp::request::{Batch, Resource};
-use crate::otlp::wire::{put_bytes, put_uint};
-
 type Reply = Result<Response<ExportLogsServiceResponse>, Status>;
+
 type Replies = Box<dyn Fn(&MetadataMap) -> Reply + Send + Sync>;
 
 /// A receiver that lives as long as this does.

@@ -1,5 +1,11 @@
 //! What goes into the body of a request: protobuf or JSON, compressed or not.
 
+#[cfg(feature = "zstd")]
+pub(crate) mod zstd;
+#[cfg(not(feature = "zstd"))]
+#[path = "body/no_zstd.rs"]
+pub(crate) mod zstd;
+
 use std::borrow::Cow;
 use std::io::Write;
 use std::mem;
@@ -9,12 +15,14 @@ use flate2::Compression as Level;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
-use super::{zstd, JsonEncoder};
-use crate::otlp::settings::Compression;
-use crate::Error;
+use crate::error::Error;
+use crate::otlp::settings::choices::Compression;
+
+/// Writes an encoded `ExportLogsServiceRequest` as JSON. The error says why it cannot.
+pub(crate) type JsonEncoder = fn(&[u8]) -> Result<String, String>;
 
 #[derive(Debug)]
-pub(super) struct Bodies {
+pub(crate) struct Bodies {
     json: Option<JsonEncoder>,
     compression: Compression,
     /// The last compressed body, for the room that it takes.
@@ -22,7 +30,7 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
-    pub(super) fn new(json: Option<JsonEncoder>, compression: Compression) -> Result<Self, Error> {
+    pub(crate) fn new(json: Option<JsonEncoder>, compression: Compression) -> Result<Self, Error> {
         if compression == Compression::Zstd && !zstd::IS_THERE {
             return Err(Error::setting(
                 "with_compression",
@@ -34,7 +42,7 @@ impl Bodies {
     }
 
     /// The headers that say what bodies are.
-    pub(super) fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers(&self) -> HeaderMap {
         let kind = match self.json {
             Some(_) => "application/json",
             None => "application/x-protobuf",
@@ -50,7 +58,7 @@ impl Bodies {
     }
 
     /// The body of a request. The error says why there can be none, today and ever.
-    pub(super) fn encode<'a>(&'a mut self, request: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+    pub(crate) fn encode<'a>(&'a mut self, request: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
         let plain = match self.json {
             Some(json) => Cow::Owned(json(request)?.into_bytes()),
             None => Cow::Borrowed(request),

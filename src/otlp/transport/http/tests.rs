@@ -8,10 +8,10 @@ mod server;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use self::server::{answer, Act, Server};
 use super::*;
+use crate::otlp::settings::choices::Compression;
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::settings::Compression;
+use crate::otlp::transport::http::tests::server::{answer, Act, Server};
 
 const PATIENCE: Duration = Duration::from_secs(4);
 

@@ -2,8 +2,8 @@
 
 use ureq::tls::{parse_pem, Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 
+use crate::error::Error;
 use crate::otlp::settings::tls::{Pem, Tls};
-use crate::Error;
 
 pub(crate) fn config(tls: &Tls) -> Result<TlsConfig, Error> {
     let mut config = TlsConfig::builder();

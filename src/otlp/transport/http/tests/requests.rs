@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::{env, thread};
 
-use super::server::{answer, Act, Server};
 use super::*;
+use crate::otlp::transport::http::tests::server::{answer, Act, Server};
 
 #[test]
 fn a_request_arrives_as_it_is_with_its_headers() {
@@ -66,7 +66,7 @@ fn compressed_bodies_decode() {
     }
     let mut to = target(&server.url());
     to.compression = Compression::Zstd;
-    if !zstd::IS_THERE {
+    if !crate::otlp::transport::http::body::zstd::IS_THERE {
         assert!(Http::new(to, None).unwrap_err().is_setting());
         return;
     }

@@ -1,16 +1,17 @@
 //! A receiver on the loopback interface that does as it is told, however bad that is.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{io, thread};
 
 /// What becomes of one request.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// These bytes; the connection stays open.
     Say(Vec<u8>),
     /// These bytes, and the connection is closed.
@@ -24,7 +25,7 @@ pub(super) enum Act {
 }
 
 /// An answer with a length, as a well-behaved receiver writes it.
-pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         answer += &format!("{name}: {value}\r\n");
@@ -33,17 +34,17 @@ pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Received {
-    pub(super) line: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// The number of the connection that it came over.
-    pub(super) connection: usize,
+    pub(crate) connection: usize,
 }
 
 impl Received {
     /// The value of a header, which is there at most once.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let value = values.next();
         assert!(values.next().is_none(), "{name} is there twice");
@@ -52,8 +53,8 @@ impl Received {
 }
 
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -67,17 +68,18 @@ struct Shared {
 }
 
 /// Wraps a connection, as TLS does. It fails where the client is not welcome.
-pub(super) type Wrap = Box<dyn Fn(TcpStream) -> io::Result<Box<dyn Stream>> + Send>;
+pub(crate) type Wrap = Box<dyn Fn(TcpStream) -> io::Result<Box<dyn Stream>> + Send>;
 
-pub(super) trait Stream: Read + Write + Send {}
+pub(crate) trait Stream: Read + Write + Send {}
+
 impl<T: Read + Write + Send> Stream for T {}
 
 impl Server {
-    pub(super) fn start(script: impl IntoIterator<Item = Act>) -> Self {
+    pub(crate) fn start(script: impl IntoIterator<Item = Act>) -> Self {
         Self::wrapped(script, Box::new(|stream| Ok(Box::new(stream))))
     }
 
-    pub(super) fn wrapped(script: impl IntoIterator<Item = Act>, wrap: Wrap) -> Self {
+    pub(crate) fn wrapped(script: impl IntoIterator<Item = Act>, wrap: Wrap) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -112,15 +114,15 @@ impl Server {
         Self { address, shared, accepting: Some(accepting) }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/v1/logs", self.address)
     }
 
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 }

@@ -1,0 +1,130 @@
+//! The job that the code on this thread works for, on the stack and in the `Context`.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+
+use opentelemetry::{Context, ContextGuard};
+
+use crate::correlate::otel_context::Surroundings;
+use crate::correlate::stack;
+use crate::correlate::stack::{push, with_stack, Entry};
+use crate::job_scope::{of_context, JobScope, JobValue};
+
+/// After a span layer entered a span: puts the innermost job back into the `Context` if entering
+/// the span replaced it with one from where the span was made.
+///
+/// The same goes for telemetry suppression, which an exporter set before it entered the span.
+pub(crate) fn note_inner(owner: u64, now: Surroundings, was_suppressed: bool) {
+    let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
+    let scope = scope.filter(|scope| scope.id != now.job);
+    let is_lifted = was_suppressed && !now.suppressed;
+    if scope.is_none() && !is_lifted {
+        return;
+    }
+    let mut corrected = Context::current();
+    if let Some(scope) = &scope {
+        corrected = corrected.with_value(JobValue(scope.clone()));
+    }
+    if is_lifted {
+        corrected = corrected.with_telemetry_suppressed();
+    }
+    let Some(guard) = attach(corrected) else { return };
+    let unused = with_stack(|stack| match stack.entries.last_mut() {
+        Some(entry) if entry.owner == owner => {
+            entry.correction = Some(guard);
+            entry.noted.job = scope.map_or(now.job, |scope| scope.id);
+            None
+        }
+        _ => Some(guard),
+    });
+    drop(unused);
+}
+
+/// Attaches a `Context`; `None` inside `Context::map_current`, where OpenTelemetry panics.
+fn attach(cx: Context) -> Option<ContextGuard> {
+    catch_unwind(AssertUnwindSafe(|| cx.attach())).ok()
+}
+
+/// Whether a `Context` can be attached now.
+pub(crate) fn can_attach() -> bool {
+    attach(Context::new()).is_some()
+}
+
+/// A pushed scope; popped when dropped. Private to the crate: users have closures and futures.
+#[derive(Debug)]
+pub(crate) struct EnteredScope {
+    scope: u64,
+}
+
+pub(crate) fn enter_scope(scope: &Arc<JobScope>) -> EnteredScope {
+    if stack::alive() {
+        push(Entry {
+            owner: 0,
+            span: 0,
+            job: Some(scope.clone()),
+            state: None,
+            node: None,
+            block: None,
+            noted: Surroundings::read(),
+            correction: None,
+        });
+    }
+    EnteredScope { scope: scope.id }
+}
+
+impl Drop for EnteredScope {
+    fn drop(&mut self) {
+        let left = with_stack(|stack| {
+            stack.remove(|entry| {
+                entry.owner == 0 && entry.job.as_ref().is_some_and(|job| job.id == self.scope)
+            })
+        });
+        drop(left);
+    }
+}
+
+/// Puts a job into the current `Context`; `None` where that cannot be done: in a thread's last moments, and
+/// inside `Context::map_current`.
+pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
+    if !stack::alive() {
+        return None;
+    }
+    attach(Context::current_with_value(JobValue(scope.clone())))
+}
+
+/// The innermost job: of this thread's stack, or of a `Context` that was attached further in.
+pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
+    if !stack::alive() {
+        return None;
+    }
+    let now = Surroundings::read();
+    let (scope, noted) = with_stack(|stack| {
+        (stack.innermost_job().cloned(), stack.entries.last().map_or(0, |entry| entry.noted.job))
+    })?;
+    if now.job != 0 && now.job != noted {
+        return Context::map_current(|cx| of_context(cx).cloned());
+    }
+    scope
+}
+
+/// `cx` with the job that the calling code runs in, unless it carries one.
+pub(crate) fn with_ambient(cx: &Context) -> Context {
+    let ambient = if of_context(cx).is_none() { ambient_job() } else { None };
+    ambient.map_or_else(|| cx.clone(), |scope| cx.with_value(JobValue(scope)))
+}
+
+/// Whether this thread exports telemetry: what it logs is the exporter's own.
+#[cfg(feature = "install")]
+pub(crate) fn is_suppressed() -> bool {
+    stack::alive() && Context::is_current_telemetry_suppressed()
+}
+
+impl JobScope {
+    /// Runs `work` with this job as the innermost one, on the stack and in the `Context`.
+    pub(crate) fn run<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
+        // Order matters on the way out: the guards drop in reverse.
+        let _context = attach_job(self);
+        let _entered = enter_scope(self);
+        work()
+    }
+}

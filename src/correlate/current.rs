@@ -1,0 +1,27 @@
+//! The innermost active span.
+
+use opentelemetry::Context;
+
+use crate::correlate::otel_context::Surroundings;
+use crate::correlate::queries;
+use crate::correlate::span_state::SpanState;
+use crate::correlate::stack::alive;
+
+/// Runs one of two functions on the innermost active span: a tracing span, or one that was made
+/// with the OpenTelemetry API and attached further in.
+pub(crate) fn on_current_span(
+    tracing: impl FnOnce(&tracing::Span, Option<&SpanState>),
+    api: impl FnOnce(&Context),
+) {
+    if !alive() {
+        return;
+    }
+    let span = tracing::Span::current();
+    let around = Surroundings::read();
+    match span.id() {
+        Some(id) if !queries::api_span_is_inside(&id, around.span) => {
+            tracing(&span, queries::entered_state(&id).as_deref());
+        }
+        _ => api(&Context::current()),
+    }
+}

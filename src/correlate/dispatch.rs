@@ -1,0 +1,59 @@
+//! The dispatcher that a layer is part of.
+
+use tracing::Dispatch;
+use tracing_core::dispatcher::WeakDispatch;
+use tracing_core::span::Id;
+
+use crate::diagnostics::report_once;
+
+/// The dispatcher that a layer is part of: needed to ask a span for its OpenTelemetry context.
+#[derive(Debug, Default)]
+pub(crate) struct Home(std::sync::OnceLock<WeakDispatch>);
+
+impl Home {
+    pub(crate) fn register(&self, dispatch: &Dispatch) {
+        // The first registration wins: a layer lives in one subscriber.
+        let _ = self.0.set(dispatch.downgrade());
+    }
+
+    /// Finds the dispatcher when a span is entered, for a layer that was never told: `Option`,
+    /// `Vec` and `reload` do not forward `on_register_dispatch`.
+    pub(crate) fn find(&self, entering: &Id, metadata: &'static tracing::Metadata<'static>) {
+        if self.0.get().is_some() {
+            return;
+        }
+        tracing::dispatcher::get_default(|dispatch| {
+            // The registry has pushed the span already, so in the right dispatcher it is current.
+            let current = dispatch.current_span();
+            if current.id() == Some(entering)
+                && current.metadata().is_some_and(|current| std::ptr::eq(current, metadata))
+            {
+                self.register(dispatch);
+                report_once(format_args!(
+                    "the log layer was not told its dispatcher, as happens inside Option, Vec and reload; \
+                     it was found when a span was entered"
+                ));
+            }
+        });
+    }
+
+    /// Finds the dispatcher while an event is being dispatched, where that can be done: under a
+    /// scoped default the dispatcher hides itself then, under the global one it does not.
+    pub(crate) fn find_in_event(&self) {
+        if self.0.get().is_none() {
+            tracing::dispatcher::get_default(|dispatch| {
+                if !dispatch.is::<tracing::subscriber::NoSubscriber>() {
+                    self.register(dispatch);
+                }
+            });
+        }
+    }
+
+    pub(crate) fn weak(&self) -> Option<&WeakDispatch> {
+        self.0.get()
+    }
+
+    pub(crate) fn dispatch(&self) -> Option<Dispatch> {
+        self.0.get().and_then(WeakDispatch::upgrade)
+    }
+}

@@ -1,0 +1,241 @@
+//! The order in which sources are asked for an event's ids and job.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+
+use tracing::{Event, Subscriber};
+use tracing_core::span::Id;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use crate::correlate::dispatch::Home;
+use crate::correlate::layer_span::{Inheriting, Node};
+use crate::correlate::origin::Origin;
+use crate::correlate::otel_context::Surroundings;
+use crate::correlate::resolve::ask;
+use crate::correlate::span_state::{SpanState, Traced};
+use crate::correlate::stack::Stack;
+use crate::correlate::start_guard::Starting;
+use crate::correlate::{ambient, queries, sidecar, stack};
+use crate::record::inherited::Block;
+use crate::record::Ids;
+use crate::stats::Counters;
+
+/// What a record takes from where its event stands: the ids, and everything it inherits.
+pub(crate) type Belonging = (Option<Ids>, Arc<Block>);
+
+/// One log layer, asking.
+#[derive(Debug)]
+pub(crate) struct Asker<'a> {
+    pub(crate) owner: u64,
+    pub(crate) home: &'a Home,
+    pub(crate) inheriting: &'a Inheriting,
+    pub(crate) counters: &'a Counters,
+}
+
+impl Asker<'_> {
+    /// What is to be looked up, as nothing is [`remembered`](Self::remembered).
+    #[inline(never)]
+    pub(crate) fn look_up<'a, S>(
+        &self,
+        event: &Event<'_>,
+        around: &Surroundings,
+        ctx: &'a Context<'_, S>,
+    ) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        match event.parent() {
+            _ if event.is_contextual() => self.contextual(*around, ctx),
+            Some(parent) => self.explicit(parent, ctx),
+            None => match sidecar::origin(event.metadata()) {
+                Some(origin) => self.of_origin(&origin),
+                None => self.root(),
+            },
+        }
+    }
+
+    /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
+    fn root(&self) -> Belonging {
+        (None, queries::block_without_span(self.owner, self.inheriting))
+    }
+
+    /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
+    fn of_origin(&self, origin: &Origin) -> Belonging {
+        let job = origin.job().cloned().or_else(ambient::ambient_job);
+        let block = match origin.node(self.owner) {
+            Some(node) => node.block(job.as_ref(), self.inheriting),
+            None => queries::block_of_job(self.owner, job.as_ref(), self.inheriting),
+        };
+        (origin.ids(), block)
+    }
+
+    /// `info!(parent: &span, ..)`: that span, and its job, entered or not.
+    fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        if Starting::is_under_way() {
+            return self.while_starting(parent);
+        }
+        let told = catch_unwind(AssertUnwindSafe(|| self.told_by(parent, ctx)));
+        told.unwrap_or_else(|_| self.without_extensions(None))
+    }
+
+    fn told_by<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let Some(span) = ctx.span(parent) else { return self.root() };
+        let node = Node::of(&span, self.owner, &self.inheriting.fields);
+        // A span made outside any job is transparent, as for contextual events.
+        let job = node.state.job().cloned().or_else(ambient::ambient_job);
+        (self.ids_along(span, ctx), node.block(job.as_ref(), self.inheriting))
+    }
+
+    /// An explicit parent of a line that may be logged from inside the start of that very span: its
+    /// extensions may be locked by this thread, so only what the stack knows is told.
+    fn while_starting(&self, parent: &Id) -> Belonging {
+        let Some(node) = queries::entered_node(self.owner, parent) else { return self.root() };
+        let ids = match node.state.traced() {
+            Some(Traced::Yes(ids)) => *ids,
+            _ => None,
+        };
+        let job = node.state.job().cloned().or_else(ambient::ambient_job);
+        (ids, node.block(job.as_ref(), self.inheriting))
+    }
+
+    /// `info!(..)`: the innermost active span, and the innermost job.
+    fn contextual<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let looked_up = catch_unwind(AssertUnwindSafe(|| self.looked_up(around, ctx)));
+        looked_up.unwrap_or_else(|_| self.without_extensions(around.span))
+    }
+
+    /// What can be told where the registry's extensions cannot be read: another layer panicked with their
+    /// lock in its hands, and left it poisoned for this span and whichever has its place next.
+    fn without_extensions(&self, ids: Option<Ids>) -> Belonging {
+        self.counters.panicked_spans(1);
+        (ids, queries::block_without_span(self.owner, self.inheriting))
+    }
+
+    /// The answer for a contextual event where nothing has changed since this thread's last event in
+    /// the span.
+    #[inline(always)]
+    pub(crate) fn remembered<'s>(
+        &self,
+        stack: &'s Stack,
+        around: &'s Surroundings,
+    ) -> Option<(Option<&'s Ids>, &'s Arc<Block>)> {
+        let (entry, job) = stack.innermost(self.owner, around)?;
+        let node = entry.node.as_ref()?;
+        let block = entry.block.as_ref()?;
+        let Some(Traced::Yes(own)) = node.state.traced() else { return None };
+        if block.version != node.version(job) || node.state.is_closed() {
+            return None;
+        }
+        let ids = if entry.is_outside_of(&around.span, own) { &around.span } else { own };
+        Some((ids.as_ref(), block))
+    }
+
+    fn looked_up<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let Some((id, state)) =
+            queries::enclosing_span(self.owner, 0).filter(|(_, state)| !state.is_closed())
+        else {
+            return self.as_the_registry_knows(around, ctx);
+        };
+        let own = ask(&state, &id, self.home, self.counters);
+        stack::note_adopted(self.owner);
+        let ids = match own {
+            Some(Traced::Yes(own)) if !self.api_span_is_inside(around, own) => own,
+            Some(Traced::Yes(_)) => around.span,
+            // Without an OpenTelemetry span of its own, or being started: the next one out.
+            _ if self.api_span_is_inside(around, None) => around.span,
+            _ => self.enclosing_ids().unwrap_or(around.span),
+        };
+        let block =
+            self.current_block().unwrap_or_else(|| queries::block_without_span(self.owner, self.inheriting));
+        (ids, block)
+    }
+
+    /// The stack is empty. The registry may still know of a current span: one that was entered before
+    /// this layer was there, or one that is being entered right now, whose lock a plain
+    /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
+    fn as_the_registry_knows<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let current = if Starting::is_under_way() { None } else { ctx.lookup_current() };
+        let Some(span) = current else {
+            return (around.span, queries::block_without_span(self.owner, self.inheriting));
+        };
+        let node = Node::of(&span, self.owner, &self.inheriting.fields);
+        let block = node.block(ambient::ambient_job().as_ref(), self.inheriting);
+        let ids = match node.state.has_span_layer() {
+            true => around.span.or_else(|| self.ids_along(span, ctx)),
+            false => around.span,
+        };
+        (ids, block)
+    }
+
+    fn api_span_is_inside(&self, around: Surroundings, own: Option<Ids>) -> bool {
+        queries::live(self.owner, |entry| entry.is_outside_of(&around.span, &own)).unwrap_or(false)
+    }
+
+    /// The ids of the innermost entered span, but for the first, that has any.
+    fn enclosing_ids(&self) -> Option<Option<Ids>> {
+        let spans = (1..).map_while(|nth| queries::enclosing_span(self.owner, nth));
+        for (id, state) in spans {
+            if let Some(Traced::Yes(ids)) = ask(&state, &id, self.home, self.counters) {
+                return Some(ids);
+            }
+        }
+        None
+    }
+
+    /// The block of the innermost entered span, which this thread then remembers.
+    fn current_block(&self) -> Option<Arc<Block>> {
+        let node = queries::live(self.owner, |entry| entry.node.clone()).flatten()?;
+        let block = node.block(ambient::ambient_job().as_ref(), self.inheriting);
+        queries::live(self.owner, |entry| entry.block.replace(block.clone()));
+        Some(block)
+    }
+
+    /// The ids of `span`, or, where it has no OpenTelemetry span, of its nearest ancestor that has one.
+    fn ids_along<'a, S>(&self, span: SpanRef<'a, S>, ctx: &Context<'_, S>) -> Option<Ids>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        self.home.find_in_event();
+        std::iter::successors(Some(span), SpanRef::parent)
+            .find_map(|span| {
+                let state = SpanState::find_or_unknown(&span);
+                if self.is_being_started(&span, &state, ctx) {
+                    return None;
+                }
+                match ask(&state, &span.id(), self.home, self.counters) {
+                    Some(Traced::Yes(ids)) => Some(ids),
+                    _ => None,
+                }
+            })
+            .flatten()
+    }
+
+    /// With a plain `OpenTelemetryLayer`, whose starting of spans nobody announces: a span that is
+    /// current but whose ids are not known is being started right now, under its lock. Any other
+    /// current span's became known when it was entered.
+    fn is_being_started<S>(&self, span: &SpanRef<'_, S>, state: &SpanState, ctx: &Context<'_, S>) -> bool
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        !state.has_span_layer()
+            && state.traced().is_none()
+            && (queries::entered_node(self.owner, &span.id()).is_some()
+                || ctx.lookup_current().is_some_and(|current| current.id() == span.id()))
+    }
+}

@@ -1,0 +1,27 @@
+//! A span that is being created.
+
+use std::sync::Arc;
+
+use tracing_core::span::Attributes;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use crate::correlate::ambient::ambient_job;
+use crate::correlate::op_seed::next_op;
+use crate::correlate::span_state::SpanState;
+
+/// The state of a span that is being created, made by whichever of our layers sees it first.
+pub(crate) fn create_state<'a, R: LookupSpan<'a>>(
+    span: &SpanRef<'a, R>,
+    attributes: &Attributes<'_>,
+) -> Arc<SpanState> {
+    if let Some(state) = SpanState::find(span) {
+        return state;
+    }
+    let seed = next_op(attributes.metadata());
+    let op = seed.as_ref().map(|seed| (&seed.names, &*seed.attributes));
+    let state = SpanState::create(span, attributes, ambient_job, op);
+    if let Some(seed) = seed {
+        seed.state.replace(Some(state.clone()));
+    }
+    state
+}

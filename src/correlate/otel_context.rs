@@ -1,0 +1,28 @@
+//! What the current OpenTelemetry `Context` says.
+
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::Context;
+
+use crate::job_scope;
+use crate::record::Ids;
+
+/// What the current OpenTelemetry `Context` says, read at one go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) span: Option<Ids>,
+    /// The id of the job scope in the `Context`; 0 if there is none.
+    pub(crate) job: u64,
+    pub(crate) suppressed: bool,
+}
+
+impl Surroundings {
+    /// Only to be called while [`alive`].
+    #[inline]
+    pub(crate) fn read() -> Self {
+        Context::map_current(|cx| Self {
+            span: cx.has_active_span().then(|| Ids::of(cx.span().span_context())).flatten(),
+            job: job_scope::of_context(cx).map_or(0, |scope| scope.id),
+            suppressed: cx.is_telemetry_suppressed(),
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! Telling that a span is being started on this thread: by us, by the wrapped layer, or behind our back.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use crate::correlate::span_state::SpanState;
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static BEHIND_OUR_BACK: Cell<bool> = const { Cell::new(false) };
+    static PANICKED: Cell<bool> = const { Cell::new(false) };
+    static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
+}
+
+/// While this lives, a span is being started on this thread: by us, or by the span layer under a
+/// call that we forwarded. It is where a span's mutex is held while user code runs.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    outer: Option<Arc<SpanState>>,
+    counts: bool,
+}
+
+impl Starting {
+    /// `state`: the span that may be started, where it is known.
+    pub(crate) fn of(state: Option<Arc<SpanState>>) -> Self {
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
+        Self { outer: announce(state), counts: true }
+    }
+
+    /// Announces a span that is started without its mutex being held, as when a span closes.
+    pub(crate) fn unlocked(state: Option<Arc<SpanState>>) -> Self {
+        Self { outer: announce(state), counts: false }
+    }
+
+    pub(crate) fn is_under_way() -> bool {
+        DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(true)
+            || BEHIND_OUR_BACK.try_with(Cell::get).unwrap_or(true)
+    }
+
+    /// Sets whether a start is under way that is not ours. Holds until it is set again.
+    pub(crate) fn set_behind_our_back(is_under_way: bool) {
+        let _ = BEHIND_OUR_BACK.try_with(|behind| behind.set(is_under_way));
+    }
+}
+
+/// Notes that a panic went through the wrapped layer on this thread. Its own mark of being inside a start
+/// stays set from then on, so that mark says nothing any more.
+pub(crate) fn note_panic() {
+    let _ = PANICKED.try_with(|panicked| panicked.set(true));
+}
+
+pub(crate) fn has_panicked() -> bool {
+    PANICKED.try_with(Cell::get).unwrap_or(true)
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if self.counts {
+            let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+        }
+        drop(announce(self.outer.take()));
+    }
+}
+
+fn announce(state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
+    BEING_STARTED.try_with(|being| being.replace(state)).ok().flatten()
+}
+
+/// The span that is being started on this thread, if a layer of ours announced it.
+pub(crate) fn span_being_started() -> Option<Arc<SpanState>> {
+    BEING_STARTED.try_with(|being| being.borrow().clone()).ok().flatten()
+}

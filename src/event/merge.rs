@@ -1,0 +1,54 @@
+//! Merging inherited and own attributes, where keys could appear twice or a limit could bite.
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
+
+use crate::limits::Limits;
+use crate::record::inherited::Block;
+use crate::record::Record;
+use crate::stats::Counters;
+use crate::value::Value;
+
+/// An attribute that is not written yet.
+pub(crate) type Attribute = (Key, AnyValue);
+
+/// Attributes put aside. Each key once, the last value in the last place.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered(pub(crate) Vec<Attribute>);
+
+impl Gathered {
+    pub(crate) fn put(&mut self, key: Key, value: AnyValue) {
+        self.0.retain(|(known, _)| *known != key);
+        self.0.push((key, value));
+    }
+}
+
+/// Writes inherited and own attributes where their keys may meet or the count limit may bite.
+pub(crate) fn write_gathered<R: Record>(
+    record: &mut R,
+    block: &Block,
+    own: Gathered,
+    limits: Limits,
+    counters: &Counters,
+) {
+    let overridden = |key: &Key| own.0.iter().any(|(known, _)| known == key);
+    let (stamps, fields) = block.attributes.split_at(block.stamps);
+    let stamps: Vec<_> = stamps.iter().filter(|(key, _)| !overridden(key)).collect();
+    let fields: Vec<_> = fields.iter().filter(|(key, _)| !overridden(key)).collect();
+
+    let room = limits.attribute_count().saturating_sub(stamps.len());
+    let kept_own = own.0.len().min(room);
+    let kept_fields = fields.len().min(room - kept_own);
+    let dropped = own.0.len() - kept_own + fields.len() - kept_fields;
+
+    for (key, value) in stamps.into_iter().chain(fields[fields.len() - kept_fields..].iter().copied()) {
+        record.add_attribute(key.clone(), Value::Any(value));
+    }
+    for (key, value) in &own.0[..kept_own] {
+        record.add_attribute(key.clone(), Value::Any(value));
+    }
+    if dropped > 0 {
+        counters.dropped_attributes(dropped as u64);
+        record.set_dropped_attributes(u32::try_from(dropped).unwrap_or(u32::MAX));
+    }
+}

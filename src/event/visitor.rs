@@ -1,0 +1,228 @@
+//! What becomes of an event's fields: body, severity, exception, attributes.
+
+use std::error::Error;
+use std::fmt;
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
+use opentelemetry_semantic_conventions::attribute as semconv;
+use tracing_core::field::Field;
+
+use crate::event::callsite::{Role, Site, SiteField};
+use crate::event::exception::{Causes, TypeOf};
+use crate::event::merge::Gathered;
+use crate::fields::Sink;
+use crate::format::{cut, with_text, Limit};
+use crate::keys;
+use crate::keys::is_control;
+use crate::record::{severity_of_number, Record};
+use crate::stats::Counters;
+use crate::value::Value;
+use crate::wire::scalar::Plain;
+
+/// How many attributes an event can have beyond its fields: an error becomes three.
+pub(crate) const MOST_EXTRA: usize = 2;
+
+/// Writes an event's fields into a record as they are visited.
+#[derive(Debug)]
+pub(crate) struct EventSink<'a, R> {
+    record: &'a mut R,
+    /// Where attributes go if keys could appear twice or a limit could bite; else into the record.
+    aside: Option<&'a mut Gathered>,
+    site: &'static Site,
+    value_limit: Limit,
+    counters: &'a Counters,
+    has_body: bool,
+    has_exception: bool,
+    /// The text of an `error` or `err` field: the body of an event that has no message.
+    error_text: Option<Box<str>>,
+}
+
+impl<'a, R: Record> EventSink<'a, R> {
+    pub(crate) fn new(
+        record: &'a mut R,
+        aside: Option<&'a mut Gathered>,
+        site: &'static Site,
+        value_limit: Limit,
+        counters: &'a Counters,
+    ) -> Self {
+        Self {
+            record,
+            aside,
+            site,
+            value_limit,
+            counters,
+            has_body: false,
+            has_exception: false,
+            error_text: None,
+        }
+    }
+
+    /// Gives an event without a message the next best body.
+    #[inline]
+    pub(crate) fn finish(&mut self, name: Option<&'static str>) {
+        if !self.has_body {
+            self.set_next_best_body(name);
+        }
+    }
+
+    #[cold]
+    fn set_next_best_body(&mut self, name: Option<&'static str>) {
+        if let Some(text) = self.error_text.as_deref().or(name) {
+            self.record.set_body(Value::Str(text));
+        }
+    }
+
+    /// An attribute that is not of the usual kind, or is put aside.
+    fn attribute(&mut self, name: &'static str, value: Value<'_>) {
+        let value = match value {
+            Value::Str(text) if text.len() > self.value_limit.0 => {
+                self.counters.truncated_values(1);
+                Value::Str(cut(text, self.value_limit))
+            }
+            value => value,
+        };
+        match &mut self.aside {
+            None => self.record.add_attribute(keys::key(name), value),
+            Some(gathered) => gathered.put(keys::key(name), value.to_owned()),
+        }
+    }
+
+    /// The message of an entry, whose event shows more than that.
+    pub(crate) fn message(&mut self, message: &str) {
+        self.record.set_body(Value::Str(message));
+        self.has_body = true;
+    }
+
+    /// A field whose name is not the callsite's. Only where attributes are put aside.
+    pub(crate) fn named_at_run_time(&mut self, key: &Key, value: AnyValue) {
+        if is_control(key.as_str()) {
+            self.control(key.as_str(), Value::Any(&value));
+        } else if let Some(gathered) = &mut self.aside {
+            gathered.put(key.clone(), value);
+        }
+    }
+
+    fn control(&mut self, name: &str, value: Value<'_>) {
+        if name != "otel.severity_number" {
+            return;
+        }
+        let severity = match value {
+            Value::I64(number) | Value::Any(&AnyValue::Int(number)) => severity_of_number(number),
+            _ => None,
+        };
+        match severity {
+            Some(severity) => self.record.set_severity(severity),
+            None => self.counters.invalid_severities(1),
+        }
+    }
+
+    #[inline(never)]
+    fn unusual(&mut self, known: &SiteField, field: &Field, value: Value<'_>) {
+        match known.role {
+            Role::Attribute => self.attribute(field.name(), value),
+            Role::Body => {
+                self.record.set_body(value);
+                self.has_body = true;
+            }
+            Role::ErrorText => {
+                self.remember_error_text(known, value);
+                self.attribute(field.name(), value);
+            }
+            Role::Control => self.control(field.name(), value),
+            Role::LogMetadata => {}
+        }
+    }
+
+    /// Whether the text of this field is the body of an event that has no message.
+    fn may_become_body(&self, known: &SiteField) -> bool {
+        !self.has_body && self.error_text.is_none() && known.role == Role::ErrorText
+    }
+
+    fn remember_error_text(&mut self, known: &SiteField, value: Value<'_>) {
+        if !self.may_become_body(known) {
+            return;
+        }
+        self.error_text = match value {
+            Value::Str(text) => Some(text.into()),
+            Value::Bool(value) => Some(value.to_string().into()),
+            Value::I64(value) => Some(value.to_string().into()),
+            Value::F64(value) => Some(value.to_string().into()),
+            Value::Bytes(_) | Value::Any(_) => None,
+        };
+    }
+
+    /// How much of a formatted value is of use.
+    fn limit(&self, known: &SiteField) -> Limit {
+        // Limits never touch the body, and this may become it.
+        if self.may_become_body(known) {
+            Limit::NONE
+        } else {
+            self.value_limit
+        }
+    }
+
+    #[inline(never)]
+    fn attribute_text(&mut self, known: &SiteField, field: &Field, text: fmt::Arguments<'_>) {
+        let formatted = with_text(self.limit(known), text, |text| self.value(field, text));
+        formatted.count(self.counters);
+    }
+
+    /// `exception.message`, `.type` and `.stacktrace`. The text is formatted once, also where it serves as the body.
+    fn exception(&mut self, known: &SiteField, error: &(dyn Error + 'static)) {
+        let is_body = self.may_become_body(known);
+        let message = with_text(self.limit(known), format_args!("{error}"), |text| {
+            if is_body {
+                self.error_text = Some(text.into());
+            }
+            self.attribute(semconv::EXCEPTION_MESSAGE, Value::Str(text));
+        });
+        let type_path = with_text(Limit::NONE, format_args!("{}", TypeOf(error)), |type_path| {
+            if !type_path.is_empty() {
+                self.attribute(semconv::EXCEPTION_TYPE, Value::Str(type_path));
+            }
+        });
+        let causes = with_text(self.value_limit, format_args!("{}", Causes(error)), |causes| {
+            if !causes.is_empty() {
+                self.attribute(semconv::EXCEPTION_STACKTRACE, Value::Str(causes));
+            }
+        });
+        for formatted in [message, type_path, causes] {
+            formatted.count(self.counters);
+        }
+    }
+}
+
+impl<R: Record> Sink for EventSink<'_, R> {
+    // Inlined into each kind of value, down to the record. The compiler does not do it unasked.
+    #[inline(always)]
+    fn value<'v>(&mut self, field: &Field, value: impl Plain<'v>) {
+        let known = self.site.field(field);
+        if known.role == Role::Attribute && self.aside.is_none() && value.text_len() <= self.value_limit.0 {
+            self.record.add_field(field, &known.key, value);
+        } else {
+            self.unusual(known, field, value.into());
+        }
+    }
+
+    #[inline(always)]
+    fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
+        let known = self.site.field(field);
+        if known.role == Role::Body {
+            self.has_body = true;
+            self.record.format_body(text).count(self.counters);
+        } else {
+            self.attribute_text(known, field, text);
+        }
+    }
+
+    fn error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
+        let known = self.site.field(field);
+        if known.role == Role::Body || self.has_exception {
+            self.text(field, format_args!("{error}"));
+            return;
+        }
+        self.has_exception = true;
+        self.exception(known, error);
+    }
+}

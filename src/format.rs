@@ -1,0 +1,112 @@
+//! Running a user's `Debug` or `Display` once, and living with whatever it does.
+
+use std::cell::Cell;
+use std::fmt;
+use std::fmt::Write;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use crate::stats::Counters;
+
+/// The most bytes of a text that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) usize);
+
+impl Limit {
+    pub(crate) const NONE: Self = Self(usize::MAX);
+}
+
+/// A buffer larger than this is given back to the allocator: one 50 MiB value must not stay for ever.
+const LARGEST_KEPT_BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    // Taken out while in use: a `Debug` that logs comes here again, and finds an empty one.
+    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formatted {
+    /// All of it is there.
+    Whole,
+    /// It was cut to a limit.
+    Cut,
+    /// The formatting returned an error.
+    Failed,
+    /// The formatting panicked.
+    Panicked,
+}
+
+impl Formatted {
+    #[inline]
+    pub(crate) fn count(self, counters: &Counters) {
+        if self != Self::Whole {
+            self.count_loss(counters);
+        }
+    }
+
+    #[cold]
+    fn count_loss(self, counters: &Counters) {
+        match self {
+            Self::Whole => {}
+            Self::Cut => counters.truncated_values(1),
+            Self::Failed => counters.failed_values(1),
+            Self::Panicked => counters.panicked_values(1),
+        }
+    }
+}
+
+/// Formats `text` and shows it to `read`. A panic goes no further, and what was written by then is shown.
+///
+/// What became of it is returned, not counted: a caller whose counters `read` borrows would have to clone them.
+pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnce(&str)) -> Formatted {
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+    buffer.clear();
+    let mut writer = Writer { text: &mut buffer, limit, cut: false };
+    let formatted = match write_text(&mut writer, text) {
+        _ if writer.cut => Formatted::Cut,
+        formatted => formatted,
+    };
+    read(&buffer);
+    if buffer.capacity() <= LARGEST_KEPT_BUFFER {
+        let _ = BUFFER.try_with(|slot| slot.set(buffer));
+    }
+    formatted
+}
+
+/// Formats `text` into `out`. A panic goes no further, and what was written by then stays.
+#[inline(always)]
+pub(crate) fn write_text(out: &mut impl Write, text: fmt::Arguments<'_>) -> Formatted {
+    match catch_unwind(AssertUnwindSafe(|| out.write_fmt(text))) {
+        Ok(Ok(())) => Formatted::Whole,
+        Ok(Err(fmt::Error)) => Formatted::Failed,
+        Err(_) => Formatted::Panicked,
+    }
+}
+
+/// Keeps up to a limit, then refuses: most formatting stops there.
+struct Writer<'a> {
+    text: &'a mut String,
+    limit: Limit,
+    cut: bool,
+}
+
+impl Write for Writer<'_> {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        if self.cut {
+            return Err(fmt::Error);
+        }
+        let room = self.limit.0 - self.text.len();
+        if more.len() <= room {
+            self.text.push_str(more);
+            return Ok(());
+        }
+        self.text.push_str(cut(more, Limit(room)));
+        self.cut = true;
+        Err(fmt::Error)
+    }
+}
+
+/// The part of `text` that `limit` leaves, ending on a character boundary.
+pub(crate) fn cut(text: &str, limit: Limit) -> &str {
+    &text[..text.floor_char_boundary(limit.0)]
+}

@@ -1,0 +1,102 @@
+//! The runner's own spans: one for an execution, one for each of its steps.
+
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use opentelemetry::{Key, Value};
+
+use crate::correlate::carry::WithJob;
+use crate::correlate::span_state::OpNames;
+use crate::job_scope::JobScope;
+use crate::metadata::JobMetadata;
+use crate::op::future::Instrumented;
+use crate::op::handle::{Op, RUNNER};
+
+/// Opens the span `job.<kind>` of one execution, and its job scope.
+///
+/// It is a root span unless a span is active, such as that of the request which brought the job.
+///
+/// ```
+/// use spanlog::{job, op, JobMetadata};
+///
+/// let execution = job::execution(JobMetadata::new("job-1", "exec-1"), "deploy");
+/// let result = execution.in_scope(|| {
+///     execution.step("plan").run(|| {
+///         op::run("terraform", "plan", [], || Ok::<_, std::io::Error>(()))
+///     })
+/// });
+/// execution.end(&result);
+/// ```
+#[track_caller]
+pub fn execution(metadata: JobMetadata, kind: &str) -> Execution {
+    let scope = JobScope::new(metadata);
+    Execution { op: open(format!("job.{kind}"), scope.clone(), Location::caller()), scope }
+}
+
+fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) -> Op {
+    let names = OpNames { tool: Some(RUNNER.into()), operation: None };
+    Op::open(name, names, Vec::new(), Some(scope), caller)
+}
+
+/// A running execution of a job. It ends as an [`Op`] does.
+#[derive(Debug)]
+#[must_use = "an execution that is dropped at once has the outcome `dropped`"]
+pub struct Execution {
+    op: Op,
+    scope: Arc<JobScope>,
+}
+
+impl Execution {
+    /// Opens the span `step.<name>`, a child of the execution's, and a job scope whose metadata has this step.
+    ///
+    /// The execution need not be current for that, and it stays open.
+    #[track_caller]
+    pub fn step(&self, name: impl Into<String>) -> Op {
+        let name = name.into();
+        let scope = self.scope.with_step(name.clone());
+        // Taken here: a closure does not track its caller.
+        let caller = Location::caller();
+        self.op.in_scope(|| open(format!("step.{name}"), scope, caller))
+    }
+
+    /// See [`Op::in_scope`].
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.op.in_scope(work)
+    }
+
+    /// See [`Op::in_scope_async`].
+    pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
+        self.op.in_scope_async(future)
+    }
+
+    /// See [`Op::run`].
+    pub fn run<T, E: Debug + Display>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.op.run(work)
+    }
+
+    /// See [`Op::instrument`].
+    pub fn instrument<F, T, E>(self, future: F) -> Instrumented<F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Debug + Display,
+    {
+        self.op.instrument(future)
+    }
+
+    /// See [`Op::set`].
+    pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
+        self.op.set(key, value);
+    }
+
+    /// See [`Op::end`].
+    pub fn end<T, E: Debug + Display>(self, result: &Result<T, E>) {
+        self.op.end(result);
+    }
+
+    /// The op that an execution is.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+}

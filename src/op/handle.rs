@@ -1,0 +1,214 @@
+//! [`Op`]: a running op.
+
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread::panicking;
+
+use opentelemetry::trace::{SpanRef, TraceContextExt};
+use opentelemetry::{Context, Key, KeyValue, Value};
+use tracing::{Instrument as _, Span};
+use tracing_core::field::Value as FieldValue;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::callsite;
+use crate::correlate::carry::WithJob;
+use crate::correlate::op_seed::OpSeed;
+use crate::correlate::span_start::{guarded, start_now};
+use crate::correlate::span_state::{OpNames, SpanState};
+use crate::correlate::{op_seed, stack};
+use crate::job_scope::JobScope;
+use crate::keys::Keys;
+use crate::op::outcome;
+use crate::op::outcome::Outcome;
+use crate::value::any_value;
+
+/// The tool of the runner's own operations.
+pub(crate) const RUNNER: &str = "runner";
+
+/// A running op. It ends once: with [`end`](Self::end), or when it is dropped.
+///
+/// Dropped without an end, its span has `op.outcome` = `dropped`; dropped by a panic, `panicked` and the status Error.
+#[derive(Debug)]
+#[must_use = "an op that is dropped at once has the outcome `dropped`"]
+pub struct Op {
+    span: Span,
+    /// The `Context` that holds the op's OpenTelemetry span; `None` without a tracer.
+    pub(crate) context: Option<Context>,
+    state: Option<Arc<SpanState>>,
+    /// The job that the op opens, if it opens one.
+    job: Option<Arc<JobScope>>,
+    was_panicking: bool,
+    is_settled: bool,
+}
+
+impl Op {
+    #[track_caller]
+    pub(crate) fn start(tool: &str, operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
+        let names = OpNames { tool: Some(tool.into()), operation: Some(operation.into()) };
+        let name = format!("{tool}.{operation}");
+        Self::open(name, names, attributes.into_iter().collect(), None, Location::caller())
+    }
+
+    pub(crate) fn open(
+        name: String,
+        names: OpNames,
+        attributes: Vec<KeyValue>,
+        job: Option<Arc<JobScope>>,
+        caller: &'static Location<'static>,
+    ) -> Self {
+        let (metadata, is_named) = callsite::op_metadata(&name);
+        let state = Default::default();
+        let seed = Arc::new(OpSeed { name, metadata, names, attributes, caller: Some(caller), state });
+        let create = || create_span(&seed, is_named);
+        let span = match &job {
+            Some(job) => job.run(create),
+            None => create(),
+        };
+        let state = seed.state.replace(None);
+        let context = start_now(&span, state.as_ref(), || add_attributes(&span, &seed, state.as_deref()));
+        Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
+    }
+
+    /// Runs `work` with the op's span current, and in the op's job if it opened one.
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let entered = || self.span.in_scope(work);
+        match &self.job {
+            Some(job) => job.run(entered),
+            None => entered(),
+        }
+    }
+
+    /// [`in_scope`](Self::in_scope) for a future. The op stays open: [`instrument`](Self::instrument) is
+    /// what ends it with the future's result.
+    pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
+        WithJob::new(future.instrument(self.span.clone()), self.job.clone())
+    }
+
+    /// Runs `work` inside the op and ends it with the result, which comes back unchanged.
+    pub fn run<T, E: Debug + Display>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let result = self.in_scope(work);
+        self.end(&result);
+        result
+    }
+
+    /// Sets an attribute: on the span, and on what is logged inside the op from now on.
+    ///
+    /// The SDK appends where the specification says overwrite, so a key that is set twice is on the
+    /// span twice; on records it is once, with the last value.
+    pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        self.span.set_attribute(key.clone(), value.clone());
+        if let Some(state) = &self.state {
+            state.add(key, any_value(value));
+        }
+    }
+
+    /// Ends the op, now. An error becomes an `exception` event, the status Error and `error.type`;
+    /// `Ok` leaves the status unset, for whoever knows better.
+    pub fn end<T, E: Debug + Display>(mut self, result: &Result<T, E>) {
+        self.is_settled = true;
+        self.end_span(|span| {
+            if let Err(error) = result {
+                outcome::write_error(error, span);
+            }
+        });
+    }
+
+    /// The op's end as a function, for a callback or another thread.
+    ///
+    /// ```
+    /// let end = spanlog::op::start("oci", "push", []).end_fn();
+    /// std::thread::spawn(move || end(&Err::<(), _>("denied"))).join().unwrap();
+    /// ```
+    pub fn end_fn<T, E: Debug + Display>(self) -> impl FnOnce(&Result<T, E>) + Send + 'static {
+        move |result| self.end(result)
+    }
+
+    /// The op's `tracing` span: to be entered elsewhere, or to instrument a future that is not the op's own.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The OpenTelemetry context of the op, for propagation to where the work goes on. Without a
+    /// tracer it is the current one.
+    pub fn context(&self) -> Context {
+        self.context.clone().unwrap_or_else(Context::current)
+    }
+
+    /// Ends the op without a result.
+    pub(crate) fn settle(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        self.end_span(|span| outcome.write_to(span));
+    }
+
+    /// Ends the OpenTelemetry span. Processors run now, and a panic of theirs is not the program's.
+    fn end_span(&self, last: impl FnOnce(&SpanRef<'_>)) {
+        let Some(context) = &self.context else { return };
+        guarded(|| {
+            let span = context.span();
+            last(&span);
+            span.end();
+        });
+    }
+
+    /// Whether a panic that began after the op did is going through this thread.
+    fn is_unwinding(&self) -> bool {
+        panicking() && !self.was_panicking
+    }
+}
+
+impl Drop for Op {
+    fn drop(&mut self) {
+        let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
+        self.settle(outcome);
+    }
+}
+
+/// Creates the `tracing` span of an op. Asks no filter, as the macros would: `RUST_LOG=myapp=debug` must
+/// not take ops out of the graph.
+fn create_span(seed: &Arc<OpSeed>, is_named: bool) -> Span {
+    let name = [Some(&seed.name as &dyn FieldValue)];
+    let values = seed.metadata.fields().value_set_all(if is_named { &[] } else { &name });
+    let create = || Span::new(seed.metadata, &values);
+    if !stack::alive() {
+        return Span::none();
+    }
+    // In a thread-local's destructor the registry may be past making spans, and panics.
+    guarded(|| op_seed::start_op(seed, create)).unwrap_or_else(Span::none)
+}
+
+/// Writes what tracing's fields have no room for, before the span is started: samplers are to see it.
+fn add_attributes(span: &Span, seed: &OpSeed, state: Option<&SpanState>) {
+    let is_callers = |key: &str| seed.attributes.iter().any(|own| own.key.as_str() == key);
+    if !state.is_some_and(SpanState::is_stamped) {
+        // No `SpanLayer` has done it. Whose keys are wanted cannot be known then.
+        let keys = Keys::default();
+        let names = [(keys.tool(), &seed.names.tool), (keys.operation(), &seed.names.operation)];
+        for (key, value) in names {
+            if let Some(value) = value.as_ref().filter(|_| !is_callers(key)) {
+                span.set_attribute(key, value.to_string());
+            }
+        }
+        if let Some((state, job)) = state.and_then(|state| Some((state, state.job()?))) {
+            let is_added = |key: &str| state.job_added.iter().any(|added| added.key.as_str() == key);
+            for (key, value) in job.metadata.stamps(&keys) {
+                if !is_callers(key) && !is_added(key) {
+                    span.set_attribute(key, value.clone());
+                }
+            }
+            state.set_stamped();
+        }
+    }
+    for added in state.into_iter().flat_map(SpanState::added_stamps) {
+        span.set_attribute(added.key.clone(), added.value.clone());
+    }
+    for (index, own) in seed.attributes.iter().enumerate() {
+        if !seed.attributes[index + 1..].iter().any(|later| later.key == own.key) {
+            span.set_attribute(own.key.clone(), own.value.clone());
+        }
+    }
+}

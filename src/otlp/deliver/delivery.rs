@@ -1,0 +1,154 @@
+//! Sees requests through: each is sent until there is an outcome, which is counted.
+//!
+//! Between the worker and the transport in the walk. There is one of these for each request that may be on
+//! its way at once; they share nothing but the counts and what was said.
+
+use std::collections::HashSet;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::diagnostics::report_once;
+use crate::otlp::config::Settings;
+use crate::otlp::deliver::request::Request;
+use crate::otlp::deliver::retry::Backoff;
+use crate::otlp::queue::control::Standing;
+use crate::otlp::queue::Queue;
+use crate::otlp::sync::{after, lock, Mutex};
+use crate::otlp::transport::{Answer, Transport};
+
+/// A finished request.
+#[derive(Debug, Default)]
+pub(crate) struct Parcel {
+    pub(crate) request: Request,
+    pub(crate) records: u64,
+}
+
+/// What was said already, in full. The text is partly the receiver's and may differ each time, so there
+/// is an end to it.
+#[derive(Debug, Default)]
+pub(crate) struct Said(Mutex<HashSet<String>>);
+
+/// How many different causes a pipeline tells of.
+const MOST_SAID: usize = 16;
+
+impl Said {
+    fn say(&self, what: &str, why: &str) {
+        let message = format!("{what}: {}", short(why));
+        let mut said = lock(&self.0);
+        if said.len() < MOST_SAID && said.insert(message.clone()) {
+            drop(said);
+            report_once(format_args!("{message}"));
+        }
+    }
+}
+
+pub(crate) struct Delivery {
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) said: Arc<Said>,
+}
+
+/// What became of a request.
+enum Outcome {
+    Taken { rejected: u64 },
+    Refused,
+    GaveUp,
+    Shutdown,
+}
+
+impl Delivery {
+    /// Sends the request, settles its records and lets go of them. False if they were written off meanwhile.
+    pub(crate) fn see_through(&mut self, parcel: &mut Parcel) -> bool {
+        let is_alive = self.settle(parcel);
+        parcel.request.clear();
+        is_alive
+    }
+
+    fn settle(&mut self, parcel: &mut Parcel) -> bool {
+        let Parcel { request, records } = parcel;
+        let records = *records;
+        let Some(outcome) = self.deliver(request, records) else { return false };
+        let counters = &self.queue.counters;
+        self.queue.control.settle(records, || {
+            match outcome {
+                Outcome::Taken { rejected } => {
+                    counters.delivered(records - rejected);
+                    counters.rejected(rejected);
+                    counters.batches(1);
+                    counters.sent_bytes(request.len() as u64);
+                }
+                Outcome::Refused => {
+                    counters.dropped_refused(records);
+                    counters.batches(1);
+                }
+                Outcome::GaveUp => counters.dropped_gave_up(records),
+                Outcome::Shutdown => counters.dropped_shutdown(records),
+            }
+            matches!(outcome, Outcome::Shutdown)
+        })
+    }
+
+    /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
+    fn deliver(&mut self, request: &mut Request, records: u64) -> Option<Outcome> {
+        let begun = Instant::now();
+        let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
+        let mut is_again = false;
+        loop {
+            let standing = self.queue.control.standing();
+            let mut deadline = after(self.settings.export_timeout);
+            match standing {
+                Standing::Abandoned => return None,
+                Standing::ShuttingDown { deadline: last } if Instant::now() >= last => {
+                    return Some(Outcome::Shutdown)
+                }
+                Standing::ShuttingDown { deadline: last } => deadline = deadline.min(last),
+                Standing::Running => {}
+            }
+            self.queue.counters.retries(u64::from(is_again));
+            let (asked, why) = match self.send(request, deadline) {
+                Answer::Accepted { rejected, message } => {
+                    let rejected = rejected.min(records);
+                    if rejected > 0 {
+                        self.said.say("the receiver rejected log records", &message);
+                    }
+                    return Some(Outcome::Taken { rejected });
+                }
+                Answer::Refused { why } => {
+                    self.said.say("log records were refused and are lost", &why);
+                    return Some(Outcome::Refused);
+                }
+                Answer::TryAgain { after, why } => (after, why),
+            };
+            let wait = backoff.next(asked);
+            if begun.elapsed().saturating_add(wait) > self.settings.retry_max_elapsed {
+                self.said.say("log records were given up and are lost", &why);
+                return Some(Outcome::GaveUp);
+            }
+            self.said.say("log records cannot be delivered now, trying again", &why);
+            // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
+            let is_ours = asked.is_none() && standing == Standing::Running;
+            let until = after(wait);
+            match self.queue.control.standing() {
+                Standing::ShuttingDown { deadline } if !is_ours && until >= deadline => {
+                    return Some(Outcome::Shutdown)
+                }
+                _ => self.queue.control.pause(until, is_ours),
+            }
+            is_again = true;
+        }
+    }
+
+    /// A transport must not panic. One that does has not delivered, and is not asked for the same again.
+    fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer {
+        let transport = &mut self.transport;
+        catch_unwind(AssertUnwindSafe(|| transport.send(request, deadline)))
+            .unwrap_or_else(|_| Answer::Refused { why: "the transport panicked".into() })
+    }
+}
+
+/// The beginning of a text that is not ours.
+fn short(text: &str) -> &str {
+    &text[..text.floor_char_boundary(300)]
+}

@@ -1,0 +1,39 @@
+//! A chunk that the worker has taken. Its records are read where they are, until the last request with one
+//! of them has its outcome.
+
+use std::mem;
+use std::ops::Deref;
+use std::sync::Weak;
+
+use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::Queue;
+
+/// Gives everything back when it is dropped: the bytes that the chunk is charged with, and its memory.
+#[derive(Debug)]
+pub(crate) struct Held {
+    chunk: Chunk,
+    queue: Weak<Queue>,
+}
+
+impl Held {
+    pub(crate) fn new(chunk: Chunk, queue: Weak<Queue>) -> Self {
+        Self { chunk, queue }
+    }
+}
+
+impl Deref for Held {
+    type Target = Chunk;
+
+    fn deref(&self) -> &Chunk {
+        &self.chunk
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.upgrade() {
+            queue.budget.give_back(queue.cost(&self.chunk));
+            queue.pool.keep(mem::take(&mut self.chunk));
+        }
+    }
+}

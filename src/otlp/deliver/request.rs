@@ -1,0 +1,257 @@
+//! Finished records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
+//!
+//! A batch is a list of places: the records stay in the chunks that their threads wrote them to, and nobody
+//! copies them before a transport asks for the request in one piece.
+
+use std::collections::HashMap;
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::Key;
+
+use crate::otlp::deliver::held::Held;
+use crate::otlp::queue::chunk::Piece;
+use crate::value::Value;
+use crate::wire::put::{field_len, put_bytes, put_header, put_pair};
+
+/// The encoded `Resource` message that every request of a pipeline begins with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resource(Vec<u8>);
+
+impl Resource {
+    #[cfg_attr(
+        not(any(test, feature = "otlp-http")),
+        expect(dead_code, reason = "only the builder knows a resource")
+    )]
+    pub(crate) fn new<'a>(attributes: impl IntoIterator<Item = (&'a Key, &'a AnyValue)>) -> Self {
+        let mut bytes = Vec::new();
+        for (key, value) in attributes {
+            put_pair(&mut bytes, 1, key.as_str(), &Value::Any(value));
+        }
+        Self(bytes)
+    }
+}
+
+/// Scopes that are remembered from one request to the next, and the places and bytes that may be kept room
+/// for: a busy program's requests take no new memory, and what one large request took is given back.
+const REMEMBERED: usize = 32;
+
+const KEPT_PLACES: usize = 1024;
+
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Those of this request, and others of earlier ones, which have no records.
+    scopes: Vec<Scope>,
+    by_name: HashMap<String, usize>,
+    /// The scopes of this request, in their order.
+    used: Vec<usize>,
+    /// Where the records are.
+    chunks: Vec<Arc<Held>>,
+    records: usize,
+    /// What the scopes take in the request at most, the records and all frames included.
+    most: usize,
+}
+
+/// What frames take at most: a tag and a length for each.
+const FRAME: usize = 1 + 10;
+
+#[derive(Debug)]
+struct Scope {
+    /// The encoded `InstrumentationScope` message.
+    message: Vec<u8>,
+    /// The records, each with its header: the `log_records` of a `ScopeLogs`.
+    records: Vec<Place>,
+    records_len: usize,
+}
+
+/// Bytes of a request.
+#[derive(Clone, Debug)]
+struct Place {
+    /// Which of the chunks they are in; `None` are frames.
+    chunk: Option<usize>,
+    bytes: Range<usize>,
+}
+
+impl Batch {
+    /// Adds records of a chunk: all of them are in `piece`, which is of this chunk.
+    pub(crate) fn add(&mut self, chunk: &Arc<Held>, piece: &Piece<'_>) {
+        if self.chunks.last().is_none_or(|last| !Arc::ptr_eq(last, chunk)) {
+            self.chunks.push(Arc::clone(chunk));
+        }
+        let index = match self.by_name.get(piece.scope) {
+            Some(index) => *index,
+            None => self.remember(piece.scope),
+        };
+        let scope = &mut self.scopes[index];
+        if scope.records.is_empty() {
+            self.used.push(index);
+            self.most += 2 * FRAME + scope.message.len();
+        }
+        let bytes = piece.framed.clone();
+        scope.records_len += bytes.len();
+        self.most += bytes.len();
+        self.records += piece.records;
+        scope.records.push(Place { chunk: Some(self.chunks.len() - 1), bytes });
+    }
+
+    fn remember(&mut self, name: &str) -> usize {
+        let mut message = Vec::new();
+        if !name.is_empty() {
+            put_bytes(&mut message, 1, name.as_bytes());
+        }
+        self.scopes.push(Scope { message, records: Vec::new(), records_len: 0 });
+        self.by_name.insert(name.to_owned(), self.scopes.len() - 1);
+        self.scopes.len() - 1
+    }
+
+    /// How many bytes the request has at most once a scope of this name is added to it.
+    pub(crate) fn most_with(&self, resource: &Resource, scope: &str) -> usize {
+        2 * FRAME + resource.0.len() + self.most + 3 * FRAME + scope.len()
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// The request, in the memory of `spare`, which is empty. The batch is empty then.
+    pub(crate) fn finish(&mut self, resource: &Resource, spare: Request) -> Request {
+        let mut request = spare;
+        let scopes = self.used.iter().map(|index| field_len(self.scopes[*index].len()));
+        let len = field_len(resource.0.len()) + scopes.sum::<usize>();
+        request.len = field_len(len);
+        put_header(&mut request.frames, 1, len);
+        put_bytes(&mut request.frames, 1, &resource.0);
+        let mut framed = 0;
+        let mut frame = |frames: &[u8]| Place {
+            chunk: None,
+            bytes: mem::replace(&mut framed, frames.len())..frames.len(),
+        };
+        request.places.push(frame(&request.frames));
+        for index in self.used.drain(..) {
+            let scope = &mut self.scopes[index];
+            put_header(&mut request.frames, 2, scope.len());
+            put_bytes(&mut request.frames, 1, &scope.message);
+            request.places.push(frame(&request.frames));
+            request.places.append(&mut scope.records);
+            scope.records.shrink_to(KEPT_PLACES);
+            scope.records_len = 0;
+        }
+        mem::swap(&mut request.chunks, &mut self.chunks);
+        (self.records, self.most) = (0, 0);
+        if self.scopes.len() > REMEMBERED {
+            *self = Self::default();
+        }
+        request
+    }
+}
+
+impl Scope {
+    /// How long the `ScopeLogs` message is.
+    fn len(&self) -> usize {
+        field_len(self.message.len()) + self.records_len
+    }
+}
+
+/// An encoded `ExportLogsServiceRequest`, in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    /// What is not records, front to back.
+    frames: Vec<u8>,
+    chunks: Vec<Arc<Held>>,
+    places: Vec<Place>,
+    len: usize,
+    /// The request in one piece, if somebody asked for that.
+    joined: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The request in one piece. It is put together once, however often it is sent.
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        if self.joined.is_empty() {
+            let mut joined = mem::take(&mut self.joined);
+            self.append_to(&mut joined);
+            self.joined = joined;
+        }
+        &self.joined
+    }
+
+    /// The request in memory of its own.
+    #[cfg_attr(not(any(test, fuzzing, feature = "grpc")), expect(dead_code, reason = "only tonic keeps it"))]
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes);
+        bytes
+    }
+
+    fn append_to(&self, out: &mut Vec<u8>) {
+        out.reserve_exact(self.len);
+        for place in &self.places {
+            let all = match place.chunk {
+                Some(chunk) => self.chunks[chunk].bytes(),
+                None => &self.frames,
+            };
+            out.extend_from_slice(&all[place.bytes.clone()]);
+        }
+    }
+
+    /// Lets go of the records, and keeps memory for the next request.
+    pub(crate) fn clear(&mut self) {
+        self.chunks.clear();
+        self.places.clear();
+        self.places.shrink_to(KEPT_PLACES);
+        for bytes in [&mut self.frames, &mut self.joined] {
+            bytes.clear();
+            bytes.shrink_to(KEPT_BYTES);
+        }
+        self.len = 0;
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+mod alone {
+    use std::sync::Weak;
+
+    use super::*;
+    use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+    use crate::record::Target;
+
+    impl Batch {
+        /// Adds one encoded `LogRecord`. The worker gets many at a time.
+        pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
+            let mut front = vec![0; MOST_HEADER];
+            front.extend_from_slice(record);
+            let (target, record) = (Target::Static(""), Encoded::new(&mut front, MOST_HEADER, &[]));
+            let mut chunk = Chunk::default();
+            chunk.add(target, &record, Chunk::most(target, record.len()));
+            let chunk = Arc::new(Held::new(chunk, Weak::new()));
+            for piece in chunk.pieces() {
+                self.add(&chunk, &Piece { scope, ..piece });
+            }
+        }
+
+        /// The request, in memory of its own.
+        pub(crate) fn request(&mut self, resource: &Resource) -> Vec<u8> {
+            self.finish(resource, Request::default()).to_vec()
+        }
+    }
+
+    impl From<Vec<u8>> for Request {
+        fn from(bytes: Vec<u8>) -> Self {
+            let whole = Place { chunk: None, bytes: 0..bytes.len() };
+            Self { len: bytes.len(), places: vec![whole], frames: bytes, ..Self::default() }
+        }
+    }
+}

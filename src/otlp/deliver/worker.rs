@@ -1,0 +1,207 @@
+//! Makes requests of what is queued, on a thread of its own.
+//!
+//! Between the queue and the lanes in the walk. The thread is under no subscriber and under
+//! telemetry suppression: what a transport or a library below it logs never becomes a record.
+
+use std::sync::Arc;
+use std::thread;
+
+use opentelemetry::Context;
+
+use crate::error::Error;
+use crate::otlp::config::Settings;
+use crate::otlp::deliver::delivery::{Delivery, Parcel, Said};
+use crate::otlp::deliver::held::Held;
+use crate::otlp::deliver::lanes::Lanes;
+use crate::otlp::deliver::request::Batch;
+use crate::otlp::queue::chunk::{Chunk, Piece};
+use crate::otlp::queue::control::Order;
+use crate::otlp::queue::shrink::varint;
+use crate::otlp::queue::Queue;
+use crate::otlp::sync::after;
+use crate::otlp::transport::Transport;
+
+/// Starts the thread. It ends after a shutdown.
+pub(crate) fn start(
+    queue: Arc<Queue>,
+    settings: Settings,
+    transports: Vec<Box<dyn Transport>>,
+) -> Result<(), Error> {
+    let settings = Arc::new(settings);
+    let said = Arc::new(Said::default());
+    let delivery = |transport| Delivery {
+        transport,
+        settings: Arc::clone(&settings),
+        queue: Arc::clone(&queue),
+        said: Arc::clone(&said),
+    };
+    let deliveries = transports.into_iter().map(delivery).collect();
+    let worker = Worker {
+        lanes: Lanes::new(Arc::clone(&queue), deliveries)?,
+        settings,
+        batch: Batch::default(),
+        _end: End(Arc::clone(&queue)),
+        queue,
+    };
+    let run = || {
+        // What the transport logs is dropped by every log layer of ours. A scoped `NoSubscriber` would
+        // keep it from other layers too, but while any thread has a scoped default, tracing swallows what
+        // the values of an event log, on all threads.
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        worker.run();
+    };
+    match thread::Builder::new().name("spanlog-otlp".into()).spawn(run) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Error::delivery("cannot start the thread that delivers records".into()).with_source(error))
+        }
+    }
+}
+
+struct Worker {
+    lanes: Lanes,
+    settings: Arc<Settings>,
+    queue: Arc<Queue>,
+    batch: Batch,
+    _end: End,
+}
+
+/// When the worker ends, even by a panic, nothing stays behind without an outcome, and nobody waits.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.sweep();
+        self.0.control.end(&self.0.counters);
+    }
+}
+
+impl Worker {
+    fn run(mut self) {
+        self.work();
+        let Self { lanes, batch, _end, .. } = self;
+        // In this order: what was not sent is let go of and a file is closed before the end is told.
+        drop(batch);
+        lanes.close();
+    }
+
+    fn work(&mut self) {
+        let mut tick = after(self.settings.schedule_delay);
+        loop {
+            let order = self.queue.control.next(tick);
+            let before = match order {
+                Order::Stop => return,
+                Order::Last => u64::MAX,
+                // What threads add meanwhile is for the next time, or a flush might never end.
+                Order::Full | Order::Everything { .. } => self.queue.next_ticket(),
+            };
+            let is_alive = self.drain(before) && (order == Order::Full || self.send_batch());
+            match order {
+                _ if !is_alive => return,
+                Order::Last | Order::Stop => return,
+                Order::Full => {}
+                Order::Everything { flush } => {
+                    self.queue.control.flushed(flush);
+                    tick = after(self.settings.schedule_delay);
+                }
+            }
+        }
+    }
+
+    /// Puts all chunks begun before `before` into batches, and sends those that are full. False if
+    /// what the worker has was written off.
+    fn drain(&mut self, before: u64) -> bool {
+        loop {
+            while let Some(chunk) = self.queue.take_oldest(before) {
+                if !self.absorb(chunk) {
+                    return false;
+                }
+            }
+            if !self.queue.look_again(before) {
+                return true;
+            }
+        }
+    }
+
+    fn absorb(&mut self, chunk: Chunk) -> bool {
+        if !self.queue.control.hold(chunk.records as u64, &self.queue.counters) {
+            return false;
+        }
+        let chunk = Arc::new(Held::new(self.queue.pool.fit(chunk), Arc::downgrade(&self.queue)));
+        let mut pieces = chunk.pieces();
+        pieces.all(|piece| self.place(&chunk, piece))
+    }
+
+    fn place(&mut self, chunk: &Arc<Held>, mut piece: Piece<'_>) -> bool {
+        while piece.records > 0 {
+            let taken = self.batch.most_with(&self.settings.resource, piece.scope);
+            let room = Room {
+                records: self.settings.max_batch_records.saturating_sub(self.batch.records()),
+                bytes: self.settings.max_request_bytes.saturating_sub(taken),
+            };
+            let framed = &chunk.bytes()[piece.framed.clone()];
+            let mut part = room.take(piece.records, framed);
+            if part.records == 0 {
+                if !self.batch.is_empty() {
+                    if !self.send_batch() {
+                        return false;
+                    }
+                    continue;
+                }
+                // Records were cut to fit when they came. Should one not: too long is better than never.
+                part = Room { records: 1, bytes: usize::MAX }.take(piece.records, framed);
+            }
+            let end = piece.framed.start + part.bytes;
+            let framed = piece.framed.start..end;
+            self.batch.add(chunk, &Piece { records: part.records, framed, ..piece });
+            piece.records -= part.records;
+            piece.framed.start = end;
+        }
+        self.batch.records() < self.settings.max_batch_records || self.send_batch()
+    }
+
+    /// Sends the batch. False if its records were written off meanwhile.
+    fn send_batch(&mut self) -> bool {
+        if self.batch.is_empty() {
+            return true;
+        }
+        let records = self.batch.records() as u64;
+        let request = self.batch.finish(&self.settings.resource, self.lanes.spare());
+        self.lanes.send(Parcel { request, records })
+    }
+}
+
+/// What a batch has room for, or what of a piece goes into it.
+struct Room {
+    records: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// As many of the records, from the first one, as there is room for.
+    fn take(&self, records: usize, framed: &[u8]) -> Self {
+        if records <= self.records && framed.len() <= self.bytes {
+            return Self { records, bytes: framed.len() };
+        }
+        let mut part = Self { records: 0, bytes: 0 };
+        let mut rest = framed;
+        while part.records < self.records.min(records) {
+            let Some(behind) = behind_first(rest) else { break };
+            let end = framed.len() - behind.len();
+            if end > self.bytes {
+                break;
+            }
+            part = Self { records: part.records + 1, bytes: end };
+            rest = behind;
+        }
+        part
+    }
+}
+
+/// What follows the first record.
+fn behind_first(framed: &[u8]) -> Option<&[u8]> {
+    let (_tag, mut rest) = framed.split_first()?;
+    let len = usize::try_from(varint(&mut rest)?).ok()?;
+    rest.get(len..)
+}

@@ -1,0 +1,151 @@
+//! The kind of record that any OpenTelemetry `LoggerProvider` takes, and with it every SDK processor and exporter.
+//!
+//! The scope of a record is its target. The logs API has one logger for one scope, but also a
+//! target on the record, which the SDK's exporters write as the scope's name; one logger serves all
+//! targets that way, as it does in opentelemetry-appender-tracing.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, Key, SpanId, TraceId};
+
+use crate::record::inherited::Block;
+use crate::record::{Ids, Record, Records, Target};
+use crate::value::Value;
+
+/// Records of one logger.
+#[derive(Debug)]
+pub struct SdkRecords<L> {
+    logger: L,
+}
+
+impl<L> SdkRecords<L> {
+    pub(crate) fn new(logger: L) -> Self {
+        Self { logger }
+    }
+}
+
+impl<L> Records for SdkRecords<L>
+where
+    L: Logger + Send + Sync + 'static,
+{
+    type Record<'a> = L::LogRecord;
+    type Memory = ();
+
+    fn is_enabled(
+        &self,
+        severity: Severity,
+        target: &str,
+        name: impl FnOnce() -> Option<&'static str>,
+    ) -> bool {
+        self.logger.event_enabled(severity, target, name())
+    }
+
+    #[inline]
+    fn memory(&self) {}
+
+    #[inline]
+    fn open<'a>(&'a self, _memory: &'a mut (), target: Target<'a>) -> Self::Record<'a> {
+        let mut record = self.logger.create_log_record();
+        match target {
+            Target::Static(target) => record.set_target(target),
+            Target::Short(target) => record.set_target(target.to_owned()),
+        }
+        record
+    }
+
+    fn add_block(&self, record: &mut Self::Record<'_>, block: &Block) {
+        for (key, value) in &block.attributes {
+            let value = match value {
+                // The usual kind. Its clone can be inlined, that of all kinds cannot.
+                AnyValue::String(text) => AnyValue::String(text.clone()),
+                other => other.clone(),
+            };
+            LogRecord::add_attribute(record, key.clone(), value);
+        }
+    }
+
+    fn emit(&self, record: Self::Record<'_>) {
+        let _handing_over = HandingOver::begin();
+        self.logger.emit(record);
+    }
+}
+
+thread_local! {
+    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a record is being handed over on this thread. Events logged then, by a log processor,
+/// make no records, or each would make the next. A `Debug` that logs is another matter: it runs
+/// while its record is filled, before that is handed over.
+#[inline]
+pub(crate) fn is_handing_over() -> bool {
+    HANDING_OVER.try_with(Cell::get).unwrap_or(true)
+}
+
+/// While this lives, a record is being handed over. A guard, not a function that takes the work: a
+/// closure would take the record with it, and a record is half a kilobyte to copy.
+struct HandingOver;
+
+impl HandingOver {
+    #[inline]
+    fn begin() -> Self {
+        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
+        Self
+    }
+}
+
+impl Drop for HandingOver {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
+    }
+}
+
+/// A record of the SDK, or of another implementation of the logs API, as it is: to be taken out of
+/// a wrapper it would have to be copied.
+impl<R: LogRecord> Record for R {
+    fn set_time(&mut self, time: SystemTime) {
+        let time = time.max(UNIX_EPOCH);
+        self.set_timestamp(time);
+        self.set_observed_timestamp(time);
+    }
+
+    fn set_severity(&mut self, severity: Severity) {
+        self.set_severity_number(severity);
+        self.set_severity_text(severity.name());
+    }
+
+    fn set_event_name(&mut self, name: &'static str) {
+        LogRecord::set_event_name(self, name);
+    }
+
+    fn set_trace_context(&mut self, ids: Option<&Ids>) {
+        match ids {
+            Some(ids) => {
+                LogRecord::set_trace_context(self, ids.trace_id, ids.span_id, Some(ids.flags));
+            }
+            // `SdkLogger::emit` gives a record without a trace context that of the active span. The
+            // invalid one, which OTLP defines as none, stops it; where no span is active none is better.
+            None if Context::map_current(TraceContextExt::has_active_span) => {
+                LogRecord::set_trace_context(self, TraceId::INVALID, SpanId::INVALID, None);
+            }
+            None => {}
+        }
+    }
+
+    fn set_body(&mut self, body: Value<'_>) {
+        LogRecord::set_body(self, body.to_owned());
+    }
+
+    // Always: see `EventSink::value`.
+    #[inline(always)]
+    fn add_attribute(&mut self, key: Key, value: Value<'_>) {
+        LogRecord::add_attribute(self, key, value.to_owned());
+    }
+
+    /// The SDK's record has no place for it; `Stats` counts it.
+    fn set_dropped_attributes(&mut self, _count: u32) {}
+}

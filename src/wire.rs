@@ -1,0 +1,8 @@
+//! Protobuf's wire format: written and read.
+
+pub(crate) mod buffer;
+pub(crate) mod log_record;
+pub(crate) mod put;
+#[cfg(any(feature = "otlp-http", feature = "graph", all(any(fuzzing, test), feature = "json-lines")))]
+pub(crate) mod read;
+pub(crate) mod scalar;

@@ -1,0 +1,138 @@
+//! Memory that records are written in, one after the other.
+//!
+//! A `Vec` looks at its capacity for each piece that is added, and a field has many. Here room for all
+//! of them is made at once, and it is initialised: what is behind the end is left over from earlier
+//! records. So pieces are plain stores, at places that the compiler mostly knows.
+
+use std::fmt;
+
+/// A buffer larger than this is given back to the allocator: one 50 MiB value must not stay for ever.
+const LARGEST_KEPT: usize = 64 * 1024;
+
+/// Bytes that are written front to back.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    /// All initialised; `len` of them are written.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    pub(crate) const fn new() -> Self {
+        Self { bytes: Vec::new(), len: 0 }
+    }
+
+    /// Begins anew, with `len` bytes that are to be overwritten.
+    #[inline]
+    pub(crate) fn begin(&mut self, len: usize) {
+        if self.bytes.len() < len {
+            self.grow(len);
+        }
+        self.len = len;
+    }
+
+    /// Shows `write` the room for `N` bytes; it returns how many it has written.
+    #[inline(always)]
+    pub(crate) fn write<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N]) -> usize) {
+        match self.bytes.get_mut(self.len..).and_then(|behind| behind.first_chunk_mut()) {
+            Some(room) => self.len += write(room),
+            None => self.grow_and_write(write),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow_and_write<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N]) -> usize) {
+        self.grow(N);
+        if let Some(room) = self.bytes[self.len..].first_chunk_mut() {
+            self.len += write(room);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        if self.bytes.len() - self.len < bytes.len() {
+            self.grow(bytes.len());
+        }
+        self.bytes[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Lets `write` append in its own way. For what is rare or large.
+    #[inline(never)]
+    pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.truncate(self.len);
+        write(&mut self.bytes);
+        self.len = self.bytes.len();
+    }
+
+    /// Replaces the `replaced` bytes at `at`, which are written, by `bytes`.
+    pub(crate) fn replace(&mut self, at: usize, replaced: usize, bytes: &[u8]) {
+        self.append_with(|out| drop(out.splice(at..at + replaced, bytes.iter().copied())));
+    }
+
+    /// What is written.
+    #[inline]
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    #[inline]
+    pub(crate) fn written_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.len]
+    }
+
+    /// Whether this has more memory than should stay for ever.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes.capacity() > LARGEST_KEPT
+    }
+
+    /// Empties it, and gives back what memory is too much.
+    #[cold]
+    pub(crate) fn shrink(&mut self) {
+        self.len = 0;
+        self.bytes.truncate(LARGEST_KEPT);
+        self.bytes.shrink_to(LARGEST_KEPT);
+    }
+
+    /// Makes room for `more` bytes, twice as much as there was at least.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, more: usize) {
+        let wanted = self.len + more;
+        self.bytes.resize(wanted.max(2 * self.bytes.len()).max(1024), 0);
+    }
+}
+
+impl fmt::Write for Buffer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= SHORT {
+            self.write::<SHORT>(|room| {
+                copy(room, text.as_bytes());
+                text.len()
+            });
+        } else {
+            self.append(text.as_bytes());
+        }
+        Ok(())
+    }
+}
+
+/// The longest text that is copied in two pieces.
+const SHORT: usize = 2 * HALF;
+
+const HALF: usize = 8;
+
+/// Copies `bytes` to the front of `to`. Most texts are short, and a call would cost more than copying them:
+/// two pieces, which may overlap.
+#[inline(always)]
+pub(crate) fn copy(to: &mut [u8], bytes: &[u8]) {
+    match (bytes.first_chunk::<HALF>(), bytes.last_chunk::<HALF>()) {
+        (Some(first), Some(last)) if bytes.len() <= SHORT => {
+            to[..HALF].copy_from_slice(first);
+            to[bytes.len() - HALF..][..HALF].copy_from_slice(last);
+        }
+        _ => to[..bytes.len()].copy_from_slice(bytes),
+    }
+}
