@@ -1,7 +1,7 @@
 //! tracing's values as attribute values: one table, one `Visit`.
 //!
 //! Third step of the walk. [`Fields`] is the table; what becomes of a value is said by a [`Sink`]:
-//! of an event's by [`EventSink`], of a span's by [`capture`].
+//! of an event's by [`EventVisitor`], of a span's by [`capture`].
 //!
 //! | value | becomes |
 //! | --- | --- |
@@ -11,14 +11,14 @@
 //! | `dyn Error` | `exception.*`, or a string |
 
 pub(crate) mod span;
-use crate::wire::scalar::Plain;
+use crate::wire::scalar::Scalar;
 use std::error::Error;
 use std::fmt;
 use tracing_core::field::{Field, Visit};
 
 /// What becomes of a field's value.
 pub(crate) trait Sink {
-    fn value<'a>(&mut self, field: &Field, value: impl Plain<'a>);
+    fn value<'a>(&mut self, field: &Field, value: impl Scalar<'a>);
     /// A value that is text, once it is formatted.
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>);
     fn error(&mut self, field: &Field, error: &(dyn Error + 'static));

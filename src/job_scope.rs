@@ -26,7 +26,7 @@ pub(crate) struct JobScope {
 
 /// The job as a `Context` value. The type is private, so the value cannot be forged or lost track of.
 #[derive(Clone, Debug)]
-pub(crate) struct JobValue(pub(crate) Arc<JobScope>);
+pub(crate) struct JobScopeValue(pub(crate) Arc<JobScope>);
 
 impl JobScope {
     pub(crate) fn new(metadata: JobMetadata) -> Arc<Self> {
@@ -85,7 +85,7 @@ impl JobScope {
 
 /// The job that a `Context` carries.
 pub(crate) fn of_context(cx: &Context) -> Option<&Arc<JobScope>> {
-    cx.get::<JobValue>().map(|value| &value.0)
+    cx.get::<JobScopeValue>().map(|value| &value.0)
 }
 
 /// Which job, in which state: the half of a block's cache key that the stack knows.

@@ -1,10 +1,10 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
 mod make;
-use crate::correlate::dispatch::Home;
-use crate::correlate::layer_span::{Inheriting, Node};
+use crate::correlate::dispatch::DispatchSlot;
+use crate::correlate::layer_span::{InheritSettings, LayerSpan};
 use crate::correlate::new_span::create_state;
-use crate::correlate::otel_context::Surroundings;
+use crate::correlate::otel_context::OtelContext;
 use crate::correlate::{ambient, resolve, stack};
 use crate::event::callsite;
 use crate::event::extras::Extras;
@@ -54,9 +54,9 @@ pub struct LogLayer<R> {
     owner: u64,
     level: LevelFilter,
     targets: Option<Targets>,
-    inheriting: Inheriting,
+    inherit: InheritSettings,
     extras: Extras,
-    home: Home,
+    dispatch: DispatchSlot,
     counters: Counters,
 }
 
@@ -85,14 +85,14 @@ impl<R: Records> LogLayer<R> {
             owner: stack::next_owner(),
             level: LevelFilter::TRACE,
             targets: None,
-            inheriting: Inheriting {
+            inherit: InheritSettings {
                 keys: Keys::default(),
                 fields: SpanFields::all(),
                 limits: Limits::from_env(),
                 prepare: R::prepare(),
             },
             extras: Extras::default(),
-            home: Home::default(),
+            dispatch: DispatchSlot::default(),
             counters: Counters::default(),
         }
     }
@@ -115,7 +115,7 @@ impl<R: Records> LogLayer<R> {
     /// Chooses which fields of the enclosing spans a record inherits. Default: all.
     #[must_use]
     pub fn with_span_fields(mut self, fields: SpanFields) -> Self {
-        self.inheriting.fields = fields;
+        self.inherit.fields = fields;
         self
     }
 
@@ -136,14 +136,14 @@ impl<R: Records> LogLayer<R> {
     /// Sets the names of job and tool stamps.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
-        self.inheriting.keys = keys;
+        self.inherit.keys = keys;
         self
     }
 
     /// Sets how much of a record is kept. Default: what [`Limits::from_env`] says.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.inheriting.limits = limits;
+        self.inherit.limits = limits;
         self
     }
 
@@ -175,7 +175,7 @@ impl<R: Records> LogLayer<R> {
             self.counters.dropped_thread_exit(1);
             return;
         }
-        let around = Surroundings::read();
+        let around = OtelContext::read();
         let severity = severity_of_level(*metadata.level());
         if around.suppressed {
             self.counters.emitted(1);
@@ -227,7 +227,7 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     fn on_register_dispatch(&self, dispatch: &Dispatch) {
-        self.home.register(dispatch);
+        self.dispatch.register(dispatch);
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
@@ -238,7 +238,7 @@ where
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             create_state(&span, attributes);
-            Node::of(&span, self.owner, &self.inheriting.fields);
+            LayerSpan::of(&span, self.owner, &self.inherit.fields);
         });
     }
 
@@ -246,25 +246,25 @@ where
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             let recorded = span::capture_later(values);
-            Node::of(&span, self.owner, &self.inheriting.fields).record(&self.inheriting.fields, recorded);
+            LayerSpan::of(&span, self.owner, &self.inherit.fields).record(&self.inherit.fields, recorded);
         });
     }
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
-            self.home.find(id, span.metadata());
-            let node = Node::of(&span, self.owner, &self.inheriting.fields);
-            if !node.state.has_span_layer() {
+            self.dispatch.find(id, span.metadata());
+            let layer_span = LayerSpan::of(&span, self.owner, &self.inherit.fields);
+            if !layer_span.state.has_span_layer() {
                 // A plain `OpenTelemetryLayer` starts spans where we cannot see it, and a line logged
                 // from inside that cannot be told from a span's first record. Asked here, it never
                 // is the first: nobody holds the lock of a span that is being entered.
-                resolve::ask(&node.state, id, &self.home, &self.counters);
+                resolve::ask(&layer_span.state, id, &self.dispatch, &self.counters);
             }
-            let state = node.state.clone();
-            let now = Surroundings::read();
+            let state = layer_span.state.clone();
+            let now = OtelContext::read();
             let around = state.job().is_none().then(ambient::ambient_job).flatten();
-            stack::enter_span(self.owner, id, &state, Some(node), now, around);
+            stack::enter_span(self.owner, id, &state, Some(layer_span), now, around);
             if !state.has_span_layer() {
                 ambient::note_inner(self.owner, now, now.suppressed);
             }

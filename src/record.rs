@@ -17,10 +17,10 @@ use tracing_core::field::Field;
 
 use crate::format::{with_text, Formatted, Limit};
 use crate::keys;
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::stats::Thread;
 use crate::value::Value;
-use crate::wire::scalar::{EncodedKey, Plain};
+use crate::wire::scalar::{EncodedKey, Scalar};
 
 /// The ids that a record gets, all valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Ids {
     }
 }
 
-/// Encodes the attributes of a [`Block`].
+/// Encodes the attributes of a [`InheritedAttributes`].
 pub(crate) type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
@@ -71,9 +71,9 @@ pub trait Record {
     fn add_attribute(&mut self, key: Key, value: Value<'_>);
 
     /// One attribute, for a field of the event's callsite.
-    // Always: see `EventSink::value`.
+    // Always: see `EventVisitor::value`.
     #[inline(always)]
-    fn add_field<'a>(&mut self, field: &Field, _key: &EncodedKey, value: impl Plain<'a>) {
+    fn add_field<'a>(&mut self, field: &Field, _key: &EncodedKey, value: impl Scalar<'a>) {
         self.add_attribute(keys::key(field.name()), value.into());
     }
 
@@ -126,7 +126,7 @@ pub trait Records: Send + Sync + 'static {
     /// Adds everything that a record inherits, in one go. Called at most once, before any attribute.
     ///
     /// The thread's stack is borrowed meanwhile: this runs no user code.
-    fn add_block(&self, record: &mut Self::Record<'_>, block: &Block);
+    fn add_inherited(&self, record: &mut Self::Record<'_>, inherited: &InheritedAttributes);
 
     /// Takes a finished record.
     fn emit(&self, record: Self::Record<'_>);

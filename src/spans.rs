@@ -20,11 +20,11 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
 
-use crate::correlate::dispatch::Home;
+use crate::correlate::dispatch::DispatchSlot;
 use crate::correlate::new_span::create_state;
-use crate::correlate::otel_context::Surroundings;
-use crate::correlate::span_state::{SpanState, Traced};
-use crate::correlate::start_guard::Starting;
+use crate::correlate::otel_context::OtelContext;
+use crate::correlate::span_state::{OtelSpan, SpanState};
+use crate::correlate::start_guard::StartGuard;
 use crate::correlate::{ambient, op_seed, resolve, stack, start_guard};
 use crate::diagnostics::report_once;
 use crate::keys::Keys;
@@ -58,7 +58,7 @@ pub struct SpanLayer<S, T> {
     inner: Inner<S, T>,
     owner: u64,
     stamps: &'static StampFields,
-    home: Home,
+    dispatch: DispatchSlot,
     /// Nobody reads them: what goes wrong with a span is said by the diagnostics.
     counters: Counters,
 }
@@ -79,7 +79,7 @@ impl<S, T> SpanLayer<S, T> {
             inner: Inner(layer),
             owner: stack::next_owner(),
             stamps: StampFields::of(Keys::default()),
-            home: Home::default(),
+            dispatch: DispatchSlot::default(),
             counters: Counters::default(),
         }
     }
@@ -98,7 +98,7 @@ where
     T::Span: Send + Sync,
 {
     fn on_register_dispatch(&self, dispatch: &Dispatch) {
-        self.home.register(dispatch);
+        self.dispatch.register(dispatch);
         self.inner.0.on_register_dispatch(dispatch);
     }
 
@@ -134,7 +134,7 @@ where
         guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             let state = create_state(&span, attributes);
-            state.set_span_layer(self.home.weak());
+            state.set_span_layer(self.dispatch.weak());
             // The wrapped layer starts the parent, if that was not started yet, with the new span's
             // extensions locked. A panic there would be beyond repair, so a parent is started before.
             let parent = match attributes.is_contextual() {
@@ -143,13 +143,13 @@ where
             };
             let parent = parent.map(|parent| (parent.id(), SpanState::find_or_unknown(&parent)));
             if let Some((parent, parent_state)) = &parent {
-                resolve::ask(parent_state, parent, &self.home, &self.counters);
+                resolve::ask(parent_state, parent, &self.dispatch, &self.counters);
                 if parent_state.is_broken() {
                     state.set_broken();
                     return;
                 }
             }
-            let starting = Starting::of(parent.map(|(_, state)| state));
+            let starting = StartGuard::of(parent.map(|(_, state)| state));
             match op_seed::next_op(attributes.metadata()) {
                 Some(seed) => forward::with_caller(&seed, attributes, |attributes| {
                     self.inner.0.on_new_span(attributes, id, ctx.clone());
@@ -176,7 +176,7 @@ where
             if is_broken(id, &ctx) || is_broken(follows, &ctx) {
                 return;
             }
-            let starting = Starting::of(ctx.span(follows).as_ref().and_then(SpanState::find));
+            let starting = StartGuard::of(ctx.span(follows).as_ref().and_then(SpanState::find));
             self.inner.0.on_follows_from(id, follows, ctx);
             drop(starting);
         });
@@ -188,16 +188,16 @@ where
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         guarded(|| {
             let Some(span) = ctx.span(id) else { return };
-            self.home.find(id, span.metadata());
+            self.dispatch.find(id, span.metadata());
             let state = SpanState::find_or_unknown(&span);
-            state.set_span_layer(self.home.weak());
-            let before = Surroundings::read();
+            state.set_span_layer(self.dispatch.weak());
+            let before = OtelContext::read();
             let around = state.job().is_none().then(ambient::ambient_job).flatten();
             self.forward_enter(&state, id, &ctx);
-            let now = Surroundings::read();
-            if state.traced().is_none() && now.span != before.span {
+            let now = OtelContext::read();
+            if state.otel_span().is_none() && now.span != before.span {
                 // Context activation started the span and made it the current one.
-                state.set_traced(Traced::Yes(now.span));
+                state.set_otel_span(OtelSpan::Known(now.span));
             }
             stack::enter_span(self.owner, id, &state, None, now, around);
             ambient::note_inner(self.owner, now, before.suppressed);
@@ -222,7 +222,7 @@ where
             }
             let state = ctx.span(&id).as_ref().and_then(SpanState::find);
             // A span that was never started is started here, and no lock is held meanwhile.
-            let starting = Starting::unlocked(state);
+            let starting = StartGuard::unlocked(state);
             self.inner.0.on_close(id, ctx);
             drop(starting);
         });
@@ -261,11 +261,11 @@ where
         if !ambient::can_attach() {
             // Inside `Context::map_current` the wrapped layer panics under the span's lock, so it is not
             // told. What is logged in the span has its ids all the same.
-            resolve::ask(state, id, &self.home, &self.counters);
+            resolve::ask(state, id, &self.dispatch, &self.counters);
             state.set_untold();
             return;
         }
-        let starting = Starting::of(Some(state.clone()));
+        let starting = StartGuard::of(Some(state.clone()));
         let entered = catch_unwind(AssertUnwindSafe(|| self.inner.0.on_enter(id, ctx.clone())));
         drop(starting);
         if entered.is_err() {

@@ -41,7 +41,7 @@ from! {
 
 impl Value<'_> {
     /// The value with its own memory. A string takes one allocation of exactly its size.
-    // Always: see `EventSink::value`.
+    // Always: see `EventVisitor::value`.
     #[inline(always)]
     pub(crate) fn to_owned(self) -> AnyValue {
         match self {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use opentelemetry::{Context, ContextGuard};
 
-use crate::correlate::otel_context::Surroundings;
+use crate::correlate::otel_context::OtelContext;
 use crate::correlate::stack;
 use crate::correlate::stack::{push, with_stack, Entry};
-use crate::job_scope::{of_context, JobScope, JobValue};
+use crate::job_scope::{of_context, JobScope, JobScopeValue};
 
 /// After a span layer entered a span: puts the innermost job back into the `Context` if entering
 /// the span replaced it with one from where the span was made.
 ///
 /// The same goes for telemetry suppression, which an exporter set before it entered the span.
-pub(crate) fn note_inner(owner: u64, now: Surroundings, was_suppressed: bool) {
+pub(crate) fn note_inner(owner: u64, now: OtelContext, was_suppressed: bool) {
     let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
     let scope = scope.filter(|scope| scope.id != now.job);
     let is_lifted = was_suppressed && !now.suppressed;
@@ -23,7 +23,7 @@ pub(crate) fn note_inner(owner: u64, now: Surroundings, was_suppressed: bool) {
     }
     let mut corrected = Context::current();
     if let Some(scope) = &scope {
-        corrected = corrected.with_value(JobValue(scope.clone()));
+        corrected = corrected.with_value(JobScopeValue(scope.clone()));
     }
     if is_lifted {
         corrected = corrected.with_telemetry_suppressed();
@@ -63,9 +63,9 @@ pub(crate) fn enter_scope(scope: &Arc<JobScope>) -> EnteredScope {
             span: 0,
             job: Some(scope.clone()),
             state: None,
-            node: None,
-            block: None,
-            noted: Surroundings::read(),
+            layer_span: None,
+            inherited: None,
+            noted: OtelContext::read(),
             correction: None,
         });
     }
@@ -89,7 +89,7 @@ pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
     if !stack::alive() {
         return None;
     }
-    attach(Context::current_with_value(JobValue(scope.clone())))
+    attach(Context::current_with_value(JobScopeValue(scope.clone())))
 }
 
 /// The innermost job: of this thread's stack, or of a `Context` that was attached further in.
@@ -97,7 +97,7 @@ pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
     if !stack::alive() {
         return None;
     }
-    let now = Surroundings::read();
+    let now = OtelContext::read();
     let (scope, noted) = with_stack(|stack| {
         (stack.innermost_job().cloned(), stack.entries.last().map_or(0, |entry| entry.noted.job))
     })?;
@@ -110,7 +110,7 @@ pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
 /// `cx` with the job that the calling code runs in, unless it carries one.
 pub(crate) fn with_ambient(cx: &Context) -> Context {
     let ambient = if of_context(cx).is_none() { ambient_job() } else { None };
-    ambient.map_or_else(|| cx.clone(), |scope| cx.with_value(JobValue(scope)))
+    ambient.map_or_else(|| cx.clone(), |scope| cx.with_value(JobScopeValue(scope)))
 }
 
 /// Whether this thread exports telemetry: what it logs is the exporter's own.

@@ -2,7 +2,7 @@
 
 use opentelemetry::Context;
 
-use crate::correlate::otel_context::Surroundings;
+use crate::correlate::otel_context::OtelContext;
 use crate::correlate::queries;
 use crate::correlate::span_state::SpanState;
 use crate::correlate::stack::alive;
@@ -17,7 +17,7 @@ pub(crate) fn on_current_span(
         return;
     }
     let span = tracing::Span::current();
-    let around = Surroundings::read();
+    let around = OtelContext::read();
     match span.id() {
         Some(id) if !queries::api_span_is_inside(&id, around.span) => {
             tracing(&span, queries::entered_state(&id).as_deref());

@@ -8,9 +8,9 @@ use crate::diagnostics::report_once;
 
 /// The dispatcher that a layer is part of: needed to ask a span for its OpenTelemetry context.
 #[derive(Debug, Default)]
-pub(crate) struct Home(std::sync::OnceLock<WeakDispatch>);
+pub(crate) struct DispatchSlot(std::sync::OnceLock<WeakDispatch>);
 
-impl Home {
+impl DispatchSlot {
     pub(crate) fn register(&self, dispatch: &Dispatch) {
         // The first registration wins: a layer lives in one subscriber.
         let _ = self.0.set(dispatch.downgrade());

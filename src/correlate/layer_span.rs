@@ -1,7 +1,7 @@
 //! What a record inherits: the stamps of its job and op, and the fields of its spans.
 //!
 //! It is put together when it changes, not when a record is made: each span of a log layer has a
-//! [`Node`], and what the records of a node start with is one ready [`Block`].
+//! [`LayerSpan`], and what the records of a node start with is one ready [`InheritedAttributes`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,13 +14,13 @@ use crate::job_scope::{JobScope, JobVersion};
 use crate::keys;
 use crate::keys::Keys;
 use crate::limits::Limits;
-use crate::record::inherited::{key_set, Block, Version};
+use crate::record::inherited::{key_set, InheritedAttributes, Version};
 use crate::record::Prepare;
 use crate::span_fields::SpanFields;
 
 /// What a layer puts into its blocks.
 #[derive(Debug)]
-pub(crate) struct Inheriting {
+pub(crate) struct InheritSettings {
     pub(crate) keys: Keys,
     pub(crate) fields: SpanFields,
     pub(crate) limits: Limits,
@@ -30,27 +30,27 @@ pub(crate) struct Inheriting {
 
 /// One span, as one log layer sees it.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct LayerSpan {
     pub(crate) state: Arc<SpanState>,
-    pub(crate) parent: Option<Arc<Node>>,
+    pub(crate) parent: Option<Arc<LayerSpan>>,
     /// The span's own inherited fields. Each key once.
     own: Mutex<Vec<(Key, AnyValue)>>,
-    block: Mutex<Option<Arc<Block>>>,
+    inherited: Mutex<Option<Arc<InheritedAttributes>>>,
 }
 
 /// The extension: the nodes of a span, by the layer's owner number.
 #[derive(Debug, Default)]
-struct Nodes(Vec<(u64, Arc<Node>)>);
+struct LayerSpans(Vec<(u64, Arc<LayerSpan>)>);
 
-impl Node {
+impl LayerSpan {
     /// The node of `span` for the layer `owner`, made where it is missing, with those of its ancestors.
     pub(crate) fn of<'a, R: LookupSpan<'a>>(
         span: &SpanRef<'a, R>,
         owner: u64,
         fields: &SpanFields,
     ) -> Arc<Self> {
-        if let Some(node) = Self::find(span, owner) {
-            return node;
+        if let Some(layer_span) = Self::find(span, owner) {
+            return layer_span;
         }
         let parent = span.parent().map(|parent| Self::of(&parent, owner, fields));
         let state = SpanState::find_or_unknown(span);
@@ -60,21 +60,21 @@ impl Node {
                 put(&mut own, key.clone(), value.clone());
             }
         }
-        let node = Arc::new(Self { state, parent, own: Mutex::new(own), block: Mutex::default() });
+        let layer_span = Arc::new(Self { state, parent, own: Mutex::new(own), inherited: Mutex::default() });
         let mut extensions = span.extensions_mut();
-        match extensions.get_mut::<Nodes>() {
-            Some(nodes) => nodes.0.push((owner, node.clone())),
+        match extensions.get_mut::<LayerSpans>() {
+            Some(layer_spans) => layer_spans.0.push((owner, layer_span.clone())),
             None => {
-                extensions.replace(Nodes(vec![(owner, node.clone())]));
+                extensions.replace(LayerSpans(vec![(owner, layer_span.clone())]));
             }
         }
-        node
+        layer_span
     }
 
     pub(crate) fn find<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, owner: u64) -> Option<Arc<Self>> {
         let extensions = span.extensions();
-        let nodes = extensions.get::<Nodes>()?;
-        nodes.0.iter().find(|(known, _)| *known == owner).map(|(_, node)| node.clone())
+        let layer_spans = extensions.get::<LayerSpans>()?;
+        layer_spans.0.iter().find(|(known, _)| *known == owner).map(|(_, layer_span)| layer_span.clone())
     }
 
     /// Takes over values that `Span::record` gave later. They were formatted before this call: the
@@ -96,57 +96,62 @@ impl Node {
         Version { job, span: self.state.version() }
     }
 
-    fn chain(&self) -> impl Iterator<Item = &Node> {
-        std::iter::successors(Some(self), |node| node.parent.as_deref())
+    fn chain(&self) -> impl Iterator<Item = &LayerSpan> {
+        std::iter::successors(Some(self), |layer_span| layer_span.parent.as_deref())
     }
 
     /// The current block of this node for events of `job`.
-    pub(crate) fn block(&self, job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Arc<Block> {
+    pub(crate) fn inherited(
+        &self,
+        job: Option<&Arc<JobScope>>,
+        inherit: &InheritSettings,
+    ) -> Arc<InheritedAttributes> {
         let version = self.version(JobVersion::of(job));
-        if let Some(block) = &*self.block.lock().unwrap_or_else(PoisonError::into_inner) {
-            if block.version == version {
-                return block.clone();
+        if let Some(inherited) = &*self.inherited.lock().unwrap_or_else(PoisonError::into_inner) {
+            if inherited.version == version {
+                return inherited.clone();
             }
         }
-        let block = Arc::new(Block::build(Some(self), job, version, inheriting));
-        *self.block.lock().unwrap_or_else(PoisonError::into_inner) = Some(block.clone());
-        block
+        let inherited = Arc::new(InheritedAttributes::build(Some(self), job, version, inherit));
+        *self.inherited.lock().unwrap_or_else(PoisonError::into_inner) = Some(inherited.clone());
+        inherited
     }
 }
 
-impl Block {
+impl InheritedAttributes {
     /// The block of events that belong to no span.
-    pub(crate) fn without_span(job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Self {
+    pub(crate) fn without_span(job: Option<&Arc<JobScope>>, inherit: &InheritSettings) -> Self {
         let version = Version { job: JobVersion::of(job), ..Version::default() };
-        Self::build(None, job, version, inheriting)
+        Self::build(None, job, version, inherit)
     }
 
     fn build(
-        node: Option<&Node>,
+        layer_span: Option<&LayerSpan>,
         job: Option<&Arc<JobScope>>,
         version: Version,
-        inheriting: &Inheriting,
+        inherit: &InheritSettings,
     ) -> Self {
         let mut stamps = Vec::new();
         if let Some(job) = job {
-            for (key, value) in job.record_stamps(&inheriting.keys) {
-                put(&mut stamps, key, inheriting.limits.cut(value));
+            for (key, value) in job.record_stamps(&inherit.keys) {
+                put(&mut stamps, key, inherit.limits.cut(value));
             }
         }
         let of_job = stamps.len();
-        let chain: Vec<&Node> = node.map(|node| node.chain().collect()).unwrap_or_default();
+        let chain: Vec<&LayerSpan> =
+            layer_span.map(|layer_span| layer_span.chain().collect()).unwrap_or_default();
         // The innermost op is the one that counts, the whole of it.
-        let op_at = chain.iter().position(|node| node.state.op.is_some());
+        let op_at = chain.iter().position(|layer_span| layer_span.state.op.is_some());
         let op = op_at.and_then(|at| Some((chain[at], chain[at].state.op.as_ref()?)));
-        if let Some((node, op)) = op {
-            let names = [(inheriting.keys.tool(), &op.tool), (inheriting.keys.operation(), &op.operation)];
+        if let Some((layer_span, op)) = op {
+            let names = [(inherit.keys.tool(), &op.tool), (inherit.keys.operation(), &op.operation)];
             for (name, value) in names {
                 // What the caller of the op says wins, whether or not fields are inherited.
-                let own = node.state.fields.iter().find(|(key, _)| key.as_str() == name);
+                let own = layer_span.state.fields.iter().find(|(key, _)| key.as_str() == name);
                 let own = own.map(|(_, value)| value.clone());
                 let stamp = own.or_else(|| Some(AnyValue::String(value.clone()?.into())));
                 if let Some(stamp) = stamp {
-                    put(&mut stamps, keys::key(name), inheriting.limits.cut(stamp));
+                    put(&mut stamps, keys::key(name), inherit.limits.cut(stamp));
                 }
             }
         }
@@ -158,10 +163,10 @@ impl Block {
         };
         let mut fields: Vec<(Key, AnyValue)> = Vec::new();
         let mut overridden = vec![false; stamps.len()];
-        for (at, node) in chain.iter().enumerate().rev() {
-            let own = node.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let added = node.state.added();
-            let added = added.into_iter().filter(|(key, _)| inheriting.fields.matches(key.as_str()));
+        for (at, layer_span) in chain.iter().enumerate().rev() {
+            let own = layer_span.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let added = layer_span.state.added();
+            let added = added.into_iter().filter(|(key, _)| inherit.fields.matches(key.as_str()));
             for (key, value) in own.into_iter().chain(added) {
                 if let Some(stamp) = stamps.iter().position(|(stamp, _)| *stamp == key) {
                     if !may_override(at, stamp) {
@@ -171,7 +176,7 @@ impl Block {
                 }
                 // The later value wins, in the later place: what is further in stands nearer to the event.
                 fields.retain(|(known, _)| *known != key);
-                fields.push((key, inheriting.limits.cut(value)));
+                fields.push((key, inherit.limits.cut(value)));
             }
         }
         let mut overridden = overridden.into_iter();
@@ -182,7 +187,7 @@ impl Block {
         Self {
             version,
             key_set: key_set(&attributes),
-            prepared: (inheriting.prepare)(&attributes),
+            prepared: (inherit.prepare)(&attributes),
             stamps: count,
             attributes,
         }

@@ -8,40 +8,40 @@ use tracing_core::span::Id;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use crate::correlate::dispatch::Home;
-use crate::correlate::layer_span::{Inheriting, Node};
+use crate::correlate::dispatch::DispatchSlot;
+use crate::correlate::layer_span::{InheritSettings, LayerSpan};
 use crate::correlate::origin::Origin;
-use crate::correlate::otel_context::Surroundings;
+use crate::correlate::otel_context::OtelContext;
 use crate::correlate::resolve::ask;
-use crate::correlate::span_state::{SpanState, Traced};
+use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::correlate::stack::Stack;
-use crate::correlate::start_guard::Starting;
+use crate::correlate::start_guard::StartGuard;
 use crate::correlate::{ambient, queries, sidecar, stack};
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 use crate::stats::Counters;
 
 /// What a record takes from where its event stands: the ids, and everything it inherits.
-pub(crate) type Belonging = (Option<Ids>, Arc<Block>);
+pub(crate) type Correlation = (Option<Ids>, Arc<InheritedAttributes>);
 
 /// One log layer, asking.
 #[derive(Debug)]
-pub(crate) struct Asker<'a> {
+pub(crate) struct Lookup<'a> {
     pub(crate) owner: u64,
-    pub(crate) home: &'a Home,
-    pub(crate) inheriting: &'a Inheriting,
+    pub(crate) dispatch: &'a DispatchSlot,
+    pub(crate) inherit: &'a InheritSettings,
     pub(crate) counters: &'a Counters,
 }
 
-impl Asker<'_> {
+impl Lookup<'_> {
     /// What is to be looked up, as nothing is [`remembered`](Self::remembered).
     #[inline(never)]
     pub(crate) fn look_up<'a, S>(
         &self,
         event: &Event<'_>,
-        around: &Surroundings,
+        around: &OtelContext,
         ctx: &'a Context<'_, S>,
-    ) -> Belonging
+    ) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -56,57 +56,57 @@ impl Asker<'_> {
     }
 
     /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
-    fn root(&self) -> Belonging {
-        (None, queries::block_without_span(self.owner, self.inheriting))
+    fn root(&self) -> Correlation {
+        (None, queries::block_without_span(self.owner, self.inherit))
     }
 
     /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
-    fn of_origin(&self, origin: &Origin) -> Belonging {
+    fn of_origin(&self, origin: &Origin) -> Correlation {
         let job = origin.job().cloned().or_else(ambient::ambient_job);
-        let block = match origin.node(self.owner) {
-            Some(node) => node.block(job.as_ref(), self.inheriting),
-            None => queries::block_of_job(self.owner, job.as_ref(), self.inheriting),
+        let inherited = match origin.layer_span(self.owner) {
+            Some(layer_span) => layer_span.inherited(job.as_ref(), self.inherit),
+            None => queries::block_of_job(self.owner, job.as_ref(), self.inherit),
         };
-        (origin.ids(), block)
+        (origin.ids(), inherited)
     }
 
     /// `info!(parent: &span, ..)`: that span, and its job, entered or not.
-    fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        if Starting::is_under_way() {
+        if StartGuard::is_under_way() {
             return self.while_starting(parent);
         }
         let told = catch_unwind(AssertUnwindSafe(|| self.told_by(parent, ctx)));
         told.unwrap_or_else(|_| self.without_extensions(None))
     }
 
-    fn told_by<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Belonging
+    fn told_by<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let Some(span) = ctx.span(parent) else { return self.root() };
-        let node = Node::of(&span, self.owner, &self.inheriting.fields);
+        let layer_span = LayerSpan::of(&span, self.owner, &self.inherit.fields);
         // A span made outside any job is transparent, as for contextual events.
-        let job = node.state.job().cloned().or_else(ambient::ambient_job);
-        (self.ids_along(span, ctx), node.block(job.as_ref(), self.inheriting))
+        let job = layer_span.state.job().cloned().or_else(ambient::ambient_job);
+        (self.ids_along(span, ctx), layer_span.inherited(job.as_ref(), self.inherit))
     }
 
     /// An explicit parent of a line that may be logged from inside the start of that very span: its
     /// extensions may be locked by this thread, so only what the stack knows is told.
-    fn while_starting(&self, parent: &Id) -> Belonging {
-        let Some(node) = queries::entered_node(self.owner, parent) else { return self.root() };
-        let ids = match node.state.traced() {
-            Some(Traced::Yes(ids)) => *ids,
+    fn while_starting(&self, parent: &Id) -> Correlation {
+        let Some(layer_span) = queries::entered_node(self.owner, parent) else { return self.root() };
+        let ids = match layer_span.state.otel_span() {
+            Some(OtelSpan::Known(ids)) => *ids,
             _ => None,
         };
-        let job = node.state.job().cloned().or_else(ambient::ambient_job);
-        (ids, node.block(job.as_ref(), self.inheriting))
+        let job = layer_span.state.job().cloned().or_else(ambient::ambient_job);
+        (ids, layer_span.inherited(job.as_ref(), self.inherit))
     }
 
     /// `info!(..)`: the innermost active span, and the innermost job.
-    fn contextual<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    fn contextual<'a, S>(&self, around: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -116,9 +116,9 @@ impl Asker<'_> {
 
     /// What can be told where the registry's extensions cannot be read: another layer panicked with their
     /// lock in its hands, and left it poisoned for this span and whichever has its place next.
-    fn without_extensions(&self, ids: Option<Ids>) -> Belonging {
+    fn without_extensions(&self, ids: Option<Ids>) -> Correlation {
         self.counters.panicked_spans(1);
-        (ids, queries::block_without_span(self.owner, self.inheriting))
+        (ids, queries::block_without_span(self.owner, self.inherit))
     }
 
     /// The answer for a contextual event where nothing has changed since this thread's last event in
@@ -127,20 +127,20 @@ impl Asker<'_> {
     pub(crate) fn remembered<'s>(
         &self,
         stack: &'s Stack,
-        around: &'s Surroundings,
-    ) -> Option<(Option<&'s Ids>, &'s Arc<Block>)> {
+        around: &'s OtelContext,
+    ) -> Option<(Option<&'s Ids>, &'s Arc<InheritedAttributes>)> {
         let (entry, job) = stack.innermost(self.owner, around)?;
-        let node = entry.node.as_ref()?;
-        let block = entry.block.as_ref()?;
-        let Some(Traced::Yes(own)) = node.state.traced() else { return None };
-        if block.version != node.version(job) || node.state.is_closed() {
+        let layer_span = entry.layer_span.as_ref()?;
+        let inherited = entry.inherited.as_ref()?;
+        let Some(OtelSpan::Known(own)) = layer_span.state.otel_span() else { return None };
+        if inherited.version != layer_span.version(job) || layer_span.state.is_closed() {
             return None;
         }
         let ids = if entry.is_outside_of(&around.span, own) { &around.span } else { own };
-        Some((ids.as_ref(), block))
+        Some((ids.as_ref(), inherited))
     }
 
-    fn looked_up<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    fn looked_up<'a, S>(&self, around: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -149,41 +149,41 @@ impl Asker<'_> {
         else {
             return self.as_the_registry_knows(around, ctx);
         };
-        let own = ask(&state, &id, self.home, self.counters);
+        let own = ask(&state, &id, self.dispatch, self.counters);
         stack::note_adopted(self.owner);
         let ids = match own {
-            Some(Traced::Yes(own)) if !self.api_span_is_inside(around, own) => own,
-            Some(Traced::Yes(_)) => around.span,
+            Some(OtelSpan::Known(own)) if !self.api_span_is_inside(around, own) => own,
+            Some(OtelSpan::Known(_)) => around.span,
             // Without an OpenTelemetry span of its own, or being started: the next one out.
             _ if self.api_span_is_inside(around, None) => around.span,
             _ => self.enclosing_ids().unwrap_or(around.span),
         };
-        let block =
-            self.current_block().unwrap_or_else(|| queries::block_without_span(self.owner, self.inheriting));
-        (ids, block)
+        let inherited =
+            self.current_block().unwrap_or_else(|| queries::block_without_span(self.owner, self.inherit));
+        (ids, inherited)
     }
 
     /// The stack is empty. The registry may still know of a current span: one that was entered before
     /// this layer was there, or one that is being entered right now, whose lock a plain
     /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
-    fn as_the_registry_knows<'a, S>(&self, around: Surroundings, ctx: &'a Context<'_, S>) -> Belonging
+    fn as_the_registry_knows<'a, S>(&self, around: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let current = if Starting::is_under_way() { None } else { ctx.lookup_current() };
+        let current = if StartGuard::is_under_way() { None } else { ctx.lookup_current() };
         let Some(span) = current else {
-            return (around.span, queries::block_without_span(self.owner, self.inheriting));
+            return (around.span, queries::block_without_span(self.owner, self.inherit));
         };
-        let node = Node::of(&span, self.owner, &self.inheriting.fields);
-        let block = node.block(ambient::ambient_job().as_ref(), self.inheriting);
-        let ids = match node.state.has_span_layer() {
+        let layer_span = LayerSpan::of(&span, self.owner, &self.inherit.fields);
+        let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
+        let ids = match layer_span.state.has_span_layer() {
             true => around.span.or_else(|| self.ids_along(span, ctx)),
             false => around.span,
         };
-        (ids, block)
+        (ids, inherited)
     }
 
-    fn api_span_is_inside(&self, around: Surroundings, own: Option<Ids>) -> bool {
+    fn api_span_is_inside(&self, around: OtelContext, own: Option<Ids>) -> bool {
         queries::live(self.owner, |entry| entry.is_outside_of(&around.span, &own)).unwrap_or(false)
     }
 
@@ -191,7 +191,7 @@ impl Asker<'_> {
     fn enclosing_ids(&self) -> Option<Option<Ids>> {
         let spans = (1..).map_while(|nth| queries::enclosing_span(self.owner, nth));
         for (id, state) in spans {
-            if let Some(Traced::Yes(ids)) = ask(&state, &id, self.home, self.counters) {
+            if let Some(OtelSpan::Known(ids)) = ask(&state, &id, self.dispatch, self.counters) {
                 return Some(ids);
             }
         }
@@ -199,11 +199,11 @@ impl Asker<'_> {
     }
 
     /// The block of the innermost entered span, which this thread then remembers.
-    fn current_block(&self) -> Option<Arc<Block>> {
-        let node = queries::live(self.owner, |entry| entry.node.clone()).flatten()?;
-        let block = node.block(ambient::ambient_job().as_ref(), self.inheriting);
-        queries::live(self.owner, |entry| entry.block.replace(block.clone()));
-        Some(block)
+    fn current_block(&self) -> Option<Arc<InheritedAttributes>> {
+        let layer_span = queries::live(self.owner, |entry| entry.layer_span.clone()).flatten()?;
+        let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
+        queries::live(self.owner, |entry| entry.inherited.replace(inherited.clone()));
+        Some(inherited)
     }
 
     /// The ids of `span`, or, where it has no OpenTelemetry span, of its nearest ancestor that has one.
@@ -211,15 +211,15 @@ impl Asker<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        self.home.find_in_event();
+        self.dispatch.find_in_event();
         std::iter::successors(Some(span), SpanRef::parent)
             .find_map(|span| {
                 let state = SpanState::find_or_unknown(&span);
                 if self.is_being_started(&span, &state, ctx) {
                     return None;
                 }
-                match ask(&state, &span.id(), self.home, self.counters) {
-                    Some(Traced::Yes(ids)) => Some(ids),
+                match ask(&state, &span.id(), self.dispatch, self.counters) {
+                    Some(OtelSpan::Known(ids)) => Some(ids),
                     _ => None,
                 }
             })
@@ -234,7 +234,7 @@ impl Asker<'_> {
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         !state.has_span_layer()
-            && state.traced().is_none()
+            && state.otel_span().is_none()
             && (queries::entered_node(self.owner, &span.id()).is_some()
                 || ctx.lookup_current().is_some_and(|current| current.id() == span.id()))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 
-use crate::correlate::layer_span::Node;
+use crate::correlate::layer_span::LayerSpan;
 use crate::correlate::{queries, stack};
 use crate::job_scope;
 use crate::job_scope::JobScope;
@@ -23,7 +23,7 @@ pub(crate) struct Origin {
     span: SpanContext,
     job: Option<Arc<JobScope>>,
     /// By log layer, the tracing span that it was started in. It may be over: a node keeps no span open.
-    nodes: Vec<(u64, Arc<Node>)>,
+    layer_spans: Vec<(u64, Arc<LayerSpan>)>,
 }
 
 impl Origin {
@@ -33,9 +33,9 @@ impl Origin {
         Self {
             span: own.span().span_context().clone(),
             job: job_scope::of_context(own).cloned(),
-            nodes: match around {
+            layer_spans: match around {
                 // A child inherits with its parent, on whatever thread it is started.
-                Some(around) => around.nodes.clone(),
+                Some(around) => around.layer_spans.clone(),
                 None if is_elsewhere(parent) => Vec::new(),
                 None => queries::innermost_nodes(),
             },
@@ -54,7 +54,7 @@ impl Origin {
         self.job.as_ref()
     }
 
-    pub(crate) fn node(&self, owner: u64) -> Option<&Arc<Node>> {
-        self.nodes.iter().find(|(known, _)| *known == owner).map(|(_, node)| node)
+    pub(crate) fn layer_span(&self, owner: u64) -> Option<&Arc<LayerSpan>> {
+        self.layer_spans.iter().find(|(known, _)| *known == owner).map(|(_, layer_span)| layer_span)
     }
 }

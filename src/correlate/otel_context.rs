@@ -8,14 +8,14 @@ use crate::record::Ids;
 
 /// What the current OpenTelemetry `Context` says, read at one go.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct OtelContext {
     pub(crate) span: Option<Ids>,
     /// The id of the job scope in the `Context`; 0 if there is none.
     pub(crate) job: u64,
     pub(crate) suppressed: bool,
 }
 
-impl Surroundings {
+impl OtelContext {
     /// Only to be called while [`alive`].
     #[inline]
     pub(crate) fn read() -> Self {

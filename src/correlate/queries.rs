@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tracing_core::span::Id;
 
 use crate::correlate::ambient::ambient_job;
-use crate::correlate::layer_span::{Inheriting, Node};
-use crate::correlate::span_state::{SpanState, Traced};
+use crate::correlate::layer_span::{InheritSettings, LayerSpan};
+use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::correlate::stack::{with_stack, Entry};
 use crate::job_scope::{JobScope, JobVersion};
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 
 /// Shows `look` the innermost entered span of `owner` that is not gone.
@@ -33,64 +33,70 @@ pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanStat
 }
 
 /// The node of the span `id`, if the owner has entered it on this thread.
-pub(crate) fn entered_node(owner: u64, id: &Id) -> Option<Arc<Node>> {
+pub(crate) fn entered_node(owner: u64, id: &Id) -> Option<Arc<LayerSpan>> {
     with_stack(|stack| {
         let mut entries = stack.entries.iter().rev();
         let entry = entries.find(|entry| entry.owner == owner && entry.span == id.into_u64())?;
-        entry.node.clone()
+        entry.layer_span.clone()
     })
     .flatten()
 }
 
 /// For each log layer, the node of the innermost span that it knows to be entered.
-pub(crate) fn innermost_nodes() -> Vec<(u64, Arc<Node>)> {
+pub(crate) fn innermost_nodes() -> Vec<(u64, Arc<LayerSpan>)> {
     with_stack(|stack| {
-        let mut nodes: Vec<(u64, Arc<Node>)> = Vec::new();
+        let mut layer_spans: Vec<(u64, Arc<LayerSpan>)> = Vec::new();
         for entry in stack.entries.iter().rev().filter(|entry| !entry.is_stale()) {
-            if let Some(node) =
-                entry.node.as_ref().filter(|_| nodes.iter().all(|(known, _)| *known != entry.owner))
+            if let Some(layer_span) = entry
+                .layer_span
+                .as_ref()
+                .filter(|_| layer_spans.iter().all(|(known, _)| *known != entry.owner))
             {
-                nodes.push((entry.owner, node.clone()));
+                layer_spans.push((entry.owner, layer_span.clone()));
             }
         }
-        nodes
+        layer_spans
     })
     .unwrap_or_default()
 }
 
 /// What records inherit outside any span: the current job's stamps.
-pub(crate) fn block_without_span(owner: u64, inheriting: &Inheriting) -> Arc<Block> {
-    block_of_job(owner, ambient_job().as_ref(), inheriting)
+pub(crate) fn block_without_span(owner: u64, inherit: &InheritSettings) -> Arc<InheritedAttributes> {
+    block_of_job(owner, ambient_job().as_ref(), inherit)
 }
 
 /// What records inherit that have a job and no span.
-pub(crate) fn block_of_job(owner: u64, job: Option<&Arc<JobScope>>, inheriting: &Inheriting) -> Arc<Block> {
+pub(crate) fn block_of_job(
+    owner: u64,
+    job: Option<&Arc<JobScope>>,
+    inherit: &InheritSettings,
+) -> Arc<InheritedAttributes> {
     thread_local! {
         // By owner, as this thread last saw it. A thread has few layers.
-        static BLOCKS: RefCell<Vec<(u64, Arc<Block>)>> = const { RefCell::new(Vec::new()) };
+        static BLOCKS: RefCell<Vec<(u64, Arc<InheritedAttributes>)>> = const { RefCell::new(Vec::new()) };
     }
     let version = JobVersion::of(job);
     let known = BLOCKS.try_with(|blocks| {
         let blocks = blocks.borrow();
-        let (_, block) = blocks.iter().find(|(known, _)| *known == owner)?;
-        (block.version.job == version).then(|| block.clone())
+        let (_, inherited) = blocks.iter().find(|(known, _)| *known == owner)?;
+        (inherited.version.job == version).then(|| inherited.clone())
     });
-    if let Ok(Some(block)) = known {
-        return block;
+    if let Ok(Some(inherited)) = known {
+        return inherited;
     }
-    let block = Arc::new(Block::without_span(job, inheriting));
+    let inherited = Arc::new(InheritedAttributes::without_span(job, inherit));
     let replaced = BLOCKS.try_with(|blocks| {
         let mut blocks = blocks.borrow_mut();
         match blocks.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, known)) => Some(std::mem::replace(known, block.clone())),
+            Some((_, known)) => Some(std::mem::replace(known, inherited.clone())),
             None => {
-                blocks.push((owner, block.clone()));
+                blocks.push((owner, inherited.clone()));
                 None
             }
         }
     });
     drop(replaced);
-    block
+    inherited
 }
 
 /// What is known of the span `id`, if a layer has entered it on this thread.
@@ -106,8 +112,8 @@ pub(crate) fn entered_state(id: &Id) -> Option<Arc<SpanState>> {
 pub(crate) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
     with_stack(|stack| {
         let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
-        let own = entry.state.as_ref().and_then(|state| match state.traced() {
-            Some(Traced::Yes(ids)) => *ids,
+        let own = entry.state.as_ref().and_then(|state| match state.otel_span() {
+            Some(OtelSpan::Known(ids)) => *ids,
             _ => None,
         });
         Some(entry.is_outside_of(&now, &own))

@@ -4,9 +4,9 @@ use opentelemetry::trace::TraceContextExt;
 use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Id;
 
-use crate::correlate::dispatch::Home;
-use crate::correlate::span_state::{SpanState, Traced};
-use crate::correlate::start_guard::{note_panic, Starting};
+use crate::correlate::dispatch::DispatchSlot;
+use crate::correlate::span_state::{OtelSpan, SpanState};
+use crate::correlate::start_guard::{note_panic, StartGuard};
 use crate::record::Ids;
 use crate::stats::Counters;
 
@@ -17,24 +17,24 @@ use crate::stats::Counters;
 pub(crate) fn ask(
     state: &std::sync::Arc<SpanState>,
     id: &Id,
-    home: &Home,
+    dispatch: &DispatchSlot,
     counters: &Counters,
-) -> Option<Traced> {
-    if let Some(known) = state.traced() {
+) -> Option<OtelSpan> {
+    if let Some(known) = state.otel_span() {
         return Some(*known);
     }
-    if Starting::is_under_way() || state.is_broken() {
+    if StartGuard::is_under_way() || state.is_broken() {
         return None;
     }
-    let dispatch = state.home().and_then(WeakDispatch::upgrade).or_else(|| home.dispatch())?;
-    let starting = Starting::of(Some(state.clone()));
+    let dispatch = state.dispatch().and_then(WeakDispatch::upgrade).or_else(|| dispatch.dispatch())?;
+    let starting = StartGuard::of(Some(state.clone()));
     let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         tracing_opentelemetry::get_otel_context(id, &dispatch)
     }));
     drop(starting);
     match asked {
-        Ok(Some(cx)) => state.set_traced(Traced::Yes(Ids::of(cx.span().span_context()))),
-        Ok(None) => state.set_traced(Traced::No),
+        Ok(Some(cx)) => state.set_otel_span(OtelSpan::Known(Ids::of(cx.span().span_context()))),
+        Ok(None) => state.set_otel_span(OtelSpan::Absent),
         Err(_) => {
             state.set_broken();
             note_panic();
@@ -42,5 +42,5 @@ pub(crate) fn ask(
             return None;
         }
     }
-    state.traced().copied()
+    state.otel_span().copied()
 }

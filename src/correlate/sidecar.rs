@@ -16,7 +16,7 @@ use crate::correlate::origin::Origin;
 
 /// What lies beside the event that is being dispatched on this thread.
 #[derive(Debug)]
-pub(crate) struct Beside {
+pub(crate) struct Sidecar {
     attributes: Vec<(Key, AnyValue)>,
     /// The message of an entry. The event's own has the fields behind it, for those who cannot look here.
     message: Option<Arc<str>>,
@@ -24,7 +24,7 @@ pub(crate) struct Beside {
     origin: Option<Arc<Origin>>,
 }
 
-impl Beside {
+impl Sidecar {
     pub(crate) fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
@@ -35,16 +35,16 @@ impl Beside {
 }
 
 thread_local! {
-    static BESIDE: RefCell<Option<Beside>> = const { RefCell::new(None) };
+    static BESIDE: RefCell<Option<Sidecar>> = const { RefCell::new(None) };
 }
 
-fn swap(beside: Option<Beside>) -> Option<Beside> {
+fn swap(beside: Option<Sidecar>) -> Option<Sidecar> {
     BESIDE.try_with(|slot| slot.replace(beside)).ok().flatten()
 }
 
 /// Lays `attributes` beside the event that `dispatch` dispatches.
 pub(crate) fn with_beside<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl FnOnce() -> T) -> T {
-    let laid = (!attributes.is_empty()).then_some(Beside { attributes, message: None, origin: None });
+    let laid = (!attributes.is_empty()).then_some(Sidecar { attributes, message: None, origin: None });
     lay(laid, dispatch)
 }
 
@@ -55,11 +55,11 @@ pub(crate) fn with_entry<T>(
     origin: Option<Arc<Origin>>,
     dispatch: impl FnOnce() -> T,
 ) -> T {
-    lay(Some(Beside { attributes, message: Some(message), origin }), dispatch)
+    lay(Some(Sidecar { attributes, message: Some(message), origin }), dispatch)
 }
 
-fn lay<T>(laid: Option<Beside>, dispatch: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Beside>);
+fn lay<T>(laid: Option<Sidecar>, dispatch: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Sidecar>);
     impl Drop for Restore {
         fn drop(&mut self) {
             swap(self.0.take());
@@ -72,7 +72,7 @@ fn lay<T>(laid: Option<Beside>, dispatch: impl FnOnce() -> T) -> T {
 /// Takes what lies beside an event of the `log` facade, or an entry. Others carry nothing: one may be
 /// logged by a value of the event for which it was laid.
 #[inline]
-pub(crate) fn take(may_carry: bool) -> Option<Beside> {
+pub(crate) fn take(may_carry: bool) -> Option<Sidecar> {
     if may_carry {
         swap(None)
     } else {
@@ -81,7 +81,7 @@ pub(crate) fn take(may_carry: bool) -> Option<Beside> {
 }
 
 /// Puts it back, for the next layer.
-pub(crate) fn put_back(beside: Beside) {
+pub(crate) fn put_back(beside: Sidecar) {
     swap(Some(beside));
 }
 

@@ -1,4 +1,4 @@
-//! Starting a span that is ended by us.
+//! StartGuard a span that is ended by us.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::Context;
 use tracing::Span;
 
-use crate::correlate::span_state::{SpanState, Traced};
+use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::correlate::start_guard;
-use crate::correlate::start_guard::Starting;
+use crate::correlate::start_guard::StartGuard;
 use crate::diagnostics::report_once;
 use crate::record::Ids;
 
@@ -34,7 +34,7 @@ pub(crate) fn start_now(
 ) -> Option<Context> {
     let context = guarded(|| {
         prepare();
-        let _starting = Starting::of(state.cloned());
+        let _starting = StartGuard::of(state.cloned());
         span.with_subscriber(|(id, dispatch)| tracing_opentelemetry::get_otel_context(id, dispatch)).flatten()
     });
     if let (None, Some(state)) = (&context, state) {
@@ -42,7 +42,7 @@ pub(crate) fn start_now(
     }
     let context = context.flatten();
     if let (Some(state), Some(context)) = (state, &context) {
-        state.set_traced(Traced::Yes(Ids::of(context.span().span_context())));
+        state.set_otel_span(OtelSpan::Known(Ids::of(context.span().span_context())));
     }
     context
 }

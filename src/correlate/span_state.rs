@@ -9,25 +9,25 @@ use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Attributes;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use crate::fields::span::{capture, Captured};
+use crate::fields::span::{capture, SpanFieldValues};
 use crate::job_scope::JobScope;
 use crate::keys;
 use crate::record::Ids;
 
 /// What is known of a span's ids, once anything is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Traced {
+pub(crate) enum OtelSpan {
     /// The span has an OpenTelemetry span, with these ids, or with invalid ones.
-    Yes(Option<Ids>),
+    Known(Option<Ids>),
     /// No layer makes an OpenTelemetry span of it: its nearest ancestor that has one counts.
-    No,
+    Absent,
 }
 
 /// One span. Made when the span is, by whichever of our layers sees it first.
 #[derive(Debug)]
 pub(crate) struct SpanState {
     /// Set once: an OpenTelemetry span's ids never change, not even after its end.
-    traced: OnceLock<Traced>,
+    otel_span: OnceLock<OtelSpan>,
     /// The job that the span was created in, or its explicit parent's.
     job: Option<Arc<JobScope>>,
     /// The job of the `Context` that was set as its parent later.
@@ -39,7 +39,7 @@ pub(crate) struct SpanState {
     /// Tool and operation, if the span is an op's.
     pub(crate) op: Option<OpNames>,
     /// The span's fields as they were at creation, each formatted once for all our layers.
-    pub(crate) fields: Captured,
+    pub(crate) fields: SpanFieldValues,
     /// Attributes with run-time keys, added later (`op.set`). Each key once.
     added: RwLock<Vec<(Key, AnyValue)>>,
     /// Counts changes of what records inherit from this span.
@@ -103,7 +103,7 @@ impl SpanState {
             fields.append(attributes);
         }
         let state = Arc::new(Self {
-            traced: OnceLock::new(),
+            otel_span: OnceLock::new(),
             job_added: job.as_ref().map(|job| job.added()).unwrap_or_default(),
             job,
             op: op.map(|(names, _)| names.clone()),
@@ -137,13 +137,13 @@ impl SpanState {
         Self {
             tree: parent.map_or_else(Arc::default, |parent| parent.tree.clone()),
             has_children: AtomicBool::new(false),
-            traced: OnceLock::new(),
+            otel_span: OnceLock::new(),
             job: None,
             adopted: OnceLock::new(),
             job_added: Vec::new(),
             set: Mutex::default(),
             op: None,
-            fields: Captured::default(),
+            fields: SpanFieldValues::default(),
             added: RwLock::default(),
             generation: AtomicU64::new(0),
             span_layer: OnceLock::new(),
@@ -199,16 +199,16 @@ impl SpanState {
 
     pub(crate) fn set_broken(&self) {
         self.is_broken.store(true, Ordering::Relaxed);
-        self.set_traced(Traced::No);
+        self.set_otel_span(OtelSpan::Absent);
     }
 
     #[inline]
-    pub(crate) fn traced(&self) -> Option<&Traced> {
-        self.traced.get()
+    pub(crate) fn otel_span(&self) -> Option<&OtelSpan> {
+        self.otel_span.get()
     }
 
-    pub(crate) fn set_traced(&self, traced: Traced) {
-        let _ = self.traced.set(traced);
+    pub(crate) fn set_otel_span(&self, otel_span: OtelSpan) {
+        let _ = self.otel_span.set(otel_span);
     }
 
     /// Changes whenever what records inherit from this span or its ancestors does.
@@ -247,11 +247,11 @@ impl SpanState {
         self.span_layer.get().is_some()
     }
 
-    pub(crate) fn set_span_layer(&self, home: Option<&WeakDispatch>) {
-        let _ = self.span_layer.set(home.cloned());
+    pub(crate) fn set_span_layer(&self, dispatch: Option<&WeakDispatch>) {
+        let _ = self.span_layer.set(dispatch.cloned());
     }
 
-    pub(crate) fn home(&self) -> Option<&WeakDispatch> {
+    pub(crate) fn dispatch(&self) -> Option<&WeakDispatch> {
         self.span_layer.get()?.as_ref()
     }
 

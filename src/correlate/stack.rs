@@ -11,11 +11,11 @@ use std::sync::Arc;
 use opentelemetry::{Context, ContextGuard};
 use tracing_core::span::Id;
 
-use crate::correlate::layer_span::Node;
-use crate::correlate::otel_context::Surroundings;
+use crate::correlate::layer_span::LayerSpan;
+use crate::correlate::otel_context::OtelContext;
 use crate::correlate::span_state::SpanState;
 use crate::job_scope::{JobScope, JobVersion};
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 
 /// Whether OpenTelemetry's thread-locals, and ours, can still be used on this thread.
@@ -85,11 +85,11 @@ pub(crate) struct Entry {
     pub(crate) job: Option<Arc<JobScope>>,
     pub(crate) state: Option<Arc<SpanState>>,
     /// The log layer's node of the span.
-    pub(crate) node: Option<Arc<Node>>,
+    pub(crate) layer_span: Option<Arc<LayerSpan>>,
     /// The node's block as this thread last saw it.
-    pub(crate) block: Option<Arc<Block>>,
+    pub(crate) inherited: Option<Arc<InheritedAttributes>>,
     /// What the `Context` said when the entry was pushed: what differs later was attached further in.
-    pub(crate) noted: Surroundings,
+    pub(crate) noted: OtelContext,
     /// Keeps the right job in the `Context` where entering the span took it out.
     pub(crate) correction: Option<ContextGuard>,
 }
@@ -133,8 +133,8 @@ pub(crate) fn enter_span(
     owner: u64,
     id: &Id,
     state: &Arc<SpanState>,
-    node: Option<Arc<Node>>,
-    noted: Surroundings,
+    layer_span: Option<Arc<LayerSpan>>,
+    noted: OtelContext,
     around: Option<Arc<JobScope>>,
 ) {
     push(Entry {
@@ -142,8 +142,8 @@ pub(crate) fn enter_span(
         span: id.into_u64(),
         job: state.job().cloned().or(around),
         state: Some(state.clone()),
-        node,
-        block: None,
+        layer_span,
+        inherited: None,
         noted,
         correction: None,
     });
@@ -192,7 +192,7 @@ impl Stack {
     ///
     /// The span may be gone, see [`Entry::is_stale`]; [`live`] looks past such a one.
     #[inline(always)]
-    pub(crate) fn innermost(&self, owner: u64, now: &Surroundings) -> Option<(&Entry, JobVersion)> {
+    pub(crate) fn innermost(&self, owner: u64, now: &OtelContext) -> Option<(&Entry, JobVersion)> {
         let noted = self.entries.last().map_or(0, |entry| entry.noted.job);
         if now.job != 0 && now.job != noted {
             return None;

@@ -15,12 +15,12 @@ thread_local! {
 /// While this lives, a span is being started on this thread: by us, or by the span layer under a
 /// call that we forwarded. It is where a span's mutex is held while user code runs.
 #[derive(Debug)]
-pub(crate) struct Starting {
+pub(crate) struct StartGuard {
     outer: Option<Arc<SpanState>>,
     counts: bool,
 }
 
-impl Starting {
+impl StartGuard {
     /// `state`: the span that may be started, where it is known.
     pub(crate) fn of(state: Option<Arc<SpanState>>) -> Self {
         let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
@@ -53,7 +53,7 @@ pub(crate) fn has_panicked() -> bool {
     PANICKED.try_with(Cell::get).unwrap_or(true)
 }
 
-impl Drop for Starting {
+impl Drop for StartGuard {
     fn drop(&mut self) {
         if self.counts {
             let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));

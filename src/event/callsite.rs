@@ -13,15 +13,15 @@ use tracing_core::field::Field;
 
 use crate::callsite::is_entry;
 use crate::keys::is_control;
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::wire::log_record::attribute_key;
 use crate::wire::scalar::EncodedKey;
 
 /// A callsite of events.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct CallsiteInfo {
     /// In the order of the callsite's field set.
-    fields: Box<[SiteField]>,
+    fields: Box<[FieldInfo]>,
     /// The name is one that the user gave.
     pub(crate) is_named: bool,
     /// Something may lie beside its events: they come from the `log` facade, or are entries of
@@ -34,7 +34,7 @@ pub(crate) struct Site {
 /// A field of a callsite. It fills a line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-pub(crate) struct SiteField {
+pub(crate) struct FieldInfo {
     pub(crate) role: Role,
     pub(crate) key: EncodedKey,
 }
@@ -68,17 +68,17 @@ impl Role {
     }
 }
 
-impl Site {
+impl CallsiteInfo {
     /// The site of `metadata`. It is kept for the life of the program, as the callsite itself is.
     fn of(metadata: &'static Metadata<'static>) -> &'static Self {
-        static SITES: OnceLock<Mutex<HashMap<usize, &'static Site>>> = OnceLock::new();
+        static SITES: OnceLock<Mutex<HashMap<usize, &'static CallsiteInfo>>> = OnceLock::new();
         let mut sites = SITES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
         sites.entry(address(metadata)).or_insert_with(|| Box::leak(Box::new(Self::new(metadata))))
     }
 
     fn new(metadata: &Metadata<'_>) -> Self {
         let is_log = is_log(metadata);
-        let fields = metadata.fields().iter().map(|field| SiteField {
+        let fields = metadata.fields().iter().map(|field| FieldInfo {
             role: Role::of(field.name(), is_log),
             key: attribute_key(field.name()),
         });
@@ -91,9 +91,9 @@ impl Site {
     }
 
     #[inline]
-    pub(crate) fn field(&self, field: &Field) -> &SiteField {
+    pub(crate) fn field(&self, field: &Field) -> &FieldInfo {
         /// Of a field that is not the callsite's, of which there is none.
-        static UNKNOWN: SiteField = SiteField { role: Role::Control, key: EncodedKey::NONE };
+        static UNKNOWN: FieldInfo = FieldInfo { role: Role::Control, key: EncodedKey::NONE };
         self.fields.get(field.index()).unwrap_or(&UNKNOWN)
     }
 
@@ -109,12 +109,17 @@ impl Site {
     }
 
     /// Whether no key can be there twice, behind `block` and with `extra` keys written last.
-    fn is_straight(&self, metadata: &Metadata<'_>, block: Option<&Block>, extra: &[&str]) -> bool {
-        let block: &[_] = block.map_or(&[], |block| &block.attributes);
-        let is_inherited = |name: &str| block.iter().any(|(key, _)| key.as_str() == name);
+    fn can_append(
+        &self,
+        metadata: &Metadata<'_>,
+        inherited: Option<&InheritedAttributes>,
+        extra: &[&str],
+    ) -> bool {
+        let inherited: &[_] = inherited.map_or(&[], |inherited| &inherited.attributes);
+        let is_inherited = |name: &str| inherited.iter().any(|(key, _)| key.as_str() == name);
         // Any field may hold an error, which is written under other keys than its own.
         let is_exception = |name: &str| name.starts_with("exception.");
-        let mut inherited = block.iter().map(|(key, _)| key.as_str());
+        let mut inherited = inherited.iter().map(|(key, _)| key.as_str());
         let mut own = self.attribute_names(metadata);
         self.is_unique
             && !own.any(|name| is_inherited(name) || is_exception(name) || extra.contains(&name))
@@ -125,9 +130,9 @@ impl Site {
 /// How the attributes of one event are written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    pub(crate) site: &'static Site,
+    pub(crate) site: &'static CallsiteInfo,
     /// No key can be there twice.
-    pub(crate) is_straight: bool,
+    pub(crate) can_append: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -149,11 +154,11 @@ thread_local! {
 #[inline]
 pub(crate) fn plan(
     metadata: &'static Metadata<'static>,
-    block: Option<&Block>,
+    inherited: Option<&InheritedAttributes>,
     extra: &'static [&'static str],
 ) -> Plan {
     let callsite = address(metadata);
-    let key_set = block.map_or(0, |block| block.key_set);
+    let key_set = inherited.map_or(0, |inherited| inherited.key_set);
     let place = ((callsite >> 4) ^ (key_set as usize)) % PLACES;
     let known = REMEMBERED.try_with(|places| places[place].get()).ok().flatten();
     match known {
@@ -162,20 +167,20 @@ pub(crate) fn plan(
         {
             known.plan
         }
-        _ => work_out(metadata, block, extra, place),
+        _ => work_out(metadata, inherited, extra, place),
     }
 }
 
 #[cold]
 fn work_out(
     metadata: &'static Metadata<'static>,
-    block: Option<&Block>,
+    inherited: Option<&InheritedAttributes>,
     extra: &'static [&'static str],
     place: usize,
 ) -> Plan {
-    let site = Site::of(metadata);
-    let plan = Plan { site, is_straight: site.is_straight(metadata, block, extra) };
-    let key_set = block.map_or(0, |block| block.key_set);
+    let site = CallsiteInfo::of(metadata);
+    let plan = Plan { site, can_append: site.can_append(metadata, inherited, extra) };
+    let key_set = inherited.map_or(0, |inherited| inherited.key_set);
     let remembered = Remembered { callsite: address(metadata), key_set, extra, plan };
     let _ = REMEMBERED.try_with(|places| places[place].set(Some(remembered)));
     plan

@@ -4,7 +4,7 @@ use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 
 use crate::limits::Limits;
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::Record;
 use crate::stats::Counters;
 use crate::value::Value;
@@ -14,9 +14,9 @@ pub(crate) type Attribute = (Key, AnyValue);
 
 /// Attributes put aside. Each key once, the last value in the last place.
 #[derive(Debug, Default)]
-pub(crate) struct Gathered(pub(crate) Vec<Attribute>);
+pub(crate) struct MergedAttributes(pub(crate) Vec<Attribute>);
 
-impl Gathered {
+impl MergedAttributes {
     pub(crate) fn put(&mut self, key: Key, value: AnyValue) {
         self.0.retain(|(known, _)| *known != key);
         self.0.push((key, value));
@@ -24,15 +24,15 @@ impl Gathered {
 }
 
 /// Writes inherited and own attributes where their keys may meet or the count limit may bite.
-pub(crate) fn write_gathered<R: Record>(
+pub(crate) fn write_merged<R: Record>(
     record: &mut R,
-    block: &Block,
-    own: Gathered,
+    inherited: &InheritedAttributes,
+    own: MergedAttributes,
     limits: Limits,
     counters: &Counters,
 ) {
     let overridden = |key: &Key| own.0.iter().any(|(known, _)| known == key);
-    let (stamps, fields) = block.attributes.split_at(block.stamps);
+    let (stamps, fields) = inherited.attributes.split_at(inherited.stamps);
     let stamps: Vec<_> = stamps.iter().filter(|(key, _)| !overridden(key)).collect();
     let fields: Vec<_> = fields.iter().filter(|(key, _)| !overridden(key)).collect();
 

@@ -8,9 +8,9 @@ use opentelemetry::Key;
 use opentelemetry_semantic_conventions::attribute as semconv;
 use tracing_core::field::Field;
 
-use crate::event::callsite::{Role, Site, SiteField};
+use crate::event::callsite::{CallsiteInfo, FieldInfo, Role};
 use crate::event::exception::{Causes, TypeOf};
-use crate::event::merge::Gathered;
+use crate::event::merge::MergedAttributes;
 use crate::fields::Sink;
 use crate::format::{cut, with_text, Limit};
 use crate::keys;
@@ -18,18 +18,18 @@ use crate::keys::is_control;
 use crate::record::{severity_of_number, Record};
 use crate::stats::Counters;
 use crate::value::Value;
-use crate::wire::scalar::Plain;
+use crate::wire::scalar::Scalar;
 
 /// How many attributes an event can have beyond its fields: an error becomes three.
 pub(crate) const MOST_EXTRA: usize = 2;
 
 /// Writes an event's fields into a record as they are visited.
 #[derive(Debug)]
-pub(crate) struct EventSink<'a, R> {
+pub(crate) struct EventVisitor<'a, R> {
     record: &'a mut R,
     /// Where attributes go if keys could appear twice or a limit could bite; else into the record.
-    aside: Option<&'a mut Gathered>,
-    site: &'static Site,
+    merged: Option<&'a mut MergedAttributes>,
+    site: &'static CallsiteInfo,
     value_limit: Limit,
     counters: &'a Counters,
     has_body: bool,
@@ -38,17 +38,17 @@ pub(crate) struct EventSink<'a, R> {
     error_text: Option<Box<str>>,
 }
 
-impl<'a, R: Record> EventSink<'a, R> {
+impl<'a, R: Record> EventVisitor<'a, R> {
     pub(crate) fn new(
         record: &'a mut R,
-        aside: Option<&'a mut Gathered>,
-        site: &'static Site,
+        merged: Option<&'a mut MergedAttributes>,
+        site: &'static CallsiteInfo,
         value_limit: Limit,
         counters: &'a Counters,
     ) -> Self {
         Self {
             record,
-            aside,
+            merged,
             site,
             value_limit,
             counters,
@@ -82,9 +82,9 @@ impl<'a, R: Record> EventSink<'a, R> {
             }
             value => value,
         };
-        match &mut self.aside {
+        match &mut self.merged {
             None => self.record.add_attribute(keys::key(name), value),
-            Some(gathered) => gathered.put(keys::key(name), value.to_owned()),
+            Some(merged) => merged.put(keys::key(name), value.to_owned()),
         }
     }
 
@@ -98,8 +98,8 @@ impl<'a, R: Record> EventSink<'a, R> {
     pub(crate) fn named_at_run_time(&mut self, key: &Key, value: AnyValue) {
         if is_control(key.as_str()) {
             self.control(key.as_str(), Value::Any(&value));
-        } else if let Some(gathered) = &mut self.aside {
-            gathered.put(key.clone(), value);
+        } else if let Some(merged) = &mut self.merged {
+            merged.put(key.clone(), value);
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a, R: Record> EventSink<'a, R> {
     }
 
     #[inline(never)]
-    fn unusual(&mut self, known: &SiteField, field: &Field, value: Value<'_>) {
+    fn slow_path(&mut self, known: &FieldInfo, field: &Field, value: Value<'_>) {
         match known.role {
             Role::Attribute => self.attribute(field.name(), value),
             Role::Body => {
@@ -135,11 +135,11 @@ impl<'a, R: Record> EventSink<'a, R> {
     }
 
     /// Whether the text of this field is the body of an event that has no message.
-    fn may_become_body(&self, known: &SiteField) -> bool {
+    fn may_become_body(&self, known: &FieldInfo) -> bool {
         !self.has_body && self.error_text.is_none() && known.role == Role::ErrorText
     }
 
-    fn remember_error_text(&mut self, known: &SiteField, value: Value<'_>) {
+    fn remember_error_text(&mut self, known: &FieldInfo, value: Value<'_>) {
         if !self.may_become_body(known) {
             return;
         }
@@ -153,7 +153,7 @@ impl<'a, R: Record> EventSink<'a, R> {
     }
 
     /// How much of a formatted value is of use.
-    fn limit(&self, known: &SiteField) -> Limit {
+    fn limit(&self, known: &FieldInfo) -> Limit {
         // Limits never touch the body, and this may become it.
         if self.may_become_body(known) {
             Limit::NONE
@@ -163,13 +163,13 @@ impl<'a, R: Record> EventSink<'a, R> {
     }
 
     #[inline(never)]
-    fn attribute_text(&mut self, known: &SiteField, field: &Field, text: fmt::Arguments<'_>) {
+    fn attribute_text(&mut self, known: &FieldInfo, field: &Field, text: fmt::Arguments<'_>) {
         let formatted = with_text(self.limit(known), text, |text| self.value(field, text));
         formatted.count(self.counters);
     }
 
     /// `exception.message`, `.type` and `.stacktrace`. The text is formatted once, also where it serves as the body.
-    fn exception(&mut self, known: &SiteField, error: &(dyn Error + 'static)) {
+    fn exception(&mut self, known: &FieldInfo, error: &(dyn Error + 'static)) {
         let is_body = self.may_become_body(known);
         let message = with_text(self.limit(known), format_args!("{error}"), |text| {
             if is_body {
@@ -193,15 +193,15 @@ impl<'a, R: Record> EventSink<'a, R> {
     }
 }
 
-impl<R: Record> Sink for EventSink<'_, R> {
+impl<R: Record> Sink for EventVisitor<'_, R> {
     // Inlined into each kind of value, down to the record. The compiler does not do it unasked.
     #[inline(always)]
-    fn value<'v>(&mut self, field: &Field, value: impl Plain<'v>) {
+    fn value<'v>(&mut self, field: &Field, value: impl Scalar<'v>) {
         let known = self.site.field(field);
-        if known.role == Role::Attribute && self.aside.is_none() && value.text_len() <= self.value_limit.0 {
+        if known.role == Role::Attribute && self.merged.is_none() && value.text_len() <= self.value_limit.0 {
             self.record.add_field(field, &known.key, value);
         } else {
-            self.unusual(known, field, value.into());
+            self.slow_path(known, field, value.into());
         }
     }
 

@@ -13,18 +13,18 @@ use crate::format::{with_text, Formatted, Limit};
 use crate::keys;
 use crate::keys::is_control;
 use crate::value::{any_value, shared, Value};
-use crate::wire::scalar::Plain;
+use crate::wire::scalar::Scalar;
 
 /// The fields of a span, each formatted once.
 #[derive(Debug, Default)]
-pub(crate) struct Captured {
+pub(crate) struct SpanFieldValues {
     fields: Vec<(Key, AnyValue)>,
     /// By position in the span's field set, control fields included: what a span layer is shown
     /// instead of the values themselves. `None`: show it the values.
     shown: Option<Vec<Option<AnyValue>>>,
 }
 
-impl Captured {
+impl SpanFieldValues {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Key, AnyValue)> {
         self.fields.iter()
     }
@@ -45,13 +45,13 @@ impl Captured {
 }
 
 /// Reads the fields of a span that is being created.
-pub(crate) fn capture(attributes: &Attributes<'_>) -> Captured {
+pub(crate) fn capture(attributes: &Attributes<'_>) -> SpanFieldValues {
     let set = attributes.metadata().fields();
     let mut sink = Fields(CaptureSink::new(set.len()));
     let mut positions = Positions { inner: &mut sink, at: 0 };
     attributes.record(&mut positions);
     let CaptureSink { fields, by_position, formatted, errors, hostile, .. } = sink.0;
-    Captured {
+    SpanFieldValues {
         fields,
         // An error is shown as it is, for its chain, unless something about the span's values went wrong.
         shown: (formatted && (!errors || hostile)).then_some(by_position),
@@ -100,7 +100,7 @@ impl CaptureSink {
 }
 
 impl Sink for CaptureSink {
-    fn value<'a>(&mut self, field: &Field, value: impl Plain<'a>) {
+    fn value<'a>(&mut self, field: &Field, value: impl Scalar<'a>) {
         self.keep(
             field.name(),
             match value.into() {

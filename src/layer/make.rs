@@ -9,17 +9,17 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::correlate::lookup::Asker;
-use crate::correlate::otel_context::Surroundings;
+use crate::correlate::lookup::Lookup;
+use crate::correlate::otel_context::OtelContext;
 use crate::correlate::sidecar;
-use crate::correlate::sidecar::Beside;
+use crate::correlate::sidecar::Sidecar;
 use crate::correlate::stack::ThreadStack;
-use crate::event::callsite::Site;
-use crate::event::visitor::EventSink;
+use crate::event::callsite::CallsiteInfo;
+use crate::event::visitor::EventVisitor;
 use crate::event::{callsite, merge, visitor};
 use crate::fields::Fields;
 use crate::layer::LogLayer;
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
 
 impl<R: Records> LogLayer<R> {
@@ -29,7 +29,7 @@ impl<R: Records> LogLayer<R> {
         event: &Event<'_>,
         of_log: Option<&Metadata<'_>>,
         severity: Severity,
-        around: &Surroundings,
+        around: &OtelContext,
         stack: ThreadStack<'_>,
         ctx: &Context<'_, S>,
     ) where
@@ -44,37 +44,37 @@ impl<R: Records> LogLayer<R> {
         // The one clock read of an event.
         record.set_time(SystemTime::now());
         record.set_severity(severity);
-        let asker = Asker {
+        let lookup = Lookup {
             owner: self.owner,
-            home: &self.home,
-            inheriting: &self.inheriting,
+            dispatch: &self.dispatch,
+            inherit: &self.inherit,
             counters: &self.counters,
         };
         let (site, merged) = {
             let looked_up;
             let stack = stack.borrow().filter(|_| event.is_contextual());
-            let (ids, block) = match stack.as_ref().and_then(|stack| asker.remembered(stack, around)) {
+            let (ids, inherited) = match stack.as_ref().and_then(|stack| lookup.remembered(stack, around)) {
                 Some(remembered) => remembered,
                 None => {
                     drop(stack);
-                    looked_up = asker.look_up(event, around, ctx);
+                    looked_up = lookup.look_up(event, around, ctx);
                     (looked_up.0.as_ref(), &looked_up.1)
                 }
             };
-            self.begin(&mut record, event, ids, block)
+            self.begin(&mut record, event, ids, inherited)
         };
         let name = site.is_named.then(|| event.metadata().name());
         if let Some(name) = name {
             record.set_event_name(name);
         }
         let metadata = of_log.unwrap_or_else(|| event.metadata());
-        let limits = &self.inheriting.limits;
+        let limits = &self.inherit.limits;
         let value_limit = limits.value_length();
-        if let Some(Merged { block, beside }) = merged {
-            let mut own = merge::Gathered::default();
-            let sink = EventSink::new(&mut record, Some(&mut own), site, value_limit, &self.counters);
+        if let Some(Merged { inherited, beside }) = merged {
+            let mut own = merge::MergedAttributes::default();
+            let sink = EventVisitor::new(&mut record, Some(&mut own), site, value_limit, &self.counters);
             let mut fields = Fields(sink);
-            match beside.as_ref().and_then(Beside::message) {
+            match beside.as_ref().and_then(Sidecar::message) {
                 Some(message) => fields.0.message(message),
                 None => event.record(&mut fields),
             }
@@ -83,12 +83,12 @@ impl<R: Records> LogLayer<R> {
             }
             fields.0.finish(name);
             self.extras.write(metadata, |key, value| own.put(key, value.to_owned()));
-            merge::write_gathered(&mut record, &block, own, *limits, &self.counters);
+            merge::write_merged(&mut record, &inherited, own, *limits, &self.counters);
             if let Some(beside) = beside {
                 sidecar::put_back(beside);
             }
         } else {
-            let mut fields = Fields(EventSink::new(&mut record, None, site, value_limit, &self.counters));
+            let mut fields = Fields(EventVisitor::new(&mut record, None, site, value_limit, &self.counters));
             event.record(&mut fields);
             fields.0.finish(name);
             if !self.extras.keys.is_empty() {
@@ -109,24 +109,24 @@ impl<R: Records> LogLayer<R> {
         record: &mut R::Record<'_>,
         event: &Event<'_>,
         ids: Option<&Ids>,
-        block: &Arc<Block>,
-    ) -> (&'static Site, Option<Merged>) {
+        inherited: &Arc<InheritedAttributes>,
+    ) -> (&'static CallsiteInfo, Option<Merged>) {
         record.set_trace_context(ids);
         let extra = self.extras.keys;
-        let plan = callsite::plan(event.metadata(), Some(block), extra);
-        let most = block.attributes.len() + plan.site.len() + visitor::MOST_EXTRA + extra.len();
+        let plan = callsite::plan(event.metadata(), Some(inherited), extra);
+        let most = inherited.attributes.len() + plan.site.len() + visitor::MOST_EXTRA + extra.len();
         let beside = sidecar::take(plan.site.may_carry);
-        if beside.is_none() && plan.is_straight && most <= self.inheriting.limits.attribute_count() {
-            self.records.add_block(record, block);
+        if beside.is_none() && plan.can_append && most <= self.inherit.limits.attribute_count() {
+            self.records.add_inherited(record, inherited);
             (plan.site, None)
         } else {
-            (plan.site, Some(Merged { block: block.clone(), beside }))
+            (plan.site, Some(Merged { inherited: inherited.clone(), beside }))
         }
     }
 }
 
 /// What is merged with an event's own fields before any of it is written.
 struct Merged {
-    block: Arc<Block>,
-    beside: Option<Beside>,
+    inherited: Arc<InheritedAttributes>,
+    beside: Option<Sidecar>,
 }

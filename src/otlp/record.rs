@@ -19,7 +19,7 @@ use crate::keys;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::record::prefix::{put_head, BODY_AT};
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Prepare, Record, Records, Target};
 use crate::stats::Thread;
 use crate::value::Value;
@@ -28,7 +28,7 @@ use crate::wire::log_record::field;
 use crate::wire::put::{
     field_len, put_bytes, put_header, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH,
 };
-use crate::wire::scalar::{put_attribute, EncodedKey, Plain};
+use crate::wire::scalar::{put_attribute, EncodedKey, Scalar};
 
 /// Encodes the attributes of a block once, for all the records that begin with it.
 fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
@@ -166,8 +166,8 @@ impl Records for DirectRecords {
     }
 
     #[inline]
-    fn add_block(&self, record: &mut DirectRecord<'_>, block: &Block) {
-        record.draft.rest.append(&block.prepared);
+    fn add_inherited(&self, record: &mut DirectRecord<'_>, inherited: &InheritedAttributes) {
+        record.draft.rest.append(&inherited.prepared);
     }
 
     #[inline]
@@ -293,9 +293,9 @@ impl Record for DirectRecord<'_> {
         self.draft.rest.append_with(|out| put_pair(out, field::ATTRIBUTES, key.as_str(), &value));
     }
 
-    // Always: see `EventSink::value`.
+    // Always: see `EventVisitor::value`.
     #[inline(always)]
-    fn add_field<'v>(&mut self, field: &Field, key: &EncodedKey, value: impl Plain<'v>) {
+    fn add_field<'v>(&mut self, field: &Field, key: &EncodedKey, value: impl Scalar<'v>) {
         if !put_attribute(&mut self.draft.rest, key, value) {
             self.add_attribute(keys::key(field.name()), value.into());
         }

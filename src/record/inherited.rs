@@ -14,7 +14,7 @@ pub(crate) struct Version {
 
 /// The attributes that every record of one span and job starts with. Each key once.
 #[derive(Debug)]
-pub struct Block {
+pub struct InheritedAttributes {
     pub(crate) version: Version,
     pub(crate) attributes: Vec<(Key, AnyValue)>,
     /// How many of them are stamps, which limits leave alone: the first ones.

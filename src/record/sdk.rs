@@ -11,7 +11,7 @@ use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key, SpanId, TraceId};
 
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
 use crate::value::Value;
 
@@ -56,8 +56,8 @@ where
         record
     }
 
-    fn add_block(&self, record: &mut Self::Record<'_>, block: &Block) {
-        for (key, value) in &block.attributes {
+    fn add_inherited(&self, record: &mut Self::Record<'_>, inherited: &InheritedAttributes) {
+        for (key, value) in &inherited.attributes {
             let value = match value {
                 // The usual kind. Its clone can be inlined, that of all kinds cannot.
                 AnyValue::String(text) => AnyValue::String(text.clone()),
@@ -140,7 +140,7 @@ impl<R: LogRecord> Record for R {
         LogRecord::set_body(self, body.to_owned());
     }
 
-    // Always: see `EventSink::value`.
+    // Always: see `EventVisitor::value`.
     #[inline(always)]
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
         LogRecord::add_attribute(self, key, value.to_owned());

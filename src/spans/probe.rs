@@ -20,7 +20,7 @@ use tracing_core::span::Id;
 
 use crate::callsite;
 use crate::correlate::start_guard;
-use crate::correlate::start_guard::Starting;
+use crate::correlate::start_guard::StartGuard;
 
 thread_local! {
     /// Somebody asked for a context since a probe last found nothing being started.
@@ -29,7 +29,7 @@ thread_local! {
 
 /// Notes that a context is being asked for, and so a span may be about to be started.
 pub(crate) fn note_asked() {
-    if !Starting::is_under_way() {
+    if !StartGuard::is_under_way() {
         let _ = ASKED.try_with(|asked| asked.set(true));
     }
 }
@@ -46,7 +46,7 @@ pub(crate) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
     // Where a panic aborts, nothing can be found out without doing harm.
     let Some(current) = current.filter(|_| cfg!(panic = "unwind")) else { return };
     if start_guard::has_panicked() {
-        Starting::set_behind_our_back(false);
+        StartGuard::set_behind_our_back(false);
         let _ = ASKED.try_with(|asked| asked.set(false));
         return;
     }
@@ -59,7 +59,7 @@ pub(crate) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
     // The unwinding is ours, and ends here.
     let _ = catch_unwind(AssertUnwindSafe(|| show(&event)));
     let is_over = formatted.get();
-    Starting::set_behind_our_back(!is_over);
+    StartGuard::set_behind_our_back(!is_over);
     if is_over {
         let _ = ASKED.try_with(|asked| asked.set(false));
     }

@@ -1,4 +1,4 @@
-//! Starting a span with the tracer of a context, or of the process.
+//! StartGuard a span with the tracer of a context, or of the process.
 
 use std::sync::{Arc, OnceLock};
 

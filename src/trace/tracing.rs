@@ -50,7 +50,7 @@ use crate::trace::started::started;
 /// span.end();
 /// ```
 ///
-/// Beside a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events, and one of
+/// Sidecar a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events, and one of
 /// level Error sets its status to Error. [`SpanLayer`](crate::SpanLayer) does neither.
 #[derive(Clone, Copy, Debug)]
 pub struct TracingTracer {

@@ -54,7 +54,7 @@ const ROOM: usize = 512;
 
 /// A value of a kind that has a short form. A trait, not an enum: what is written is settled when this is
 /// compiled, so nobody looks again which kind it is.
-pub trait Plain<'a>: Copy + Into<Value<'a>> {
+pub trait Scalar<'a>: Copy + Into<Value<'a>> {
     /// How long the text is, if it is one.
     #[inline(always)]
     fn text_len(self) -> usize {
@@ -68,7 +68,7 @@ pub trait Plain<'a>: Copy + Into<Value<'a>> {
     fn put(self, out: &mut [u8; ROOM], at: usize, len: u8);
 }
 
-impl Plain<'_> for bool {
+impl Scalar<'_> for bool {
     #[inline(always)]
     fn message_len(self, room: u8) -> Option<u8> {
         (room >= 2).then_some(2)
@@ -80,7 +80,7 @@ impl Plain<'_> for bool {
     }
 }
 
-impl Plain<'_> for i64 {
+impl Scalar<'_> for i64 {
     #[inline(always)]
     fn message_len(self, room: u8) -> Option<u8> {
         let len = match self {
@@ -107,7 +107,7 @@ impl Plain<'_> for i64 {
     }
 }
 
-impl Plain<'_> for f64 {
+impl Scalar<'_> for f64 {
     #[inline(always)]
     fn message_len(self, room: u8) -> Option<u8> {
         (room >= 9).then_some(9)
@@ -120,7 +120,7 @@ impl Plain<'_> for f64 {
     }
 }
 
-impl<'a> Plain<'a> for &'a str {
+impl<'a> Scalar<'a> for &'a str {
     #[inline(always)]
     fn text_len(self) -> usize {
         self.len()
@@ -137,7 +137,7 @@ impl<'a> Plain<'a> for &'a str {
     }
 }
 
-impl<'a> Plain<'a> for &'a [u8] {
+impl<'a> Scalar<'a> for &'a [u8] {
     #[inline(always)]
     fn message_len(self, room: u8) -> Option<u8> {
         // A header of two bytes.
@@ -159,7 +159,7 @@ fn put_bytes(out: &mut [u8; ROOM], at: usize, tag: u8, bytes: &[u8], len: u8) {
 
 /// Writes an attribute. False, and nothing, if it has no short form.
 #[inline(always)]
-pub(crate) fn put_attribute<'a>(out: &mut Buffer, key: &EncodedKey, value: impl Plain<'a>) -> bool {
+pub(crate) fn put_attribute<'a>(out: &mut Buffer, key: &EncodedKey, value: impl Scalar<'a>) -> bool {
     let Some(len) = value.message_len(key.room) else { return false };
     out.write::<ROOM>(|out| {
         let at = key.begin(out, len);

@@ -1,4 +1,4 @@
-//! Plain data of a record, on either road: read from the SDK's, or filled by a [`LogLayer`].
+//! Scalar data of a record, on either road: read from the SDK's, or filled by a [`LogLayer`].
 
 use std::fmt::Write;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use crate::graph::call::unix_nano;
 use crate::graph::live::Recorder;
 use crate::graph::record::{Level, LogRecord};
 use crate::layer::LogLayer;
-use crate::record::inherited::Block;
+use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
 use crate::value::Value;
 
@@ -122,8 +122,8 @@ impl Records for Recorder {
         draft
     }
 
-    fn add_block(&self, draft: &mut Draft, block: &Block) {
-        for (key, value) in &block.attributes {
+    fn add_inherited(&self, draft: &mut Draft, inherited: &InheritedAttributes) {
+        for (key, value) in &inherited.attributes {
             draft.record.attributes.push((key.to_string(), text_of(value)));
         }
     }

@@ -19,7 +19,7 @@ use crate::error::{Error, ProgramEnd};
 use crate::op::command::lines::Stream;
 use crate::op::command::output::{signal_of, Output};
 
-/// Beside `process.exit.code`; the conventions have no name for it.
+/// Sidecar `process.exit.code`; the conventions have no name for it.
 const EXIT_SIGNAL: &str = "process.exit.signal";
 
 const CUT_LINES: &str = "op.command.cut_lines";

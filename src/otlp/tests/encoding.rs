@@ -19,7 +19,7 @@ use crate::value::Value;
 use crate::wire::buffer::Buffer;
 use crate::wire::log_record::attribute_key;
 use crate::wire::put::{put_bytes, varint_len};
-use crate::wire::scalar::{put_attribute, Plain};
+use crate::wire::scalar::{put_attribute, Scalar};
 
 fn any_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
@@ -207,7 +207,7 @@ proptest! {
         double in any::<f64>(),
         truth in any::<bool>(),
     ) {
-        fn check<'a>(key: &str, value: impl Plain<'a>) -> Result<(), TestCaseError> {
+        fn check<'a>(key: &str, value: impl Scalar<'a>) -> Result<(), TestCaseError> {
             let mut out = Buffer::new();
             let is_short = put_attribute(&mut out, &attribute_key(key), value);
             let pair = proto_pair(key, &value.into().to_owned()).encode_to_vec();
