@@ -11,10 +11,13 @@
 //! | `dyn Error` | `exception.*`, or a string |
 
 pub(crate) mod span;
-use crate::wire::scalar::Scalar;
+
 use std::error::Error;
 use std::fmt;
+
 use tracing_core::field::{Field, Visit};
+
+use crate::wire::scalar::Scalar;
 
 /// What becomes of a field's value.
 pub(crate) trait Sink {

@@ -1,32 +1,34 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
-mod make;
+mod emit;
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use opentelemetry::logs::{Logger, LoggerProvider};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_core::span::{Attributes, Id, Record as SpanRecord};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::Layer;
+
 use crate::correlate::dispatch::DispatchSlot;
-use crate::correlate::layer_span::{InheritSettings, LayerSpan};
+use crate::correlate::layer_span::{InheritSettings, LayerId, LayerSpan};
 use crate::correlate::new_span::create_state;
 use crate::correlate::otel_context::OtelContext;
 use crate::correlate::{ambient, resolve, stack};
-use crate::event::callsite;
 use crate::event::extras::Extras;
 use crate::fields::span;
+use crate::format::Limit;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::record::DirectRecords;
 use crate::record::sdk::SdkRecords;
-use crate::record::{sdk, severity_of_level, Records};
+use crate::record::Records;
 use crate::span_fields::SpanFields;
-use crate::stats::{Counters, Thread};
-use opentelemetry::logs::{Logger, LoggerProvider};
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Event, Metadata, Subscriber};
-use tracing_core::span::{Attributes, Id, Record as SpanRecord};
-use tracing_log::NormalizeEvent;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::Layer;
+use crate::stats::Counters;
 
 /// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record whose own
 /// ids are those of the event's span, and which carries the job that the event belongs to.
@@ -51,11 +53,10 @@ use tracing_subscriber::Layer;
 pub struct LogLayer<R> {
     records: R,
     /// Tells this layer's spans on the thread's stack from those of others.
-    owner: u64,
+    id: LayerId,
     level: LevelFilter,
     targets: Option<Targets>,
     inherit: InheritSettings,
-    extras: Extras,
     dispatch: DispatchSlot,
     counters: Counters,
 }
@@ -82,16 +83,16 @@ impl<R: Records> LogLayer<R> {
     pub(crate) fn of_records(records: R) -> Self {
         Self {
             records,
-            owner: stack::next_owner(),
+            id: LayerId::next(),
             level: LevelFilter::TRACE,
             targets: None,
             inherit: InheritSettings {
                 keys: Keys::default(),
                 fields: SpanFields::all(),
                 limits: Limits::from_env(),
+                extras: Extras::default(),
                 prepare: R::prepare(),
             },
-            extras: Extras::default(),
             dispatch: DispatchSlot::default(),
             counters: Counters::default(),
         }
@@ -122,14 +123,14 @@ impl<R: Records> LogLayer<R> {
     /// Adds `code.file.path`, `code.line.number` and `code.module.name`. Default: off.
     #[must_use]
     pub fn with_location(mut self, location: bool) -> Self {
-        self.extras = self.extras.with_location(location);
+        self.inherit.extras = self.inherit.extras.with_location(location);
         self
     }
 
     /// Adds `thread.id` and `thread.name`. Default: off.
     #[must_use]
     pub fn with_threads(mut self, threads: bool) -> Self {
-        self.extras = self.extras.with_threads(threads);
+        self.inherit.extras = self.inherit.extras.with_threads(threads);
         self
     }
 
@@ -160,65 +161,9 @@ impl<R: Records> LogLayer<R> {
                 .is_none_or(|targets| targets.would_enable(metadata.target(), metadata.level()))
     }
 
-    fn event<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
-    where
-        S: Subscriber + for<'span> LookupSpan<'span>,
-    {
-        // The real metadata of a `log` record: its callsite is tracing-log's.
-        let of_log = if may_be_log(event.metadata()) { event.normalized_metadata() } else { None };
-        let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
-        if !self.is_enabled(metadata) {
-            return;
-        }
-        if !stack::alive() {
-            self.counters.emitted(1);
-            self.counters.dropped_thread_exit(1);
-            return;
-        }
-        let around = OtelContext::read();
-        let severity = severity_of_level(*metadata.level());
-        if around.suppressed {
-            self.counters.emitted(1);
-            self.counters.dropped_suppressed(1);
-            return;
-        }
-        let name = || {
-            let plan = callsite::plan(event.metadata(), None, self.extras.keys);
-            plan.site.is_named.then(|| event.metadata().name())
-        };
-        if !self.records.is_enabled(severity, metadata.target(), name) {
-            return;
-        }
-        let thread = Thread::current();
-        let counters = self.counters.of(thread);
-        counters.emitted(1);
-        if sdk::is_handing_over() {
-            counters.dropped_reentrant(1);
-            return;
-        }
-        if !self.records.admit(thread) {
-            counters.dropped_overflow(1);
-            return;
-        }
-        let make = || {
-            stack::with_thread_stack(|stack| {
-                self.make_record(event, of_log.as_ref(), severity, &around, stack, ctx);
-            })
-        };
-        match catch_unwind(AssertUnwindSafe(make)) {
-            Ok(Some(())) => counters.delivered(1),
-            // The stack is gone only after what `alive` looks at.
-            Ok(None) | Err(_) => {
-                self.records.unmade();
-                counters.dropped_panicked(1);
-            }
-        }
+    fn value_limit(&self) -> Limit {
+        self.inherit.limits.value_length()
     }
-}
-
-#[inline]
-fn may_be_log(metadata: &Metadata<'_>) -> bool {
-    metadata.target() == "log" && metadata.name() == "log event"
 }
 
 impl<R, S> Layer<S> for LogLayer<R>
@@ -231,14 +176,14 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        self.event(event, &ctx);
+        self.emit(event, &ctx);
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             create_state(&span, attributes);
-            LayerSpan::of(&span, self.owner, &self.inherit.fields);
+            LayerSpan::of(&span, self.id, &self.inherit.fields);
         });
     }
 
@@ -246,7 +191,7 @@ where
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             let recorded = span::capture_later(values);
-            LayerSpan::of(&span, self.owner, &self.inherit.fields).record(&self.inherit.fields, recorded);
+            LayerSpan::of(&span, self.id, &self.inherit.fields).record(&self.inherit.fields, recorded);
         });
     }
 
@@ -254,7 +199,7 @@ where
         self.guarded(|| {
             let Some(span) = ctx.span(id) else { return };
             self.dispatch.find(id, span.metadata());
-            let layer_span = LayerSpan::of(&span, self.owner, &self.inherit.fields);
+            let layer_span = LayerSpan::of(&span, self.id, &self.inherit.fields);
             if !layer_span.state.has_span_layer() {
                 // A plain `OpenTelemetryLayer` starts spans where we cannot see it, and a line logged
                 // from inside that cannot be told from a span's first record. Asked here, it never
@@ -264,15 +209,15 @@ where
             let state = layer_span.state.clone();
             let now = OtelContext::read();
             let around = state.job().is_none().then(ambient::ambient_job).flatten();
-            stack::enter_span(self.owner, id, &state, Some(layer_span), now, around);
+            stack::enter_span(self.id, id, &state, Some(layer_span), now, around);
             if !state.has_span_layer() {
-                ambient::note_inner(self.owner, now, now.suppressed);
+                ambient::restore_inner(self.id, now, now.suppressed);
             }
         });
     }
 
     fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
-        self.guarded(|| stack::exit_span(self.owner, id));
+        self.guarded(|| stack::exit_span(self.id, id));
     }
 }
 

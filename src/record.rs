@@ -77,6 +77,11 @@ pub trait Record {
         self.add_attribute(keys::key(field.name()), value.into());
     }
 
+    /// Adds everything that the record inherits. Called at most once, before any other attribute.
+    ///
+    /// The thread's stack is borrowed meanwhile: this runs no user code.
+    fn add_inherited(&mut self, inherited: &InheritedAttributes);
+
     /// How many attributes the limits cut.
     fn set_dropped_attributes(&mut self, count: u32);
 }
@@ -88,45 +93,18 @@ pub trait Records: Send + Sync + 'static {
     where
         Self: 'a;
 
-    /// What records are written in, one after the other, where they do not have their own memory.
-    type Memory;
-
-    /// Encodes the attributes of a block once, for records that can use that.
+    /// Encodes inherited attributes once, for records that can use that.
     fn prepare() -> Prepare {
         |_| Box::default()
     }
 
-    /// Whether anybody would take a record like this. The name takes a look-up.
-    fn is_enabled(
-        &self,
-        severity: Severity,
-        target: &str,
-        name: impl FnOnce() -> Option<&'static str>,
-    ) -> bool;
+    /// Whether a record like this is wanted at all.
+    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
 
-    /// Whether there is room for a record. If not, that is counted, and none is opened.
-    #[inline]
-    fn admit(&self, _thread: Thread) -> bool {
-        true
-    }
-
-    /// What was admitted makes no record, as something panicked.
-    fn unmade(&self) {}
-
-    /// What the next record of this thread is written in.
-    fn memory(&self) -> Self::Memory;
-
-    /// Keeps it for the next one. What something panicked over is not kept.
-    #[inline]
-    fn keep(&self, _memory: Self::Memory) {}
-
-    /// Opens an empty record, which was admitted.
-    fn open<'a>(&'a self, memory: &'a mut Self::Memory, target: Target<'a>) -> Self::Record<'a>;
-
-    /// Adds everything that a record inherits, in one go. Called at most once, before any attribute.
+    /// Reserves room for one record and returns it, empty. `None` if there is no room, which is counted.
     ///
-    /// The thread's stack is borrowed meanwhile: this runs no user code.
-    fn add_inherited(&self, record: &mut Self::Record<'_>, inherited: &InheritedAttributes);
+    /// A record that is dropped before it is emitted counts itself as lost.
+    fn reserve<'a>(&'a self, thread: Thread, target: Target<'a>) -> Option<Self::Record<'a>>;
 
     /// Takes a finished record.
     fn emit(&self, record: Self::Record<'_>);

@@ -21,6 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Layer;
 
 use crate::correlate::dispatch::DispatchSlot;
+use crate::correlate::layer_span::LayerId;
 use crate::correlate::new_span::create_state;
 use crate::correlate::otel_context::OtelContext;
 use crate::correlate::span_state::{OtelSpan, SpanState};
@@ -56,7 +57,7 @@ use crate::stats::Counters;
 #[derive(Debug)]
 pub struct SpanLayer<S, T> {
     inner: Inner<S, T>,
-    owner: u64,
+    id: LayerId,
     stamps: &'static StampFields,
     dispatch: DispatchSlot,
     /// Nobody reads them: what goes wrong with a span is said by the diagnostics.
@@ -77,7 +78,7 @@ impl<S, T> SpanLayer<S, T> {
     pub fn new(layer: OpenTelemetryLayer<S, T>) -> Self {
         Self {
             inner: Inner(layer),
-            owner: stack::next_owner(),
+            id: LayerId::next(),
             stamps: StampFields::of(Keys::default()),
             dispatch: DispatchSlot::default(),
             counters: Counters::default(),
@@ -199,15 +200,15 @@ where
                 // Context activation started the span and made it the current one.
                 state.set_otel_span(OtelSpan::Known(now.span));
             }
-            stack::enter_span(self.owner, id, &state, None, now, around);
-            ambient::note_inner(self.owner, now, before.suppressed);
+            stack::enter_span(self.id, id, &state, None, now, around);
+            ambient::restore_inner(self.id, now, before.suppressed);
         });
     }
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
         guarded(|| {
             // First ours: contexts are left in the reverse order of attaching.
-            stack::exit_span(self.owner, id);
+            stack::exit_span(self.id, id);
             let state = ctx.span(id).as_ref().and_then(SpanState::find);
             if !state.is_some_and(|state| state.is_broken() || state.take_untold()) {
                 self.inner.0.on_exit(id, ctx);

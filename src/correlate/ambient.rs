@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use opentelemetry::{Context, ContextGuard};
 
+use crate::correlate::layer_span::LayerId;
 use crate::correlate::otel_context::OtelContext;
-use crate::correlate::stack;
-use crate::correlate::stack::{push, with_stack, Entry};
+use crate::correlate::stack::{self, push, with_stack, Entry, EntryKind};
 use crate::job_scope::{of_context, JobScope, JobScopeValue};
 
 /// After a span layer entered a span: puts the innermost job back into the `Context` if entering
 /// the span replaced it with one from where the span was made.
 ///
 /// The same goes for telemetry suppression, which an exporter set before it entered the span.
-pub(crate) fn note_inner(owner: u64, now: OtelContext, was_suppressed: bool) {
+pub(crate) fn restore_inner(layer: LayerId, now: OtelContext, was_suppressed: bool) {
     let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
     let scope = scope.filter(|scope| scope.id != now.job);
     let is_lifted = was_suppressed && !now.suppressed;
@@ -30,7 +30,7 @@ pub(crate) fn note_inner(owner: u64, now: OtelContext, was_suppressed: bool) {
     }
     let Some(guard) = attach(corrected) else { return };
     let unused = with_stack(|stack| match stack.entries.last_mut() {
-        Some(entry) if entry.owner == owner => {
+        Some(entry) if entry.span_of(layer).is_some() => {
             entry.correction = Some(guard);
             entry.noted.job = scope.map_or(now.job, |scope| scope.id);
             None
@@ -58,28 +58,20 @@ pub(crate) struct EnteredScope {
 
 pub(crate) fn enter_scope(scope: &Arc<JobScope>) -> EnteredScope {
     if stack::alive() {
-        push(Entry {
-            owner: 0,
-            span: 0,
-            job: Some(scope.clone()),
-            state: None,
-            layer_span: None,
-            inherited: None,
-            noted: OtelContext::read(),
-            correction: None,
-        });
+        let (job, noted) = (Some(scope.clone()), OtelContext::read());
+        push(Entry { kind: EntryKind::JobScope, job, noted, correction: None });
     }
     EnteredScope { scope: scope.id }
 }
 
 impl Drop for EnteredScope {
     fn drop(&mut self) {
-        let left = with_stack(|stack| {
+        let removed = with_stack(|stack| {
             stack.remove(|entry| {
-                entry.owner == 0 && entry.job.as_ref().is_some_and(|job| job.id == self.scope)
+                entry.span().is_none() && entry.job.as_ref().is_some_and(|job| job.id == self.scope)
             })
         });
-        drop(left);
+        drop(removed);
     }
 }
 
@@ -98,13 +90,9 @@ pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
         return None;
     }
     let now = OtelContext::read();
-    let (scope, noted) = with_stack(|stack| {
-        (stack.innermost_job().cloned(), stack.entries.last().map_or(0, |entry| entry.noted.job))
-    })?;
-    if now.job != 0 && now.job != noted {
-        return Context::map_current(|cx| of_context(cx).cloned());
-    }
-    scope
+    let on_stack =
+        with_stack(|stack| Some(stack.job_version(&now).map(|_| stack.innermost_job().cloned())))??;
+    on_stack.unwrap_or_else(|| Context::map_current(|cx| of_context(cx).cloned()))
 }
 
 /// `cx` with the job that the calling code runs in, unless it carries one.

@@ -3,6 +3,8 @@
 //! It is put together when it changes, not when a record is made: each span of a log layer has a
 //! [`LayerSpan`], and what the records of a node start with is one ready [`InheritedAttributes`].
 
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::logs::AnyValue;
@@ -10,6 +12,7 @@ use opentelemetry::Key;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::correlate::span_state::SpanState;
+use crate::event::extras::Extras;
 use crate::job_scope::{JobScope, JobVersion};
 use crate::keys;
 use crate::keys::Keys;
@@ -18,12 +21,25 @@ use crate::record::inherited::{key_set, InheritedAttributes, Version};
 use crate::record::Prepare;
 use crate::span_fields::SpanFields;
 
+/// Tells the layers of a process apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LayerId(NonZeroU64);
+
+impl LayerId {
+    pub(crate) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(NonZeroU64::MIN.saturating_add(LAST.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
 /// What a layer puts into its blocks.
 #[derive(Debug)]
 pub(crate) struct InheritSettings {
     pub(crate) keys: Keys,
     pub(crate) fields: SpanFields,
     pub(crate) limits: Limits,
+    /// Attributes that the layer writes last. Their keys must not meet inherited ones.
+    pub(crate) extras: Extras,
     /// Encodes the attributes of a block once, for records that can use that.
     pub(crate) prepare: Prepare,
 }
@@ -40,19 +56,19 @@ pub(crate) struct LayerSpan {
 
 /// The extension: the nodes of a span, by the layer's owner number.
 #[derive(Debug, Default)]
-struct LayerSpans(Vec<(u64, Arc<LayerSpan>)>);
+struct LayerSpans(Vec<(LayerId, Arc<LayerSpan>)>);
 
 impl LayerSpan {
     /// The node of `span` for the layer `owner`, made where it is missing, with those of its ancestors.
     pub(crate) fn of<'a, R: LookupSpan<'a>>(
         span: &SpanRef<'a, R>,
-        owner: u64,
+        layer: LayerId,
         fields: &SpanFields,
     ) -> Arc<Self> {
-        if let Some(layer_span) = Self::find(span, owner) {
+        if let Some(layer_span) = Self::find(span, layer) {
             return layer_span;
         }
-        let parent = span.parent().map(|parent| Self::of(&parent, owner, fields));
+        let parent = span.parent().map(|parent| Self::of(&parent, layer, fields));
         let state = SpanState::find_or_unknown(span);
         let mut own = Vec::new();
         for (key, value) in state.fields.iter() {
@@ -63,18 +79,18 @@ impl LayerSpan {
         let layer_span = Arc::new(Self { state, parent, own: Mutex::new(own), inherited: Mutex::default() });
         let mut extensions = span.extensions_mut();
         match extensions.get_mut::<LayerSpans>() {
-            Some(layer_spans) => layer_spans.0.push((owner, layer_span.clone())),
+            Some(layer_spans) => layer_spans.0.push((layer, layer_span.clone())),
             None => {
-                extensions.replace(LayerSpans(vec![(owner, layer_span.clone())]));
+                extensions.replace(LayerSpans(vec![(layer, layer_span.clone())]));
             }
         }
         layer_span
     }
 
-    pub(crate) fn find<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, owner: u64) -> Option<Arc<Self>> {
+    pub(crate) fn find<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, layer: LayerId) -> Option<Arc<Self>> {
         let extensions = span.extensions();
         let layer_spans = extensions.get::<LayerSpans>()?;
-        layer_spans.0.iter().find(|(known, _)| *known == owner).map(|(_, layer_span)| layer_span.clone())
+        layer_spans.0.iter().find(|(known, _)| *known == layer).map(|(_, layer_span)| layer_span.clone())
     }
 
     /// Takes over values that `Span::record` gave later. They were formatted before this call: the
@@ -184,9 +200,12 @@ impl InheritedAttributes {
         let count = stamps.len();
         let mut attributes = stamps;
         attributes.append(&mut fields);
+        // Behind a mark, so that inherited and extra keys are not taken for each other.
+        let extra_keys = ["\0"].into_iter().chain(inherit.extras.keys.iter().copied());
         Self {
             version,
-            key_set: key_set(&attributes),
+            extra_keys: inherit.extras.keys,
+            key_set: key_set(attributes.iter().map(|(key, _)| key.as_str()).chain(extra_keys)),
             prepared: (inherit.prepare)(&attributes),
             stamps: count,
             attributes,

@@ -9,14 +9,14 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::correlate::dispatch::DispatchSlot;
-use crate::correlate::layer_span::{InheritSettings, LayerSpan};
+use crate::correlate::layer_span::{InheritSettings, LayerId, LayerSpan};
 use crate::correlate::origin::Origin;
 use crate::correlate::otel_context::OtelContext;
 use crate::correlate::resolve::ask;
 use crate::correlate::span_state::{OtelSpan, SpanState};
-use crate::correlate::stack::Stack;
+use crate::correlate::stack::{note_adopted, Stack};
 use crate::correlate::start_guard::StartGuard;
-use crate::correlate::{ambient, queries, sidecar, stack};
+use crate::correlate::{ambient, queries, sidecar};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 use crate::stats::Counters;
@@ -27,26 +27,26 @@ pub(crate) type Correlation = (Option<Ids>, Arc<InheritedAttributes>);
 /// One log layer, asking.
 #[derive(Debug)]
 pub(crate) struct Lookup<'a> {
-    pub(crate) owner: u64,
+    pub(crate) layer: LayerId,
     pub(crate) dispatch: &'a DispatchSlot,
     pub(crate) inherit: &'a InheritSettings,
     pub(crate) counters: &'a Counters,
 }
 
 impl Lookup<'_> {
-    /// What is to be looked up, as nothing is [`remembered`](Self::remembered).
+    /// What is to be looked up, as nothing is [`cached`](Self::cached).
     #[inline(never)]
-    pub(crate) fn look_up<'a, S>(
+    pub(crate) fn resolve<'a, S>(
         &self,
         event: &Event<'_>,
-        around: &OtelContext,
+        cx: &OtelContext,
         ctx: &'a Context<'_, S>,
     ) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         match event.parent() {
-            _ if event.is_contextual() => self.contextual(*around, ctx),
+            _ if event.is_contextual() => self.contextual(*cx, ctx),
             Some(parent) => self.explicit(parent, ctx),
             None => match sidecar::origin(event.metadata()) {
                 Some(origin) => self.of_origin(&origin),
@@ -57,15 +57,15 @@ impl Lookup<'_> {
 
     /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
     fn root(&self) -> Correlation {
-        (None, queries::block_without_span(self.owner, self.inherit))
+        (None, queries::inherited_outside_spans(self.layer, self.inherit))
     }
 
     /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
     fn of_origin(&self, origin: &Origin) -> Correlation {
         let job = origin.job().cloned().or_else(ambient::ambient_job);
-        let inherited = match origin.layer_span(self.owner) {
+        let inherited = match origin.layer_span(self.layer) {
             Some(layer_span) => layer_span.inherited(job.as_ref(), self.inherit),
-            None => queries::block_of_job(self.owner, job.as_ref(), self.inherit),
+            None => queries::inherited_of_job(self.layer, job.as_ref(), self.inherit),
         };
         (origin.ids(), inherited)
     }
@@ -87,7 +87,7 @@ impl Lookup<'_> {
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let Some(span) = ctx.span(parent) else { return self.root() };
-        let layer_span = LayerSpan::of(&span, self.owner, &self.inherit.fields);
+        let layer_span = LayerSpan::of(&span, self.layer, &self.inherit.fields);
         // A span made outside any job is transparent, as for contextual events.
         let job = layer_span.state.job().cloned().or_else(ambient::ambient_job);
         (self.ids_along(span, ctx), layer_span.inherited(job.as_ref(), self.inherit))
@@ -96,7 +96,7 @@ impl Lookup<'_> {
     /// An explicit parent of a line that may be logged from inside the start of that very span: its
     /// extensions may be locked by this thread, so only what the stack knows is told.
     fn while_starting(&self, parent: &Id) -> Correlation {
-        let Some(layer_span) = queries::entered_node(self.owner, parent) else { return self.root() };
+        let Some(layer_span) = queries::entered_layer_span(self.layer, parent) else { return self.root() };
         let ids = match layer_span.state.otel_span() {
             Some(OtelSpan::Known(ids)) => *ids,
             _ => None,
@@ -106,90 +106,99 @@ impl Lookup<'_> {
     }
 
     /// `info!(..)`: the innermost active span, and the innermost job.
-    fn contextual<'a, S>(&self, around: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
+    fn contextual<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let looked_up = catch_unwind(AssertUnwindSafe(|| self.looked_up(around, ctx)));
-        looked_up.unwrap_or_else(|_| self.without_extensions(around.span))
+        let looked_up = catch_unwind(AssertUnwindSafe(|| self.looked_up(cx, ctx)));
+        looked_up.unwrap_or_else(|_| self.without_extensions(cx.span))
     }
 
     /// What can be told where the registry's extensions cannot be read: another layer panicked with their
     /// lock in its hands, and left it poisoned for this span and whichever has its place next.
     fn without_extensions(&self, ids: Option<Ids>) -> Correlation {
         self.counters.panicked_spans(1);
-        (ids, queries::block_without_span(self.owner, self.inherit))
+        (ids, queries::inherited_outside_spans(self.layer, self.inherit))
     }
 
-    /// The answer for a contextual event where nothing has changed since this thread's last event in
-    /// the span.
+    /// The answer for a contextual event where nothing has changed since this thread's last event in the span,
+    /// or outside any.
     #[inline(always)]
-    pub(crate) fn remembered<'s>(
+    pub(crate) fn cached<'s, S>(
         &self,
         stack: &'s Stack,
-        around: &'s OtelContext,
-    ) -> Option<(Option<&'s Ids>, &'s Arc<InheritedAttributes>)> {
-        let (entry, job) = stack.innermost(self.owner, around)?;
-        let layer_span = entry.layer_span.as_ref()?;
-        let inherited = entry.inherited.as_ref()?;
-        let Some(OtelSpan::Known(own)) = layer_span.state.otel_span() else { return None };
-        if inherited.version != layer_span.version(job) || layer_span.state.is_closed() {
+        cx: &'s OtelContext,
+        ctx: &Context<'_, S>,
+    ) -> Option<(Option<&'s Ids>, &'s Arc<InheritedAttributes>)>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let job = stack.job_version(cx)?;
+        let Some((entry, span)) = stack.innermost(self.layer) else {
+            let inherited = stack.outside_spans(self.layer)?;
+            let is_current = inherited.version.job == job && is_outside_spans(ctx);
+            return is_current.then_some((cx.span.as_ref(), inherited));
+        };
+        let (layer_span, inherited) = (span.layer_span.as_ref()?, span.inherited.as_ref()?);
+        let Some(OtelSpan::Known(own)) = span.state.otel_span() else { return None };
+        if inherited.version != layer_span.version(job) || span.state.is_closed() {
             return None;
         }
-        let ids = if entry.is_outside_of(&around.span, own) { &around.span } else { own };
+        let ids = if entry.is_outside_of(&cx.span, own) { &cx.span } else { own };
         Some((ids.as_ref(), inherited))
     }
 
-    fn looked_up<'a, S>(&self, around: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
+    fn looked_up<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let Some((id, state)) =
-            queries::enclosing_span(self.owner, 0).filter(|(_, state)| !state.is_closed())
+            queries::enclosing_span(self.layer, 0).filter(|(_, state)| !state.is_closed())
         else {
-            return self.as_the_registry_knows(around, ctx);
+            return self.as_the_registry_knows(cx, ctx);
         };
         let own = ask(&state, &id, self.dispatch, self.counters);
-        stack::note_adopted(self.owner);
+        note_adopted(self.layer);
         let ids = match own {
-            Some(OtelSpan::Known(own)) if !self.api_span_is_inside(around, own) => own,
-            Some(OtelSpan::Known(_)) => around.span,
+            Some(OtelSpan::Known(own)) if !self.api_span_is_inside(cx, own) => own,
+            Some(OtelSpan::Known(_)) => cx.span,
             // Without an OpenTelemetry span of its own, or being started: the next one out.
-            _ if self.api_span_is_inside(around, None) => around.span,
-            _ => self.enclosing_ids().unwrap_or(around.span),
+            _ if self.api_span_is_inside(cx, None) => cx.span,
+            _ => self.enclosing_ids().unwrap_or(cx.span),
         };
-        let inherited =
-            self.current_block().unwrap_or_else(|| queries::block_without_span(self.owner, self.inherit));
+        let inherited = self
+            .inherited_of_innermost()
+            .unwrap_or_else(|| queries::inherited_outside_spans(self.layer, self.inherit));
         (ids, inherited)
     }
 
     /// The stack is empty. The registry may still know of a current span: one that was entered before
     /// this layer was there, or one that is being entered right now, whose lock a plain
     /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
-    fn as_the_registry_knows<'a, S>(&self, around: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
+    fn as_the_registry_knows<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let current = if StartGuard::is_under_way() { None } else { ctx.lookup_current() };
+        let current = if is_outside_spans(ctx) { None } else { ctx.lookup_current() };
         let Some(span) = current else {
-            return (around.span, queries::block_without_span(self.owner, self.inherit));
+            return (cx.span, queries::inherited_outside_spans(self.layer, self.inherit));
         };
-        let layer_span = LayerSpan::of(&span, self.owner, &self.inherit.fields);
+        let layer_span = LayerSpan::of(&span, self.layer, &self.inherit.fields);
         let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
         let ids = match layer_span.state.has_span_layer() {
-            true => around.span.or_else(|| self.ids_along(span, ctx)),
-            false => around.span,
+            true => cx.span.or_else(|| self.ids_along(span, ctx)),
+            false => cx.span,
         };
         (ids, inherited)
     }
 
-    fn api_span_is_inside(&self, around: OtelContext, own: Option<Ids>) -> bool {
-        queries::live(self.owner, |entry| entry.is_outside_of(&around.span, &own)).unwrap_or(false)
+    fn api_span_is_inside(&self, cx: OtelContext, own: Option<Ids>) -> bool {
+        queries::api_span_is_inside_innermost(self.layer, &cx.span, &own)
     }
 
     /// The ids of the innermost entered span, but for the first, that has any.
     fn enclosing_ids(&self) -> Option<Option<Ids>> {
-        let spans = (1..).map_while(|nth| queries::enclosing_span(self.owner, nth));
+        let spans = (1..).map_while(|nth| queries::enclosing_span(self.layer, nth));
         for (id, state) in spans {
             if let Some(OtelSpan::Known(ids)) = ask(&state, &id, self.dispatch, self.counters) {
                 return Some(ids);
@@ -198,11 +207,11 @@ impl Lookup<'_> {
         None
     }
 
-    /// The block of the innermost entered span, which this thread then remembers.
-    fn current_block(&self) -> Option<Arc<InheritedAttributes>> {
-        let layer_span = queries::live(self.owner, |entry| entry.layer_span.clone()).flatten()?;
+    /// What records of the innermost entered span inherit, which is cached for this thread's next event in it.
+    fn inherited_of_innermost(&self) -> Option<Arc<InheritedAttributes>> {
+        let layer_span = queries::innermost_layer_span(self.layer)?;
         let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
-        queries::live(self.owner, |entry| entry.inherited.replace(inherited.clone()));
+        queries::cache_inherited(self.layer, &inherited);
         Some(inherited)
     }
 
@@ -235,7 +244,16 @@ impl Lookup<'_> {
     {
         !state.has_span_layer()
             && state.otel_span().is_none()
-            && (queries::entered_node(self.owner, &span.id()).is_some()
+            && (queries::entered_layer_span(self.layer, &span.id()).is_some()
                 || ctx.lookup_current().is_some_and(|current| current.id() == span.id()))
     }
+}
+
+/// Whether the registry knows of no current span that may be asked for its ids.
+#[inline]
+fn is_outside_spans<S>(ctx: &Context<'_, S>) -> bool
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    StartGuard::is_under_way() || ctx.lookup_current().is_none()
 }

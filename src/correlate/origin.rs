@@ -5,10 +5,10 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 
-use crate::correlate::layer_span::LayerSpan;
-use crate::correlate::{queries, stack};
-use crate::job_scope;
-use crate::job_scope::JobScope;
+use crate::correlate::layer_span::{LayerId, LayerSpan};
+use crate::correlate::queries;
+use crate::correlate::stack;
+use crate::job_scope::{self, JobScope};
 use crate::record::Ids;
 
 /// Whether `cx` names a span that is not the current one: what is current on this thread has nothing to do with it.
@@ -23,7 +23,7 @@ pub(crate) struct Origin {
     span: SpanContext,
     job: Option<Arc<JobScope>>,
     /// By log layer, the tracing span that it was started in. It may be over: a node keeps no span open.
-    layer_spans: Vec<(u64, Arc<LayerSpan>)>,
+    layer_spans: Vec<(LayerId, Arc<LayerSpan>)>,
 }
 
 impl Origin {
@@ -37,7 +37,7 @@ impl Origin {
                 // A child inherits with its parent, on whatever thread it is started.
                 Some(around) => around.layer_spans.clone(),
                 None if is_elsewhere(parent) => Vec::new(),
-                None => queries::innermost_nodes(),
+                None => queries::innermost_layer_spans(),
             },
         }
     }
@@ -54,7 +54,7 @@ impl Origin {
         self.job.as_ref()
     }
 
-    pub(crate) fn layer_span(&self, owner: u64) -> Option<&Arc<LayerSpan>> {
-        self.layer_spans.iter().find(|(known, _)| *known == owner).map(|(_, layer_span)| layer_span)
+    pub(crate) fn layer_span(&self, layer: LayerId) -> Option<&Arc<LayerSpan>> {
+        self.layer_spans.iter().find(|(known, _)| *known == layer).map(|(_, layer_span)| layer_span)
     }
 }

@@ -1,123 +1,125 @@
-//! What is asked of a thread's stack where nothing is remembered of the last event.
+//! What is read of a thread's stack where nothing is cached for an event.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use tracing_core::span::Id;
 
 use crate::correlate::ambient::ambient_job;
-use crate::correlate::layer_span::{InheritSettings, LayerSpan};
+use crate::correlate::layer_span::{InheritSettings, LayerId, LayerSpan};
 use crate::correlate::span_state::{OtelSpan, SpanState};
-use crate::correlate::stack::{with_stack, Entry};
+use crate::correlate::stack::{with_stack, Entry, EntryKind};
 use crate::job_scope::{JobScope, JobVersion};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 
-/// Shows `look` the innermost entered span of `owner` that is not gone.
-pub(crate) fn live<T>(owner: u64, look: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+/// The layer's `nth` entered span that is not closed, counted from the innermost.
+pub(crate) fn enclosing_span(layer: LayerId, nth: usize) -> Option<(Id, Arc<SpanState>)> {
     with_stack(|stack| {
-        let mut own = stack.entries.iter_mut().rev().filter(|entry| entry.owner == owner);
-        own.find(|entry| !entry.is_stale()).map(look)
+        let open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
+        let span = open.filter_map(|entry| entry.span_of(layer)).nth(nth)?;
+        Some((span.id.clone(), span.state.clone()))
     })
     .flatten()
 }
 
-/// The owner's `nth` entered span, counted from the innermost.
-pub(crate) fn enclosing_span(owner: u64, nth: usize) -> Option<(Id, Arc<SpanState>)> {
+/// The layer's innermost entered span that is not closed, as the layer sees it.
+pub(crate) fn innermost_layer_span(layer: LayerId) -> Option<Arc<LayerSpan>> {
     with_stack(|stack| {
-        let mut own = stack.entries.iter().rev().filter(|entry| entry.owner == owner && !entry.is_stale());
-        let entry = own.nth(nth)?;
-        Some((entry.span_id(), entry.state.clone()?))
+        let mut open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
+        open.find_map(|entry| entry.span_of(layer))?.layer_span.clone()
     })
     .flatten()
 }
 
-/// The node of the span `id`, if the owner has entered it on this thread.
-pub(crate) fn entered_node(owner: u64, id: &Id) -> Option<Arc<LayerSpan>> {
+/// Remembers what records of that span inherit.
+pub(crate) fn cache_inherited(layer: LayerId, inherited: &Arc<InheritedAttributes>) {
+    let replaced = with_stack(|stack| {
+        let mut open = stack.entries.iter_mut().rev().filter(|entry| !entry.is_stale());
+        match &mut open.find(|entry| entry.span_of(layer).is_some())?.kind {
+            EntryKind::Span(span) => span.inherited.replace(inherited.clone()),
+            EntryKind::JobScope => None,
+        }
+    });
+    drop(replaced);
+}
+
+/// Whether a span of the OpenTelemetry API, `now`, was attached after the layer's innermost span was entered.
+pub(crate) fn api_span_is_inside_innermost(layer: LayerId, now: &Option<Ids>, own: &Option<Ids>) -> bool {
     with_stack(|stack| {
-        let mut entries = stack.entries.iter().rev();
-        let entry = entries.find(|entry| entry.owner == owner && entry.span == id.into_u64())?;
-        entry.layer_span.clone()
+        let mut open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
+        open.find(|entry| entry.span_of(layer).is_some()).is_some_and(|entry| entry.is_outside_of(now, own))
+    })
+    .unwrap_or(false)
+}
+
+/// The span `id` as the layer sees it, if the layer has entered it on this thread.
+pub(crate) fn entered_layer_span(layer: LayerId, id: &Id) -> Option<Arc<LayerSpan>> {
+    with_stack(|stack| {
+        let mut spans = stack.entries.iter().rev().filter_map(|entry| entry.span_of(layer));
+        spans.find(|span| span.id == *id)?.layer_span.clone()
     })
     .flatten()
 }
 
-/// For each log layer, the node of the innermost span that it knows to be entered.
-pub(crate) fn innermost_nodes() -> Vec<(u64, Arc<LayerSpan>)> {
+/// For each log layer, the innermost span that it knows to be entered.
+pub(crate) fn innermost_layer_spans() -> Vec<(LayerId, Arc<LayerSpan>)> {
     with_stack(|stack| {
-        let mut layer_spans: Vec<(u64, Arc<LayerSpan>)> = Vec::new();
-        for entry in stack.entries.iter().rev().filter(|entry| !entry.is_stale()) {
-            if let Some(layer_span) = entry
-                .layer_span
-                .as_ref()
-                .filter(|_| layer_spans.iter().all(|(known, _)| *known != entry.owner))
-            {
-                layer_spans.push((entry.owner, layer_span.clone()));
+        let mut innermost: Vec<(LayerId, Arc<LayerSpan>)> = Vec::new();
+        for span in stack.entries.iter().rev().filter(|entry| !entry.is_stale()).filter_map(Entry::span) {
+            let is_known = innermost.iter().any(|(layer, _)| *layer == span.layer);
+            if let Some(layer_span) = span.layer_span.as_ref().filter(|_| !is_known) {
+                innermost.push((span.layer, layer_span.clone()));
             }
         }
-        layer_spans
+        innermost
     })
     .unwrap_or_default()
 }
 
 /// What records inherit outside any span: the current job's stamps.
-pub(crate) fn block_without_span(owner: u64, inherit: &InheritSettings) -> Arc<InheritedAttributes> {
-    block_of_job(owner, ambient_job().as_ref(), inherit)
+pub(crate) fn inherited_outside_spans(layer: LayerId, inherit: &InheritSettings) -> Arc<InheritedAttributes> {
+    inherited_of_job(layer, ambient_job().as_ref(), inherit)
 }
 
 /// What records inherit that have a job and no span.
-pub(crate) fn block_of_job(
-    owner: u64,
+pub(crate) fn inherited_of_job(
+    layer: LayerId,
     job: Option<&Arc<JobScope>>,
     inherit: &InheritSettings,
 ) -> Arc<InheritedAttributes> {
-    thread_local! {
-        // By owner, as this thread last saw it. A thread has few layers.
-        static BLOCKS: RefCell<Vec<(u64, Arc<InheritedAttributes>)>> = const { RefCell::new(Vec::new()) };
-    }
     let version = JobVersion::of(job);
-    let known = BLOCKS.try_with(|blocks| {
-        let blocks = blocks.borrow();
-        let (_, inherited) = blocks.iter().find(|(known, _)| *known == owner)?;
-        (inherited.version.job == version).then(|| inherited.clone())
+    let known = with_stack(|stack| {
+        stack.outside_spans(layer).filter(|inherited| inherited.version.job == version).cloned()
     });
-    if let Ok(Some(inherited)) = known {
+    if let Some(inherited) = known.flatten() {
         return inherited;
     }
     let inherited = Arc::new(InheritedAttributes::without_span(job, inherit));
-    let replaced = BLOCKS.try_with(|blocks| {
-        let mut blocks = blocks.borrow_mut();
-        match blocks.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, known)) => Some(std::mem::replace(known, inherited.clone())),
-            None => {
-                blocks.push((owner, inherited.clone()));
-                None
-            }
-        }
-    });
+    let replaced = with_stack(|stack| stack.set_outside_spans(layer, inherited.clone()));
     drop(replaced);
     inherited
 }
 
 /// What is known of the span `id`, if a layer has entered it on this thread.
 pub(crate) fn entered_state(id: &Id) -> Option<Arc<SpanState>> {
-    with_stack(|stack| {
-        let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
-        entry.state.clone()
-    })
-    .flatten()
+    with_stack(|stack| Some(innermost_entry_of(&stack.entries, id)?.span()?.state.clone())).flatten()
 }
 
 /// Whether `now` was attached after the span `id` was entered.
 pub(crate) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
     with_stack(|stack| {
-        let entry = stack.entries.iter().rev().find(|entry| entry.span == id.into_u64())?;
-        let own = entry.state.as_ref().and_then(|state| match state.otel_span() {
+        let entry = innermost_entry_of(&stack.entries, id)?;
+        let own = match entry.span()?.state.otel_span() {
             Some(OtelSpan::Known(ids)) => *ids,
             _ => None,
-        });
+        };
         Some(entry.is_outside_of(&now, &own))
     })
     .flatten()
     .unwrap_or(false)
+}
+
+/// Of whichever layer.
+fn innermost_entry_of<'a>(entries: &'a [Entry], id: &Id) -> Option<&'a Entry> {
+    entries.iter().rev().find(|entry| entry.span().is_some_and(|span| span.id == *id))
 }

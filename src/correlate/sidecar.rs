@@ -69,15 +69,10 @@ fn lay<T>(laid: Option<Sidecar>, dispatch: impl FnOnce() -> T) -> T {
     dispatch()
 }
 
-/// Takes what lies beside an event of the `log` facade, or an entry. Others carry nothing: one may be
-/// logged by a value of the event for which it was laid.
-#[inline]
-pub(crate) fn take(may_carry: bool) -> Option<Sidecar> {
-    if may_carry {
-        swap(None)
-    } else {
-        None
-    }
+/// Takes what lies beside an event of the `log` facade, or an entry. Only for these: another event may be logged by
+/// a value of the event for which it was laid.
+pub(crate) fn take() -> Option<Sidecar> {
+    swap(None)
 }
 
 /// Puts it back, for the next layer.

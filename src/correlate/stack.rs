@@ -1,17 +1,16 @@
 //! This thread's stack of entered spans and job scopes.
 //!
-//! Each layer that needs it pushes its own entries, marked with its owner number, so that two
-//! layers, or two subscribers, on one thread never read each other's spans. Jobs are read across
-//! owners: a job is the thread's, not a layer's.
+//! Each layer that needs it pushes entries of its own, marked with its [`LayerId`], so that two layers, or two
+//! subscribers, on one thread never read each other's spans. Jobs are read across layers: a job belongs to the
+//! thread.
 
 use std::cell::{Ref, RefCell};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use opentelemetry::{Context, ContextGuard};
 use tracing_core::span::Id;
 
-use crate::correlate::layer_span::LayerSpan;
+use crate::correlate::layer_span::{LayerId, LayerSpan};
 use crate::correlate::otel_context::OtelContext;
 use crate::correlate::span_state::SpanState;
 use crate::job_scope::{JobScope, JobVersion};
@@ -31,7 +30,7 @@ pub(crate) fn alive() -> bool {
     thread_local! {
         static CANARY: Canary = {
             Context::map_current(|_| ());
-            touch();
+            let _ = STACK.try_with(|_| ());
             Canary
         };
     }
@@ -39,7 +38,8 @@ pub(crate) fn alive() -> bool {
 }
 
 thread_local! {
-    static ACTIVE: RefCell<Stack> = const { RefCell::new(Stack { entries: Vec::new(), jobs: 0 }) };
+    static STACK: RefCell<Stack> =
+        const { RefCell::new(Stack { entries: Vec::new(), jobs: 0, outside_spans: Vec::new() }) };
 }
 
 /// The innermost entry is the last.
@@ -48,6 +48,68 @@ pub(crate) struct Stack {
     pub(crate) entries: Vec<Entry>,
     /// How many entries have a job: without one, no event searches the stack for it.
     jobs: usize,
+    /// For each layer, what its last record outside any span inherited. A thread has few layers.
+    outside_spans: Vec<(LayerId, Arc<InheritedAttributes>)>,
+}
+
+/// One entered span of one layer, or one job scope.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: EntryKind,
+    /// The span's own job, or the scope's.
+    pub(crate) job: Option<Arc<JobScope>>,
+    /// What the `Context` said when the entry was pushed: what differs later was attached further in.
+    pub(crate) noted: OtelContext,
+    /// Keeps the right job in the `Context` where entering the span took it out.
+    pub(crate) correction: Option<ContextGuard>,
+}
+
+#[derive(Debug)]
+pub(crate) enum EntryKind {
+    Span(EnteredSpan),
+    JobScope,
+}
+
+/// A span that a layer was told is entered.
+#[derive(Debug)]
+pub(crate) struct EnteredSpan {
+    pub(crate) layer: LayerId,
+    /// Of its registry.
+    pub(crate) id: Id,
+    pub(crate) state: Arc<SpanState>,
+    /// The span as the layer sees it, if that is a log layer.
+    pub(crate) layer_span: Option<Arc<LayerSpan>>,
+    /// What the last record of this thread in the span inherited.
+    pub(crate) inherited: Option<Arc<InheritedAttributes>>,
+}
+
+impl Entry {
+    #[inline(always)]
+    pub(crate) fn span(&self) -> Option<&EnteredSpan> {
+        match &self.kind {
+            EntryKind::Span(span) => Some(span),
+            EntryKind::JobScope => None,
+        }
+    }
+
+    /// Its span, if it is one of this layer's.
+    #[inline(always)]
+    pub(crate) fn span_of(&self, layer: LayerId) -> Option<&EnteredSpan> {
+        self.span().filter(|span| span.layer == layer)
+    }
+
+    /// Whether the span is closed, and was exited while its layer was reloaded away.
+    #[inline]
+    pub(crate) fn is_stale(&self) -> bool {
+        self.span().is_some_and(|span| span.state.is_closed())
+    }
+
+    /// Whether `now` is a span that was attached after this entry's span was entered.
+    #[inline(always)]
+    pub(crate) fn is_outside_of(&self, now: &Option<Ids>, own: &Option<Ids>) -> bool {
+        // The span's own ids first: that is what the `Context` says inside most spans.
+        now.is_some() && now != own && *now != self.noted.span
+    }
 }
 
 impl Stack {
@@ -59,9 +121,9 @@ impl Stack {
     /// Removes the innermost entry that `is_it`. The caller drops it outside the borrow of the stack.
     pub(crate) fn remove(&mut self, is_it: impl FnMut(&Entry) -> bool) -> Option<Entry> {
         let index = self.entries.iter().rposition(is_it)?;
-        let left = self.entries.remove(index);
-        self.jobs -= usize::from(left.job.is_some());
-        Some(left)
+        let removed = self.entries.remove(index);
+        self.jobs -= usize::from(removed.job.is_some());
+        Some(removed)
     }
 
     #[inline]
@@ -72,138 +134,104 @@ impl Stack {
         let with_job = self.entries.iter().rev().filter(|entry| entry.job.is_some());
         with_job.filter(|entry| !entry.is_stale()).find_map(|entry| entry.job.as_ref())
     }
-}
 
-/// One entered span of one layer, or one job scope.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// The layer's number; 0 for a scope.
-    pub(crate) owner: u64,
-    /// The span's id in its registry; 0 for a scope.
-    pub(crate) span: u64,
-    /// The span's own job, or the scope's.
-    pub(crate) job: Option<Arc<JobScope>>,
-    pub(crate) state: Option<Arc<SpanState>>,
-    /// The log layer's node of the span.
-    pub(crate) layer_span: Option<Arc<LayerSpan>>,
-    /// The node's block as this thread last saw it.
-    pub(crate) inherited: Option<Arc<InheritedAttributes>>,
-    /// What the `Context` said when the entry was pushed: what differs later was attached further in.
-    pub(crate) noted: OtelContext,
-    /// Keeps the right job in the `Context` where entering the span took it out.
-    pub(crate) correction: Option<ContextGuard>,
-}
-
-impl Entry {
-    /// Whether the span is gone, and it was left while its layer was reloaded away.
-    #[inline]
-    pub(crate) fn is_stale(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.is_closed())
-    }
-
-    pub(crate) fn span_id(&self) -> Id {
-        Id::from_u64(self.span)
-    }
-
-    /// Whether `now` is a span that was attached after this entry's span was entered.
+    /// The version of the innermost job. `None` if the job must be read from the `Context`: one was attached
+    /// there further in than all entries.
     #[inline(always)]
-    pub(crate) fn is_outside_of(&self, now: &Option<Ids>, own: &Option<Ids>) -> bool {
-        // The span's own ids first: that is what the `Context` says inside most spans.
-        now.is_some() && now != own && *now != self.noted.span
+    pub(crate) fn job_version(&self, now: &OtelContext) -> Option<JobVersion> {
+        let noted = self.entries.last().map_or(0, |entry| entry.noted.job);
+        let is_attached_further_in = now.job != 0 && now.job != noted;
+        (!is_attached_further_in).then(|| JobVersion::of(self.innermost_job()))
     }
-}
 
-pub(crate) fn touch() {
-    let _ = ACTIVE.try_with(|_| ());
-}
+    /// The layer's innermost entered span, with its entry. It may be stale, see [`Entry::is_stale`].
+    #[inline(always)]
+    pub(crate) fn innermost(&self, layer: LayerId) -> Option<(&Entry, &EnteredSpan)> {
+        self.entries.iter().rev().find_map(|entry| Some((entry, entry.span_of(layer)?)))
+    }
 
-/// Runs `read` on the stack; `None` if the thread is too far gone or `read` is already running.
-#[inline]
-pub(crate) fn with_stack<T>(read: impl FnOnce(&mut Stack) -> T) -> Option<T> {
-    ACTIVE.try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack))).ok().flatten()
-}
+    /// What the layer's last record outside any span inherited.
+    #[inline]
+    pub(crate) fn outside_spans(&self, layer: LayerId) -> Option<&Arc<InheritedAttributes>> {
+        self.outside_spans.iter().find(|(known, _)| *known == layer).map(|(_, inherited)| inherited)
+    }
 
-pub(crate) fn push(entry: Entry) {
-    with_stack(|stack| stack.push(entry));
-}
-
-/// Pushes a span that a layer was told is entered. `around`: the job that was the innermost before, which
-/// a span of no job passes on.
-pub(crate) fn enter_span(
-    owner: u64,
-    id: &Id,
-    state: &Arc<SpanState>,
-    layer_span: Option<Arc<LayerSpan>>,
-    noted: OtelContext,
-    around: Option<Arc<JobScope>>,
-) {
-    push(Entry {
-        owner,
-        span: id.into_u64(),
-        job: state.job().cloned().or(around),
-        state: Some(state.clone()),
-        layer_span,
-        inherited: None,
-        noted,
-        correction: None,
-    });
-}
-
-/// Removes the innermost entry of a span; spans may be left in any order.
-pub(crate) fn exit_span(owner: u64, id: &Id) {
-    let left = with_stack(|stack| stack.remove(|entry| entry.owner == owner && entry.span == id.into_u64()));
-    // Dropped here, outside the borrow: an entry's guard touches the `Context`.
-    drop(left);
-}
-
-/// Takes notice that the innermost entered span of `owner` was taken into a job when it was started.
-pub(crate) fn note_adopted(owner: u64) {
-    with_stack(|stack| {
-        let Stack { entries, jobs } = stack;
-        let Some(entry) = entries.iter_mut().rev().find(|entry| entry.owner == owner) else { return };
-        if entry.job.is_none() {
-            entry.job = entry.state.as_ref().and_then(|state| state.job().cloned());
-            *jobs += usize::from(entry.job.is_some());
+    /// Remembers that. Gives back what was there, to be dropped outside the borrow of the stack.
+    pub(crate) fn set_outside_spans(
+        &mut self,
+        layer: LayerId,
+        inherited: Arc<InheritedAttributes>,
+    ) -> Option<Arc<InheritedAttributes>> {
+        match self.outside_spans.iter_mut().find(|(known, _)| *known == layer) {
+            Some((_, known)) => Some(std::mem::replace(known, inherited)),
+            None => {
+                self.outside_spans.push((layer, inherited));
+                None
+            }
         }
-    });
+    }
 }
 
 /// This thread's stack, as an event finds it.
 #[derive(Debug)]
 pub(crate) struct ThreadStack<'a>(&'a RefCell<Stack>);
 
-/// Runs `work` with this thread's stack, not borrowed yet; `None` if the thread is too far gone.
+/// Runs `work` with this thread's stack, not borrowed yet; `None` if the thread's locals are gone.
 #[inline(always)]
 pub(crate) fn with_thread_stack<T>(work: impl FnOnce(ThreadStack<'_>) -> T) -> Option<T> {
-    ACTIVE.try_with(|stack| work(ThreadStack(stack))).ok()
+    STACK.try_with(|stack| work(ThreadStack(stack))).ok()
 }
 
 impl<'a> ThreadStack<'a> {
-    /// Borrows it. Until that is over no user code runs.
+    /// Borrows it. No user code runs until the borrow ends.
     #[inline(always)]
     pub(crate) fn borrow(&self) -> Option<Ref<'a, Stack>> {
         self.0.try_borrow().ok()
     }
 }
 
-impl Stack {
-    /// The innermost entered span of `owner`, and the version of the innermost job. `None` if there is no
-    /// such span, or if the job is to be read from the `Context`, see [`ambient_job`].
-    ///
-    /// The span may be gone, see [`Entry::is_stale`]; [`live`] looks past such a one.
-    #[inline(always)]
-    pub(crate) fn innermost(&self, owner: u64, now: &OtelContext) -> Option<(&Entry, JobVersion)> {
-        let noted = self.entries.last().map_or(0, |entry| entry.noted.job);
-        if now.job != 0 && now.job != noted {
-            return None;
-        }
-        let entry = self.entries.iter().rev().find(|entry| entry.owner == owner)?;
-        Some((entry, JobVersion::of(self.innermost_job())))
-    }
+/// Runs `read` on the stack; `None` if the thread's locals are gone or `read` is already running.
+#[inline]
+pub(crate) fn with_stack<T>(read: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    STACK.try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack))).ok().flatten()
 }
 
-/// The number of a layer that has entries on the threads' stacks. 0 is no layer's.
-pub(crate) fn next_owner() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+pub(crate) fn push(entry: Entry) {
+    with_stack(|stack| stack.push(entry));
+}
+
+/// Pushes a span that a layer was told is entered. `ambient`: the job that was the innermost before, which
+/// a span of no job passes on.
+pub(crate) fn enter_span(
+    layer: LayerId,
+    id: &Id,
+    state: &Arc<SpanState>,
+    layer_span: Option<Arc<LayerSpan>>,
+    noted: OtelContext,
+    ambient: Option<Arc<JobScope>>,
+) {
+    let span = EnteredSpan { layer, id: id.clone(), state: state.clone(), layer_span, inherited: None };
+    let job = state.job().cloned().or(ambient);
+    push(Entry { kind: EntryKind::Span(span), job, noted, correction: None });
+}
+
+/// Removes the innermost entry of a span; spans may be exited in any order.
+pub(crate) fn exit_span(layer: LayerId, id: &Id) {
+    let removed =
+        with_stack(|stack| stack.remove(|entry| entry.span_of(layer).is_some_and(|span| span.id == *id)));
+    // Dropped here, outside the borrow: an entry's guard touches the `Context`.
+    drop(removed);
+}
+
+/// Takes notice that the layer's innermost entered span was taken into a job when it was started.
+pub(crate) fn note_adopted(layer: LayerId) {
+    with_stack(|stack| {
+        let Stack { entries, jobs, .. } = stack;
+        let mut entries = entries.iter_mut().rev();
+        let Some(entry) = entries.find(|entry| entry.span_of(layer).is_some()) else { return };
+        if entry.job.is_none() {
+            entry.job = entry.span().and_then(|span| span.state.job().cloned());
+            *jobs += usize::from(entry.job.is_some());
+        }
+    });
 }

@@ -1,11 +1,11 @@
 //! What is known of an event before its values are.
 //!
-//! A callsite's fields are looked at once in the life of the program: what each is for, and its key as
-//! it is written. Whether they can be written straight behind what a record inherits depends on the
-//! inherited keys, too; that is worked out once for each pair, and remembered by the thread.
+//! A callsite's fields are inspected once in the life of the program: the role of each, and its key as it is
+//! encoded. Each thread caches the callsites that it logs from, so an event finds its own with one comparison.
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::Metadata;
@@ -20,16 +20,23 @@ use crate::wire::scalar::EncodedKey;
 /// A callsite of events.
 #[derive(Debug)]
 pub(crate) struct CallsiteInfo {
+    metadata: &'static Metadata<'static>,
     /// In the order of the callsite's field set.
     fields: Box<[FieldInfo]>,
-    /// The name is one that the user gave.
-    pub(crate) is_named: bool,
-    /// Something may lie beside its events: they come from the `log` facade, or are entries of
-    /// [`trace`](crate::trace).
-    pub(crate) may_carry: bool,
+    /// The name of its events, if the user gave one.
+    pub(crate) event_name: Option<&'static str>,
+    /// Its events may have a [sidecar](crate::correlate::sidecar): they come from the `log` facade, or are
+    /// entries of [`trace`](crate::trace).
+    pub(crate) may_have_sidecar: bool,
     /// No two fields are attributes of the same key.
     is_unique: bool,
+    /// Answers of [`can_append`](Self::can_append): the key set that was asked about, with the answer as its
+    /// lowest bit. Shared by all threads, which rarely write: a program has few key sets for one callsite.
+    appends: [AtomicU64; CACHED_ANSWERS],
 }
+
+/// A power of two. Two key sets that share a place work their answers out more often, no worse.
+const CACHED_ANSWERS: usize = 4;
 
 /// A field of a callsite. It fills a line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
@@ -68,26 +75,52 @@ impl Role {
     }
 }
 
+/// A power of two. Two callsites that share a place are found in the map more often, no worse.
+const CACHED_CALLSITES: usize = 64;
+
+thread_local! {
+    static CACHED: [Cell<Option<&'static CallsiteInfo>>; CACHED_CALLSITES] =
+        const { [const { Cell::new(None) }; CACHED_CALLSITES] };
+}
+
 impl CallsiteInfo {
-    /// The site of `metadata`. It is kept for the life of the program, as the callsite itself is.
-    fn of(metadata: &'static Metadata<'static>) -> &'static Self {
-        static SITES: OnceLock<Mutex<HashMap<usize, &'static CallsiteInfo>>> = OnceLock::new();
-        let mut sites = SITES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        sites.entry(address(metadata)).or_insert_with(|| Box::leak(Box::new(Self::new(metadata))))
+    /// The callsite of `metadata`.
+    #[inline]
+    pub(crate) fn of(metadata: &'static Metadata<'static>) -> &'static Self {
+        let place = (address(metadata) >> 4) % CACHED_CALLSITES;
+        match CACHED.try_with(|places| places[place].get()) {
+            Ok(Some(known)) if std::ptr::eq(known.metadata, metadata) => known,
+            _ => Self::find(metadata, place),
+        }
     }
 
-    fn new(metadata: &Metadata<'_>) -> Self {
+    /// Finds it, or inspects it. It is kept for the life of the program, as the callsite itself is.
+    #[cold]
+    fn find(metadata: &'static Metadata<'static>, place: usize) -> &'static Self {
+        static ALL: OnceLock<Mutex<HashMap<usize, &'static CallsiteInfo>>> = OnceLock::new();
+        let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        let info = *all.entry(address(metadata)).or_insert_with(|| Box::leak(Box::new(Self::new(metadata))));
+        let _ = CACHED.try_with(|places| places[place].set(Some(info)));
+        info
+    }
+
+    fn new(metadata: &'static Metadata<'static>) -> Self {
         let is_log = is_log(metadata);
         let fields = metadata.fields().iter().map(|field| FieldInfo {
             role: Role::of(field.name(), is_log),
             key: attribute_key(field.name()),
         });
-        let fields: Box<[_]> = fields.collect();
-        let is_named = is_named(metadata, is_log);
-        let site = Self { fields, is_named, may_carry: is_log || is_entry(metadata), is_unique: false };
-        let mut names: Vec<_> = site.attribute_names(metadata).collect();
+        let info = Self {
+            metadata,
+            fields: fields.collect(),
+            event_name: is_named(metadata, is_log).then(|| metadata.name()),
+            may_have_sidecar: is_log || is_entry(metadata),
+            is_unique: false,
+            appends: Default::default(),
+        };
+        let mut names: Vec<_> = info.attribute_names().collect();
         names.sort_unstable();
-        Self { is_unique: !names.windows(2).any(|pair| pair[0] == pair[1]), ..site }
+        Self { is_unique: !names.windows(2).any(|pair| pair[0] == pair[1]), ..info }
     }
 
     #[inline]
@@ -97,96 +130,53 @@ impl CallsiteInfo {
         self.fields.get(field.index()).unwrap_or(&UNKNOWN)
     }
 
+    /// How many fields its events have at most.
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }
 
     /// The names of the fields that are attributes.
-    fn attribute_names<'a>(&'a self, metadata: &'a Metadata<'_>) -> impl Iterator<Item = &'static str> + 'a {
+    fn attribute_names(&self) -> impl Iterator<Item = &'static str> + '_ {
         let roles = self.fields.iter().map(|field| field.role);
-        let fields = metadata.fields().iter().zip(roles);
+        let fields = self.metadata.fields().iter().zip(roles);
         fields.filter(|(_, role)| role.is_attribute()).map(|(field, _)| field.name())
     }
 
-    /// Whether no key can be there twice, behind `block` and with `extra` keys written last.
-    fn can_append(
-        &self,
-        metadata: &Metadata<'_>,
-        inherited: Option<&InheritedAttributes>,
-        extra: &[&str],
-    ) -> bool {
-        let inherited: &[_] = inherited.map_or(&[], |inherited| &inherited.attributes);
-        let is_inherited = |name: &str| inherited.iter().any(|(key, _)| key.as_str() == name);
+    /// Whether its fields can be appended to the inherited attributes as they come: no key can be there twice.
+    #[inline]
+    pub(crate) fn can_append(&self, inherited: &InheritedAttributes) -> bool {
+        let key_set = inherited.key_set & !1;
+        let known = self.appends[place_of(key_set)].load(Ordering::Relaxed);
+        match known & !1 == key_set {
+            true => known & 1 == 1,
+            false => self.find_whether_to_append(inherited),
+        }
+    }
+
+    #[cold]
+    fn find_whether_to_append(&self, inherited: &InheritedAttributes) -> bool {
+        let extra = inherited.extra_keys;
+        let inherits = |name: &str| inherited.attributes.iter().any(|(key, _)| key.as_str() == name);
         // Any field may hold an error, which is written under other keys than its own.
         let is_exception = |name: &str| name.starts_with("exception.");
-        let mut inherited = inherited.iter().map(|(key, _)| key.as_str());
-        let mut own = self.attribute_names(metadata);
-        self.is_unique
-            && !own.any(|name| is_inherited(name) || is_exception(name) || extra.contains(&name))
-            && !inherited.any(|name| is_exception(name) || extra.contains(&name))
+        let mut keys = inherited.attributes.iter().map(|(key, _)| key.as_str());
+        let can_append = self.is_unique
+            && !self
+                .attribute_names()
+                .any(|name| inherits(name) || is_exception(name) || extra.contains(&name))
+            && !keys.any(|name| is_exception(name) || extra.contains(&name));
+        let key_set = inherited.key_set & !1;
+        self.appends[place_of(key_set)].store(key_set | u64::from(can_append), Ordering::Relaxed);
+        can_append
     }
 }
 
-/// How the attributes of one event are written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) site: &'static CallsiteInfo,
-    /// No key can be there twice.
-    pub(crate) can_append: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Remembered {
-    callsite: usize,
-    key_set: u64,
-    extra: &'static [&'static str],
-    plan: Plan,
-}
-
-/// A power of two. Two pairs that share a place work their answers out more often, no worse.
-const PLACES: usize = 64;
-
-thread_local! {
-    static REMEMBERED: [Cell<Option<Remembered>>; PLACES] = const { [const { Cell::new(None) }; PLACES] };
-}
-
-/// The plan for events of `metadata` behind `block`, with `extra` keys written last.
 #[inline]
-pub(crate) fn plan(
-    metadata: &'static Metadata<'static>,
-    inherited: Option<&InheritedAttributes>,
-    extra: &'static [&'static str],
-) -> Plan {
-    let callsite = address(metadata);
-    let key_set = inherited.map_or(0, |inherited| inherited.key_set);
-    let place = ((callsite >> 4) ^ (key_set as usize)) % PLACES;
-    let known = REMEMBERED.try_with(|places| places[place].get()).ok().flatten();
-    match known {
-        Some(known)
-            if known.callsite == callsite && known.key_set == key_set && std::ptr::eq(known.extra, extra) =>
-        {
-            known.plan
-        }
-        _ => work_out(metadata, inherited, extra, place),
-    }
+fn place_of(key_set: u64) -> usize {
+    (key_set >> 1) as usize % CACHED_ANSWERS
 }
 
-#[cold]
-fn work_out(
-    metadata: &'static Metadata<'static>,
-    inherited: Option<&InheritedAttributes>,
-    extra: &'static [&'static str],
-    place: usize,
-) -> Plan {
-    let site = CallsiteInfo::of(metadata);
-    let plan = Plan { site, can_append: site.can_append(metadata, inherited, extra) };
-    let key_set = inherited.map_or(0, |inherited| inherited.key_set);
-    let remembered = Remembered { callsite: address(metadata), key_set, extra, plan };
-    let _ = REMEMBERED.try_with(|places| places[place].set(Some(remembered)));
-    plan
-}
-
-/// What tells callsites apart.
+/// Tells callsites apart.
 #[inline]
 fn address(metadata: &'static Metadata<'static>) -> usize {
     std::ptr::from_ref(metadata) as usize

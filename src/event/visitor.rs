@@ -29,7 +29,7 @@ pub(crate) struct EventVisitor<'a, R> {
     record: &'a mut R,
     /// Where attributes go if keys could appear twice or a limit could bite; else into the record.
     merged: Option<&'a mut MergedAttributes>,
-    site: &'static CallsiteInfo,
+    callsite: &'static CallsiteInfo,
     value_limit: Limit,
     counters: &'a Counters,
     has_body: bool,
@@ -42,14 +42,14 @@ impl<'a, R: Record> EventVisitor<'a, R> {
     pub(crate) fn new(
         record: &'a mut R,
         merged: Option<&'a mut MergedAttributes>,
-        site: &'static CallsiteInfo,
+        callsite: &'static CallsiteInfo,
         value_limit: Limit,
         counters: &'a Counters,
     ) -> Self {
         Self {
             record,
             merged,
-            site,
+            callsite,
             value_limit,
             counters,
             has_body: false,
@@ -60,15 +60,15 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 
     /// Gives an event without a message the next best body.
     #[inline]
-    pub(crate) fn finish(&mut self, name: Option<&'static str>) {
+    pub(crate) fn finish(&mut self) {
         if !self.has_body {
-            self.set_next_best_body(name);
+            self.set_next_best_body();
         }
     }
 
     #[cold]
-    fn set_next_best_body(&mut self, name: Option<&'static str>) {
-        if let Some(text) = self.error_text.as_deref().or(name) {
+    fn set_next_best_body(&mut self) {
+        if let Some(text) = self.error_text.as_deref().or(self.callsite.event_name) {
             self.record.set_body(Value::Str(text));
         }
     }
@@ -197,7 +197,7 @@ impl<R: Record> Sink for EventVisitor<'_, R> {
     // Inlined into each kind of value, down to the record. The compiler does not do it unasked.
     #[inline(always)]
     fn value<'v>(&mut self, field: &Field, value: impl Scalar<'v>) {
-        let known = self.site.field(field);
+        let known = self.callsite.field(field);
         if known.role == Role::Attribute && self.merged.is_none() && value.text_len() <= self.value_limit.0 {
             self.record.add_field(field, &known.key, value);
         } else {
@@ -207,7 +207,7 @@ impl<R: Record> Sink for EventVisitor<'_, R> {
 
     #[inline(always)]
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
-        let known = self.site.field(field);
+        let known = self.callsite.field(field);
         if known.role == Role::Body {
             self.has_body = true;
             self.record.format_body(text).count(self.counters);
@@ -217,7 +217,7 @@ impl<R: Record> Sink for EventVisitor<'_, R> {
     }
 
     fn error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
-        let known = self.site.field(field);
+        let known = self.callsite.field(field);
         if known.role == Role::Body || self.has_exception {
             self.text(field, format_args!("{error}"));
             return;

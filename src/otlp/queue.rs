@@ -15,6 +15,7 @@ pub(crate) mod sizes;
 mod take;
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::otlp::counters::{Counters, SHARDS};
@@ -58,6 +59,31 @@ pub(crate) struct Queue {
     closed: AtomicBool,
     next_ticket: AtomicU64,
     pub(crate) pool: Pool,
+}
+
+/// A place in the queue, reserved for one record. Dropped unused, it counts the record as lost.
+#[derive(Debug)]
+pub(crate) struct Permit<'a> {
+    queue: &'a Queue,
+    /// The thread that the record is written on.
+    thread: Thread,
+}
+
+impl Permit<'_> {
+    /// Enqueues an encoded `LogRecord`.
+    #[inline]
+    pub(crate) fn enqueue(self, target: Target<'_>, record: &Encoded<'_>) {
+        let Self { queue, thread } = self;
+        mem::forget(self);
+        queue.push(thread, target, record);
+    }
+}
+
+impl Drop for Permit<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.queue.counters.dropped_unmade(1);
+    }
 }
 
 #[derive(Debug)]
@@ -109,17 +135,18 @@ impl Queue {
         }
     }
 
-    /// An event comes: counts it as emitted. False if it will not be kept, which is counted too: do
-    /// not encode it. If true, [`push`](Self::push) must follow, or [`unmade`](Self::unmade).
+    /// Counts an event as emitted and reserves a place for its record. `None` if it will not be kept, which is
+    /// counted too: the record need not be encoded.
     #[inline]
-    pub(crate) fn admit(&self, thread: Thread) -> bool {
+    pub(crate) fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
         self.counters.one_emitted(thread);
-        !self.shards[thread.shard(SHARDS)].refuses.load(Ordering::Relaxed) || self.admit_in_doubt()
+        let has_room = !self.shards[thread.shard(SHARDS)].refuses.load(Ordering::Relaxed) || self.admits();
+        has_room.then(|| Permit { queue: self, thread })
     }
 
     /// There was no room for the last record of this shard, or it is closed.
     #[cold]
-    fn admit_in_doubt(&self) -> bool {
+    fn admits(&self) -> bool {
         if self.closed.load(Ordering::Relaxed) {
             self.counters.dropped_shutdown(1);
         } else if self.is_full() {
@@ -128,12 +155,6 @@ impl Queue {
             return true;
         }
         false
-    }
-
-    /// The event that was admitted makes no record.
-    #[cold]
-    pub(crate) fn unmade(&self) {
-        self.counters.dropped_unmade(1);
     }
 
     /// There is no room for a record of this thread, and none can be made. A guess, for the sake of
@@ -145,7 +166,7 @@ impl Queue {
 
     /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
     #[inline]
-    pub(crate) fn push(&self, thread: Thread, target: Target<'_>, record: &Encoded<'_>) {
+    fn push(&self, thread: Thread, target: Target<'_>, record: &Encoded<'_>) {
         self.push_to(thread.shard(SHARDS), target, record);
     }
 

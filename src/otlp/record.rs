@@ -18,6 +18,7 @@ use crate::format::{write_text, Formatted};
 use crate::keys;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
+use crate::otlp::queue::Permit;
 use crate::otlp::record::prefix::{put_head, BODY_AT};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Prepare, Record, Records, Target};
@@ -41,9 +42,7 @@ fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
 
 /// A record being written.
 #[derive(Debug)]
-struct Draft {
-    /// The one that this belongs to.
-    thread: Thread,
+pub(crate) struct Draft {
     unix_nanos: u64,
     severity: Severity,
     /// Flags, ids and time of observation, encoded, and where what there is of them begins.
@@ -58,9 +57,23 @@ struct Draft {
 }
 
 impl Draft {
-    fn new() -> Self {
-        Self {
-            thread: Thread::current(),
+    /// The thread's, emptied. A value's `Debug` may log while it is in use: then there is another one.
+    #[inline]
+    fn take() -> Box<Self> {
+        let kept = DRAFT.try_with(Cell::take).ok().flatten();
+        let mut draft = kept.unwrap_or_else(Self::new);
+        draft.unix_nanos = 0;
+        draft.tail_begin = IDS;
+        draft.event_name = "";
+        draft.dropped_attributes = 0;
+        draft.front.begin(BODY_AT);
+        draft.rest.begin(0);
+        draft
+    }
+
+    #[cold]
+    fn new() -> Box<Self> {
+        Box::new(Self {
             unix_nanos: 0,
             severity: Severity::Trace,
             tail: [0; TAIL],
@@ -69,7 +82,38 @@ impl Draft {
             dropped_attributes: 0,
             front: Buffer::new(),
             rest: Buffer::new(),
+        })
+    }
+
+    /// Keeps the memory for the thread's next record. What something panicked over is not kept.
+    #[inline(always)]
+    fn keep(mut self: Box<Self>) {
+        if self.front.is_large() || self.rest.is_large() {
+            self.front.shrink();
+            self.rest.shrink();
         }
+        let _ = DRAFT.try_with(|kept| kept.set(Some(self)));
+    }
+
+    /// The record, encoded.
+    #[inline(always)]
+    pub(crate) fn finish(&mut self) -> Encoded<'_> {
+        if self.dropped_attributes > 0 {
+            let count = u64::from(self.dropped_attributes);
+            self.rest.append_with(|out| put_uint(out, field::DROPPED_ATTRIBUTES, count));
+        }
+        let end = if self.unix_nanos > 0 { TAIL } else { IDS };
+        match (self.tail_begin, end) {
+            // All of it, as in a sampled span: the compiler knows how long that is.
+            (0, TAIL) => self.rest.append(&self.tail),
+            (begin, end) => self.rest.append(&self.tail[begin..end]),
+        }
+        if !self.event_name.is_empty() {
+            self.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, self.event_name.as_bytes()));
+        }
+        let rest = self.rest.written();
+        let begin = put_head(self.front.written_mut(), self.severity, self.unix_nanos);
+        Encoded::new(self.front.written_mut(), begin, rest)
     }
 }
 
@@ -87,29 +131,6 @@ thread_local! {
     static DRAFT: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
 }
 
-/// The memory that the records of a thread are written in, one after the other.
-#[derive(Debug)]
-pub struct Memory(Option<Box<Draft>>);
-
-impl Memory {
-    #[inline]
-    pub(crate) fn of_thread() -> Self {
-        Self(DRAFT.try_with(Cell::take).ok().flatten())
-    }
-
-    /// Makes it the thread's again.
-    #[inline(always)]
-    fn keep(self) {
-        if let Some(mut draft) = self.0 {
-            if draft.front.is_large() || draft.rest.is_large() {
-                draft.front.shrink();
-                draft.rest.shrink();
-            }
-            let _ = DRAFT.try_with(|kept| kept.set(Some(draft)));
-        }
-    }
-}
-
 /// The records of one pipeline.
 #[derive(Debug)]
 pub struct DirectRecords {
@@ -124,99 +145,43 @@ impl DirectRecords {
 
 impl Records for DirectRecords {
     type Record<'a> = DirectRecord<'a>;
-    type Memory = Memory;
 
     fn prepare() -> Prepare {
         prepare
     }
 
     #[inline]
-    fn is_enabled(
-        &self,
-        _severity: Severity,
-        _target: &str,
-        _name: impl FnOnce() -> Option<&'static str>,
-    ) -> bool {
+    fn is_enabled(&self, _severity: Severity, _target: &str, _name: Option<&'static str>) -> bool {
         true
     }
 
     /// A full queue costs no encoding: it is asked first.
     #[inline]
-    fn admit(&self, thread: Thread) -> bool {
-        self.pipeline.queue().admit(thread)
-    }
-
-    fn unmade(&self) {
-        self.pipeline.queue().unmade();
-    }
-
-    #[inline]
-    fn memory(&self) -> Memory {
-        Memory::of_thread()
-    }
-
-    #[inline]
-    fn keep(&self, memory: Memory) {
-        memory.keep();
-    }
-
-    #[inline]
-    fn open<'a>(&'a self, memory: &'a mut Memory, target: Target<'a>) -> DirectRecord<'a> {
-        DirectRecord::new(memory, target)
-    }
-
-    #[inline]
-    fn add_inherited(&self, record: &mut DirectRecord<'_>, inherited: &InheritedAttributes) {
-        record.draft.rest.append(&inherited.prepared);
+    fn reserve<'a>(&'a self, thread: Thread, target: Target<'a>) -> Option<DirectRecord<'a>> {
+        Some(DirectRecord::new(self.pipeline.queue().reserve(thread)?, target))
     }
 
     #[inline]
     fn emit(&self, record: DirectRecord<'_>) {
-        let (thread, target) = (record.draft.thread, record.target);
-        self.pipeline.queue().push(thread, target, &record.finish());
+        let DirectRecord { permit, target, mut draft } = record;
+        permit.enqueue(target, &draft.finish());
+        draft.keep();
     }
 }
 
-/// A record being written, and the scope that it is of.
+/// A record being written, and the place that is reserved for it.
 #[derive(Debug)]
 pub struct DirectRecord<'a> {
+    permit: Permit<'a>,
+    /// Its scope.
     target: Target<'a>,
-    draft: &'a mut Draft,
+    pub(crate) draft: Box<Draft>,
 }
 
 impl<'a> DirectRecord<'a> {
     #[inline]
-    pub(crate) fn new(memory: &'a mut Memory, target: Target<'a>) -> Self {
-        let draft = &mut **memory.0.get_or_insert_with(|| Box::new(Draft::new()));
-        draft.unix_nanos = 0;
-        draft.tail_begin = IDS;
-        draft.event_name = "";
-        draft.dropped_attributes = 0;
-        draft.front.begin(BODY_AT);
-        draft.rest.begin(0);
-        Self { target, draft }
-    }
-
-    /// The record, encoded.
-    #[inline(always)]
-    pub(crate) fn finish(self) -> Encoded<'a> {
-        let draft = self.draft;
-        if draft.dropped_attributes > 0 {
-            let count = u64::from(draft.dropped_attributes);
-            draft.rest.append_with(|out| put_uint(out, field::DROPPED_ATTRIBUTES, count));
-        }
-        let end = if draft.unix_nanos > 0 { TAIL } else { IDS };
-        match (draft.tail_begin, end) {
-            // All of it, as in a sampled span: the compiler knows how long that is.
-            (0, TAIL) => draft.rest.append(&draft.tail),
-            (begin, end) => draft.rest.append(&draft.tail[begin..end]),
-        }
-        if !draft.event_name.is_empty() {
-            draft.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, draft.event_name.as_bytes()));
-        }
-        let rest = draft.rest.written();
-        let begin = put_head(draft.front.written_mut(), draft.severity, draft.unix_nanos);
-        Encoded::new(draft.front.written_mut(), begin, rest)
+    pub(crate) fn new(permit: Permit<'a>, target: Target<'a>) -> Self {
+        Self { permit, target, draft: Draft::take() }
     }
 }
 
@@ -299,6 +264,11 @@ impl Record for DirectRecord<'_> {
         if !put_attribute(&mut self.draft.rest, key, value) {
             self.add_attribute(keys::key(field.name()), value.into());
         }
+    }
+
+    #[inline]
+    fn add_inherited(&mut self, inherited: &InheritedAttributes) {
+        self.draft.rest.append(&inherited.prepared);
     }
 
     fn set_dropped_attributes(&mut self, count: u32) {

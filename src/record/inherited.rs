@@ -21,16 +21,15 @@ pub struct InheritedAttributes {
     pub(crate) stamps: usize,
     /// The attributes as the layer's kind of record wants them.
     pub(crate) prepared: Box<[u8]>,
-    /// Tells sets of keys apart: equal for blocks with equal keys.
+    /// The keys that the layer writes last, behind the event's own.
+    pub(crate) extra_keys: &'static [&'static str],
+    /// Tells sets of keys apart, the extra ones included.
     pub(crate) key_set: u64,
 }
 
 /// FNV-1a over the keys in order: enough to tell the few key sets of one program apart.
-pub(crate) fn key_set(attributes: &[(Key, AnyValue)]) -> u64 {
-    attributes
-        .iter()
-        .flat_map(|(key, _)| key.as_str().bytes().chain([0xff]))
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+pub(crate) fn key_set<'a>(keys: impl Iterator<Item = &'a str>) -> u64 {
+    keys.flat_map(|key| key.bytes().chain([0xff])).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

@@ -4,7 +4,6 @@
 //! target on the record, which the SDK's exporters write as the scope's name; one logger serves all
 //! targets that way, as it does in opentelemetry-appender-tracing.
 
-use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
@@ -13,6 +12,7 @@ use opentelemetry::{Context, Key, SpanId, TraceId};
 
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
+use crate::stats::Thread;
 use crate::value::Value;
 
 /// Records of one logger.
@@ -32,75 +32,23 @@ where
     L: Logger + Send + Sync + 'static,
 {
     type Record<'a> = L::LogRecord;
-    type Memory = ();
 
-    fn is_enabled(
-        &self,
-        severity: Severity,
-        target: &str,
-        name: impl FnOnce() -> Option<&'static str>,
-    ) -> bool {
-        self.logger.event_enabled(severity, target, name())
+    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool {
+        self.logger.event_enabled(severity, target, name)
     }
 
     #[inline]
-    fn memory(&self) {}
-
-    #[inline]
-    fn open<'a>(&'a self, _memory: &'a mut (), target: Target<'a>) -> Self::Record<'a> {
+    fn reserve<'a>(&'a self, _thread: Thread, target: Target<'a>) -> Option<Self::Record<'a>> {
         let mut record = self.logger.create_log_record();
         match target {
             Target::Static(target) => record.set_target(target),
             Target::Short(target) => record.set_target(target.to_owned()),
         }
-        record
-    }
-
-    fn add_inherited(&self, record: &mut Self::Record<'_>, inherited: &InheritedAttributes) {
-        for (key, value) in &inherited.attributes {
-            let value = match value {
-                // The usual kind. Its clone can be inlined, that of all kinds cannot.
-                AnyValue::String(text) => AnyValue::String(text.clone()),
-                other => other.clone(),
-            };
-            LogRecord::add_attribute(record, key.clone(), value);
-        }
+        Some(record)
     }
 
     fn emit(&self, record: Self::Record<'_>) {
-        let _handing_over = HandingOver::begin();
         self.logger.emit(record);
-    }
-}
-
-thread_local! {
-    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether a record is being handed over on this thread. Events logged then, by a log processor,
-/// make no records, or each would make the next. A `Debug` that logs is another matter: it runs
-/// while its record is filled, before that is handed over.
-#[inline]
-pub(crate) fn is_handing_over() -> bool {
-    HANDING_OVER.try_with(Cell::get).unwrap_or(true)
-}
-
-/// While this lives, a record is being handed over. A guard, not a function that takes the work: a
-/// closure would take the record with it, and a record is half a kilobyte to copy.
-struct HandingOver;
-
-impl HandingOver {
-    #[inline]
-    fn begin() -> Self {
-        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(true));
-        Self
-    }
-}
-
-impl Drop for HandingOver {
-    #[inline]
-    fn drop(&mut self) {
-        let _ = HANDING_OVER.try_with(|handing_over| handing_over.set(false));
     }
 }
 
@@ -144,6 +92,17 @@ impl<R: LogRecord> Record for R {
     #[inline(always)]
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
         LogRecord::add_attribute(self, key, value.to_owned());
+    }
+
+    fn add_inherited(&mut self, inherited: &InheritedAttributes) {
+        for (key, value) in &inherited.attributes {
+            let value = match value {
+                // The usual kind. Its clone can be inlined, that of all kinds cannot.
+                AnyValue::String(text) => AnyValue::String(text.clone()),
+                other => other.clone(),
+            };
+            LogRecord::add_attribute(self, key.clone(), value);
+        }
     }
 
     /// The SDK's record has no place for it; `Stats` counts it.

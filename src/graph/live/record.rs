@@ -13,6 +13,7 @@ use crate::graph::record::{Level, LogRecord};
 use crate::layer::LogLayer;
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
+use crate::stats::Thread;
 use crate::value::Value;
 
 /// `None` for one of a span that is not sampled: that span never comes.
@@ -107,25 +108,16 @@ pub struct Draft {
 
 impl Records for Recorder {
     type Record<'a> = Draft;
-    type Memory = ();
 
-    fn is_enabled(&self, _: Severity, _: &str, _: impl FnOnce() -> Option<&'static str>) -> bool {
+    fn is_enabled(&self, _: Severity, _: &str, _: Option<&'static str>) -> bool {
         true
     }
 
-    fn memory(&self) {}
-
-    fn open<'a>(&'a self, _memory: &'a mut (), target: Target<'a>) -> Draft {
+    fn reserve<'a>(&'a self, _: Thread, target: Target<'a>) -> Option<Draft> {
         let (Target::Static(target) | Target::Short(target)) = target;
         let mut draft = Draft::default();
         target.clone_into(&mut draft.record.target);
-        draft
-    }
-
-    fn add_inherited(&self, draft: &mut Draft, inherited: &InheritedAttributes) {
-        for (key, value) in &inherited.attributes {
-            draft.record.attributes.push((key.to_string(), text_of(value)));
-        }
+        Some(draft)
     }
 
     fn emit(&self, draft: Draft) {
@@ -163,6 +155,12 @@ impl Record for Draft {
         let mut text = String::new();
         put(&mut text, value);
         self.record.attributes.push((key.to_string(), text));
+    }
+
+    fn add_inherited(&mut self, inherited: &InheritedAttributes) {
+        for (key, value) in &inherited.attributes {
+            self.record.attributes.push((key.to_string(), text_of(value)));
+        }
     }
 
     fn set_dropped_attributes(&mut self, _count: u32) {}

@@ -1,8 +1,5 @@
 //! The transcoder against `json_lines/encode.rs`, which writes the same from prost's types with serde_json.
 
-use super::*;
-use crate::json_lines::encode;
-use crate::wire::put::{put_bytes, put_header, put_uint};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Variant;
 use opentelemetry_proto::tonic::common::v1::{
@@ -15,6 +12,10 @@ use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::{json, Value};
+
+use super::*;
+use crate::json_lines::encode;
+use crate::wire::put::{put_bytes, put_header, put_uint};
 
 /// Strings of everything that JSON or Unicode treat in a way of their own, and of anything else.
 fn text() -> impl Strategy<Value = String> {

@@ -1,5 +1,6 @@
 //! What is written here is what prost writes, byte for byte.
 
+use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::logs::AnyValue;
@@ -13,13 +14,23 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::record::{DirectRecord, Memory};
+use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::{Overflow, Queue};
+use crate::otlp::record::DirectRecord;
 use crate::record::{severity_of_number, Ids, Record, Target};
+use crate::stats::Thread;
 use crate::value::Value;
 use crate::wire::buffer::Buffer;
 use crate::wire::log_record::attribute_key;
 use crate::wire::put::{put_bytes, varint_len};
 use crate::wire::scalar::{put_attribute, Scalar};
+
+/// An empty record, of a queue that it is never left to.
+fn record() -> DirectRecord<'static> {
+    static QUEUE: LazyLock<Queue> =
+        LazyLock::new(|| Queue::new(Sizes::new(MIN_MEMORY, MIN_MEMORY / 2, 1), Overflow::DropNewest));
+    DirectRecord::new(QUEUE.reserve(Thread::current()).unwrap(), Target::Static("test"))
+}
 
 fn any_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
@@ -103,8 +114,7 @@ fn given() -> impl Strategy<Value = Given> {
 
 impl Given {
     fn ours(&self) -> Vec<u8> {
-        let mut memory = Memory::of_thread();
-        let mut record = DirectRecord::new(&mut memory, Target::Short(&self.scope));
+        let mut record = record();
         record.set_time(UNIX_EPOCH + Duration::from_nanos(self.nanos));
         record.set_severity(severity_of_number(self.severity).unwrap());
         record.set_event_name(self.name);
@@ -129,7 +139,7 @@ impl Given {
             record.set_body(Value::Any(body));
         }
         record.set_dropped_attributes(self.dropped);
-        record.finish().record()
+        record.draft.finish().record()
     }
 
     fn proto(&self) -> LogRecord {
@@ -230,8 +240,7 @@ proptest! {
     #[test]
     fn a_formatted_body_is_what_prost_writes(len in prop_oneof![0_usize..300, 16_000_usize..17_000]) {
         let text = "x".repeat(len);
-        let mut memory = Memory::of_thread();
-        let mut record = DirectRecord::new(&mut memory, Target::Static(""));
+        let mut record = record();
         record.set_severity(severity_of_number(9).unwrap());
         record.format_body(format_args!("an earlier one, of which nothing stays: {len}"));
         record.add_attribute(Key::from("k"), Value::Bool(true));
@@ -243,7 +252,7 @@ proptest! {
             attributes: vec![proto_pair("k", &AnyValue::Boolean(true))],
             ..LogRecord::default()
         };
-        prop_assert_eq!(record.finish().record(), expected.encode_to_vec());
+        prop_assert_eq!(record.draft.finish().record(), expected.encode_to_vec());
     }
 
     #[test]
@@ -268,11 +277,10 @@ fn records_of_one_thread_can_be_written_inside_each_other() {
         ids: None,
         name: "",
     };
-    let mut memory = Memory::of_thread();
-    let mut outer = DirectRecord::new(&mut memory, Target::Static(""));
+    let mut outer = record();
     outer.set_time(UNIX_EPOCH + Duration::from_nanos(1));
     outer.set_severity(severity_of_number(9).unwrap());
     outer.set_body(Value::Str("outer"));
     assert_eq!(given("inner").ours(), given("inner").proto().encode_to_vec());
-    assert_eq!(outer.finish().record(), given("outer").proto().encode_to_vec());
+    assert_eq!(outer.draft.finish().record(), given("outer").proto().encode_to_vec());
 }

@@ -40,7 +40,7 @@ fn newest_are_dropped_and_not_encoded() {
     }
     let stats = pipeline.stats();
     assert!(stats.dropped_queue_full > 3_000 && stats.pending > 800, "{stats:?}");
-    assert!(pipeline.queue().is_full() && !pipeline.queue().admit(Thread::current()));
+    assert!(pipeline.queue().is_full() && pipeline.queue().reserve(Thread::current()).is_none());
     door.open();
     pipeline.flush(LONG).unwrap();
     // Those that arrive are the first ones, without a gap.

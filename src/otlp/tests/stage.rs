@@ -105,16 +105,16 @@ pub(crate) fn emit(pipeline: &Pipeline, body: &str) {
 }
 
 pub(crate) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
-    if pipeline.queue().admit(Thread::current()) {
-        push(pipeline, target, &record(body));
-    }
+    push(pipeline, target, &record(body));
 }
 
-/// Hands a record over.
+/// Hands a record over, if there is room.
 pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
-    let mut front = vec![0; MOST_HEADER];
-    front.extend_from_slice(record);
-    pipeline.queue().push(Thread::current(), target, &Encoded::new(&mut front, MOST_HEADER, &[]));
+    if let Some(permit) = pipeline.queue().reserve(Thread::current()) {
+        let mut front = vec![0; MOST_HEADER];
+        front.extend_from_slice(record);
+        permit.enqueue(target, &Encoded::new(&mut front, MOST_HEADER, &[]));
+    }
 }
 
 /// Settings for which nothing waits.
