@@ -64,6 +64,7 @@ fn row(
         Some(value) => (format!("{value:.2}"), "**no**"),
         None => ("not measured".to_owned(), "unknown"),
     };
+    let at_most = (at_most * 1000.0).round() / 1000.0;
     writeln!(page, "| {what} | {figure} | {ours} | {other} | {value} | {at_most} | {met} |")
 }
 
