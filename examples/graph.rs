@@ -1,14 +1,14 @@
-//! Reads OTLP files back and prints the tool-call graph that stands in them.
+//! Reads OTLP files and prints their tool-call graph.
 //!
 //! ```text
 //! cargo run --example graph -- [OPTION…] FILE…
 //! ```
 //!
-//! A `FILE` is OTLP as JSON lines, as a JSON document or as protobuf, gzip or not; `-` is standard input.
-//! Spans and records of all files make one graph.
+//! A `FILE` is OTLP as JSON lines, as JSON documents or as protobuf, optionally compressed with
+//! gzip; `-` is standard input. The spans and records of all files make one graph.
 //!
-//! It exits with 0 if every file could be read, with 1 if one could not or had nothing of OTLP in it,
-//! and with 2 if it was called wrongly. A graph with failures in it is no error.
+//! It exits with 0 if every file was read, with 1 if one could not be read or has no OTLP in it,
+//! and with 2 on a usage error. Failures in the graph are not an error.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ usage: graph [OPTION…] FILE…
 
   --all        show the runner's own spans too
   --mermaid    print a Mermaid flowchart instead of a tree
-  --html OUT   write an HTML report to OUT instead; the runner's own spans can be shown in it
+  --html OUT   write an HTML report to OUT instead, in which the runner's own spans can be shown
   --help       print this";
 
 #[derive(Default)]
@@ -39,8 +39,8 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = match arguments(std::env::args_os().skip(1)) {
         Ok(arguments) => arguments,
-        Err(wrong) => {
-            eprintln!("graph: {wrong}\n\n{USAGE}");
+        Err(error) => {
+            eprintln!("graph: {error}\n\n{USAGE}");
             return ExitCode::from(2);
         }
     };
@@ -66,20 +66,20 @@ fn arguments(mut given: impl Iterator<Item = OsString>) -> Result<Arguments, Str
             Some("--all") => arguments.all = true,
             Some("--mermaid") => arguments.mermaid = true,
             Some("--html") => {
-                arguments.html = Some(given.next().ok_or("--html needs a file to write to")?.into());
+                arguments.html = Some(given.next().ok_or("--html needs an output file")?.into());
             }
             Some("--help" | "-h") => arguments.help = true,
-            Some(option) if option.starts_with("--") => return Err(format!("there is no option {option}")),
+            Some(option) if option.starts_with("--") => return Err(format!("unknown option {option}")),
             _ => arguments.files.push(argument.into()),
         }
     }
     match arguments.files.is_empty() && !arguments.help {
-        true => Err("no FILE was given".to_owned()),
+        true => Err("FILE is missing".to_owned()),
         false => Ok(arguments),
     }
 }
 
-/// The graph of all files that can be read, and whether all could.
+/// The graph of all readable files, and whether all were readable.
 fn read(arguments: &Arguments) -> (ToolCallGraph, bool) {
     let mut reader = Reader::new();
     let mut is_all_read = true;
@@ -115,7 +115,7 @@ fn show(graph: &ToolCallGraph, arguments: &Arguments) -> Result<(), Box<dyn Erro
         false => graph.text().for_stdout().to_string(),
     };
     match io::stdout().write_all(text.as_bytes()) {
-        // `graph … | head` has seen enough.
+        // The reader is gone, as in `graph … | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }

@@ -5,14 +5,15 @@
 //! cargo run --example runner [DIR]
 //! ```
 //!
-//! `DIR` (default: this repository) is what the job is about. If it has a file `.runner`, its lines say
-//! what the steps run, one tool call a line, `STEP: PROGRAM ARGUMENT…`; the other steps do what they do
-//! for any directory.
+//! `DIR` (default: this repository) is the subject of the job. If it has a file `.runner`, each
+//! line of that adds a tool call to a step, `STEP: PROGRAM ARGUMENT…`, in place of what the step
+//! does by default.
 //!
-//! On a terminal it shows the tool-call graph as it runs, with the last lines of each tool, and warnings
-//! above it. Elsewhere (in a file, or where `CI` is set) it prints the tools' lines as they come. Either
-//! way the graph stays at the end, and an HTML report is written to `spanlog-out/`. Logs and traces go
-//! there too, as OTLP JSON lines, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+//! On a terminal it shows the tool-call graph while it runs, with the last lines of each tool, and
+//! warnings above it. Otherwise (in a file, or if `CI` is set) it prints the lines of the tools. In
+//! both cases the graph is printed at the end, and an HTML report is written to `spanlog-out/`.
+//! Logs and traces go there too, as OTLP JSON lines, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set,
+//! to that collector.
 
 use std::error::Error;
 use std::fs;
@@ -28,7 +29,7 @@ use tracing::{error, info, warn};
 
 const STEPS: [&str; 5] = ["fetch", "validate", "build", "test", "outputs"];
 
-/// Longer than any of the tools takes; one that hangs is killed.
+/// Longer than any of the tools needs; a tool that hangs is killed.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -59,10 +60,10 @@ async fn run() -> Result<bool> {
         .with_recorder(recorder.clone())
         .with_console_writer(view.writer());
     if view.is_live() {
-        // The rest is in the view.
+        // The view shows the rest.
         builder = builder.with_console_level(tracing::Level::WARN);
     }
-    let goes_to = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
+    let destination = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Ok(endpoint) if !endpoint.is_empty() => endpoint,
         _ => {
             builder = builder.with_json_lines(&out);
@@ -76,7 +77,7 @@ async fn run() -> Result<bool> {
         .with_executor("local");
     let job = Job { directory, work: out.join("work") };
     let execution = job::execution(metadata, "build");
-    let result = execution.in_scope_async(job.walk(&execution)).await;
+    let result = execution.in_scope_async(job.run(&execution)).await;
     execution.end(&result);
 
     let report = guard.shutdown(Duration::from_secs(10));
@@ -84,7 +85,7 @@ async fn run() -> Result<bool> {
     view.finish()?;
     let page = out.join("report.html");
     fs::write(&page, recorder.graph().to_html())?;
-    println!("\nlogs and traces: {goes_to}\nreport: {}", page.display());
+    println!("\nlogs and traces: {destination}\nreport: {}", page.display());
     if !report.is_complete() {
         eprintln!("runner: not everything was delivered: {report:?}");
     }
@@ -97,13 +98,13 @@ fn this_repository() -> PathBuf {
 
 struct Job {
     directory: PathBuf,
-    /// Where the steps hand files on; gone after the run.
+    /// Files that steps pass on to later steps. Removed after the run.
     work: PathBuf,
 }
 
 impl Job {
-    /// Walks the steps; the first that fails ends the job.
-    async fn walk(&self, execution: &job::Execution) -> Result {
+    /// Runs the steps, until one fails.
+    async fn run(&self, execution: &job::Execution) -> Result {
         let custom = self.custom_calls()?;
         for step in STEPS {
             if let Err(failure) = execution.step(step).instrument(self.step(step, &custom)).await {
@@ -142,7 +143,7 @@ impl Job {
             self.tool("git").args(["log", "-1", "--format=%h %s"]).output().await?;
             self.tool("git").args(["status", "--short"]).run().await?;
         } else {
-            info!("no git repository: taking the files as they are");
+            info!("no git repository: packing the files as they are");
         }
         self.tool("tar")
             .operation("pack")
@@ -154,7 +155,7 @@ impl Job {
         Ok(())
     }
 
-    /// All checks at once.
+    /// Runs all checks concurrently.
     async fn validate(&self) -> Result {
         let mut checks = JoinSet::new();
         for script in ["build.sh", "test.sh", ".ci/run"] {
@@ -175,7 +176,7 @@ impl Job {
         }
         let mut result = Ok(());
         while let Some(check) = checks.join_next().await {
-            // The first failure is told; the others are in the graph.
+            // The first failure is returned; the others are in the graph.
             result = result.and(check?.map(drop).map_err(Into::into));
         }
         result
@@ -202,7 +203,7 @@ impl Job {
         if self.directory.join("test.sh").is_file() {
             self.tool("sh").operation("test").arg("test.sh").run().await?;
         }
-        // Two calls at once: their lines interleave, and each line knows which call it is from.
+        // Two concurrent calls: their lines interleave, and each line has the ids of its own call.
         let compare = self.tool("tar").operation("compare").arg("-df").arg(self.archive()?).run();
         let count = self
             .tool("sh")
@@ -218,7 +219,7 @@ impl Job {
     }
 
     async fn outputs(&self) -> Result {
-        // A runner's own operation, without a tool.
+        // An operation of the runner itself, without a tool.
         let archive = self.archive()?;
         let bytes = op::run(
             "runner",
@@ -239,7 +240,7 @@ impl Job {
         Ok(absolute(&self.work)?.join("source.tar"))
     }
 
-    /// The tool calls that the directory's own `.runner` file lists.
+    /// The tool calls listed in the directory's `.runner` file.
     fn custom_calls(&self) -> Result<Vec<(String, Vec<String>)>> {
         let file = self.directory.join(".runner");
         if !file.is_file() {
@@ -250,10 +251,10 @@ impl Job {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = || format!("{}:{}: not STEP: PROGRAM ARGUMENT…", file.display(), number + 1);
-            let (step, call) = line.split_once(':').ok_or_else(wrong)?;
+            let invalid = || format!("{}:{}: not STEP: PROGRAM ARGUMENT…", file.display(), number + 1);
+            let (step, call) = line.split_once(':').ok_or_else(invalid)?;
             if !STEPS.contains(&step.trim()) {
-                return Err(wrong().into());
+                return Err(invalid().into());
             }
             calls.push((step.trim().to_owned(), call.split_whitespace().map(str::to_owned).collect()));
         }

@@ -1,5 +1,5 @@
-//! An allocator that counts, when it is told to.
-#![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
+//! The global allocator. It counts allocations while [`count`] runs.
+#![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 
 #[path = "../../tests/counting/mod.rs"]
 mod counting;
@@ -8,28 +8,29 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use self::counting::{Counting, Note};
 
-static COUNTS: AtomicBool = AtomicBool::new(false);
+static IS_COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-struct WhenTold;
+struct WhileCounting;
 
-impl Note for WhenTold {
-    // Off, it costs a load and a branch: the arm with more allocations must not pay for being counted.
+impl Note for WhileCounting {
+    // When off, it costs a load and a branch: an arm that allocates more must not pay more for the
+    // counting.
     fn note() {
-        if COUNTS.load(Ordering::Relaxed) {
+        if IS_COUNTING.load(Ordering::Relaxed) {
             COUNT.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting<WhenTold> = Counting::new();
+static ALLOCATOR: Counting<WhileCounting> = Counting::new();
 
 /// How many allocations and reallocations `work` makes, on all threads.
 pub(crate) fn count(work: impl FnOnce()) -> u64 {
     let before = COUNT.load(Ordering::Relaxed);
-    COUNTS.store(true, Ordering::Relaxed);
+    IS_COUNTING.store(true, Ordering::Relaxed);
     work();
-    COUNTS.store(false, Ordering::Relaxed);
+    IS_COUNTING.store(false, Ordering::Relaxed);
     COUNT.load(Ordering::Relaxed) - before
 }

@@ -1,8 +1,8 @@
-//! What is measured.
+//! The arms: which programs are measured.
 
 use crate::traces::BackEnd;
 
-/// One program, as it were: which layers, doing what, where, on how many threads.
+/// One measured program: its layers, what it does, where, and on how many threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arm {
     pub(crate) layers: Layers,
@@ -19,16 +19,17 @@ pub(crate) enum Layers {
     /// No subscriber at all.
     Nothing,
     Registry,
-    /// `SpanLayer` and `LogLayer` over the SDK.
+    /// `SpanLayer` and `LogLayer` on the SDK path.
     Ours,
-    /// `SpanLayer` and `LogLayer` on the direct road, to a pipeline that discards what it would send.
+    /// `SpanLayer` and `LogLayer` on the direct path, to a pipeline that discards its requests.
     Direct,
     /// `SpanLayer` and the appender.
     Appender,
-    /// The same, with span attributes on.
+    /// The same, with span attributes.
     AppenderWithSpans,
-    /// The same, delivering: the SDK's batch processor and opentelemetry-otlp over HTTP to a sink in
-    /// this process. Its outer span has the stamps as fields, so that its records say as much.
+    /// The same, and records are delivered: by the SDK's batch processor and opentelemetry-otlp,
+    /// over HTTP to a sink in this process. The outer span has the stamps as fields, so records
+    /// have as many attributes.
     Delivering,
     /// A global filter at INFO over the registry.
     Filter,
@@ -44,15 +45,15 @@ pub(crate) enum What {
     Debug,
     /// An op, started and ended, with two attributes.
     Op,
-    /// A span with the attributes that the op has, made and dropped.
+    /// A span with the attributes of the op, created and dropped.
     Span,
-    /// A span of `trace` with an entry in it, ended with a result.
+    /// A span of `trace` with one log entry, ended with a result.
     Trace(BackEnd),
 }
 
 pub(crate) const FIELDS: [usize; 4] = [0, 3, 6, 12];
 
-/// The arms of one ladder row. The last is the one to compare with.
+/// The arms of one ladder row. The others are compared with the last.
 pub(crate) const ROW: [(Layers, bool); 8] = [
     (Layers::Nothing, false),
     (Layers::Registry, false),
@@ -64,7 +65,7 @@ pub(crate) const ROW: [(Layers, bool); 8] = [
     (Layers::AppenderWithSpans, false),
 ];
 
-/// The event that the targets are about: four fields, inside two spans.
+/// The event that the targets use: four fields, inside two spans.
 pub(crate) const TARGET: Arm =
     Arm { layers: Layers::AppenderWithSpans, what: What::Event(4), in_span: true, in_job: false, threads: 1 };
 
@@ -73,12 +74,12 @@ impl Arm {
         ROW.map(|(layers, in_job)| Self { layers, what, in_span, in_job, threads }).to_vec()
     }
 
-    /// The direct road and its rival, both with stamps.
+    /// The direct path and the appender delivering, both with stamps.
     pub(crate) fn delivering() -> Vec<Self> {
         [Layers::Direct, Layers::Delivering].map(|layers| Self { layers, in_job: true, ..TARGET }).to_vec()
     }
 
-    /// The direct road on two threads and on one.
+    /// The direct path on two threads and on one.
     pub(crate) fn two_threads() -> Vec<Self> {
         [2, 1].map(|threads| Self { layers: Layers::Direct, in_job: true, threads, ..TARGET }).to_vec()
     }
@@ -93,7 +94,7 @@ impl Arm {
         [What::Op, What::Span].map(|what| Self { layers: Layers::Ours, what, in_job, ..TARGET }).to_vec()
     }
 
-    /// `trace` without telemetry, and with. The last is the one to compare with.
+    /// `trace` without and with telemetry. The others are compared with the last.
     pub(crate) fn traces() -> Vec<Self> {
         let arm = |layers, back| Self { layers, what: What::Trace(back), in_span: false, ..TARGET };
         vec![
@@ -121,7 +122,7 @@ impl Arm {
         all
     }
 
-    /// What a process is told on its command line.
+    /// The name of the arm on the command line.
     pub(crate) fn name(self) -> String {
         format!("{self:?}").replace(' ', "")
     }
@@ -131,7 +132,7 @@ impl Arm {
         known.unwrap_or_else(|| panic!("there is no arm {name}"))
     }
 
-    /// How many records or spans one turn of `count` makes.
+    /// How many records and spans a turn of `count` makes.
     pub(crate) fn makes(self, count: u64) -> u64 {
         match (self.layers, self.what) {
             (Layers::Nothing | Layers::Registry, _) | (_, What::Debug) => 0,

@@ -1,4 +1,4 @@
-//! A program that logs, and delivers what it logs over HTTP to another process.
+//! A process that logs, and delivers its records over HTTP to another process.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -14,53 +14,51 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Registry;
 
 use crate::arm::{Arm, Layers, TARGET};
-use crate::child::{inside, spans, work};
 use crate::loopback;
+use crate::work::{inside, span_layer, work};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many records there are between two flushes: what the queue of each client holds.
+/// Records between two flushes. The queue of every client holds that many.
 const BURST: u64 = 8_192;
 
-/// What is logged before anything is measured.
+/// Records before the measurement starts.
 pub(crate) const WARM_UP: u64 = 3 * BURST;
 
-/// How many events with nobody to take them lie between two looks at the memory.
+/// Events between two readings of the memory, while the collector is down.
 const STRETCH: u64 = 50_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum Client {
     Direct,
     /// The appender, the SDK's batch processor and opentelemetry-otlp.
     Appender,
     Emit,
-    /// The direct road to a port where nobody listens.
-    Away,
+    /// The direct path, to a port where nobody listens.
+    Unreachable,
 }
 
-impl Who {
-    pub(crate) const ALL: [Self; 4] = [Self::Direct, Self::Appender, Self::Emit, Self::Away];
+impl Client {
+    pub(crate) const ALL: [Self; 4] = [Self::Direct, Self::Appender, Self::Emit, Self::Unreachable];
 
     pub(crate) fn name(self) -> String {
         format!("{self:?}")
     }
 }
 
-/// Plays `who` of `arguments`: who, how many records, and where they go.
+/// Runs the client that `arguments` name: its name, the number of records, and the address to send
+/// to.
 pub(crate) fn run(arguments: &[String]) {
     let [name, count, at, ..] = arguments else { panic!("{arguments:?}") };
-    let who = Who::ALL.into_iter().find(|who| who.name() == *name).unwrap();
+    let client = Client::ALL.into_iter().find(|client| client.name() == *name).unwrap();
     let (count, at) = (count.parse().unwrap(), at.parse().unwrap());
-    // What the machine's environment says is not for the clients to find.
-    for (variable, _) in env::vars_os() {
-        let is_told = variable.to_string_lossy().starts_with("OTEL_");
-        assert!(!is_told, "{variable:?} is set");
-    }
-    match who {
-        Who::Direct => direct(count, at),
-        Who::Appender => appender(count, at),
-        Who::Emit => emit(count, at),
-        Who::Away => away(count, at),
+    // The parent process removes them: the clients must not read settings of the machine.
+    assert!(env::vars_os().all(|(variable, _)| !variable.to_string_lossy().starts_with("OTEL_")));
+    match client {
+        Client::Direct => direct(count, at),
+        Client::Appender => appender(count, at),
+        Client::Emit => emit(count, at),
+        Client::Unreachable => unreachable(count, at),
     }
 }
 
@@ -72,7 +70,7 @@ fn pipeline(at: SocketAddr) -> Pipeline {
     let pipeline = Pipeline::builder().with_endpoint(format!("http://{at}")).build().unwrap();
     let tracers = SdkTracerProvider::builder().build();
     let layer = LogLayer::direct(pipeline.clone());
-    set_global_default(Registry::default().with(spans(&tracers)).with(layer)).unwrap();
+    set_global_default(Registry::default().with(span_layer(&tracers)).with(layer)).unwrap();
     pipeline
 }
 
@@ -81,7 +79,7 @@ fn direct(count: u64, at: SocketAddr) {
     let arm = arm(Layers::Direct);
     measured(count, |count| {
         inside(arm, || work(arm.what, count));
-        pipeline.flush(PATIENCE).unwrap();
+        pipeline.flush(TIMEOUT).unwrap();
     });
 }
 
@@ -91,7 +89,7 @@ fn appender(count: u64, at: SocketAddr) {
     let appender = OpenTelemetryTracingBridge::builder(&provider)
         .with_tracing_span_attributes(TracingSpanAttributes::all())
         .build();
-    set_global_default(Registry::default().with(spans(&tracers)).with(appender)).unwrap();
+    set_global_default(Registry::default().with(span_layer(&tracers)).with(appender)).unwrap();
     let arm = arm(Layers::Delivering);
     measured(count, |count| {
         inside(arm, || work(arm.what, count));
@@ -99,8 +97,8 @@ fn appender(count: u64, at: SocketAddr) {
     });
 }
 
-/// The same event in emit's own terms: two ids and seven properties around it, four fields of its own.
-#[expect(clippy::too_many_arguments, reason = "what emit's macro makes of seven properties")]
+/// The same event with emit: two ids and seven ambient properties, and four properties of its own.
+#[expect(clippy::too_many_arguments, reason = "emit's macro expands seven properties to that")]
 fn emit(count: u64, at: SocketAddr) {
     let runtime = ::emit::setup()
         .emit_to(
@@ -130,11 +128,11 @@ fn emit(count: u64, at: SocketAddr) {
                 },
             );
         });
-        assert!(runtime.blocking_flush(PATIENCE));
+        assert!(runtime.blocking_flush(TIMEOUT));
     });
 }
 
-/// Prints the nanoseconds of CPU that all threads of this process took for `count` records.
+/// Prints the CPU nanoseconds that all threads of this process used for `count` records.
 fn measured(count: u64, deliver: impl Fn(u64)) {
     let bursts = |count: u64| (0..count / BURST).for_each(|_| deliver(BURST));
     bursts(WARM_UP);
@@ -143,7 +141,7 @@ fn measured(count: u64, deliver: impl Fn(u64)) {
     println!("{}", cpu_nanos() - before);
 }
 
-/// Of the threads that live: none of the clients ends one on the way.
+/// The sum over live threads: no client ends a thread while it is measured.
 fn cpu_nanos() -> u64 {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let of = |task: fs::DirEntry| -> u64 {
@@ -153,30 +151,31 @@ fn cpu_nanos() -> u64 {
     tasks.map(|task| of(task.unwrap())).sum()
 }
 
-/// Prints the memory limit, how far resident memory grew in all, and how far in the second half of the events.
-fn away(count: u64, at: SocketAddr) {
+/// Prints the memory limit, how much resident memory grew, and how much of that in the second half
+/// of the events.
+fn unreachable(count: u64, at: SocketAddr) {
     let pipeline = pipeline(at);
     let arm = arm(Layers::Direct);
     inside(arm, || work(arm.what, 10));
     let before = resident();
-    let (mut most, mut most_of_first_half) = (before, before);
+    let (mut peak, mut peak_of_first_half) = (before, before);
     let stretches = count / STRETCH;
     for stretch in 0..stretches {
         inside(arm, || work(arm.what, STRETCH));
-        most = most.max(resident());
+        peak = peak.max(resident());
         if stretch < stretches / 2 {
-            most_of_first_half = most;
+            peak_of_first_half = peak;
         }
     }
     let stats = pipeline.stats();
     assert_eq!(stats.emitted, stretches * STRETCH + 10);
     assert_eq!(stats.delivered, 0);
     assert_eq!(stats.pending + stats.dropped_queue_full, stats.emitted, "{stats:?}");
-    println!("{} {} {}", 32 << 20, most - before, most - most_of_first_half);
+    println!("{} {} {}", 32 << 20, peak - before, peak - peak_of_first_half);
     pipeline.shutdown(Duration::ZERO);
 }
 
-/// Bytes of this process that are in memory.
+/// The resident memory of this process in bytes.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

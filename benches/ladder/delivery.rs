@@ -1,24 +1,23 @@
-//! What it takes until a record has arrived in another process: CPU, bytes, and memory where nobody takes it.
+//! What it costs to deliver a record to another process: CPU time, bytes, and memory while the
+//! collector is down.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs;
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
-use std::{env, fs};
 
-use crate::client::{Who, WARM_UP};
+use crate::client::{Client, WARM_UP};
 use crate::loopback;
-use crate::report::Row;
+use crate::measure::{median, order};
+use crate::process::Process;
 
-/// A second or more of each client.
-const COUNTS: [(Who, u64); 3] =
-    [(Who::Direct, 256 * 8_192), (Who::Appender, 48 * 8_192), (Who::Emit, 48 * 8_192)];
+/// Enough for at least a second of each client.
+const COUNTS: [(Client, u64); 3] =
+    [(Client::Direct, 256 * 8_192), (Client::Appender, 48 * 8_192), (Client::Emit, 48 * 8_192)];
 
 const STARTS: usize = 5;
 
-/// What memory may take beside the limit of the queue.
-const BESIDE: f64 = (8 << 20) as f64;
-
-/// Serves until its input ends, and then says how many records came, in how many bytes, with how many attributes.
+/// Runs until the input ends, then prints the number of records that arrived, their bytes, and the
+/// number of attributes of the first.
 pub(crate) fn serve_sink() {
     println!("{}", loopback::start_sink().unwrap());
     io::stdin().read_to_end(&mut Vec::new()).unwrap();
@@ -27,144 +26,63 @@ pub(crate) fn serve_sink() {
     println!("{records} {bytes} {attributes}");
 }
 
-/// Each client once, asserting.
+/// Runs each client once, asserting.
 pub(crate) fn check() {
-    for who in [Who::Direct, Who::Appender, Who::Emit] {
-        deliver(who, 8_192);
+    for (client, _) in COUNTS {
+        deliver(client, 8_192);
     }
-    away(400_000);
+    while_collector_is_down(400_000);
 }
 
-/// The rows of the table of targets.
-pub(crate) fn rows() -> Vec<Row<'static>> {
-    if fs::read_to_string("/proc/self/schedstat").is_err() {
-        eprintln!("NOT MEASURED: what delivery takes is read from /proc, which is not there");
-        return Vec::new();
-    }
-    let mut cpu = vec![Vec::new(); COUNTS.len()];
-    let mut bytes = vec![0.0; COUNTS.len()];
+/// Whether the platform has what this is measured with.
+pub(crate) fn can_be_measured() -> bool {
+    fs::read_to_string("/proc/self/schedstat").is_ok()
+}
+
+/// What one record costs.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivered {
+    pub(crate) cpu_nanos: f64,
+    pub(crate) bytes: f64,
+}
+
+/// Measures the direct path, the appender with opentelemetry-otlp, and emit_otlp: the median of
+/// some starts of each.
+pub(crate) fn measure() -> [Delivered; 3] {
+    let mut delivered = COUNTS.map(|_| Vec::new());
     for start in 0..STARTS {
-        for index in 0..COUNTS.len() {
-            // Every other turn the other way round, so that nobody always runs behind the same.
-            let index = if start % 2 == 0 { index } else { COUNTS.len() - 1 - index };
-            let (who, count) = COUNTS[index];
-            let delivered = deliver(who, count);
-            cpu[index].push(delivered.cpu_nanos);
-            bytes[index] = delivered.bytes;
+        for index in order(start, COUNTS.len()) {
+            let (client, count) = COUNTS[index];
+            delivered[index].push(deliver(client, count));
         }
     }
-    let cpu: Vec<f64> = cpu
-        .into_iter()
-        .map(|mut turns: Vec<f64>| {
-            turns.sort_by(f64::total_cmp);
-            turns[turns.len() / 2]
-        })
-        .collect();
-    let what = "record delivered over HTTP to another process, both with 3 stamps";
-    let row = |figure, own: String, other: String, value, at_most| Row {
-        what,
-        figure,
-        own,
-        other,
-        value: Some(value),
-        at_most,
-    };
-    let nanos = |value: f64| format!("{value:.0}");
-    let mut rows = vec![
-        row(
-            "CPU ns of all threads, against appender + opentelemetry-otlp",
-            nanos(cpu[0]),
-            nanos(cpu[1]),
-            cpu[0] / cpu[1],
-            0.1,
-        ),
-        row("CPU ns of all threads, against emit_otlp", nanos(cpu[0]), nanos(cpu[2]), cpu[0] / cpu[2], 0.1),
-        row(
-            "request bytes, against opentelemetry-otlp",
-            format!("{:.1}", bytes[0]),
-            format!("{:.1}", bytes[1]),
-            bytes[0] / bytes[1],
-            1.0,
-        ),
-    ];
-    let away = away(10_000_000);
-    let mib = |bytes: f64| format!("{:.1}", bytes / f64::from(1 << 20));
-    let what = "10 million events with the collector down";
-    rows.push(Row {
-        what,
-        figure: "MiB that memory grew, against the queue's limit + 8",
-        own: mib(away.grown),
-        other: mib(away.limit + BESIDE),
-        value: Some(away.grown / (away.limit + BESIDE)),
-        at_most: 1.0,
-    });
-    rows.push(Row {
-        what,
-        figure: "MiB of that in the second half",
-        own: mib(away.late),
-        other: String::new(),
-        value: Some(away.late / f64::from(1 << 20)),
-        at_most: 1.0,
-    });
-    rows
+    delivered.map(|starts| Delivered {
+        cpu_nanos: median(starts.iter().map(|start| start.cpu_nanos).collect()),
+        bytes: starts[STARTS - 1].bytes,
+    })
 }
 
-/// For each record.
-struct Delivered {
-    cpu_nanos: f64,
-    bytes: f64,
-}
-
-fn deliver(who: Who, count: u64) -> Delivered {
-    let mut sink = process(&["--sink"]);
-    let mut said = BufReader::new(sink.stdout.take().unwrap());
-    let at: SocketAddr = line(&mut said).trim().parse().unwrap();
-    let cpu_nanos: f64 = client(who, count, at).trim().parse().unwrap();
-    drop(sink.stdin.take());
-    let told: Vec<u64> = line(&mut said).split_whitespace().map(|number| number.parse().unwrap()).collect();
-    assert!(sink.wait().unwrap().success());
-    let [records, bytes, attributes] = told[..] else { panic!("{told:?}") };
-    assert_eq!(records, count + WARM_UP, "{who:?}");
+fn deliver(client: Client, count: u64) -> Delivered {
+    let mut sink = Process::start(&["--sink"]);
+    let [at] = sink.read();
+    let [cpu_nanos] = run::<1>(client, count, at);
+    sink.close_input();
+    let [records, bytes, attributes] = sink.read::<u64, 3>();
+    assert_eq!(records, count + WARM_UP, "{client:?}");
     // Four of the event, four of the spans, three stamps.
-    assert_eq!(attributes, 11, "{who:?}");
+    assert_eq!(attributes, 11, "{client:?}");
     Delivered { cpu_nanos: cpu_nanos / count as f64, bytes: bytes as f64 / records as f64 }
 }
 
-struct Away {
-    limit: f64,
-    grown: f64,
-    late: f64,
-}
-
-fn away(count: u64) -> Away {
-    // A port of which it is known that nobody listens there.
+/// Bytes: the limit of the queue, how much memory grew, and how much of that in the second half of
+/// the events.
+pub(crate) fn while_collector_is_down(count: u64) -> [f64; 3] {
+    // A port where nobody listens: it was free a moment ago.
     let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let said = client(Who::Away, count, at);
-    let told: Vec<f64> = said.split_whitespace().map(|number| number.parse().unwrap()).collect();
-    let [limit, grown, late] = told[..] else { panic!("{told:?}") };
-    Away { limit, grown, late }
+    run(Client::Unreachable, count, at)
 }
 
-/// Runs a client to its end. What it said.
-fn client(who: Who, count: u64, at: SocketAddr) -> String {
-    let mut child = process(&["--client", &who.name(), &count.to_string(), &at.to_string()]);
-    let said = line(&mut BufReader::new(child.stdout.take().unwrap()));
-    assert!(child.wait().unwrap().success(), "{who:?}: the process has failed, see above");
-    said
-}
-
-fn process(arguments: &[&str]) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
-    for (variable, _) in env::vars_os() {
-        if variable.to_string_lossy().starts_with("OTEL_") {
-            command.env_remove(variable);
-        }
-    }
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
-}
-
-fn line(from: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    from.read_line(&mut line).unwrap();
-    line
+/// Runs a client to its end, and returns what it prints.
+fn run<const N: usize>(client: Client, count: u64, at: SocketAddr) -> [f64; N] {
+    Process::start(&["--client", &client.name(), &count.to_string(), &at.to_string()]).read()
 }

@@ -1,11 +1,10 @@
-//! The arms on the direct road: what they write, and how it is checked.
+//! The arms on the direct path: their pipeline, and the checks of what it encodes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, SpanId, TraceId};
+use opentelemetry::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prost::Message;
@@ -16,60 +15,52 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Registry;
 
 use crate::arm::{Arm, What};
-use crate::child::{inside, spans, work};
+use crate::work::{current_ids, inside, span_layer, work};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
 static EXPECTED: AtomicU64 = AtomicU64::new(0);
 
-/// The pipeline of this process.
-pub(crate) fn discarding() -> Pipeline {
+/// The pipeline of this process, which discards its requests.
+pub(crate) fn pipeline() -> Pipeline {
     PIPELINE.get_or_init(spanlog::testing::discarding).clone()
 }
 
-/// So many records were made.
+/// Adds to the number of records that [`settle`] expects.
 pub(crate) fn expect(count: u64) {
     EXPECTED.fetch_add(count, Ordering::Relaxed);
 }
 
-/// Waits until everything was delivered, and counts it.
+/// Waits until everything has been delivered, and checks how much that was.
 pub(crate) fn settle() {
     let Some(pipeline) = PIPELINE.get() else { return };
-    pipeline.flush(PATIENCE).unwrap();
+    pipeline.flush(TIMEOUT).unwrap();
     let stats = pipeline.stats();
     let expected = EXPECTED.load(Ordering::Relaxed);
     assert_eq!((stats.emitted, stats.delivered, stats.pending), (expected, expected, 0), "{stats:?}");
 }
 
-/// Bytes of all requests, and the records in them.
-pub(crate) fn sent() -> Option<(u64, u64)> {
-    let stats = PIPELINE.get()?.stats();
-    Some((stats.sent_bytes, stats.delivered))
-}
-
-/// Looks at the ids and the number of attributes of one record.
+/// Checks one record of the arm, under a scoped subscriber.
 pub(crate) fn check(arm: Arm) {
     let (pipeline, requests) = spanlog::testing::pipeline();
     let tracers = SdkTracerProvider::default();
-    let subscriber = Registry::default().with(spans(&tracers)).with(LogLayer::direct(pipeline.clone()));
+    let subscriber = Registry::default().with(span_layer(&tracers)).with(LogLayer::direct(pipeline.clone()));
     let ids = with_default(subscriber, || {
         inside(arm, || {
             work(arm.what, 1);
-            let cx = Context::current();
-            let span = cx.span().span_context().clone();
-            span.is_valid().then(|| (span.trace_id(), span.span_id()))
+            current_ids()
         })
     });
-    pipeline.flush(PATIENCE).unwrap();
+    pipeline.flush(TIMEOUT).unwrap();
     let requests = requests.bytes();
     assert_eq!(requests.len(), 1, "{arm:?}");
     let request = ExportLogsServiceRequest::decode(&*requests[0]).unwrap();
-    look(arm, &request, ids);
+    check_record(arm, &request, ids);
 }
 
-/// Looks at the first record of a request.
-pub(crate) fn look(arm: Arm, request: &ExportLogsServiceRequest, ids: Option<(TraceId, SpanId)>) {
+/// Checks the ids and the number of attributes of the first record of a request.
+pub(crate) fn check_record(arm: Arm, request: &ExportLogsServiceRequest, ids: Option<(TraceId, SpanId)>) {
     let What::Event(fields) = arm.what else { unreachable!("requests are for events") };
     let record = &request.resource_logs[0].scope_logs[0].log_records[0];
     assert_eq!(ids.is_some(), arm.in_span, "{arm:?}");

@@ -1,7 +1,7 @@
-//! The arm that delivers over HTTP: the SDK's batch processor, opentelemetry-otlp, and a sink that
+//! Delivery over loopback HTTP: the SDK's batch processor, opentelemetry-otlp, and a sink that
 //! reads and counts.
 //!
-//! The client is a socket and nothing else, so what the rival costs is its own.
+//! The HTTP client is a bare socket, so that the measured cost is that of the SDK and its exporter.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -40,19 +40,20 @@ pub(crate) fn provider_to(at: SocketAddr) -> SdkLoggerProvider {
         .with_endpoint(format!("http://{at}/v1/logs"))
         .build()
         .unwrap();
-    // Room for a turn: dropping is cheaper than delivering.
+    // Large enough for a whole turn: a full queue drops records, which is cheaper than delivering
+    // them.
     let config = BatchConfigBuilder::default().with_max_queue_size(1 << 16).build();
     let batch = BatchLogProcessor::builder(exporter).with_batch_config(config).build();
     let provider = SdkLoggerProvider::builder().with_log_processor(batch).build();
     PROVIDER.get_or_init(|| provider).clone()
 }
 
-/// So many records were made.
+/// Adds to the number of records that [`settle`] expects.
 pub(crate) fn expect(count: u64) {
     EXPECTED.fetch_add(count, Ordering::Relaxed);
 }
 
-/// Waits until everything has arrived, and counts it.
+/// Waits until everything has arrived, and checks how much that was.
 pub(crate) fn settle() {
     let Some(provider) = PROVIDER.get() else { return };
     provider.force_flush().unwrap();
@@ -65,7 +66,7 @@ pub(crate) fn first() -> ExportLogsServiceRequest {
     ExportLogsServiceRequest::decode(first.as_deref().unwrap()).unwrap()
 }
 
-/// Bytes of all requests, and the records in them.
+/// The bytes of all requests, and the number of records in them.
 pub(crate) fn arrived() -> (u64, u64) {
     (BYTES.load(Ordering::Acquire), ARRIVED.load(Ordering::Acquire))
 }
@@ -91,12 +92,12 @@ impl HttpClient for Client {
         write!(stream, "POST {} HTTP/1.1\r\nhost: {}\r\n", parts.uri.path(), self.at)?;
         write!(stream, "content-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n", body.len())?;
         stream.write_all(&body)?;
-        let answer = read_message(connection, &mut Vec::new())?;
-        Ok(Response::builder().status(if answer { 200 } else { 500 }).body(Bytes::new())?)
+        let is_answered = read_message(connection, &mut Vec::new())?;
+        Ok(Response::builder().status(if is_answered { 200 } else { 500 }).body(Bytes::new())?)
     }
 }
 
-/// Serves each connection on a thread of its own, as long as the process lives.
+/// Starts a server with one thread per connection, which runs until the process exits.
 pub(crate) fn start_sink() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let at = listener.local_addr()?;
@@ -121,7 +122,7 @@ fn serve(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a request or an answer. False at the end of the connection.
+/// Reads a request or a response. Returns false at the end of the connection.
 fn read_message(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Result<bool> {
     let mut line = String::new();
     let mut length = 0;
@@ -145,14 +146,15 @@ fn read_message(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Re
     Ok(true)
 }
 
-/// How many records a request has. Not decoded: that would cost more than the senders do.
+/// The number of records in a request. It is not decoded: that would cost more than sending it.
 fn records(request: &[u8]) -> u64 {
     fields(request, 1)
         .map(|logs| fields(logs, 2).map(|scope| fields(scope, 2).count() as u64).sum::<u64>())
         .sum()
 }
 
-/// The length-delimited fields of this number. Requests, resources and scopes have no others but these.
+/// The length-delimited fields with this number. Requests, resource logs and scope logs have no
+/// other type of field.
 fn fields(mut message: &[u8], number: u8) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || loop {
         let (&tag, rest) = message.split_first()?;
@@ -161,8 +163,8 @@ fn fields(mut message: &[u8], number: u8) -> impl Iterator<Item = &[u8]> {
         for byte in rest[..bytes].iter().rev() {
             length = length << 7 | usize::from(byte & 0x7f);
         }
-        let (content, behind) = rest[bytes..].split_at(length);
-        message = behind;
+        let (content, remaining) = rest[bytes..].split_at(length);
+        message = remaining;
         if tag == number << 3 | 2 {
             return Some(content);
         }

@@ -1,5 +1,5 @@
-//! The ladder of `DESIGN` §7, first rungs: what one event costs with nothing, with the registry, with
-//! our layer, and with opentelemetry-appender-tracing.
+//! The ablation ladder: what one event costs without a subscriber, with the registry alone, with
+//! our layers on the SDK path and on the direct path, and with opentelemetry-appender-tracing.
 //!
 //! ```text
 //! cargo bench --bench ladder                  # the targets and the whole ladder, printed
@@ -8,17 +8,28 @@
 //! cargo bench --bench ladder -- --test        # every arm once, asserting
 //! ```
 //!
-//! Each arm is a process of its own, this same binary: a program has one global subscriber, and
-//! tracing's caches of who is interested in what are process-wide. The processes of arms that are
-//! compared run in turns, a few milliseconds each, and what is compared are ratios of one turn.
+//! Each arm is a separate process, this same binary: a program has one global subscriber, and
+//! tracing caches the interest in each callsite per process. The processes of arms that are
+//! compared run alternately, a few milliseconds each, and ratios are taken between turns of one
+//! round.
 //!
 //! # Layout
 //!
-//! `arm.rs` says what is measured, `child.rs` does it (`direct.rs` on the direct road, `loopback.rs`
-//! over HTTP, `traces.rs` with `spanlog::trace`), `allocations.rs` counts, `delivery.rs` asks what it takes
-//! until a record has arrived in another process (`client.rs` is who sends it), `measure.rs` runs the
-//! processes and `report.rs` writes the page.
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
+//! Imports run down this list.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `report.rs` | writes the page, with every text in it |
+//! | `delivery.rs` | measures delivery to another process, whose client is `client.rs` |
+//! | `measure.rs` | runs the processes of arms, and collects time, allocations and instructions |
+//! | `process.rs` | starts this binary as another process |
+//! | `child.rs` | is the process of one arm: sets it up, checks it, runs its turns |
+//! | `direct.rs`, `loopback.rs` | receive the records of arms on the direct path, and over HTTP |
+//! | `allocations.rs` | counts allocations |
+//! | `work.rs` | is what is measured: an event, an op, a span, inside a job and spans |
+//! | `arm.rs` | lists the arms |
+//! | `traces.rs` | is what is measured of `spanlog::trace` |
+#![expect(clippy::unwrap_used, reason = "a bench that fails should stop")]
 
 mod allocations;
 mod arm;
@@ -28,8 +39,10 @@ mod delivery;
 mod direct;
 mod loopback;
 mod measure;
+mod process;
 mod report;
 mod traces;
+mod work;
 
 use std::env;
 use std::process::ExitCode;
@@ -54,14 +67,14 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    // `cargo bench` says `--bench`, `cargo test` says nothing.
+    // `cargo bench` passes `--bench`, `cargo test` passes nothing.
     if has("--test") || !has("--bench") {
         let arms = Arm::all();
         for arm in &arms {
-            measure::Child::start(*arm).turn(10);
+            measure::turn(&mut measure::start(*arm), 10);
         }
         delivery::check();
-        println!("ladder: {} arms made what they should", arms.len());
+        println!("ladder: {} arms passed their checks", arms.len());
         return ExitCode::SUCCESS;
     }
     let page = report::page(has("targets"));

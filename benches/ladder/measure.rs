@@ -1,19 +1,20 @@
-//! Runs the processes of the arms that are compared, and reads off what they took.
+//! Runs the processes of the arms that are compared, and collects what each one costs.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use crate::arm::Arm;
+use crate::process::Process;
 
 /// How long a turn should take.
 const TURN_NANOS: f64 = 4e6;
 
-/// The two run lengths whose difference is the cost of the things in between.
+/// The cost of one is taken from the difference between these two run lengths, so that start-up
+/// cancels out.
 const SHORT: u64 = 1_000;
 const LONG: u64 = 6_000;
 
-/// What one arm took, for one event, op or span.
+/// The cost of one event, op or span of an arm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
     /// The median.
@@ -26,30 +27,25 @@ pub(crate) struct Figures {
     pub(crate) instructions: Option<f64>,
 }
 
-/// Where the work of a row goes: how often the processes are started anew, and how many turns each has.
+/// How often the processes of a row are started, and how many turns each of them runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     pub(crate) starts: usize,
     pub(crate) turns: usize,
 }
 
-/// Measures arms that are compared with the last of them.
+/// Measures the arms of a row, each compared with the last.
 pub(crate) fn row(arms: &[Arm], effort: Effort) -> Vec<Figures> {
     let mut nanos = vec![Vec::new(); arms.len()];
     let mut allocations = vec![None; arms.len()];
-    // A process keeps its memory layout for life, and that alone is worth some per cent: hence starts.
+    // The memory layout of a process accounts for a few per cent, and stays: hence several starts.
     for _ in 0..effort.starts {
-        let mut children: Vec<_> = arms.iter().map(|arm| Child::start(*arm)).collect();
-        let counts: Vec<u64> = children.iter_mut().map(Child::calibrate).collect();
-        for turn in 0..effort.turns {
-            // Every other turn the other way round, so that nobody always runs behind the same.
-            let order: Vec<usize> = match turn % 2 {
-                0 => (0..arms.len()).collect(),
-                _ => (0..arms.len()).rev().collect(),
-            };
-            for index in order {
-                let (took, allocated) = children[index].turn(counts[index]);
-                nanos[index].push(took);
+        let mut processes: Vec<_> = arms.iter().map(|arm| start(*arm)).collect();
+        let counts: Vec<u64> = processes.iter_mut().map(calibrate).collect();
+        for round in 0..effort.turns {
+            for index in order(round, arms.len()) {
+                let (elapsed, allocated) = turn(&mut processes[index], counts[index]);
+                nanos[index].push(elapsed);
                 allocations[index] = (arms[index].threads == 1).then_some(allocated);
             }
         }
@@ -65,65 +61,37 @@ pub(crate) fn row(arms: &[Arm], effort: Effort) -> Vec<Figures> {
         .collect()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// The process of one arm. It ends when its input does.
-pub(crate) struct Child {
-    process: std::process::Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    arm: Arm,
+/// Every other round runs in reverse, so that no arm always follows the same one.
+pub(crate) fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |index| if round.is_multiple_of(2) { index } else { count - 1 - index })
 }
 
-impl Child {
-    pub(crate) fn start(arm: Arm) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args(["--arm", &arm.name()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = process.stdin.take();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        Self { process, input, output, arm }
-    }
-
-    /// Nanoseconds and allocations for one, of `count` on each thread.
-    pub(crate) fn turn(&mut self, count: u64) -> (f64, f64) {
-        let gone = |_| panic!("{:?}: the process has failed, see above", self.arm);
-        writeln!(self.input.as_mut().unwrap(), "{count}").unwrap_or_else(gone);
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        let mut numbers = line.split_whitespace().map(|number| number.parse::<f64>().unwrap());
-        let (Some(nanos), Some(allocations)) = (numbers.next(), numbers.next()) else {
-            panic!("{:?}: the process has failed, see above", self.arm)
-        };
-        // It counts over a hundred.
-        (nanos / count as f64, allocations / 100.0)
-    }
-
-    /// The count that makes a turn, after some turns to warm up.
-    fn calibrate(&mut self) -> u64 {
-        self.turn(1_000);
-        let (nanos, _) = self.turn(5_000);
-        (TURN_NANOS / nanos.max(0.1)) as u64
-    }
+/// Starts the process of an arm.
+pub(crate) fn start(arm: Arm) -> Process {
+    Process::start(&["--arm", &arm.name()])
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        let status = self.process.wait();
-        if !std::thread::panicking() {
-            assert!(status.unwrap().success(), "{:?}: the process has failed, see above", self.arm);
-        }
-    }
+/// Nanoseconds and allocations of one, in a turn of `count` on each thread.
+pub(crate) fn turn(process: &mut Process, count: u64) -> (f64, f64) {
+    process.write(count);
+    let [nanos, allocations] = process.read::<f64, 2>();
+    // The process counts the allocations of a hundred.
+    (nanos / count as f64, allocations / 100.0)
 }
 
-/// Instructions for one; `None` where there is no valgrind.
+/// The count of a turn that takes [`TURN_NANOS`], after two turns to warm up.
+fn calibrate(process: &mut Process) -> u64 {
+    turn(process, 1_000);
+    let (nanos, _) = turn(process, 5_000);
+    (TURN_NANOS / nanos.max(0.1)) as u64
+}
+
+/// The instructions of one; `None` without valgrind.
 fn instructions(arm: Arm) -> Option<f64> {
     let short = collected(arm, SHORT)?;
     let long = collected(arm, LONG)?;
@@ -138,7 +106,7 @@ fn collected(arm: Arm, count: u64) -> Option<f64> {
     if !has_valgrind() {
         return None;
     }
-    // One file for each thread; the one that emits is the first.
+    // One file per thread; the emitting thread is the first.
     let out = env::temp_dir().join(format!("ladder-{}", std::process::id()));
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--separate-threads=yes"])
@@ -151,7 +119,7 @@ fn collected(arm: Arm, count: u64) -> Option<f64> {
     let read = |suffix: &str| {
         let path = format!("{}{suffix}", out.display());
         let text = fs::read_to_string(&path);
-        // Callgrind leaves one for the whole, too, and one for each further thread.
+        // Callgrind also writes one for the whole process, and one for each other thread.
         let _ = fs::remove_file(path);
         text
     };
@@ -161,7 +129,7 @@ fn collected(arm: Arm, count: u64) -> Option<f64> {
         let _ = read(&format!("-0{thread}"));
     }
     let first = first
-        .unwrap_or_else(|_| panic!("{arm:?}: valgrind says: {}", String::from_utf8_lossy(&output.stderr)));
+        .unwrap_or_else(|_| panic!("{arm:?}: valgrind failed: {}", String::from_utf8_lossy(&output.stderr)));
     let number = first.lines().find_map(|line| line.strip_prefix("totals:")).unwrap();
     Some(number.trim().parse().unwrap())
 }

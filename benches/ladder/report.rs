@@ -1,4 +1,4 @@
-//! The page that a run writes.
+//! The page that a run produces.
 
 use std::fmt::{self, Write};
 use std::fs;
@@ -40,35 +40,32 @@ const HEAD: &str = "\
 
 Written by `cargo bench --bench ladder -- --write`, never by hand. Every figure is for one event (or one op or span).
 
-Times are wall-clock medians of a machine that others may share: compare the ratios, which are medians over turns of a few
-milliseconds that the compared programs took one after the other. Instructions are callgrind's: the difference between two run
+Times are wall-clock medians, and the machine may be shared: compare the ratios, which are medians over turns of a few
+milliseconds that the compared programs run alternately. Instructions are counted by callgrind: the difference between two run
 lengths, divided by the difference in events. An allocation is one call of `alloc` or `realloc`.
 
-Each arm is a process of its own with a global subscriber, and asserts how many records or spans it made and, on one of them, the
+Each arm is a separate process with a global subscriber. It asserts how many records or spans it made and, on one of them, the
 ids and the number of attributes. Records and spans end in a processor that counts and drops them. Every arm with a log
-layer, ours and the appender's alike, has the same span layer: `SpanLayer` around tracing-opentelemetry around the SDK's tracer, always-on sampler.
+layer, ours or the appender's, has the same span layer: `SpanLayer` around tracing-opentelemetry around the SDK's tracer, with the
+always-on sampler.
 ";
 
 /// A row of the table of targets.
-pub(crate) struct Row<'a> {
-    pub(crate) what: &'a str,
-    pub(crate) figure: &'a str,
-    pub(crate) own: String,
-    pub(crate) other: String,
-    pub(crate) value: Option<f64>,
-    pub(crate) at_most: f64,
-}
-
-impl Row<'_> {
-    fn write(self, page: &mut String) -> fmt::Result {
-        let Self { what, figure, own, other, value, at_most } = self;
-        let (value, met) = match value {
-            Some(value) if value <= at_most => (format!("{value:.2}"), "yes"),
-            Some(value) => (format!("{value:.2}"), "**no**"),
-            None => ("not measured".to_owned(), "unknown"),
-        };
-        writeln!(page, "| {what} | {figure} | {own} | {other} | {value} | {at_most} | {met} |")
-    }
+fn row(
+    page: &mut String,
+    (what, figure): (&str, &str),
+    ours: &str,
+    other: &str,
+    value: Option<f64>,
+    at_most: f64,
+) -> fmt::Result {
+    let (value, met) = match value {
+        Some(value) if value <= at_most => (format!("{value:.2}"), "yes"),
+        Some(value) => (format!("{value:.2}"), "**no**"),
+        None => ("not measured".to_owned(), "unknown"),
+    };
+    let at_most = (at_most * 1000.0).round() / 1000.0;
+    writeln!(page, "| {what} | {figure} | {ours} | {other} | {value} | {at_most} | {met} |")
 }
 
 fn targets(page: &mut String) -> fmt::Result {
@@ -85,46 +82,25 @@ fn targets(page: &mut String) -> fmt::Result {
     allocations(page, "event, 3 job stamps more than the appender's", &stamped, &appender, 5.0)?;
 
     let what =
-        "event on the direct road, against the appender delivering by opentelemetry-otlp, both with 3 stamps";
+        "event on the direct path, against the appender delivering by opentelemetry-otlp, both with 3 stamps";
     let delivering = measure::row(&Arm::delivering(), FOR_TARGETS);
     let [direct, rival] = delivering[..] else { unreachable!("two arms") };
     compare(page, what, &direct, &rival, 0.125, None)?;
-    Row {
-        what,
-        figure: "instructions of its thread",
-        own: number(direct.instructions),
-        other: number(rival.instructions),
-        value: direct.instructions,
-        at_most: 1600.0,
-    }
-    .write(page)?;
+    instructions(page, (what, "instructions of its thread"), &direct, &rival, direct.instructions, 1600.0)?;
     allocations(page, what, &direct, &rival, 0.0)?;
     let two = measure::row(&Arm::two_threads(), FOR_TARGETS);
     let [two, one] = two[..] else { unreachable!("two arms") };
-    compare(page, "event on the direct road, two threads at once against one", &two, &one, 2.0 / 1.8, None)?;
+    compare(page, "event on the direct path, two threads at once against one", &two, &one, 2.0 / 1.8, None)?;
 
-    delivery::rows().into_iter().try_for_each(|row| row.write(page))?;
+    deliveries(page)?;
 
     let disabled = measure::row(&Arm::disabled(), FOR_TARGETS);
     let [ours, none] = disabled[..] else { unreachable!("two arms") };
-    Row {
-        what: "event disabled by a global filter, against a program without our layers",
-        figure: "instructions more",
-        own: number(ours.instructions),
-        other: number(none.instructions),
-        // The count is exact to a fraction: less than one more is none.
-        value: ours.instructions.zip(none.instructions).map(|(ours, none)| (ours - none).max(0.0)),
-        at_most: 0.5,
-    }
-    .write(page)?;
-    compare(
-        page,
-        "event disabled by a global filter, against a program without our layers",
-        &ours,
-        &none,
-        1.05,
-        None,
-    )?;
+    let what = "event disabled by a global filter, against a program without our layers";
+    // The count is exact to a fraction: less than one more is none.
+    let more = ours.instructions.zip(none.instructions).map(|(ours, none)| (ours - none).max(0.0));
+    instructions(page, (what, "instructions more"), &ours, &none, more, 0.5)?;
+    compare(page, what, &ours, &none, 1.05, None)?;
 
     for in_job in [false, true] {
         let ops = measure::row(&Arm::ops(in_job), FOR_TARGETS);
@@ -134,12 +110,8 @@ fn targets(page: &mut String) -> fmt::Result {
             true => "the same inside a job with 3 stamps",
         };
         compare(page, what, &op, &span, 1.5, Some(1.5))?;
-        writeln!(
-            page,
-            "| {what} | allocations | {} | {} | | | |",
-            number(op.allocations),
-            number(span.allocations)
-        )?;
+        let [op, span] = [op, span].map(|figures| number(figures.allocations));
+        writeln!(page, "| {what} | allocations | {op} | {span} | | | |")?;
     }
 
     let traces = measure::row(&Arm::traces(), FOR_TARGETS);
@@ -161,45 +133,64 @@ fn table_of_traces(page: &mut String, traces: &[Figures]) -> fmt::Result {
     Ok(())
 }
 
+fn deliveries(page: &mut String) -> fmt::Result {
+    if !delivery::can_be_measured() {
+        eprintln!("NOT MEASURED: the cost of delivery, which is read from /proc");
+        return Ok(());
+    }
+    let what = "record delivered over HTTP to another process, both with 3 stamps";
+    let [ours, appender, emit] = delivery::measure();
+    let rivals = [
+        ("CPU ns of all threads, against appender + opentelemetry-otlp", appender),
+        ("CPU ns of all threads, against emit_otlp", emit),
+    ];
+    for (figure, rival) in rivals {
+        let [own, other] = [ours, rival].map(|delivered| format!("{:.0}", delivered.cpu_nanos));
+        row(page, (what, figure), &own, &other, Some(ours.cpu_nanos / rival.cpu_nanos), 0.1)?;
+    }
+    let figure = "request bytes, against opentelemetry-otlp";
+    let [own, other] = [ours, appender].map(|delivered| format!("{:.1}", delivered.bytes));
+    row(page, (what, figure), &own, &other, Some(ours.bytes / appender.bytes), 1.0)?;
+
+    let what = "10 million events with the collector down";
+    let [limit, grown, late] =
+        delivery::while_collector_is_down(10_000_000).map(|bytes| bytes / f64::from(1 << 20));
+    // What the process may use in addition to the queue.
+    let limit = limit + 8.0;
+    let figure = "MiB that memory grew, against the queue's limit + 8";
+    row(page, (what, figure), &format!("{grown:.1}"), &format!("{limit:.1}"), Some(grown / limit), 1.0)?;
+    row(page, (what, "MiB of that in the second half"), &format!("{late:.1}"), "", Some(late), 1.0)
+}
+
+/// Time, and instructions where they have a target.
 fn compare(
     page: &mut String,
     what: &str,
     ours: &Figures,
     other: &Figures,
     time: f64,
-    instructions: Option<f64>,
+    at_most: Option<f64>,
 ) -> fmt::Result {
-    Row {
-        what,
-        figure: "time, ns",
-        own: nanos(ours),
-        other: nanos(other),
-        value: Some(ours.ratio),
-        at_most: time,
-    }
-    .write(page)?;
-    let Some(at_most) = instructions else { return Ok(()) };
-    Row {
-        what,
-        figure: "instructions",
-        own: number(ours.instructions),
-        other: number(other.instructions),
-        value: ours.instructions.zip(other.instructions).map(|(ours, other)| ours / other),
-        at_most,
-    }
-    .write(page)
+    row(page, (what, "time, ns"), &nanos(ours), &nanos(other), Some(ours.ratio), time)?;
+    let Some(at_most) = at_most else { return Ok(()) };
+    let ratio = ours.instructions.zip(other.instructions).map(|(ours, other)| ours / other);
+    instructions(page, (what, "instructions"), ours, other, ratio, at_most)
+}
+
+fn instructions(
+    page: &mut String,
+    name: (&str, &str),
+    ours: &Figures,
+    other: &Figures,
+    value: Option<f64>,
+    at_most: f64,
+) -> fmt::Result {
+    row(page, name, &number(ours.instructions), &number(other.instructions), value, at_most)
 }
 
 fn allocations(page: &mut String, what: &str, ours: &Figures, other: &Figures, at_most: f64) -> fmt::Result {
-    Row {
-        what,
-        figure: "allocations",
-        own: number(ours.allocations),
-        other: number(other.allocations),
-        value: ours.allocations,
-        at_most,
-    }
-    .write(page)
+    let [own, others] = [ours, other].map(|figures| number(figures.allocations));
+    row(page, (what, "allocations"), &own, &others, ours.allocations, at_most)
 }
 
 fn nanos(figures: &Figures) -> String {
@@ -225,9 +216,9 @@ fn ladder(page: &mut String) -> fmt::Result {
         for in_span in [true, false] {
             for fields in FIELDS {
                 let figures = measure::row(&Arm::row(What::Event(fields), in_span, threads), FOR_LADDER);
-                let place = format!("| {fields} | {} |", if in_span { "two spans" } else { "no span" });
+                let start = format!("| {fields} | {} |", if in_span { "two spans" } else { "no span" });
                 let line = |cell: &dyn Fn(&Figures) -> String| {
-                    figures.iter().fold(place.clone(), |line, figures| format!("{line} {} |", cell(figures)))
+                    figures.iter().fold(start.clone(), |line, figures| format!("{line} {} |", cell(figures)))
                 };
                 times[threads - 1]
                     .push(line(&|figures| format!("{} ({:.2})", nanos(figures), figures.ratio)));
@@ -259,22 +250,22 @@ fn facts() -> Vec<(&'static str, String)> {
     });
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
+    let commit = output("git", &["rev-parse", "--short=12", "HEAD"]);
     let is_clean =
-        said("git", &["status", "--porcelain", "--untracked-files=no", "src", "benches", "Cargo.toml"])
+        output("git", &["status", "--porcelain", "--untracked-files=no", "src", "benches", "Cargo.toml"])
             .is_empty();
     vec![
         ("CPU", cpu.unwrap_or_else(|| "unknown".to_owned())),
         ("cores", cores.to_string()),
         ("kernel", kernel.map_or_else(|| "unknown".to_owned(), |kernel| kernel.trim().to_owned())),
-        ("compiler", said("rustc", &["--version"])),
+        ("compiler", output("rustc", &["--version"])),
         ("commit", if is_clean { commit } else { format!("{commit}, with changes") }),
-        ("date", said("date", &["-u", "+%Y-%m-%d"])),
+        ("date", output("date", &["-u", "+%Y-%m-%d"])),
     ]
 }
 
-/// What a command prints; nothing if it cannot be run.
-fn said(command: &str, arguments: &[&str]) -> String {
+/// What a command prints; empty if it cannot be run.
+fn output(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

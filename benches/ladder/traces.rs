@@ -1,4 +1,4 @@
-//! The arms with `spanlog::trace`: a span and an entry in it.
+//! The arms of `spanlog::trace`: a span with one log entry.
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::Context;
@@ -13,7 +13,7 @@ pub(crate) enum BackEnd {
     Tracing,
 }
 
-/// Makes it the back end of this process.
+/// Sets the back end of this process.
 pub(crate) fn set_up(back_end: BackEnd, tracers: &SdkTracerProvider) {
     let set = match back_end {
         BackEnd::Nop => trace::set_tracer(NopTracer::new()),
@@ -29,12 +29,13 @@ pub(crate) fn work(host: &str) {
     span.end_with(&Ok::<(), String>(()));
 }
 
-/// Looks at what it makes: a record, and, but for the no-op, a span with the record's ids and an event.
-pub(crate) fn look(back_end: BackEnd, record: Option<&SdkLogRecord>, span: Option<&SpanData>) {
+/// Checks the record and, except with the no-op back end, the span: it has the record's ids and one
+/// event.
+pub(crate) fn check(back_end: BackEnd, record: Option<&SdkLogRecord>, span: Option<&SpanData>) {
     let record = record.unwrap_or_else(|| panic!("{back_end:?}: no record"));
-    let ids = record.trace_context().map(|trace| (trace.trace_id, trace.span_id));
-    let own = span.map(|span| (span.span_context.trace_id(), span.span_context.span_id()));
-    assert_eq!(ids, own, "{back_end:?}");
-    assert_eq!(own.is_some(), back_end != BackEnd::Nop, "{back_end:?}");
+    let record_ids = record.trace_context().map(|trace| (trace.trace_id, trace.span_id));
+    let span_ids = span.map(|span| (span.span_context.trace_id(), span.span_context.span_id()));
+    assert_eq!(record_ids, span_ids, "{back_end:?}");
+    assert_eq!(span_ids.is_some(), back_end != BackEnd::Nop, "{back_end:?}");
     assert!(span.is_none_or(|span| span.events.len() == 1), "{back_end:?}: {span:?}");
 }

@@ -1,4 +1,4 @@
-//! Where the pods are: a provider that has a bad day.
+//! The provider of the pods, with injected failures.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,7 +12,7 @@ use spanlog::trace;
 
 use crate::{locked, Pod};
 
-/// The provider. Every call of it is a span.
+/// The provider. Each call to it is a span.
 pub(crate) struct Cloud {
     pods: Mutex<BTreeMap<&'static str, u64>>,
     failures: Mutex<BTreeMap<(Call, &'static str), Failures>>,
@@ -21,7 +21,7 @@ pub(crate) struct Cloud {
 /// The name of a call.
 type Call = &'static str;
 
-/// How often a call for a pod fails before it succeeds, and how.
+/// How often a call for a pod fails before it succeeds, and with which error.
 type Failures = (u32, CloudError);
 
 /// Why a call failed.
@@ -36,8 +36,8 @@ pub(crate) enum CloudError {
 impl fmt::Display for CloudError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Quota => "the quota is used up",
-            Self::Conflict => "somebody else changed it meanwhile",
+            Self::Quota => "the quota is exhausted",
+            Self::Conflict => "it was modified concurrently",
             Self::InvalidImage => "the image cannot be pulled",
             Self::NotFound => "there is no such pod",
         })
@@ -47,7 +47,7 @@ impl fmt::Display for CloudError {
 impl Error for CloudError {}
 
 impl CloudError {
-    /// Whether trying again would not help.
+    /// Whether a retry cannot succeed.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::InvalidImage)
     }
@@ -89,13 +89,13 @@ impl Cloud {
         result
     }
 
-    /// Takes its time, and fails where it is to fail.
+    /// Takes some time, and fails as `failures` says.
     fn call(&self, cx: &Context, call: Call, name: &'static str) -> Result<(), CloudError> {
         trace::logger(cx).debug_fmt(format_args!("{call} {name}"));
         thread::sleep(Duration::from_millis(2));
         match locked(&self.failures).get_mut(&(call, name)) {
-            Some((left, error)) if *left > 0 => {
-                *left -= 1;
+            Some((remaining, error)) if *remaining > 0 => {
+                *remaining -= 1;
                 Err(*error)
             }
             _ => Ok(()),

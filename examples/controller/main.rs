@@ -1,14 +1,15 @@
-//! A controller in the manner of virtual-kubelet: pods that somebody wants, a provider that has them or
-//! fails, and a work queue that tries again.
+//! A controller in the style of virtual-kubelet: desired pods, a provider that creates them or
+//! fails, and a work queue that retries.
 //!
 //! ```text
 //! cargo run --example controller [nop|otel|tracing]
 //! ```
 //!
-//! Its code knows `spanlog::trace` only. The argument (default: `otel`) says what stands behind that: nothing, the
-//! OpenTelemetry API, or `tracing`. What the controller does and says is the same with each. It prints its log, what
-//! became of the pods, and the tree of spans, each with the number of its log records. Spans and records are appended to
-//! OTLP JSON lines in `spanlog-out/`, or, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, to that collector instead.
+//! Its code uses only `spanlog::trace`. The argument (default: `otel`) selects the backend: none,
+//! the OpenTelemetry API, or `tracing`. The controller does and logs the same with each. It prints
+//! its log, the final phase of each pod, and the tree of spans with the number of log records in
+//! each. Spans and records are appended to OTLP JSON lines in `spanlog-out/`, or, if
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` is set, sent to that collector.
 
 mod cloud;
 
@@ -29,7 +30,7 @@ use tracing::Level;
 use crate::cloud::{Cloud, CloudError};
 
 const WORKERS: usize = 2;
-const MOST_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 fn main() -> ExitCode {
     match run() {
@@ -42,51 +43,51 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns whether the controller did what it can: all pods but the two that cannot be had.
+/// Returns whether all pods reached their desired state, except for the two that cannot.
 fn run() -> Result<bool, Box<dyn Error>> {
-    let back_end = std::env::args().nth(1).unwrap_or_else(|| "otel".to_owned());
-    if !["nop", "otel", "tracing"].contains(&back_end.as_str()) {
-        return Err(format!("the back end is nop, otel or tracing, not {back_end:?}").into());
+    let backend = std::env::args().nth(1).unwrap_or_else(|| "otel".to_owned());
+    if !["nop", "otel", "tracing"].contains(&backend.as_str()) {
+        return Err(format!("the backend is nop, otel or tracing, not {backend:?}").into());
     }
     let recorder = Recorder::default();
     let mut builder = spanlog::builder()
         .with_service_name("controller")
         .with_level(Level::DEBUG)
         .with_recorder(recorder.clone());
-    let goes_to = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
+    let destination = match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Ok(endpoint) if !endpoint.is_empty() => endpoint,
         _ => {
-            let directory = format!("spanlog-out/controller-{back_end}");
+            let directory = format!("spanlog-out/controller-{backend}");
             builder = builder.with_json_lines(&directory);
             format!("{directory}/logs.jsonl and {directory}/traces.jsonl")
         }
     };
     let guard = builder.install()?;
-    // All that there is to choosing.
-    match back_end.as_str() {
+    // The only place that depends on the backend.
+    match backend.as_str() {
         "otel" => trace::set_tracer(OtelTracer::new(global::tracer("controller")))?,
         "tracing" => trace::set_tracer(TracingTracer::new())?,
         _ => trace::set_tracer(NopTracer::new())?,
     }
 
-    let phases = job::scope(JobMetadata::new("demo", back_end.clone()).with_group("examples"), || {
+    let phases = job::scope(JobMetadata::new("demo", backend.clone()).with_group("examples"), || {
         let logger = TracingLogger::new().with_target("controller");
         let cx = trace::with_logger(&Context::current(), logger);
-        Controller::new(Cloud::new()).reconcile_all(&cx, wanted())
+        Controller::new(Cloud::new()).reconcile_all(&cx, desired())
     });
 
     let report = guard.shutdown(Duration::from_secs(5));
-    println!("\npods, with the back end {back_end}:");
+    println!("\npods, with the backend {backend}:");
     for (name, phase) in &phases {
         println!("  {name:<10} {phase}");
     }
     let graph = recorder.graph();
     if graph.is_empty() {
-        println!("\nno spans: {back_end} makes none");
+        println!("\nno spans: {backend} makes none");
     } else {
         println!("\n{}", graph.to_text().trim_end());
     }
-    println!("\nlogs and traces: {goes_to}");
+    println!("\nlogs and traces: {destination}");
     if !report.is_complete() {
         eprintln!("controller: not everything was delivered: {report:?}");
     }
@@ -94,7 +95,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
     Ok(failed == 2 && report.is_complete())
 }
 
-/// A pod as somebody wants it.
+/// The desired state of a pod.
 #[derive(Clone, Debug)]
 struct Pod {
     name: &'static str,
@@ -103,7 +104,7 @@ struct Pod {
     is_deleted: bool,
 }
 
-fn wanted() -> Vec<Pod> {
+fn desired() -> Vec<Pod> {
     let pod = |name, image| Pod { name, image, generation: 1, is_deleted: false };
     vec![
         pod("web-0", "nginx:1.27"),
@@ -118,7 +119,7 @@ fn wanted() -> Vec<Pod> {
     ]
 }
 
-/// What became of one.
+/// The state of a pod after the run.
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
     Running { image: &'static str, generation: u64 },
@@ -142,7 +143,7 @@ struct Controller {
     phases: Mutex<BTreeMap<&'static str, Phase>>,
 }
 
-/// A pod's waiting changes, in order: two workers never have the same pod.
+/// The pending changes of a pod, in order: no two workers handle the same pod.
 struct Item {
     name: &'static str,
     changes: VecDeque<Pod>,
@@ -154,10 +155,10 @@ impl Controller {
         Self { provider, queue: Mutex::default(), phases: Mutex::default() }
     }
 
-    fn reconcile_all(&self, cx: &Context, wanted: Vec<Pod>) -> BTreeMap<&'static str, Phase> {
+    fn reconcile_all(&self, cx: &Context, desired: Vec<Pod>) -> BTreeMap<&'static str, Phase> {
         let (cx, span) = trace::start_span(cx, "reconcile_all");
         let mut changes: BTreeMap<&'static str, VecDeque<Pod>> = BTreeMap::new();
-        for pod in wanted {
+        for pod in desired {
             changes.entry(pod.name).or_default().push_back(pod);
         }
         let cx = span.with_field(&cx, "pods", changes.len());
@@ -170,7 +171,7 @@ impl Controller {
         thread::scope(|threads| {
             for worker in 0..WORKERS {
                 let cx = &cx;
-                // The job goes along: what is said outside any span belongs to it as well.
+                // Carries the job into the thread, for lines logged outside any span.
                 threads.spawn(job::carry(move || self.work(cx, worker)));
             }
         });
@@ -183,7 +184,7 @@ impl Controller {
 
     fn work(&self, cx: &Context, worker: usize) {
         loop {
-            // Released at once: the other worker wants it as well.
+            // The lock is released here, before the item is handled.
             let next = locked(&self.queue).pop_front();
             let Some(item) = next else { return };
             let (cx, span) = trace::start_span(cx, "handle_queue_item");
@@ -200,7 +201,7 @@ impl Controller {
         }
     }
 
-    /// Brings one pod to the first state that is wanted of it. What is left goes back into the queue.
+    /// Applies the first pending change of a pod. The others go back into the queue.
     fn handle(&self, cx: &Context, mut item: Item) -> Result<(), CloudError> {
         let Some(pod) = item.changes.front().cloned() else { return Ok(()) };
         let result = self.sync(cx, &pod);
@@ -211,16 +212,16 @@ impl Controller {
                 item.attempt = 1;
             }
             Err(error) if error.is_final() => {
-                trace::logger(cx).with_error(error).error("trying again would not help");
+                trace::logger(cx).with_error(error).error("a retry cannot succeed");
                 return self.give_up(pod.name, result);
             }
-            Err(error) if item.attempt == MOST_ATTEMPTS => {
+            Err(error) if item.attempt == MAX_ATTEMPTS => {
                 let logger = trace::logger(cx).with_error(error);
-                logger.error_fmt(format_args!("giving up after {MOST_ATTEMPTS} attempts"));
+                logger.error_fmt(format_args!("giving up after {MAX_ATTEMPTS} attempts"));
                 return self.give_up(pod.name, result);
             }
             Err(error) => {
-                trace::logger(cx).with_error(error).warn("back into the queue");
+                trace::logger(cx).with_error(error).warn("queued again");
                 thread::sleep(Duration::from_millis(5) * item.attempt);
                 item.attempt += 1;
             }
@@ -272,14 +273,14 @@ impl Controller {
     fn delete(&self, cx: &Context, pod: &Pod) -> Result<Phase, CloudError> {
         match self.provider.delete(cx, pod.name) {
             Ok(()) => trace::logger(cx).info("deleted"),
-            Err(CloudError::NotFound) => trace::logger(cx).warn("was gone already"),
+            Err(CloudError::NotFound) => trace::logger(cx).warn("already gone"),
             Err(error) => return Err(error),
         }
         Ok(Phase::Gone)
     }
 }
 
-/// What log lines and spans say of a pod.
+/// Puts the pod on the span and on its log lines.
 fn with_pod(cx: &Context, span: &dyn Span, pod: &Pod) -> Context {
     span.with_fields(
         cx,
