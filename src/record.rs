@@ -93,6 +93,11 @@ pub trait Records: Send + Sync + 'static {
     where
         Self: 'a;
 
+    /// Room for one record. Dropped before a record is opened in it, it counts the record as lost.
+    type Permit<'a>
+    where
+        Self: 'a;
+
     /// Encodes inherited attributes once, for records that can use that.
     fn prepare() -> Prepare {
         |_| Box::default()
@@ -101,10 +106,11 @@ pub trait Records: Send + Sync + 'static {
     /// Whether a record like this is wanted at all.
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
 
-    /// Reserves room for one record and returns it, empty. `None` if there is no room, which is counted.
-    ///
-    /// A record that is dropped before it is emitted counts itself as lost.
-    fn reserve<'a>(&'a self, thread: Thread, target: Target<'a>) -> Option<Self::Record<'a>>;
+    /// Reserves room for one record. `None` if there is no room, which is counted.
+    fn reserve(&self, thread: Thread) -> Option<Self::Permit<'_>>;
+
+    /// An empty record in the room that was reserved. Dropped before it is emitted, it counts itself as lost.
+    fn open<'a>(&'a self, permit: Self::Permit<'a>, target: Target<'a>) -> Self::Record<'a>;
 
     /// Takes a finished record.
     fn emit(&self, record: Self::Record<'_>);

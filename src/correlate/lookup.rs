@@ -255,5 +255,5 @@ fn is_outside_spans<S>(ctx: &Context<'_, S>) -> bool
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    StartGuard::is_under_way() || ctx.lookup_current().is_none()
+    ctx.lookup_current().is_none() || StartGuard::is_under_way()
 }

@@ -90,12 +90,10 @@ impl<R: Records> LogLayer<R> {
         }
         let event = Enabled { event, log: log.as_ref(), callsite };
         let make = || {
-            let Some(mut record) = self.records.reserve(thread, event.target()) else {
-                return Outcome::NoRoom;
-            };
+            let Some(permit) = self.records.reserve(thread) else { return Outcome::NoRoom };
+            let mut record = self.records.open(permit, event.target());
             record.set_severity(severity);
-            let filled = stack::with_thread_stack(|stack| self.fill(&mut record, event, &cx, stack, ctx));
-            if filled.is_none() {
+            if stack::with_thread_stack(|stack| self.fill(&mut record, event, &cx, stack, ctx)).is_none() {
                 return Outcome::NoThread;
             }
             let _emitting = Emitting::begin();

@@ -63,7 +63,7 @@ pub(crate) struct Queue {
 
 /// A place in the queue, reserved for one record. Dropped unused, it counts the record as lost.
 #[derive(Debug)]
-pub(crate) struct Permit<'a> {
+pub struct Permit<'a> {
     queue: &'a Queue,
     /// The thread that the record is written on.
     thread: Thread,

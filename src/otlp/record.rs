@@ -145,6 +145,7 @@ impl DirectRecords {
 
 impl Records for DirectRecords {
     type Record<'a> = DirectRecord<'a>;
+    type Permit<'a> = Permit<'a>;
 
     fn prepare() -> Prepare {
         prepare
@@ -155,10 +156,15 @@ impl Records for DirectRecords {
         true
     }
 
-    /// A full queue costs no encoding: it is asked first.
+    /// A full queue costs no encoding.
     #[inline]
-    fn reserve<'a>(&'a self, thread: Thread, target: Target<'a>) -> Option<DirectRecord<'a>> {
-        Some(DirectRecord::new(self.pipeline.queue().reserve(thread)?, target))
+    fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
+        self.pipeline.queue().reserve(thread)
+    }
+
+    #[inline]
+    fn open<'a>(&'a self, permit: Permit<'a>, target: Target<'a>) -> DirectRecord<'a> {
+        DirectRecord::new(permit, target)
     }
 
     #[inline]

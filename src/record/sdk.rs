@@ -32,21 +32,29 @@ where
     L: Logger + Send + Sync + 'static,
 {
     type Record<'a> = L::LogRecord;
+    type Permit<'a> = ();
 
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool {
         self.logger.event_enabled(severity, target, name)
     }
 
     #[inline]
-    fn reserve<'a>(&'a self, _thread: Thread, target: Target<'a>) -> Option<Self::Record<'a>> {
+    fn reserve(&self, _thread: Thread) -> Option<()> {
+        Some(())
+    }
+
+    // Always: a record is half a kilobyte to move.
+    #[inline(always)]
+    fn open<'a>(&'a self, _permit: (), target: Target<'a>) -> Self::Record<'a> {
         let mut record = self.logger.create_log_record();
         match target {
             Target::Static(target) => record.set_target(target),
             Target::Short(target) => record.set_target(target.to_owned()),
         }
-        Some(record)
+        record
     }
 
+    #[inline(always)]
     fn emit(&self, record: Self::Record<'_>) {
         self.logger.emit(record);
     }

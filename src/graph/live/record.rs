@@ -108,16 +108,21 @@ pub struct Draft {
 
 impl Records for Recorder {
     type Record<'a> = Draft;
+    type Permit<'a> = ();
 
     fn is_enabled(&self, _: Severity, _: &str, _: Option<&'static str>) -> bool {
         true
     }
 
-    fn reserve<'a>(&'a self, _: Thread, target: Target<'a>) -> Option<Draft> {
+    fn reserve(&self, _: Thread) -> Option<()> {
+        Some(())
+    }
+
+    fn open<'a>(&'a self, _: (), target: Target<'a>) -> Draft {
         let (Target::Static(target) | Target::Short(target)) = target;
         let mut draft = Draft::default();
         target.clone_into(&mut draft.record.target);
-        Some(draft)
+        draft
     }
 
     fn emit(&self, draft: Draft) {
