@@ -10,7 +10,7 @@ mod tests;
 
 use std::io::{self, Write};
 
-use super::ToolCallGraph;
+use super::tool_call_graph::ToolCallGraph;
 
 const PAGE: &str = include_str!("html/report.html");
 const STYLE: &str = include_str!("html/report.css");

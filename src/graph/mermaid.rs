@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use super::call::Outcome;
+use super::duration::format_duration;
 use super::escape::is_obeyed;
-use super::{format_duration, Level, Node, Outcome, ToolCallGraph};
+use super::record::Level;
+use super::tool_call_graph::{Node, ToolCallGraph};
 
 /// The most characters that Mermaid draws unless it is told otherwise: its `maxTextSize`.
 const MOST_CHARACTERS: usize = 50_000;

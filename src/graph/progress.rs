@@ -6,42 +6,32 @@
 
 mod choice;
 mod last;
+mod pace;
 mod picture;
 mod plain;
 mod region;
 mod scene;
 #[cfg(test)]
 mod tests;
-mod writer;
+pub(super) mod writer;
 
 use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use self::last::last;
+use self::pace::{LEAST_TICK, SHARE, TICK};
 use self::picture::Space;
 use self::plain::Plain;
 use self::region::Region;
 use self::scene::{Filter, Scene};
-use self::writer::{Host, Meeting, View};
-use super::call::unix_nano;
-use super::live::Recorder;
+use self::writer::{Host, Meeting, ProgressWriter, View};
+use super::call::{unix_nano, Call};
+use super::live::recorder::Recorder;
 use super::text::terminal::Stream;
-use super::Call;
-
-pub use self::writer::ProgressWriter;
-
-/// Between two drawings, while nothing is printed above.
-const TICK: Duration = Duration::from_millis(100);
-
-/// The least between two drawings.
-const LEAST_TICK: Duration = Duration::from_millis(50);
-
-/// What drawing may take of a processor: one part in this many.
-const SHARE: u32 = 10;
 
 /// What of a terminal's rows is left to what is above, one part in this many: a terminal that is all view shows no lines.
 const SHARE_ABOVE: usize = 5;

@@ -20,9 +20,9 @@ use flate2::read::MultiGzDecoder;
 use self::input::Input;
 use self::notes::{Cause, Notes};
 use self::store::Store;
-use super::ToolCallGraph;
+use super::tool_call_graph::ToolCallGraph;
+use crate::error::Error;
 use crate::keys::Keys;
-use crate::Error;
 
 /// Reads spans and records back from OTLP files, as many as belong to one graph.
 ///

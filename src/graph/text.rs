@@ -11,7 +11,8 @@ use std::fmt;
 use self::branch::{branch, DRAWN_LEVELS};
 use self::line::{Columns, Line};
 use self::pen::{Pen, Style};
-use super::{escape, Node, ToolCallGraph};
+use super::escape;
+use super::tool_call_graph::{Node, ToolCallGraph};
 
 impl ToolCallGraph {
     /// A tree with one line a span: how it ended, its name, how long it took, how many records of

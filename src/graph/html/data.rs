@@ -9,7 +9,9 @@ use std::io::{self, Write};
 use opentelemetry::TraceId;
 
 use super::escape;
-use crate::graph::{Call, Level, LogRecord, Node, Outcome, ToolCallGraph};
+use crate::graph::call::{Call, Outcome};
+use crate::graph::record::{Level, LogRecord};
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 /// In the order of their numbers.
 const OUTCOMES: [Outcome; 8] = [

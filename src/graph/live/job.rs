@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::size_of;
 use std::sync::Arc;
 
-use super::super::call::Call;
-use super::super::record::{Level, LogRecord, RecordCounts};
-use super::super::tree::{Ids, Parts};
+use crate::graph::call::Call;
+use crate::graph::record::{Level, LogRecord, RecordCounts};
+use crate::graph::tree::{Ids, Parts};
 use crate::keys::Keys;
 
 /// What the tables take for a span besides its data: entries of two maps and a queue.

@@ -1,19 +1,22 @@
 //! Many jobs at once: which of them a span or a record belongs to, and how many are kept.
 
-#[cfg(feature = "terminal")]
-mod glimpse;
-
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::TraceId;
 
-use super::super::tree::Ids;
 use super::job::{Job, Kept, Line, Snapshot};
-use super::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
+use crate::graph::tree::Ids;
 
-/// What tells a job that a [`Recorder`](super::Recorder) keeps from the others.
+/// What a [`Recorder`](crate::graph::Recorder) keeps of one job by default, in bytes: some 14,000 spans with a job's
+/// stamps, and about as many records.
+pub const DEFAULT_JOB_BYTES: usize = 32 * 1024 * 1024;
+
+/// How many jobs a [`Recorder`](crate::graph::Recorder) keeps by default.
+pub const DEFAULT_JOBS: usize = 64;
+
+/// What tells a job that a [`Recorder`](crate::graph::Recorder) keeps from the others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobId {
@@ -39,7 +42,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that a [`Recorder`](super::Recorder) keeps.
+/// A job that a [`Recorder`](crate::graph::Recorder) keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveJob {
@@ -71,15 +74,15 @@ impl Default for Settings {
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     /// The oldest first.
-    jobs: BTreeMap<u64, (JobId, Job)>,
+    pub(super) jobs: BTreeMap<u64, (JobId, Job)>,
     executions: HashMap<Arc<str>, u64>,
     traces: HashMap<TraceId, u64>,
     /// The jobs of the spans that are kept: their ends, children and records need not say it.
     homes: HashMap<Ids, u64>,
     /// Counts what came in; never 0 for anything that did.
-    turn: u64,
+    pub(super) turn: u64,
     /// The latest of a span.
-    span_turn: u64,
+    pub(super) span_turn: u64,
     let_go: u64,
 }
 

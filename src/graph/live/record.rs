@@ -7,10 +7,10 @@ use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::{Key, TraceFlags};
 use opentelemetry_sdk::logs::SdkLogRecord;
 
-use super::super::call::unix_nano;
-use super::super::record::{Level, LogRecord};
-use super::Recorder;
+use super::recorder::Recorder;
 use crate::correlate::Ids;
+use crate::graph::call::unix_nano;
+use crate::graph::record::{Level, LogRecord};
 use crate::inherit::Block;
 use crate::layer::LogLayer;
 use crate::record::{Record, Records, Target, Value};
@@ -93,7 +93,7 @@ impl LogLayer<Recorder> {
     /// assert_eq!(graph.roots().next().unwrap().records()[0].body, "under way");
     /// ```
     pub fn recording(recorder: Recorder) -> Self {
-        let keys = recorder.keys;
+        let keys = recorder.keys();
         Self::of_records(recorder).with_keys(keys)
     }
 }

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Node, Outcome, ToolCallGraph};
+use crate::graph::call::Outcome;
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 /// What is shown, in the order in which it is drawn.
 #[derive(Debug)]

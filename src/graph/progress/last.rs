@@ -1,9 +1,11 @@
 //! What stays when a view is closed: the whole tree, and the failures with their last lines.
 
-use super::super::text::line::mark_and_end;
-use super::super::text::pen::{Pen, Style};
-use super::super::{escape, format_duration, Node, ToolCallGraph};
 use super::picture::said;
+use crate::graph::duration::format_duration;
+use crate::graph::escape;
+use crate::graph::text::line::mark_and_end;
+use crate::graph::text::pen::{Pen, Style};
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 /// The last lines that are shown of a failure.
 const MOST_LINES: usize = 20;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::text::branch::{branch, stems};
-use super::super::text::line::{Columns, Line};
-use super::super::text::pen::{Pen, Row, Style};
-use super::super::{escape, format_duration, LogRecord, Outcome, RecordCounts, ToolCallGraph};
 use super::choice::{choose, Item, Kind, LeftOut};
+use crate::graph::call::Outcome;
+use crate::graph::duration::format_duration;
+use crate::graph::escape;
+use crate::graph::record::{LogRecord, RecordCounts};
+use crate::graph::text::branch::{branch, stems};
+use crate::graph::text::line::{Columns, Line};
+use crate::graph::text::pen::{Pen, Row, Style};
+use crate::graph::tool_call_graph::ToolCallGraph;
 
 /// The last lines that are shown of a failure, while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;

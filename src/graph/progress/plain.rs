@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
-use super::super::text::line::mark_and_end;
-use super::super::text::pen::{Pen, Style};
-use super::super::{format_duration, Node, Outcome};
 use super::last::{last, path};
+use super::pace::{SHARE, TICK};
 use super::scene::Scene;
-use super::{SHARE, TICK};
+use crate::graph::call::Outcome;
+use crate::graph::duration::format_duration;
+use crate::graph::text::line::mark_and_end;
+use crate::graph::text::pen::{Pen, Style};
+use crate::graph::tool_call_graph::Node;
 
 /// What was told, and where.
 pub(super) struct Plain(Mutex<State>);

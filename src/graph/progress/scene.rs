@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
-use super::super::call::Call;
-use super::super::live::Recorder;
-use super::super::record::LogRecord;
-use super::super::tree::{Ids, Parts};
-use super::super::{Node, Outcome, ToolCallGraph};
 use super::picture::FAILURE_LINES;
+use crate::graph::call::{Call, Outcome};
+use crate::graph::live::recorder::Recorder;
+use crate::graph::record::LogRecord;
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
+use crate::graph::tree::{Ids, Parts};
 
 /// What is kept of a line: more than a terminal is wide.
 const MOST_LINE_BYTES: usize = 1024;

@@ -3,14 +3,14 @@
 
 use opentelemetry::{SpanId, TraceId};
 
-use super::super::call::{Call, Source};
-use super::super::record::{Level, LogRecord};
-use super::super::text::pen::{fitted, Row};
-use super::super::tree::Parts;
-use super::super::ToolCallGraph;
 use super::last::last;
 use super::picture::{live, Space};
 use super::region::Region;
+use crate::graph::call::{Call, Source};
+use crate::graph::record::{Level, LogRecord};
+use crate::graph::text::pen::{fitted, Row};
+use crate::graph::tool_call_graph::ToolCallGraph;
+use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
 const SECOND: u64 = 1_000_000_000;

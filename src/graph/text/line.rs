@@ -3,7 +3,11 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::pen::{Pen, Row, Style};
-use crate::graph::{escape, format_duration, Level, Node, Outcome, RecordCounts};
+use crate::graph::call::Outcome;
+use crate::graph::duration::format_duration;
+use crate::graph::escape;
+use crate::graph::record::{Level, RecordCounts};
+use crate::graph::tool_call_graph::Node;
 
 /// The most columns that a name makes every other line leave free for it.
 const MOST_NAME_COLUMNS: usize = 100;

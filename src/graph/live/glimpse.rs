@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::Recorder;
-use super::{Job, Jobs};
+use super::job::Job;
+use super::jobs::Jobs;
+use super::recorder::Recorder;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
 
