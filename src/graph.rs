@@ -39,12 +39,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod live;
-#[cfg(feature = "graph")]
-#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
+pub(crate) mod live;
 mod read;
-mod call;
-mod record;
+pub(crate) mod call;
+pub(crate) mod record;
 mod tree;
 mod tool_call_graph;
 #[cfg(feature = "terminal")]
@@ -53,8 +51,6 @@ mod duration;
 mod escape;
 mod text;
 mod mermaid;
-#[cfg(feature = "graph")]
-#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 mod html;
 
 pub use self::call::{Call, Outcome};
@@ -67,8 +63,6 @@ pub use self::progress::writer::ProgressWriter;
 #[cfg(feature = "terminal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "terminal")))]
 pub use self::progress::{Progress, ProgressBuilder};
-#[cfg(feature = "graph")]
-#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 pub use self::read::{Reader, MEMORY_LIMIT};
 pub use self::record::{Level, LogRecord, RecordCounts};
 pub use self::text::Text;

@@ -1,6 +1,8 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
 mod make;
+#[cfg(feature = "graph")]
+pub(crate) mod recording;
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};

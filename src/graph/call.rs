@@ -201,7 +201,7 @@ impl Call {
 }
 
 /// 0 before 1970, and the last nanosecond that can be said after 2554.
-pub(super) fn unix_nano(time: SystemTime) -> u64 {
+pub(crate) fn unix_nano(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -12,8 +12,8 @@ use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use super::recording::RecordingLayer;
 use super::{console, env};
-use crate::graph::Recorder;
 use crate::{DirectRecords, Error, Keys, LogLayer, SdkRecords, SpanLayer};
 
 type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
@@ -77,7 +77,7 @@ pub(super) struct Layers<'a> {
     pub(super) keys: Keys,
     pub(super) logs: Logs,
     /// Records for a recorder, where they do not come to it through `logs`.
-    pub(super) recording: Option<LogLayer<Recorder>>,
+    pub(super) recording_layer: Option<RecordingLayer>,
     pub(super) console: Option<(LevelFilter, BoxMakeWriter)>,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch 
     let subscriber = tracing_subscriber::registry().with(filter);
     let subscriber = subscriber.with(span_layer(layers.spans, layers.keys));
     let subscriber = subscriber.with(log_layer(layers.logs));
-    let subscriber = subscriber.with(match layers.recording {
+    let subscriber = subscriber.with(match layers.recording_layer {
         Some(layer) => Box::new(layer) as Boxed<_>,
         None => Box::new(Identity::new()),
     });

@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::job::{Kept, Line};
 use super::jobs::{JobId, Jobs, LiveJob, Settings};
-use super::record;
+use super::sdk_record;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::ToolCallGraph;
@@ -137,7 +137,7 @@ impl Recorder {
         removed.is_some()
     }
 
-    pub(super) fn keep_record(&self, record: LogRecord) {
+    pub(crate) fn keep_record(&self, record: LogRecord) {
         let line = Line::of(record, &self.keys);
         // Bound to a name, so that the memory of a job that had to go is freed when the lock is free.
         let gone = self.kept().record(line, self.settings);
@@ -150,7 +150,7 @@ impl Recorder {
         drop(gone);
     }
 
-    pub(super) fn keys(&self) -> Keys {
+    pub(crate) fn keys(&self) -> Keys {
         self.keys
     }
 
@@ -187,7 +187,7 @@ impl SpanProcessor for Recorder {
 
 impl LogProcessor for Recorder {
     fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
-        if let Some(record) = record::of_sdk(record) {
+        if let Some(record) = sdk_record::of_sdk(record) {
             self.keep_record(record);
         }
     }

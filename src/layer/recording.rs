@@ -1,71 +1,21 @@
-//! Plain data of a record, on either road: read from the SDK's, or filled by a [`LogLayer`].
+//! [`LogLayer::recording`]: a layer whose records go to a [`Recorder`].
+//!
+//! The only file that knows both the layer and the graph.
 
-use std::fmt::Write;
 use std::time::SystemTime;
 
-use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::logs::Severity;
 use opentelemetry::{Key, TraceFlags};
-use opentelemetry_sdk::logs::SdkLogRecord;
 
-use super::recorder::Recorder;
+use super::LogLayer;
 use crate::correlate::Ids;
 use crate::graph::call::unix_nano;
+use crate::graph::live::sdk_record::text_of;
 use crate::graph::record::{Level, LogRecord};
 use crate::inherit::Block;
-use crate::layer::LogLayer;
 use crate::record::{Record, Records, Target, Value};
 
-/// `None` for one of a span that is not sampled: that span never comes.
-pub(super) fn of_sdk(record: &SdkLogRecord) -> Option<LogRecord> {
-    let ids = record.trace_context().filter(|ids| ids.span_id != opentelemetry::SpanId::INVALID);
-    if ids.is_some_and(|ids| !ids.trace_flags.is_some_and(|flags| flags.is_sampled())) {
-        return None;
-    }
-    let time = record.timestamp().or(record.observed_timestamp());
-    Some(LogRecord {
-        trace_id: ids.map(|ids| ids.trace_id),
-        span_id: ids.map(|ids| ids.span_id),
-        time_unix_nano: time.map_or(0, unix_nano),
-        level: record.severity_number().map_or(Level::Unspecified, |number| Level::of_number(number as i64)),
-        target: record.target().map_or_else(String::new, |target| target.to_string()),
-        event_name: record.event_name().unwrap_or_default().to_owned(),
-        body: record.body().map_or_else(String::new, text_of),
-        attributes: record.attributes_iter().map(|(key, value)| (key.to_string(), text_of(value))).collect(),
-    })
-}
-
-fn text_of(value: &AnyValue) -> String {
-    let mut text = String::new();
-    put(&mut text, Value::Any(value));
-    text
-}
-
-fn put(text: &mut String, value: Value<'_>) {
-    // Writing to a string does not fail.
-    let _ = match value {
-        Value::Bool(value) => write!(text, "{value}"),
-        Value::I64(value) => write!(text, "{value}"),
-        Value::F64(value) => write!(text, "{value}"),
-        Value::Str(value) => text.write_str(value),
-        Value::Bytes(value) => write!(text, "{}", value.escape_ascii()),
-        Value::Any(AnyValue::Int(value)) => write!(text, "{value}"),
-        Value::Any(AnyValue::Double(value)) => write!(text, "{value}"),
-        Value::Any(AnyValue::String(value)) => text.write_str(value.as_str()),
-        Value::Any(AnyValue::Boolean(value)) => write!(text, "{value}"),
-        Value::Any(AnyValue::Bytes(value)) => write!(text, "{}", value.escape_ascii()),
-        Value::Any(AnyValue::ListAny(values)) => {
-            let values: Vec<_> = values.iter().map(text_of).collect();
-            write!(text, "[{}]", values.join(","))
-        }
-        Value::Any(AnyValue::Map(values)) => {
-            let mut values: Vec<_> =
-                values.iter().map(|(key, value)| format!("{key}:{}", text_of(value))).collect();
-            values.sort_unstable();
-            write!(text, "{{{}}}", values.join(","))
-        }
-        Value::Any(_) => Ok(()),
-    };
-}
+pub(crate) use crate::graph::live::recorder::Recorder;
 
 impl LogLayer<Recorder> {
     /// A layer that gives records to a recorder, and to nobody else.
@@ -155,15 +105,23 @@ impl Record for Draft {
     }
 
     fn set_body(&mut self, body: Value<'_>) {
-        self.record.body.clear();
-        put(&mut self.record.body, body);
+        self.record.body = text(body);
     }
 
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
-        let mut text = String::new();
-        put(&mut text, value);
-        self.record.attributes.push((key.to_string(), text));
+        self.record.attributes.push((key.to_string(), text(value)));
     }
 
     fn set_dropped_attributes(&mut self, _count: u32) {}
+}
+
+fn text(value: Value<'_>) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::I64(value) => value.to_string(),
+        Value::F64(value) => value.to_string(),
+        Value::Str(value) => value.to_owned(),
+        Value::Bytes(value) => value.escape_ascii().to_string(),
+        Value::Any(value) => text_of(value),
+    }
 }
