@@ -98,6 +98,8 @@ mod spans;
 pub mod job;
 pub mod op;
 pub mod trace;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 pub mod graph;
 pub mod testing;
 #[cfg(feature = "install")]

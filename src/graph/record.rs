@@ -65,7 +65,6 @@ impl Level {
     }
 
     /// The level of a record: by its number, else by its text, which need not be a level's name.
-    #[cfg(feature = "graph")]
     pub(super) fn of_record(number: i64, text: &str) -> Self {
         match Self::of_number(number) {
             Self::Unspecified => {

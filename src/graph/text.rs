@@ -3,7 +3,6 @@
 pub(super) mod branch;
 pub(super) mod line;
 pub(super) mod pen;
-#[cfg(any(feature = "graph", feature = "terminal"))]
 pub(super) mod terminal;
 
 use std::fmt;
@@ -11,6 +10,7 @@ use std::fmt;
 use self::branch::{branch, DRAWN_LEVELS};
 use self::line::{Columns, Line};
 use self::pen::{Pen, Style};
+use self::terminal::Stream;
 use super::escape;
 use super::tool_call_graph::{Node, ToolCallGraph};
 
@@ -53,6 +53,30 @@ impl Text<'_> {
     /// Default: as many as they need. Notes are never cut.
     pub fn with_width(self, columns: usize) -> Self {
         Self { width: Some(columns), ..self }
+    }
+
+    /// Fits the text to where standard output goes: a terminal gets its width, and colour unless that
+    /// is refused; a file or a pipe gets plain text.
+    ///
+    /// Colour is refused by [`NO_COLOR`], by `CLICOLOR=0` and by a terminal that says it has none, and
+    /// is written anywhere with `CLICOLOR_FORCE`.
+    ///
+    /// [`NO_COLOR`]: https://no-color.org
+    pub fn for_stdout(self) -> Self {
+        self.for_stream(Stream::Out)
+    }
+
+    /// Fits the text to where standard error goes, as [`for_stdout`](Self::for_stdout) does.
+    pub fn for_stderr(self) -> Self {
+        self.for_stream(Stream::Err)
+    }
+
+    fn for_stream(self, stream: Stream) -> Self {
+        let text = self.with_color(stream.wants_color());
+        match stream.size() {
+            Some((columns, _)) => text.with_width(columns),
+            None => text,
+        }
     }
 }
 

@@ -2,36 +2,6 @@
 
 use std::io::{self, IsTerminal};
 
-use super::Text;
-
-impl Text<'_> {
-    /// Fits the text to where standard output goes: a terminal gets its width, and colour unless that
-    /// is refused; a file or a pipe gets plain text.
-    ///
-    /// Colour is refused by [`NO_COLOR`], by `CLICOLOR=0` and by a terminal that says it has none, and
-    /// is written anywhere with `CLICOLOR_FORCE`.
-    ///
-    /// [`NO_COLOR`]: https://no-color.org
-    #[cfg_attr(docsrs, doc(cfg(any(feature = "graph", feature = "terminal"))))]
-    pub fn for_stdout(self) -> Self {
-        self.for_stream(Stream::Out)
-    }
-
-    /// Fits the text to where standard error goes, as [`for_stdout`](Self::for_stdout) does.
-    #[cfg_attr(docsrs, doc(cfg(any(feature = "graph", feature = "terminal"))))]
-    pub fn for_stderr(self) -> Self {
-        self.for_stream(Stream::Err)
-    }
-
-    fn for_stream(self, stream: Stream) -> Self {
-        let text = self.with_color(stream.wants_color());
-        match stream.size() {
-            Some((columns, _)) => text.with_width(columns),
-            None => text,
-        }
-    }
-}
-
 /// One of the standard streams, and the terminal that it may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::graph) enum Stream {
