@@ -44,6 +44,7 @@ mod read;
 pub(crate) mod call;
 pub(crate) mod record;
 mod tree;
+pub(crate) mod value;
 mod tool_call_graph;
 #[cfg(feature = "terminal")]
 mod progress;

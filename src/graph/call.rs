@@ -6,6 +6,7 @@ use opentelemetry::trace::Status;
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
+use super::value::ValueText;
 use crate::keys::Keys;
 
 /// The tool key's value of spans that the runner makes for itself.
@@ -162,7 +163,9 @@ impl Call {
             end_unix_nano: (!is_live).then(|| unix_nano(span.end_time)),
             is_error,
             message,
-            attributes: attributes.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect(),
+            attributes: attributes
+                .map(|pair| (pair.key.to_string(), ValueText::from(&pair.value).text))
+                .collect(),
             is_live,
         };
         Self::of_source(source, keys)

@@ -8,4 +8,4 @@ pub(super) mod glimpse;
 mod job;
 pub(super) mod jobs;
 pub(crate) mod recorder;
-pub(crate) mod sdk_record;
+mod sdk_record;

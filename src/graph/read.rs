@@ -9,7 +9,6 @@ mod notes;
 mod proto;
 mod spans;
 mod store;
-mod value;
 
 use std::fs::File;
 use std::io::Read;

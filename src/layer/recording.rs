@@ -10,8 +10,8 @@ use opentelemetry::{Key, TraceFlags};
 use super::LogLayer;
 use crate::correlate::Ids;
 use crate::graph::call::unix_nano;
-use crate::graph::live::sdk_record::text_of;
 use crate::graph::record::{Level, LogRecord};
+use crate::graph::value::ValueText;
 use crate::inherit::Block;
 use crate::record::{Record, Records, Target, Value};
 
@@ -74,7 +74,7 @@ impl Records for Recorder {
 
     fn add_block(&self, draft: &mut Draft, block: &Block) {
         for (key, value) in &block.attributes {
-            draft.record.attributes.push((key.to_string(), text_of(value)));
+            draft.record.attributes.push((key.to_string(), ValueText::from(value).text));
         }
     }
 
@@ -116,12 +116,13 @@ impl Record for Draft {
 }
 
 fn text(value: Value<'_>) -> String {
-    match value {
-        Value::Bool(value) => value.to_string(),
-        Value::I64(value) => value.to_string(),
-        Value::F64(value) => value.to_string(),
-        Value::Str(value) => value.to_owned(),
-        Value::Bytes(value) => value.escape_ascii().to_string(),
-        Value::Any(value) => text_of(value),
-    }
+    let value = match value {
+        Value::Bool(value) => ValueText::literal(value),
+        Value::I64(value) => ValueText::literal(value),
+        Value::F64(value) => ValueText::double(value),
+        Value::Str(value) => ValueText::string(value),
+        Value::Bytes(value) => ValueText::bytes(value),
+        Value::Any(value) => ValueText::from(value),
+    };
+    value.text
 }

@@ -3,15 +3,20 @@
 //! A message goes from the file to the store span by span and record by record, so its size does not
 //! matter; and what stands before a cut or a mistake is kept.
 
+mod item;
 mod message;
-mod members;
+mod request;
+mod scalars;
+mod stream;
+mod values;
 
 use std::io::BufReader;
 
 use serde::de::DeserializeSeed;
 
-use self::members::{Of, Top};
 use self::message::{begins, End, Message, LONGEST_TOKEN, MOST_DEPTH};
+use self::request::Request;
+use self::stream::Fill;
 use super::input::Input;
 use super::notes::{Cause, Notes};
 use super::store::Store;
@@ -53,16 +58,16 @@ fn one_message(
 ) -> (bool, u64, bool) {
     let before = store.mark();
     let mut message = Message::new(input);
-    let mut top = Top::new(store, notes, format!("{name}:{line}"));
+    let mut request = Request { store, notes, place: format!("{name}:{line}"), is_otlp: false };
     let reader = BufReader::with_capacity(BUFFER, &mut message);
-    let read = Of(&mut top).deserialize(&mut serde_json::Deserializer::from_reader(reader));
-    let is_known = top.is_known;
+    let read = Fill(&mut request).deserialize(&mut serde_json::Deserializer::from_reader(reader));
+    let is_otlp = request.is_otlp;
     let lines_read = message.lines();
     let end = message.finish();
     let lines = message.lines();
     let kept = store.since(before);
     match (read, end) {
-        (Ok(()), _) if is_known => {}
+        (Ok(()), _) if is_otlp => {}
         (Ok(()), _) => notes.add(Cause::Foreign, || {
             format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
         }),
@@ -85,7 +90,7 @@ fn one_message(
             format!("{name}:{at}: {}; not read on", without_position(&error))
         }),
     }
-    (is_known, lines, matches!(end, End::Whole | End::Torn))
+    (is_otlp, lines, matches!(end, End::Whole | End::Torn))
 }
 
 fn spans_and_records(count: u64) -> String {

@@ -11,13 +11,19 @@ use crate::graph::record::LogRecord;
 pub(super) const STATUS_ERROR: i64 = 2;
 
 /// Keeps a span. One without ids cannot be told from others and is no parent, so it is left out.
-pub(super) fn add_span(source: Source, is_cut: bool, place: &str, store: &mut Store, notes: &mut Notes) {
+pub(super) fn add_span(
+    source: Source,
+    is_truncated: bool,
+    place: &str,
+    store: &mut Store,
+    notes: &mut Notes,
+) {
     if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
         return notes.add(Cause::Unusable, || {
             format!("{place}: a span without a valid trace_id and span_id was left out")
         });
     }
-    if is_cut {
+    if is_truncated {
         notes.add(Cause::Cut, || {
             format!("{place}: of the span {:?} not all attributes were kept", source.name)
         });
@@ -26,8 +32,14 @@ pub(super) fn add_span(source: Source, is_cut: bool, place: &str, store: &mut St
 }
 
 /// Keeps a record.
-pub(super) fn add_record(record: LogRecord, is_cut: bool, place: &str, store: &mut Store, notes: &mut Notes) {
-    if is_cut {
+pub(super) fn add_record(
+    record: LogRecord,
+    is_truncated: bool,
+    place: &str,
+    store: &mut Store,
+    notes: &mut Notes,
+) {
+    if is_truncated {
         notes.add(Cause::Cut, || format!("{place}: of a log record not all text was kept"));
     }
     store.add_record(record);

@@ -1,12 +1,11 @@
 //! A span, a log record and what stands around them, from their bytes.
 
-use base64::prelude::{Engine, BASE64_STANDARD};
 use opentelemetry::{SpanId, TraceId};
 
 use crate::graph::call::Source;
 use crate::graph::read::spans::{first_known, STATUS_ERROR};
-use crate::graph::read::value::{Attributes, ValueText, DEEPEST};
 use crate::graph::record::{Level, LogRecord};
+use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 use crate::otlp::read::{Fields, Malformed, Raw};
 
 /// The tag of a message in field 1, as a byte and as a number.
@@ -23,15 +22,15 @@ pub(super) enum Item {
 impl Item {
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         match span(bytes) {
-            Ok((source, is_cut)) => Some(Self::Span(source, is_cut)),
-            Err(_) => record(bytes).ok().map(|(record, is_cut)| Self::Record(record, is_cut)),
+            Ok((source, is_truncated)) => Some(Self::Span(source, is_truncated)),
+            Err(_) => record(bytes).ok().map(|(record, is_truncated)| Self::Record(record, is_truncated)),
         }
     }
 }
 
 /// `service.name` of a resource.
 pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
-    let mut attributes = Attributes::default();
+    let mut attributes = Values::default();
     each(resource, |field, raw| match field {
         1 => pair(&mut attributes, raw),
         _ => Ok(()),
@@ -64,7 +63,7 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
         attributes: Vec::new(),
         is_live: false,
     };
-    let mut attributes = Attributes::default();
+    let mut attributes = Values::default();
     each(bytes, |field, raw| {
         match field {
             1 => source.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
@@ -86,8 +85,9 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
     if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
         return Err(Malformed("a span has no valid ids"));
     }
-    source.attributes = attributes.pairs;
-    Ok((source, attributes.is_cut))
+    let is_truncated = attributes.is_truncated;
+    source.attributes = attributes.into_attributes();
+    Ok((source, is_truncated))
 }
 
 fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
@@ -106,16 +106,13 @@ fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
 fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     let mut record = LogRecord::default();
     let (mut number, mut severity_text, mut observed) = (0, String::new(), 0);
-    let (mut body, mut attributes) = (ValueText::default(), Attributes::default());
+    let (mut body, mut attributes) = (ValueText::default(), Values::default());
     each(bytes, |field, raw| {
         match field {
             1 => record.time_unix_nano = raw.fixed64()?,
             2 => number = enumeration(raw)?,
             3 => severity_text = text(raw)?,
-            5 => {
-                body = ValueText::default();
-                value(&mut body, raw.bytes()?, 0)?;
-            }
+            5 => body = value(raw.bytes()?, 0)?,
             6 => pair(&mut attributes, raw)?,
             7 => _ = raw.varint()?,
             8 => _ = raw.fixed32()?,
@@ -129,13 +126,13 @@ fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     })?;
     record.time_unix_nano = first_known(record.time_unix_nano, observed);
     record.level = Level::of_record(number, &severity_text);
-    let is_cut = body.is_cut || attributes.is_cut;
+    let is_truncated = body.is_truncated || attributes.is_truncated;
     record.body = body.text;
-    record.attributes = attributes.pairs;
-    Ok((record, is_cut))
+    record.attributes = attributes.into_attributes();
+    Ok((record, is_truncated))
 }
 
-fn pair(attributes: &mut Attributes, raw: Raw<'_>) -> Result<(), Malformed> {
+fn pair(attributes: &mut Values, raw: Raw<'_>) -> Result<(), Malformed> {
     let (key, value) = key_value(raw.bytes()?, 0)?;
     attributes.push(key, value);
     Ok(())
@@ -146,10 +143,7 @@ fn key_value(bytes: &[u8], depth: usize) -> Result<(String, ValueText), Malforme
     each(bytes, |field, raw| {
         match field {
             1 => key = text(raw)?,
-            2 => {
-                of_key = ValueText::default();
-                value(&mut of_key, raw.bytes()?, depth)?;
-            }
+            2 => of_key = value(raw.bytes()?, depth)?,
             _ => {}
         }
         Ok(())
@@ -157,84 +151,42 @@ fn key_value(bytes: &[u8], depth: usize) -> Result<(String, ValueText), Malforme
     Ok((key, of_key))
 }
 
-/// Writes a value that stands in `depth` lists and maps. The recursion ends with [`DEEPEST`].
-fn value(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-    let before = out.text.len();
+/// A value that is nested in `depth` lists and maps. The recursion ends with [`MAX_DEPTH`].
+fn value(bytes: &[u8], depth: usize) -> Result<ValueText, Malformed> {
+    let mut found = ValueText::default();
     each(bytes, |field, raw| {
-        // Of a value that says twice what it is, the last counts.
-        if !out.is_cut {
-            out.text.truncate(before);
-        }
-        match field {
-            1 if depth == 0 => out.plain(&String::from_utf8_lossy(raw.bytes()?)),
-            1 => out.quoted(&String::from_utf8_lossy(raw.bytes()?)),
-            2 => out.plain(if raw.varint()? == 0 { "false" } else { "true" }),
+        // The last one counts, as with any field that is repeated by mistake.
+        found = match field {
+            1 => ValueText::string(text(raw)?),
+            2 => ValueText::literal(raw.varint()? != 0),
             // The wire has two's complement.
-            3 => out.plain(&(raw.varint()? as i64).to_string()),
-            4 => out.plain(&double(f64::from_bits(raw.fixed64()?))),
-            5 | 6 if depth == DEEPEST => out.plain("…"),
-            5 => list(out, raw.bytes()?, depth + 1)?,
-            6 => map(out, raw.bytes()?, depth + 1)?,
-            7 if depth == 0 => out.plain(&BASE64_STANDARD.encode(raw.bytes()?)),
-            7 => out.quoted(&BASE64_STANDARD.encode(raw.bytes()?)),
-            _ => {}
+            3 => ValueText::literal(raw.varint()? as i64),
+            4 => ValueText::double(f64::from_bits(raw.fixed64()?)),
+            5 | 6 if depth == MAX_DEPTH => ValueText::too_deep(),
+            5 => elements(raw, |bytes| Ok((String::new(), value(bytes, depth + 1)?)))?.into_list(),
+            6 => elements(raw, |bytes| key_value(bytes, depth + 1))?.into_map(),
+            7 => ValueText::bytes(raw.bytes()?),
+            _ => return Ok(()),
+        };
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The elements of an `ArrayValue` or a `KeyValueList`.
+fn elements<'a>(
+    list: Raw<'a>,
+    read: impl Fn(&'a [u8]) -> Result<(String, ValueText), Malformed>,
+) -> Result<Values, Malformed> {
+    let mut elements = Values::default();
+    each(list.bytes()?, |field, raw| {
+        if field == 1 {
+            let (key, value) = read(raw.bytes()?)?;
+            elements.push(key, value);
         }
         Ok(())
     })?;
-    if depth > 0 && out.text.len() == before {
-        out.plain("null");
-    }
-    Ok(())
-}
-
-/// As JSON has it, where the infinities have names.
-fn double(value: f64) -> String {
-    match value.is_infinite() {
-        true if value > 0.0 => "Infinity".to_owned(),
-        true => "-Infinity".to_owned(),
-        false => value.to_string(),
-    }
-}
-
-fn list(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-    out.plain("[");
-    let mut is_first = true;
-    each(bytes, |field, raw| {
-        if field == 1 && !out.is_cut {
-            if !is_first {
-                out.plain(",");
-            }
-            is_first = false;
-            value(out, raw.bytes()?, depth)?;
-        }
-        Ok(())
-    })?;
-    out.plain("]");
-    Ok(())
-}
-
-fn map(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-    out.plain("{");
-    let mut is_first = true;
-    each(bytes, |field, raw| {
-        if field == 1 && !out.is_cut {
-            if !is_first {
-                out.plain(",");
-            }
-            is_first = false;
-            let (key, value) = key_value(raw.bytes()?, depth)?;
-            out.quoted(&key);
-            out.plain(":");
-            match value.text.as_str() {
-                "" => out.plain("null"),
-                text => out.plain(text),
-            }
-            out.is_cut |= value.is_cut;
-        }
-        Ok(())
-    })?;
-    out.plain("}");
-    Ok(())
+    Ok(elements)
 }
 
 /// Another length than 16 bytes is no id; all zeros are OTLP's other way to say that there is none.

@@ -1,0 +1,134 @@
+//! Spans, log records and what stands around them.
+
+use opentelemetry::{SpanId, TraceId};
+use serde::de::DeserializeOwned;
+use serde::Deserialize;
+
+use super::scalars::{severity_number, status_code, Nanos, Text};
+use crate::graph::call::Source;
+use crate::graph::read::notes::Notes;
+use crate::graph::read::spans;
+use crate::graph::read::store::Store;
+use crate::graph::record::{self, Level};
+use crate::graph::value::{ValueText, Values};
+
+/// A span or a log record.
+pub(super) trait Item: DeserializeOwned {
+    fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes);
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+pub(super) struct Resource {
+    attributes: Values,
+}
+
+impl Resource {
+    pub(super) fn service(self) -> Option<String> {
+        self.attributes.find("service.name").map(str::to_owned)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+pub(super) struct Scope {
+    pub(super) name: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+pub(super) struct Span {
+    #[serde(alias = "trace_id")]
+    trace_id: Text,
+    #[serde(alias = "span_id")]
+    span_id: Text,
+    #[serde(alias = "parent_span_id")]
+    parent_span_id: Text,
+    name: Text,
+    #[serde(alias = "start_time_unix_nano")]
+    start_time_unix_nano: Nanos,
+    #[serde(alias = "end_time_unix_nano")]
+    end_time_unix_nano: Nanos,
+    attributes: Values,
+    status: Option<Status>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Status {
+    code: Text,
+    message: Text,
+}
+
+impl Item for Span {
+    fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes) {
+        let is_truncated = self.attributes.is_truncated;
+        let status = self.status.unwrap_or_default();
+        let source = Source {
+            trace_id: trace_id(&self.trace_id.0).unwrap_or(TraceId::INVALID),
+            span_id: span_id(&self.span_id.0).unwrap_or(SpanId::INVALID),
+            parent_id: span_id(&self.parent_span_id.0).unwrap_or(SpanId::INVALID),
+            name: self.name.0,
+            service: None,
+            start_unix_nano: self.start_time_unix_nano.0,
+            end_unix_nano: Some(self.end_time_unix_nano.0),
+            is_error: status_code(&status.code.0) == spans::STATUS_ERROR,
+            message: status.message.0,
+            attributes: self.attributes.into_attributes(),
+            is_live: false,
+        };
+        spans::add_span(source, is_truncated, place, store, notes);
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+pub(super) struct LogRecord {
+    #[serde(alias = "trace_id")]
+    trace_id: Text,
+    #[serde(alias = "span_id")]
+    span_id: Text,
+    #[serde(alias = "time_unix_nano")]
+    time_unix_nano: Nanos,
+    #[serde(alias = "observed_time_unix_nano")]
+    observed_time_unix_nano: Nanos,
+    #[serde(alias = "severity_number")]
+    severity_number: Text,
+    #[serde(alias = "severity_text")]
+    severity_text: Text,
+    #[serde(alias = "event_name")]
+    event_name: Text,
+    body: ValueText,
+    attributes: Values,
+}
+
+impl Item for LogRecord {
+    fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes) {
+        let is_truncated = self.body.is_truncated || self.attributes.is_truncated;
+        let record = record::LogRecord {
+            trace_id: trace_id(&self.trace_id.0),
+            span_id: span_id(&self.span_id.0),
+            time_unix_nano: spans::first_known(self.time_unix_nano.0, self.observed_time_unix_nano.0),
+            level: Level::of_record(severity_number(&self.severity_number.0), &self.severity_text.0),
+            target: String::new(),
+            event_name: self.event_name.0,
+            body: self.body.text,
+            attributes: self.attributes.into_attributes(),
+        };
+        spans::add_record(record, is_truncated, place, store, notes);
+    }
+}
+
+/// `None` for what is no trace id, which has 32 digits. All zeros are OTLP's other way to say that
+/// there is none.
+fn trace_id(hex: &str) -> Option<TraceId> {
+    let is_hex = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = TraceId::from_hex(hex).ok().filter(|_| is_hex);
+    id.filter(|id| *id != TraceId::INVALID)
+}
+
+fn span_id(hex: &str) -> Option<SpanId> {
+    let is_hex = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = SpanId::from_hex(hex).ok().filter(|_| is_hex);
+    id.filter(|id| *id != SpanId::INVALID)
+}
