@@ -119,55 +119,60 @@ fn list<T>(values: impl IntoIterator<Item = T>, text: impl Fn(T) -> ValueText) -
     values.collect::<Values>().into_list()
 }
 
-/// The elements of a list, which have no keys, the entries of a map, or attributes, up to a limit.
+/// Attributes, the entries of a map, or the elements of a list, which have no keys; up to a limit.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
-    pairs: Vec<(String, ValueText)>,
+    pub(crate) pairs: Vec<(String, String)>,
     bytes: usize,
+    /// Whether they are part of a list or a map, and so written as JSON.
+    is_nested: bool,
     /// Whether a value was truncated or dropped.
     pub(crate) is_truncated: bool,
 }
 
 impl Values {
+    pub(crate) fn nested() -> Self {
+        Self { is_nested: true, ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, key: String, value: ValueText) {
-        let bytes = size_of::<(String, ValueText)>() + key.len() + value.text.len();
+        let is_truncated = value.is_truncated;
+        let text = if self.is_nested { value.into_json() } else { value.text };
+        let bytes = size_of::<(String, String)>() + key.len() + text.len();
         let fits = self.bytes + bytes <= MAX_BYTES_TOGETHER;
-        self.is_truncated |= value.is_truncated || !fits;
+        self.is_truncated |= is_truncated || !fits;
         if fits {
             self.bytes += bytes;
-            self.pairs.push((key, value));
+            self.pairs.push((key, text));
         }
     }
 
     /// The value of `key`; the last one, if it is there more than once.
     pub(crate) fn find(&self, key: &str) -> Option<&str> {
         let found = self.pairs.iter().rfind(|(name, _)| name == key);
-        found.map(|(_, value)| value.text.as_str())
-    }
-
-    pub(crate) fn into_attributes(self) -> Vec<(String, String)> {
-        self.pairs.into_iter().map(|(key, value)| (key, value.text)).collect()
+        found.map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn into_list(self) -> ValueText {
-        let items: Vec<_> = self.pairs.into_iter().map(|(_, value)| value.into_json()).collect();
+        let items: Vec<_> = self.pairs.into_iter().map(|(_, json)| json).collect();
         let value = ValueText::literal(format!("[{}]", items.join(",")));
         ValueText { is_truncated: value.is_truncated || self.is_truncated, ..value }
     }
 
     pub(crate) fn into_map(mut self) -> ValueText {
         self.pairs.sort_by(|(key, _), (other, _)| key.cmp(other));
-        let entry =
-            |(key, value): (String, ValueText)| ValueText::string(key).into_json() + ":" + &value.into_json();
-        let entries: Vec<_> = self.pairs.into_iter().map(entry).collect();
+        let entries =
+            self.pairs.into_iter().map(|(key, json)| ValueText::string(key).into_json() + ":" + &json);
+        let entries: Vec<_> = entries.collect();
         let value = ValueText::literal(format!("{{{}}}", entries.join(",")));
         ValueText { is_truncated: value.is_truncated || self.is_truncated, ..value }
     }
 }
 
+/// Those of a list or a map.
 impl FromIterator<(String, ValueText)> for Values {
     fn from_iter<T: IntoIterator<Item = (String, ValueText)>>(pairs: T) -> Self {
-        let mut values = Self::default();
+        let mut values = Self::nested();
         pairs.into_iter().for_each(|(key, value)| values.push(key, value));
         values
     }

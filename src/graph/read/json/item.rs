@@ -74,7 +74,7 @@ impl Item for Span {
             end_unix_nano: Some(self.end_time_unix_nano.0),
             is_error: status_code(&status.code.0) == spans::STATUS_ERROR,
             message: status.message.0,
-            attributes: self.attributes.into_attributes(),
+            attributes: self.attributes.pairs,
             is_live: false,
         };
         spans::add_span(source, is_truncated, place, store, notes);
@@ -113,7 +113,7 @@ impl Item for LogRecord {
             target: String::new(),
             event_name: self.event_name.0,
             body: self.body.text,
-            attributes: self.attributes.into_attributes(),
+            attributes: self.attributes.pairs,
         };
         spans::add_record(record, is_truncated, place, store, notes);
     }

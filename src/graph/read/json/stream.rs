@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
 /// What an object or a list is read into. `null` changes nothing.
@@ -25,6 +25,41 @@ pub(super) trait Stream: Sized {
     /// Reads the next element of a list, an object unless overridden; returns whether there was one.
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
         list.next_element_seed(Fill(self)).map(|element| element.is_some())
+    }
+}
+
+/// The name of a member, without an allocation for each. Those that are longer than any known one are empty.
+#[derive(Default)]
+struct Name {
+    bytes: [u8; 20],
+    len: usize,
+}
+
+impl Name {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(Self::default())
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(mut self, name: &str) -> Result<Self, E> {
+        if let Some(bytes) = self.bytes.get_mut(..name.len()) {
+            bytes.copy_from_slice(name.as_bytes());
+            self.len = name.len();
+        }
+        Ok(self)
     }
 }
 
@@ -52,8 +87,8 @@ impl<'de, T: Stream> Visitor<'de> for Fill<'_, T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.0.begin();
-        while let Some(name) = map.next_key::<String>()? {
-            if !self.0.member(&name, &mut map)? {
+        while let Some(name) = map.next_key::<Name>()? {
+            if !self.0.member(name.as_str(), &mut map)? {
                 map.next_value::<IgnoredAny>()?;
             }
         }

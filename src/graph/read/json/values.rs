@@ -63,7 +63,7 @@ impl AnyValue {
         if self.depth == MAX_DEPTH {
             return map.next_value::<IgnoredAny>().map(|_| None);
         }
-        let mut elements = Elements { values: Values::default(), depth: self.depth + 1 };
+        let mut elements = Elements { values: Values::nested(), depth: self.depth + 1 };
         map.next_value_seed(Fill(&mut elements))?;
         Ok(Some(elements.values))
     }

@@ -86,7 +86,7 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
         return Err(Malformed("a span has no valid ids"));
     }
     let is_truncated = attributes.is_truncated;
-    source.attributes = attributes.into_attributes();
+    source.attributes = attributes.pairs;
     Ok((source, is_truncated))
 }
 
@@ -128,7 +128,7 @@ fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     record.level = Level::of_record(number, &severity_text);
     let is_truncated = body.is_truncated || attributes.is_truncated;
     record.body = body.text;
-    record.attributes = attributes.into_attributes();
+    record.attributes = attributes.pairs;
     Ok((record, is_truncated))
 }
 
@@ -178,7 +178,7 @@ fn elements<'a>(
     list: Raw<'a>,
     read: impl Fn(&'a [u8]) -> Result<(String, ValueText), Malformed>,
 ) -> Result<Values, Malformed> {
-    let mut elements = Values::default();
+    let mut elements = Values::nested();
     each(list.bytes()?, |field, raw| {
         if field == 1 {
             let (key, value) = read(raw.bytes()?)?;
