@@ -1,5 +1,7 @@
 //! Spans, log records and what stands around them.
 
+use std::num::ParseIntError;
+
 use opentelemetry::{SpanId, TraceId};
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
@@ -65,9 +67,9 @@ impl Item for Span {
         let is_truncated = self.attributes.is_truncated;
         let status = self.status.unwrap_or_default();
         let source = Source {
-            trace_id: trace_id(&self.trace_id.0).unwrap_or(TraceId::INVALID),
-            span_id: span_id(&self.span_id.0).unwrap_or(SpanId::INVALID),
-            parent_id: span_id(&self.parent_span_id.0).unwrap_or(SpanId::INVALID),
+            trace_id: trace_id(&self.trace_id).unwrap_or(TraceId::INVALID),
+            span_id: span_id(&self.span_id).unwrap_or(SpanId::INVALID),
+            parent_id: span_id(&self.parent_span_id).unwrap_or(SpanId::INVALID),
             name: self.name.0,
             service: None,
             start_unix_nano: self.start_time_unix_nano.0,
@@ -106,8 +108,8 @@ impl Item for LogRecord {
     fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes) {
         let is_truncated = self.body.is_truncated || self.attributes.is_truncated;
         let record = record::LogRecord {
-            trace_id: trace_id(&self.trace_id.0),
-            span_id: span_id(&self.span_id.0),
+            trace_id: trace_id(&self.trace_id),
+            span_id: span_id(&self.span_id),
             time_unix_nano: spans::first_known(self.time_unix_nano.0, self.observed_time_unix_nano.0),
             level: Level::of_record(severity_number(&self.severity_number.0), &self.severity_text.0),
             target: String::new(),
@@ -119,16 +121,22 @@ impl Item for LogRecord {
     }
 }
 
-/// `None` for what is no trace id, which has 32 digits. All zeros are OTLP's other way to say that
-/// there is none.
-fn trace_id(hex: &str) -> Option<TraceId> {
-    let is_hex = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let id = TraceId::from_hex(hex).ok().filter(|_| is_hex);
-    id.filter(|id| *id != TraceId::INVALID)
+/// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to say
+/// that there is no id.
+fn id<T: PartialEq>(
+    hex: &str,
+    digits: usize,
+    parse: fn(&str) -> Result<T, ParseIntError>,
+    none: T,
+) -> Option<T> {
+    let is_hex = hex.len() == digits && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| parse(hex).ok())?.filter(|id| *id != none)
 }
 
-fn span_id(hex: &str) -> Option<SpanId> {
-    let is_hex = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let id = SpanId::from_hex(hex).ok().filter(|_| is_hex);
-    id.filter(|id| *id != SpanId::INVALID)
+fn trace_id(Text(hex): &Text) -> Option<TraceId> {
+    id(hex, 32, TraceId::from_hex, TraceId::INVALID)
+}
+
+fn span_id(Text(hex): &Text) -> Option<SpanId> {
+    id(hex, 16, SpanId::from_hex, SpanId::INVALID)
 }

@@ -77,10 +77,16 @@ impl<'i, 's> Message<'i, 's> {
         let window = &window[..window.len().min(most)];
         let mut seen = 0;
         let mut end = if window.is_empty() { Some(End::Torn) } else { None };
-        for byte in window {
+        while let Some(byte) = window.get(seen) {
             seen += 1;
             if self.is_in_string {
                 self.token += 1;
+                if !self.is_escaped && is_plain(byte) {
+                    // Most bytes are within strings, and change nothing.
+                    let plain = window[seen..].iter().take_while(|byte| is_plain(byte)).count();
+                    seen += plain;
+                    self.token += plain;
+                }
                 match byte {
                     b'\n' => {
                         self.lines += 1;
@@ -135,6 +141,11 @@ impl Read for Message<'_, '_> {
         }
         Ok(self.step(out.len(), |bytes| out[..bytes.len()].copy_from_slice(bytes)))
     }
+}
+
+/// Whether a byte within a string neither ends it nor escapes the next one.
+fn is_plain(byte: &u8) -> bool {
+    !matches!(byte, b'"' | b'\\' | b'\n')
 }
 
 /// Whether a message begins here: nothing inside of one looks like that. So a message that was cut

@@ -52,11 +52,6 @@ struct OfResource<'a, 'r> {
 impl Stream for OfResource<'_, '_> {
     const EXPECTED: &'static str = "a list of objects";
 
-    fn begin(&mut self) {
-        self.mark = self.request.store.mark();
-        self.service = None;
-    }
-
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "resource" => {
@@ -73,9 +68,10 @@ impl Stream for OfResource<'_, '_> {
     }
 
     fn end(&mut self) {
-        if let Some(service) = &self.service {
-            self.request.store.set_service(self.mark, service);
+        if let Some(service) = self.service.take() {
+            self.request.store.set_service(self.mark, &service);
         }
+        self.mark = self.request.store.mark();
     }
 }
 
@@ -88,11 +84,6 @@ struct OfScope<'a, 'r> {
 
 impl Stream for OfScope<'_, '_> {
     const EXPECTED: &'static str = "a list of objects";
-
-    fn begin(&mut self) {
-        self.mark = self.request.store.mark();
-        self.target.clear();
-    }
 
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
@@ -110,6 +101,8 @@ impl Stream for OfScope<'_, '_> {
         if !self.target.is_empty() {
             self.request.store.set_target(self.mark, &self.target);
         }
+        self.target.clear();
+        self.mark = self.request.store.mark();
     }
 }
 

@@ -47,13 +47,15 @@ impl TryFrom<Text> for Nanos {
     type Error = String;
 
     fn try_from(Text(text): Text) -> Result<Self, String> {
+        if let Ok(value) = text.parse() {
+            return Ok(Self(value));
+        }
         // `1e18` is an integer too, to protobuf's JSON.
         let is_integer = |value: &f64| value.fract() == 0.0 && (0.0..u64::MAX as f64).contains(value);
-        match (text.parse(), text.parse().ok().filter(is_integer)) {
-            (Ok(value), _) => Ok(Self(value)),
-            (_, Some(value)) => Ok(Self(value as u64)),
-            _ if text.is_empty() => Ok(Self(0)),
-            _ => Err(format!("invalid value: {text:?}, expected nanoseconds since 1970")),
+        match text.parse().ok().filter(is_integer) {
+            Some(value) => Ok(Self(value as u64)),
+            None if text.is_empty() => Ok(Self(0)),
+            None => Err(format!("invalid value: {text:?}, expected nanoseconds since 1970")),
         }
     }
 }

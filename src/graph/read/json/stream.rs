@@ -3,15 +3,12 @@
 use std::fmt;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
 /// What an object or a list is read into. `null` changes nothing.
 pub(super) trait Stream: Sized {
     const EXPECTED: &'static str;
-
-    /// Called before the members of an object; there may be several, one after the other.
-    fn begin(&mut self) {}
 
     /// Reads the value of a member; returns whether its name is known. Names are lowerCamelCase or,
     /// as protobuf's JSON readers accept them too, snake_case.
@@ -19,7 +16,7 @@ pub(super) trait Stream: Sized {
         Err(A::Error::invalid_type(Unexpected::Map, &Self::EXPECTED))
     }
 
-    /// Called after the members of an object.
+    /// Called after the members of an object; there may be several, one after the other.
     fn end(&mut self) {}
 
     /// Reads the next element of a list, an object unless overridden; returns whether there was one.
@@ -28,39 +25,9 @@ pub(super) trait Stream: Sized {
     }
 }
 
-/// The name of a member, without an allocation for each. Those that are longer than any known one are empty.
-#[derive(Default)]
-struct Name {
-    bytes: [u8; 20],
-    len: usize,
-}
-
-impl Name {
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_identifier(Self::default())
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
-    }
-
-    fn visit_str<E>(mut self, name: &str) -> Result<Self, E> {
-        if let Some(bytes) = self.bytes.get_mut(..name.len()) {
-            bytes.copy_from_slice(name.as_bytes());
-            self.len = name.len();
-        }
-        Ok(self)
-    }
+pub(super) fn read<'de, T: Stream, D: Deserializer<'de>>(mut into: T, from: D) -> Result<T, D::Error> {
+    Fill(&mut into).deserialize(from)?;
+    Ok(into)
 }
 
 /// Reads an object or a list into what it refers to.
@@ -86,9 +53,8 @@ impl<'de, T: Stream> Visitor<'de> for Fill<'_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.0.begin();
-        while let Some(name) = map.next_key::<Name>()? {
-            if !self.0.member(name.as_str(), &mut map)? {
+        while let Some(name) = map.next_key::<String>()? {
+            if !self.0.member(&name, &mut map)? {
                 map.next_value::<IgnoredAny>()?;
             }
         }

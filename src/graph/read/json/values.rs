@@ -1,25 +1,21 @@
 //! `AnyValue` and `KeyValue`, written as text while they are read.
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess};
 
 use super::scalars::Text;
-use super::stream::{Fill, Stream};
+use super::stream::{read, Fill, Stream};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 
 impl<'de> Deserialize<'de> for ValueText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut value = AnyValue::default();
-        Fill(&mut value).deserialize(deserializer)?;
-        Ok(value.text)
+        Ok(read(AnyValue::default(), deserializer)?.text)
     }
 }
 
 /// A list of attributes.
 impl<'de> Deserialize<'de> for Values {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut elements = Elements::default();
-        Fill(&mut elements).deserialize(deserializer)?;
-        Ok(elements.values)
+        Ok(read(Elements::default(), deserializer)?.values)
     }
 }
 
