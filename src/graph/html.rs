@@ -29,7 +29,7 @@ const SCRIPT: &str = concat!(
 /// A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-ukQViUHEhikezgiVxX2F/o329iAqA3ooxmmGJbpbyLU='; ",
+    "script-src 'sha256-CSLCOqMU5xESL0j1L2ItYPK7QjFe93BoAJw5wkZF3GM='; ",
     "style-src 'sha256-5yvlNFz6YlwWBmH/xz+mMoxCKRbqWvUqDlfZxfCzZpU='",
 );
 

@@ -152,7 +152,7 @@ impl Reader {
         // A Collector compresses message by message, each with its length before it.
         if ahead.starts_with(&ZSTD) || ahead.get(4..).is_some_and(|ahead| ahead.starts_with(&ZSTD)) {
             return Err(Error::unreadable(format!(
-                "{name} is compressed with zstd, which is not read; decompress it first"
+                "{name} is compressed with zstd, which is not supported; decompress it first"
             )));
         }
         if ahead.is_empty() && input.has_failed() {
@@ -175,8 +175,8 @@ impl Reader {
     fn nothing_in(&self, name: &str) -> Error {
         let why = self.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
         Error::unreadable(format!(
-            "nothing in {name} is OTLP: expected JSON with resourceSpans or resourceLogs, a message a line or \
-             one document, or protobuf of the same{why}"
+            "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per line or \
+             one document, or as protobuf{why}"
         ))
     }
 }

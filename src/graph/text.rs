@@ -90,8 +90,8 @@ impl fmt::Display for Text<'_> {
         let unplaced = self.graph.unplaced_records().len();
         let unplaced = match unplaced {
             0 => None,
-            1 => Some("1 log record belongs to none of these spans".to_owned()),
-            many => Some(format!("{many} log records belong to none of these spans")),
+            1 => Some("1 log record belongs to no span shown here".to_owned()),
+            many => Some(format!("{many} log records belong to no span shown here")),
         };
         for note in self.graph.notes().iter().chain(&unplaced) {
             let pen = Pen::new(usize::MAX, self.color);

@@ -80,8 +80,8 @@ impl Tree {
         }
         match all - self.calls.len() {
             0 => {}
-            1 => self.notes.push("1 span had the id of another and was left out".to_owned()),
-            many => self.notes.push(format!("{many} spans had the id of another and were left out")),
+            1 => self.notes.push("1 span with the id of another was skipped".to_owned()),
+            many => self.notes.push(format!("{many} spans with the ids of others were skipped")),
         }
     }
 
@@ -123,8 +123,8 @@ impl Tree {
         }
         match circles {
             0 => {}
-            1 => self.notes.push("1 circle of spans that are their own ancestors".to_owned()),
-            many => self.notes.push(format!("{many} circles of spans that are their own ancestors")),
+            1 => self.notes.push("1 cycle of spans that are their own ancestors".to_owned()),
+            many => self.notes.push(format!("{many} cycles of spans that are their own ancestors")),
         }
     }
 

@@ -268,8 +268,8 @@ impl Snapshot {
         for (count, what) in [(self.spans_let_go, "span"), (self.records_let_go, "record")] {
             match count {
                 0 => {}
-                1 => notes.push(format!("1 older {what} was let go")),
-                many => notes.push(format!("{many} older {what}s were let go")),
+                1 => notes.push(format!("1 older {what} was dropped")),
+                many => notes.push(format!("{many} older {what}s were dropped")),
             }
         }
         Parts {

@@ -211,8 +211,8 @@ impl Jobs {
     pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Vec<String>) {
         let notes = match self.let_go {
             0 => Vec::new(),
-            1 => vec!["1 older job was let go".to_owned()],
-            many => vec![format!("{many} older jobs were let go")],
+            1 => vec!["1 older job was dropped".to_owned()],
+            many => vec![format!("{many} older jobs were dropped")],
         };
         (self.jobs.values().map(|(_, job)| job.snapshot()).collect(), notes)
     }

@@ -42,8 +42,8 @@ fn failure(node: Node<'_>, pen: impl Fn() -> Pen) -> Vec<Pen> {
     let skipped = records.len().saturating_sub(MOST_LINES);
     match skipped {
         0 => {}
-        1 => lines.push(of_output().write(Style::Faint, "… 1 line before these")),
-        many => lines.push(of_output().write(Style::Faint, &format!("… {many} lines before these"))),
+        1 => lines.push(of_output().write(Style::Faint, "… 1 earlier line")),
+        many => lines.push(of_output().write(Style::Faint, &format!("… {many} earlier lines"))),
     }
     lines.extend(records.skip(skipped).map(|record| of_output().write(Style::Plain, &said(record))));
     lines

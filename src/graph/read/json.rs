@@ -72,22 +72,25 @@ fn one_message(
             format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
         }),
         (Err(_), End::Torn) => notes.add(Cause::Torn, || {
-            format!("{name}:{line}: cut short; {} before the cut", spans_and_records(kept))
+            format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))
         }),
         (Err(_), End::TooLong) => notes.add(Cause::Broken, || {
             let most = LONGEST_TOKEN >> 20;
             format!(
-                "{name}:{}: a string of more than {most} MiB, and what follows it, not read",
+                "{name}:{}: a string of more than {most} MiB; the rest of the message was skipped",
                 line + lines
             )
         }),
         (Err(_), End::TooDeep) => notes.add(Cause::Broken, || {
-            format!("{name}:{}: nested deeper than {MOST_DEPTH} levels, not read on", line + lines)
+            format!(
+                "{name}:{}: nested deeper than {MOST_DEPTH} levels; the rest of the message was skipped",
+                line + lines
+            )
         }),
         (Err(error), End::Whole) => notes.add(Cause::Broken, || {
             // serde counts lines from the message's first one.
             let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
-            format!("{name}:{at}: {}; not read on", without_position(&error))
+            format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))
         }),
     }
     (is_otlp, lines, matches!(end, End::Whole | End::Torn))

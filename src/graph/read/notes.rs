@@ -27,13 +27,13 @@ impl Cause {
     /// What there is more of, after the cases that were told.
     fn plural(self) -> &'static str {
         match self {
-            Self::Foreign => "lines that are no OTLP",
-            Self::Torn => "messages that are cut short",
-            Self::Broken => "messages that could not be read to their end",
-            Self::Unusable => "spans or records that could not be used",
-            Self::Cut => "spans or records of which not all was kept",
+            Self::Foreign => "lines that are not OTLP",
+            Self::Torn => "truncated messages",
+            Self::Broken => "malformed messages",
+            Self::Unusable => "unusable spans or records",
+            Self::Cut => "truncated spans or records",
             Self::OtherSignal => "messages of other signals",
-            Self::Source => "sources that have something the matter with them",
+            Self::Source => "sources with other problems",
         }
     }
 }

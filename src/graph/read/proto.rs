@@ -19,7 +19,7 @@ use self::item::Item;
 const LARGEST: u64 = 16 << 20;
 
 const CUT_OFF: Malformed = Malformed("it ends inside a field");
-const TOO_LONG: Malformed = Malformed("a field is longer than what it stands in");
+const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 
 /// Whether messages have their lengths before them, as a Collector's file exporter writes them with
 /// `format: proto`: 4 bytes, the highest first.
@@ -108,7 +108,7 @@ impl Walk<'_, '_> {
             Err(why) => {
                 let (name, at) = (self.name, self.input.offset());
                 self.notes.add(Cause::Broken, || {
-                    format!("{name}: the message at byte {begin} is not read on from byte {at}: {why}")
+                    format!("{name}: the message at byte {begin} was skipped from byte {at} on: {why}")
                 });
                 false
             }
@@ -117,7 +117,7 @@ impl Walk<'_, '_> {
 
     fn torn(&mut self) {
         let (name, at) = (self.name, self.input.offset());
-        self.notes.add(Cause::Torn, || format!("{name}: cut short at byte {at}"));
+        self.notes.add(Cause::Torn, || format!("{name}: truncated at byte {at}"));
     }
 
     fn resources(&mut self, left: &mut Left) -> Result<(), Malformed> {
@@ -242,7 +242,7 @@ impl Walk<'_, '_> {
         if length > LARGEST {
             let (name, at) = (self.name, self.input.offset());
             self.notes.add(Cause::Unusable, || {
-                format!("{name}: {length} bytes at byte {at} are too large for a span or a record, skipped")
+                format!("{name}: {length} bytes at byte {at} were skipped: too large for a span or a record")
             });
             return match self.skip(length) {
                 true => Ok(None),

@@ -20,13 +20,11 @@ pub(super) fn add_span(
 ) {
     if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
         return notes.add(Cause::Unusable, || {
-            format!("{place}: a span without a valid trace_id and span_id was left out")
+            format!("{place}: a span without a valid trace_id and span_id was skipped")
         });
     }
     if is_truncated {
-        notes.add(Cause::Cut, || {
-            format!("{place}: of the span {:?} not all attributes were kept", source.name)
-        });
+        notes.add(Cause::Cut, || format!("{place}: attributes of the span {:?} were truncated", source.name));
     }
     store.add_span(source);
 }
@@ -40,7 +38,7 @@ pub(super) fn add_record(
     notes: &mut Notes,
 ) {
     if is_truncated {
-        notes.add(Cause::Cut, || format!("{place}: of a log record not all text was kept"));
+        notes.add(Cause::Cut, || format!("{place}: a log record was truncated"));
     }
     store.add_record(record);
 }

@@ -102,11 +102,11 @@ impl Store {
     pub(super) fn into_parts(self, mut notes: Vec<String>) -> Parts {
         let limit = self.limit.div_ceil(1 << 20);
         for (count, what) in [
-            (self.forgotten_calls, "spans were let go"),
-            (self.forgotten_records, "records were let go, all but their number"),
+            (self.forgotten_calls, "spans were dropped"),
+            (self.forgotten_records, "records were dropped, and only counted"),
         ] {
             if count > 0 {
-                notes.push(format!("{count} older {what}: more than {limit} MiB were read"));
+                notes.push(format!("{count} older {what}: the memory limit is {limit} MiB"));
             }
         }
         Parts { calls: self.calls.into(), records: self.records.into(), counted: self.counted, notes }

@@ -110,7 +110,7 @@ function addCounts(name, index) {
   add(of(5, 7), "count c-error", "err");
   add(of(4, 5), "count c-warn", "warn");
   add(sum, "count", sum === 1 ? "log" : "logs");
-  made.title = eachLevel(counts, index) + (isWhole ? " (with everything below)" : "");
+  made.title = eachLevel(counts, index) + (isWhole ? " (with descendants)" : "");
   name.append(made);
 }
 

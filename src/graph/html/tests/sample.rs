@@ -165,7 +165,7 @@ pub(super) fn everything() -> Sample {
     sample.log(probes, 80_000, Level::Unspecified, "a line without a level");
     sample.log(0, 92_399, Level::Info, "a line outside any span");
     sample.count(probes, Level::Info, 41);
-    sample.note("3 older spans were let go");
+    sample.note("3 older spans were dropped");
     sample
 }
 

@@ -32,7 +32,7 @@ impl Stream for Request<'_> {
             "resourceMetrics" | "resource_metrics" | "resourceProfiles" | "resource_profiles" => {
                 self.is_otlp = true;
                 self.notes.add(Cause::OtherSignal, || {
-                    format!("{}: {name}, which are no part of a graph, were skipped", self.place)
+                    format!("{}: {name} were skipped: they are not part of a graph", self.place)
                 });
                 Ok(false)
             }
