@@ -97,7 +97,7 @@ impl Outcome {
 }
 
 /// What every source knows of a span, before [`Call`] makes sense of it.
-pub(super) struct Source {
+pub(super) struct RawSpan {
     pub(super) trace_id: TraceId,
     pub(super) span_id: SpanId,
     pub(super) parent_id: SpanId,
@@ -114,35 +114,35 @@ pub(super) struct Source {
 }
 
 impl Call {
-    pub(super) fn of_source(source: Source, keys: &Keys) -> Self {
-        let end_unix_nano = source.end_unix_nano.filter(|end| *end != 0);
+    pub(super) fn from_raw(raw: RawSpan, keys: &Keys) -> Self {
+        let end_unix_nano = raw.end_unix_nano.filter(|end| *end != 0);
         let find = |key: &str| {
-            let found = source.attributes.iter().rfind(|(name, _)| name == key);
+            let found = raw.attributes.iter().rfind(|(name, _)| name == key);
             found.map(|(_, value)| value.clone())
         };
-        let took_time = end_unix_nano.is_some_and(|end| end > source.start_unix_nano);
+        let took_time = end_unix_nano.is_some_and(|end| end > raw.start_unix_nano);
         let outcome = match find("op.outcome").as_deref().and_then(Outcome::of_op) {
             Some(outcome) => outcome,
-            None if source.is_error => Outcome::Failed,
+            None if raw.is_error => Outcome::Failed,
             None if took_time => Outcome::Ok,
-            None if source.is_live && end_unix_nano.is_none() => Outcome::Running,
+            None if raw.is_live && end_unix_nano.is_none() => Outcome::Running,
             None => Outcome::Skipped,
         };
         Self {
             tool: find(keys.tool()),
             operation: find(keys.operation()),
             execution_id: find(keys.execution_id()),
-            trace_id: source.trace_id,
-            span_id: source.span_id,
-            parent_id: source.parent_id,
-            name: source.name,
-            service: source.service,
-            start_unix_nano: source.start_unix_nano,
+            trace_id: raw.trace_id,
+            span_id: raw.span_id,
+            parent_id: raw.parent_id,
+            name: raw.name,
+            service: raw.service,
+            start_unix_nano: raw.start_unix_nano,
             end_unix_nano,
             outcome,
-            is_error: source.is_error,
-            message: source.message,
-            attributes: source.attributes,
+            is_error: raw.is_error,
+            message: raw.message,
+            attributes: raw.attributes,
         }
     }
 
@@ -153,7 +153,7 @@ impl Call {
             Status::Unset | Status::Ok => (false, String::new()),
         };
         let attributes = span.attributes.iter();
-        let source = Source {
+        let raw = RawSpan {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
             parent_id: span.parent_span_id,
@@ -168,7 +168,7 @@ impl Call {
                 .collect(),
             is_live,
         };
-        Self::of_source(source, keys)
+        Self::from_raw(raw, keys)
     }
 
     /// From start to end; `None` if there is no end, or it does not come after the start.

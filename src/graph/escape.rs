@@ -2,7 +2,7 @@
 
 /// What a terminal or a page would obey, or what nobody would see: controls, ends of lines, what turns the direction
 /// of text, what has no width. The joiners of emoji and of Indic and Arabic scripts are none of these.
-pub(super) fn is_obeyed(character: char) -> bool {
+pub(super) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -17,7 +17,7 @@ pub(super) fn line(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\n' => safe.push_str(" ⏎ "),
-            character if is_obeyed(character) => safe.extend(character.escape_default()),
+            character if needs_escape(character) => safe.extend(character.escape_default()),
             character => safe.push(character),
         }
     }

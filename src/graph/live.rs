@@ -4,7 +4,7 @@
 //! bound, and `sdk_record` makes plain data of the SDK's records.
 
 #[cfg(feature = "terminal")]
-pub(super) mod glimpse;
+pub(super) mod view_snapshot;
 mod job;
 pub(super) mod jobs;
 pub(crate) mod recorder;

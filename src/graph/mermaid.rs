@@ -5,18 +5,18 @@ use std::fmt::Write;
 
 use super::call::Outcome;
 use super::duration::format_duration;
-use super::escape::is_obeyed;
+use super::escape::needs_escape;
 use super::record::Level;
 use super::tool_call_graph::{Node, ToolCallGraph};
 
 /// The most characters that Mermaid draws unless it is told otherwise: its `maxTextSize`.
-const MOST_CHARACTERS: usize = 50_000;
+const MAX_CHARACTERS: usize = 50_000;
 
 /// The most lines between boxes that Mermaid draws unless it is told otherwise: its `maxEdges`.
-const MOST_EDGES: usize = 500;
+const MAX_EDGES: usize = 500;
 
 /// The most characters of a name and of a message.
-const LONGEST_NAME: usize = 80;
+const MAX_NAME_CHARACTERS: usize = 80;
 
 /// Colours that can be read on a light page and on a dark one.
 const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
@@ -36,8 +36,8 @@ impl ToolCallGraph {
     ///
     /// [Mermaid]: https://mermaid.js.org/syntax/flowchart.html
     pub fn to_mermaid(&self) -> String {
-        let boxes: Vec<(Node<'_>, String)> = self.nodes().map(|node| (node, box_of(node))).collect();
-        let shown = chosen(&boxes);
+        let boxes: Vec<(Node<'_>, String)> = self.nodes().map(|node| (node, box_text(node))).collect();
+        let shown = select(&boxes);
         let mut text = format!("flowchart LR\n{CLASSES}");
         for (node, drawn) in boxes.iter().filter(|(node, _)| shown.contains(&node.index)) {
             text.push_str(drawn);
@@ -52,7 +52,7 @@ impl ToolCallGraph {
                 writeln!(text, "    %% {missing} more spans are not shown: Mermaid draws no larger graph");
         }
         for note in self.notes() {
-            let note: String = note.chars().filter(|character| !is_obeyed(*character)).take(200).collect();
+            let note: String = note.chars().filter(|character| !needs_escape(*character)).take(200).collect();
             // A brace would begin a directive.
             let _ = writeln!(text, "    %% {}", note.replace(['{', '}'], ""));
         }
@@ -60,9 +60,9 @@ impl ToolCallGraph {
     }
 }
 
-/// The spans that are drawn. A span is never chosen before its parent: what leads to a failure
+/// The spans that are drawn. A span is never select before its parent: what leads to a failure
 /// contains one too, and else a parent stands nearer to the roots.
-fn chosen(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
+fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
     let mut levels = vec![0_usize; boxes.iter().map(|(node, _)| node.index + 1).max().unwrap_or(0)];
     let mut order: Vec<usize> = (0..boxes.len()).collect();
     for (node, _) in boxes {
@@ -73,7 +73,7 @@ fn chosen(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
         (!node.is_red(), levels[node.index])
     });
     // Room for the frame, the last box and the comments.
-    let mut left = MOST_CHARACTERS - 10_000;
+    let mut remaining = MAX_CHARACTERS - 10_000;
     let mut edges = 0;
     let mut shown = HashSet::new();
     for position in order {
@@ -81,17 +81,17 @@ fn chosen(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
         let edge = usize::from(node.parent().is_some());
         // The edge's own line is shorter than this.
         let characters = drawn.chars().count() + 2 * "n18446744073709551615".len() + 10;
-        if characters > left || edges + edge > MOST_EDGES {
+        if characters > remaining || edges + edge > MAX_EDGES {
             break;
         }
-        left -= characters;
+        remaining -= characters;
         edges += edge;
         shown.insert(node.index);
     }
     shown
 }
 
-fn box_of(node: Node<'_>) -> String {
+fn box_text(node: Node<'_>) -> String {
     let call = node.call();
     let (mark, class) = match call.outcome {
         Outcome::Failed | Outcome::TimedOut | Outcome::Panicked if node.contains_failure() => ("✗", "inside"),
@@ -129,7 +129,7 @@ fn box_of(node: Node<'_>) -> String {
 fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for (position, character) in text.chars().enumerate() {
-        if position == LONGEST_NAME {
+        if position == MAX_NAME_CHARACTERS {
             safe.push('…');
             break;
         }
@@ -137,7 +137,7 @@ fn escaped(text: &str) -> String {
             ' ' | '.' | ',' | '-' | '/' | '(' | ')' => safe.push(character),
             '\n' => safe.push_str(" ⏎ "),
             character if character.is_alphanumeric() => safe.push(character),
-            character if is_obeyed(character) => safe.push('�'),
+            character if needs_escape(character) => safe.push('�'),
             // Two of them would begin a formula, as numbers too: there is a space without width between.
             '$' => safe.push_str("#36;#8203;"),
             character => {

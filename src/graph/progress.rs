@@ -1,16 +1,16 @@
 //! The tree as it runs, on a terminal.
 //!
-//! [`Progress`] starts and ends a view; `scene` keeps what a view needs of a recorder, `choice` chooses what is
-//! shown of it, `picture` makes rows of that and `region` puts them on the terminal. `plain` is the view where nothing
+//! [`Progress`] starts and ends a view; `view_state` keeps what a view needs of a recorder, `selection` chooses what is
+//! shown of it, `frame` makes rows of that and `region` puts them on the terminal. `plain` is the view where nothing
 //! can be redrawn, `last` what stays of either, and `writer` lets a console live beside it.
 
-mod choice;
-mod last;
+mod selection;
+mod summary;
 mod pace;
-mod picture;
+mod frame;
 mod plain;
 mod region;
-mod scene;
+mod view_state;
 #[cfg(test)]
 mod tests;
 pub(super) mod writer;
@@ -22,19 +22,19 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime};
 
-use self::last::last;
-use self::pace::{LEAST_TICK, SHARE, TICK};
-use self::picture::Space;
+use self::frame::Area;
+use self::pace::{CPU_SHARE, INTERVAL, MIN_INTERVAL};
 use self::plain::Plain;
 use self::region::Region;
-use self::scene::{Filter, Scene};
-use self::writer::{Host, Meeting, ProgressWriter, View};
+use self::summary::summary;
+use self::view_state::{Filter, ViewState};
+use self::writer::{ConsoleQueue, DrawGuard, Mode, ProgressWriter};
 use super::call::{unix_nano, Call};
 use super::live::recorder::Recorder;
 use super::text::terminal::Stream;
 
-/// What of a terminal's rows is left to what is above, one part in this many: a terminal that is all view shows no lines.
-const SHARE_ABOVE: usize = 5;
+/// What of a terminal's rows is left to what is pending, one part in this many: a terminal that is all view shows no lines.
+const SCROLLBACK_SHARE: usize = 5;
 
 /// A live view of what a [`Recorder`] hears.
 ///
@@ -72,7 +72,7 @@ const SHARE_ABOVE: usize = 5;
 #[derive(Debug)]
 #[must_use = "dropping the view closes it"]
 pub struct Progress {
-    meeting: Arc<Meeting>,
+    console: Arc<ConsoleQueue>,
     thread: Option<JoinHandle<io::Result<()>>>,
     is_live: bool,
 }
@@ -83,7 +83,7 @@ impl Progress {
         Self::builder(recorder).start()
     }
 
-    /// Begins a view that is told more; [`ProgressBuilder::start`] opens it.
+    /// Begins a view that is reported more; [`ProgressBuilder::start`] opens it.
     pub fn builder(recorder: &Recorder) -> ProgressBuilder {
         ProgressBuilder {
             recorder: recorder.clone(),
@@ -94,18 +94,18 @@ impl Progress {
         }
     }
 
-    /// Where a console writes that lives with this view, also after its end: above the view while there
+    /// Where a console writes that lives with this view, also after its end: pending the view while there
     /// is one on the same terminal, else to standard error.
     pub fn writer(&self) -> ProgressWriter {
-        ProgressWriter(Arc::clone(&self.meeting))
+        ProgressWriter(Arc::clone(&self.console))
     }
 
-    /// Whether the view is redrawn in its place; else it is lines.
+    /// Whether the view is redrawn in its output; else it is lines.
     pub fn is_live(&self) -> bool {
         self.is_live
     }
 
-    /// Closes the view: the whole tree takes its place, and the failures with their last lines.
+    /// Closes the view: the whole tree takes its output, and the failures with their last lines.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Progress {
     }
 
     fn close(&mut self) -> io::Result<()> {
-        self.meeting.finish();
+        self.console.finish();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(drawn)) => drawn,
             Some(Err(_)) => Err(io::Error::other("the thread that draws the view panicked")),
@@ -183,85 +183,90 @@ impl ProgressBuilder {
         let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
         let can_redraw = self.stream.size().is_some() && anstyle_query::term_supports_color();
         let is_live = can_redraw && !is_ci && !self.is_plain;
-        let scene = Scene::new(self.recorder, self.filter);
-        let place = Place { stream: self.stream, width: self.width, color: self.stream.wants_color() };
+        let view_state = ViewState::new(self.recorder, self.filter);
+        let output = Output { stream: self.stream, width: self.width, color: self.stream.wants_color() };
         let thread = thread::Builder::new().name("spanlog-progress".into());
-        let (meeting, thread) = if is_live {
+        let (console, thread) = if is_live {
             let is_shared = Stream::Err.is_terminal();
-            let meeting = Meeting::new(if is_shared { View::Live } else { View::Elsewhere });
-            let host = Host(Arc::clone(&meeting));
-            (meeting, thread.spawn(move || draw(scene, Region::new(out), &host.0, place)))
+            let console = ConsoleQueue::new(if is_shared { Mode::Live } else { Mode::OtherTerminal });
+            let guard = DrawGuard(Arc::clone(&console));
+            (console, thread.spawn(move || run_live(view_state, Region::new(out), &guard.0, output)))
         } else {
-            let plain = Arc::new(Plain::new(scene, out, place.color));
-            let meeting = Meeting::new(View::Plain(Arc::clone(&plain)));
-            let host = Host(Arc::clone(&meeting));
-            (meeting, thread.spawn(move || tell(&plain, &host.0, place)))
+            let plain = Arc::new(Plain::new(view_state, out, output.color));
+            let console = ConsoleQueue::new(Mode::Plain(Arc::clone(&plain)));
+            let guard = DrawGuard(Arc::clone(&console));
+            (console, thread.spawn(move || run_plain(&plain, &guard.0, output)))
         };
-        Progress { meeting, thread: thread.ok(), is_live }
+        Progress { console, thread: thread.ok(), is_live }
     }
 }
 
 /// Where a view is.
 #[derive(Clone, Copy)]
-struct Place {
+struct Output {
     stream: Stream,
     width: Option<usize>,
     color: bool,
 }
 
-impl Place {
+impl Output {
     /// The last column stays free: what is written there makes some terminals begin a row, and others not.
-    fn space(self) -> Space {
+    fn area(self) -> Area {
         let (columns, rows) = self.stream.size().unwrap_or((80, 24));
         let columns = self.width.unwrap_or(usize::MAX).min(columns);
         // The last row is the cursor's.
-        let rows = rows.saturating_sub(1 + rows / SHARE_ABOVE);
-        Space { columns: columns.saturating_sub(1), rows, color: self.color }
+        let rows = rows.saturating_sub(1 + rows / SCROLLBACK_SHARE);
+        Area { columns: columns.saturating_sub(1), rows, color: self.color }
     }
 
     /// How wide the tree may be that stays.
     fn columns(self) -> Option<usize> {
         match self.stream.is_terminal() {
-            true => Some(self.space().columns),
+            true => Some(self.area().columns),
             false => self.width,
         }
     }
 }
 
 /// The thread of a view that is redrawn.
-fn draw(mut scene: Scene, mut region: Region<impl Write>, meeting: &Meeting, place: Place) -> io::Result<()> {
-    let mut least = LEAST_TICK;
+fn run_live(
+    mut view_state: ViewState,
+    mut region: Region<impl Write>,
+    console: &ConsoleQueue,
+    output: Output,
+) -> io::Result<()> {
+    let mut least = MIN_INTERVAL;
     loop {
-        let (above, is_last) = match meeting.next(least, TICK.max(least)) {
-            writer::Call::Draw(above) => (above, false),
-            writer::Call::Finish(above) => (above, true),
+        let (pending, is_last) = match console.wait(least, INTERVAL.max(least)) {
+            writer::Wake::Draw(pending) => (pending, false),
+            writer::Wake::Finish(pending) => (pending, true),
         };
         let begun = Instant::now();
-        let space = place.space();
+        let space = output.area();
         let rows = match is_last {
             true => Vec::new(),
-            false => picture::live(&scene.now(), unix_nano(SystemTime::now()), space),
+            false => frame::live(&view_state.current(), unix_nano(SystemTime::now()), space),
         };
-        region.draw(&above, &rows, space.columns + 1)?;
+        region.draw(&pending, &rows, space.columns + 1)?;
         if is_last {
-            let text = last(&scene.whole(), place.columns(), place.color);
+            let text = summary(&view_state.complete(), output.columns(), output.color);
             region.out().write_all(text.as_bytes())?;
             return region.out().flush();
         }
-        least = LEAST_TICK.max(begun.elapsed() * SHARE);
+        least = MIN_INTERVAL.max(begun.elapsed() * CPU_SHARE);
     }
 }
 
 /// The thread of a view that is lines.
-fn tell(plain: &Plain, meeting: &Meeting, place: Place) -> io::Result<()> {
-    let mut least = LEAST_TICK;
+fn run_plain(plain: &Plain, console: &ConsoleQueue, output: Output) -> io::Result<()> {
+    let mut least = MIN_INTERVAL;
     loop {
         // Lines of the console do not wait, so there is nothing to print for others.
-        if let writer::Call::Finish(_) = meeting.next(least, TICK.max(least)) {
-            return plain.finish(place.columns());
+        if let writer::Wake::Finish(_) = console.wait(least, INTERVAL.max(least)) {
+            return plain.finish(output.columns());
         }
         let begun = Instant::now();
-        plain.tell()?;
-        least = LEAST_TICK.max(begun.elapsed() * SHARE);
+        plain.report()?;
+        least = MIN_INTERVAL.max(begun.elapsed() * CPU_SHARE);
     }
 }

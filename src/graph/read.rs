@@ -114,7 +114,7 @@ impl Reader {
     /// If it cannot be read, or nothing in it is OTLP. An error in its midst is a note.
     pub fn read(&mut self, name: &str, source: impl Read) -> Result<(), Error> {
         let mut input = Input::new(source);
-        if input.ahead(2).starts_with(&GZIP) {
+        if input.peek(2).starts_with(&GZIP) {
             input = Input::new(MultiGzDecoder::new(input));
         }
         let before = self.notes.clone();
@@ -144,11 +144,11 @@ impl Reader {
 
     /// Returns how much of it was OTLP.
     fn read_plain(&mut self, name: &str, input: &mut Input<'_>) -> Result<u64, Error> {
-        if input.ahead(BYTE_ORDER_MARK.len()).starts_with(&BYTE_ORDER_MARK) {
+        if input.peek(BYTE_ORDER_MARK.len()).starts_with(&BYTE_ORDER_MARK) {
             input.take(BYTE_ORDER_MARK.len());
         }
         let (store, notes) = (&mut self.store, &mut self.notes);
-        let ahead = input.ahead(SEEN_OF_THE_START);
+        let ahead = input.peek(PEEK_BYTES);
         // A Collector compresses message by message, each with its length before it.
         if ahead.starts_with(&ZSTD) || ahead.get(4..).is_some_and(|ahead| ahead.starts_with(&ZSTD)) {
             return Err(Error::unreadable(format!(
@@ -158,7 +158,7 @@ impl Reader {
         if ahead.is_empty() && input.has_failed() {
             return Ok(0);
         }
-        let ahead = input.ahead(SEEN_OF_THE_START);
+        let ahead = input.peek(PEEK_BYTES);
         if ahead.is_empty() {
             notes.add(Cause::Source, || format!("{name}: empty"));
             // Not an error: an exporter makes its file before it has anything to write.
@@ -201,7 +201,7 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Enough to tell the forms apart.
-const SEEN_OF_THE_START: usize = 256;
+const PEEK_BYTES: usize = 256;
 
 /// Whether an object in JSON begins here. Protobuf may begin with a line break too, and with a length
 /// that is a brace; but no field of OTLP would then begin with a quote.

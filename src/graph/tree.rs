@@ -24,7 +24,7 @@ pub(super) struct Parts {
 /// The place of one call in the tree. Calls are known by their index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
-    /// Before anything was hidden.
+    /// Done anything was hidden.
     parent: Option<usize>,
     pub(super) is_hidden: bool,
     /// The nearest ancestor that is shown.
@@ -59,16 +59,16 @@ impl Tree {
         calls.sort_by_key(|call| call.start_unix_nano);
         records.sort_by_key(|record| record.time_unix_nano);
         let mut tree = Self { records, counted, notes, ..Self::default() };
-        tree.take_each_once(calls);
+        tree.index_calls(calls);
         tree.find_parents();
-        tree.break_circles();
+        tree.break_cycles();
         tree.mark_red();
         tree.show(|_| true);
         tree
     }
 
     /// Two spans with one id: the first by its start stays.
-    fn take_each_once(&mut self, calls: Vec<Call>) {
+    fn index_calls(&mut self, calls: Vec<Call>) {
         let all = calls.len();
         for call in calls {
             if let std::collections::hash_map::Entry::Vacant(free) =
@@ -92,36 +92,36 @@ impl Tree {
     }
 
     /// Spans that are their own ancestors hang from no root: the first of each circle becomes one.
-    fn break_circles(&mut self) {
+    fn break_cycles(&mut self) {
         #[derive(Clone, Copy, PartialEq)]
-        enum Seen {
-            Never,
-            OnThisWay,
-            Before,
+        enum Visit {
+            New,
+            OnPath,
+            Done,
         }
-        let mut seen = vec![Seen::Never; self.places.len()];
-        let mut circles = 0;
+        let mut visits = vec![Visit::New; self.places.len()];
+        let mut cycles = 0;
         for start in 0..self.places.len() {
-            let mut way = Vec::new();
+            let mut path = Vec::new();
             let mut at = Some(start);
-            while let Some(index) = at.filter(|index| seen[*index] == Seen::Never) {
-                seen[index] = Seen::OnThisWay;
-                way.push(index);
+            while let Some(index) = at.filter(|index| visits[*index] == Visit::New) {
+                visits[index] = Visit::OnPath;
+                path.push(index);
                 at = self.places[index].parent;
             }
-            if let Some(met) = at.filter(|index| seen[*index] == Seen::OnThisWay) {
-                let position = way.iter().position(|index| *index == met).unwrap_or_default();
+            if let Some(met) = at.filter(|index| visits[*index] == Visit::OnPath) {
+                let position = path.iter().position(|index| *index == met).unwrap_or_default();
                 // By index, which is by start.
-                if let Some(first) = way[position..].iter().min() {
+                if let Some(first) = path[position..].iter().min() {
                     self.places[*first].parent = None;
-                    circles += 1;
+                    cycles += 1;
                 }
             }
-            for index in way {
-                seen[index] = Seen::Before;
+            for index in path {
+                visits[index] = Visit::Done;
             }
         }
-        match circles {
+        match cycles {
             0 => {}
             1 => self.notes.push("1 cycle of spans that are their own ancestors".to_owned()),
             many => self.notes.push(format!("{many} cycles of spans that are their own ancestors")),
@@ -169,20 +169,20 @@ impl Tree {
     fn find_shown_parents(&mut self) {
         let mut known = vec![false; self.places.len()];
         for start in 0..self.places.len() {
-            let mut way = Vec::new();
+            let mut path = Vec::new();
             let mut at = start;
-            let answer = loop {
+            let shown = loop {
                 if known[at] {
                     break self.places[at].shown_parent;
                 }
-                way.push(at);
+                path.push(at);
                 match self.places[at].parent {
                     Some(parent) if self.places[parent].is_hidden => at = parent,
                     parent => break parent,
                 }
             };
-            for index in way {
-                self.places[index].shown_parent = answer;
+            for index in path {
+                self.places[index].shown_parent = shown;
                 known[index] = true;
             }
         }

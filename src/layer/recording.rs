@@ -80,7 +80,7 @@ impl Records for Recorder {
 
     fn emit(&self, draft: Draft) {
         if draft.record.span_id.is_none() || draft.flags.is_sampled() {
-            self.keep_record(draft.record);
+            self.add_record(draft.record);
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use crate::graph::escape::is_obeyed;
+use crate::graph::escape::needs_escape;
 
 /// A JSON string inside a `<script>` element.
 ///
 /// Neither `</script>` nor `<!--` nor `]]>` can come about, because `<`, `>` and `&` are escaped; and
-/// nothing that a reader of the file would obey or normalise, because what `is_obeyed` tells of is.
+/// nothing that a reader of the file would obey or normalise, because what `needs_escape` tells of is.
 pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
     to.write_all(b"\"")?;
     let mut rest = text;
@@ -27,7 +27,7 @@ pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 fn is_special(character: char) -> bool {
-    matches!(character, '"' | '\\' | '<' | '>' | '&') || is_obeyed(character)
+    matches!(character, '"' | '\\' | '<' | '>' | '&') || needs_escape(character)
 }
 
 /// One line of text between tags.
@@ -37,7 +37,7 @@ pub(super) fn markup(to: &mut impl Write, text: &str) -> io::Result<()> {
             '<' => to.write_all(b"&lt;")?,
             '>' => to.write_all(b"&gt;")?,
             '&' => to.write_all(b"&amp;")?,
-            character if is_obeyed(character) => to.write_all("\u{fffd}".as_bytes())?,
+            character if needs_escape(character) => to.write_all("\u{fffd}".as_bytes())?,
             character => write!(to, "{character}")?,
         }
     }

@@ -9,8 +9,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::job::{Kept, Line};
-use super::jobs::{JobId, Jobs, LiveJob, Settings};
+use super::job::{StoredRecord, StoredSpan};
+use super::jobs::{Capacity, JobId, Jobs, LiveJob};
 use super::sdk_record;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
@@ -45,9 +45,9 @@ use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 /// # Jobs
 ///
 /// Spans and records are one job's that carry the same [execution id](Keys::execution_id). A span
-/// without one belongs to the job of its parent, and a record to that of its span; where those are not kept, one
+/// without one belongs to the job of its parent, and a record to that of its span; where those are not locked, one
 /// trace is taken for a job. Records without a span belong to the job that they are stamped with. Records
-/// without a span and a job, and those of spans that are not sampled, are not kept.
+/// without a span and a job, and those of spans that are not sampled, are not locked.
 ///
 /// # Memory
 ///
@@ -70,7 +70,7 @@ use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 pub struct Recorder {
     jobs: Arc<Mutex<Jobs>>,
     keys: Keys,
-    settings: Settings,
+    capacity: Capacity,
 }
 
 impl Recorder {
@@ -81,36 +81,36 @@ impl Recorder {
         Self { keys, ..self }
     }
 
-    /// Sets how many bytes are kept of a job, as far as the data itself goes. For what comes in through this handle,
+    /// Sets how many bytes are locked of a job, as far as the data itself goes. For what comes in through this handle,
     /// and those that are cloned from it. Default: [`DEFAULT_JOB_BYTES`].
     #[must_use]
     pub fn with_job_bytes(mut self, bytes: usize) -> Self {
-        self.settings.job_bytes = bytes;
+        self.capacity.job_bytes = bytes;
         self
     }
 
-    /// Sets how many jobs are kept, at least one. For what comes in through this handle, and those that are cloned
+    /// Sets how many jobs are locked, at least one. For what comes in through this handle, and those that are cloned
     /// from it. Default: [`DEFAULT_JOBS`].
     #[must_use]
     pub fn with_jobs(mut self, jobs: usize) -> Self {
-        self.settings.jobs = jobs.max(1);
+        self.capacity.jobs = jobs.max(1);
         self
     }
 
-    /// The jobs that are kept, in the order in which they were first heard of.
+    /// The jobs that are locked, in the order in which they were first heard of.
     pub fn jobs(&self) -> Vec<LiveJob> {
-        self.kept().list()
+        self.locked().list()
     }
 
-    /// The graph of one job as it is at the moment; `None` if it is not kept.
+    /// The graph of one job as it is at the moment; `None` if it is not locked.
     pub fn graph_of(&self, job: &JobId) -> Option<ToolCallGraph> {
-        let kept = self.kept().get(job)?.snapshot();
-        Some(ToolCallGraph::of_parts(kept.into_parts()))
+        let locked = self.locked().get(job)?.snapshot();
+        Some(ToolCallGraph::of_parts(locked.into_parts()))
     }
 
-    /// The graph of everything that is kept, as it is at the moment.
+    /// The graph of everything that is locked, as it is at the moment.
     pub fn graph(&self) -> ToolCallGraph {
-        let (all, notes) = self.kept().snapshots();
+        let (all, notes) = self.locked().snapshots();
         let mut parts = Parts { notes, ..Parts::default() };
         for snapshot in all {
             let Parts { calls, records, counted, notes } = snapshot.into_parts();
@@ -122,58 +122,58 @@ impl Recorder {
         ToolCallGraph::of_parts(parts)
     }
 
-    /// Hands over the graph of a job and forgets the job; `None` if it is not kept.
+    /// Hands over the graph of a job and forgets the job; `None` if it is not locked.
     ///
     /// For a job that is finished: of one that still runs, what comes later is a job of its own.
     pub fn take(&self, job: &JobId) -> Option<ToolCallGraph> {
-        let taken = self.kept().remove(job)?;
+        let taken = self.locked().remove(job)?;
         Some(ToolCallGraph::of_parts(taken.snapshot().into_parts()))
     }
 
-    /// Forgets a job, as [`take`](Self::take) does. Returns whether it was kept.
+    /// Forgets a job, as [`take`](Self::take) does. Returns whether it was locked.
     pub fn forget(&self, job: &JobId) -> bool {
         // A statement of its own: the lock is free when the job's memory is freed.
-        let removed = self.kept().remove(job);
+        let removed = self.locked().remove(job);
         removed.is_some()
     }
 
-    pub(crate) fn keep_record(&self, record: LogRecord) {
-        let line = Line::of(record, &self.keys);
+    pub(crate) fn add_record(&self, record: LogRecord) {
+        let record = StoredRecord::of(record, &self.keys);
         // Bound to a name, so that the memory of a job that had to go is freed when the lock is free.
-        let gone = self.kept().record(line, self.settings);
-        drop(gone);
+        let evicted = self.locked().record(record, self.capacity);
+        drop(evicted);
     }
 
-    fn keep_call(&self, call: Call) {
-        let kept = Kept::of(call);
-        let gone = self.kept().span(kept, self.settings);
-        drop(gone);
+    fn add_span(&self, call: Call) {
+        let locked = StoredSpan::of(call);
+        let evicted = self.locked().span(locked, self.capacity);
+        drop(evicted);
     }
 
     pub(crate) fn keys(&self) -> Keys {
         self.keys
     }
 
-    pub(super) fn kept(&self) -> MutexGuard<'_, Jobs> {
+    pub(super) fn locked(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Recorder").field("capacity", &self.capacity).finish_non_exhaustive()
     }
 }
 
 impl SpanProcessor for Recorder {
     fn on_start(&self, span: &mut Span, _parent: &Context) {
         if let Some(data) = span.exported_data() {
-            self.keep_call(Call::of_span(&data, true, &self.keys));
+            self.add_span(Call::of_span(&data, true, &self.keys));
         }
     }
 
     fn on_end(&self, span: SpanData) {
-        self.keep_call(Call::of_span(&span, false, &self.keys));
+        self.add_span(Call::of_span(&span, false, &self.keys));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -188,7 +188,7 @@ impl SpanProcessor for Recorder {
 impl LogProcessor for Recorder {
     fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
         if let Some(record) = sdk_record::of_sdk(record) {
-            self.keep_record(record);
+            self.add_record(record);
         }
     }
 

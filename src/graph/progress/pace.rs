@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// Between two drawings, while nothing is printed above.
-pub(super) const TICK: Duration = Duration::from_millis(100);
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The least between two drawings.
-pub(super) const LEAST_TICK: Duration = Duration::from_millis(50);
+pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What drawing may take of a processor: one part in this many.
-pub(super) const SHARE: u32 = 10;
+pub(super) const CPU_SHARE: u32 = 10;

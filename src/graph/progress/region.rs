@@ -55,7 +55,7 @@ impl<W: Write> Region<W> {
     }
 }
 
-/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one go: terminals that are told
+/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one go: terminals that are reported
 /// to clear from their first cell keep what was there in the scrollback.
 fn clear_below(frame: &mut Vec<u8>) -> io::Result<()> {
     queue!(frame, SavePosition, Clear(ClearType::UntilNewLine), MoveDown(1))?;

@@ -33,11 +33,11 @@ impl<'a> Input<'a> {
 
     /// Everything that is at hand, which is something unless the source has ended.
     pub(super) fn window(&mut self) -> &[u8] {
-        self.ahead(1)
+        self.peek(1)
     }
 
     /// At least `wanted` bytes, or all that are left. `wanted` is far less than the window.
-    pub(super) fn ahead(&mut self, wanted: usize) -> &[u8] {
+    pub(super) fn peek(&mut self, wanted: usize) -> &[u8] {
         while self.end - self.start < wanted && !self.is_at_end {
             self.fill();
         }

@@ -14,7 +14,7 @@ use std::io::BufReader;
 
 use serde::de::DeserializeSeed;
 
-use self::message::{begins, End, Message, LONGEST_TOKEN, MOST_DEPTH};
+use self::message::{starts_message, End, Message, MAX_DEPTH, MAX_TOKEN_BYTES};
 use self::request::Request;
 use self::stream::Fill;
 use super::input::Input;
@@ -29,19 +29,19 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: 
     let mut messages = 0;
     let mut line = 1;
     // After a message whose end was not found, what follows may still be part of it.
-    let mut is_lost = false;
+    let mut is_resyncing = false;
     loop {
         line += skip_white(input);
-        let ahead = input.ahead(message::LOOK_AHEAD);
+        let ahead = input.peek(message::LOOK_AHEAD);
         let Some(first) = ahead.first() else { return messages };
-        if *first == b'{' && (!is_lost || begins(ahead)) {
+        if *first == b'{' && (!is_resyncing || starts_message(ahead)) {
             let (is_otlp, message_lines, is_whole) = one_message(name, line, input, store, notes);
             messages += u64::from(is_otlp);
             line += message_lines;
-            is_lost = !is_whole;
+            is_resyncing = !is_whole;
         } else {
-            if !is_lost {
-                notes.add(Cause::Foreign, || format!("{name}:{line}: not a JSON object"));
+            if !is_resyncing {
+                notes.add(Cause::NotOtlp, || format!("{name}:{line}: not a JSON object"));
             }
             skip_line(input);
         }
@@ -68,32 +68,32 @@ fn one_message(
     let kept = store.since(before);
     match (read, end) {
         (Ok(()), _) if is_otlp => {}
-        (Ok(()), _) => notes.add(Cause::Foreign, || {
+        (Ok(()), _) => notes.add(Cause::NotOtlp, || {
             format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
         }),
-        (Err(_), End::Torn) => notes.add(Cause::Torn, || {
+        (Err(_), End::Truncated) => notes.add(Cause::TruncatedMessage, || {
             format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))
         }),
-        (Err(_), End::TooLong) => notes.add(Cause::Broken, || {
-            let most = LONGEST_TOKEN >> 20;
+        (Err(_), End::TooLong) => notes.add(Cause::Malformed, || {
+            let most = MAX_TOKEN_BYTES >> 20;
             format!(
                 "{name}:{}: a string of more than {most} MiB; the rest of the message was skipped",
                 line + lines
             )
         }),
-        (Err(_), End::TooDeep) => notes.add(Cause::Broken, || {
+        (Err(_), End::TooDeep) => notes.add(Cause::Malformed, || {
             format!(
-                "{name}:{}: nested deeper than {MOST_DEPTH} levels; the rest of the message was skipped",
+                "{name}:{}: nested deeper than {MAX_DEPTH} levels; the rest of the message was skipped",
                 line + lines
             )
         }),
-        (Err(error), End::Whole) => notes.add(Cause::Broken, || {
+        (Err(error), End::Complete) => notes.add(Cause::Malformed, || {
             // serde counts lines from the message's first one.
             let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
             format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))
         }),
     }
-    (is_otlp, lines, matches!(end, End::Whole | End::Torn))
+    (is_otlp, lines, matches!(end, End::Complete | End::Truncated))
 }
 
 fn spans_and_records(count: u64) -> String {

@@ -2,36 +2,43 @@
 
 use std::fmt::Display;
 
-/// How many cases are told one by one.
-const TOLD: usize = 3;
+/// How many cases are texts one by one.
+const MAX_PER_CAUSE: usize = 3;
 
 /// The longest that one case may be: some quote what they found.
-const LONGEST: usize = 300;
+const MAX_CHARACTERS: usize = 300;
 
 /// What can be the matter with a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    Foreign,
-    Torn,
-    Broken,
+    NotOtlp,
+    TruncatedMessage,
+    Malformed,
     Unusable,
-    Cut,
+    TruncatedItem,
     OtherSignal,
     Source,
 }
 
 impl Cause {
-    const ALL: [Self; 7] =
-        [Self::Foreign, Self::Torn, Self::Broken, Self::Unusable, Self::Cut, Self::OtherSignal, Self::Source];
+    const ALL: [Self; 7] = [
+        Self::NotOtlp,
+        Self::TruncatedMessage,
+        Self::Malformed,
+        Self::Unusable,
+        Self::TruncatedItem,
+        Self::OtherSignal,
+        Self::Source,
+    ];
 
-    /// What there is more of, after the cases that were told.
+    /// What there is more of, after the cases that were texts.
     fn plural(self) -> &'static str {
         match self {
-            Self::Foreign => "lines that are not OTLP",
-            Self::Torn => "truncated messages",
-            Self::Broken => "malformed messages",
+            Self::NotOtlp => "lines that are not OTLP",
+            Self::TruncatedMessage => "truncated messages",
+            Self::Malformed => "malformed messages",
             Self::Unusable => "unusable spans or records",
-            Self::Cut => "truncated spans or records",
+            Self::TruncatedItem => "truncated spans or records",
             Self::OtherSignal => "messages of other signals",
             Self::Source => "sources with other problems",
         }
@@ -46,30 +53,30 @@ pub(super) struct Notes {
 
 #[derive(Clone, Debug, Default)]
 struct Case {
-    told: Vec<String>,
+    texts: Vec<String>,
     count: u64,
 }
 
 impl Notes {
-    /// `text` is asked for only if it will be told.
+    /// `text` is asked for only if it will be texts.
     pub(super) fn add<T: Display>(&mut self, cause: Cause, text: impl FnOnce() -> T) {
         let case = &mut self.causes[cause as usize];
         case.count += 1;
-        if case.told.len() < TOLD {
+        if case.texts.len() < MAX_PER_CAUSE {
             let mut text = text().to_string();
-            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+            if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
                 text.truncate(end);
                 text.push('…');
             }
-            case.told.push(text);
+            case.texts.push(text);
         }
     }
 
     pub(super) fn texts(&self) -> Vec<String> {
         let mut texts = Vec::new();
         for (cause, case) in Cause::ALL.into_iter().zip(&self.causes) {
-            texts.extend_from_slice(&case.told);
-            let more = case.count - case.told.len() as u64;
+            texts.extend_from_slice(&case.texts);
+            let more = case.count - case.texts.len() as u64;
             if more > 0 {
                 texts.push(format!("and {more} more {}", cause.plural()));
             }
@@ -79,7 +86,7 @@ impl Notes {
 
     /// The first that was said of what is at `name`.
     pub(super) fn first_of(&self, name: &str) -> Option<&str> {
-        let told = self.causes.iter().flat_map(|case| &case.told);
-        told.map(String::as_str).find(|text| text.starts_with(name))
+        let texts = self.causes.iter().flat_map(|case| &case.texts);
+        texts.map(String::as_str).find(|text| text.starts_with(name))
     }
 }

@@ -16,9 +16,9 @@ use crate::otlp::read::Malformed;
 use self::item::Item;
 
 /// The largest span, record, resource or scope that is read: it is in memory as a whole.
-const LARGEST: u64 = 16 << 20;
+const MAX_ITEM_BYTES: u64 = 16 << 20;
 
-const CUT_OFF: Malformed = Malformed("it ends inside a field");
+const TRUNCATED: Malformed = Malformed("it ends inside a field");
 const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 
 /// Whether messages have their lengths before them, as a Collector's file exporter writes them with
@@ -43,7 +43,7 @@ pub(super) fn read(
     store: &mut Store,
     notes: &mut Notes,
 ) -> u64 {
-    let mut walk = Walk { name, input, store, notes, found: 0 };
+    let mut walk = Parser { name, input, store, notes, found: 0 };
     match is_framed {
         true => walk.frames(),
         false => {
@@ -54,7 +54,7 @@ pub(super) fn read(
 }
 
 /// A walk through the bytes, a field at a time.
-struct Walk<'w, 's> {
+struct Parser<'w, 's> {
     name: &'w str,
     input: &'w mut Input<'s>,
     store: &'w mut Store,
@@ -63,22 +63,22 @@ struct Walk<'w, 's> {
 }
 
 /// How much of a message is left.
-struct Left(u64);
+struct Remaining(u64);
 
-impl Left {
+impl Remaining {
     fn take(&mut self, bytes: u64) -> Result<(), Malformed> {
         self.0 = self.0.checked_sub(bytes).ok_or(TOO_LONG)?;
         Ok(())
     }
 }
 
-impl Walk<'_, '_> {
+impl Parser<'_, '_> {
     fn frames(&mut self) {
         loop {
-            let Some(length) = self.input.ahead(4).first_chunk::<4>().copied() else {
+            let Some(length) = self.input.peek(4).first_chunk::<4>().copied() else {
                 let rest = self.input.window().len();
                 if rest > 0 {
-                    self.torn();
+                    self.note_truncation();
                     self.input.take(rest);
                 }
                 return;
@@ -98,16 +98,16 @@ impl Walk<'_, '_> {
     /// A message of `bytes`, or up to the end. Returns whether it was read to its end.
     fn message(&mut self, bytes: u64) -> bool {
         let begin = self.input.offset();
-        let mut left = Left(bytes);
+        let mut left = Remaining(bytes);
         match self.resources(&mut left) {
             Ok(()) => true,
             Err(_) if self.input.window().is_empty() => {
-                self.torn();
+                self.note_truncation();
                 true
             }
             Err(why) => {
                 let (name, at) = (self.name, self.input.offset());
-                self.notes.add(Cause::Broken, || {
+                self.notes.add(Cause::Malformed, || {
                     format!("{name}: the message at byte {begin} was skipped from byte {at} on: {why}")
                 });
                 false
@@ -115,22 +115,22 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn torn(&mut self) {
+    fn note_truncation(&mut self) {
         let (name, at) = (self.name, self.input.offset());
-        self.notes.add(Cause::Torn, || format!("{name}: truncated at byte {at}"));
+        self.notes.add(Cause::TruncatedMessage, || format!("{name}: truncated at byte {at}"));
     }
 
-    fn resources(&mut self, left: &mut Left) -> Result<(), Malformed> {
+    fn resources(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => self.of_resource(left)?,
+                item::LIST_TAG_1 => self.resource(left)?,
                 tag => self.skip_field(tag, left)?,
             }
         }
         Ok(())
     }
 
-    fn of_resource(&mut self, left: &mut Left) -> Result<(), Malformed> {
+    fn resource(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
         let mark = self.store.mark();
         let mut service = None;
         let mut inner = self.enter(left)?;
@@ -141,7 +141,7 @@ impl Walk<'_, '_> {
         read
     }
 
-    fn scopes(&mut self, left: &mut Left, service: &mut Option<String>) -> Result<(), Malformed> {
+    fn scopes(&mut self, left: &mut Remaining, service: &mut Option<String>) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
                 item::LIST_TAG_1 => {
@@ -165,7 +165,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn items(&mut self, left: &mut Left, target: &mut String) -> Result<(), Malformed> {
+    fn items(&mut self, left: &mut Remaining, target: &mut String) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
                 item::LIST_TAG_1 => {
@@ -203,7 +203,7 @@ impl Walk<'_, '_> {
     }
 
     /// The next field's tag; `None` at the end of the message.
-    fn tag(&mut self, left: &mut Left) -> Result<Option<u64>, Malformed> {
+    fn tag(&mut self, left: &mut Remaining) -> Result<Option<u64>, Malformed> {
         // A message without a length ends with the source, but only between two fields.
         let is_bare_end = left.0 > u64::MAX / 2 && self.input.window().is_empty();
         match left.0 == 0 || is_bare_end {
@@ -212,10 +212,10 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn varint(&mut self, left: &mut Left) -> Result<u64, Malformed> {
+    fn varint(&mut self, left: &mut Remaining) -> Result<u64, Malformed> {
         let mut value = 0;
         for index in 0..10 {
-            let byte = *self.input.window().first().ok_or(CUT_OFF)?;
+            let byte = *self.input.window().first().ok_or(TRUNCATED)?;
             left.take(1)?;
             self.input.take(1);
             if index == 9 && byte > 1 {
@@ -230,23 +230,23 @@ impl Walk<'_, '_> {
     }
 
     /// Goes into a field that is a message.
-    fn enter(&mut self, left: &mut Left) -> Result<Left, Malformed> {
+    fn enter(&mut self, left: &mut Remaining) -> Result<Remaining, Malformed> {
         let length = self.varint(left)?;
         left.take(length)?;
-        Ok(Left(length))
+        Ok(Remaining(length))
     }
 
     /// The content of a field; `None` if it is too large to be held.
-    fn bytes(&mut self, left: &mut Left) -> Result<Option<Vec<u8>>, Malformed> {
-        let Left(length) = self.enter(left)?;
-        if length > LARGEST {
+    fn bytes(&mut self, left: &mut Remaining) -> Result<Option<Vec<u8>>, Malformed> {
+        let Remaining(length) = self.enter(left)?;
+        if length > MAX_ITEM_BYTES {
             let (name, at) = (self.name, self.input.offset());
             self.notes.add(Cause::Unusable, || {
                 format!("{name}: {length} bytes at byte {at} were skipped: too large for a span or a record")
             });
             return match self.skip(length) {
                 true => Ok(None),
-                false => Err(CUT_OFF),
+                false => Err(TRUNCATED),
             };
         }
         // Grows as bytes come: the length may be a lie.
@@ -256,7 +256,7 @@ impl Walk<'_, '_> {
             let window = self.input.window();
             let taken = window.len().min(missing);
             if taken == 0 {
-                return Err(CUT_OFF);
+                return Err(TRUNCATED);
             }
             bytes.extend_from_slice(&window[..taken]);
             self.input.take(taken);
@@ -265,7 +265,7 @@ impl Walk<'_, '_> {
         Ok(Some(bytes))
     }
 
-    fn skip_field(&mut self, tag: u64, left: &mut Left) -> Result<(), Malformed> {
+    fn skip_field(&mut self, tag: u64, left: &mut Remaining) -> Result<(), Malformed> {
         let length = match tag & 7 {
             _ if tag >> 3 == 0 => return Err(Malformed("a field has an impossible number")),
             0 => return self.varint(left).map(|_| ()),
@@ -277,7 +277,7 @@ impl Walk<'_, '_> {
         left.take(length)?;
         match self.skip(length) {
             true => Ok(()),
-            false => Err(CUT_OFF),
+            false => Err(TRUNCATED),
         }
     }
 

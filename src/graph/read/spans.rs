@@ -4,29 +4,25 @@ use opentelemetry::{SpanId, TraceId};
 
 use super::notes::{Cause, Notes};
 use super::store::Store;
-use crate::graph::call::Source;
+use crate::graph::call::RawSpan;
 use crate::graph::record::LogRecord;
 
 /// `STATUS_CODE_ERROR`.
 pub(super) const STATUS_ERROR: i64 = 2;
 
 /// Keeps a span. One without ids cannot be told from others and is no parent, so it is left out.
-pub(super) fn add_span(
-    source: Source,
-    is_truncated: bool,
-    place: &str,
-    store: &mut Store,
-    notes: &mut Notes,
-) {
-    if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
+pub(super) fn add_span(span: RawSpan, is_truncated: bool, place: &str, store: &mut Store, notes: &mut Notes) {
+    if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
         return notes.add(Cause::Unusable, || {
             format!("{place}: a span without a valid trace_id and span_id was skipped")
         });
     }
     if is_truncated {
-        notes.add(Cause::Cut, || format!("{place}: attributes of the span {:?} were truncated", source.name));
+        notes.add(Cause::TruncatedItem, || {
+            format!("{place}: attributes of the span {:?} were truncated", span.name)
+        });
     }
-    store.add_span(source);
+    store.add_span(span);
 }
 
 /// Keeps a record.
@@ -38,7 +34,7 @@ pub(super) fn add_record(
     notes: &mut Notes,
 ) {
     if is_truncated {
-        notes.add(Cause::Cut, || format!("{place}: a log record was truncated"));
+        notes.add(Cause::TruncatedItem, || format!("{place}: a log record was truncated"));
     }
     store.add_record(record);
 }

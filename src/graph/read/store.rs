@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::mem::size_of;
 
-use crate::graph::call::{Call, Source};
+use crate::graph::call::{Call, RawSpan};
 use crate::graph::record::{LogRecord, RecordCounts};
 use crate::graph::tree::{Ids, Parts};
 use crate::keys::Keys;
@@ -26,8 +26,8 @@ pub(super) struct Store {
     counted: HashMap<Ids, RecordCounts>,
     read_calls: u64,
     read_records: u64,
-    forgotten_calls: u64,
-    forgotten_records: u64,
+    dropped_calls: u64,
+    dropped_records: u64,
 }
 
 /// How far the reading had come.
@@ -48,24 +48,24 @@ impl Store {
             counted: HashMap::new(),
             read_calls: 0,
             read_records: 0,
-            forgotten_calls: 0,
-            forgotten_records: 0,
+            dropped_calls: 0,
+            dropped_records: 0,
         }
     }
 
-    pub(super) fn add_span(&mut self, source: Source) {
-        let call = Call::of_source(source, &self.keys);
+    pub(super) fn add_span(&mut self, span: RawSpan) {
+        let call = Call::from_raw(span, &self.keys);
         self.used += size_of_call(&call);
         self.calls.push_back(call);
         self.read_calls += 1;
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
     pub(super) fn add_record(&mut self, record: LogRecord) {
         self.used += size_of_record(&record);
         self.records.push_back(record);
         self.read_records += 1;
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -85,7 +85,7 @@ impl Store {
             self.used += STRING_BYTES + service.len();
             call.service = Some(service.to_owned());
         }
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
     /// Says of what was read since `mark` which scope it has.
@@ -95,15 +95,15 @@ impl Store {
             self.used += target.len();
             target.clone_into(&mut record.target);
         }
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
     /// What is kept, and whether something is not.
     pub(super) fn into_parts(self, mut notes: Vec<String>) -> Parts {
         let limit = self.limit.div_ceil(1 << 20);
         for (count, what) in [
-            (self.forgotten_calls, "spans were dropped"),
-            (self.forgotten_records, "records were dropped, and only counted"),
+            (self.dropped_calls, "spans were dropped"),
+            (self.dropped_records, "records were dropped, and only counted"),
         ] {
             if count > 0 {
                 notes.push(format!("{count} older {what}: the memory limit is {limit} MiB"));
@@ -113,15 +113,15 @@ impl Store {
     }
 
     /// Records go before spans: without its spans a record has no place.
-    fn keep_the_limit(&mut self) {
+    fn enforce_limit(&mut self) {
         while self.used > self.limit {
             if let Some(record) = self.records.pop_front() {
                 self.used -= size_of_record(&record).min(self.used);
-                self.forgotten_records += 1;
+                self.dropped_records += 1;
                 self.count(&record);
             } else if let Some(call) = self.calls.pop_front() {
                 self.used -= size_of_call(&call).min(self.used);
-                self.forgotten_calls += 1;
+                self.dropped_calls += 1;
             } else {
                 return;
             }
@@ -131,8 +131,8 @@ impl Store {
     /// Numbers need room too, so there is an end to the spans that have some.
     fn count(&mut self, record: &LogRecord) {
         let Some(ids) = record.trace_id.zip(record.span_id) else { return };
-        let is_room = self.counted.len() < self.limit / 4 / ENTRY_BYTES;
-        if is_room || self.counted.contains_key(&ids) {
+        let has_capacity = self.counted.len() < self.limit / 4 / ENTRY_BYTES;
+        if has_capacity || self.counted.contains_key(&ids) {
             self.counted.entry(ids).or_default().add(record.level);
         }
     }

@@ -37,27 +37,27 @@ pub(in crate::graph) struct Row {
 /// Writes the parts of one line, no further than to its last column.
 pub(in crate::graph) struct Pen {
     row: Row,
-    most_columns: usize,
+    max_columns: usize,
     color: bool,
     /// Spaces that are written when something comes after them.
     spaces: usize,
 }
 
 impl Pen {
-    pub(in crate::graph) fn new(most_columns: usize, color: bool) -> Self {
-        Self { row: Row::default(), most_columns, color, spaces: 0 }
+    pub(in crate::graph) fn new(max_columns: usize, color: bool) -> Self {
+        Self { row: Row::default(), max_columns, color, spaces: 0 }
     }
 
     /// A part, as much of it as there is room for.
     pub(in crate::graph) fn write(self, style: Style, text: &str) -> Self {
-        let last = self.most_columns;
+        let last = self.max_columns;
         self.write_to(last, style, text)
     }
 
     /// A part that ends at a column at the latest.
     pub(in crate::graph) fn write_to(mut self, last: usize, style: Style, text: &str) -> Self {
         let column = self.row.columns + self.spaces;
-        let text = fitted(text, last.min(self.most_columns).saturating_sub(column));
+        let text = truncated(text, last.min(self.max_columns).saturating_sub(column));
         if text.is_empty() {
             return self;
         }
@@ -103,23 +103,23 @@ impl Pen {
 }
 
 /// As much of `text` as goes into `columns`, with `…` where something is missing.
-pub(in crate::graph) fn fitted(text: &str, columns: usize) -> String {
+pub(in crate::graph) fn truncated(text: &str, columns: usize) -> String {
     // No character takes more columns than bytes.
     if text.len() <= columns || text.width() <= columns {
         return text.to_owned();
     }
     let mut left = columns.saturating_sub(1);
-    let mut fitted = String::new();
+    let mut truncated = String::new();
     for character in text.chars() {
         let columns = character.width().unwrap_or(0);
         if columns > left {
             break;
         }
         left -= columns;
-        fitted.push(character);
+        truncated.push(character);
     }
     if columns > 0 {
-        fitted.push('…');
+        truncated.push('…');
     }
-    fitted
+    truncated
 }

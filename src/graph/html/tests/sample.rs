@@ -2,7 +2,7 @@
 
 use opentelemetry::{SpanId, TraceId};
 
-use crate::graph::call::Source;
+use crate::graph::call::RawSpan;
 use crate::graph::tree::Parts;
 use crate::graph::{Call, Level, LogRecord, ToolCallGraph};
 use crate::keys::Keys;
@@ -21,7 +21,7 @@ pub(super) struct Sample {
 
 /// A span in the making.
 pub(super) struct Made {
-    source: Source,
+    span: RawSpan,
 }
 
 /// A span that is an op: `tool.operation`.
@@ -31,7 +31,7 @@ pub(super) fn op(tool: &str, operation: &str) -> Made {
 
 pub(super) fn span(name: &str) -> Made {
     Made {
-        source: Source {
+        span: RawSpan {
             trace_id: TraceId::from(TRACE),
             span_id: SpanId::INVALID,
             parent_id: SpanId::INVALID,
@@ -49,13 +49,13 @@ pub(super) fn span(name: &str) -> Made {
 
 impl Made {
     pub(super) fn with(mut self, key: &str, value: &str) -> Self {
-        self.source.attributes.push((key.to_owned(), value.to_owned()));
+        self.span.attributes.push((key.to_owned(), value.to_owned()));
         self
     }
 
     pub(super) fn failed(mut self, message: &str) -> Self {
-        self.source.is_error = true;
-        message.clone_into(&mut self.source.message);
+        self.span.is_error = true;
+        message.clone_into(&mut self.span.message);
         self
     }
 
@@ -64,7 +64,7 @@ impl Made {
     }
 
     pub(super) fn live(mut self) -> Self {
-        self.source.is_live = true;
+        self.span.is_live = true;
         self
     }
 }
@@ -73,11 +73,11 @@ impl Sample {
     /// Adds a span from one millisecond after the beginning to another; both the same: it has no end.
     pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut made: Made) -> u64 {
         let number = self.parts.calls.len() as u64 + 1;
-        made.source.span_id = SpanId::from(number);
-        made.source.parent_id = SpanId::from(parent);
-        made.source.start_unix_nano = BEGIN + from * MILLISECOND;
-        made.source.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
-        self.parts.calls.push(Call::of_source(made.source, &Keys::nuon()));
+        made.span.span_id = SpanId::from(number);
+        made.span.parent_id = SpanId::from(parent);
+        made.span.start_unix_nano = BEGIN + from * MILLISECOND;
+        made.span.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
+        self.parts.calls.push(Call::from_raw(made.span, &Keys::nuon()));
         number
     }
 

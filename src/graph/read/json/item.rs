@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::Deserialize;
 
 use super::scalars::{severity_number, status_code, Nanos, Text};
-use crate::graph::call::Source;
+use crate::graph::call::RawSpan;
 use crate::graph::read::notes::Notes;
 use crate::graph::read::spans;
 use crate::graph::read::store::Store;
@@ -66,7 +66,7 @@ impl Item for Span {
     fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes) {
         let is_truncated = self.attributes.is_truncated;
         let status = self.status.unwrap_or_default();
-        let source = Source {
+        let span = RawSpan {
             trace_id: trace_id(&self.trace_id).unwrap_or(TraceId::INVALID),
             span_id: span_id(&self.span_id).unwrap_or(SpanId::INVALID),
             parent_id: span_id(&self.parent_span_id).unwrap_or(SpanId::INVALID),
@@ -79,7 +79,7 @@ impl Item for Span {
             attributes: self.attributes.pairs,
             is_live: false,
         };
-        spans::add_span(source, is_truncated, place, store, notes);
+        spans::add_span(span, is_truncated, place, store, notes);
     }
 }
 

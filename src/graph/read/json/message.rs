@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use crate::graph::read::input::Input;
 
 /// The longest string or number that is read: it is in memory as a whole.
-pub(super) const LONGEST_TOKEN: usize = 16 << 20;
+pub(super) const MAX_TOKEN_BYTES: usize = 16 << 20;
 
 /// How deep objects and lists may be nested. What skips over unknown members remembers each level.
-pub(super) const MOST_DEPTH: usize = 4096;
+pub(super) const MAX_DEPTH: usize = 4096;
 
 /// How far one must see to know that a message begins.
 pub(super) const LOOK_AHEAD: usize = 64;
@@ -17,9 +17,9 @@ pub(super) const LOOK_AHEAD: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// With its last bracket.
-    Whole,
+    Complete,
     /// With the source, with a line break inside a string, or where the next message begins.
-    Torn,
+    Truncated,
     TooLong,
     TooDeep,
 }
@@ -66,17 +66,17 @@ impl<'i, 's> Message<'i, 's> {
         }
     }
 
-    /// Goes on by some bytes, at most `most`, and shows them to `see`.
-    fn step(&mut self, most: usize, see: impl FnOnce(&[u8])) -> usize {
-        if self.is_at_line_start && begins(self.input.ahead(LOOK_AHEAD)) {
-            self.end = Some(End::Torn);
+    /// Goes on by some bytes, at max `max`, and shows them to `see`.
+    fn step(&mut self, max: usize, see: impl FnOnce(&[u8])) -> usize {
+        if self.is_at_line_start && starts_message(self.input.peek(LOOK_AHEAD)) {
+            self.end = Some(End::Truncated);
             return 0;
         }
         self.is_at_line_start = false;
         let window = self.input.window();
-        let window = &window[..window.len().min(most)];
+        let window = &window[..window.len().min(max)];
         let mut seen = 0;
-        let mut end = if window.is_empty() { Some(End::Torn) } else { None };
+        let mut end = if window.is_empty() { Some(End::Truncated) } else { None };
         while let Some(byte) = window.get(seen) {
             seen += 1;
             if self.is_in_string {
@@ -90,7 +90,7 @@ impl<'i, 's> Message<'i, 's> {
                 match byte {
                     b'\n' => {
                         self.lines += 1;
-                        end = Some(End::Torn);
+                        end = Some(End::Truncated);
                         break;
                     }
                     _ if self.is_escaped => self.is_escaped = false,
@@ -105,7 +105,7 @@ impl<'i, 's> Message<'i, 's> {
                     b'}' | b']' => {
                         (self.depth, self.token) = (self.depth.saturating_sub(1), 0);
                         if self.depth == 0 {
-                            end = Some(End::Whole);
+                            end = Some(End::Complete);
                             break;
                         }
                     }
@@ -117,12 +117,12 @@ impl<'i, 's> Message<'i, 's> {
                     b',' | b':' | b' ' | b'\t' | b'\r' => self.token = 0,
                     _ => self.token += 1,
                 }
-                if self.depth > MOST_DEPTH {
+                if self.depth > MAX_DEPTH {
                     end = Some(End::TooDeep);
                     break;
                 }
             }
-            if self.token > LONGEST_TOKEN {
+            if self.token > MAX_TOKEN_BYTES {
                 end = Some(End::TooLong);
                 break;
             }
@@ -150,7 +150,7 @@ fn is_plain(byte: &u8) -> bool {
 
 /// Whether a message begins here: nothing inside of one looks like that. So a message that was cut
 /// short does not take the next one with it.
-pub(super) fn begins(ahead: &[u8]) -> bool {
+pub(super) fn starts_message(ahead: &[u8]) -> bool {
     let Some(rest) = ahead.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
     let Some(rest) = rest.strip_prefix(b"\"resource") else { return false };
     let rest = rest.strip_prefix(b"_").unwrap_or(rest);

@@ -2,7 +2,7 @@
 
 use opentelemetry::{SpanId, TraceId};
 
-use crate::graph::call::Source;
+use crate::graph::call::RawSpan;
 use crate::graph::read::spans::{first_known, STATUS_ERROR};
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
@@ -15,14 +15,14 @@ pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
 
 /// What a scope holds, and whether not all of it was kept.
 pub(super) enum Item {
-    Span(Source, bool),
+    Span(RawSpan, bool),
     Record(LogRecord, bool),
 }
 
 impl Item {
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         match span(bytes) {
-            Ok((source, is_truncated)) => Some(Self::Span(source, is_truncated)),
+            Ok((span, is_truncated)) => Some(Self::Span(span, is_truncated)),
             Err(_) => record(bytes).ok().map(|(record, is_truncated)| Self::Record(record, is_truncated)),
         }
     }
@@ -49,8 +49,8 @@ pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
     Ok(name)
 }
 
-fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
-    let mut source = Source {
+fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
+    let mut span = RawSpan {
         trace_id: TraceId::INVALID,
         span_id: SpanId::INVALID,
         parent_id: SpanId::INVALID,
@@ -66,14 +66,14 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
     let mut attributes = Values::default();
     each(bytes, |field, raw| {
         match field {
-            1 => source.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
-            2 => source.span_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
-            4 => source.parent_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
-            5 => source.name = text(raw)?,
-            7 => source.start_unix_nano = raw.fixed64()?,
-            8 => source.end_unix_nano = Some(raw.fixed64()?),
+            1 => span.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
+            2 => span.span_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
+            4 => span.parent_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
+            5 => span.name = text(raw)?,
+            7 => span.start_unix_nano = raw.fixed64()?,
+            8 => span.end_unix_nano = Some(raw.fixed64()?),
             9 => pair(&mut attributes, raw)?,
-            15 => (source.is_error, source.message) = status(raw.bytes()?)?,
+            15 => (span.is_error, span.message) = status(raw.bytes()?)?,
             // Not kept, but a field of another type shows that this is no span.
             3 | 11 | 13 => _ = raw.bytes()?,
             6 | 10 | 12 | 14 => _ = raw.varint()?,
@@ -82,12 +82,12 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
         }
         Ok(())
     })?;
-    if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
+    if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
         return Err(Malformed("a span has no valid ids"));
     }
     let is_truncated = attributes.is_truncated;
-    source.attributes = attributes.pairs;
-    Ok((source, is_truncated))
+    span.attributes = attributes.pairs;
+    Ok((span, is_truncated))
 }
 
 fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {

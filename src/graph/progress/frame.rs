@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::choice::{choose, Item, Kind, LeftOut};
+use super::selection::{select, Item, Kind, Omitted};
 use crate::graph::call::Outcome;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
 use crate::graph::record::{LogRecord, RecordCounts};
-use crate::graph::text::branch::{branch, stems};
+use crate::graph::text::branch::{branch, guides};
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
 use crate::graph::tool_call_graph::ToolCallGraph;
@@ -18,37 +18,37 @@ pub(super) const FAILURE_LINES: usize = 5;
 /// The last lines that are shown of what runs.
 const RUNNING_LINES: usize = 3;
 
-/// One turn of the spinner is a second.
+/// One arrival of the spinner is a second.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 /// What a view may take of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Space {
+pub(super) struct Area {
     pub(super) columns: usize,
     pub(super) rows: usize,
     pub(super) color: bool,
 }
 
 /// The view of this moment. The last row sums up.
-pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Vec<Row> {
+pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, space: Area) -> Vec<Row> {
     if graph.roots().len() == 0 || space.rows == 0 {
         return Vec::new();
     }
     let rows = space.rows - 1;
-    let choice = choose(graph, rows);
-    let lines = lines_of_each(&choice.items, rows.saturating_sub(choice.items.len()));
-    let names: Vec<_> = choice.items.iter().map(|item| line_of(item, now_unix_nano)).collect();
+    let selection = select(graph, rows);
+    let lines = lines_of_each(&selection.items, rows.saturating_sub(selection.items.len()));
+    let names: Vec<_> = selection.items.iter().map(|item| line_of(item, now_unix_nano)).collect();
     let columns = Columns::of(&names, space.columns);
     let mut drawn = Vec::new();
-    for ((item, records), name) in choice.items.iter().zip(lines).zip(names) {
+    for ((item, records), name) in selection.items.iter().zip(lines).zip(names) {
         drawn.push(name.row(&columns, space.color));
-        let below = stems(item.level(), |level| item.goes_on[level]);
+        let below = guides(item.level(), |level| item.continues[level]);
         for record in records {
-            let text = format!("{below}┆ {}", said(record));
+            let text = format!("{below}┆ {}", message_line(record));
             drawn.push(Pen::new(space.columns, space.color).space(2).write(Style::Faint, &text).finish());
         }
     }
-    drawn.push(summary(graph, now_unix_nano, space));
+    drawn.push(status_row(graph, now_unix_nano, space));
     drawn
 }
 
@@ -58,7 +58,7 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut room: usize) -> Vec<Vec<&'a LogReco
     let most = |item: &Item<'_>| match item.kind {
         Kind::Failure => FAILURE_LINES,
         Kind::Running => RUNNING_LINES,
-        Kind::Done | Kind::Around => 0,
+        Kind::Done | Kind::Enclosing => 0,
     };
     let records: Vec<Vec<_>> = items
         .iter()
@@ -86,29 +86,29 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut room: usize) -> Vec<Vec<&'a LogReco
 }
 
 /// What a record says, in one line.
-pub(super) fn said(record: &LogRecord) -> String {
+pub(super) fn message_line(record: &LogRecord) -> String {
     let text = if record.body.is_empty() { &record.event_name } else { &record.body };
     escape::line(&text.replace('\t', "    "))
 }
 
 fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
-    let branch = branch(item.level(), |level| item.goes_on[level]);
+    let branch = branch(item.level(), |level| item.continues[level]);
     let Some(node) = item.node else {
         return Line {
             mark: (Style::Plain, ""),
             branch,
-            name: (Style::Faint, format!("… and {}", more(item.left_out))),
-            took: String::new(),
+            name: (Style::Faint, format!("… and {}", more(item.omitted))),
+            duration: String::new(),
             counts: RecordCounts::default(),
-            end: String::new(),
+            outcome: String::new(),
         };
     };
     let line = Line { counts: RecordCounts::default(), ..Line::of(node, branch) };
     match node.call().outcome {
         Outcome::Running => Line {
             mark: (Style::Busy, spinner(now_unix_nano)),
-            took: elapsed(now_unix_nano.saturating_sub(node.call().start_unix_nano)),
-            end: String::new(),
+            duration: elapsed(now_unix_nano.saturating_sub(node.call().start_unix_nano)),
+            outcome: String::new(),
             ..line
         },
         _ => line,
@@ -129,13 +129,13 @@ fn elapsed(nanos: u64) -> String {
 }
 
 /// `31 more running, 12 done`: what there is of each.
-fn more(counts: LeftOut) -> String {
+fn more(counts: Omitted) -> String {
     let texts: Vec<_> = counted(counts).into_iter().map(|(_, text)| text).collect();
     texts.join(", ").replacen(' ', " more ", 1)
 }
 
-fn counted(counts: LeftOut) -> Vec<(Style, String)> {
-    let LeftOut { running, failed, done } = counts;
+fn counted(counts: Omitted) -> Vec<(Style, String)> {
+    let Omitted { running, failed, done } = counts;
     [(running, "running", Style::Faint), (failed, "failed", Style::Bad), (done, "done", Style::Faint)]
         .into_iter()
         .filter(|(count, ..)| *count > 0)
@@ -144,8 +144,8 @@ fn counted(counts: LeftOut) -> Vec<(Style, String)> {
 }
 
 /// Counts what does something itself: what others are in is not counted.
-fn summary(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Row {
-    let mut counts = LeftOut::default();
+fn status_row(graph: &ToolCallGraph, now_unix_nano: u64, space: Area) -> Row {
+    let mut counts = Omitted::default();
     for node in graph.nodes().filter(|node| node.children().len() == 0) {
         match node.call().outcome {
             Outcome::Running => counts.running += 1,

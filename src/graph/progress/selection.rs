@@ -12,7 +12,7 @@ use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 /// What is shown, in the order in which it is drawn.
 #[derive(Debug)]
-pub(super) struct Choice<'a> {
+pub(super) struct Selection<'a> {
     pub(super) items: Vec<Item<'a>>,
 }
 
@@ -20,16 +20,16 @@ pub(super) struct Choice<'a> {
 pub(super) struct Item<'a> {
     /// `None` for what is left out.
     pub(super) node: Option<Node<'a>>,
-    pub(super) left_out: LeftOut,
+    pub(super) omitted: Omitted,
     pub(super) kind: Kind,
     /// For this level and those above it: whether more comes below on it.
-    pub(super) goes_on: Vec<bool>,
+    pub(super) continues: Vec<bool>,
 }
 
 impl Item<'_> {
     /// Roots have 0.
     pub(super) fn level(&self) -> usize {
-        self.goes_on.len().saturating_sub(1)
+        self.continues.len().saturating_sub(1)
     }
 }
 
@@ -42,12 +42,12 @@ pub(super) enum Kind {
     /// Ended.
     Done,
     /// What others that are shown are in.
-    Around,
+    Enclosing,
 }
 
 /// How many spans are not shown.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct Omitted {
     pub(super) running: usize,
     pub(super) failed: usize,
     pub(super) done: usize,
@@ -60,7 +60,7 @@ struct Candidate<'a> {
     parent: Option<usize>,
 }
 
-pub(super) fn choose(graph: &ToolCallGraph, rows: usize) -> Choice<'_> {
+pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Selection<'_> {
     let all = candidates(graph);
     let order = by_importance(&all, rows);
     let most = order.len().min(rows);
@@ -73,7 +73,7 @@ pub(super) fn choose(graph: &ToolCallGraph, rows: usize) -> Choice<'_> {
         .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
     let mut items = chosen.items(&all);
     items.truncate(rows);
-    Choice { items }
+    Selection { items }
 }
 
 /// Each before what is below it.
@@ -84,12 +84,12 @@ fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
         let is_running = node.call().outcome == Outcome::Running;
         let has_running = node.children().any(|child| child.call().outcome == Outcome::Running);
         let kind = match (is_running, node.is_red()) {
-            (true, _) if has_running => Kind::Around,
+            (true, _) if has_running => Kind::Enclosing,
             (true, _) => Kind::Running,
-            (false, true) if node.contains_failure() => Kind::Around,
+            (false, true) if node.contains_failure() => Kind::Enclosing,
             (false, true) => Kind::Failure,
             // Something goes on below a span that ended.
-            (false, false) if has_running => Kind::Around,
+            (false, false) if has_running => Kind::Enclosing,
             (false, false) => Kind::Done,
         };
         if kind != Kind::Done {
@@ -126,7 +126,7 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
 struct Chosen {
     shown: BTreeSet<usize>,
     /// At the nearest that is shown.
-    left_out: BTreeMap<Option<usize>, LeftOut>,
+    omitted: BTreeMap<Option<usize>, Omitted>,
 }
 
 impl Chosen {
@@ -138,32 +138,32 @@ impl Chosen {
                 at = all[index].parent;
             }
         }
-        let mut left_out: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        let mut omitted: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
         for (index, candidate) in all.iter().enumerate() {
-            if candidate.kind == Kind::Around || shown.contains(&index) {
+            if candidate.kind == Kind::Enclosing || shown.contains(&index) {
                 continue;
             }
             let mut around = candidate.parent;
             while let Some(parent) = around.filter(|parent| !shown.contains(parent)) {
                 around = all[parent].parent;
             }
-            left_out.entry(around).or_default().push(index);
+            omitted.entry(around).or_default().push(index);
         }
         // A single one is shown in the row that would say that there is one more.
-        left_out.retain(|around, indexes| match indexes[..] {
+        omitted.retain(|around, indexes| match indexes[..] {
             [only] if all[only].kind == Kind::Done && all[only].parent == *around => !shown.insert(only),
             _ => true,
         });
         let count = |indexes: Vec<usize>| {
             let of_kind = |kind| indexes.iter().filter(|index| all[**index].kind == kind).count();
-            LeftOut {
+            Omitted {
                 running: of_kind(Kind::Running),
                 failed: of_kind(Kind::Failure),
                 done: of_kind(Kind::Done),
             }
         };
-        let left_out = left_out.into_iter().map(|(around, indexes)| (around, count(indexes))).collect();
-        Self { shown, left_out }
+        let omitted = omitted.into_iter().map(|(around, indexes)| (around, count(indexes))).collect();
+        Self { shown, omitted }
     }
 
     /// With a line for each that has one to show.
@@ -172,7 +172,7 @@ impl Chosen {
             let Candidate { node, kind, .. } = &all[**index];
             matches!(kind, Kind::Running | Kind::Failure) && node.own_records().len() > 0
         };
-        self.shown.len() + self.left_out.len() + self.shown.iter().filter(has_line).count()
+        self.shown.len() + self.omitted.len() + self.shown.iter().filter(has_line).count()
     }
 
     fn items<'a>(&self, all: &[Candidate<'a>]) -> Vec<Item<'a>> {
@@ -185,28 +185,28 @@ impl Chosen {
         // What is left out stands behind its siblings.
         let at_level = |parent: Option<usize>| {
             let shown = below.get(&parent).into_iter().flatten().map(|index| Ok(*index));
-            let left_out = self.left_out.get(&parent).map(|left_out| Err(*left_out));
-            shown.chain(left_out).collect::<Vec<Result<usize, LeftOut>>>()
+            let omitted = self.omitted.get(&parent).map(|omitted| Err(*omitted));
+            shown.chain(omitted).collect::<Vec<Result<usize, Omitted>>>()
         };
-        let mut open: Vec<(Result<usize, LeftOut>, Vec<bool>)> = Vec::new();
+        let mut open: Vec<(Result<usize, Omitted>, Vec<bool>)> = Vec::new();
         let mut next = Some((None, Vec::new()));
         loop {
             if let Some((parent, above)) = next.take() {
                 for (position, item) in at_level(parent).into_iter().rev().enumerate() {
-                    let mut goes_on: Vec<bool> = Vec::clone(&above);
-                    goes_on.push(position > 0);
-                    open.push((item, goes_on));
+                    let mut continues: Vec<bool> = Vec::clone(&above);
+                    continues.push(position > 0);
+                    open.push((item, continues));
                 }
             }
-            let Some((item, goes_on)) = open.pop() else { return items };
+            let Some((item, continues)) = open.pop() else { return items };
             match item {
                 Ok(index) => {
-                    next = Some((Some(index), goes_on.clone()));
+                    next = Some((Some(index), continues.clone()));
                     let Candidate { node, kind, .. } = all[index];
-                    items.push(Item { node: Some(node), left_out: LeftOut::default(), kind, goes_on });
+                    items.push(Item { node: Some(node), omitted: Omitted::default(), kind, continues });
                 }
-                Err(left_out) => {
-                    items.push(Item { node: None, left_out, kind: Kind::Around, goes_on });
+                Err(omitted) => {
+                    items.push(Item { node: None, omitted, kind: Kind::Enclosing, continues });
                 }
             }
         }

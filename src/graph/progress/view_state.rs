@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
-use super::picture::FAILURE_LINES;
+use super::frame::FAILURE_LINES;
 use crate::graph::call::{Call, Outcome};
 use crate::graph::live::recorder::Recorder;
 use crate::graph::record::LogRecord;
@@ -11,38 +11,38 @@ use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 use crate::graph::tree::{Ids, Parts};
 
 /// What is kept of a line: more than a terminal is wide.
-const MOST_LINE_BYTES: usize = 1024;
+const MAX_LINE_BYTES: usize = 1024;
 
 /// Whether a span is shown.
 pub(super) type Filter = Box<dyn Fn(&Call) -> bool + Send>;
 
-pub(super) struct Scene {
+pub(super) struct ViewState {
     recorder: Recorder,
     filter: Option<Filter>,
     since: u64,
     lines: HashMap<Ids, VecDeque<LogRecord>>,
-    /// The spans whose start, or end, was told already.
-    told: HashMap<Ids, Outcome>,
+    /// The spans whose start, or end, was reported already.
+    reported: HashMap<Ids, Outcome>,
 }
 
-impl fmt::Debug for Scene {
+impl fmt::Debug for ViewState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scene").field("since", &self.since).finish_non_exhaustive()
+        f.debug_struct("ViewState").field("since", &self.since).finish_non_exhaustive()
     }
 }
 
-impl Scene {
+impl ViewState {
     pub(super) fn new(recorder: Recorder, filter: Option<Filter>) -> Self {
-        Self { recorder, filter, since: 0, lines: HashMap::new(), told: HashMap::new() }
+        Self { recorder, filter, since: 0, lines: HashMap::new(), reported: HashMap::new() }
     }
 
     /// The graph of this moment, with the last lines of what runs and what failed.
-    pub(super) fn now(&mut self) -> ToolCallGraph {
-        let mut glimpse = self.recorder.glimpse(self.since);
-        self.since = glimpse.turn;
-        glimpse.calls.sort_unstable_by_key(|(turn, _)| *turn);
-        glimpse.records.sort_unstable_by_key(|(turn, _)| *turn);
-        for (_, record) in &glimpse.records {
+    pub(super) fn current(&mut self) -> ToolCallGraph {
+        let mut snapshot = self.recorder.view_snapshot(self.since);
+        self.since = snapshot.arrival;
+        snapshot.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
+        snapshot.records.sort_unstable_by_key(|(arrival, _)| *arrival);
+        for (_, record) in &snapshot.records {
             if let Some(ids) = record.trace_id.zip(record.span_id) {
                 let lines = self.lines.entry(ids).or_default();
                 if lines.len() == FAILURE_LINES {
@@ -52,7 +52,7 @@ impl Scene {
             }
         }
         let is_open = |call: &Call| call.outcome == Outcome::Running || call.is_red();
-        let open: HashSet<Ids> = glimpse
+        let open: HashSet<Ids> = snapshot
             .calls
             .iter()
             .filter(|(_, call)| is_open(call))
@@ -60,14 +60,14 @@ impl Scene {
             .collect();
         self.lines.retain(|ids, _| open.contains(ids));
         self.filtered(ToolCallGraph::of_parts(Parts {
-            calls: glimpse.calls.iter().map(|(_, call)| without_attributes(call)).collect(),
+            calls: snapshot.calls.iter().map(|(_, call)| without_attributes(call)).collect(),
             records: self.lines.values().flatten().cloned().collect(),
             ..Parts::default()
         }))
     }
 
     /// Everything that is kept.
-    pub(super) fn whole(&self) -> ToolCallGraph {
+    pub(super) fn complete(&self) -> ToolCallGraph {
         self.filtered(self.recorder.graph())
     }
 
@@ -79,19 +79,19 @@ impl Scene {
     }
 
     /// Whether a span started or ended since the last look.
-    pub(super) fn has_news(&self) -> bool {
-        self.recorder.span_turn() > self.since
+    pub(super) fn has_changes(&self) -> bool {
+        self.recorder.latest_span() > self.since
     }
 
-    /// What started and ended since the last time, in its order, each as `line` says it. What did both is told once.
-    pub(super) fn news(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
-        let graph = self.now();
+    /// What started and ended since the last time, in its order, each as `line` says it. What did both is reported once.
+    pub(super) fn changes(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
+        let graph = self.current();
         let ids = |node: &Node<'_>| (node.call().trace_id, node.call().span_id);
-        let is_new = |node: &Node<'_>| self.told.get(&ids(node)) != Some(&node.call().outcome);
-        let mut news: Vec<_> = graph.nodes().filter(is_new).collect();
-        news.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
-        let text = news.into_iter().map(line).collect();
-        self.told = graph.nodes().map(|node| (ids(&node), node.call().outcome)).collect();
+        let is_new = |node: &Node<'_>| self.reported.get(&ids(node)) != Some(&node.call().outcome);
+        let mut changes: Vec<_> = graph.nodes().filter(is_new).collect();
+        changes.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
+        let text = changes.into_iter().map(line).collect();
+        self.reported = graph.nodes().map(|node| (ids(&node), node.call().outcome)).collect();
         text
     }
 }
@@ -103,7 +103,7 @@ fn short(record: &LogRecord) -> LogRecord {
         span_id: record.span_id,
         time_unix_nano: record.time_unix_nano,
         level: record.level,
-        body: text[..text.floor_char_boundary(MOST_LINE_BYTES)].to_owned(),
+        body: text[..text.floor_char_boundary(MAX_LINE_BYTES)].to_owned(),
         ..LogRecord::default()
     }
 }
