@@ -1,7 +1,8 @@
-//! Listening to spans and records while jobs run.
+//! Recording spans and log records while jobs run.
 //!
-//! [`recorder`] is the handle and the hooks; `jobs` tells the jobs apart, `job` keeps one of them within its
-//! bound, and `sdk_record` makes plain data of the SDK's records.
+//! `recorder` is the handle with its processor hooks, `jobs` assigns what comes in to jobs, `job` keeps
+//! one job within its memory limit, `sdk_record` converts the SDK's records, and `view_snapshot` is what
+//! a live view reads.
 
 #[cfg(feature = "terminal")]
 pub(super) mod view_snapshot;

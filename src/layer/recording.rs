@@ -18,11 +18,11 @@ use crate::record::{Record, Records, Target, Value};
 pub(crate) use crate::graph::live::recorder::Recorder;
 
 impl LogLayer<Recorder> {
-    /// A layer that gives records to a recorder, and to nobody else.
+    /// A layer whose records go to a recorder only.
     ///
-    /// For where no logger provider is that could have the recorder as its processor, as beside a
-    /// [direct](LogLayer::direct) layer: its records are bytes before anybody could see them. It costs what making
-    /// one more record does. A recorder gets its records in one way only, or it has them twice.
+    /// For pipelines without a logger provider that could have the recorder as its processor, such as a
+    /// [direct](LogLayer::direct) layer, which encodes its records at once. Each event is recorded once
+    /// more for it. Use either this or the processor, not both, or the recorder has every record twice.
     ///
     /// ```
     /// use opentelemetry::trace::TracerProvider;
@@ -48,10 +48,11 @@ impl LogLayer<Recorder> {
     }
 }
 
-/// A record being filled for a recorder.
+/// A record being filled for a [`Recorder`].
 #[derive(Debug, Default)]
 pub struct Draft {
     record: LogRecord,
+    /// Records of spans that are not sampled are not kept.
     flags: TraceFlags,
 }
 

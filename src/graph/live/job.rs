@@ -1,4 +1,4 @@
-//! One job's spans and records, within a bound in bytes.
+//! One job's spans and records, within a limit in bytes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::size_of;
@@ -9,20 +9,20 @@ use crate::graph::record::{Level, LogRecord, RecordCounts};
 use crate::graph::tree::{Ids, Parts};
 use crate::keys::Keys;
 
-/// What the tables take for a span besides its data: entries of two maps and a queue.
+/// The memory of a span besides its data: entries of two maps and a queue.
 const SPAN_OVERHEAD: usize = 256;
 
-/// What the queue takes for a record besides its data.
+/// The memory of a record besides its data: an entry of a queue.
 const RECORD_OVERHEAD: usize = 64;
 
-/// A span on its way into a job, and there.
+/// A span in a job, or about to be added to one.
 #[derive(Debug)]
 pub(super) struct StoredSpan {
     pub(super) call: Arc<Call>,
     bytes: usize,
-    /// When it was first heard of.
+    /// Position of its start among everything that the recorder received; set when it is added.
     arrival: u64,
-    /// Records of it that were let go.
+    /// Its records that were evicted.
     counted: RecordCounts,
 }
 
@@ -48,13 +48,14 @@ impl StoredSpan {
     }
 }
 
-/// A record on its way into a job, and there.
+/// A record in a job, or about to be added to one.
 #[derive(Debug)]
 pub(super) struct StoredRecord {
     record: Arc<LogRecord>,
     bytes: usize,
+    /// Position among everything that the recorder received; set when it is added.
     arrival: u64,
-    /// Which of the attributes is the execution id.
+    /// Index of the attribute that is the execution id.
     execution: Option<usize>,
 }
 
@@ -89,18 +90,21 @@ fn attribute_bytes(attributes: &[(String, String)]) -> usize {
     texts + size_of_val(attributes)
 }
 
-/// What is locked of a job.
+/// The spans and records of one job.
 #[derive(Debug, Default)]
 pub(super) struct Job {
     spans: HashMap<Ids, StoredSpan>,
-    /// Those that have not ended, by their arrival.
+    /// The spans that have not ended, by arrival.
     running: BTreeMap<u64, Ids>,
-    /// Those that have, the first to end first.
+    /// The spans that have ended, in the order in which they ended: eviction starts with them.
     ended: VecDeque<Ids>,
+    /// Whether any span ever ended, evicted ones included.
     has_ended: bool,
+    /// Of `bytes()`, the part of the spans.
     span_bytes: usize,
+    /// Records below WARN, which are evicted first.
     others: RecordQueue,
-    /// WARN and above.
+    /// Records of WARN and above.
     warnings: RecordQueue,
     evicted_spans: u64,
     evicted_records: u64,
@@ -124,7 +128,7 @@ impl RecordQueue {
         Some(record)
     }
 
-    /// The latest first, back to `since`.
+    /// The records that arrived after `since`, newest first.
     fn after(&self, since: u64) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
         let records = self.records.iter().rev().take_while(move |record| record.arrival > since);
         records.map(|record| (record.arrival, Arc::clone(&record.record)))
@@ -132,10 +136,10 @@ impl RecordQueue {
 }
 
 impl Job {
-    /// Takes what is known of a span at its start, or at its end. Returns the spans that had to go.
+    /// Adds a span at its start or at its end. Returns the spans that were evicted for it.
     ///
-    /// A span that has ended does not change: of two with one id the first stays.
-    pub(super) fn span(&mut self, mut span: StoredSpan, arrival: u64, max_bytes: usize) -> Vec<Ids> {
+    /// A span that has ended does not change: a second one with the same id is ignored.
+    pub(super) fn add_span(&mut self, mut span: StoredSpan, arrival: u64, max_bytes: usize) -> Vec<Ids> {
         let ids = span.ids();
         span.arrival = arrival;
         let mut evicted = Vec::new();
@@ -171,7 +175,7 @@ impl Job {
         self.spans.insert(ids, span);
     }
 
-    /// A span that has ended stays in `ended`.
+    /// Leaves the id of a span that has ended in `ended`.
     fn remove(&mut self, ids: Ids) -> Option<StoredSpan> {
         let span = self.spans.remove(&ids)?;
         self.span_bytes -= span.bytes;
@@ -179,12 +183,12 @@ impl Job {
         Some(span)
     }
 
-    /// Removes a span that has not ended, with what was counted for it: it is another job's after all.
+    /// Removes a span that has not ended, because it turned out to belong to another job.
     pub(super) fn remove_running(&mut self, ids: Ids) -> Option<StoredSpan> {
         self.spans.get(&ids).is_some_and(StoredSpan::is_running).then(|| self.remove(ids))?
     }
 
-    pub(super) fn record(&mut self, mut record: StoredRecord, arrival: u64, max_bytes: usize) {
+    pub(super) fn add_record(&mut self, mut record: StoredRecord, arrival: u64, max_bytes: usize) {
         record.arrival = arrival;
         match record.is_warning() {
             true => self.warnings.push(record),
@@ -193,6 +197,7 @@ impl Job {
         self.enforce_limit(max_bytes);
     }
 
+    /// Evicts records until the job is within its limit; they stay in the counts of their spans.
     fn enforce_limit(&mut self, max_bytes: usize) {
         while self.bytes() > max_bytes {
             let evicted = match self.warnings.bytes > max_bytes / 4 {
@@ -207,7 +212,7 @@ impl Job {
         }
     }
 
-    /// What it takes, as far as the data itself goes.
+    /// An estimate of the memory in use.
     pub(super) fn bytes(&self) -> usize {
         self.span_bytes + self.others.bytes + self.warnings.bytes
     }
@@ -224,7 +229,7 @@ impl Job {
         self.spans.keys().copied()
     }
 
-    /// Nothing runs in it, and something did.
+    /// Whether no span is running and at least one has ended.
     pub(super) fn is_finished(&self) -> bool {
         self.running.is_empty() && self.has_ended
     }
@@ -237,7 +242,7 @@ impl Job {
         self.others.after(since).chain(self.warnings.after(since))
     }
 
-    /// Everything, at no more than a pointer each: to be called under the lock.
+    /// Everything in the job. Called under the lock, so it clones pointers only.
     pub(super) fn snapshot(&self) -> Snapshot {
         let counted = self.spans.iter().filter(|(_, span)| span.counted.total() > 0);
         Snapshot {
@@ -250,7 +255,7 @@ impl Job {
     }
 }
 
-/// What a job was at one moment.
+/// A job at one moment.
 pub(super) struct Snapshot {
     calls: Vec<(u64, Arc<Call>)>,
     records: Vec<(u64, Arc<LogRecord>)>,
@@ -260,7 +265,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// In the order in which things came in, which decides where times are equal.
+    /// Sorted by arrival, which decides the order of equal times.
     pub(super) fn into_parts(mut self) -> Parts {
         self.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
         self.records.sort_unstable_by_key(|(arrival, _)| *arrival);

@@ -1,4 +1,4 @@
-//! Many jobs at once: which of them a span or a record belongs to, and how many are locked.
+//! All jobs of a recorder: which of them a span or a record belongs to, and how many are kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -9,20 +9,20 @@ use opentelemetry::TraceId;
 use super::job::{Job, Snapshot, StoredRecord, StoredSpan};
 use crate::graph::tree::Ids;
 
-/// What a [`Recorder`](crate::graph::Recorder) keeps of one job by default, in bytes: some 14,000 spans with a job's
-/// stamps, and about as many records.
+/// The memory limit of one job in a [`Recorder`](crate::graph::Recorder) by default, in bytes: some
+/// 14,000 spans with the job's attributes, and about as many records.
 pub const DEFAULT_JOB_BYTES: usize = 32 * 1024 * 1024;
 
-/// How many jobs a [`Recorder`](crate::graph::Recorder) keeps by default.
+/// The number of jobs that a [`Recorder`](crate::graph::Recorder) keeps by default.
 pub const DEFAULT_JOBS: usize = 64;
 
-/// What tells a job that a [`Recorder`](crate::graph::Recorder) keeps from the others.
+/// Identifies a job in a [`Recorder`](crate::graph::Recorder).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobId {
-    /// The execution id that spans and records are stamped with.
+    /// The execution id in the attributes of spans and records.
     Execution(Arc<str>),
-    /// The trace, of spans without such a stamp.
+    /// The trace, for spans without an execution id.
     Trace(TraceId),
 }
 
@@ -42,25 +42,27 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that a [`Recorder`](crate::graph::Recorder) keeps.
+/// A job in a [`Recorder`](crate::graph::Recorder).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveJob {
-    /// Which one.
+    /// Identifies the job.
     pub id: JobId,
-    /// Whether nothing runs in it any more, and something did.
+    /// Whether no span is running and at least one has ended.
     pub is_finished: bool,
-    /// How many of its spans are locked.
+    /// How many of its spans are kept, running ones included.
     pub spans: usize,
-    /// How many of them have not ended.
+    /// How many of these have not ended.
     pub running: usize,
-    /// What it takes of its bound, in bytes.
+    /// Memory in use, of its limit in bytes.
     pub bytes: usize,
 }
 
+/// The limits that a [`Recorder`](crate::graph::Recorder) has for what arrives through it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Capacity {
     pub(super) job_bytes: usize,
+    /// At least 1.
     pub(super) jobs: usize,
 }
 
@@ -70,26 +72,27 @@ impl Default for Capacity {
     }
 }
 
-/// Everything that a recorder keeps. Jobs are known by a number: the arrival in which they were first heard of.
+/// The jobs of a recorder. A job's number is the arrival of its first span or record.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    /// The oldest first.
+    /// By number, so the oldest comes first.
     pub(super) jobs: BTreeMap<u64, (JobId, Job)>,
     executions: HashMap<Arc<str>, u64>,
     traces: HashMap<TraceId, u64>,
-    /// The jobs of the spans that are locked: their ends, children and records need not say it.
+    /// The job of each span that is kept. Its end, its children and its records may come without an execution id.
     job_of_span: HashMap<Ids, u64>,
-    /// Counts what came in; never 0 for anything that did.
+    /// Number of spans' starts and ends and of records received so far; the first one is 1.
     pub(super) arrival: u64,
-    /// The latest of a span.
+    /// The latest arrival of a span's start or end.
     pub(super) latest_span: u64,
     evicted_jobs: u64,
 }
 
 impl Jobs {
-    /// A span at its start or its end. Returns the job that had to go for it: to be dropped when the lock is free.
+    /// Adds a span at its start or its end. Returns the job that was evicted for it, to be dropped once the
+    /// lock is released.
     #[must_use]
-    pub(super) fn span(&mut self, span: StoredSpan, capacity: Capacity) -> Option<Job> {
+    pub(super) fn add_span(&mut self, span: StoredSpan, capacity: Capacity) -> Option<Job> {
         self.arrival += 1;
         self.latest_span = self.arrival;
         let ids = span.ids();
@@ -98,11 +101,11 @@ impl Jobs {
         let execution = span.call.execution_id.as_deref().filter(|id| !id.is_empty());
         let stamped = execution.map(|id| self.job_of_execution(id));
         let (number, evicted) = match (stamped, before.or(parent)) {
-            (Some(job_of_execution), _) => self.find_or_insert(job_of_execution, capacity),
+            (Some(stamped), _) => self.find_or_insert(stamped, capacity),
             (None, Some(known)) => (known, None),
             (None, None) => self.find_or_insert(self.job_of_trace(span.call.trace_id), capacity),
         };
-        // Stamped after its start, as by a processor behind the recorder.
+        // The span got its execution id after its start, as by a processor behind the recorder.
         if let Some(before) = before.filter(|before| *before != number) {
             let is_empty = self.jobs.get_mut(&before).is_some_and(|(_, job)| {
                 let _ = job.remove_running(ids);
@@ -114,16 +117,16 @@ impl Jobs {
         }
         if let Some((_, job)) = self.jobs.get_mut(&number) {
             self.job_of_span.insert(ids, number);
-            for ids in job.span(span, self.arrival, capacity.job_bytes) {
+            for ids in job.add_span(span, self.arrival, capacity.job_bytes) {
                 self.job_of_span.remove(&ids);
             }
         }
         evicted
     }
 
-    /// A record. Returns the job that had to go for it: to be dropped when the lock is free.
+    /// Adds a record. Returns the job that was evicted for it, to be dropped once the lock is released.
     #[must_use]
-    pub(super) fn record(&mut self, record: StoredRecord, capacity: Capacity) -> Option<Job> {
+    pub(super) fn add_record(&mut self, record: StoredRecord, capacity: Capacity) -> Option<Job> {
         self.arrival += 1;
         let ids = record.ids();
         let found = match (record.execution(), ids.and_then(|ids| self.job_of_span.get(&ids))) {
@@ -133,12 +136,12 @@ impl Jobs {
         };
         let (number, evicted) = self.find_or_insert(found, capacity);
         if let Some((_, job)) = self.jobs.get_mut(&number) {
-            job.record(record, self.arrival, capacity.job_bytes);
+            job.add_record(record, self.arrival, capacity.job_bytes);
         }
         evicted
     }
 
-    /// The job's number, or its id if it is not locked.
+    /// The job's number, or its id if the job is not kept.
     fn job_of_execution(&self, id: &str) -> Result<u64, JobId> {
         self.executions.get(id).copied().ok_or_else(|| JobId::execution(id))
     }
@@ -152,7 +155,7 @@ impl Jobs {
             Ok(number) => return (number, None),
             Err(id) => id,
         };
-        let evicted = if self.jobs.len() < capacity.jobs { None } else { self.evicted_jobs() };
+        let evicted = if self.jobs.len() < capacity.jobs { None } else { self.evict() };
         match &id {
             JobId::Execution(id) => drop(self.executions.insert(Arc::clone(id), self.arrival)),
             JobId::Trace(id) => drop(self.traces.insert(*id, self.arrival)),
@@ -161,8 +164,8 @@ impl Jobs {
         (self.arrival, evicted)
     }
 
-    /// The oldest that is finished goes, or else the oldest.
-    fn evicted_jobs(&mut self) -> Option<Job> {
+    /// Evicts the oldest finished job, or the oldest one if none is finished.
+    fn evict(&mut self) -> Option<Job> {
         let finished = self.jobs.iter().find(|(_, (_, job))| job.is_finished());
         let number = *finished.or_else(|| self.jobs.iter().next())?.0;
         self.evicted_jobs += 1;
@@ -207,7 +210,7 @@ impl Jobs {
         jobs.collect()
     }
 
-    /// All jobs, and what is to be said of those that are not there.
+    /// All jobs, and the notes about those that were evicted.
     pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Vec<String>) {
         let notes = match self.evicted_jobs {
             0 => Vec::new(),

@@ -1,4 +1,4 @@
-//! [`Recorder`]: the handle, and the hooks by which spans and records come in.
+//! [`Recorder`]: the handle, and the processor hooks through which spans and records arrive.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,13 +21,13 @@ use crate::keys::Keys;
 #[cfg(doc)]
 use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 
-/// Listens to spans and records while jobs run, and keeps what a graph needs of them.
+/// Records spans and log records while jobs run, and keeps what a graph needs of them.
 ///
-/// A recorder is a cheap handle: one clone goes where spans and records come by, one stays with whoever
-/// wants the graph. [`Builder::with_recorder`](crate::Builder::with_recorder) puts it there in one call. In a
-/// subscriber of one's own it is a span processor, which comes behind
-/// [`JobSpanProcessor`](crate::JobSpanProcessor), and for the records a log processor or, where there is
-/// no logger provider, a [layer](crate::LogLayer::recording).
+/// A recorder is a cheap handle: one clone is registered with the providers, another one is used to
+/// get the graph. [`Builder::with_recorder`](crate::Builder::with_recorder) registers it in one call. In
+/// a subscriber of your own, add it as a span processor, after
+/// [`JobSpanProcessor`](crate::JobSpanProcessor), and for the records as a log processor or, where there
+/// is no logger provider, as a [layer](crate::LogLayer::recording).
 ///
 /// ```
 /// use opentelemetry::trace::{Tracer, TracerProvider};
@@ -44,28 +44,29 @@ use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 ///
 /// # Jobs
 ///
-/// Spans and records are one job's that carry the same [execution id](Keys::execution_id). A span
-/// without one belongs to the job of its parent, and a record to that of its span; where those are not locked, one
-/// trace is taken for a job. Records without a span belong to the job that they are stamped with. Records
-/// without a span and a job, and those of spans that are not sampled, are not locked.
+/// Spans and records with the same [execution id](Keys::execution_id) belong to one job. A span without
+/// one belongs to the job of its parent, and a record without one to the job of its span; if that is not
+/// kept, each trace counts as a job. Records that have neither a span nor an execution id, and those of
+/// spans that are not sampled, are not kept.
 ///
 /// # Memory
 ///
-/// Bounded for each job ([`with_job_bytes`](Self::with_job_bytes), [`DEFAULT_JOB_BYTES`]) and in the
-/// number of jobs ([`with_jobs`](Self::with_jobs), [`DEFAULT_JOBS`]). Beyond its bound a job lets go:
+/// Memory is limited for each job ([`with_job_bytes`](Self::with_job_bytes), [`DEFAULT_JOB_BYTES`]), and
+/// so is the number of jobs ([`with_jobs`](Self::with_jobs), [`DEFAULT_JOBS`]). A job that reaches its
+/// limit drops:
 ///
-/// * its oldest records; those of WARN and above later than the others, as long as they take no more
-///   than a quarter of the bound. They stay in their span's [counts](crate::graph::Node::own_counts);
-/// * its oldest spans, once the spans take half of the bound: the finished ones first.
+/// * its oldest records, those of WARN and above last, unless they take more than a quarter of the
+///   limit. Dropped records stay in the [counts](crate::graph::Node::own_counts) of their span;
+/// * its oldest spans, once the spans take half of the limit, finished ones first.
 ///
-/// The graph's [notes](ToolCallGraph::notes) say how many. Beyond the number of jobs the oldest
-/// finished job goes, or the oldest of all if none is finished. A runner that lives for months
-/// [takes](Self::take) each job when it is done.
+/// The graph's [notes](ToolCallGraph::notes) say how many. When there are too many jobs, the oldest
+/// finished one is dropped, or the oldest one if none is finished. A long-running runner should
+/// [take](Self::take) each job when it is done.
 ///
 /// # On the emitting threads
 ///
-/// A span costs two short locks, a record one. Nothing is formatted and no code of others runs while the
-/// lock is held, and nothing is logged.
+/// A span takes a lock twice, a record once, each time for a short while: nothing is formatted or logged
+/// and no user code runs while the lock is held.
 #[derive(Clone, Default)]
 pub struct Recorder {
     jobs: Arc<Mutex<Jobs>>,
@@ -74,41 +75,40 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Sets under which names tool, operation and execution id are found. For this handle, and those that are
-    /// cloned from it.
+    /// Sets the attribute names of tool, operation and execution id, for this handle and clones of it.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { keys, ..self }
     }
 
-    /// Sets how many bytes are locked of a job, as far as the data itself goes. For what comes in through this handle,
-    /// and those that are cloned from it. Default: [`DEFAULT_JOB_BYTES`].
+    /// Sets the memory limit of a job in bytes, for what arrives through this handle and clones of it. The
+    /// memory in use is an estimate. Default: [`DEFAULT_JOB_BYTES`].
     #[must_use]
     pub fn with_job_bytes(mut self, bytes: usize) -> Self {
         self.capacity.job_bytes = bytes;
         self
     }
 
-    /// Sets how many jobs are locked, at least one. For what comes in through this handle, and those that are cloned
-    /// from it. Default: [`DEFAULT_JOBS`].
+    /// Sets how many jobs are kept, at least one, for what arrives through this handle and clones of it.
+    /// Default: [`DEFAULT_JOBS`].
     #[must_use]
     pub fn with_jobs(mut self, jobs: usize) -> Self {
         self.capacity.jobs = jobs.max(1);
         self
     }
 
-    /// The jobs that are locked, in the order in which they were first heard of.
+    /// The jobs that are kept, in the order in which they appeared.
     pub fn jobs(&self) -> Vec<LiveJob> {
         self.locked().list()
     }
 
-    /// The graph of one job as it is at the moment; `None` if it is not locked.
+    /// The current graph of one job; `None` if the job is not kept.
     pub fn graph_of(&self, job: &JobId) -> Option<ToolCallGraph> {
-        let locked = self.locked().get(job)?.snapshot();
-        Some(ToolCallGraph::of_parts(locked.into_parts()))
+        let snapshot = self.locked().get(job)?.snapshot();
+        Some(ToolCallGraph::of_parts(snapshot.into_parts()))
     }
 
-    /// The graph of everything that is locked, as it is at the moment.
+    /// The current graph of all jobs.
     pub fn graph(&self) -> ToolCallGraph {
         let (all, notes) = self.locked().snapshots();
         let mut parts = Parts { notes, ..Parts::default() };
@@ -122,31 +122,31 @@ impl Recorder {
         ToolCallGraph::of_parts(parts)
     }
 
-    /// Hands over the graph of a job and forgets the job; `None` if it is not locked.
+    /// Returns the graph of a job and removes the job; `None` if it is not kept.
     ///
-    /// For a job that is finished: of one that still runs, what comes later is a job of its own.
+    /// For finished jobs: if the job is still running, what arrives later becomes a new job.
     pub fn take(&self, job: &JobId) -> Option<ToolCallGraph> {
         let taken = self.locked().remove(job)?;
         Some(ToolCallGraph::of_parts(taken.snapshot().into_parts()))
     }
 
-    /// Forgets a job, as [`take`](Self::take) does. Returns whether it was locked.
+    /// Removes a job, as [`take`](Self::take) does. Returns whether it was kept.
     pub fn forget(&self, job: &JobId) -> bool {
-        // A statement of its own: the lock is free when the job's memory is freed.
+        // A statement of its own, so that the lock is released before the job is dropped.
         let removed = self.locked().remove(job);
         removed.is_some()
     }
 
     pub(crate) fn add_record(&self, record: LogRecord) {
         let record = StoredRecord::of(record, &self.keys);
-        // Bound to a name, so that the memory of a job that had to go is freed when the lock is free.
-        let evicted = self.locked().record(record, self.capacity);
+        // Bound to a name, so that the lock is released before an evicted job is dropped.
+        let evicted = self.locked().add_record(record, self.capacity);
         drop(evicted);
     }
 
     fn add_span(&self, call: Call) {
-        let locked = StoredSpan::of(call);
-        let evicted = self.locked().span(locked, self.capacity);
+        let span = StoredSpan::of(call);
+        let evicted = self.locked().add_span(span, self.capacity);
         drop(evicted);
     }
 

@@ -1,4 +1,4 @@
-//! Plain data of the SDK's records.
+//! The SDK's log records as plain data.
 
 use opentelemetry_sdk::logs::SdkLogRecord;
 
@@ -6,7 +6,7 @@ use crate::graph::call::unix_nano;
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::value::ValueText;
 
-/// `None` for one of a span that is not sampled: that span never comes.
+/// `None` for a record of a span that is not sampled: the recorder never sees that span.
 pub(super) fn of_sdk(record: &SdkLogRecord) -> Option<LogRecord> {
     let ids = record.trace_context().filter(|ids| ids.span_id != opentelemetry::SpanId::INVALID);
     if ids.is_some_and(|ids| !ids.trace_flags.is_some_and(|flags| flags.is_sampled())) {

@@ -1,4 +1,4 @@
-//! A look at all jobs that costs little, for a view that looks ten times a second.
+//! A cheap snapshot of all jobs, for a view that takes one ten times a second.
 
 use std::sync::Arc;
 
@@ -8,22 +8,22 @@ use super::recorder::Recorder;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
 
-/// What a view needs, in no order. Each with the arrival in which it came in.
+/// What a view needs of a recorder, unordered, each with its arrival.
 #[derive(Debug)]
 pub(in crate::graph) struct ViewSnapshot {
     pub(in crate::graph) calls: Vec<(u64, Arc<Call>)>,
     pub(in crate::graph) records: Vec<(u64, Arc<LogRecord>)>,
-    /// The latest that is in it, or was before: what the next view_snapshot goes on from.
+    /// The latest arrival so far: the `since` of the next snapshot.
     pub(in crate::graph) arrival: u64,
 }
 
 impl Recorder {
-    /// All spans, and the records after `since`.
+    /// All spans, and the records that arrived after `since`.
     pub(in crate::graph) fn view_snapshot(&self, since: u64) -> ViewSnapshot {
         self.locked().view_snapshot(since)
     }
 
-    /// The latest arrival in which a span started or ended.
+    /// The latest arrival of a span's start or end.
     pub(in crate::graph) fn latest_span(&self) -> u64 {
         self.locked().latest_span
     }
