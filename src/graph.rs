@@ -1,17 +1,17 @@
-//! The tool-call graph: what a job's run looked like, from its spans and records.
+//! The tool-call graph: a job's run as a tree of its spans with their log records.
 //!
 //! Beside the walk: nothing here is needed to deliver logs and spans.
 //!
-//! 1. A [`Recorder`] listens to spans and records while jobs run, within a bound in memory;
-//!    [`with_recorder`](crate::Builder::with_recorder) puts it where they come by. A [`Reader`] reads them back from
-//!    OTLP files, ours and others'.
-//! 2. Either gives a [`ToolCallGraph`]: the root `job.*`, its steps, the tool calls in them.
-//! 3. A [`Node`] is a place in it: its [`Call`], which is the span as plain data, its parent and its children, its
-//!    [`LogRecord`]s, and whether something failed there or below.
-//! 4. [`Progress`] shows a recorder's graph on a terminal while it grows.
-//! 5. A graph can be had as text ([`to_text`](ToolCallGraph::to_text), and [`text`](ToolCallGraph::text) for a
-//!    terminal), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid)), and as one HTML file
-//!    ([`to_html`](ToolCallGraph::to_html), [`write_html`](ToolCallGraph::write_html)).
+//! 1. A [`Recorder`] records spans and log records while jobs run, in bounded memory;
+//!    [`with_recorder`](crate::Builder::with_recorder) registers it. A [`Reader`] reads them from OTLP
+//!    files, written by this crate or by others.
+//! 2. Both return a [`ToolCallGraph`]: the root `job.*`, its steps, and the tool calls in them.
+//! 3. A [`Node`] is a position in it: its [`Call`], which is the span as plain data, its parent and
+//!    children, its [`LogRecord`]s, and whether anything failed there or below.
+//! 4. `Progress` shows a recorder's graph on a terminal while it grows (feature `terminal`).
+//! 5. A graph can be written as text ([`to_text`](ToolCallGraph::to_text), or for a terminal
+//!    [`text`](ToolCallGraph::text)), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid)) and as
+//!    one HTML file ([`to_html`](ToolCallGraph::to_html), [`write_html`](ToolCallGraph::write_html)).
 //!
 //! ```
 //! use spanlog::graph::Recorder;

@@ -1,4 +1,4 @@
-//! One span of the graph, as plain data.
+//! A span as plain data.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,67 +9,67 @@ use opentelemetry_sdk::trace::SpanData;
 use super::value::ValueText;
 use crate::keys::Keys;
 
-/// The tool key's value of spans that the runner makes for itself.
+/// The tool of the runner's own spans.
 const RUNNER: &str = "runner";
 
-/// One span of a [`ToolCallGraph`](super::ToolCallGraph): a job, a step, a tool call, or whatever else
-/// was traced between them.
+/// A span of a [`ToolCallGraph`](super::ToolCallGraph): a job, a step, a tool call, or anything else
+/// that was traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call {
-    /// The trace that the span belongs to.
+    /// The trace id.
     pub trace_id: TraceId,
-    /// The span's own id.
+    /// The span id.
     pub span_id: SpanId,
-    /// The parent's id; invalid (all zero) for a root.
+    /// The span id of the parent; invalid (all zero) for a root.
     pub parent_id: SpanId,
     /// The span's name.
     pub name: String,
-    /// What was called: the value of [`Keys::tool`].
+    /// The tool that was called: the attribute [`Keys::tool`].
     pub tool: Option<String>,
-    /// What it was called for: the value of [`Keys::operation`].
+    /// The operation of the tool: the attribute [`Keys::operation`].
     pub operation: Option<String>,
-    /// The execution of a job that the span belongs to: the value of [`Keys::execution_id`].
+    /// The job execution that the span belongs to: the attribute [`Keys::execution_id`].
     pub execution_id: Option<String>,
-    /// `service.name` of the resource, where the source has one.
+    /// `service.name` of the resource, if it is known.
     pub service: Option<String>,
     /// Nanoseconds since the Unix epoch; 0 if unknown.
     pub start_unix_nano: u64,
-    /// Nanoseconds since the Unix epoch; `None` as long as the span has no end.
+    /// Nanoseconds since the Unix epoch; `None` if the span has not ended.
     pub end_unix_nano: Option<u64>,
-    /// How it ended.
+    /// How the span ended.
     pub outcome: Outcome,
-    /// Whether the status is Error, whatever the outcome.
+    /// Whether the status is Error, regardless of the outcome.
     pub is_error: bool,
-    /// The status' description.
+    /// The description of the status.
     pub message: String,
-    /// The span's attributes, in their order, each value as text.
+    /// The span's attributes in their original order, each value as text.
     pub attributes: Vec<(String, String)>,
 }
 
 /// How a [`Call`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Not yet.
+    /// It has not ended.
     Running,
-    /// It never ended or took no time at all, and is not under way either.
+    /// It has no end or no duration, and is not running either.
     Skipped,
     /// Without an error.
     Ok,
     /// With the status Error.
     Failed,
-    /// Its op's future was dropped.
+    /// The future of its op was dropped.
     Cancelled,
-    /// Its op ran out of time.
+    /// Its op timed out.
     TimedOut,
-    /// A panic went through its op.
+    /// Its op panicked.
     Panicked,
-    /// Its op was dropped without an end.
+    /// Its op was dropped before it ended.
     Dropped,
 }
 
 impl Outcome {
-    /// One word, or two: `failed`, `timed out`.
+    /// The outcome in lower case: `failed`, `timed out`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -83,7 +83,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome that an op wrote to its span as `op.outcome`.
+    /// The outcome in the attribute `op.outcome`, which an op writes to its span.
     fn of_op(value: &str) -> Option<Self> {
         [
             ("cancelled", Self::Cancelled),
@@ -96,7 +96,7 @@ impl Outcome {
     }
 }
 
-/// What every source knows of a span, before [`Call`] makes sense of it.
+/// What all sources know of a span, from which a [`Call`] is made.
 pub(super) struct RawSpan {
     pub(super) trace_id: TraceId,
     pub(super) span_id: SpanId,
@@ -109,7 +109,7 @@ pub(super) struct RawSpan {
     pub(super) is_error: bool,
     pub(super) message: String,
     pub(super) attributes: Vec<(String, String)>,
-    /// The span may still end.
+    /// Whether the span has been started and may still end.
     pub(super) is_live: bool,
 }
 
@@ -146,7 +146,7 @@ impl Call {
         }
     }
 
-    /// A span of the SDK. `is_live`: it was started and may still end.
+    /// A span of the SDK. `is_live`: it has been started and may still end.
     pub(super) fn of_span(span: &SpanData, is_live: bool, keys: &Keys) -> Self {
         let (is_error, message) = match &span.status {
             Status::Error { description } => (true, description.to_string()),
@@ -171,25 +171,25 @@ impl Call {
         Self::from_raw(raw, keys)
     }
 
-    /// From start to end; `None` if there is no end, or it does not come after the start.
+    /// The time from start to end; `None` without an end, or with one that is not after the start.
     pub fn duration(&self) -> Option<Duration> {
         let nanos = self.end_unix_nano?.checked_sub(self.start_unix_nano)?;
         (nanos > 0).then(|| Duration::from_nanos(nanos))
     }
 
-    /// Whether the span itself failed: by its status, or by the way in which its op ended.
+    /// Whether the span itself failed, by its status or by the outcome of its op.
     pub fn is_red(&self) -> bool {
         self.is_error || matches!(self.outcome, Outcome::Failed | Outcome::TimedOut | Outcome::Panicked)
     }
 
-    /// Whether the runner made this span for itself: one of its tool `runner`, but neither the job
+    /// Whether this is one of the runner's own spans: one of the tool `runner`, but neither the job
     /// nor one of its steps.
     pub fn is_runner_internal(&self) -> bool {
         let is_frame = self.name.starts_with("job.") || self.name.starts_with("step.");
         self.tool.as_deref() == Some(RUNNER) && !is_frame
     }
 
-    /// What to call it: tool and operation, and the name where the two do not say it.
+    /// A title: tool and operation, preceded by the name if that is a different one.
     pub fn title(&self) -> String {
         match (&self.tool, &self.operation) {
             (Some(tool), Some(operation)) if self.name == format!("{tool}.{operation}") => {
@@ -203,7 +203,7 @@ impl Call {
     }
 }
 
-/// 0 before 1970, and the last nanosecond that can be said after 2554.
+/// Nanoseconds since the Unix epoch, as OTLP has them: 0 before 1970, `u64::MAX` after 2554.
 pub(crate) fn unix_nano(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)

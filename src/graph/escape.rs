@@ -1,7 +1,8 @@
-//! Text from programs and job definitions stays text, wherever it is shown.
+//! Makes text from programs and job definitions safe to show.
 
-/// What a terminal or a page would obey, or what nobody would see: controls, ends of lines, what turns the direction
-/// of text, what has no width. The joiners of emoji and of Indic and Arabic scripts are none of these.
+/// Whether a terminal or a browser would interpret the character, or show nothing for it: control
+/// characters, line ends, direction overrides, characters of no width. The joiners of emoji and of Indic
+/// and Arabic scripts do not count.
 pub(super) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -11,7 +12,7 @@ pub(super) fn needs_escape(character: char) -> bool {
         )
 }
 
-/// The text in one line, with nothing in it that is obeyed.
+/// The text on one line, with everything escaped that needs it.
 pub(super) fn line(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! The graph as a Mermaid flowchart, for pages that draw one: issues, wikis, README files.
+//! The graph as a Mermaid flowchart, for pages that render it: issues, wikis, README files.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -9,16 +9,16 @@ use super::escape::needs_escape;
 use super::record::Level;
 use super::tool_call_graph::{Node, ToolCallGraph};
 
-/// The most characters that Mermaid draws unless it is told otherwise: its `maxTextSize`.
+/// Mermaid's default `maxTextSize`: it renders no longer text.
 const MAX_CHARACTERS: usize = 50_000;
 
-/// The most lines between boxes that Mermaid draws unless it is told otherwise: its `maxEdges`.
+/// Mermaid's default `maxEdges`: it renders no more edges.
 const MAX_EDGES: usize = 500;
 
-/// The most characters of a name and of a message.
+/// Names and messages are truncated after this many characters.
 const MAX_NAME_CHARACTERS: usize = 80;
 
-/// Colours that can be read on a light page and on a dark one.
+/// Colours that are readable on light and dark pages.
 const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
     classDef red fill:#ffebe9,stroke:#cf222e,color:#67060c,stroke-width:3px
     classDef inside fill:#fff8c5,stroke:#cf222e,color:#4d2d00
@@ -27,12 +27,12 @@ const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
 ";
 
 impl ToolCallGraph {
-    /// The tree as the text of a [Mermaid] flowchart: a box for each span, with its name, how it ended,
-    /// how long it took and how many warnings and errors were logged in it.
+    /// The tree as a [Mermaid] flowchart: a box for each span, with its name, outcome, duration and the
+    /// numbers of its warnings and errors.
     ///
-    /// Mermaid draws no more than 50,000 characters and 500 lines. Of a graph that is larger, first what
-    /// leads to a failure is shown, then what stands nearest to the roots; the last box and a comment
-    /// say how much is missing.
+    /// By default Mermaid renders no more than 50,000 characters and 500 edges. A larger graph is cut down:
+    /// the spans that lead to a failure are shown first, then those nearest to the roots; a last box and a
+    /// comment say how many are missing.
     ///
     /// [Mermaid]: https://mermaid.js.org/syntax/flowchart.html
     pub fn to_mermaid(&self) -> String {
@@ -53,15 +53,15 @@ impl ToolCallGraph {
         }
         for note in self.notes() {
             let note: String = note.chars().filter(|character| !needs_escape(*character)).take(200).collect();
-            // A brace would begin a directive.
+            // A brace would start a directive.
             let _ = writeln!(text, "    %% {}", note.replace(['{', '}'], ""));
         }
         text
     }
 }
 
-/// The spans that are drawn. A span is never select before its parent: what leads to a failure
-/// contains one too, and else a parent stands nearer to the roots.
+/// The spans that fit. A parent is always selected before its children: it contains their failures, and
+/// it is nearer to the roots.
 fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
     let mut levels = vec![0_usize; boxes.iter().map(|(node, _)| node.index + 1).max().unwrap_or(0)];
     let mut order: Vec<usize> = (0..boxes.len()).collect();
@@ -72,14 +72,14 @@ fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
         let (node, _) = &boxes[*position];
         (!node.is_red(), levels[node.index])
     });
-    // Room for the frame, the last box and the comments.
+    // The rest is for the header, the last box and the comments.
     let mut remaining = MAX_CHARACTERS - 10_000;
     let mut edges = 0;
     let mut shown = HashSet::new();
     for position in order {
         let (node, drawn) = &boxes[position];
         let edge = usize::from(node.parent().is_some());
-        // The edge's own line is shorter than this.
+        // The line of the edge is shorter than this.
         let characters = drawn.chars().count() + 2 * "n18446744073709551615".len() + 10;
         if characters > remaining || edges + edge > MAX_EDGES {
             break;
@@ -123,9 +123,9 @@ fn box_text(node: Node<'_>) -> String {
     format!("    n{index}[\"{mark} {name}<br/>{under}{message}\"]:::{class}\n")
 }
 
-/// Text inside a quoted label. Everything but letters, digits and the harmless goes as a number,
-/// which Mermaid writes `#35;`: no name can end the label, begin markup or be read as a word of the
-/// language.
+/// Escapes text for a quoted label. Everything but letters, digits and harmless punctuation becomes a
+/// character reference, `#35;` in Mermaid: no name can end the label, start markup or be taken for a
+/// keyword.
 fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for (position, character) in text.chars().enumerate() {
@@ -138,7 +138,7 @@ fn escaped(text: &str) -> String {
             '\n' => safe.push_str(" ⏎ "),
             character if character.is_alphanumeric() => safe.push(character),
             character if needs_escape(character) => safe.push('�'),
-            // Two of them would begin a formula, as numbers too: there is a space without width between.
+            // Two of them would start a formula, even as references: a zero-width space separates them.
             '$' => safe.push_str("#36;#8203;"),
             character => {
                 let _ = write!(safe, "#{};", u32::from(character));

@@ -1,4 +1,4 @@
-//! [`ToolCallGraph`], and [`Node`], a place in it.
+//! [`ToolCallGraph`], and [`Node`], a position in it.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use crate::keys::Keys;
 
 /// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
 ///
-/// Siblings stand in the order of their start; a span whose parent is unknown is a root. Of two spans
-/// with one id the first stays, and a span that is its own ancestor becomes a root; [`notes`](Self::notes)
-/// tells of both.
+/// Siblings are ordered by start, and a span whose parent is unknown is a root. Of two spans with the same
+/// id the second one is skipped, and a span that is its own ancestor becomes a root; there is a
+/// [note](Self::notes) about either.
 #[derive(Clone, Debug)]
 pub struct ToolCallGraph {
     pub(super) tree: Tree,
@@ -30,30 +30,28 @@ impl ToolCallGraph {
         Self { tree: Tree::of(parts) }
     }
 
-    /// Hides every span that `is_shown` refuses; what was hidden before is shown again if it is not
-    /// refused.
+    /// Shows the spans for which `is_shown` returns true and hides all others, whatever was hidden before.
     ///
-    /// The children of a hidden span move up to the nearest ancestor that is shown, and so do its
-    /// records. A failure in a hidden span still makes its ancestors red.
+    /// The children and records of a hidden span move up to the nearest ancestor that is shown. A failure
+    /// in a hidden span still makes its ancestors red.
     #[must_use]
     pub fn showing(mut self, is_shown: impl Fn(&Call) -> bool) -> Self {
         self.tree.show(is_shown);
         self
     }
 
-    /// Hides the spans that the runner made for itself: those of the tool `runner`, without the job
-    /// and its steps.
+    /// Hides the runner's own spans: those of the tool `runner`, except for the job and its steps.
     #[must_use]
     pub fn without_runner_spans(self) -> Self {
         self.showing(|call| !call.is_runner_internal())
     }
 
-    /// The spans without a parent in the graph, by their start.
+    /// The spans without a parent in the graph, ordered by start.
     pub fn roots(&self) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
         self.tree.roots.iter().map(|index| self.node(*index))
     }
 
-    /// Every shown span, each before its children: the order in which a tree is printed.
+    /// All spans that are shown, each before its children: the order in which a tree is printed.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
         // Not recursive: a hostile graph may be deep.
         let mut open: Vec<_> = self.roots().rev().collect();
@@ -64,12 +62,12 @@ impl ToolCallGraph {
         })
     }
 
-    /// The records that belong to no shown span, by their time.
+    /// The records that belong to no span that is shown, ordered by time.
     pub fn unplaced_records(&self) -> impl ExactSizeIterator<Item = &LogRecord> {
         self.tree.unplaced.iter().map(|index| &self.tree.records[*index])
     }
 
-    /// What a reader of the graph must know of it: what was let go, left out or could not be read.
+    /// What is missing from the graph: what was dropped, skipped or could not be read.
     pub fn notes(&self) -> &[String] {
         &self.tree.notes
     }
@@ -79,7 +77,7 @@ impl ToolCallGraph {
         self.tree.calls.iter().any(Call::is_red)
     }
 
-    /// Whether nothing is in the graph.
+    /// Whether the graph has no spans.
     pub fn is_empty(&self) -> bool {
         self.tree.calls.is_empty()
     }
@@ -89,7 +87,7 @@ impl ToolCallGraph {
     }
 }
 
-/// A span at its place in the graph.
+/// A span and its position in the graph.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     graph: &'a ToolCallGraph,
@@ -107,13 +105,13 @@ impl<'a> Node<'a> {
         self.place().shown_parent.map(|parent| self.graph.node(parent))
     }
 
-    /// The shown spans below it, by their start.
+    /// The child spans that are shown, ordered by start.
     pub fn children(&self) -> impl DoubleEndedIterator<Item = Node<'a>> + ExactSizeIterator + 'a {
         let graph = self.graph;
         self.place().children.iter().map(move |child| graph.node(*child))
     }
 
-    /// The node and everything shown below it, each before its children.
+    /// The node and all its descendants that are shown, each before its children.
     pub fn subtree(&self) -> impl Iterator<Item = Node<'a>> + 'a {
         let mut open = vec![*self];
         std::iter::from_fn(move || {
@@ -123,7 +121,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Whether the span or anything below it failed.
+    /// Whether the span or one of its descendants failed.
     pub fn is_red(&self) -> bool {
         self.fails() || self.contains_failure()
     }
@@ -133,19 +131,19 @@ impl<'a> Node<'a> {
         self.call().is_red()
     }
 
-    /// Whether anything below the span failed. A span that fails and contains no failure is where
-    /// the trouble began.
+    /// Whether a descendant of the span failed. A span that fails and contains no failure is where
+    /// a failure started.
     pub fn contains_failure(&self) -> bool {
         self.place().contains_red
     }
 
-    /// The records emitted in this span itself, by their time.
+    /// The records of the span itself, ordered by time.
     pub fn own_records(&self) -> impl ExactSizeIterator<Item = &'a LogRecord> + 'a {
         let records = &self.graph.tree.records;
         self.place().records.iter().map(move |index| &records[*index])
     }
 
-    /// The records of the span and of everything below it, by their time.
+    /// The records of the span and its descendants, ordered by time.
     pub fn records(&self) -> Vec<&'a LogRecord> {
         let subtree = self.subtree();
         let mut indexes: Vec<_> = subtree.flat_map(|node| node.place().records.iter().copied()).collect();
@@ -153,8 +151,8 @@ impl<'a> Node<'a> {
         indexes.into_iter().map(|index| &self.graph.tree.records[index]).collect()
     }
 
-    /// How many records were emitted in this span itself, of each level; those are counted too of
-    /// which only the number was kept.
+    /// How many records of each level the span itself has, including those that were counted but not
+    /// kept.
     pub fn own_counts(&self) -> RecordCounts {
         self.place().counts
     }

@@ -1,4 +1,4 @@
-//! From spans in any order to a tree: who is whose parent, in which order, and where the red is.
+//! Builds the tree from spans and records in any order: parents, order of siblings, failures.
 
 use std::collections::HashMap;
 
@@ -7,46 +7,46 @@ use opentelemetry::{SpanId, TraceId};
 use super::call::Call;
 use super::record::{LogRecord, RecordCounts};
 
-/// Which span: ids are unique within a trace only.
+/// Identifies a span: span ids are unique within a trace only.
 pub(super) type Ids = (TraceId, SpanId);
 
-/// What a source has collected.
+/// What a tree is built of.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
     pub(super) calls: Vec<Call>,
     pub(super) records: Vec<LogRecord>,
-    /// Records that are not in `records`: only their number was kept.
+    /// Records that were counted but not kept, so that they are not in `records`.
     pub(super) counted: HashMap<Ids, RecordCounts>,
-    /// What a reader of the graph must know of it: what was let go, what could not be read.
+    /// What is missing: what was dropped, skipped or could not be read.
     pub(super) notes: Vec<String>,
 }
 
-/// The place of one call in the tree. Calls are known by their index.
+/// The position of a call in the tree. Calls are referred to by index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
-    /// Done anything was hidden.
+    /// The parent, hidden or not.
     parent: Option<usize>,
     pub(super) is_hidden: bool,
     /// The nearest ancestor that is shown.
     pub(super) shown_parent: Option<usize>,
-    /// Those that are shown, by their start.
+    /// The children that are shown, ordered by start.
     pub(super) children: Vec<usize>,
     pub(super) contains_red: bool,
-    /// Its own, and those of the hidden calls below it, by their time.
+    /// Its own records and those of hidden descendants, ordered by time.
     pub(super) records: Vec<usize>,
     pub(super) counts: RecordCounts,
 }
 
-/// Calls by their start, each with its place.
+/// All calls, ordered by start, each with its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     pub(super) calls: Vec<Call>,
     pub(super) places: Vec<Place>,
-    /// By their start.
+    /// Ordered by start.
     pub(super) roots: Vec<usize>,
-    /// By their time.
+    /// Ordered by time.
     pub(super) records: Vec<LogRecord>,
-    /// Those of no shown call.
+    /// The records of no call that is shown.
     pub(super) unplaced: Vec<usize>,
     index: HashMap<Ids, usize>,
     counted: HashMap<Ids, RecordCounts>,
@@ -67,7 +67,7 @@ impl Tree {
         tree
     }
 
-    /// Two spans with one id: the first by its start stays.
+    /// Skips spans that have the id of an earlier one.
     fn index_calls(&mut self, calls: Vec<Call>) {
         let all = calls.len();
         for call in calls {
@@ -91,7 +91,7 @@ impl Tree {
         self.places = places.collect();
     }
 
-    /// Spans that are their own ancestors hang from no root: the first of each circle becomes one.
+    /// Spans that are their own ancestors have no root: the first one of each cycle becomes a root.
     fn break_cycles(&mut self) {
         #[derive(Clone, Copy, PartialEq)]
         enum Visit {
@@ -111,7 +111,7 @@ impl Tree {
             }
             if let Some(met) = at.filter(|index| visits[*index] == Visit::OnPath) {
                 let position = path.iter().position(|index| *index == met).unwrap_or_default();
-                // By index, which is by start.
+                // The first index is that of the earliest start.
                 if let Some(first) = path[position..].iter().min() {
                     self.places[*first].parent = None;
                     cycles += 1;
@@ -140,8 +140,8 @@ impl Tree {
         }
     }
 
-    /// Hides what `is_shown` refuses: its children and its records go to the nearest ancestor that
-    /// is shown.
+    /// Hides the calls for which `is_shown` is false: their children and records move to the nearest
+    /// ancestor that is shown.
     pub(super) fn show(&mut self, is_shown: impl Fn(&Call) -> bool) {
         for (place, call) in self.places.iter_mut().zip(&self.calls) {
             place.is_hidden = !is_shown(call);
@@ -165,7 +165,7 @@ impl Tree {
         self.place_records();
     }
 
-    /// Every call's nearest shown ancestor, each asked for once: a chain of hidden calls may be long.
+    /// Finds the nearest ancestor that is shown, visiting each call once: a chain of hidden calls may be long.
     fn find_shown_parents(&mut self) {
         let mut known = vec![false; self.places.len()];
         for start in 0..self.places.len() {
@@ -210,7 +210,7 @@ impl Tree {
         }
     }
 
-    /// The call that stands for a span: itself, or its nearest shown ancestor.
+    /// The call at which a span's records are shown: itself, or its nearest ancestor that is shown.
     fn shown(&self, ids: Ids) -> Option<usize> {
         let index = *self.index.get(&ids)?;
         match self.places[index].is_hidden {

@@ -1,4 +1,4 @@
-//! One line a span: its parts, and the columns that they stand in.
+//! The line of a span: its parts, and the columns of these.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -9,21 +9,21 @@ use crate::graph::escape;
 use crate::graph::record::{Level, RecordCounts};
 use crate::graph::tool_call_graph::Node;
 
-/// The most columns that a name makes every other line leave free for it.
+/// The name column gets no wider than this, however long a name is.
 const MAX_NAME_COLUMNS: usize = 100;
 
-/// The columns that names leave to how a span ended, where there are few.
+/// The columns reserved for outcomes in a narrow terminal.
 const RESERVED_FOR_OUTCOMES: usize = 24;
 
-/// The columns that counts take, where there are few.
+/// The columns reserved for counts in a narrow terminal.
 const RESERVED_FOR_COUNTS: usize = 20;
 
-/// A span's line, with nothing in it that a terminal would obey.
+/// The line of a span, with all text escaped.
 pub(in crate::graph) struct Line {
     pub(in crate::graph) mark: (Style, &'static str),
     pub(in crate::graph) branch: String,
     pub(in crate::graph) name: (Style, String),
-    /// Without it the name may go on to the outcome of the line.
+    /// If it is empty, the name may take the rest of the line.
     pub(in crate::graph) duration: String,
     pub(in crate::graph) counts: RecordCounts,
     pub(in crate::graph) outcome: String,
@@ -43,7 +43,7 @@ impl Line {
         }
     }
 
-    /// The line as it is drawn.
+    /// The line as it is written.
     pub(in crate::graph) fn row(&self, columns: &Columns, color: bool) -> Row {
         let is_free = self.duration.is_empty() || columns.width == usize::MAX;
         let last_of_name = if is_free { columns.width } else { 2 + columns.names };
@@ -67,7 +67,7 @@ impl Line {
         self.branch.width() + self.name.1.width()
     }
 
-    /// The columns behind the duration, if counts and outcome take no more than so many each.
+    /// The columns after the duration, with counts and outcome limited to so many each.
     fn rest_width(&self, max_counts: usize, max_outcome: usize) -> usize {
         let counts = counted(&self.counts, max_counts);
         let texts = counts.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
@@ -78,7 +78,7 @@ impl Line {
     }
 }
 
-/// What tells how a span ended, at a glance and in words.
+/// The outcome of a span as a mark and in words.
 pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static str), String) {
     let call = node.call();
     match call.outcome {
@@ -92,7 +92,7 @@ pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static st
     }
 }
 
-/// Errors are handed up through steps and jobs: what a span below has said is not said again.
+/// Errors propagate through steps and jobs: the message of a failed child is not repeated.
 fn failure(node: Node<'_>) -> String {
     let message = &node.call().message;
     let is_repeated = node.children().any(|child| child.fails() && child.call().message == *message);
@@ -103,7 +103,7 @@ fn failure(node: Node<'_>) -> String {
     }
 }
 
-/// `1 error, 14 info`: those that are there, the most severe first, and `…` for what would take more columns.
+/// `1 error, 14 info`: the levels that occur, most severe first, with `…` for those that do not fit.
 fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     let levels = Level::ALL.into_iter().rev().filter(|level| records.of(*level) > 0);
     let style = |level| match level {
@@ -115,7 +115,7 @@ fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     let mut counted: Vec<_> = all.collect();
     let width = |counted: &[(Style, String)]| counted.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
     if width(&counted) > columns {
-        // The most severe one always stays.
+        // The most severe level is always shown.
         while counted.len() > 1 && width(&counted) + "…".width() > columns {
             counted.pop();
         }
@@ -124,10 +124,10 @@ fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     counted
 }
 
-/// How wide the columns of all lines are.
+/// The widths of the columns, which all lines share.
 #[derive(Clone, Copy)]
 pub(in crate::graph) struct Columns {
-    /// Of a line.
+    /// Of the whole line.
     width: usize,
     names: usize,
     durations: usize,
@@ -135,7 +135,7 @@ pub(in crate::graph) struct Columns {
 }
 
 impl Columns {
-    /// For lines that go no further than to the column `width`.
+    /// The columns for lines of at most `width`.
     pub(in crate::graph) fn of(lines: &[Line], width: usize) -> Self {
         let widest = |column: &dyn Fn(&Line) -> usize| lines.iter().map(column).max().unwrap_or(0);
         let with_duration = |line: &Line| if line.duration.is_empty() { 0 } else { line.name_width() };

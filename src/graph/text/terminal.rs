@@ -1,8 +1,8 @@
-//! What the terminal at hand can show.
+//! The standard streams and their terminals.
 
 use std::io::{self, IsTerminal};
 
-/// One of the standard streams, and the terminal that it may go to.
+/// A standard stream, which may be a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::graph) enum Stream {
     Out,
@@ -17,7 +17,7 @@ impl Stream {
         }
     }
 
-    /// Columns and rows; `None` if it is no terminal, or one that does not know.
+    /// Columns and rows; `None` if it is not a terminal, or its size is unknown.
     pub(in crate::graph) fn size(self) -> Option<(usize, usize)> {
         let size = match self {
             Self::Out => terminal_size::terminal_size_of(io::stdout()),
@@ -26,7 +26,7 @@ impl Stream {
         size.map(|(columns, rows)| (usize::from(columns.0), usize::from(rows.0)))
     }
 
-    /// Who says no goes first, then who insists, then what the terminal can do.
+    /// `NO_COLOR` takes precedence over `CLICOLOR_FORCE`, and that over the terminal's capabilities.
     pub(in crate::graph) fn wants_color(self) -> bool {
         if anstyle_query::no_color() {
             return false;
