@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// Between two drawings, while nothing is printed above.
+/// The interval between two drawings while nothing is printed above the view.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The least between two drawings.
+/// The minimum interval between two drawings.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What drawing may take of a processor: one part in this many.
+/// Drawing takes at most one in this many parts of a processor's time.
 pub(super) const CPU_SHARE: u32 = 10;

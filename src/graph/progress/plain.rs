@@ -1,4 +1,4 @@
-//! A view that is lines: one for each start and end, in step with the lines of the console.
+//! A view as lines: one for each start and end, in order with the console's lines.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -13,15 +13,15 @@ use crate::graph::text::line::mark_and_outcome;
 use crate::graph::text::pen::{Pen, Style};
 use crate::graph::tool_call_graph::Node;
 
-/// What was reported, and where.
+/// A plain view.
 pub(super) struct Plain(Mutex<State>);
 
 struct State {
     view_state: ViewState,
     out: Box<dyn Write + Send>,
     color: bool,
-    /// Until then lines do not wait for changes: telling is to take no more than its share of the time, however many
-    /// spans there are.
+    /// Before that, console lines are printed without reporting changes first: reporting must not take more
+    /// than its share of the time, however many spans there are.
     next_report: Instant,
     error: Option<io::Error>,
 }
@@ -31,7 +31,7 @@ impl Plain {
         Self(Mutex::new(State { view_state, out, color, next_report: Instant::now(), error: None }))
     }
 
-    /// Tells what started and ended since the last time.
+    /// Prints what started and ended since the last report.
     pub(super) fn report(&self) -> io::Result<()> {
         let mut state = self.state();
         match state.error.take() {
@@ -40,10 +40,11 @@ impl Plain {
         }
     }
 
-    /// The same before a line of the console, which so comes behind the start of what it was logged in. On the thread
-    /// that logs: not if it was done a moment ago and took long.
+    /// Reports before a console line is printed, so that the line comes after the start of its span. Called on
+    /// the thread that logs, so not if the last report was recent and took long.
     pub(super) fn report_before_line(&self) {
-        // Nobody waits here: who logs may hold the lock of the output, or be the filter of somebody who tells.
+        // Does not wait: the thread may hold the lock of the output, or this may be a log line of the filter,
+        // which is called while reporting.
         let mut state = match self.0.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(state)) => state.into_inner(),
@@ -56,7 +57,7 @@ impl Plain {
         }
     }
 
-    /// The end: the whole tree, and the failures.
+    /// Prints the summary.
     pub(super) fn finish(&self, columns: Option<usize>) -> io::Result<()> {
         self.report()?;
         let mut state = self.state();
@@ -72,17 +73,17 @@ impl Plain {
 
 impl State {
     fn report(&mut self) -> io::Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let Self { view_state, color, .. } = self;
-        let changes = view_state.changes(|node| reported(node, Pen::new(usize::MAX, *color)) + "\n");
-        self.next_report = Instant::now() + (begun.elapsed() * CPU_SHARE).min(INTERVAL);
+        let changes = view_state.changes(|node| report_line(node, Pen::new(usize::MAX, *color)) + "\n");
+        self.next_report = Instant::now() + (started.elapsed() * CPU_SHARE).min(INTERVAL);
         self.out.write_all(changes.as_bytes())?;
         self.out.flush()
     }
 }
 
 /// The line of a span that started or ended.
-fn reported(node: Node<'_>, pen: Pen) -> String {
+fn report_line(node: Node<'_>, pen: Pen) -> String {
     let ((style, mark), end) = mark_and_outcome(node);
     let pen = pen.write(style, mark).space(1);
     let pen = match node.call().outcome {
@@ -123,7 +124,7 @@ mod tests {
         }
     }
 
-    /// Guarantees: what began is reported when a line is about to be printed, also where the filter itself prints lines.
+    /// Guarantees: a start is reported before a line is printed, even if the filter itself prints lines.
     #[test]
     fn what_started_is_told_before_a_line_whatever_the_filter_does() {
         let recorder = Recorder::default();

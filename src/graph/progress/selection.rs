@@ -1,16 +1,16 @@
-//! What of a graph is shown where there are more spans than rows.
+//! Selects the spans to show where there are more of them than rows.
 //!
-//! A finished span is one row, whatever is below it, unless something in it failed. Of what is left, those
-//! that run come first, the longest first, then failures, then what ended last; with the spans
-//! around them, and a line each of what was logged in the first two. What is left out is counted at the nearest span
-//! that is shown.
+//! A finished span takes one row, with all its descendants, unless one of them failed. Of the others,
+//! running spans take precedence, the longest-running first, then failures, then those that ended last.
+//! Each comes with its ancestors, and running spans and failures with a log line. Omitted spans are
+//! counted at their nearest ancestor that is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::call::Outcome;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
-/// What is shown, in the order in which it is drawn.
+/// The rows to show, in order.
 #[derive(Debug)]
 pub(super) struct Selection<'a> {
     pub(super) items: Vec<Item<'a>>,
@@ -18,11 +18,11 @@ pub(super) struct Selection<'a> {
 
 #[derive(Debug)]
 pub(super) struct Item<'a> {
-    /// `None` for what is left out.
+    /// `None` for the row that counts omitted spans.
     pub(super) node: Option<Node<'a>>,
     pub(super) omitted: Omitted,
     pub(super) kind: Kind,
-    /// For this level and those above it: whether more comes below on it.
+    /// For each level up to its own: whether more items follow on that level.
     pub(super) continues: Vec<bool>,
 }
 
@@ -35,13 +35,13 @@ impl Item<'_> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Runs, and nothing in it does.
+    /// Is running, and none of its children is.
     Running,
-    /// Ended, and is where a failure began.
+    /// Ended, and is where a failure started.
     Failure,
     /// Ended.
     Done,
-    /// What others that are shown are in.
+    /// Shown because it is an ancestor of other items.
     Enclosing,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Omitted {
     pub(super) done: usize,
 }
 
-/// A span that may be shown. Known by its index.
+/// A span that may be shown. Referred to by index.
 struct Candidate<'a> {
     node: Node<'a>,
     kind: Kind,
@@ -69,14 +69,14 @@ pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Selection<'_> {
         .rev()
         .map(|count| Chosen::of(&all, &order[..count], true))
         .find(fits)
-        // Too deep for the spans around them.
+        // Too deep to show the ancestors.
         .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
     let mut items = chosen.items(&all);
     items.truncate(rows);
     Selection { items }
 }
 
-/// Each before what is below it.
+/// All spans that may be shown, parents first.
 fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
     let mut all: Vec<Candidate<'_>> = Vec::new();
     let mut open: Vec<(Node<'_>, Option<usize>)> = graph.roots().rev().map(|root| (root, None)).collect();
@@ -88,7 +88,7 @@ fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
             (true, _) => Kind::Running,
             (false, true) if node.contains_failure() => Kind::Enclosing,
             (false, true) => Kind::Failure,
-            // Something goes on below a span that ended.
+            // A child is running although the span has ended.
             (false, false) if has_running => Kind::Enclosing,
             (false, false) => Kind::Done,
         };
@@ -100,7 +100,7 @@ fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
     all
 }
 
-/// The most important first; without those that are there for others only.
+/// Candidates by importance, without those that are only ancestors of others.
 fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
     let of_kind = |kind| {
         let indexes = (0..all.len()).filter(move |index| all[*index].kind == kind);
@@ -113,7 +113,7 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
         ended.sort_by_key(|index| std::cmp::Reverse(all[*index].node.call().end_unix_nano));
         ended
     };
-    // Failures are not crowded out by what runs, nor the other way round. Each may take two rows.
+    // Running spans and failures must not crowd each other out. Each may take two rows.
     let mut order: Vec<_> = running.drain(..running.len().min(rows.div_ceil(4))).collect();
     let mut failures = by_end(Kind::Failure);
     order.extend(failures.drain(..failures.len().min(rows.div_ceil(8))));
@@ -125,16 +125,16 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
 
 struct Chosen {
     shown: BTreeSet<usize>,
-    /// At the nearest that is shown.
+    /// By the nearest ancestor that is shown.
     omitted: BTreeMap<Option<usize>, Omitted>,
 }
 
 impl Chosen {
-    fn of(all: &[Candidate<'_>], chosen: &[usize], with_around: bool) -> Self {
+    fn of(all: &[Candidate<'_>], chosen: &[usize], with_ancestors: bool) -> Self {
         let mut shown = BTreeSet::new();
         for index in chosen {
             let mut at = Some(*index);
-            while let Some(index) = at.filter(|index| shown.insert(*index) && with_around) {
+            while let Some(index) = at.filter(|index| shown.insert(*index) && with_ancestors) {
                 at = all[index].parent;
             }
         }
@@ -143,15 +143,15 @@ impl Chosen {
             if candidate.kind == Kind::Enclosing || shown.contains(&index) {
                 continue;
             }
-            let mut around = candidate.parent;
-            while let Some(parent) = around.filter(|parent| !shown.contains(parent)) {
-                around = all[parent].parent;
+            let mut ancestor = candidate.parent;
+            while let Some(parent) = ancestor.filter(|parent| !shown.contains(parent)) {
+                ancestor = all[parent].parent;
             }
-            omitted.entry(around).or_default().push(index);
+            omitted.entry(ancestor).or_default().push(index);
         }
-        // A single one is shown in the row that would say that there is one more.
-        omitted.retain(|around, indexes| match indexes[..] {
-            [only] if all[only].kind == Kind::Done && all[only].parent == *around => !shown.insert(only),
+        // A single omitted span is shown itself, in the row that would count it.
+        omitted.retain(|ancestor, indexes| match indexes[..] {
+            [only] if all[only].kind == Kind::Done && all[only].parent == *ancestor => !shown.insert(only),
             _ => true,
         });
         let count = |indexes: Vec<usize>| {
@@ -162,11 +162,11 @@ impl Chosen {
                 done: of_kind(Kind::Done),
             }
         };
-        let omitted = omitted.into_iter().map(|(around, indexes)| (around, count(indexes))).collect();
+        let omitted = omitted.into_iter().map(|(ancestor, indexes)| (ancestor, count(indexes))).collect();
         Self { shown, omitted }
     }
 
-    /// With a line for each that has one to show.
+    /// How many rows it takes, with a log line for each item that has one.
     fn rows(&self, all: &[Candidate<'_>]) -> usize {
         let has_line = |index: &&usize| {
             let Candidate { node, kind, .. } = &all[**index];
@@ -182,7 +182,7 @@ impl Chosen {
             below.entry(parent).or_default().push(*index);
         }
         let mut items = Vec::new();
-        // What is left out stands behind its siblings.
+        // The row of omitted spans comes after their siblings.
         let at_level = |parent: Option<usize>| {
             let shown = below.get(&parent).into_iter().flatten().map(|index| Ok(*index));
             let omitted = self.omitted.get(&parent).map(|omitted| Err(*omitted));

@@ -1,4 +1,4 @@
-//! What stays when a view is closed: the whole tree, and the failures with their last lines.
+//! What a view prints when it is finished: the complete tree, and the failures with their last log lines.
 
 use super::frame::message_line;
 use crate::graph::duration::format_duration;
@@ -7,13 +7,13 @@ use crate::graph::text::line::mark_and_outcome;
 use crate::graph::text::pen::{Pen, Style};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
-/// The last lines that are shown of a failure.
+/// How many log lines of a failure are shown.
 const MAX_LINES: usize = 20;
 
-/// How many failures are repeated.
+/// How many failures are shown after the tree.
 const MAX_FAILURES: usize = 50;
 
-/// Lines of the tree are cut where the terminal ends; what is message_line of failures is not.
+/// The lines of the tree are truncated to the terminal's width, those of failures are not.
 pub(super) fn summary(graph: &ToolCallGraph, columns: Option<usize>, color: bool) -> String {
     let tree = graph.text().with_color(color);
     let mut text = columns.map_or(tree, |columns| tree.with_width(columns)).to_string();
@@ -49,7 +49,7 @@ fn failure(node: Node<'_>, pen: impl Fn() -> Pen) -> Vec<Pen> {
     lines
 }
 
-/// A span with those that it is in.
+/// The titles of a span and its ancestors.
 pub(super) fn path(node: Node<'_>) -> String {
     let mut names: Vec<_> = std::iter::successors(Some(node), |node| node.parent())
         .map(|node| escape::line(&node.call().title()))

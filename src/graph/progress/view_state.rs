@@ -1,4 +1,4 @@
-//! What of a recorder's jobs a view needs, kept up at little cost: the spans, and the last lines of each.
+//! What a view knows of a recorder, updated cheaply: the spans, and the last log lines of each.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 use crate::graph::tree::{Ids, Parts};
 
-/// What is kept of a line: more than a terminal is wide.
+/// Log lines are truncated to this: more than a terminal is wide.
 const MAX_LINE_BYTES: usize = 1024;
 
 /// Whether a span is shown.
@@ -19,9 +19,11 @@ pub(super) type Filter = Box<dyn Fn(&Call) -> bool + Send>;
 pub(super) struct ViewState {
     recorder: Recorder,
     filter: Option<Filter>,
+    /// The arrival up to which records were read.
     since: u64,
+    /// The last log lines of running and failed spans.
     lines: HashMap<Ids, VecDeque<LogRecord>>,
-    /// The spans whose start, or end, was reported already.
+    /// The last reported outcome of each span.
     reported: HashMap<Ids, Outcome>,
 }
 
@@ -36,7 +38,7 @@ impl ViewState {
         Self { recorder, filter, since: 0, lines: HashMap::new(), reported: HashMap::new() }
     }
 
-    /// The graph of this moment, with the last lines of what runs and what failed.
+    /// The current graph, with the last log lines of running and failed spans.
     pub(super) fn current(&mut self) -> ToolCallGraph {
         let mut snapshot = self.recorder.view_snapshot(self.since);
         self.since = snapshot.arrival;
@@ -66,7 +68,7 @@ impl ViewState {
         }))
     }
 
-    /// Everything that is kept.
+    /// The graph of everything that the recorder keeps.
     pub(super) fn complete(&self) -> ToolCallGraph {
         self.filtered(self.recorder.graph())
     }
@@ -78,12 +80,13 @@ impl ViewState {
         }
     }
 
-    /// Whether a span started or ended since the last look.
+    /// Whether a span started or ended since the last call of [`current`](Self::current).
     pub(super) fn has_changes(&self) -> bool {
         self.recorder.latest_span() > self.since
     }
 
-    /// What started and ended since the last time, in its order, each as `line` says it. What did both is reported once.
+    /// The lines of the spans that started or ended since the last call, in order. A span that did both has
+    /// one line.
     pub(super) fn changes(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
         let graph = self.current();
         let ids = |node: &Node<'_>| (node.call().trace_id, node.call().span_id);
@@ -108,7 +111,7 @@ fn short(record: &LogRecord) -> LogRecord {
     }
 }
 
-/// Attributes are most of a span, and a view shows none.
+/// Most of a span are its attributes, which a view does not show.
 fn without_attributes(call: &Call) -> Call {
     Call {
         trace_id: call.trace_id,

@@ -1,4 +1,4 @@
-//! Lines of the console beside a view: pending it while it is there, else on standard error.
+//! Console lines beside a view: above it while it is live, else on standard error.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,39 +9,40 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::plain::Plain;
 
-/// What may wait to be printed. A thread that has more to say waits for the terminal, as it would without a view.
+/// The capacity of the queue. When it is full, writers wait for the terminal, as they would without a view.
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
-/// Where a view and those who write beside it meet.
+/// Console lines on their way to the thread that draws.
 pub(super) struct ConsoleQueue {
     state: Mutex<State>,
     changed: Condvar,
     mode: Mode,
 }
 
-/// What a view is to a console.
+/// How a view and console lines share the terminal.
 pub(super) enum Mode {
-    /// Redrawn, on the console's own terminal: lines go through it.
+    /// A live view on the console's terminal: lines go through its thread.
     Live,
-    /// Redrawn, on another: lines have nothing to do with it.
+    /// A live view on another terminal: lines go to standard error.
     OtherTerminal,
-    /// Lines too.
+    /// A plain view: lines go to standard error, after a report.
     Plain(Arc<Plain>),
 }
 
 #[derive(Debug, Default)]
 struct State {
     pending: Vec<u8>,
+    /// Whether the view is to be finished.
     is_finished: bool,
-    /// Nobody draws any more.
+    /// Whether the thread that draws has ended.
     is_closed: bool,
 }
 
-/// What the thread that draws is woken for.
+/// Why the thread that draws is woken, with the lines to print above the view.
 pub(super) enum Wake {
-    /// Time has passed, or there is something to print.
+    /// The interval has passed, or there are lines to print.
     Draw(Vec<u8>),
-    /// It is the last time.
+    /// The view is to be finished.
     Finish(Vec<u8>),
 }
 
@@ -78,7 +79,8 @@ impl ConsoleQueue {
         Ok(())
     }
 
-    /// Waits for at min `min`, and for something to print, or the end, up to `max`.
+    /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once when the view
+    /// is to be finished.
     pub(super) fn wait(&self, min: std::time::Duration, max: std::time::Duration) -> Wake {
         let is_finished = |state: &mut State| !state.is_finished;
         let waited = self.changed.wait_timeout_while(self.state(), min, is_finished);
@@ -106,7 +108,8 @@ impl fmt::Debug for ConsoleQueue {
     }
 }
 
-/// Held by the thread that draws. When it ends, even by a panic, nothing stays unprinted and nobody waits.
+/// Held by the thread that draws. When the thread ends, even by a panic, it prints what is queued and wakes
+/// the writers that wait.
 pub(super) struct DrawGuard(pub(super) Arc<ConsoleQueue>);
 
 impl Drop for DrawGuard {
@@ -114,18 +117,18 @@ impl Drop for DrawGuard {
         let mut state = self.0.state();
         state.is_closed = true;
         let rest = mem::take(&mut state.pending);
-        // Under the lock, or what is written now would come before it. There is nobody left to report of an error.
+        // Under the lock, so that it comes before lines written from now on. An error cannot be reported.
         let _ = io::stderr().write_all(&rest);
         drop(state);
         self.0.changed.notify_all();
     }
 }
 
-/// Where a console writes that lives with a view. Made by [`Progress::writer`](super::Progress::writer).
+/// A writer for console lines beside a view. Returned by [`Progress::writer`](super::Progress::writer).
 ///
-/// While there is a live view on the same terminal, lines are printed pending it by the thread that draws it, at max a
-/// twentieth of a second later; in every other case they go to standard error at once. Beside a view that is lines, what
-/// started and ended before a line is reported before it.
+/// While there is a live view on the same terminal, the thread that draws it prints lines above it, at most
+/// a twentieth of a second later; otherwise they go to standard error at once. Beside a plain view, starts
+/// and ends that precede a line are printed before it.
 #[derive(Clone, Debug)]
 pub struct ProgressWriter(pub(super) Arc<ConsoleQueue>);
 
@@ -137,7 +140,7 @@ impl<'a> MakeWriter<'a> for ProgressWriter {
     }
 }
 
-/// What is written between its making and its end is printed in one piece.
+/// What is written to it until it is flushed or dropped is printed as a whole.
 #[derive(Debug)]
 pub struct Lines {
     console: Arc<ConsoleQueue>,
@@ -159,7 +162,7 @@ impl Write for Lines {
 impl Drop for Lines {
     fn drop(&mut self) {
         if !self.text.is_empty() {
-            // As with any console: who cannot be written to cannot be reported.
+            // A console that cannot be written to cannot be told so.
             let _ = self.flush();
         }
     }

@@ -1,7 +1,7 @@
-//! OTLP as JSON: a message on each line, or one message over many lines.
+//! OTLP as JSON: one message per line, or messages over many lines.
 //!
-//! A message goes from the file to the store span by span and record by record, so its size does not
-//! matter; and what stands before a cut or a mistake is kept.
+//! A message is read span by span and record by record, so its size does not matter, and everything
+//! before the place where it is damaged is kept.
 
 mod item;
 mod message;
@@ -21,17 +21,17 @@ use super::input::Input;
 use super::notes::{Cause, Notes};
 use super::store::Store;
 
-/// What the bytes of one message go through: small, since there is one for each message.
+/// The size of serde_json's buffer. Small, because there is one for each message.
 const BUFFER: usize = 8 * 1024;
 
-/// Reads everything that is left. Returns how many of the messages were OTLP.
+/// Reads the rest of the input. Returns how many messages were OTLP.
 pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: &mut Notes) -> u64 {
     let mut messages = 0;
     let mut line = 1;
-    // After a message whose end was not found, what follows may still be part of it.
+    // Whether the end of the last message was not found, so that what follows may still be part of it.
     let mut is_resyncing = false;
     loop {
-        line += skip_white(input);
+        line += skip_whitespace(input);
         let ahead = input.peek(message::LOOK_AHEAD);
         let Some(first) = ahead.first() else { return messages };
         if *first == b'{' && (!is_resyncing || starts_message(ahead)) {
@@ -48,7 +48,7 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: 
     }
 }
 
-/// Whether it was OTLP, how many line breaks it had, and whether its end was found.
+/// Returns whether the message was OTLP, how many line breaks it had, and whether its end was found.
 fn one_message(
     name: &str,
     line: u64,
@@ -88,7 +88,7 @@ fn one_message(
             )
         }),
         (Err(error), End::Complete) => notes.add(Cause::Malformed, || {
-            // serde counts lines from the message's first one.
+            // serde_json counts lines from the start of the message.
             let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
             format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))
         }),
@@ -103,7 +103,7 @@ fn spans_and_records(count: u64) -> String {
     }
 }
 
-/// The line that serde tells is the message's own, which is no line of the file.
+/// The error without serde_json's position, which is relative to the start of the message.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -113,7 +113,7 @@ fn without_position(error: &serde_json::Error) -> String {
 }
 
 /// Returns how many line breaks were skipped.
-fn skip_white(input: &mut Input<'_>) -> u64 {
+fn skip_whitespace(input: &mut Input<'_>) -> u64 {
     let mut lines = 0;
     loop {
         let window = input.window();
@@ -124,7 +124,7 @@ fn skip_white(input: &mut Input<'_>) -> u64 {
             breaks += u64::from(*byte == b'\n');
         }
         let is_done = bytes < window.len() || window.is_empty();
-        input.take(bytes);
+        input.consume(bytes);
         lines += breaks;
         if is_done {
             return lines;
@@ -132,13 +132,13 @@ fn skip_white(input: &mut Input<'_>) -> u64 {
     }
 }
 
-/// Goes to the end of the line, not beyond it.
+/// Skips the rest of the line, but not the line break.
 fn skip_line(input: &mut Input<'_>) {
     loop {
         let window = input.window();
         let found = window.iter().position(|byte| *byte == b'\n');
         let (bytes, is_done) = (found.unwrap_or(window.len()), found.is_some() || window.is_empty());
-        input.take(bytes);
+        input.consume(bytes);
         if is_done {
             return;
         }

@@ -1,14 +1,14 @@
-//! What a reader of the graph must know of its sources, and no more of it than can be read.
+//! Notes about sources, limited in number and length.
 
 use std::fmt::Display;
 
-/// How many cases are texts one by one.
+/// How many cases of a cause get a note of their own; the others are counted.
 const MAX_PER_CAUSE: usize = 3;
 
-/// The longest that one case may be: some quote what they found.
+/// The maximum length of a note: some quote what was found in a source.
 const MAX_CHARACTERS: usize = 300;
 
-/// What can be the matter with a source.
+/// What can be wrong with a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     NotOtlp,
@@ -31,7 +31,7 @@ impl Cause {
         Self::Source,
     ];
 
-    /// What there is more of, after the cases that were texts.
+    /// What the cases without a note of their own are called.
     fn plural(self) -> &'static str {
         match self {
             Self::NotOtlp => "lines that are not OTLP",
@@ -45,7 +45,7 @@ impl Cause {
     }
 }
 
-/// The first cases of each cause, and how many there were.
+/// The first cases of each cause, and the number of all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
     causes: [Case; Cause::ALL.len()],
@@ -58,7 +58,7 @@ struct Case {
 }
 
 impl Notes {
-    /// `text` is asked for only if it will be texts.
+    /// `text` is called only for cases that get a note of their own.
     pub(super) fn add<T: Display>(&mut self, cause: Cause, text: impl FnOnce() -> T) {
         let case = &mut self.causes[cause as usize];
         case.count += 1;
@@ -84,7 +84,7 @@ impl Notes {
         texts
     }
 
-    /// The first that was said of what is at `name`.
+    /// The first note about the source `name`.
     pub(super) fn first_of(&self, name: &str) -> Option<&str> {
         let texts = self.causes.iter().flat_map(|case| &case.texts);
         texts.map(String::as_str).find(|text| text.starts_with(name))

@@ -1,9 +1,8 @@
-//! OTLP as protobuf: one message, or many with the length of each before it.
+//! OTLP as protobuf: one message, or many with length prefixes.
 //!
-//! Which signal it is does not stand in the bytes: requests of traces and of logs have the same
-//! fields down to the scopes. It is told apart at each span or record. A span has a `trace_id` of 16
-//! bytes in field 1 and a `span_id` of 8 bytes in field 2, where a log record has a fixed number and a
-//! varint; so what can be a span with valid ids is one, and no log record can.
+//! Requests of traces and of logs have the same fields down to the scopes, so the signal is only known
+//! at each span or record. A span has a `trace_id` of 16 bytes in field 1 and a `span_id` of 8 bytes in
+//! field 2, where a log record has a fixed64 and a varint: a log record never parses as a span.
 
 mod item;
 
@@ -15,27 +14,27 @@ use crate::otlp::read::Malformed;
 
 use self::item::Item;
 
-/// The largest span, record, resource or scope that is read: it is in memory as a whole.
+/// The maximum size of a span, record, resource or scope, which is in memory as a whole.
 const MAX_ITEM_BYTES: u64 = 16 << 20;
 
 const TRUNCATED: Malformed = Malformed("it ends inside a field");
 const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 
-/// Whether messages have their lengths before them, as a Collector's file exporter writes them with
-/// `format: proto`: 4 bytes, the highest first.
+/// Whether messages have length prefixes, as a Collector's file exporter writes them with
+/// `format: proto`: 4 bytes, big-endian.
 ///
-/// A message of OTLP begins with the tag of its field 1, a byte of 10. As the first byte of a length
-/// it would stand for 160 MiB.
+/// An OTLP message starts with the tag of its field 1, a byte of 10. As the first byte of a length prefix
+/// that would mean 160 MiB.
 pub(super) fn is_framed(ahead: &[u8]) -> bool {
     ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
 }
 
-/// Whether this may be a message without a length.
+/// Whether this may be a message without a length prefix.
 pub(super) fn is_bare(ahead: &[u8]) -> bool {
     ahead.first() == Some(&item::LIST_TAG)
 }
 
-/// Reads everything that is left. Returns how many spans and records there were.
+/// Reads the rest of the input. Returns how many spans and records there were.
 pub(super) fn read(
     name: &str,
     is_framed: bool,
@@ -53,7 +52,7 @@ pub(super) fn read(
     walk.found
 }
 
-/// A walk through the bytes, a field at a time.
+/// Parses the input field by field.
 struct Parser<'w, 's> {
     name: &'w str,
     input: &'w mut Input<'s>,
@@ -62,7 +61,7 @@ struct Parser<'w, 's> {
     found: u64,
 }
 
-/// How much of a message is left.
+/// The bytes that are left of a message.
 struct Remaining(u64);
 
 impl Remaining {
@@ -79,14 +78,14 @@ impl Parser<'_, '_> {
                 let rest = self.input.window().len();
                 if rest > 0 {
                     self.note_truncation();
-                    self.input.take(rest);
+                    self.input.consume(rest);
                 }
                 return;
             };
-            self.input.take(4);
+            self.input.consume(4);
             let end = self.input.offset() + u64::from(u32::from_be_bytes(length));
             if !self.message(end - self.input.offset()) {
-                // One message that cannot be read costs no other.
+                // The next message can be read even if this one is malformed.
                 self.skip(end.saturating_sub(self.input.offset()));
             }
             if self.input.window().is_empty() {
@@ -95,7 +94,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// A message of `bytes`, or up to the end. Returns whether it was read to its end.
+    /// Reads a message of `bytes`, or up to the end of the input. Returns whether it was read to its end.
     fn message(&mut self, bytes: u64) -> bool {
         let begin = self.input.offset();
         let mut left = Remaining(bytes);
@@ -204,7 +203,7 @@ impl Parser<'_, '_> {
 
     /// The next field's tag; `None` at the end of the message.
     fn tag(&mut self, left: &mut Remaining) -> Result<Option<u64>, Malformed> {
-        // A message without a length ends with the source, but only between two fields.
+        // A message without a length prefix ends with the source, but only between two fields.
         let is_bare_end = left.0 > u64::MAX / 2 && self.input.window().is_empty();
         match left.0 == 0 || is_bare_end {
             true => Ok(None),
@@ -217,7 +216,7 @@ impl Parser<'_, '_> {
         for index in 0..10 {
             let byte = *self.input.window().first().ok_or(TRUNCATED)?;
             left.take(1)?;
-            self.input.take(1);
+            self.input.consume(1);
             if index == 9 && byte > 1 {
                 break;
             }
@@ -229,14 +228,14 @@ impl Parser<'_, '_> {
         Err(Malformed("a varint has more than 64 bits"))
     }
 
-    /// Goes into a field that is a message.
+    /// Enters a field that is a message.
     fn enter(&mut self, left: &mut Remaining) -> Result<Remaining, Malformed> {
         let length = self.varint(left)?;
         left.take(length)?;
         Ok(Remaining(length))
     }
 
-    /// The content of a field; `None` if it is too large to be held.
+    /// The content of a field; `None` if it is larger than [`MAX_ITEM_BYTES`].
     fn bytes(&mut self, left: &mut Remaining) -> Result<Option<Vec<u8>>, Malformed> {
         let Remaining(length) = self.enter(left)?;
         if length > MAX_ITEM_BYTES {
@@ -249,7 +248,7 @@ impl Parser<'_, '_> {
                 false => Err(TRUNCATED),
             };
         }
-        // Grows as bytes come: the length may be a lie.
+        // Grows as bytes arrive: the length may be wrong.
         let mut bytes = Vec::new();
         let mut missing = length as usize;
         while missing > 0 {
@@ -259,7 +258,7 @@ impl Parser<'_, '_> {
                 return Err(TRUNCATED);
             }
             bytes.extend_from_slice(&window[..taken]);
-            self.input.take(taken);
+            self.input.consume(taken);
             missing -= taken;
         }
         Ok(Some(bytes))
@@ -281,7 +280,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Whether there were as many bytes.
+    /// Returns whether there were that many bytes.
     fn skip(&mut self, bytes: u64) -> bool {
         let mut missing = bytes;
         while missing > 0 {
@@ -290,7 +289,7 @@ impl Parser<'_, '_> {
                 return false;
             }
             let taken = window.min(missing);
-            self.input.take(taken as usize);
+            self.input.consume(taken as usize);
             missing -= taken;
         }
         true

@@ -1,4 +1,4 @@
-//! What both forms of OTLP have in common: which spans and records can be used.
+//! Adds spans and records to the store, from either format.
 
 use opentelemetry::{SpanId, TraceId};
 
@@ -10,7 +10,7 @@ use crate::graph::record::LogRecord;
 /// `STATUS_CODE_ERROR`.
 pub(super) const STATUS_ERROR: i64 = 2;
 
-/// Keeps a span. One without ids cannot be told from others and is no parent, so it is left out.
+/// Adds a span. One without ids can be neither identified nor a parent, so it is skipped.
 pub(super) fn add_span(span: RawSpan, is_truncated: bool, place: &str, store: &mut Store, notes: &mut Notes) {
     if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
         return notes.add(Cause::Unusable, || {
@@ -25,7 +25,7 @@ pub(super) fn add_span(span: RawSpan, is_truncated: bool, place: &str, store: &m
     store.add_span(span);
 }
 
-/// Keeps a record.
+/// Adds a record.
 pub(super) fn add_record(
     record: LogRecord,
     is_truncated: bool,
@@ -39,7 +39,7 @@ pub(super) fn add_record(
     store.add_record(record);
 }
 
-/// When it happened, else when that was seen.
+/// The time of a record, or else the time at which it was observed.
 pub(super) fn first_known(time_unix_nano: u64, observed_unix_nano: u64) -> u64 {
     match time_unix_nano {
         0 => observed_unix_nano,

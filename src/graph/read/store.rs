@@ -1,4 +1,4 @@
-//! What was read so far, in bounded memory.
+//! The spans and records that were read, in bounded memory.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::size_of;
@@ -8,21 +8,22 @@ use crate::graph::record::{LogRecord, RecordCounts};
 use crate::graph::tree::{Ids, Parts};
 use crate::keys::Keys;
 
-/// What an entry costs beside its own bytes: its place in the tree, in a list and in an index.
+/// The memory of a span or record besides its data: its place in the tree, in a list and in an index.
 const ENTRY_BYTES: usize = 256;
 
-/// What a string costs beside its bytes, the allocator's share included.
+/// The memory of a string besides its bytes, including the allocator's overhead.
 const STRING_BYTES: usize = size_of::<String>() + 16;
 
-/// Spans and records, the oldest of which go when there are too many.
+/// Spans and records. When they exceed the limit, the oldest ones are dropped.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) keys: Keys,
     pub(super) limit: usize,
+    /// An estimate of the memory in use.
     used: usize,
     calls: VecDeque<Call>,
     records: VecDeque<LogRecord>,
-    /// Of the records that were let go.
+    /// The dropped records, by span.
     counted: HashMap<Ids, RecordCounts>,
     read_calls: u64,
     read_records: u64,
@@ -30,7 +31,7 @@ pub(super) struct Store {
     dropped_records: u64,
 }
 
-/// How far the reading had come.
+/// A position in what has been read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     calls: u64,
@@ -72,13 +73,12 @@ impl Store {
         Mark { calls: self.read_calls, records: self.read_records }
     }
 
-    /// How many spans and records were read since.
+    /// How many spans and records were read since `mark`.
     pub(super) fn since(&self, mark: Mark) -> u64 {
         self.read_calls - mark.calls + (self.read_records - mark.records)
     }
 
-    /// Says of what was read since `mark` to which service it belongs. A message may tell that after
-    /// its spans.
+    /// Sets the service of the spans read since `mark`: a message may have its resource after its spans.
     pub(super) fn set_service(&mut self, mark: Mark, service: &str) {
         let since = newest(self.calls.len(), self.read_calls - mark.calls);
         for call in self.calls.range_mut(since..) {
@@ -88,7 +88,7 @@ impl Store {
         self.enforce_limit();
     }
 
-    /// Says of what was read since `mark` which scope it has.
+    /// Sets the target of the records read since `mark`.
     pub(super) fn set_target(&mut self, mark: Mark, target: &str) {
         let since = newest(self.records.len(), self.read_records - mark.records);
         for record in self.records.range_mut(since..) {
@@ -98,7 +98,7 @@ impl Store {
         self.enforce_limit();
     }
 
-    /// What is kept, and whether something is not.
+    /// What is kept, with notes about what was dropped.
     pub(super) fn into_parts(self, mut notes: Vec<String>) -> Parts {
         let limit = self.limit.div_ceil(1 << 20);
         for (count, what) in [
@@ -112,7 +112,7 @@ impl Store {
         Parts { calls: self.calls.into(), records: self.records.into(), counted: self.counted, notes }
     }
 
-    /// Records go before spans: without its spans a record has no place.
+    /// Records are dropped before spans: without its span a record has no place in the tree.
     fn enforce_limit(&mut self) {
         while self.used > self.limit {
             if let Some(record) = self.records.pop_front() {
@@ -128,7 +128,7 @@ impl Store {
         }
     }
 
-    /// Numbers need room too, so there is an end to the spans that have some.
+    /// Counts take memory too, so the number of spans that have them is limited.
     fn count(&mut self, record: &LogRecord) {
         let Some(ids) = record.trace_id.zip(record.span_id) else { return };
         let has_capacity = self.counted.len() < self.limit / 4 / ENTRY_BYTES;
@@ -138,7 +138,7 @@ impl Store {
     }
 }
 
-/// Where the newest `count` of `len` begin. Some of them may be gone already.
+/// The index of the newest `count` of `len`, some of which may have been dropped.
 fn newest(len: usize, count: u64) -> usize {
     len.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -1,4 +1,4 @@
-//! Spans, log records and what stands around them.
+//! Spans, log records, resources and scopes.
 
 use std::num::ParseIntError;
 

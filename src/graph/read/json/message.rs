@@ -1,30 +1,32 @@
-//! Where a JSON message ends, found out while it is read.
+//! Finds the end of a JSON message while it is read.
 
 use std::io::{self, Read};
 
 use crate::graph::read::input::Input;
 
-/// The longest string or number that is read: it is in memory as a whole.
+/// The maximum length of a string or number, which is in memory as a whole.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 << 20;
 
-/// How deep objects and lists may be nested. What skips over unknown members remembers each level.
+/// How deep objects and lists may be nested. serde_json remembers each level of members that it skips.
 pub(super) const MAX_DEPTH: usize = 4096;
 
-/// How far one must see to know that a message begins.
+/// How many bytes are needed to recognise the start of a message.
 pub(super) const LOOK_AHEAD: usize = 64;
 
 /// How a message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With its last bracket.
+    /// At its last bracket.
     Complete,
-    /// With the source, with a line break inside a string, or where the next message begins.
+    /// At the end of the source, at a line break inside a string, or where the next message starts.
     Truncated,
+    /// In a string or number that is longer than [`MAX_TOKEN_BYTES`].
     TooLong,
+    /// At a level beyond [`MAX_DEPTH`].
     TooDeep,
 }
 
-/// The bytes of one message. It stands before its `{` at first.
+/// Reads the bytes of one message. The input is at its `{` to begin with.
 pub(super) struct Message<'i, 's> {
     input: &'i mut Input<'s>,
     lines: u64,
@@ -51,12 +53,12 @@ impl<'i, 's> Message<'i, 's> {
         }
     }
 
-    /// How many line breaks were seen.
+    /// How many line breaks were read.
     pub(super) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Goes to the end of the message, and says how it ended.
+    /// Reads to the end of the message and returns how it ended.
     pub(super) fn finish(&mut self) -> End {
         loop {
             if let Some(end) = self.end {
@@ -66,7 +68,7 @@ impl<'i, 's> Message<'i, 's> {
         }
     }
 
-    /// Goes on by some bytes, at max `max`, and shows them to `see`.
+    /// Reads some bytes, at most `max`, and passes them to `see`.
     fn step(&mut self, max: usize, see: impl FnOnce(&[u8])) -> usize {
         if self.is_at_line_start && starts_message(self.input.peek(LOOK_AHEAD)) {
             self.end = Some(End::Truncated);
@@ -82,7 +84,7 @@ impl<'i, 's> Message<'i, 's> {
             if self.is_in_string {
                 self.token += 1;
                 if !self.is_escaped && is_plain(byte) {
-                    // Most bytes are within strings, and change nothing.
+                    // Skipped at once: most bytes are within strings.
                     let plain = window[seen..].iter().take_while(|byte| is_plain(byte)).count();
                     seen += plain;
                     self.token += plain;
@@ -129,7 +131,7 @@ impl<'i, 's> Message<'i, 's> {
         }
         see(&window[..seen]);
         self.end = end;
-        self.input.take(seen);
+        self.input.consume(seen);
         seen
     }
 }
@@ -148,8 +150,8 @@ fn is_plain(byte: &u8) -> bool {
     !matches!(byte, b'"' | b'\\' | b'\n')
 }
 
-/// Whether a message begins here: nothing inside of one looks like that. So a message that was cut
-/// short does not take the next one with it.
+/// Whether a message starts here: nothing inside a message looks like that. So the message after a
+/// truncated one is not lost.
 pub(super) fn starts_message(ahead: &[u8]) -> bool {
     let Some(rest) = ahead.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
     let Some(rest) = rest.strip_prefix(b"\"resource") else { return false };

@@ -1,4 +1,4 @@
-//! A span, a log record and what stands around them, from their bytes.
+//! Parses a span, a log record, a resource or a scope.
 
 use opentelemetry::{SpanId, TraceId};
 
@@ -8,12 +8,12 @@ use crate::graph::record::{Level, LogRecord};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 use crate::otlp::read::{Fields, Malformed, Raw};
 
-/// The tag of a message in field 1, as a byte and as a number.
+/// The tags of messages in fields 1 and 2.
 pub(super) const LIST_TAG: u8 = 1 << 3 | 2;
 pub(super) const LIST_TAG_1: u64 = LIST_TAG as u64;
 pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
 
-/// What a scope holds, and whether not all of it was kept.
+/// A span or a record, and whether it was truncated.
 pub(super) enum Item {
     Span(RawSpan, bool),
     Record(LogRecord, bool),
@@ -74,7 +74,7 @@ fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
             8 => span.end_unix_nano = Some(raw.fixed64()?),
             9 => pair(&mut attributes, raw)?,
             15 => (span.is_error, span.message) = status(raw.bytes()?)?,
-            // Not kept, but a field of another type shows that this is no span.
+            // Not kept, but a field of another wire type shows that this is not a span.
             3 | 11 | 13 => _ = raw.bytes()?,
             6 | 10 | 12 | 14 => _ = raw.varint()?,
             16 => _ = raw.fixed32()?,
@@ -139,16 +139,16 @@ fn pair(attributes: &mut Values, raw: Raw<'_>) -> Result<(), Malformed> {
 }
 
 fn key_value(bytes: &[u8], depth: usize) -> Result<(String, ValueText), Malformed> {
-    let (mut key, mut of_key) = (String::new(), ValueText::default());
+    let (mut key, mut text_of_value) = (String::new(), ValueText::default());
     each(bytes, |field, raw| {
         match field {
             1 => key = text(raw)?,
-            2 => of_key = value(raw.bytes()?, depth)?,
+            2 => text_of_value = value(raw.bytes()?, depth)?,
             _ => {}
         }
         Ok(())
     })?;
-    Ok((key, of_key))
+    Ok((key, text_of_value))
 }
 
 /// A value that is nested in `depth` lists and maps. The recursion ends with [`MAX_DEPTH`].
@@ -159,7 +159,7 @@ fn value(bytes: &[u8], depth: usize) -> Result<ValueText, Malformed> {
         found = match field {
             1 => ValueText::string(text(raw)?),
             2 => ValueText::literal(raw.varint()? != 0),
-            // The wire has two's complement.
+            // Negative numbers are in two's complement.
             3 => ValueText::literal(raw.varint()? as i64),
             4 => ValueText::double(f64::from_bits(raw.fixed64()?)),
             5 | 6 if depth == MAX_DEPTH => ValueText::too_deep(),
@@ -189,7 +189,7 @@ fn elements<'a>(
     Ok(elements)
 }
 
-/// Another length than 16 bytes is no id; all zeros are OTLP's other way to say that there is none.
+/// `None` unless it has 16 bytes, and for all zeros, OTLP's other way to say that there is no id.
 fn trace_id(raw: Raw<'_>) -> Result<Option<TraceId>, Malformed> {
     let id = <[u8; 16]>::try_from(raw.bytes()?).map(TraceId::from_bytes);
     Ok(id.ok().filter(|id| *id != TraceId::INVALID))
@@ -200,12 +200,12 @@ fn span_id(raw: Raw<'_>) -> Result<Option<SpanId>, Malformed> {
     Ok(id.ok().filter(|id| *id != SpanId::INVALID))
 }
 
-/// An enumeration is an `int32`; a negative one has all 64 bits on the wire.
+/// An enumeration is an `int32`, but a negative one is encoded in 64 bits.
 fn enumeration(raw: Raw<'_>) -> Result<i64, Malformed> {
     Ok(i64::from(raw.varint()? as i32))
 }
 
-/// What is not UTF-8 is shown as far as it is.
+/// Invalid UTF-8 is replaced.
 fn text(raw: Raw<'_>) -> Result<String, Malformed> {
     match raw.text() {
         Ok(text) => Ok(text.to_owned()),
