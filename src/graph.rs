@@ -3,15 +3,16 @@
 //! Beside the walk: nothing here is needed to deliver logs and spans.
 //!
 //! 1. A [`Recorder`] records spans and log records while jobs run, in bounded memory;
-//!    [`with_recorder`](crate::Builder::with_recorder) registers it. A [`Reader`] reads them from OTLP
-//!    files, written by this crate or by others.
+//!    [`with_recorder`](crate::Builder::with_recorder) registers it. A [`Reader`] reads them from
+//!    OTLP files, written by this crate or by others.
 //! 2. Both return a [`ToolCallGraph`]: the root `job.*`, its steps, and the tool calls in them.
 //! 3. A [`Node`] is a position in it: its [`Call`], which is the span as plain data, its parent and
 //!    children, its [`LogRecord`]s, and whether anything failed there or below.
 //! 4. `Progress` shows a recorder's graph on a terminal while it grows (feature `terminal`).
 //! 5. A graph can be written as text ([`to_text`](ToolCallGraph::to_text), or for a terminal
-//!    [`text`](ToolCallGraph::text)), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid)) and as
-//!    one HTML file ([`to_html`](ToolCallGraph::to_html), [`write_html`](ToolCallGraph::write_html)).
+//!    [`text`](ToolCallGraph::text)), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid))
+//!    and as one HTML file ([`to_html`](ToolCallGraph::to_html),
+//!    [`write_html`](ToolCallGraph::write_html)).
 //!
 //! ```
 //! use spanlog::graph::Recorder;

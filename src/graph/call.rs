@@ -12,8 +12,8 @@ use crate::keys::Keys;
 /// The tool of the runner's own spans.
 const RUNNER: &str = "runner";
 
-/// A span of a [`ToolCallGraph`](super::ToolCallGraph): a job, a step, a tool call, or anything else
-/// that was traced.
+/// A span of a [`ToolCallGraph`](super::ToolCallGraph): a job, a step, a tool call, or anything
+/// else that was traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call {

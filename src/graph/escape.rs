@@ -1,8 +1,8 @@
 //! Makes text from programs and job definitions safe to show.
 
 /// Whether a terminal or a browser would interpret the character, or show nothing for it: control
-/// characters, line ends, direction overrides, characters of no width. The joiners of emoji and of Indic
-/// and Arabic scripts do not count.
+/// characters, line ends, direction overrides, characters of no width. The joiners of emoji and of
+/// Indic and Arabic scripts do not count.
 pub(super) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(

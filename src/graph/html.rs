@@ -1,7 +1,7 @@
 //! The graph as a self-contained HTML file: no network, no other files, no build step.
 //!
-//! The page is `html/report.html` with the style sheet, the scripts and the data inserted. The data is
-//! JSON in a block that browsers do not execute; the scripts add it to the page as text only.
+//! The page is `html/report.html` with the style sheet, the scripts and the data inserted. The data
+//! is JSON in a block that browsers do not execute; the scripts add it to the page as text only.
 
 mod data;
 mod escape;
@@ -25,8 +25,8 @@ const SCRIPT: &str = concat!(
     include_str!("html/script/start.js"),
 );
 
-/// The Content-Security-Policy: the browser runs this script and applies this style sheet only, whatever
-/// the data contains. A test compares the hashes with the files.
+/// The Content-Security-Policy: the browser runs this script and applies this style sheet only,
+/// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "script-src 'sha256-CSLCOqMU5xESL0j1L2ItYPK7QjFe93BoAJw5wkZF3GM='; ",
@@ -34,8 +34,9 @@ const POLICY: &str = concat!(
 );
 
 impl ToolCallGraph {
-    /// An interactive report: the tree with a waterfall on one time axis, and the records of the selected
-    /// span. [`write_html`](Self::write_html) writes the same without holding it in memory.
+    /// An interactive report: the tree with a waterfall on one time axis, and the records of the
+    /// selected span. [`write_html`](Self::write_html) writes the same without holding it in
+    /// memory.
     ///
     /// ```
     /// # use spanlog::graph::Recorder;
@@ -51,8 +52,8 @@ impl ToolCallGraph {
 
     /// Writes an interactive report: one HTML file that needs neither a network nor other files.
     ///
-    /// Spans that [`showing`](Self::showing) hides are not in the file. All values are escaped. There are
-    /// many small writes: use a [`BufWriter`](io::BufWriter) for a file.
+    /// Spans that [`showing`](Self::showing) hides are not in the file. All values are escaped.
+    /// There are many small writes: use a [`BufWriter`](io::BufWriter) for a file.
     ///
     /// # Errors
     ///

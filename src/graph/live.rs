@@ -1,8 +1,8 @@
 //! Recording spans and log records while jobs run.
 //!
-//! `recorder` is the handle with its processor hooks, `jobs` assigns what comes in to jobs, `job` keeps
-//! one job within its memory limit, `sdk_record` converts the SDK's records, and `view_snapshot` is what
-//! a live view reads.
+//! `recorder` is the handle with its processor hooks, `jobs` assigns what comes in to jobs, `job`
+//! keeps one job within its memory limit, `sdk_record` converts the SDK's records, and
+//! `view_snapshot` is what a live view reads.
 
 #[cfg(feature = "terminal")]
 pub(super) mod view_snapshot;

@@ -27,12 +27,12 @@ const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
 ";
 
 impl ToolCallGraph {
-    /// The tree as a [Mermaid] flowchart: a box for each span, with its name, outcome, duration and the
-    /// numbers of its warnings and errors.
+    /// The tree as a [Mermaid] flowchart: a box for each span, with its name, outcome, duration and
+    /// the numbers of its warnings and errors.
     ///
-    /// By default Mermaid renders no more than 50,000 characters and 500 edges. A larger graph is cut down:
-    /// the spans that lead to a failure are shown first, then those nearest to the roots; a last box and a
-    /// comment say how many are missing.
+    /// By default Mermaid renders no more than 50,000 characters and 500 edges. A larger graph is
+    /// cut down: the spans that lead to a failure are shown first, then those nearest to the roots;
+    /// a last box and a comment say how many are missing.
     ///
     /// [Mermaid]: https://mermaid.js.org/syntax/flowchart.html
     pub fn to_mermaid(&self) -> String {
@@ -60,8 +60,8 @@ impl ToolCallGraph {
     }
 }
 
-/// The spans that fit. A parent is always selected before its children: it contains their failures, and
-/// it is nearer to the roots.
+/// The spans that fit. A parent is always selected before its children: it contains their failures,
+/// and it is nearer to the roots.
 fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
     let mut levels = vec![0_usize; boxes.iter().map(|(node, _)| node.index + 1).max().unwrap_or(0)];
     let mut order: Vec<usize> = (0..boxes.len()).collect();
@@ -123,9 +123,9 @@ fn box_text(node: Node<'_>) -> String {
     format!("    n{index}[\"{mark} {name}<br/>{under}{message}\"]:::{class}\n")
 }
 
-/// Escapes text for a quoted label. Everything but letters, digits and harmless punctuation becomes a
-/// character reference, `#35;` in Mermaid: no name can end the label, start markup or be taken for a
-/// keyword.
+/// Escapes text for a quoted label. Everything but letters, digits and harmless punctuation becomes
+/// a character reference, `#35;` in Mermaid: no name can end the label, start markup or be taken
+/// for a keyword.
 fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for (position, character) in text.chars().enumerate() {
@@ -138,7 +138,8 @@ fn escaped(text: &str) -> String {
             '\n' => safe.push_str(" ⏎ "),
             character if character.is_alphanumeric() => safe.push(character),
             character if needs_escape(character) => safe.push('�'),
-            // Two of them would start a formula, even as references: a zero-width space separates them.
+            // Two of them would start a formula, even as references: a zero-width space separates
+            // them.
             '$' => safe.push_str("#36;#8203;"),
             character => {
                 let _ = write!(safe, "#{};", u32::from(character));

@@ -1,8 +1,9 @@
 //! A live view of the graph on a terminal.
 //!
-//! [`Progress`] starts and finishes a view. `view_state` reads from the recorder, `selection` chooses what
-//! is shown, `frame` lays it out in rows and `region` draws these. `plain` is the view where nothing can be
-//! redrawn, `summary` is what either leaves at the end, and `writer` is for console lines beside a view.
+//! [`Progress`] starts and finishes a view. `view_state` reads from the recorder, `selection`
+//! chooses what is shown, `frame` lays it out in rows and `region` draws these. `plain` is the view
+//! where nothing can be redrawn, `summary` is what either leaves at the end, and `writer` is for
+//! console lines beside a view.
 
 mod selection;
 mod summary;
@@ -38,14 +39,14 @@ const SCROLLBACK_SHARE: usize = 5;
 
 /// A live view of a [`Recorder`] on a terminal.
 ///
-/// It shows the tree while it runs: running calls with a spinner, their elapsed time and their last log
-/// lines; finished calls on one line each; failed ones with their last log lines. If there are more calls
-/// than rows, the longest-running ones are shown, and the number of the others. When it is finished, the
-/// complete tree is printed, followed by each failure with its last log lines.
+/// It shows the tree while it runs: running calls with a spinner, their elapsed time and their last
+/// log lines; finished calls on one line each; failed ones with their last log lines. If there are
+/// more calls than rows, the longest-running ones are shown, and the number of the others. When it
+/// is finished, the complete tree is printed, followed by each failure with its last log lines.
 ///
-/// Where it cannot be redrawn, a line is printed for each start and end instead, in order with the lines of
-/// the [`writer`](Self::writer): if the output is not a terminal, if `TERM` is `dumb`, or if `CI` is set.
-/// The end is the same. Whether there is colour is decided as for
+/// Where it cannot be redrawn, a line is printed for each start and end instead, in order with the
+/// lines of the [`writer`](Self::writer): if the output is not a terminal, if `TERM` is `dumb`, or
+/// if `CI` is set. The end is the same. Whether there is colour is decided as for
 /// [`Text::for_stdout`](super::Text::for_stdout).
 ///
 /// ```
@@ -66,8 +67,8 @@ const SCROLLBACK_SHARE: usize = 5;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A separate thread draws, at most twenty times a second. Anything that is written to the terminal other
-/// than through the [`writer`](Self::writer) is overwritten.
+/// A separate thread draws, at most twenty times a second. Anything that is written to the terminal
+/// other than through the [`writer`](Self::writer) is overwritten.
 ///
 /// Dropping a view finishes it and ignores errors.
 #[derive(Debug)]
@@ -95,8 +96,8 @@ impl Progress {
         }
     }
 
-    /// A writer for console lines, which can also be used after the view is finished. Lines go above the view
-    /// while it is live on the same terminal, and to standard error otherwise.
+    /// A writer for console lines, which can also be used after the view is finished. Lines go
+    /// above the view while it is live on the same terminal, and to standard error otherwise.
     pub fn writer(&self) -> ProgressWriter {
         ProgressWriter(Arc::clone(&self.console))
     }
@@ -110,7 +111,8 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// If writing to the output failed, now or before, or if the thread that draws could not be started.
+    /// If writing to the output failed, now or before, or if the thread that draws could not be
+    /// started.
     pub fn finish(mut self) -> io::Result<()> {
         self.close()
     }
@@ -162,7 +164,8 @@ impl ProgressBuilder {
         self
     }
 
-    /// Sets whether lines are printed instead of a view that is redrawn, even on a terminal. Default: off.
+    /// Sets whether lines are printed instead of a view that is redrawn, even on a terminal.
+    /// Default: off.
     pub fn with_plain(mut self, plain: bool) -> Self {
         self.is_plain = plain;
         self
@@ -212,7 +215,8 @@ struct Output {
 }
 
 impl Output {
-    /// What a live view may take. The last column stays free: some terminals wrap after it, others do not.
+    /// What a live view may take. The last column stays free: some terminals wrap after it, others
+    /// do not.
     fn area(self) -> Area {
         let (columns, rows) = self.stream.size().unwrap_or((80, 24));
         let columns = self.width.unwrap_or(usize::MAX).min(columns);

@@ -1,7 +1,7 @@
 //! Reading a graph from OTLP files.
 //!
-//! Beside the walk. [`Reader`] takes files and streams, detects the format of each, and keeps what a
-//! graph needs, in bounded memory.
+//! Beside the walk. [`Reader`] takes files and streams, detects the format of each, and keeps what
+//! a graph needs, in bounded memory.
 
 mod input;
 mod json;
@@ -27,19 +27,19 @@ use crate::keys::Keys;
 ///
 /// The format of a source is detected from its first bytes:
 ///
-/// * JSON lines, with one message per line: as `json_lines`, a [`Pipeline`](crate::otlp::Pipeline) and a
-///   Collector's file exporter write them;
+/// * JSON lines, with one message per line: as `json_lines`, a [`Pipeline`](crate::otlp::Pipeline)
+///   and a Collector's file exporter write them;
 /// * JSON documents, each over any number of lines;
-/// * protobuf: a message as it is sent, or messages with a length prefix of 4 bytes, as a Collector's file
-///   exporter writes them with `format: proto`;
+/// * protobuf: a message as it is sent, or messages with a length prefix of 4 bytes, as a
+///   Collector's file exporter writes them with `format: proto`;
 /// * any of these, compressed with gzip.
 ///
 /// A message is an `ExportTraceServiceRequest` or an `ExportLogsServiceRequest`; `TracesData` and
 /// `LogsData` look the same. A file may contain both traces and logs.
 ///
-/// What cannot be read is skipped: truncated messages, lines that are not OTLP, strings of more than
-/// 16 MiB, spans without ids. The graph's [`notes`](ToolCallGraph::notes) say so, with file and line. Of a
-/// damaged message, everything before the damage is kept.
+/// What cannot be read is skipped: truncated messages, lines that are not OTLP, strings of more
+/// than 16 MiB, spans without ids. The graph's [`notes`](ToolCallGraph::notes) say so, with file
+/// and line. Of a damaged message, everything before the damage is kept.
 ///
 /// ```
 /// use spanlog::graph::Reader;
@@ -80,9 +80,9 @@ impl Reader {
         self
     }
 
-    /// Sets the memory limit for spans and records, in bytes. Beyond it the oldest records are dropped, which
-    /// are then only counted, and when there are none left the oldest spans. The graph's notes say how
-    /// many. The memory in use is an estimate.
+    /// Sets the memory limit for spans and records, in bytes. Beyond it the oldest records are
+    /// dropped, which are then only counted, and when there are none left the oldest spans. The
+    /// graph's notes say how many. The memory in use is an estimate.
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.store.limit = bytes;
@@ -111,7 +111,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or contains no OTLP. An I/O error after some OTLP was read becomes a note.
+    /// If it cannot be read, or contains no OTLP. An I/O error after some OTLP was read becomes a
+    /// note.
     pub fn read(&mut self, name: &str, source: impl Read) -> Result<(), Error> {
         let mut input = Input::new(source);
         if input.peek(2).starts_with(&GZIP) {
@@ -203,8 +204,8 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// Enough to detect the format.
 const PEEK_BYTES: usize = 256;
 
-/// Whether a JSON object starts here. Protobuf can also start with a line break and then a length that
-/// is a brace, but in OTLP no field that starts with a quote would follow.
+/// Whether a JSON object starts here. Protobuf can also start with a line break and then a length
+/// that is a brace, but in OTLP no field that starts with a quote would follow.
 fn is_json(ahead: &[u8]) -> bool {
     let inside = ahead.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(b"\"") || inside.starts_with(b"}"))

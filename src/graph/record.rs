@@ -64,7 +64,8 @@ impl Level {
         }
     }
 
-    /// The level of a record: by its severity number, or else by its text, if that is a level's name.
+    /// The level of a record: by its severity number, or else by its text, if that is a level's
+    /// name.
     pub(super) fn of_record(number: i64, text: &str) -> Self {
         match Self::of_number(number) {
             Self::Unspecified => {

@@ -15,8 +15,8 @@ use super::escape;
 use super::tool_call_graph::{Node, ToolCallGraph};
 
 impl ToolCallGraph {
-    /// A tree with one line per span: outcome, name, duration, numbers of records by level. Plain text,
-    /// for files and tests; [`text`](Self::text) has options.
+    /// A tree with one line per span: outcome, name, duration, numbers of records by level. Plain
+    /// text, for files and tests; [`text`](Self::text) has options.
     ///
     /// Names come from programs and job definitions, so control characters are escaped.
     pub fn to_text(&self) -> String {
@@ -49,14 +49,14 @@ impl Text<'_> {
         Self { color, ..self }
     }
 
-    /// Sets the maximum width of the lines of spans in columns: longer ones are truncated, names first.
-    /// Notes are never truncated. Default: no limit.
+    /// Sets the maximum width of the lines of spans in columns: longer ones are truncated, names
+    /// first. Notes are never truncated. Default: no limit.
     pub fn with_width(self, columns: usize) -> Self {
         Self { width: Some(columns), ..self }
     }
 
-    /// Sets width and colour for standard output: the width of the terminal, and colour unless it is
-    /// disabled. A file or a pipe gets plain text of any width.
+    /// Sets width and colour for standard output: the width of the terminal, and colour unless it
+    /// is disabled. A file or a pipe gets plain text of any width.
     ///
     /// Colour is disabled by [`NO_COLOR`], by `CLICOLOR=0` and for terminals without colour;
     /// `CLICOLOR_FORCE` enables it everywhere.
@@ -104,8 +104,8 @@ impl fmt::Display for Text<'_> {
 /// A line for each span. Not recursive, because a graph may be deep.
 fn lines(graph: &ToolCallGraph) -> Vec<Line> {
     let mut lines = Vec::new();
-    // With the level of each, and a bit for each drawn level, from level 1 on: whether the ancestor at that
-    // level is the last one of its siblings.
+    // With the level of each, and a bit for each drawn level, from level 1 on: whether the ancestor
+    // at that level is the last one of its siblings.
     let mut open: Vec<(Node<'_>, usize, u64)> = graph.roots().rev().map(|root| (root, 0, 0)).collect();
     while let Some((node, level, lasts)) = open.pop() {
         lines.push(Line::of(node, branch(level, |level| lasts >> (level - 1) & 1 == 0)));

@@ -11,9 +11,9 @@ use crate::keys::Keys;
 
 /// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
 ///
-/// Siblings are ordered by start, and a span whose parent is unknown is a root. Of two spans with the same
-/// id the second one is skipped, and a span that is its own ancestor becomes a root; there is a
-/// [note](Self::notes) about either.
+/// Siblings are ordered by start, and a span whose parent is unknown is a root. Of two spans with
+/// the same id the second one is skipped, and a span that is its own ancestor becomes a root; there
+/// is a [note](Self::notes) about either.
 #[derive(Clone, Debug)]
 pub struct ToolCallGraph {
     pub(super) tree: Tree,
@@ -30,10 +30,11 @@ impl ToolCallGraph {
         Self { tree: Tree::of(parts) }
     }
 
-    /// Shows the spans for which `is_shown` returns true and hides all others, whatever was hidden before.
+    /// Shows the spans for which `is_shown` returns true and hides all others, whatever was hidden
+    /// before.
     ///
-    /// The children and records of a hidden span move up to the nearest ancestor that is shown. A failure
-    /// in a hidden span still makes its ancestors red.
+    /// The children and records of a hidden span move up to the nearest ancestor that is shown. A
+    /// failure in a hidden span still makes its ancestors red.
     #[must_use]
     pub fn showing(mut self, is_shown: impl Fn(&Call) -> bool) -> Self {
         self.tree.show(is_shown);
@@ -151,8 +152,8 @@ impl<'a> Node<'a> {
         indexes.into_iter().map(|index| &self.graph.tree.records[index]).collect()
     }
 
-    /// How many records of each level the span itself has, including those that were counted but not
-    /// kept.
+    /// How many records of each level the span itself has, including those that were counted but
+    /// not kept.
     pub fn own_counts(&self) -> RecordCounts {
         self.place().counts
     }

@@ -140,8 +140,8 @@ impl Tree {
         }
     }
 
-    /// Hides the calls for which `is_shown` is false: their children and records move to the nearest
-    /// ancestor that is shown.
+    /// Hides the calls for which `is_shown` is false: their children and records move to the
+    /// nearest ancestor that is shown.
     pub(super) fn show(&mut self, is_shown: impl Fn(&Call) -> bool) {
         for (place, call) in self.places.iter_mut().zip(&self.calls) {
             place.is_hidden = !is_shown(call);
@@ -165,7 +165,8 @@ impl Tree {
         self.place_records();
     }
 
-    /// Finds the nearest ancestor that is shown, visiting each call once: a chain of hidden calls may be long.
+    /// Finds the nearest ancestor that is shown, visiting each call once: a chain of hidden calls
+    /// may be long.
     fn find_shown_parents(&mut self) {
         let mut known = vec![false; self.places.len()];
         for start in 0..self.places.len() {

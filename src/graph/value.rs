@@ -1,8 +1,8 @@
 //! Attribute values and record bodies as text.
 //!
 //! There is one writer, whatever a value comes from: the SDK, the layer, JSON or protobuf. So a job
-//! looks the same live and read back. A value on its own is written as it is, bytes in base64; inside
-//! a list or a map it is written as JSON, a map in the order of its keys.
+//! looks the same live and read back. A value on its own is written as it is, bytes in base64;
+//! inside a list or a map it is written as JSON, a map in the order of its keys.
 
 use std::mem::size_of;
 
@@ -13,13 +13,15 @@ use opentelemetry::{Array, Value};
 /// The longest text of one value; what is longer is truncated and ends with `…`.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The most that is kept of the elements of a list or a map, or of the attributes of a span or record.
+/// The most that is kept of the elements of a list or a map, or of the attributes of a span or
+/// record.
 const MAX_BYTES_TOGETHER: usize = 4 << 20;
 
 /// How deep lists and maps are written; what is nested deeper becomes `…`.
 pub(crate) const MAX_DEPTH: usize = 16;
 
-/// A value as text. The default is that of an absent value: no text, and `null` inside a list or a map.
+/// A value as text. The default is that of an absent value: no text, and `null` inside a list or a
+/// map.
 #[derive(Debug, Default)]
 pub(crate) struct ValueText {
     pub(crate) text: String,

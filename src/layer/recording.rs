@@ -20,9 +20,10 @@ pub(crate) use crate::graph::live::recorder::Recorder;
 impl LogLayer<Recorder> {
     /// A layer whose records go to a recorder only.
     ///
-    /// For pipelines without a logger provider that could have the recorder as its processor, such as a
-    /// [direct](LogLayer::direct) layer, which encodes its records at once. Each event is recorded once
-    /// more for it. Use either this or the processor, not both, or the recorder has every record twice.
+    /// For pipelines without a logger provider that could have the recorder as its processor, such
+    /// as a [direct](LogLayer::direct) layer, which encodes its records at once. Each event is
+    /// recorded once more for it. Use either this or the processor, not both, or the recorder has
+    /// every record twice.
     ///
     /// ```
     /// use opentelemetry::trace::TracerProvider;

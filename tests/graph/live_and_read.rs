@@ -96,7 +96,8 @@ fn assert_same(live: &ToolCallGraph, read: &ToolCallGraph) {
     assert_eq!(live.unplaced_records().collect::<Vec<_>>(), read.unplaced_records().collect::<Vec<_>>());
 }
 
-/// Guarantees: whatever values spans and records have, the text of each is the same live and read back.
+/// Guarantees: whatever values spans and records have, the text of each is the same live and read
+/// back.
 #[test]
 fn a_job_on_the_sdk_road_looks_the_same_live_and_read_back() {
     let directory = directory("same-sdk");
@@ -150,7 +151,8 @@ fn a_job_on_the_sdk_road_looks_the_same_live_and_read_back() {
     fs::remove_dir_all(&directory).unwrap();
 }
 
-/// Guarantees: the same of the records that the layer makes for a recorder, and of those that it writes itself.
+/// Guarantees: the same of the records that the layer makes for a recorder, and of those that it
+/// writes itself.
 #[test]
 fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
     let directory = directory("same-direct");

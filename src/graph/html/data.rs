@@ -44,8 +44,8 @@ pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()
     write!(to, "}}")
 }
 
-/// The earliest time in the graph. All times are written as nanoseconds since then, because nanoseconds
-/// since 1970 exceed the integers that a JavaScript number can hold.
+/// The earliest time in the graph. All times are written as nanoseconds since then, because
+/// nanoseconds since 1970 exceed the integers that a JavaScript number can hold.
 fn origin(graph: &ToolCallGraph) -> u64 {
     let calls = graph.tree.calls.iter().flat_map(|call| [Some(call.start_unix_nano), call.end_unix_nano]);
     let records = graph.tree.records.iter().map(|record| record.time_unix_nano);

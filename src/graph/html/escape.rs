@@ -6,8 +6,8 @@ use crate::graph::escape::needs_escape;
 
 /// Writes a JSON string inside a `<script>` element.
 ///
-/// `<`, `>` and `&` are escaped, so that `</script>`, `<!--` and `]]>` cannot occur, and so is all that
-/// [`needs_escape`], which a program that reads the file could interpret or normalise.
+/// `<`, `>` and `&` are escaped, so that `</script>`, `<!--` and `]]>` cannot occur, and so is all
+/// that [`needs_escape`], which a program that reads the file could interpret or normalise.
 pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
     to.write_all(b"\"")?;
     let mut rest = text;

@@ -79,7 +79,8 @@ pub(super) struct Jobs {
     pub(super) jobs: BTreeMap<u64, (JobId, Job)>,
     executions: HashMap<Arc<str>, u64>,
     traces: HashMap<TraceId, u64>,
-    /// The job of each span that is kept. Its end, its children and its records may come without an execution id.
+    /// The job of each span that is kept. Its end, its children and its records may come without an
+    /// execution id.
     job_of_span: HashMap<Ids, u64>,
     /// Number of spans' starts and ends and of records received so far; the first one is 1.
     pub(super) arrival: u64,
@@ -89,8 +90,8 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    /// Adds a span at its start or its end. Returns the job that was evicted for it, to be dropped once the
-    /// lock is released.
+    /// Adds a span at its start or its end. Returns the job that was evicted for it, to be dropped
+    /// once the lock is released.
     #[must_use]
     pub(super) fn add_span(&mut self, span: StoredSpan, capacity: Capacity) -> Option<Job> {
         self.arrival += 1;
@@ -124,7 +125,8 @@ impl Jobs {
         evicted
     }
 
-    /// Adds a record. Returns the job that was evicted for it, to be dropped once the lock is released.
+    /// Adds a record. Returns the job that was evicted for it, to be dropped once the lock is
+    /// released.
     #[must_use]
     pub(super) fn add_record(&mut self, record: StoredRecord, capacity: Capacity) -> Option<Job> {
         self.arrival += 1;

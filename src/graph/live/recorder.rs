@@ -24,10 +24,10 @@ use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 /// Records spans and log records while jobs run, and keeps what a graph needs of them.
 ///
 /// A recorder is a cheap handle: one clone is registered with the providers, another one is used to
-/// get the graph. [`Builder::with_recorder`](crate::Builder::with_recorder) registers it in one call. In
-/// a subscriber of your own, add it as a span processor, after
-/// [`JobSpanProcessor`](crate::JobSpanProcessor), and for the records as a log processor or, where there
-/// is no logger provider, as a [layer](crate::LogLayer::recording).
+/// get the graph. [`Builder::with_recorder`](crate::Builder::with_recorder) registers it in one
+/// call. In a subscriber of your own, add it as a span processor, after
+/// [`JobSpanProcessor`](crate::JobSpanProcessor), and for the records as a log processor or, where
+/// there is no logger provider, as a [layer](crate::LogLayer::recording).
 ///
 /// ```
 /// use opentelemetry::trace::{Tracer, TracerProvider};
@@ -44,16 +44,16 @@ use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 ///
 /// # Jobs
 ///
-/// Spans and records with the same [execution id](Keys::execution_id) belong to one job. A span without
-/// one belongs to the job of its parent, and a record without one to the job of its span; if that is not
-/// kept, each trace counts as a job. Records that have neither a span nor an execution id, and those of
-/// spans that are not sampled, are not kept.
+/// Spans and records with the same [execution id](Keys::execution_id) belong to one job. A span
+/// without one belongs to the job of its parent, and a record without one to the job of its span;
+/// if that is not kept, each trace counts as a job. Records that have neither a span nor an
+/// execution id, and those of spans that are not sampled, are not kept.
 ///
 /// # Memory
 ///
-/// Memory is limited for each job ([`with_job_bytes`](Self::with_job_bytes), [`DEFAULT_JOB_BYTES`]), and
-/// so is the number of jobs ([`with_jobs`](Self::with_jobs), [`DEFAULT_JOBS`]). A job that reaches its
-/// limit drops:
+/// Memory is limited for each job ([`with_job_bytes`](Self::with_job_bytes),
+/// [`DEFAULT_JOB_BYTES`]), and so is the number of jobs ([`with_jobs`](Self::with_jobs),
+/// [`DEFAULT_JOBS`]). A job that reaches its limit drops:
 ///
 /// * its oldest records, those of WARN and above last, unless they take more than a quarter of the
 ///   limit. Dropped records stay in the [counts](crate::graph::Node::own_counts) of their span;
@@ -65,8 +65,8 @@ use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 ///
 /// # On the emitting threads
 ///
-/// A span takes a lock twice, a record once, each time for a short while: nothing is formatted or logged
-/// and no user code runs while the lock is held.
+/// A span takes a lock twice, a record once, each time for a short while: nothing is formatted or
+/// logged and no user code runs while the lock is held.
 #[derive(Clone, Default)]
 pub struct Recorder {
     jobs: Arc<Mutex<Jobs>>,
@@ -75,22 +75,23 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Sets the attribute names of tool, operation and execution id, for this handle and clones of it.
+    /// Sets the attribute names of tool, operation and execution id, for this handle and clones of
+    /// it.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { keys, ..self }
     }
 
-    /// Sets the memory limit of a job in bytes, for what arrives through this handle and clones of it. The
-    /// memory in use is an estimate. Default: [`DEFAULT_JOB_BYTES`].
+    /// Sets the memory limit of a job in bytes, for what arrives through this handle and clones of
+    /// it. The memory in use is an estimate. Default: [`DEFAULT_JOB_BYTES`].
     #[must_use]
     pub fn with_job_bytes(mut self, bytes: usize) -> Self {
         self.capacity.job_bytes = bytes;
         self
     }
 
-    /// Sets how many jobs are kept, at least one, for what arrives through this handle and clones of it.
-    /// Default: [`DEFAULT_JOBS`].
+    /// Sets how many jobs are kept, at least one, for what arrives through this handle and clones
+    /// of it. Default: [`DEFAULT_JOBS`].
     #[must_use]
     pub fn with_jobs(mut self, jobs: usize) -> Self {
         self.capacity.jobs = jobs.max(1);

@@ -52,8 +52,8 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
     drawn
 }
 
-/// The log lines to show for each item. If there are few rows, each item gets one before any gets two,
-/// and failures take precedence.
+/// The log lines to show for each item. If there are few rows, each item gets one before any gets
+/// two, and failures take precedence.
 fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogRecord>> {
     let most = |item: &Item<'_>| match item.kind {
         Kind::Failure => FAILURE_LINES,
@@ -119,8 +119,8 @@ fn spinner(now_unix_nano: u64) -> &'static str {
     SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]
 }
 
-/// The time that a span has been running, in tenths of a second, after a minute in seconds. More digits
-/// would flicker.
+/// The time that a span has been running, in tenths of a second, after a minute in seconds. More
+/// digits would flicker.
 fn elapsed(nanos: u64) -> String {
     let tenths = nanos / 100_000_000;
     match tenths {

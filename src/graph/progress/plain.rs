@@ -20,8 +20,8 @@ struct State {
     view_state: ViewState,
     out: Box<dyn Write + Send>,
     color: bool,
-    /// Before that, console lines are printed without reporting changes first: reporting must not take more
-    /// than its share of the time, however many spans there are.
+    /// Before that, console lines are printed without reporting changes first: reporting must not
+    /// take more than its share of the time, however many spans there are.
     next_report: Instant,
     error: Option<io::Error>,
 }
@@ -40,11 +40,11 @@ impl Plain {
         }
     }
 
-    /// Reports before a console line is printed, so that the line comes after the start of its span. Called on
-    /// the thread that logs, so not if the last report was recent and took long.
+    /// Reports before a console line is printed, so that the line comes after the start of its
+    /// span. Called on the thread that logs, so not if the last report was recent and took long.
     pub(super) fn report_before_line(&self) {
-        // Does not wait: the thread may hold the lock of the output, or this may be a log line of the filter,
-        // which is called while reporting.
+        // Does not wait: the thread may hold the lock of the output, or this may be a log line of
+        // the filter, which is called while reporting.
         let mut state = match self.0.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(state)) => state.into_inner(),
@@ -124,7 +124,8 @@ mod tests {
         }
     }
 
-    /// Guarantees: a start is reported before a line is printed, even if the filter itself prints lines.
+    /// Guarantees: a start is reported before a line is printed, even if the filter itself prints
+    /// lines.
     #[test]
     fn what_started_is_told_before_a_line_whatever_the_filter_does() {
         let recorder = Recorder::default();

@@ -1,7 +1,7 @@
 //! The lower part of a terminal, which is redrawn in place, below lines that scroll away.
 //!
-//! Each change is one write, so that no partial drawing is visible. Between changes the cursor is below the
-//! region and visible, so that a process that is killed leaves the terminal usable.
+//! Each change is one write, so that no partial drawing is visible. Between changes the cursor is
+//! below the region and visible, so that a process that is killed leaves the terminal usable.
 
 use std::io::{self, Write};
 
@@ -55,8 +55,8 @@ impl<W: Write> Region<W> {
     }
 }
 
-/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one command: some
-/// terminals that clear from their first cell save the old content in the scrollback.
+/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one
+/// command: some terminals that clear from their first cell save the old content in the scrollback.
 fn clear_below(frame: &mut Vec<u8>) -> io::Result<()> {
     queue!(frame, SavePosition, Clear(ClearType::UntilNewLine), MoveDown(1))?;
     queue!(frame, Clear(ClearType::FromCursorDown), RestorePosition)

@@ -1,9 +1,9 @@
 //! Selects the spans to show where there are more of them than rows.
 //!
-//! A finished span takes one row, with all its descendants, unless one of them failed. Of the others,
-//! running spans take precedence, the longest-running first, then failures, then those that ended last.
-//! Each comes with its ancestors, and running spans and failures with a log line. Omitted spans are
-//! counted at their nearest ancestor that is shown.
+//! A finished span takes one row, with all its descendants, unless one of them failed. Of the
+//! others, running spans take precedence, the longest-running first, then failures, then those that
+//! ended last. Each comes with its ancestors, and running spans and failures with a log line.
+//! Omitted spans are counted at their nearest ancestor that is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 

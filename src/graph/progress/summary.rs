@@ -1,4 +1,5 @@
-//! What a view prints when it is finished: the complete tree, and the failures with their last log lines.
+//! What a view prints when it is finished: the complete tree, and the failures with their last log
+//! lines.
 
 use super::frame::message_line;
 use crate::graph::duration::format_duration;

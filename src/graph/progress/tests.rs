@@ -167,7 +167,8 @@ fn a_terminal_that_is_small() {
     }
 }
 
-/// Guarantees: those that run longest are shown, each with a line, beside what failed; the others are counted.
+/// Guarantees: those that run longest are shown, each with a line, beside what failed; the others
+/// are counted.
 #[test]
 fn fifty_ops_at_80_columns_and_at_200() {
     let at_80 = r#"
@@ -283,7 +284,8 @@ fn colours_and_wide_characters_take_no_columns_that_are_not_there() {
     );
 }
 
-/// Guarantees: one write a drawing; the cursor goes up over what was drawn, however it was broken since.
+/// Guarantees: one write a drawing; the cursor goes up over what was drawn, however it was broken
+/// since.
 #[test]
 fn a_region_is_drawn_over_itself() {
     let row = |text: &str| Row { text: text.into(), columns: text.len() };

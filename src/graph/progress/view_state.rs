@@ -85,8 +85,8 @@ impl ViewState {
         self.recorder.latest_span() > self.since
     }
 
-    /// The lines of the spans that started or ended since the last call, in order. A span that did both has
-    /// one line.
+    /// The lines of the spans that started or ended since the last call, in order. A span that did
+    /// both has one line.
     pub(super) fn changes(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
         let graph = self.current();
         let ids = |node: &Node<'_>| (node.call().trace_id, node.call().span_id);

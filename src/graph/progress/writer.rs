@@ -9,7 +9,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::plain::Plain;
 
-/// The capacity of the queue. When it is full, writers wait for the terminal, as they would without a view.
+/// The capacity of the queue. When it is full, writers wait for the terminal, as they would without
+/// a view.
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
 /// Console lines on their way to the thread that draws.
@@ -79,8 +80,8 @@ impl ConsoleQueue {
         Ok(())
     }
 
-    /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once when the view
-    /// is to be finished.
+    /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once
+    /// when the view is to be finished.
     pub(super) fn wait(&self, min: std::time::Duration, max: std::time::Duration) -> Wake {
         let is_finished = |state: &mut State| !state.is_finished;
         let waited = self.changed.wait_timeout_while(self.state(), min, is_finished);
@@ -108,8 +109,8 @@ impl fmt::Debug for ConsoleQueue {
     }
 }
 
-/// Held by the thread that draws. When the thread ends, even by a panic, it prints what is queued and wakes
-/// the writers that wait.
+/// Held by the thread that draws. When the thread ends, even by a panic, it prints what is queued
+/// and wakes the writers that wait.
 pub(super) struct DrawGuard(pub(super) Arc<ConsoleQueue>);
 
 impl Drop for DrawGuard {
@@ -117,18 +118,20 @@ impl Drop for DrawGuard {
         let mut state = self.0.state();
         state.is_closed = true;
         let rest = mem::take(&mut state.pending);
-        // Under the lock, so that it comes before lines written from now on. An error cannot be reported.
+        // Under the lock, so that it comes before lines written from now on. An error cannot be
+        // reported.
         let _ = io::stderr().write_all(&rest);
         drop(state);
         self.0.changed.notify_all();
     }
 }
 
-/// A writer for console lines beside a view. Returned by [`Progress::writer`](super::Progress::writer).
+/// A writer for console lines beside a view. Returned by
+/// [`Progress::writer`](super::Progress::writer).
 ///
-/// While there is a live view on the same terminal, the thread that draws it prints lines above it, at most
-/// a twentieth of a second later; otherwise they go to standard error at once. Beside a plain view, starts
-/// and ends that precede a line are printed before it.
+/// While there is a live view on the same terminal, the thread that draws it prints lines above it,
+/// at most a twentieth of a second later; otherwise they go to standard error at once. Beside a
+/// plain view, starts and ends that precede a line are printed before it.
 #[derive(Clone, Debug)]
 pub struct ProgressWriter(pub(super) Arc<ConsoleQueue>);
 

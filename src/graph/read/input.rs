@@ -68,7 +68,8 @@ impl<'a> Input<'a> {
         (self.start, self.end) = (0, self.end - self.start);
         match self.source.read(&mut self.buffer[self.end..]) {
             Ok(0) => self.is_at_end = true,
-            // A reader that claims more bytes than fit into its buffer is wrong, but no reason to panic.
+            // A reader that claims more bytes than fit into its buffer is wrong, but no reason to
+            // panic.
             Ok(bytes) => self.end = (self.end + bytes).min(self.buffer.len()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {

@@ -28,7 +28,8 @@ const BUFFER: usize = 8 * 1024;
 pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: &mut Notes) -> u64 {
     let mut messages = 0;
     let mut line = 1;
-    // Whether the end of the last message was not found, so that what follows may still be part of it.
+    // Whether the end of the last message was not found, so that what follows may still be part of
+    // it.
     let mut is_resyncing = false;
     loop {
         line += skip_whitespace(input);
@@ -48,7 +49,8 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: 
     }
 }
 
-/// Returns whether the message was OTLP, how many line breaks it had, and whether its end was found.
+/// Returns whether the message was OTLP, how many line breaks it had, and whether its end was
+/// found.
 fn one_message(
     name: &str,
     line: u64,

@@ -1,8 +1,9 @@
 //! OTLP as protobuf: one message, or many with length prefixes.
 //!
-//! Requests of traces and of logs have the same fields down to the scopes, so the signal is only known
-//! at each span or record. A span has a `trace_id` of 16 bytes in field 1 and a `span_id` of 8 bytes in
-//! field 2, where a log record has a fixed64 and a varint: a log record never parses as a span.
+//! Requests of traces and of logs have the same fields down to the scopes, so the signal is only
+//! known at each span or record. A span has a `trace_id` of 16 bytes in field 1 and a `span_id` of
+//! 8 bytes in field 2, where a log record has a fixed64 and a varint: a log record never parses as
+//! a span.
 
 mod item;
 
@@ -23,8 +24,8 @@ const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 /// Whether messages have length prefixes, as a Collector's file exporter writes them with
 /// `format: proto`: 4 bytes, big-endian.
 ///
-/// An OTLP message starts with the tag of its field 1, a byte of 10. As the first byte of a length prefix
-/// that would mean 160 MiB.
+/// An OTLP message starts with the tag of its field 1, a byte of 10. As the first byte of a length
+/// prefix that would mean 160 MiB.
 pub(super) fn is_framed(ahead: &[u8]) -> bool {
     ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
 }
@@ -94,7 +95,8 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Reads a message of `bytes`, or up to the end of the input. Returns whether it was read to its end.
+    /// Reads a message of `bytes`, or up to the end of the input. Returns whether it was read to
+    /// its end.
     fn message(&mut self, bytes: u64) -> bool {
         let begin = self.input.offset();
         let mut left = Remaining(bytes);

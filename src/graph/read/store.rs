@@ -8,7 +8,8 @@ use crate::graph::record::{LogRecord, RecordCounts};
 use crate::graph::tree::{Ids, Parts};
 use crate::keys::Keys;
 
-/// The memory of a span or record besides its data: its place in the tree, in a list and in an index.
+/// The memory of a span or record besides its data: its place in the tree, in a list and in an
+/// index.
 const ENTRY_BYTES: usize = 256;
 
 /// The memory of a string besides its bytes, including the allocator's overhead.
@@ -78,7 +79,8 @@ impl Store {
         self.read_calls - mark.calls + (self.read_records - mark.records)
     }
 
-    /// Sets the service of the spans read since `mark`: a message may have its resource after its spans.
+    /// Sets the service of the spans read since `mark`: a message may have its resource after its
+    /// spans.
     pub(super) fn set_service(&mut self, mark: Mark, service: &str) {
         let since = newest(self.calls.len(), self.read_calls - mark.calls);
         for call in self.calls.range_mut(since..) {

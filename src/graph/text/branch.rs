@@ -1,11 +1,11 @@
 //! The branches of a tree in front of a name.
 
-/// How many levels are drawn as branches. Deeper lines have the number of their level instead: a tree of
-/// ten thousand levels would otherwise be mostly branches.
+/// How many levels are drawn as branches. Deeper lines have the number of their level instead: a
+/// tree of ten thousand levels would otherwise be mostly branches.
 pub(in crate::graph) const DRAWN_LEVELS: usize = 32;
 
-/// The branches in front of a name. Roots have level 0; `continues` tells of a level whether more lines
-/// follow on it.
+/// The branches in front of a name. Roots have level 0; `continues` tells of a level whether more
+/// lines follow on it.
 pub(in crate::graph) fn branch(level: usize, continues: impl Fn(usize) -> bool) -> String {
     match level {
         0 => String::new(),

@@ -103,7 +103,8 @@ fn failure(node: Node<'_>) -> String {
     }
 }
 
-/// `1 error, 14 info`: the levels that occur, most severe first, with `…` for those that do not fit.
+/// `1 error, 14 info`: the levels that occur, most severe first, with `…` for those that do not
+/// fit.
 fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     let levels = Level::ALL.into_iter().rev().filter(|level| records.of(*level) > 0);
     let style = |level| match level {

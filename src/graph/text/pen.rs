@@ -2,7 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How a part of a line looks in colour. These are the terminal's own colours, which its user can read.
+/// How a part of a line looks in colour. These are the terminal's own colours, which its user can
+/// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::graph) enum Style {
     Plain,

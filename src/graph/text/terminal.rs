@@ -26,7 +26,8 @@ impl Stream {
         size.map(|(columns, rows)| (usize::from(columns.0), usize::from(rows.0)))
     }
 
-    /// `NO_COLOR` takes precedence over `CLICOLOR_FORCE`, and that over the terminal's capabilities.
+    /// `NO_COLOR` takes precedence over `CLICOLOR_FORCE`, and that over the terminal's
+    /// capabilities.
     pub(in crate::graph) fn wants_color(self) -> bool {
         if anstyle_query::no_color() {
             return false;

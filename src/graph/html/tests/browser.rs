@@ -32,8 +32,8 @@ impl Default for View {
     }
 }
 
-/// What `scenario`, the body of an async function, returns; `None` if there is no browser and that is
-/// wanted.
+/// What `scenario`, the body of an async function, returns; `None` if there is no browser and that
+/// is wanted.
 pub(super) fn drive(page: &str, scenario: &str) -> Option<Value> {
     drive_view(page, scenario, &View::default())
 }

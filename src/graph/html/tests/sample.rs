@@ -70,7 +70,8 @@ impl Made {
 }
 
 impl Sample {
-    /// Adds a span from one millisecond after the beginning to another; both the same: it has no end.
+    /// Adds a span from one millisecond after the beginning to another; both the same: it has no
+    /// end.
     pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut made: Made) -> u64 {
         let number = self.parts.calls.len() as u64 + 1;
         made.span.span_id = SpanId::from(number);

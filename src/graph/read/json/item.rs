@@ -121,8 +121,8 @@ impl Item for LogRecord {
     }
 }
 
-/// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to say
-/// that there is no id.
+/// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to
+/// say that there is no id.
 fn id<T: PartialEq>(
     hex: &str,
     digits: usize,

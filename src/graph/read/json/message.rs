@@ -7,7 +7,8 @@ use crate::graph::read::input::Input;
 /// The maximum length of a string or number, which is in memory as a whole.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 << 20;
 
-/// How deep objects and lists may be nested. serde_json remembers each level of members that it skips.
+/// How deep objects and lists may be nested. serde_json remembers each level of members that it
+/// skips.
 pub(super) const MAX_DEPTH: usize = 4096;
 
 /// How many bytes are needed to recognise the start of a message.

@@ -41,8 +41,8 @@ impl Stream for Request<'_> {
     }
 }
 
-/// The elements of `resourceSpans` or `resourceLogs`. Members come in any order, so what was read of an
-/// element gets the service at its end.
+/// The elements of `resourceSpans` or `resourceLogs`. Members come in any order, so what was read
+/// of an element gets the service at its end.
 struct OfResource<'a, 'r> {
     request: &'a mut Request<'r>,
     mark: Mark,
@@ -75,7 +75,8 @@ impl Stream for OfResource<'_, '_> {
     }
 }
 
-/// The elements of `scopeSpans` or `scopeLogs`. The records of an element get their target at its end.
+/// The elements of `scopeSpans` or `scopeLogs`. The records of an element get their target at its
+/// end.
 struct OfScope<'a, 'r> {
     request: &'a mut Request<'r>,
     mark: Mark,

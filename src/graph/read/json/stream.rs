@@ -19,7 +19,8 @@ pub(super) trait Stream: Sized {
     /// Called after the members of an object; there may be several, one after the other.
     fn end(&mut self) {}
 
-    /// Reads the next element of a list, an object unless overridden; returns whether there was one.
+    /// Reads the next element of a list, an object unless overridden; returns whether there was
+    /// one.
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
         list.next_element_seed(Fill(self)).map(|element| element.is_some())
     }
