@@ -29,8 +29,8 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-CSLCOqMU5xESL0j1L2ItYPK7QjFe93BoAJw5wkZF3GM='; ",
-    "style-src 'sha256-5yvlNFz6YlwWBmH/xz+mMoxCKRbqWvUqDlfZxfCzZpU='",
+    "script-src 'sha256-/kzuwA8oGc1E9OBngoJq2JzLeHEZCbmafy/ai/eSFTs='; ",
+    "style-src 'sha256-GYrPhqggEYbSX63uqPYvRIfNIubXzbkaH1gJ2YsPQEw='",
 );
 
 impl ToolCallGraph {

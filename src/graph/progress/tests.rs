@@ -1,4 +1,4 @@
-//! What a view looks like, as text, and that it is drawn in its output.
+//! What a view looks like, as text, and that it is redrawn in place.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 use opentelemetry::{SpanId, TraceId};
@@ -15,7 +15,7 @@ use crate::keys::Keys;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Spans by number; number 0 is no parent.
+/// Spans with numbers as ids; 0 is no parent.
 #[derive(Default)]
 struct Stage(Parts);
 
@@ -94,7 +94,7 @@ fn deploy() -> ToolCallGraph {
         .graph()
 }
 
-/// Fifty ops in one step, begun a second apart; every tenth has ended, and one of these has failed.
+/// Fifty ops in one step, started a second apart; every tenth has ended, and one of these has failed.
 fn fifty() -> ToolCallGraph {
     let mut stage =
         Stage::default().call(100, 0, "job.deploy", 100, None).call(101, 100, "step.all", 100, None);

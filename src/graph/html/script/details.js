@@ -1,10 +1,10 @@
-// The selected span: what is known of it, and its records.
+// The details of the selected span, and its records.
 
 const about = document.getElementById("about");
 const listed = { element: document.getElementById("records"), rows: [], row: -1, open: new Set() };
 listed.list = new List(listed.element, 26, renderRecord);
 
-/** Longer texts are cut until somebody asks for the whole. */
+/** Longer texts are truncated until the user asks for all of it. */
 const LONGEST = 20000;
 
 function putLong(into, text) {
@@ -88,7 +88,7 @@ function describe(span) {
   addFact(facts, "Start", span.start === null ? "unknown" : since(span.start) + "   " + clock(span.start));
   addFact(facts, "End", span.end === null ? "none" : since(span.end) + "   " + clock(span.end));
   if (span.title !== span.name) addFact(facts, "Name", span.name);
-  // Tool, operation and execution stand among the attributes.
+  // Tool, operation and execution are among the attributes.
   addFact(facts, "Service", span.service);
   const above = shape.parent[span.index];
   if (above >= 0) addFact(facts, "Parent", linkTo(above));
@@ -105,7 +105,7 @@ function describe(span) {
   }
 }
 
-/** Which records there are, after another span, level or search was chosen. */
+/** Updates the list of records after the span, the level or the search changed. */
 function showRecords() {
   const index = state.selected;
   const isShown = (record) => isIn(record, index, state.withDescendants);
@@ -210,7 +210,7 @@ function goToRecord(row) {
   markRecord();
 }
 
-/** Shows a record of the selected span; if its hit is not in the line's beginning, opens it. */
+/** Shows a record of the selected span, expanded if its hit is not near the start of the line. */
 function showRecord(index) {
   const row = listed.rows.findIndex((record) => record.index === index);
   if (row < 0) return;

@@ -1,4 +1,4 @@
-//! What a reader of a report does and sees.
+//! What a user of a report does and sees.
 
 use serde_json::json;
 
