@@ -12,7 +12,7 @@ use crate::otlp::record::DirectRecords;
 pub(super) type RecordingLayer = LogLayer<DirectRecords>;
 
 #[derive(Clone, Default)]
-pub(super) struct Recording;
+pub(super) struct Recording(());
 
 impl Recording {
     pub(super) fn with_keys(self, _keys: Keys) -> Self {
