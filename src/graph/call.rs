@@ -9,6 +9,9 @@ use opentelemetry_sdk::trace::SpanData;
 use super::value::ValueText;
 use crate::keys::Keys;
 
+/// OTLP's number of the status Error.
+pub(super) const STATUS_CODE_ERROR: i64 = 2;
+
 /// The tool of the runner's own spans.
 const RUNNER: &str = "runner";
 
@@ -46,6 +49,9 @@ pub struct Call {
     /// The span's attributes in their original order, each value as text.
     pub attributes: Vec<(String, String)>,
 }
+
+/// Identifies a span: span ids are unique within a trace only.
+pub(super) type Ids = (TraceId, SpanId);
 
 /// How a [`Call`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,6 +175,10 @@ impl Call {
             is_live,
         };
         Self::from_raw(raw, keys)
+    }
+
+    pub(super) fn ids(&self) -> Ids {
+        (self.trace_id, self.span_id)
     }
 
     /// The time from start to end; `None` without an end, or with one that is not after the start.

@@ -80,17 +80,10 @@ impl ToolCallGraph {
     fn title(&self) -> String {
         let job = self.roots().find(|root| root.call().name.starts_with("job."));
         match job.or_else(|| self.roots().next()) {
-            Some(root) => format!("{} – {}", root.call().title(), self.verdict()),
+            Some(root) if self.is_red() => format!("{} – failed", root.call().title()),
+            Some(root) => format!("{} – report", root.call().title()),
             None if self.unplaced_records().len() > 0 => "Records without spans".to_owned(),
             None => "Empty report".to_owned(),
-        }
-    }
-
-    fn verdict(&self) -> &'static str {
-        if self.is_red() {
-            "failed"
-        } else {
-            "report"
         }
     }
 }

@@ -7,7 +7,6 @@ mod input;
 mod json;
 mod notes;
 mod proto;
-mod spans;
 mod store;
 
 use std::fs::File;
@@ -17,7 +16,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use self::input::Input;
-use self::notes::{Cause, Notes};
+use self::notes::Cause;
 use self::store::Store;
 use super::tool_call_graph::ToolCallGraph;
 use crate::error::Error;
@@ -55,7 +54,6 @@ use crate::keys::Keys;
 #[derive(Debug)]
 pub struct Reader {
     store: Store,
-    notes: Notes,
 }
 
 /// The default memory limit of a [`Reader`], in bytes: some 300,000 records.
@@ -70,7 +68,7 @@ impl Default for Reader {
 impl Reader {
     /// A reader with the default keys and [`MEMORY_LIMIT`].
     pub fn new() -> Self {
-        Self { store: Store::new(Keys::default(), MEMORY_LIMIT), notes: Notes::default() }
+        Self { store: Store::new(Keys::default(), MEMORY_LIMIT) }
     }
 
     /// Sets the attribute names of tool, operation and execution id, for what is read from then on.
@@ -118,20 +116,22 @@ impl Reader {
         if input.peek(2).starts_with(&GZIP) {
             input = Input::new(MultiGzDecoder::new(input));
         }
-        let notes_before = self.notes.clone();
+        let notes_before = self.store.notes.clone();
         let found = self.read_plain(name, &mut input)?;
         match input.failure() {
             Some(error) if found == 0 => {
                 Err(Error::unreadable(format!("{name} cannot be read")).with_source(error))
             }
             Some(error) => {
-                self.notes.add(Cause::Source, || format!("{name}: could not be read to its end: {error}"));
+                self.store
+                    .notes
+                    .add(Cause::Source, || format!("{name}: could not be read to its end: {error}"));
                 Ok(())
             }
             None if found == 0 => {
                 let error = self.nothing_in(name);
                 // The error says why. Notes are about sources that are part of the graph.
-                self.notes = notes_before;
+                self.store.notes = notes_before;
                 Err(error)
             }
             None => Ok(()),
@@ -140,7 +140,7 @@ impl Reader {
 
     /// The graph of what was read, with notes about what could not be read.
     pub fn graph(self) -> ToolCallGraph {
-        ToolCallGraph::of_parts(self.store.into_parts(self.notes.texts()))
+        ToolCallGraph::of_parts(self.store.into_parts())
     }
 
     /// Returns the number of OTLP messages, spans or records found.
@@ -148,7 +148,6 @@ impl Reader {
         if input.peek(BYTE_ORDER_MARK.len()).starts_with(&BYTE_ORDER_MARK) {
             input.consume(BYTE_ORDER_MARK.len());
         }
-        let (store, notes) = (&mut self.store, &mut self.notes);
         let ahead = input.peek(PEEK_BYTES);
         // A Collector compresses each message for itself, after its length prefix.
         if ahead.starts_with(&ZSTD) || ahead.get(4..).is_some_and(|ahead| ahead.starts_with(&ZSTD)) {
@@ -161,20 +160,20 @@ impl Reader {
         }
         let ahead = input.peek(PEEK_BYTES);
         if ahead.is_empty() {
-            notes.add(Cause::Source, || format!("{name}: empty"));
+            self.store.notes.add(Cause::Source, || format!("{name}: empty"));
             // Not an error: an exporter creates its file before it has anything to write.
             return Ok(1);
         }
         Ok(match ahead {
-            ahead if is_json(ahead) => json::read(name, input, store, notes),
-            ahead if proto::is_framed(ahead) => proto::read(name, true, input, store, notes),
-            ahead if proto::is_bare(ahead) => proto::read(name, false, input, store, notes),
-            _ => json::read(name, input, store, notes),
+            ahead if is_json(ahead) => json::read(name, input, &mut self.store),
+            ahead if proto::is_framed(ahead) => proto::read(name, true, input, &mut self.store),
+            ahead if proto::is_bare(ahead) => proto::read(name, false, input, &mut self.store),
+            _ => json::read(name, input, &mut self.store),
         })
     }
 
     fn nothing_in(&self, name: &str) -> Error {
-        let why = self.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
+        let why = self.store.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
         Error::unreadable(format!(
             "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per line or \
              one document, or as protobuf{why}"

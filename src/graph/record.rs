@@ -24,6 +24,20 @@ pub struct LogRecord {
     pub attributes: Vec<(String, String)>,
 }
 
+impl LogRecord {
+    pub(super) fn ids(&self) -> Option<(TraceId, SpanId)> {
+        self.trace_id.zip(self.span_id)
+    }
+}
+
+/// The time of a record, or else the time at which it was observed.
+pub(super) fn first_known(time_unix_nano: u64, observed_unix_nano: u64) -> u64 {
+    match time_unix_nano {
+        0 => observed_unix_nano,
+        known => known,
+    }
+}
+
 /// The severity of a record: a range of severity numbers of the [data model].
 ///
 /// [data model]: https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber

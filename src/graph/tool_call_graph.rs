@@ -54,13 +54,7 @@ impl ToolCallGraph {
 
     /// All spans that are shown, each before its children: the order in which a tree is printed.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        // Not recursive: a hostile graph may be deep.
-        let mut open: Vec<_> = self.roots().rev().collect();
-        std::iter::from_fn(move || {
-            let node = open.pop()?;
-            open.extend(node.children().rev());
-            Some(node)
-        })
+        depth_first(self.roots().rev().collect())
     }
 
     /// The records that belong to no span that is shown, ordered by time.
@@ -114,12 +108,7 @@ impl<'a> Node<'a> {
 
     /// The node and all its descendants that are shown, each before its children.
     pub fn subtree(&self) -> impl Iterator<Item = Node<'a>> + 'a {
-        let mut open = vec![*self];
-        std::iter::from_fn(move || {
-            let node = open.pop()?;
-            open.extend(node.children().rev());
-            Some(node)
-        })
+        depth_first(vec![*self])
     }
 
     /// Whether the span or one of its descendants failed.
@@ -176,3 +165,13 @@ impl PartialEq for Node<'_> {
 }
 
 impl Eq for Node<'_> {}
+
+/// The open nodes, the last one first, and their descendants, each before its children. Not
+/// recursive, because a graph may be deep.
+fn depth_first(mut open: Vec<Node<'_>>) -> impl Iterator<Item = Node<'_>> {
+    std::iter::from_fn(move || {
+        let node = open.pop()?;
+        open.extend(node.children().rev());
+        Some(node)
+    })
+}

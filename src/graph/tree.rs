@@ -1,14 +1,9 @@
 //! Builds the tree from spans and records in any order: parents, order of siblings, failures.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 
-use opentelemetry::{SpanId, TraceId};
-
-use super::call::Call;
+use super::call::{Call, Ids};
 use super::record::{LogRecord, RecordCounts};
-
-/// Identifies a span: span ids are unique within a trace only.
-pub(super) type Ids = (TraceId, SpanId);
 
 /// What a tree is built of.
 #[derive(Clone, Debug, Default)]
@@ -71,9 +66,7 @@ impl Tree {
     fn index_calls(&mut self, calls: Vec<Call>) {
         let all = calls.len();
         for call in calls {
-            if let std::collections::hash_map::Entry::Vacant(free) =
-                self.index.entry((call.trace_id, call.span_id))
-            {
+            if let Entry::Vacant(free) = self.index.entry(call.ids()) {
                 free.insert(self.calls.len());
                 self.calls.push(call);
             }
@@ -194,7 +187,7 @@ impl Tree {
         for index in 0..self.records.len() {
             let record = &self.records[index];
             let level = record.level;
-            let ids = record.trace_id.zip(record.span_id);
+            let ids = record.ids();
             match ids.and_then(|ids| self.shown(ids)) {
                 Some(call) => {
                     self.places[call].records.push(index);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::size_of;
 use std::sync::Arc;
 
-use crate::graph::call::Call;
+use crate::graph::call::{Call, Ids};
 use crate::graph::record::{Level, LogRecord, RecordCounts};
-use crate::graph::tree::{Ids, Parts};
+use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
 /// The memory of a span besides its data: entries of two maps and a queue.
@@ -39,10 +39,6 @@ impl StoredSpan {
         Self { call: Arc::new(call), bytes, arrival: 0, counted: RecordCounts::default() }
     }
 
-    pub(super) fn ids(&self) -> Ids {
-        (self.call.trace_id, self.call.span_id)
-    }
-
     pub(super) fn is_running(&self) -> bool {
         self.call.end_unix_nano.is_none()
     }
@@ -51,7 +47,7 @@ impl StoredSpan {
 /// A record in a job, or about to be added to one.
 #[derive(Debug)]
 pub(super) struct StoredRecord {
-    record: Arc<LogRecord>,
+    pub(super) record: Arc<LogRecord>,
     bytes: usize,
     /// Position among everything that the recorder received; set when it is added.
     arrival: u64,
@@ -74,10 +70,6 @@ impl StoredRecord {
 
     pub(super) fn execution(&self) -> Option<&str> {
         Some(&self.record.attributes.get(self.execution?)?.1)
-    }
-
-    pub(super) fn ids(&self) -> Option<Ids> {
-        self.record.trace_id.zip(self.record.span_id)
     }
 
     fn is_warning(&self) -> bool {
@@ -140,7 +132,7 @@ impl Job {
     ///
     /// A span that has ended does not change: a second one with the same id is ignored.
     pub(super) fn add_span(&mut self, mut span: StoredSpan, arrival: u64, max_bytes: usize) -> Vec<Ids> {
-        let ids = span.ids();
+        let ids = span.call.ids();
         span.arrival = arrival;
         let mut evicted = Vec::new();
         if let Some(known) = self.remove(ids) {
@@ -206,7 +198,7 @@ impl Job {
             };
             let Some(evicted) = evicted else { return };
             self.evicted_records += 1;
-            if let Some(span) = evicted.ids().and_then(|ids| self.spans.get_mut(&ids)) {
+            if let Some(span) = evicted.record.ids().and_then(|ids| self.spans.get_mut(&ids)) {
                 span.counted.add(evicted.record.level);
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use opentelemetry::TraceId;
 
 use super::job::{Job, Snapshot, StoredRecord, StoredSpan};
-use crate::graph::tree::Ids;
+use crate::graph::call::Ids;
 
 /// The memory limit of one job in a [`Recorder`](crate::graph::Recorder) by default, in bytes: some
 /// 14,000 spans with the job's attributes, and about as many records.
@@ -96,7 +96,7 @@ impl Jobs {
     pub(super) fn add_span(&mut self, span: StoredSpan, capacity: Capacity) -> Option<Job> {
         self.arrival += 1;
         self.latest_span = self.arrival;
-        let ids = span.ids();
+        let ids = span.call.ids();
         let before = self.job_of_span.remove(&ids);
         let parent = self.job_of_span.get(&(span.call.trace_id, span.call.parent_id)).copied();
         let execution = span.call.execution_id.as_deref().filter(|id| !id.is_empty());
@@ -130,7 +130,7 @@ impl Jobs {
     #[must_use]
     pub(super) fn add_record(&mut self, record: StoredRecord, capacity: Capacity) -> Option<Job> {
         self.arrival += 1;
-        let ids = record.ids();
+        let ids = record.record.ids();
         let found = match (record.execution(), ids.and_then(|ids| self.job_of_span.get(&ids))) {
             (Some(execution), _) => self.job_of_execution(execution),
             (None, Some(number)) => Ok(*number),

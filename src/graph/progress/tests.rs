@@ -94,7 +94,8 @@ fn deploy() -> ToolCallGraph {
         .graph()
 }
 
-/// Fifty ops in one step, started a second apart; every tenth has ended, and one of these has failed.
+/// Fifty ops in one step, started a second apart; every tenth has ended, and one of these has
+/// failed.
 fn fifty() -> ToolCallGraph {
     let mut stage =
         Stage::default().call(100, 0, "job.deploy", 100, None).call(101, 100, "step.all", 100, None);

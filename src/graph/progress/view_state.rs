@@ -1,14 +1,13 @@
 //! What a view knows of a recorder, updated cheaply: the spans, and the last log lines of each.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt;
 
 use super::frame::FAILURE_LINES;
-use crate::graph::call::{Call, Outcome};
+use crate::graph::call::{Call, Ids, Outcome};
 use crate::graph::live::recorder::Recorder;
 use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
-use crate::graph::tree::{Ids, Parts};
+use crate::graph::tree::Parts;
 
 /// Log lines are truncated to this: more than a terminal is wide.
 const MAX_LINE_BYTES: usize = 1024;
@@ -27,12 +26,6 @@ pub(super) struct ViewState {
     reported: HashMap<Ids, Outcome>,
 }
 
-impl fmt::Debug for ViewState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ViewState").field("since", &self.since).finish_non_exhaustive()
-    }
-}
-
 impl ViewState {
     pub(super) fn new(recorder: Recorder, filter: Option<Filter>) -> Self {
         Self { recorder, filter, since: 0, lines: HashMap::new(), reported: HashMap::new() }
@@ -45,7 +38,7 @@ impl ViewState {
         snapshot.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
         snapshot.records.sort_unstable_by_key(|(arrival, _)| *arrival);
         for (_, record) in &snapshot.records {
-            if let Some(ids) = record.trace_id.zip(record.span_id) {
+            if let Some(ids) = record.ids() {
                 let lines = self.lines.entry(ids).or_default();
                 if lines.len() == FAILURE_LINES {
                     lines.pop_front();
@@ -54,12 +47,8 @@ impl ViewState {
             }
         }
         let is_open = |call: &Call| call.outcome == Outcome::Running || call.is_red();
-        let open: HashSet<Ids> = snapshot
-            .calls
-            .iter()
-            .filter(|(_, call)| is_open(call))
-            .map(|(_, call)| (call.trace_id, call.span_id))
-            .collect();
+        let open: HashSet<Ids> =
+            snapshot.calls.iter().filter(|(_, call)| is_open(call)).map(|(_, call)| call.ids()).collect();
         self.lines.retain(|ids, _| open.contains(ids));
         self.filtered(ToolCallGraph::of_parts(Parts {
             calls: snapshot.calls.iter().map(|(_, call)| without_attributes(call)).collect(),
@@ -89,7 +78,7 @@ impl ViewState {
     /// both has one line.
     pub(super) fn changes(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
         let graph = self.current();
-        let ids = |node: &Node<'_>| (node.call().trace_id, node.call().span_id);
+        let ids = |node: &Node<'_>| node.call().ids();
         let is_new = |node: &Node<'_>| self.reported.get(&ids(node)) != Some(&node.call().outcome);
         let mut changes: Vec<_> = graph.nodes().filter(is_new).collect();
         changes.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));

@@ -18,14 +18,14 @@ use self::message::{starts_message, End, Message, MAX_DEPTH, MAX_TOKEN_BYTES};
 use self::request::Request;
 use self::stream::Fill;
 use super::input::Input;
-use super::notes::{Cause, Notes};
+use super::notes::Cause;
 use super::store::Store;
 
 /// The size of serde_json's buffer. Small, because there is one for each message.
 const BUFFER: usize = 8 * 1024;
 
 /// Reads the rest of the input. Returns how many messages were OTLP.
-pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: &mut Notes) -> u64 {
+pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> u64 {
     let mut messages = 0;
     let mut line = 1;
     // Whether the end of the last message was not found, so that what follows may still be part of
@@ -36,13 +36,13 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: 
         let ahead = input.peek(message::LOOK_AHEAD);
         let Some(first) = ahead.first() else { return messages };
         if *first == b'{' && (!is_resyncing || starts_message(ahead)) {
-            let (is_otlp, message_lines, is_whole) = one_message(name, line, input, store, notes);
+            let (is_otlp, message_lines, is_whole) = one_message(name, line, input, store);
             messages += u64::from(is_otlp);
             line += message_lines;
             is_resyncing = !is_whole;
         } else {
             if !is_resyncing {
-                notes.add(Cause::NotOtlp, || format!("{name}:{line}: not a JSON object"));
+                store.notes.add(Cause::NotOtlp, || format!("{name}:{line}: not a JSON object"));
             }
             skip_line(input);
         }
@@ -51,16 +51,10 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: 
 
 /// Returns whether the message was OTLP, how many line breaks it had, and whether its end was
 /// found.
-fn one_message(
-    name: &str,
-    line: u64,
-    input: &mut Input<'_>,
-    store: &mut Store,
-    notes: &mut Notes,
-) -> (bool, u64, bool) {
+fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) -> (bool, u64, bool) {
     let before = store.mark();
     let mut message = Message::new(input);
-    let mut request = Request { store, notes, place: format!("{name}:{line}"), is_otlp: false };
+    let mut request = Request { store, place: format!("{name}:{line}"), is_otlp: false };
     let reader = BufReader::with_capacity(BUFFER, &mut message);
     let read = Fill(&mut request).deserialize(&mut serde_json::Deserializer::from_reader(reader));
     let is_otlp = request.is_otlp;
@@ -70,26 +64,26 @@ fn one_message(
     let kept = store.since(before);
     match (read, end) {
         (Ok(()), _) if is_otlp => {}
-        (Ok(()), _) => notes.add(Cause::NotOtlp, || {
+        (Ok(()), _) => store.notes.add(Cause::NotOtlp, || {
             format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
         }),
-        (Err(_), End::Truncated) => notes.add(Cause::TruncatedMessage, || {
+        (Err(_), End::Truncated) => store.notes.add(Cause::TruncatedMessage, || {
             format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))
         }),
-        (Err(_), End::TooLong) => notes.add(Cause::Malformed, || {
+        (Err(_), End::TooLong) => store.notes.add(Cause::Malformed, || {
             let most = MAX_TOKEN_BYTES >> 20;
             format!(
                 "{name}:{}: a string of more than {most} MiB; the rest of the message was skipped",
                 line + lines
             )
         }),
-        (Err(_), End::TooDeep) => notes.add(Cause::Malformed, || {
+        (Err(_), End::TooDeep) => store.notes.add(Cause::Malformed, || {
             format!(
                 "{name}:{}: nested deeper than {MAX_DEPTH} levels; the rest of the message was skipped",
                 line + lines
             )
         }),
-        (Err(error), End::Complete) => notes.add(Cause::Malformed, || {
+        (Err(error), End::Complete) => store.notes.add(Cause::Malformed, || {
             // serde_json counts lines from the start of the message.
             let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
             format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))

@@ -1,7 +1,5 @@
 //! Notes about sources, limited in number and length.
 
-use std::fmt::Display;
-
 /// How many cases of a cause get a note of their own; the others are counted.
 const MAX_PER_CAUSE: usize = 3;
 
@@ -9,7 +7,7 @@ const MAX_PER_CAUSE: usize = 3;
 const MAX_CHARACTERS: usize = 300;
 
 /// What can be wrong with a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Cause {
     NotOtlp,
     TruncatedMessage,
@@ -20,35 +18,21 @@ pub(super) enum Cause {
     Source,
 }
 
-impl Cause {
-    const ALL: [Self; 7] = [
-        Self::NotOtlp,
-        Self::TruncatedMessage,
-        Self::Malformed,
-        Self::Unusable,
-        Self::TruncatedItem,
-        Self::OtherSignal,
-        Self::Source,
-    ];
-
-    /// What the cases without a note of their own are called.
-    fn plural(self) -> &'static str {
-        match self {
-            Self::NotOtlp => "lines that are not OTLP",
-            Self::TruncatedMessage => "truncated messages",
-            Self::Malformed => "malformed messages",
-            Self::Unusable => "unusable spans or records",
-            Self::TruncatedItem => "truncated spans or records",
-            Self::OtherSignal => "messages of other signals",
-            Self::Source => "sources with other problems",
-        }
-    }
-}
+/// For each [`Cause`], what its cases without a note of their own are called.
+const PLURALS: [&str; 7] = [
+    "lines that are not OTLP",
+    "truncated messages",
+    "malformed messages",
+    "unusable spans or records",
+    "truncated spans or records",
+    "messages of other signals",
+    "sources with other problems",
+];
 
 /// The first cases of each cause, and the number of all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
-    causes: [Case; Cause::ALL.len()],
+    causes: [Case; PLURALS.len()],
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,11 +43,11 @@ struct Case {
 
 impl Notes {
     /// `text` is called only for cases that get a note of their own.
-    pub(super) fn add<T: Display>(&mut self, cause: Cause, text: impl FnOnce() -> T) {
+    pub(super) fn add(&mut self, cause: Cause, text: impl FnOnce() -> String) {
         let case = &mut self.causes[cause as usize];
         case.count += 1;
         if case.texts.len() < MAX_PER_CAUSE {
-            let mut text = text().to_string();
+            let mut text = text();
             if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
                 text.truncate(end);
                 text.push('…');
@@ -74,11 +58,11 @@ impl Notes {
 
     pub(super) fn texts(&self) -> Vec<String> {
         let mut texts = Vec::new();
-        for (cause, case) in Cause::ALL.into_iter().zip(&self.causes) {
+        for (case, plural) in self.causes.iter().zip(PLURALS) {
             texts.extend_from_slice(&case.texts);
             let more = case.count - case.texts.len() as u64;
             if more > 0 {
-                texts.push(format!("and {more} more {}", cause.plural()));
+                texts.push(format!("and {more} more {plural}"));
             }
         }
         texts

@@ -8,8 +8,7 @@
 mod item;
 
 use super::input::Input;
-use super::notes::{Cause, Notes};
-use super::spans;
+use super::notes::Cause;
 use super::store::Store;
 use crate::otlp::read::Malformed;
 
@@ -36,21 +35,14 @@ pub(super) fn is_bare(ahead: &[u8]) -> bool {
 }
 
 /// Reads the rest of the input. Returns how many spans and records there were.
-pub(super) fn read(
-    name: &str,
-    is_framed: bool,
-    input: &mut Input<'_>,
-    store: &mut Store,
-    notes: &mut Notes,
-) -> u64 {
-    let mut walk = Parser { name, input, store, notes, found: 0 };
+pub(super) fn read(name: &str, is_framed: bool, input: &mut Input<'_>, store: &mut Store) -> u64 {
+    let mark = store.mark();
+    let mut parser = Parser { name, input, store };
     match is_framed {
-        true => walk.frames(),
-        false => {
-            walk.message(u64::MAX);
-        }
+        true => parser.frames(),
+        false => _ = parser.message(u64::MAX),
     }
-    walk.found
+    store.since(mark)
 }
 
 /// Parses the input field by field.
@@ -58,8 +50,6 @@ struct Parser<'w, 's> {
     name: &'w str,
     input: &'w mut Input<'s>,
     store: &'w mut Store,
-    notes: &'w mut Notes,
-    found: u64,
 }
 
 /// The bytes that are left of a message.
@@ -108,7 +98,7 @@ impl Parser<'_, '_> {
             }
             Err(why) => {
                 let (name, at) = (self.name, self.input.offset());
-                self.notes.add(Cause::Malformed, || {
+                self.store.notes.add(Cause::Malformed, || {
                     format!("{name}: the message at byte {begin} was skipped from byte {at} on: {why}")
                 });
                 false
@@ -118,7 +108,7 @@ impl Parser<'_, '_> {
 
     fn note_truncation(&mut self) {
         let (name, at) = (self.name, self.input.offset());
-        self.notes.add(Cause::TruncatedMessage, || format!("{name}: truncated at byte {at}"));
+        self.store.notes.add(Cause::TruncatedMessage, || format!("{name}: truncated at byte {at}"));
     }
 
     fn resources(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
@@ -189,15 +179,11 @@ impl Parser<'_, '_> {
         let at = self.input.offset() - bytes.len() as u64;
         let place = format!("{}: byte {at}", self.name);
         match Item::of(bytes) {
-            Some(Item::Span(source, is_cut)) => {
-                self.found += 1;
-                spans::add_span(source, is_cut, &place, self.store, self.notes);
+            Some(Item::Span(span, is_truncated)) => self.store.add_span(span, is_truncated, &place),
+            Some(Item::Record(record, is_truncated)) => {
+                self.store.add_record(record, is_truncated, &place);
             }
-            Some(Item::Record(record, is_cut)) => {
-                self.found += 1;
-                spans::add_record(record, is_cut, &place, self.store, self.notes);
-            }
-            None => self.notes.add(Cause::Unusable, || {
+            None => self.store.notes.add(Cause::Unusable, || {
                 format!("{place}: neither a span with a valid trace_id and span_id nor a log record")
             }),
         }
@@ -242,7 +228,7 @@ impl Parser<'_, '_> {
         let Remaining(length) = self.enter(left)?;
         if length > MAX_ITEM_BYTES {
             let (name, at) = (self.name, self.input.offset());
-            self.notes.add(Cause::Unusable, || {
+            self.store.notes.add(Cause::Unusable, || {
                 format!("{name}: {length} bytes at byte {at} were skipped: too large for a span or a record")
             });
             return match self.skip(length) {

@@ -1,11 +1,14 @@
-//! The spans and records that were read, in bounded memory.
+//! The spans and records that were read, in bounded memory, with notes about them.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::size_of;
 
-use crate::graph::call::{Call, RawSpan};
+use opentelemetry::{SpanId, TraceId};
+
+use super::notes::{Cause, Notes};
+use crate::graph::call::{Call, Ids, RawSpan};
 use crate::graph::record::{LogRecord, RecordCounts};
-use crate::graph::tree::{Ids, Parts};
+use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
 /// The memory of a span or record besides its data: its place in the tree, in a list and in an
@@ -20,6 +23,7 @@ const STRING_BYTES: usize = size_of::<String>() + 16;
 pub(super) struct Store {
     pub(super) keys: Keys,
     pub(super) limit: usize,
+    pub(super) notes: Notes,
     /// An estimate of the memory in use.
     used: usize,
     calls: VecDeque<Call>,
@@ -44,6 +48,7 @@ impl Store {
         Self {
             keys,
             limit,
+            notes: Notes::default(),
             used: 0,
             calls: VecDeque::new(),
             records: VecDeque::new(),
@@ -55,7 +60,18 @@ impl Store {
         }
     }
 
-    pub(super) fn add_span(&mut self, span: RawSpan) {
+    /// Adds a span. One without ids can be neither identified nor a parent, so it is skipped.
+    pub(super) fn add_span(&mut self, span: RawSpan, is_truncated: bool, place: &str) {
+        if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
+            return self.notes.add(Cause::Unusable, || {
+                format!("{place}: a span without a valid trace_id and span_id was skipped")
+            });
+        }
+        if is_truncated {
+            self.notes.add(Cause::TruncatedItem, || {
+                format!("{place}: attributes of the span {:?} were truncated", span.name)
+            });
+        }
         let call = Call::from_raw(span, &self.keys);
         self.used += size_of_call(&call);
         self.calls.push_back(call);
@@ -63,7 +79,10 @@ impl Store {
         self.enforce_limit();
     }
 
-    pub(super) fn add_record(&mut self, record: LogRecord) {
+    pub(super) fn add_record(&mut self, record: LogRecord, is_truncated: bool, place: &str) {
+        if is_truncated {
+            self.notes.add(Cause::TruncatedItem, || format!("{place}: a log record was truncated"));
+        }
         self.used += size_of_record(&record);
         self.records.push_back(record);
         self.read_records += 1;
@@ -101,7 +120,8 @@ impl Store {
     }
 
     /// What is kept, with notes about what was dropped.
-    pub(super) fn into_parts(self, mut notes: Vec<String>) -> Parts {
+    pub(super) fn into_parts(self) -> Parts {
+        let mut notes = self.notes.texts();
         let limit = self.limit.div_ceil(1 << 20);
         for (count, what) in [
             (self.dropped_calls, "spans were dropped"),
@@ -132,7 +152,7 @@ impl Store {
 
     /// Counts take memory too, so the number of spans that have them is limited.
     fn count(&mut self, record: &LogRecord) {
-        let Some(ids) = record.trace_id.zip(record.span_id) else { return };
+        let Some(ids) = record.ids() else { return };
         let has_capacity = self.counted.len() < self.limit / 4 / ENTRY_BYTES;
         if has_capacity || self.counted.contains_key(&ids) {
             self.counted.entry(ids).or_default().add(record.level);

@@ -7,16 +7,14 @@ use serde::de::DeserializeOwned;
 use serde::Deserialize;
 
 use super::scalars::{severity_number, status_code, Nanos, Text};
-use crate::graph::call::RawSpan;
-use crate::graph::read::notes::Notes;
-use crate::graph::read::spans;
+use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
 use crate::graph::read::store::Store;
 use crate::graph::record::{self, Level};
 use crate::graph::value::{ValueText, Values};
 
 /// A span or a log record.
 pub(super) trait Item: DeserializeOwned {
-    fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes);
+    fn add_to(self, place: &str, store: &mut Store);
 }
 
 #[derive(Default, Deserialize)]
@@ -63,7 +61,7 @@ struct Status {
 }
 
 impl Item for Span {
-    fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes) {
+    fn add_to(self, place: &str, store: &mut Store) {
         let is_truncated = self.attributes.is_truncated;
         let status = self.status.unwrap_or_default();
         let span = RawSpan {
@@ -74,12 +72,12 @@ impl Item for Span {
             service: None,
             start_unix_nano: self.start_time_unix_nano.0,
             end_unix_nano: Some(self.end_time_unix_nano.0),
-            is_error: status_code(&status.code.0) == spans::STATUS_ERROR,
+            is_error: status_code(&status.code.0) == STATUS_CODE_ERROR,
             message: status.message.0,
             attributes: self.attributes.pairs,
             is_live: false,
         };
-        spans::add_span(span, is_truncated, place, store, notes);
+        store.add_span(span, is_truncated, place);
     }
 }
 
@@ -105,19 +103,19 @@ pub(super) struct LogRecord {
 }
 
 impl Item for LogRecord {
-    fn add_to(self, place: &str, store: &mut Store, notes: &mut Notes) {
+    fn add_to(self, place: &str, store: &mut Store) {
         let is_truncated = self.body.is_truncated || self.attributes.is_truncated;
         let record = record::LogRecord {
             trace_id: trace_id(&self.trace_id),
             span_id: span_id(&self.span_id),
-            time_unix_nano: spans::first_known(self.time_unix_nano.0, self.observed_time_unix_nano.0),
+            time_unix_nano: record::first_known(self.time_unix_nano.0, self.observed_time_unix_nano.0),
             level: Level::of_record(severity_number(&self.severity_number.0), &self.severity_text.0),
             target: String::new(),
             event_name: self.event_name.0,
             body: self.body.text,
             attributes: self.attributes.pairs,
         };
-        spans::add_record(record, is_truncated, place, store, notes);
+        store.add_record(record, is_truncated, place);
     }
 }
 

@@ -6,12 +6,11 @@ use serde::de::{MapAccess, SeqAccess};
 
 use super::item::{Item, LogRecord, Resource, Scope, Span};
 use super::stream::{Fill, Stream};
-use crate::graph::read::notes::{Cause, Notes};
+use crate::graph::read::notes::Cause;
 use crate::graph::read::store::{Mark, Store};
 
 pub(super) struct Request<'a> {
     pub(super) store: &'a mut Store,
-    pub(super) notes: &'a mut Notes,
     /// File and line of the request.
     pub(super) place: String,
     /// Whether it has a member that only OTLP has.
@@ -31,7 +30,7 @@ impl Stream for Request<'_> {
             }
             "resourceMetrics" | "resource_metrics" | "resourceProfiles" | "resource_profiles" => {
                 self.is_otlp = true;
-                self.notes.add(Cause::OtherSignal, || {
+                self.store.notes.add(Cause::OtherSignal, || {
                     format!("{}: {name} were skipped: they are not part of a graph", self.place)
                 });
                 Ok(false)
@@ -114,11 +113,11 @@ impl<T: Item> Stream for Items<'_, '_, T> {
     const EXPECTED: &'static str = "a list of objects";
 
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
-        let Request { store, notes, place, .. } = &mut *self.0;
+        let Request { store, place, .. } = &mut *self.0;
         let element = list.next_element::<Option<T>>()?;
         let is_there = element.is_some();
         if let Some(item) = element.flatten() {
-            item.add_to(place, store, notes);
+            item.add_to(place, store);
         }
         Ok(is_there)
     }

@@ -2,9 +2,8 @@
 
 use opentelemetry::{SpanId, TraceId};
 
-use crate::graph::call::RawSpan;
-use crate::graph::read::spans::{first_known, STATUS_ERROR};
-use crate::graph::record::{Level, LogRecord};
+use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
+use crate::graph::record::{first_known, Level, LogRecord};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 use crate::otlp::read::{Fields, Malformed, Raw};
 
@@ -100,7 +99,7 @@ fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
         }
         Ok(())
     })?;
-    Ok((code == STATUS_ERROR, message))
+    Ok((code == STATUS_CODE_ERROR, message))
 }
 
 fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
