@@ -149,7 +149,7 @@ pub(super) fn everything() -> Sample {
 
     sample.log(job, 1, Level::Info, "job deploy begins");
     sample.log(fetch, 25, Level::Debug, "workspace is empty");
-    sample.log(workspace, 40, Level::Trace, "span the workspace");
+    sample.log(workspace, 40, Level::Trace, "made the workspace");
     for (at, line) in
         [(400, "Cloning into 'modules'..."), (2_000, "remote: Counting objects: 100% (1284/1284)")]
     {
