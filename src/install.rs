@@ -56,6 +56,11 @@ mod metered;
 mod output;
 mod otlp;
 mod providers;
+#[cfg(feature = "graph")]
+mod recording;
+#[cfg(not(feature = "graph"))]
+#[path = "install/no_recording.rs"]
+mod recording;
 mod subscriber;
 
 use std::path::PathBuf;
@@ -75,13 +80,15 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
-use crate::graph::Recorder;
 use crate::install::destination::Told;
 use crate::install::guard::Direct;
 use crate::install::otlp::About;
 use crate::install::providers::{Change, Outputs};
+use crate::install::recording::Recording;
 use crate::install::subscriber::{Layers, Levels, Logs};
 use crate::keys::Keys;
+#[cfg(feature = "graph")]
+use crate::layer::recording::Recorder;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
 use crate::otlp::settings::choices::Protocol;
@@ -113,7 +120,7 @@ pub struct Builder {
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
-    recorder: Option<Recorder>,
+    recording: Recording,
     console_writer: BoxMakeWriter,
 }
 
@@ -135,7 +142,7 @@ impl Default for Builder {
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
-            recorder: None,
+            recording: Recording::default(),
             console_writer: BoxMakeWriter::new(io::stderr),
         }
     }
@@ -299,9 +306,11 @@ impl Builder {
     ///
     /// Where records go through the SDK, it is the last of the log processors and gets what those before it left;
     /// else records are made for it [besides](LogLayer::recording).
+    #[cfg(feature = "graph")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
     #[must_use]
     pub fn with_recorder(mut self, recorder: Recorder) -> Self {
-        self.recorder = Some(recorder);
+        self.recording = Recording(Some(recorder));
         self
     }
 
@@ -357,22 +366,21 @@ impl Builder {
             Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
         let mut meters = Vec::new();
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
-        let mut recording = None;
+        let mut recording_layer = None;
         if !env::is_disabled() {
             let resource = env::resource(self.service_name.clone(), self.attributes.clone());
             let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
-            let recorder = self.recorder.take().map(|recorder| recorder.with_keys(self.keys));
+            let recording = std::mem::take(&mut self.recording).with_keys(self.keys);
             let mut changes = std::mem::take(&mut self.tracer_provider);
-            changes.extend(recorder.clone().map(providers::span_processor));
+            changes.extend(recording.span_processor());
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
             let mut changes = std::mem::take(&mut self.logger_provider);
             if !self.sdk_logs && changes.is_empty() && to.is_direct_for_logs() {
                 let attributes = std::mem::take(&mut self.attributes);
                 direct = to.pipelines(About { service_name: self.service_name.take(), attributes })?;
-                recording =
-                    recorder.map(|recorder| self.log_layer(LogLayer::recording(recorder), levels.records));
+                recording_layer = recording.layer().map(|layer| self.log_layer(layer, levels.records));
             } else {
-                changes.extend(recorder.map(providers::log_processor));
+                changes.extend(recording.log_processor());
                 logs = to.logs(resource, changes, &mut meters)?;
             }
         }
@@ -389,7 +397,8 @@ impl Builder {
             }
         };
         let console = self.console.then_some((levels.console, self.console_writer));
-        let layers = Layers { spans: spans.as_ref(), keys: self.keys, logs: log_layer, recording, console };
+        let layers =
+            Layers { spans: spans.as_ref(), keys: self.keys, logs: log_layer, recording_layer, console };
         let dispatch = subscriber::assemble(levels.filter, layers);
         Ok((dispatch, Guard { logs, direct, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }

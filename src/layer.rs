@@ -1,6 +1,8 @@
 //! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
 
 mod emit;
+#[cfg(feature = "graph")]
+pub(crate) mod recording;
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

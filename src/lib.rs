@@ -102,6 +102,8 @@ mod record;
 
 mod event;
 mod fields;
+#[cfg(feature = "graph")]
+#[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
 pub mod graph;
 
 mod correlate;

@@ -1,4 +1,4 @@
-//! One span of the graph, as plain data.
+//! A span as plain data.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,69 +6,76 @@ use opentelemetry::trace::Status;
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
+use super::value::ValueText;
 use crate::keys::Keys;
 
-/// The tool key's value of spans that the runner makes for itself.
+/// OTLP's number of the status Error.
+pub(super) const STATUS_CODE_ERROR: i64 = 2;
+
+/// The tool of the runner's own spans.
 const RUNNER: &str = "runner";
 
-/// One span of a [`ToolCallGraph`](super::ToolCallGraph): a job, a step, a tool call, or whatever else
-/// was traced between them.
+/// A span of a [`ToolCallGraph`](super::ToolCallGraph): a job, a step, a tool call, or anything
+/// else that was traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call {
-    /// The trace that the span belongs to.
+    /// The trace id.
     pub trace_id: TraceId,
-    /// The span's own id.
+    /// The span id.
     pub span_id: SpanId,
-    /// The parent's id; invalid (all zero) for a root.
+    /// The span id of the parent; invalid (all zero) for a root.
     pub parent_id: SpanId,
     /// The span's name.
     pub name: String,
-    /// What was called: the value of [`Keys::tool`].
+    /// The tool that was called: the attribute [`Keys::tool`].
     pub tool: Option<String>,
-    /// What it was called for: the value of [`Keys::operation`].
+    /// The operation of the tool: the attribute [`Keys::operation`].
     pub operation: Option<String>,
-    /// The execution of a job that the span belongs to: the value of [`Keys::execution_id`].
+    /// The job execution that the span belongs to: the attribute [`Keys::execution_id`].
     pub execution_id: Option<String>,
-    /// `service.name` of the resource, where the source has one.
+    /// `service.name` of the resource, if it is known.
     pub service: Option<String>,
     /// Nanoseconds since the Unix epoch; 0 if unknown.
     pub start_unix_nano: u64,
-    /// Nanoseconds since the Unix epoch; `None` as long as the span has no end.
+    /// Nanoseconds since the Unix epoch; `None` if the span has not ended.
     pub end_unix_nano: Option<u64>,
-    /// How it ended.
+    /// How the span ended.
     pub outcome: Outcome,
-    /// Whether the status is Error, whatever the outcome.
+    /// Whether the status is Error, regardless of the outcome.
     pub is_error: bool,
-    /// The status' description.
+    /// The description of the status.
     pub message: String,
-    /// The span's attributes, in their order, each value as text.
+    /// The span's attributes in their original order, each value as text.
     pub attributes: Vec<(String, String)>,
 }
+
+/// Identifies a span: span ids are unique within a trace only.
+pub(super) type Ids = (TraceId, SpanId);
 
 /// How a [`Call`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Not yet.
+    /// It has not ended.
     Running,
-    /// It never ended or took no time at all, and is not under way either.
+    /// It has no end or no duration, and is not running either.
     Skipped,
     /// Without an error.
     Ok,
     /// With the status Error.
     Failed,
-    /// Its op's future was dropped.
+    /// The future of its op was dropped.
     Cancelled,
-    /// Its op ran out of time.
+    /// Its op timed out.
     TimedOut,
-    /// A panic went through its op.
+    /// Its op panicked.
     Panicked,
-    /// Its op was dropped without an end.
+    /// Its op was dropped before it ended.
     Dropped,
 }
 
 impl Outcome {
-    /// One word, or two: `failed`, `timed out`.
+    /// The outcome in lower case: `failed`, `timed out`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -82,7 +89,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome that an op wrote to its span as `op.outcome`.
+    /// The outcome in the attribute `op.outcome`, which an op writes to its span.
     fn of_op(value: &str) -> Option<Self> {
         [
             ("cancelled", Self::Cancelled),
@@ -95,8 +102,8 @@ impl Outcome {
     }
 }
 
-/// What every source knows of a span, before [`Call`] makes sense of it.
-pub(super) struct Source {
+/// What all sources know of a span, from which a [`Call`] is made.
+pub(super) struct RawSpan {
     pub(super) trace_id: TraceId,
     pub(super) span_id: SpanId,
     pub(super) parent_id: SpanId,
@@ -108,51 +115,51 @@ pub(super) struct Source {
     pub(super) is_error: bool,
     pub(super) message: String,
     pub(super) attributes: Vec<(String, String)>,
-    /// The span may still end.
+    /// Whether the span has been started and may still end.
     pub(super) is_live: bool,
 }
 
 impl Call {
-    pub(super) fn of_source(source: Source, keys: &Keys) -> Self {
-        let end_unix_nano = source.end_unix_nano.filter(|end| *end != 0);
+    pub(super) fn from_raw(raw: RawSpan, keys: &Keys) -> Self {
+        let end_unix_nano = raw.end_unix_nano.filter(|end| *end != 0);
         let find = |key: &str| {
-            let found = source.attributes.iter().rfind(|(name, _)| name == key);
+            let found = raw.attributes.iter().rfind(|(name, _)| name == key);
             found.map(|(_, value)| value.clone())
         };
-        let took_time = end_unix_nano.is_some_and(|end| end > source.start_unix_nano);
+        let took_time = end_unix_nano.is_some_and(|end| end > raw.start_unix_nano);
         let outcome = match find("op.outcome").as_deref().and_then(Outcome::of_op) {
             Some(outcome) => outcome,
-            None if source.is_error => Outcome::Failed,
+            None if raw.is_error => Outcome::Failed,
             None if took_time => Outcome::Ok,
-            None if source.is_live && end_unix_nano.is_none() => Outcome::Running,
+            None if raw.is_live && end_unix_nano.is_none() => Outcome::Running,
             None => Outcome::Skipped,
         };
         Self {
             tool: find(keys.tool()),
             operation: find(keys.operation()),
             execution_id: find(keys.execution_id()),
-            trace_id: source.trace_id,
-            span_id: source.span_id,
-            parent_id: source.parent_id,
-            name: source.name,
-            service: source.service,
-            start_unix_nano: source.start_unix_nano,
+            trace_id: raw.trace_id,
+            span_id: raw.span_id,
+            parent_id: raw.parent_id,
+            name: raw.name,
+            service: raw.service,
+            start_unix_nano: raw.start_unix_nano,
             end_unix_nano,
             outcome,
-            is_error: source.is_error,
-            message: source.message,
-            attributes: source.attributes,
+            is_error: raw.is_error,
+            message: raw.message,
+            attributes: raw.attributes,
         }
     }
 
-    /// A span of the SDK. `is_live`: it was started and may still end.
+    /// A span of the SDK. `is_live`: it has been started and may still end.
     pub(super) fn of_span(span: &SpanData, is_live: bool, keys: &Keys) -> Self {
         let (is_error, message) = match &span.status {
             Status::Error { description } => (true, description.to_string()),
             Status::Unset | Status::Ok => (false, String::new()),
         };
         let attributes = span.attributes.iter();
-        let source = Source {
+        let raw = RawSpan {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
             parent_id: span.parent_span_id,
@@ -162,31 +169,37 @@ impl Call {
             end_unix_nano: (!is_live).then(|| unix_nano(span.end_time)),
             is_error,
             message,
-            attributes: attributes.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect(),
+            attributes: attributes
+                .map(|pair| (pair.key.to_string(), ValueText::from(&pair.value).text))
+                .collect(),
             is_live,
         };
-        Self::of_source(source, keys)
+        Self::from_raw(raw, keys)
     }
 
-    /// From start to end; `None` if there is no end, or it does not come after the start.
+    pub(super) fn ids(&self) -> Ids {
+        (self.trace_id, self.span_id)
+    }
+
+    /// The time from start to end; `None` without an end, or with one that is not after the start.
     pub fn duration(&self) -> Option<Duration> {
         let nanos = self.end_unix_nano?.checked_sub(self.start_unix_nano)?;
         (nanos > 0).then(|| Duration::from_nanos(nanos))
     }
 
-    /// Whether the span itself failed: by its status, or by the way in which its op ended.
+    /// Whether the span itself failed, by its status or by the outcome of its op.
     pub fn is_red(&self) -> bool {
         self.is_error || matches!(self.outcome, Outcome::Failed | Outcome::TimedOut | Outcome::Panicked)
     }
 
-    /// Whether the runner made this span for itself: one of its tool `runner`, but neither the job
+    /// Whether this is one of the runner's own spans: one of the tool `runner`, but neither the job
     /// nor one of its steps.
     pub fn is_runner_internal(&self) -> bool {
         let is_frame = self.name.starts_with("job.") || self.name.starts_with("step.");
         self.tool.as_deref() == Some(RUNNER) && !is_frame
     }
 
-    /// What to call it: tool and operation, and the name where the two do not say it.
+    /// A title: tool and operation, preceded by the name if that is a different one.
     pub fn title(&self) -> String {
         match (&self.tool, &self.operation) {
             (Some(tool), Some(operation)) if self.name == format!("{tool}.{operation}") => {
@@ -200,8 +213,8 @@ impl Call {
     }
 }
 
-/// 0 before 1970, and the last nanosecond that can be said after 2554.
-pub(super) fn unix_nano(time: SystemTime) -> u64 {
+/// Nanoseconds since the Unix epoch, as OTLP has them: 0 before 1970, `u64::MAX` after 2554.
+pub(crate) fn unix_nano(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,8 @@
-//! Durations as people read them.
+//! Durations in a readable form.
 
 use std::time::Duration;
 
-/// A duration as people read it: `999999 ns`, `1.0 ms`, `2.50 s`, `1m 30s`; `—` for zero.
+/// Formats a duration: `999999 ns`, `1.0 ms`, `2.50 s`, `1m 30s`; `—` for zero.
 ///
 /// ```
 /// use std::time::Duration;
@@ -14,13 +14,13 @@ pub fn format_duration(duration: Duration) -> String {
     format_nanoseconds(duration.as_nanos() as f64)
 }
 
-/// A number of nanoseconds as [`format_duration`] writes it; `—` for what is no duration: zero,
-/// negative, NaN, infinite.
+/// Formats a number of nanoseconds as [`format_duration`] does; `—` if it is zero, negative, NaN or
+/// infinite.
 pub fn format_nanoseconds(nanos: f64) -> String {
     if !nanos.is_finite() || nanos <= 0.0 {
         return "—".to_owned();
     }
-    // Rounded before it is told apart: 999.96 ms is a second, not 1000.0 ms.
+    // Rounded before the unit is chosen: 999.96 ms is `1.00 s`, not `1000.0 ms`.
     match nanos.round() {
         nanos if nanos < 1e6 => format!("{nanos} ns"),
         nanos if nanos < 999.95e6 => format!("{:.1} ms", nanos / 1e6),

@@ -1,8 +1,9 @@
-//! Text from programs and job definitions stays text, wherever it is shown.
+//! Makes text from programs and job definitions safe to show.
 
-/// What a terminal or a page would obey, or what nobody would see: controls, ends of lines, what turns the direction
-/// of text, what has no width. The joiners of emoji and of Indic and Arabic scripts are none of these.
-pub(super) fn is_obeyed(character: char) -> bool {
+/// Whether a terminal or a browser would interpret the character, or show nothing for it: control
+/// characters, line ends, direction overrides, characters of no width. The joiners of emoji and of
+/// Indic and Arabic scripts do not count.
+pub(super) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -11,13 +12,13 @@ pub(super) fn is_obeyed(character: char) -> bool {
         )
 }
 
-/// The text in one line, with nothing in it that is obeyed.
+/// The text on one line, with everything escaped that needs it.
 pub(super) fn line(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' => safe.push_str(" ⏎ "),
-            character if is_obeyed(character) => safe.extend(character.escape_default()),
+            character if needs_escape(character) => safe.extend(character.escape_default()),
             character => safe.push(character),
         }
     }

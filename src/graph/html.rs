@@ -1,7 +1,7 @@
-//! The graph as one HTML file that needs nothing else: no network, no other file, no build step.
+//! The graph as a self-contained HTML file: no network, no other files, no build step.
 //!
-//! The page is `html/report.html` with the style sheet, the scripts and the data put into it. The data
-//! is JSON in a block that browsers do not run; the scripts put it on the page as text only.
+//! The page is `html/report.html` with the style sheet, the scripts and the data inserted. The data
+//! is JSON in a block that browsers do not execute; the scripts add it to the page as text only.
 
 mod data;
 mod escape;
@@ -10,7 +10,7 @@ mod tests;
 
 use std::io::{self, Write};
 
-use super::ToolCallGraph;
+use super::tool_call_graph::ToolCallGraph;
 
 const PAGE: &str = include_str!("html/report.html");
 const STYLE: &str = include_str!("html/report.css");
@@ -25,17 +25,18 @@ const SCRIPT: &str = concat!(
     include_str!("html/script/start.js"),
 );
 
-/// The browser runs this script and applies this style sheet and no other, whatever the data holds.
-/// A test compares the hashes with the files.
+/// The Content-Security-Policy: the browser runs this script and applies this style sheet only,
+/// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-ukQViUHEhikezgiVxX2F/o329iAqA3ooxmmGJbpbyLU='; ",
-    "style-src 'sha256-5yvlNFz6YlwWBmH/xz+mMoxCKRbqWvUqDlfZxfCzZpU='",
+    "script-src 'sha256-/kzuwA8oGc1E9OBngoJq2JzLeHEZCbmafy/ai/eSFTs='; ",
+    "style-src 'sha256-GYrPhqggEYbSX63uqPYvRIfNIubXzbkaH1gJ2YsPQEw='",
 );
 
 impl ToolCallGraph {
-    /// A report for people: the tree, its waterfall on one time axis, and the records of the span
-    /// that is selected. See [`write_html`](Self::write_html), which does not hold it in memory.
+    /// An interactive report: the tree with a waterfall on one time axis, and the records of the
+    /// selected span. [`write_html`](Self::write_html) writes the same without holding it in
+    /// memory.
     ///
     /// ```
     /// # use spanlog::graph::Recorder;
@@ -44,20 +45,19 @@ impl ToolCallGraph {
     /// ```
     pub fn to_html(&self) -> String {
         let mut page = Vec::new();
-        // A vector takes every write.
+        // Writing to a vector does not fail.
         let _ = self.write_html(&mut page);
         String::from_utf8(page).unwrap_or_default()
     }
 
-    /// Writes a report for people: one HTML file that needs neither network nor other files.
+    /// Writes an interactive report: one HTML file that needs neither a network nor other files.
     ///
-    /// It shows what the graph shows, so what [`showing`](Self::showing) hides is not in the file.
-    /// Every value stays text, whatever it holds. There are many small writes, of which a
-    /// [`BufWriter`](io::BufWriter) makes few.
+    /// Spans that [`showing`](Self::showing) hides are not in the file. All values are escaped.
+    /// There are many small writes: use a [`BufWriter`](io::BufWriter) for a file.
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// If the writer fails.
     pub fn write_html(&self, mut to: impl Write) -> io::Result<()> {
         let mut rest = PAGE;
         while let Some((before, (name, after))) =
@@ -76,21 +76,14 @@ impl ToolCallGraph {
         to.write_all(rest.as_bytes())
     }
 
-    /// That of the job, or of whatever began first.
+    /// The title of the job, or of the first root.
     fn title(&self) -> String {
         let job = self.roots().find(|root| root.call().name.starts_with("job."));
         match job.or_else(|| self.roots().next()) {
-            Some(root) => format!("{} – {}", root.call().title(), self.verdict()),
+            Some(root) if self.is_red() => format!("{} – failed", root.call().title()),
+            Some(root) => format!("{} – report", root.call().title()),
             None if self.unplaced_records().len() > 0 => "Records without spans".to_owned(),
             None => "Empty report".to_owned(),
-        }
-    }
-
-    fn verdict(&self) -> &'static str {
-        if self.is_red() {
-            "failed"
-        } else {
-            "report"
         }
     }
 }

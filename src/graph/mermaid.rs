@@ -1,21 +1,24 @@
-//! The graph as a Mermaid flowchart, for pages that draw one: issues, wikis, README files.
+//! The graph as a Mermaid flowchart, for pages that render it: issues, wikis, README files.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::escape::is_obeyed;
-use super::{format_duration, Level, Node, Outcome, ToolCallGraph};
+use super::call::Outcome;
+use super::duration::format_duration;
+use super::escape::needs_escape;
+use super::record::Level;
+use super::tool_call_graph::{Node, ToolCallGraph};
 
-/// The most characters that Mermaid draws unless it is told otherwise: its `maxTextSize`.
-const MOST_CHARACTERS: usize = 50_000;
+/// Mermaid's default `maxTextSize`: it renders no longer text.
+const MAX_CHARACTERS: usize = 50_000;
 
-/// The most lines between boxes that Mermaid draws unless it is told otherwise: its `maxEdges`.
-const MOST_EDGES: usize = 500;
+/// Mermaid's default `maxEdges`: it renders no more edges.
+const MAX_EDGES: usize = 500;
 
-/// The most characters of a name and of a message.
-const LONGEST_NAME: usize = 80;
+/// Names and messages are truncated after this many characters.
+const MAX_NAME_CHARACTERS: usize = 80;
 
-/// Colours that can be read on a light page and on a dark one.
+/// Colours that are readable on light and dark pages.
 const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
     classDef red fill:#ffebe9,stroke:#cf222e,color:#67060c,stroke-width:3px
     classDef inside fill:#fff8c5,stroke:#cf222e,color:#4d2d00
@@ -24,17 +27,17 @@ const CLASSES: &str = "    classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
 ";
 
 impl ToolCallGraph {
-    /// The tree as the text of a [Mermaid] flowchart: a box for each span, with its name, how it ended,
-    /// how long it took and how many warnings and errors were logged in it.
+    /// The tree as a [Mermaid] flowchart: a box for each span, with its name, outcome, duration and
+    /// the numbers of its warnings and errors.
     ///
-    /// Mermaid draws no more than 50,000 characters and 500 lines. Of a graph that is larger, first what
-    /// leads to a failure is shown, then what stands nearest to the roots; the last box and a comment
-    /// say how much is missing.
+    /// By default Mermaid renders no more than 50,000 characters and 500 edges. A larger graph is
+    /// cut down: the spans that lead to a failure are shown first, then those nearest to the roots;
+    /// a last box and a comment say how many are missing.
     ///
     /// [Mermaid]: https://mermaid.js.org/syntax/flowchart.html
     pub fn to_mermaid(&self) -> String {
-        let boxes: Vec<(Node<'_>, String)> = self.nodes().map(|node| (node, box_of(node))).collect();
-        let shown = chosen(&boxes);
+        let boxes: Vec<(Node<'_>, String)> = self.nodes().map(|node| (node, box_text(node))).collect();
+        let shown = select(&boxes);
         let mut text = format!("flowchart LR\n{CLASSES}");
         for (node, drawn) in boxes.iter().filter(|(node, _)| shown.contains(&node.index)) {
             text.push_str(drawn);
@@ -49,17 +52,17 @@ impl ToolCallGraph {
                 writeln!(text, "    %% {missing} more spans are not shown: Mermaid draws no larger graph");
         }
         for note in self.notes() {
-            let note: String = note.chars().filter(|character| !is_obeyed(*character)).take(200).collect();
-            // A brace would begin a directive.
+            let note: String = note.chars().filter(|character| !needs_escape(*character)).take(200).collect();
+            // A brace would start a directive.
             let _ = writeln!(text, "    %% {}", note.replace(['{', '}'], ""));
         }
         text
     }
 }
 
-/// The spans that are drawn. A span is never chosen before its parent: what leads to a failure
-/// contains one too, and else a parent stands nearer to the roots.
-fn chosen(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
+/// The spans that fit. A parent is always selected before its children: it contains their failures,
+/// and it is nearer to the roots.
+fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
     let mut levels = vec![0_usize; boxes.iter().map(|(node, _)| node.index + 1).max().unwrap_or(0)];
     let mut order: Vec<usize> = (0..boxes.len()).collect();
     for (node, _) in boxes {
@@ -69,26 +72,26 @@ fn chosen(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
         let (node, _) = &boxes[*position];
         (!node.is_red(), levels[node.index])
     });
-    // Room for the frame, the last box and the comments.
-    let mut left = MOST_CHARACTERS - 10_000;
+    // The rest is for the header, the last box and the comments.
+    let mut remaining = MAX_CHARACTERS - 10_000;
     let mut edges = 0;
     let mut shown = HashSet::new();
     for position in order {
         let (node, drawn) = &boxes[position];
         let edge = usize::from(node.parent().is_some());
-        // The edge's own line is shorter than this.
+        // The line of the edge is shorter than this.
         let characters = drawn.chars().count() + 2 * "n18446744073709551615".len() + 10;
-        if characters > left || edges + edge > MOST_EDGES {
+        if characters > remaining || edges + edge > MAX_EDGES {
             break;
         }
-        left -= characters;
+        remaining -= characters;
         edges += edge;
         shown.insert(node.index);
     }
     shown
 }
 
-fn box_of(node: Node<'_>) -> String {
+fn box_text(node: Node<'_>) -> String {
     let call = node.call();
     let (mark, class) = match call.outcome {
         Outcome::Failed | Outcome::TimedOut | Outcome::Panicked if node.contains_failure() => ("✗", "inside"),
@@ -120,13 +123,13 @@ fn box_of(node: Node<'_>) -> String {
     format!("    n{index}[\"{mark} {name}<br/>{under}{message}\"]:::{class}\n")
 }
 
-/// Text inside a quoted label. Everything but letters, digits and the harmless goes as a number,
-/// which Mermaid writes `#35;`: no name can end the label, begin markup or be read as a word of the
-/// language.
+/// Escapes text for a quoted label. Everything but letters, digits and harmless punctuation becomes
+/// a character reference, `#35;` in Mermaid: no name can end the label, start markup or be taken
+/// for a keyword.
 fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for (position, character) in text.chars().enumerate() {
-        if position == LONGEST_NAME {
+        if position == MAX_NAME_CHARACTERS {
             safe.push('…');
             break;
         }
@@ -134,8 +137,9 @@ fn escaped(text: &str) -> String {
             ' ' | '.' | ',' | '-' | '/' | '(' | ')' => safe.push(character),
             '\n' => safe.push_str(" ⏎ "),
             character if character.is_alphanumeric() => safe.push(character),
-            character if is_obeyed(character) => safe.push('�'),
-            // Two of them would begin a formula, as numbers too: there is a space without width between.
+            character if needs_escape(character) => safe.push('�'),
+            // Two of them would start a formula, even as references: a zero-width space separates
+            // them.
             '$' => safe.push_str("#36;#8203;"),
             character => {
                 let _ = write!(safe, "#{};", u32::from(character));

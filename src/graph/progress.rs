@@ -1,61 +1,53 @@
-//! The tree as it runs, on a terminal.
+//! A live view of the graph on a terminal.
 //!
-//! [`Progress`] starts and ends a view; `scene` keeps what a view needs of a recorder, `choice` chooses what is
-//! shown of it, `picture` makes rows of that and `region` puts them on the terminal. `plain` is the view where nothing
-//! can be redrawn, `last` what stays of either, and `writer` lets a console live beside it.
+//! [`Progress`] starts and finishes a view. `view_state` reads from the recorder, `selection`
+//! chooses what is shown, `frame` lays it out in rows and `region` draws these. `plain` is the view
+//! where nothing can be redrawn, `summary` is what either leaves at the end, and `writer` is for
+//! console lines beside a view.
 
-mod choice;
-mod last;
-mod picture;
+mod selection;
+mod summary;
+mod pace;
+mod frame;
 mod plain;
 mod region;
-mod scene;
+mod view_state;
 #[cfg(test)]
 mod tests;
-mod writer;
+pub(super) mod writer;
 
 use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use self::last::last;
-use self::picture::Space;
+use self::frame::Area;
+use self::pace::{CPU_SHARE, INTERVAL, MIN_INTERVAL};
 use self::plain::Plain;
 use self::region::Region;
-use self::scene::{Filter, Scene};
-use self::writer::{Host, Meeting, View};
-use super::call::unix_nano;
-use super::live::Recorder;
+use self::summary::summary;
+use self::view_state::{Filter, ViewState};
+use self::writer::{ConsoleQueue, DrawGuard, Mode, ProgressWriter};
+use super::call::{unix_nano, Call};
+use super::live::recorder::Recorder;
 use super::text::terminal::Stream;
-use super::Call;
 
-pub use self::writer::ProgressWriter;
+/// One in this many rows of a terminal is left to the console lines above the view.
+const SCROLLBACK_SHARE: usize = 5;
 
-/// Between two drawings, while nothing is printed above.
-const TICK: Duration = Duration::from_millis(100);
-
-/// The least between two drawings.
-const LEAST_TICK: Duration = Duration::from_millis(50);
-
-/// What drawing may take of a processor: one part in this many.
-const SHARE: u32 = 10;
-
-/// What of a terminal's rows is left to what is above, one part in this many: a terminal that is all view shows no lines.
-const SHARE_ABOVE: usize = 5;
-
-/// A live view of what a [`Recorder`] hears.
+/// A live view of a [`Recorder`] on a terminal.
 ///
-/// On a terminal it is the tree as it runs: running calls with a spinner, the time so far and the last lines of what
-/// they log; finished ones as one line each; failures with their last lines. Where there are more calls than
-/// rows, those that run longest are shown, and how many more there are. At the end the whole tree
-/// stays, with the failures and their last lines again.
+/// It shows the tree while it runs: running calls with a spinner, their elapsed time and their last
+/// log lines; finished calls on one line each; failed ones with their last log lines. If there are
+/// more calls than rows, the longest-running ones are shown, and the number of the others. When it
+/// is finished, the complete tree is printed, followed by each failure with its last log lines.
 ///
-/// Where it cannot be redrawn it is a line for each start and end, in step with the lines of the
-/// [`writer`](Self::writer), and the same at the end: if the output is no terminal, if `TERM` is `dumb`, or if `CI` is
-/// set. Colour is refused and insisted on as for [`Text::for_stdout`](super::Text::for_stdout).
+/// Where it cannot be redrawn, a line is printed for each start and end instead, in order with the
+/// lines of the [`writer`](Self::writer): if the output is not a terminal, if `TERM` is `dumb`, or
+/// if `CI` is set. The end is the same. Whether there is colour is decided as for
+/// [`Text::for_stdout`](super::Text::for_stdout).
 ///
 /// ```
 /// use spanlog::graph::{Progress, Recorder};
@@ -75,14 +67,14 @@ const SHARE_ABOVE: usize = 5;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A thread of its own draws, at most twenty times a second. What is written to the
-/// terminal by other ways than the [`writer`](Self::writer) is drawn over.
+/// A separate thread draws, at most twenty times a second. Anything that is written to the terminal
+/// other than through the [`writer`](Self::writer) is overwritten.
 ///
-/// Dropping a view finishes it, and ignores errors.
+/// Dropping a view finishes it and ignores errors.
 #[derive(Debug)]
 #[must_use = "dropping the view closes it"]
 pub struct Progress {
-    meeting: Arc<Meeting>,
+    console: Arc<ConsoleQueue>,
     thread: Option<JoinHandle<io::Result<()>>>,
     is_live: bool,
 }
@@ -93,7 +85,7 @@ impl Progress {
         Self::builder(recorder).start()
     }
 
-    /// Begins a view that is told more; [`ProgressBuilder::start`] opens it.
+    /// A builder with more options; [`ProgressBuilder::start`] opens the view.
     pub fn builder(recorder: &Recorder) -> ProgressBuilder {
         ProgressBuilder {
             recorder: recorder.clone(),
@@ -104,32 +96,33 @@ impl Progress {
         }
     }
 
-    /// Where a console writes that lives with this view, also after its end: above the view while there
-    /// is one on the same terminal, else to standard error.
+    /// A writer for console lines, which can also be used after the view is finished. Lines go
+    /// above the view while it is live on the same terminal, and to standard error otherwise.
     pub fn writer(&self) -> ProgressWriter {
-        ProgressWriter(Arc::clone(&self.meeting))
+        ProgressWriter(Arc::clone(&self.console))
     }
 
-    /// Whether the view is redrawn in its place; else it is lines.
+    /// Whether the view is redrawn in place; otherwise it prints lines.
     pub fn is_live(&self) -> bool {
         self.is_live
     }
 
-    /// Closes the view: the whole tree takes its place, and the failures with their last lines.
+    /// Closes the view and prints the complete tree, and the failures with their last log lines.
     ///
     /// # Errors
     ///
-    /// If the output could not be written to, then or before, or if there was no thread to draw.
+    /// If writing to the output failed, now or before, or if the thread that draws could not be
+    /// started.
     pub fn finish(mut self) -> io::Result<()> {
         self.close()
     }
 
     fn close(&mut self) -> io::Result<()> {
-        self.meeting.finish();
+        self.console.finish();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(drawn)) => drawn,
             Some(Err(_)) => Err(io::Error::other("the thread that draws the view panicked")),
-            None => Err(io::Error::other("there is no thread to draw the view")),
+            None => Err(io::Error::other("the thread that draws the view could not be started")),
         }
     }
 }
@@ -142,7 +135,7 @@ impl Drop for Progress {
     }
 }
 
-/// A view before it is opened. Made by [`Progress::builder`].
+/// A view that is not open yet. Returned by [`Progress::builder`].
 #[must_use = "nothing is shown until it is started"]
 pub struct ProgressBuilder {
     recorder: Recorder,
@@ -165,19 +158,20 @@ impl ProgressBuilder {
         self
     }
 
-    /// Sets how many columns the view has at most. Default: those of the terminal, at every moment.
+    /// Sets the maximum width of the view in columns. Default: the current width of the terminal.
     pub fn with_width(mut self, columns: usize) -> Self {
         self.width = Some(columns);
         self
     }
 
-    /// Writes lines, on a terminal too. Default: off.
+    /// Sets whether lines are printed instead of a view that is redrawn, even on a terminal.
+    /// Default: off.
     pub fn with_plain(mut self, plain: bool) -> Self {
         self.is_plain = plain;
         self
     }
 
-    /// Hides the calls that `is_shown` refuses; what is below them moves up, as with
+    /// Hides the calls for which `is_shown` is false; their children move up, as with
     /// [`ToolCallGraph::showing`](super::ToolCallGraph::showing).
     pub fn showing(mut self, is_shown: impl Fn(&Call) -> bool + Send + 'static) -> Self {
         self.filter = Some(Box::new(is_shown));
@@ -193,85 +187,92 @@ impl ProgressBuilder {
         let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
         let can_redraw = self.stream.size().is_some() && anstyle_query::term_supports_color();
         let is_live = can_redraw && !is_ci && !self.is_plain;
-        let scene = Scene::new(self.recorder, self.filter);
-        let place = Place { stream: self.stream, width: self.width, color: self.stream.wants_color() };
+        let view_state = ViewState::new(self.recorder, self.filter);
+        let output = Output { stream: self.stream, width: self.width, color: self.stream.wants_color() };
         let thread = thread::Builder::new().name("spanlog-progress".into());
-        let (meeting, thread) = if is_live {
+        let (console, thread) = if is_live {
             let is_shared = Stream::Err.is_terminal();
-            let meeting = Meeting::new(if is_shared { View::Live } else { View::Elsewhere });
-            let host = Host(Arc::clone(&meeting));
-            (meeting, thread.spawn(move || draw(scene, Region::new(out), &host.0, place)))
+            let console = ConsoleQueue::new(if is_shared { Mode::Live } else { Mode::OtherTerminal });
+            let guard = DrawGuard(Arc::clone(&console));
+            (console, thread.spawn(move || run_live(view_state, Region::new(out), &guard.0, output)))
         } else {
-            let plain = Arc::new(Plain::new(scene, out, place.color));
-            let meeting = Meeting::new(View::Plain(Arc::clone(&plain)));
-            let host = Host(Arc::clone(&meeting));
-            (meeting, thread.spawn(move || tell(&plain, &host.0, place)))
+            let plain = Arc::new(Plain::new(view_state, out, output.color));
+            let console = ConsoleQueue::new(Mode::Plain(Arc::clone(&plain)));
+            let guard = DrawGuard(Arc::clone(&console));
+            (console, thread.spawn(move || run_plain(&plain, &guard.0, output)))
         };
-        Progress { meeting, thread: thread.ok(), is_live }
+        Progress { console, thread: thread.ok(), is_live }
     }
 }
 
-/// Where a view is.
+/// Where a view is drawn.
 #[derive(Clone, Copy)]
-struct Place {
+struct Output {
     stream: Stream,
+    /// The maximum width that was asked for.
     width: Option<usize>,
     color: bool,
 }
 
-impl Place {
-    /// The last column stays free: what is written there makes some terminals begin a row, and others not.
-    fn space(self) -> Space {
+impl Output {
+    /// What a live view may take. The last column stays free: some terminals wrap after it, others
+    /// do not.
+    fn area(self) -> Area {
         let (columns, rows) = self.stream.size().unwrap_or((80, 24));
         let columns = self.width.unwrap_or(usize::MAX).min(columns);
-        // The last row is the cursor's.
-        let rows = rows.saturating_sub(1 + rows / SHARE_ABOVE);
-        Space { columns: columns.saturating_sub(1), rows, color: self.color }
+        // The last row is for the cursor.
+        let rows = rows.saturating_sub(1 + rows / SCROLLBACK_SHARE);
+        Area { columns: columns.saturating_sub(1), rows, color: self.color }
     }
 
-    /// How wide the tree may be that stays.
+    /// The maximum width of the tree in the summary.
     fn columns(self) -> Option<usize> {
         match self.stream.is_terminal() {
-            true => Some(self.space().columns),
+            true => Some(self.area().columns),
             false => self.width,
         }
     }
 }
 
-/// The thread of a view that is redrawn.
-fn draw(mut scene: Scene, mut region: Region<impl Write>, meeting: &Meeting, place: Place) -> io::Result<()> {
-    let mut least = LEAST_TICK;
+/// The thread of a live view.
+fn run_live(
+    mut view_state: ViewState,
+    mut region: Region<impl Write>,
+    console: &ConsoleQueue,
+    output: Output,
+) -> io::Result<()> {
+    let mut interval = MIN_INTERVAL;
     loop {
-        let (above, is_last) = match meeting.next(least, TICK.max(least)) {
-            writer::Call::Draw(above) => (above, false),
-            writer::Call::Finish(above) => (above, true),
+        let (pending, is_last) = match console.wait(interval, INTERVAL.max(interval)) {
+            writer::Wake::Draw(pending) => (pending, false),
+            writer::Wake::Finish(pending) => (pending, true),
         };
-        let begun = Instant::now();
-        let space = place.space();
+        let started = Instant::now();
+        let area = output.area();
         let rows = match is_last {
             true => Vec::new(),
-            false => picture::live(&scene.now(), unix_nano(SystemTime::now()), space),
+            false => frame::live(&view_state.current(), unix_nano(SystemTime::now()), area),
         };
-        region.draw(&above, &rows, space.columns + 1)?;
+        region.draw(&pending, &rows, area.columns + 1)?;
         if is_last {
-            let text = last(&scene.whole(), place.columns(), place.color);
+            let text = summary(&view_state.complete(), output.columns(), output.color);
             region.out().write_all(text.as_bytes())?;
             return region.out().flush();
         }
-        least = LEAST_TICK.max(begun.elapsed() * SHARE);
+        interval = MIN_INTERVAL.max(started.elapsed() * CPU_SHARE);
     }
 }
 
-/// The thread of a view that is lines.
-fn tell(plain: &Plain, meeting: &Meeting, place: Place) -> io::Result<()> {
-    let mut least = LEAST_TICK;
+/// The thread of a plain view.
+fn run_plain(plain: &Plain, console: &ConsoleQueue, output: Output) -> io::Result<()> {
+    let mut interval = MIN_INTERVAL;
     loop {
-        // Lines of the console do not wait, so there is nothing to print for others.
-        if let writer::Call::Finish(_) = meeting.next(least, TICK.max(least)) {
-            return plain.finish(place.columns());
+        // Console lines are not queued in this mode, so there is nothing else to print.
+        if let writer::Wake::Finish(_) = console.wait(interval, INTERVAL.max(interval)) {
+            return plain.finish(output.columns());
         }
-        let begun = Instant::now();
-        plain.tell()?;
-        least = LEAST_TICK.max(begun.elapsed() * SHARE);
+        let started = Instant::now();
+        plain.report()?;
+        interval = MIN_INTERVAL.max(started.elapsed() * CPU_SHARE);
     }
 }

@@ -1,35 +1,49 @@
-//! One log record of the graph, as plain data, and how many there are of each level.
+//! A log record as plain data, its level, and counts of records by level.
 
 use opentelemetry::{SpanId, TraceId};
 
-/// A log record that was emitted inside a job.
+/// A log record of a [`ToolCallGraph`](super::ToolCallGraph).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogRecord {
-    /// The record's trace; `None` if it has none.
+    /// The trace id, if there is one.
     pub trace_id: Option<TraceId>,
-    /// The span that it was emitted in; `None` if it has none.
+    /// The id of the span that the record was emitted in, if there is one.
     pub span_id: Option<SpanId>,
     /// Nanoseconds since the Unix epoch; 0 if unknown.
     pub time_unix_nano: u64,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// The name of the scope: the event's target.
+    /// The name of the instrumentation scope: the event's target.
     pub target: String,
-    /// The name that the user gave the event; empty if none.
+    /// The event name; empty if there is none.
     pub event_name: String,
-    /// The message.
+    /// The body: the message.
     pub body: String,
-    /// The record's attributes, in their order, each value as text.
+    /// The record's attributes in their original order, each value as text.
     pub attributes: Vec<(String, String)>,
 }
 
-/// The range that a severity number falls into, by the [data model]'s table.
+impl LogRecord {
+    pub(super) fn ids(&self) -> Option<(TraceId, SpanId)> {
+        self.trace_id.zip(self.span_id)
+    }
+}
+
+/// The time of a record, or else the time at which it was observed.
+pub(super) fn first_known(time_unix_nano: u64, observed_unix_nano: u64) -> u64 {
+    match time_unix_nano {
+        0 => observed_unix_nano,
+        known => known,
+    }
+}
+
+/// The severity of a record: a range of severity numbers of the [data model].
 ///
 /// [data model]: https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// The record says nothing of it.
+    /// The record has none.
     #[default]
     Unspecified,
     /// 1 to 4.
@@ -47,7 +61,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level, the least severe first.
+    /// All levels, least severe first.
     pub const ALL: [Self; 7] =
         [Self::Unspecified, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
@@ -64,8 +78,8 @@ impl Level {
         }
     }
 
-    /// The level of a record: by its number, else by its text, which need not be a level's name.
-    #[cfg(feature = "graph")]
+    /// The level of a record: by its severity number, or else by its text, if that is a level's
+    /// name.
     pub(super) fn of_record(number: i64, text: &str) -> Self {
         match Self::of_number(number) {
             Self::Unspecified => {
@@ -76,7 +90,7 @@ impl Level {
         }
     }
 
-    /// In lower case.
+    /// The name in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
@@ -90,7 +104,7 @@ impl Level {
     }
 }
 
-/// How many records there are of each level.
+/// Numbers of records by level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordCounts([u64; Level::ALL.len()]);
 
@@ -99,12 +113,12 @@ impl RecordCounts {
         self.0[level as usize] += 1;
     }
 
-    /// Those of one level.
+    /// The number of records of one level.
     pub fn of(&self, level: Level) -> u64 {
         self.0[level as usize]
     }
 
-    /// All of them.
+    /// The number of all records.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }

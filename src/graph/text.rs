@@ -3,7 +3,6 @@
 pub(super) mod branch;
 pub(super) mod line;
 pub(super) mod pen;
-#[cfg(any(feature = "graph", feature = "terminal"))]
 pub(super) mod terminal;
 
 use std::fmt;
@@ -11,18 +10,20 @@ use std::fmt;
 use self::branch::{branch, DRAWN_LEVELS};
 use self::line::{Columns, Line};
 use self::pen::{Pen, Style};
-use super::{escape, Node, ToolCallGraph};
+use self::terminal::Stream;
+use super::escape;
+use super::tool_call_graph::{Node, ToolCallGraph};
 
 impl ToolCallGraph {
-    /// A tree with one line a span: how it ended, its name, how long it took, how many records of
-    /// each level were made in it. In plain text, for files and tests; [`text`](Self::text) has more.
+    /// A tree with one line per span: outcome, name, duration, numbers of records by level. Plain
+    /// text, for files and tests; [`text`](Self::text) has options.
     ///
-    /// Names come from programs and job definitions, so what a terminal would obey is escaped.
+    /// Names come from programs and job definitions, so control characters are escaped.
     pub fn to_text(&self) -> String {
         self.text().to_string()
     }
 
-    /// The same tree, in colour or cut to a width if asked for.
+    /// The same tree, with options for colour and width.
     ///
     /// ```
     /// # let graph = spanlog::graph::Recorder::default().graph();
@@ -33,7 +34,7 @@ impl ToolCallGraph {
     }
 }
 
-/// A graph that is shown as lines of text. Made by [`ToolCallGraph::text`].
+/// A graph as lines of text. Returned by [`ToolCallGraph::text`].
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Text<'a> {
@@ -43,15 +44,39 @@ pub struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// Sets whether outcomes and levels are coloured. Default: no.
+    /// Sets whether outcomes and levels are coloured. Default: off.
     pub fn with_color(self, color: bool) -> Self {
         Self { color, ..self }
     }
 
-    /// Sets how many columns the lines of spans have at most: what is longer is cut, names first.
-    /// Default: as many as they need. Notes are never cut.
+    /// Sets the maximum width of the lines of spans in columns: longer ones are truncated, names
+    /// first. Notes are never truncated. Default: no limit.
     pub fn with_width(self, columns: usize) -> Self {
         Self { width: Some(columns), ..self }
+    }
+
+    /// Sets width and colour for standard output: the width of the terminal, and colour unless it
+    /// is disabled. A file or a pipe gets plain text of any width.
+    ///
+    /// Colour is disabled by [`NO_COLOR`], by `CLICOLOR=0` and for terminals without colour;
+    /// `CLICOLOR_FORCE` enables it everywhere.
+    ///
+    /// [`NO_COLOR`]: https://no-color.org
+    pub fn for_stdout(self) -> Self {
+        self.for_stream(Stream::Out)
+    }
+
+    /// Sets width and colour for standard error, as [`for_stdout`](Self::for_stdout) does.
+    pub fn for_stderr(self) -> Self {
+        self.for_stream(Stream::Err)
+    }
+
+    fn for_stream(self, stream: Stream) -> Self {
+        let text = self.with_color(stream.wants_color());
+        match stream.size() {
+            Some((columns, _)) => text.with_width(columns),
+            None => text,
+        }
     }
 }
 
@@ -65,8 +90,8 @@ impl fmt::Display for Text<'_> {
         let unplaced = self.graph.unplaced_records().len();
         let unplaced = match unplaced {
             0 => None,
-            1 => Some("1 log record belongs to none of these spans".to_owned()),
-            many => Some(format!("{many} log records belong to none of these spans")),
+            1 => Some("1 log record belongs to no span shown here".to_owned()),
+            many => Some(format!("{many} log records belong to no span shown here")),
         };
         for note in self.graph.notes().iter().chain(&unplaced) {
             let pen = Pen::new(usize::MAX, self.color);
@@ -76,11 +101,11 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A line for each span. Not recursive: a hostile graph may be deep.
+/// A line for each span. Not recursive, because a graph may be deep.
 fn lines(graph: &ToolCallGraph) -> Vec<Line> {
     let mut lines = Vec::new();
-    // With the level of each, and which of the ancestors that are drawn are the last of their siblings: bit 0 is about
-    // level 1.
+    // With the level of each, and a bit for each drawn level, from level 1 on: whether the ancestor
+    // at that level is the last one of its siblings.
     let mut open: Vec<(Node<'_>, usize, u64)> = graph.roots().rev().map(|root| (root, 0, 0)).collect();
     while let Some((node, level, lasts)) = open.pop() {
         lines.push(Line::of(node, branch(level, |level| lasts >> (level - 1) & 1 == 0)));

@@ -1,52 +1,47 @@
-//! From spans in any order to a tree: who is whose parent, in which order, and where the red is.
+//! Builds the tree from spans and records in any order: parents, order of siblings, failures.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 
-use opentelemetry::{SpanId, TraceId};
-
-use super::call::Call;
+use super::call::{Call, Ids};
 use super::record::{LogRecord, RecordCounts};
 
-/// Which span: ids are unique within a trace only.
-pub(super) type Ids = (TraceId, SpanId);
-
-/// What a source has collected.
+/// What a tree is built of.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
     pub(super) calls: Vec<Call>,
     pub(super) records: Vec<LogRecord>,
-    /// Records that are not in `records`: only their number was kept.
+    /// Records that were counted but not kept, so that they are not in `records`.
     pub(super) counted: HashMap<Ids, RecordCounts>,
-    /// What a reader of the graph must know of it: what was let go, what could not be read.
+    /// What is missing: what was dropped, skipped or could not be read.
     pub(super) notes: Vec<String>,
 }
 
-/// The place of one call in the tree. Calls are known by their index.
+/// The position of a call in the tree. Calls are referred to by index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
-    /// Before anything was hidden.
+    /// The parent, hidden or not.
     parent: Option<usize>,
     pub(super) is_hidden: bool,
     /// The nearest ancestor that is shown.
     pub(super) shown_parent: Option<usize>,
-    /// Those that are shown, by their start.
+    /// The children that are shown, ordered by start.
     pub(super) children: Vec<usize>,
     pub(super) contains_red: bool,
-    /// Its own, and those of the hidden calls below it, by their time.
+    /// Its own records and those of hidden descendants, ordered by time.
     pub(super) records: Vec<usize>,
     pub(super) counts: RecordCounts,
 }
 
-/// Calls by their start, each with its place.
+/// All calls, ordered by start, each with its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     pub(super) calls: Vec<Call>,
     pub(super) places: Vec<Place>,
-    /// By their start.
+    /// Ordered by start.
     pub(super) roots: Vec<usize>,
-    /// By their time.
+    /// Ordered by time.
     pub(super) records: Vec<LogRecord>,
-    /// Those of no shown call.
+    /// The records of no call that is shown.
     pub(super) unplaced: Vec<usize>,
     index: HashMap<Ids, usize>,
     counted: HashMap<Ids, RecordCounts>,
@@ -59,29 +54,27 @@ impl Tree {
         calls.sort_by_key(|call| call.start_unix_nano);
         records.sort_by_key(|record| record.time_unix_nano);
         let mut tree = Self { records, counted, notes, ..Self::default() };
-        tree.take_each_once(calls);
+        tree.index_calls(calls);
         tree.find_parents();
-        tree.break_circles();
+        tree.break_cycles();
         tree.mark_red();
         tree.show(|_| true);
         tree
     }
 
-    /// Two spans with one id: the first by its start stays.
-    fn take_each_once(&mut self, calls: Vec<Call>) {
+    /// Skips spans that have the id of an earlier one.
+    fn index_calls(&mut self, calls: Vec<Call>) {
         let all = calls.len();
         for call in calls {
-            if let std::collections::hash_map::Entry::Vacant(free) =
-                self.index.entry((call.trace_id, call.span_id))
-            {
+            if let Entry::Vacant(free) = self.index.entry(call.ids()) {
                 free.insert(self.calls.len());
                 self.calls.push(call);
             }
         }
         match all - self.calls.len() {
             0 => {}
-            1 => self.notes.push("1 span had the id of another and was left out".to_owned()),
-            many => self.notes.push(format!("{many} spans had the id of another and were left out")),
+            1 => self.notes.push("1 span with the id of another was skipped".to_owned()),
+            many => self.notes.push(format!("{many} spans with the ids of others were skipped")),
         }
     }
 
@@ -91,40 +84,40 @@ impl Tree {
         self.places = places.collect();
     }
 
-    /// Spans that are their own ancestors hang from no root: the first of each circle becomes one.
-    fn break_circles(&mut self) {
+    /// Spans that are their own ancestors have no root: the first one of each cycle becomes a root.
+    fn break_cycles(&mut self) {
         #[derive(Clone, Copy, PartialEq)]
-        enum Seen {
-            Never,
-            OnThisWay,
-            Before,
+        enum Visit {
+            New,
+            OnPath,
+            Done,
         }
-        let mut seen = vec![Seen::Never; self.places.len()];
-        let mut circles = 0;
+        let mut visits = vec![Visit::New; self.places.len()];
+        let mut cycles = 0;
         for start in 0..self.places.len() {
-            let mut way = Vec::new();
+            let mut path = Vec::new();
             let mut at = Some(start);
-            while let Some(index) = at.filter(|index| seen[*index] == Seen::Never) {
-                seen[index] = Seen::OnThisWay;
-                way.push(index);
+            while let Some(index) = at.filter(|index| visits[*index] == Visit::New) {
+                visits[index] = Visit::OnPath;
+                path.push(index);
                 at = self.places[index].parent;
             }
-            if let Some(met) = at.filter(|index| seen[*index] == Seen::OnThisWay) {
-                let position = way.iter().position(|index| *index == met).unwrap_or_default();
-                // By index, which is by start.
-                if let Some(first) = way[position..].iter().min() {
+            if let Some(met) = at.filter(|index| visits[*index] == Visit::OnPath) {
+                let position = path.iter().position(|index| *index == met).unwrap_or_default();
+                // The first index is that of the earliest start.
+                if let Some(first) = path[position..].iter().min() {
                     self.places[*first].parent = None;
-                    circles += 1;
+                    cycles += 1;
                 }
             }
-            for index in way {
-                seen[index] = Seen::Before;
+            for index in path {
+                visits[index] = Visit::Done;
             }
         }
-        match circles {
+        match cycles {
             0 => {}
-            1 => self.notes.push("1 circle of spans that are their own ancestors".to_owned()),
-            many => self.notes.push(format!("{many} circles of spans that are their own ancestors")),
+            1 => self.notes.push("1 cycle of spans that are their own ancestors".to_owned()),
+            many => self.notes.push(format!("{many} cycles of spans that are their own ancestors")),
         }
     }
 
@@ -140,8 +133,8 @@ impl Tree {
         }
     }
 
-    /// Hides what `is_shown` refuses: its children and its records go to the nearest ancestor that
-    /// is shown.
+    /// Hides the calls for which `is_shown` is false: their children and records move to the
+    /// nearest ancestor that is shown.
     pub(super) fn show(&mut self, is_shown: impl Fn(&Call) -> bool) {
         for (place, call) in self.places.iter_mut().zip(&self.calls) {
             place.is_hidden = !is_shown(call);
@@ -165,24 +158,25 @@ impl Tree {
         self.place_records();
     }
 
-    /// Every call's nearest shown ancestor, each asked for once: a chain of hidden calls may be long.
+    /// Finds the nearest ancestor that is shown, visiting each call once: a chain of hidden calls
+    /// may be long.
     fn find_shown_parents(&mut self) {
         let mut known = vec![false; self.places.len()];
         for start in 0..self.places.len() {
-            let mut way = Vec::new();
+            let mut path = Vec::new();
             let mut at = start;
-            let answer = loop {
+            let shown = loop {
                 if known[at] {
                     break self.places[at].shown_parent;
                 }
-                way.push(at);
+                path.push(at);
                 match self.places[at].parent {
                     Some(parent) if self.places[parent].is_hidden => at = parent,
                     parent => break parent,
                 }
             };
-            for index in way {
-                self.places[index].shown_parent = answer;
+            for index in path {
+                self.places[index].shown_parent = shown;
                 known[index] = true;
             }
         }
@@ -193,7 +187,7 @@ impl Tree {
         for index in 0..self.records.len() {
             let record = &self.records[index];
             let level = record.level;
-            let ids = record.trace_id.zip(record.span_id);
+            let ids = record.ids();
             match ids.and_then(|ids| self.shown(ids)) {
                 Some(call) => {
                     self.places[call].records.push(index);
@@ -210,7 +204,7 @@ impl Tree {
         }
     }
 
-    /// The call that stands for a span: itself, or its nearest shown ancestor.
+    /// The call at which a span's records are shown: itself, or its nearest ancestor that is shown.
     fn shown(&self, ids: Ids) -> Option<usize> {
         let index = *self.index.get(&ids)?;
         match self.places[index].is_hidden {

@@ -13,8 +13,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::error::Error;
-use crate::graph::Recorder;
 use crate::install::console;
+use crate::install::recording::RecordingLayer;
 use crate::keys::Keys;
 use crate::layer::LogLayer;
 use crate::otlp::record::DirectRecords;
@@ -83,7 +83,7 @@ pub(crate) struct Layers<'a> {
     pub(crate) keys: Keys,
     pub(crate) logs: Logs,
     /// Records for a recorder, where they do not come to it through `logs`.
-    pub(crate) recording: Option<LogLayer<Recorder>>,
+    pub(crate) recording_layer: Option<RecordingLayer>,
     pub(crate) console: Option<(LevelFilter, BoxMakeWriter)>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch 
     let subscriber = tracing_subscriber::registry().with(filter);
     let subscriber = subscriber.with(span_layer(layers.spans, layers.keys));
     let subscriber = subscriber.with(log_layer(layers.logs));
-    let subscriber = subscriber.with(match layers.recording {
+    let subscriber = subscriber.with(match layers.recording_layer {
         Some(layer) => Box::new(layer) as Boxed<_>,
         None => Box::new(Identity::new()),
     });

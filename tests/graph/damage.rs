@@ -22,12 +22,12 @@ fn a_cut_line_is_told_with_its_place_and_keeps_what_stands_before_the_cut() {
     // At the end of the file, and in its midst.
     let graph = read(traces(&[span("c", 3, 0, 2, 3)]) + &whole[..cut]);
     assert_eq!(shape(&graph), ["a", "c"]);
-    assert_eq!(graph.notes(), ["file:2: cut short; 1 span or record was before the cut"]);
+    assert_eq!(graph.notes(), ["file:2: the message is truncated; 1 span or record was read from it"]);
     let graph = read(whole[..cut].to_owned() + "\n" + &whole + "\n");
     assert_eq!(shape(&graph), ["a", "b"]);
     let notes = graph.notes();
-    assert_eq!(notes[0], "file:1: cut short; 1 span or record was before the cut");
-    assert_eq!(notes[1], "1 span had the id of another and was left out");
+    assert_eq!(notes[0], "file:1: the message is truncated; 1 span or record was read from it");
+    assert_eq!(notes[1], "1 span with the id of another was skipped");
 }
 
 /// Guarantees: wherever a file ends, no panic, no later message lost, and a word about it.
@@ -43,7 +43,10 @@ fn a_cut_at_any_byte_costs_no_more_than_its_own_message() {
         for between in ["\n", "\n\n", "\r\n"] {
             let graph = read(format!("{cut}{between}{second}"));
             assert_eq!(shape(&graph).last().map(String::as_str), Some("second"), "{cut}");
-            assert!(graph.notes().iter().any(|note| note.contains("file:1: cut short")), "{cut}");
+            assert!(
+                graph.notes().iter().any(|note| note.contains("file:1: the message is truncated")),
+                "{cut}"
+            );
         }
     }
     let document = serde_json::from_str::<serde_json::Value>(&first).unwrap();
@@ -69,7 +72,7 @@ fn a_line_of_something_else_is_told_and_skipped() {
             "file:1: not a JSON object",
             "file:3: a JSON object without resourceSpans or resourceLogs",
             "file:4: not a JSON object",
-            "file:5: resourceMetrics, which are no part of a graph, were skipped",
+            "file:5: resourceMetrics were skipped: they are not part of a graph",
         ]
     );
 }
@@ -79,7 +82,7 @@ fn a_member_of_another_type_is_told_with_its_line() {
     let text = "{\n \"resourceSpans\": [\n  {\"scopeSpans\": 5}\n ]\n}\n".to_owned();
     let graph = read(text + &traces(&[span("a", 1, 0, 0, 1)]));
     assert_eq!(shape(&graph), ["a"]);
-    assert_eq!(graph.notes(), ["file:3: invalid type: integer `5`, expected a list of objects; not read on"]);
+    assert_eq!(graph.notes(), ["file:3: invalid type: integer `5`, expected a list of objects; the rest of the message was skipped"]);
 }
 
 #[test]
@@ -93,8 +96,8 @@ fn a_span_without_ids_is_left_out_and_told() {
     ]);
     assert_eq!(shape(&graph), ["fine"]);
     let notes = graph.notes();
-    assert_eq!(notes[0], "file:1: a span without a valid trace_id and span_id was left out");
-    assert_eq!((notes.len(), notes[3].as_str()), (4, "and 1 more spans or records that could not be used"));
+    assert_eq!(notes[0], "file:1: a span without a valid trace_id and span_id was skipped");
+    assert_eq!((notes.len(), notes[3].as_str()), (4, "and 1 more unusable spans or records"));
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn notes_are_bounded_whatever_is_wrong() {
     text += &"{\"resourceSpans\":[{\"scopeSpans\":\"x\"}]}\n".repeat(1_000);
     let graph = read(text);
     assert_eq!(graph.notes().len(), 8, "{:?}", graph.notes());
-    assert!(graph.notes().contains(&"and 99997 more lines that are no OTLP".to_owned()));
+    assert!(graph.notes().contains(&"and 99997 more lines that are not OTLP".to_owned()));
     // Neither does what was found make a note long.
     let long = "x".repeat(1_000_000);
     let graph = read(traces(&[span("a", 1, 0, 0, 1)]) + &format!("{{\"resourceSpans\":\"{long}\"}}"));
@@ -220,7 +223,7 @@ fn a_damaged_protobuf_message_costs_no_other() {
     let bytes = [frame(&message(&span(2))), frame(&damaged), frame(&message(&span(3)))].concat();
     let graph = read(&bytes);
     assert_eq!(graph.roots().len(), 2);
-    assert!(graph.notes()[0].contains("is not read on from byte"), "{:?}", graph.notes());
+    assert!(graph.notes()[0].contains("was skipped from byte"), "{:?}", graph.notes());
     for end in 1..bytes.len() {
         // Any outcome but a panic; what was whole is there.
         let mut reader = Reader::new();

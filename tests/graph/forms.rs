@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -22,7 +21,7 @@ use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::stage::{node, read, shape};
+use crate::stage::{directory, node, read, shape};
 
 const TRACE_BYTES: [u8; 16] = [0xab; 16];
 
@@ -144,14 +143,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     writer.write_all(bytes).unwrap();
     writer.finish().unwrap()
-}
-
-/// A directory of this test's own.
-fn directory(name: &str) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("spanlog-graph-{name}-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn beyond_the_limit_the_oldest_records_go_and_their_number_stays() {
     let gone = 10_000 - kept;
     assert_eq!(
         notes,
-        [format!("{gone} older records were let go, all but their number: more than 1 MiB were read")]
+        [format!("{gone} older records were dropped, and only counted: the memory limit is 1 MiB")]
     );
     // A limit that everything fits into takes nothing.
     assert_eq!(limited(text.as_bytes(), 64 << 20).notes().len(), 0);
@@ -45,7 +45,7 @@ fn spans_go_after_records_and_the_oldest_first() {
     assert!((100..9_000).contains(&kept), "{kept}");
     assert_eq!(graph.roots().next_back().unwrap().call().name, "span 10000");
     let notes = graph.notes().join("\n");
-    assert!(notes.contains(&format!("{} older spans were let go", 10_000 - kept)), "{notes}");
+    assert!(notes.contains(&format!("{} older spans were dropped", 10_000 - kept)), "{notes}");
     assert!(notes.contains("1 older records"), "{notes}");
     // Nothing at all fits: still no panic.
     assert!(limited(text.as_bytes(), 0).is_empty());
@@ -60,7 +60,7 @@ fn a_string_without_end_is_not_read_into_memory() {
     let before = format!("{before}{one},{{\"name\":\"");
     let graph = limited(before.as_bytes().chain(endless).chain(after.as_bytes()), 1 << 30);
     assert_eq!(shape(&graph), ["a", "b"]);
-    assert_eq!(graph.notes(), ["file:1: a string of more than 16 MiB, and what follows it, not read"]);
+    assert_eq!(graph.notes(), ["file:1: a string of more than 16 MiB; the rest of the message was skipped"]);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_value_without_end_is_cut_and_told() {
     let graph = read(logs(&[record(&long, 1, 0, 9)]));
     let body = &graph.unplaced_records().next().unwrap().body;
     assert!(body.len() <= (1 << 20) + '…'.len_utf8() && body.ends_with("ä…"), "{}", body.len());
-    assert_eq!(graph.notes(), ["file:1: of a log record not all text was kept"]);
+    assert_eq!(graph.notes(), ["file:1: a log record was truncated"]);
 
     let list = "{},".repeat(1 << 18);
     let line = format!(

@@ -5,6 +5,7 @@ mod damage;
 mod drawing;
 mod forms;
 mod limits;
+mod live_and_read;
 mod mermaid;
 mod rules;
 mod stage;

@@ -136,7 +136,7 @@ fn read_back_a_node_has_its_own_records_and_its_descendants() {
     assert_eq!(bodies(node(&graph, "c")), ["in c"]);
     let unplaced: Vec<_> = graph.unplaced_records().map(|record| record.body.as_str()).collect();
     assert_eq!(unplaced, ["nowhere", "elsewhere"]);
-    assert!(graph.to_text().ends_with("(2 log records belong to none of these spans)\n"));
+    assert!(graph.to_text().ends_with("(2 log records belong to no span shown here)\n"));
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn read_back_circles_and_double_ids_are_told() {
     ]);
     assert_eq!(shape(&graph), ["one", "-two", "itself", "first"]);
     let notes = graph.notes().join("\n");
-    assert!(notes.contains("1 span had the id of another"), "{notes}");
-    assert!(notes.contains("2 circles"), "{notes}");
+    assert!(notes.contains("1 span with the id of another"), "{notes}");
+    assert!(notes.contains("2 cycles of spans"), "{notes}");
     // Equal ids in another trace are other spans.
     let other = with(span("second", 4, 0, 4, 5), json!({ "traceId": "ffffffffffffffffffffffffffffffff" }));
     let graph = read_spans(&[span("first", 4, 0, 3, 6), other]);

@@ -1,5 +1,8 @@
 //! Spans and records to write, and what came back.
 
+use std::fs;
+use std::path::PathBuf;
+
 use serde_json::{json, Value};
 use spanlog::graph::{Node, Reader, ToolCallGraph};
 
@@ -78,4 +81,12 @@ pub(crate) fn shape(graph: &ToolCallGraph) -> Vec<String> {
 
 pub(crate) fn bodies(node: Node<'_>) -> Vec<&str> {
     node.records().iter().map(|record| record.body.as_str()).collect()
+}
+
+/// A directory of this test's own.
+pub(crate) fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("spanlog-graph-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory
 }

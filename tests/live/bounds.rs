@@ -62,7 +62,7 @@ fn the_oldest_records_go_and_stay_counted_and_warnings_outlive_quiet_lines() {
     assert_eq!((bodies[0], *bodies.last().unwrap()), ("the one that matters", "line 1999"));
     assert_eq!(node.own_counts().of(Level::Info), 2000);
     assert_eq!(node.own_counts().total(), 2001);
-    assert_eq!(graph.notes(), [format!("{} older records were let go", 2001 - bodies.len())]);
+    assert_eq!(graph.notes(), [format!("{} older records were dropped", 2001 - bodies.len())]);
 
     // Errors without end leave room for what is logged beside them.
     for number in 0..2000 {
@@ -104,7 +104,7 @@ fn spans_that_never_end_are_bounded_and_finished_ones_go_first() {
     let kept = names();
     assert!(kept.len() > 10 && kept.len() < 200, "{}", kept.len());
     assert_eq!((kept[0].as_str(), kept.last().unwrap().as_str()), ("root", "done 499"));
-    assert_eq!(bench.recorder.graph().notes(), [format!("{} older spans were let go", 501 - kept.len())]);
+    assert_eq!(bench.recorder.graph().notes(), [format!("{} older spans were dropped", 501 - kept.len())]);
 
     let open: Vec<_> = (0..500)
         .map(|number| {
@@ -133,7 +133,7 @@ fn the_number_of_jobs_is_bounded_and_finished_ones_go_first() {
     }
     let ids = || bench.recorder.jobs().into_iter().map(|job| job.id.to_string()).collect::<Vec<_>>();
     assert_eq!(ids(), ["running", "8", "9"]);
-    assert!(bench.recorder.graph().notes().contains(&"8 older jobs were let go".to_owned()));
+    assert!(bench.recorder.graph().notes().contains(&"8 older jobs were dropped".to_owned()));
     let more: Vec<_> = ["x", "y", "z"].map(|job| bench.span(job, "job.c".into())).into();
     assert_eq!(ids(), ["x", "y", "z"]);
     drop((running, more));

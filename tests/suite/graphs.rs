@@ -105,14 +105,14 @@ fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_e
     let (one, two) = (spans[0].span_context.span_id(), spans[1].span_context.span_id());
     (spans[0].parent_span_id, spans[1].parent_span_id) = (two, one);
     let circle = names(&spans);
-    assert_eq!(circle, ["✓ t first", "✓ └─ t second", "(1 circle of spans that are their own ancestors)"]);
+    assert_eq!(circle, ["✓ t first", "✓ └─ t second", "(1 cycle of spans that are their own ancestors)"]);
     spans[0].parent_span_id = one;
     assert_eq!(names(&spans), ["✓ t second", "✓ └─ t first", circle[2].as_str()]);
     // Two spans with one id.
     spans[0].parent_span_id = spans[1].span_context.span_id();
     spans[1] = spans[0].clone();
     assert_eq!(names(&spans).len(), 2);
-    assert!(names(&spans)[1].contains("1 span had the id of another"));
+    assert!(names(&spans)[1].contains("1 span with the id of another"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod alone;
 mod correlation;
 mod damage;
+#[cfg(feature = "graph")]
 mod graphs;
 mod interleaving;
 mod jobs;

@@ -1,6 +1,6 @@
-//! The graph as JSON: rows of numbers, and one table of the texts that they speak of.
+//! The graph as JSON: rows of numbers, and one table of the strings that they refer to.
 //!
-//! What the numbers of a row mean is said once more, by name, in `script/data.js`.
+//! `script/data.js` reads the rows and names their columns.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,9 +9,11 @@ use std::io::{self, Write};
 use opentelemetry::TraceId;
 
 use super::escape;
-use crate::graph::{Call, Level, LogRecord, Node, Outcome, ToolCallGraph};
+use crate::graph::call::{Call, Outcome};
+use crate::graph::record::{Level, LogRecord};
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
-/// In the order of their numbers.
+/// Rows refer to outcomes by index.
 const OUTCOMES: [Outcome; 8] = [
     Outcome::Running,
     Outcome::Skipped,
@@ -42,8 +44,8 @@ pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()
     write!(to, "}}")
 }
 
-/// The earliest time that the graph knows. All times are written as nanoseconds after it, because
-/// JavaScript's numbers have no room for those since 1970.
+/// The earliest time in the graph. All times are written as nanoseconds since then, because
+/// nanoseconds since 1970 exceed the integers that a JavaScript number can hold.
 fn origin(graph: &ToolCallGraph) -> u64 {
     let calls = graph.tree.calls.iter().flat_map(|call| [Some(call.start_unix_nano), call.end_unix_nano]);
     let records = graph.tree.records.iter().map(|record| record.time_unix_nano);
@@ -58,7 +60,7 @@ struct Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// Writes every shown span, parents first, and returns the row of each.
+    /// Writes all spans that are shown, parents first, and returns the row of each call.
     fn spans(&mut self, to: &mut impl Write) -> io::Result<Vec<Option<usize>>> {
         let mut rows = vec![None; self.graph.tree.calls.len()];
         let graph = self.graph;
@@ -96,14 +98,14 @@ impl<'a> Data<'a> {
         self.attributes(to, &call.attributes)?;
         write!(to, ",")?;
         counted_only(to, node)?;
-        // Of a parent that is there, the row says it.
+        // A parent in the graph is referred to by row.
         match parent.is_none() && call.parent_id != opentelemetry::SpanId::INVALID {
             true => write!(to, ",\"{}\"]", call.parent_id),
             false => write!(to, ",null]"),
         }
     }
 
-    /// Where it is not the name: the title's text is nobody's, so it cannot stand in the table.
+    /// `null` if it is the name. Not in the table of strings, which borrows from the graph.
     fn title(&mut self, to: &mut impl Write, call: &Call) -> io::Result<()> {
         match call.title() {
             title if title == call.name => write!(to, "null"),
@@ -140,7 +142,7 @@ impl<'a> Data<'a> {
         }
         write!(to, ",")?;
         self.attributes(to, &record.attributes)?;
-        // Of most records the row says it.
+        // Most records have the ids of their row's span.
         let ids = (record.trace_id, record.span_id);
         if span.is_some_and(|(_, call)| ids == (Some(call.trace_id), Some(call.span_id))) {
             return write!(to, ",null,null]");
@@ -175,7 +177,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// How many records of each level were counted and not kept; 0 if none.
+/// How many records of each level were counted but not kept; 0 if there are none.
 fn counted_only(to: &mut impl Write, node: Node<'_>) -> io::Result<()> {
     let mut counts = Level::ALL.map(|level| node.own_counts().of(level));
     for record in node.own_records() {
@@ -202,7 +204,7 @@ fn list<W: Write, T>(
     to.write_all(b"]")
 }
 
-/// Values by the order in which they first came up.
+/// Distinct values, numbered in the order of their first use.
 struct Table<T> {
     values: Vec<T>,
     numbers: HashMap<T, usize>,

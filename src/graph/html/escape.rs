@@ -1,13 +1,13 @@
-//! Text that stays text where it is put.
+//! Escapes text for the places of the report where it is inserted.
 
 use std::io::{self, Write};
 
-use crate::graph::escape::is_obeyed;
+use crate::graph::escape::needs_escape;
 
-/// A JSON string inside a `<script>` element.
+/// Writes a JSON string inside a `<script>` element.
 ///
-/// Neither `</script>` nor `<!--` nor `]]>` can come about, because `<`, `>` and `&` are escaped; and
-/// nothing that a reader of the file would obey or normalise, because what `is_obeyed` tells of is.
+/// `<`, `>` and `&` are escaped, so that `</script>`, `<!--` and `]]>` cannot occur, and so is all
+/// that [`needs_escape`], which a program that reads the file could interpret or normalise.
 pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
     to.write_all(b"\"")?;
     let mut rest = text;
@@ -27,17 +27,17 @@ pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 fn is_special(character: char) -> bool {
-    matches!(character, '"' | '\\' | '<' | '>' | '&') || is_obeyed(character)
+    matches!(character, '"' | '\\' | '<' | '>' | '&') || needs_escape(character)
 }
 
-/// One line of text between tags.
+/// Writes a line of text between tags.
 pub(super) fn markup(to: &mut impl Write, text: &str) -> io::Result<()> {
     for character in text.chars() {
         match character {
             '<' => to.write_all(b"&lt;")?,
             '>' => to.write_all(b"&gt;")?,
             '&' => to.write_all(b"&amp;")?,
-            character if is_obeyed(character) => to.write_all("\u{fffd}".as_bytes())?,
+            character if needs_escape(character) => to.write_all("\u{fffd}".as_bytes())?,
             character => write!(to, "{character}")?,
         }
     }

@@ -1,4 +1,4 @@
-//! What is in the file, and that nothing in it is taken for anything but text.
+//! What is in the file, and that all values in it stay text.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod browser;
@@ -14,7 +14,7 @@ use self::parsed::assert_same;
 use super::*;
 use crate::graph::Level;
 
-/// As a policy names what may run.
+/// The hash of a script or style sheet as a policy has it.
 fn hash(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
@@ -50,7 +50,7 @@ fn times_that_are_unknown_or_far_off_arrive_as_they_are() {
 
 #[test]
 fn the_report_is_written_as_it_is_made_and_a_writer_that_fails_is_told() {
-    /// Takes so many bytes.
+    /// Fails after so many bytes.
     struct Short(usize);
     impl Write for Short {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -103,7 +103,7 @@ fn the_scripts_make_no_markup_of_data() {
     assert!(SCRIPT.contains("textContent"));
 }
 
-/// The page's own marks are the only ones, whatever the values hold.
+/// Asserts that the page's own markup is the only markup, whatever the values contain.
 fn assert_is_one_page(page: &str) {
     let count = |sign: &str| page.to_ascii_lowercase().matches(sign).count();
     assert_eq!((count("<script"), count("</script"), count("<!"), count("]]>")), (2, 2, 1, 0));
@@ -121,7 +121,7 @@ fn values_cannot_end_the_data_or_begin_anything() {
     assert_same(&graph);
 }
 
-/// A graph that has each text everywhere where a text can be.
+/// A graph with each text in every place where a text can be.
 fn of_texts(texts: &[String]) -> ToolCallGraph {
     let mut sample = sample::Sample::default();
     for text in texts {
@@ -137,7 +137,7 @@ fn of_texts(texts: &[String]) -> ToolCallGraph {
     sample.graph()
 }
 
-/// Any text, with what could mean something to a reader of the file in it.
+/// Any text, including parts that could be markup or escapes.
 fn hostile_text() -> impl Strategy<Value = String> {
     let meant: [&'static str; 13] = [
         "</script>",
@@ -169,7 +169,7 @@ proptest! {
     }
 }
 
-/// Into the folder that `SPANLOG_REPORTS` names, they stay there to be looked at.
+/// Written to the directory in `SPANLOG_REPORTS`, if set, they can be looked at.
 #[test]
 fn reports_are_files() {
     let own = browser::Folder::new();

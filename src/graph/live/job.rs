@@ -1,32 +1,32 @@
-//! One job's spans and records, within a bound in bytes.
+//! One job's spans and records, within a limit in bytes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::size_of;
 use std::sync::Arc;
 
-use super::super::call::Call;
-use super::super::record::{Level, LogRecord, RecordCounts};
-use super::super::tree::{Ids, Parts};
+use crate::graph::call::{Call, Ids};
+use crate::graph::record::{Level, LogRecord, RecordCounts};
+use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
-/// What the tables take for a span besides its data: entries of two maps and a queue.
+/// The memory of a span besides its data: entries of two maps and a queue.
 const SPAN_OVERHEAD: usize = 256;
 
-/// What the queue takes for a record besides its data.
+/// The memory of a record besides its data: an entry of a queue.
 const RECORD_OVERHEAD: usize = 64;
 
-/// A span on its way into a job, and there.
+/// A span in a job, or about to be added to one.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredSpan {
     pub(super) call: Arc<Call>,
     bytes: usize,
-    /// When it was first heard of.
-    turn: u64,
-    /// Records of it that were let go.
+    /// Position of its start among everything that the recorder received; set when it is added.
+    arrival: u64,
+    /// Its records that were evicted.
     counted: RecordCounts,
 }
 
-impl Kept {
+impl StoredSpan {
     pub(super) fn of(call: Call) -> Self {
         let texts = [&call.tool, &call.operation, &call.execution_id, &call.service];
         let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
@@ -36,11 +36,7 @@ impl Kept {
             + call.message.len()
             + texts
             + attribute_bytes(&call.attributes);
-        Self { call: Arc::new(call), bytes, turn: 0, counted: RecordCounts::default() }
-    }
-
-    pub(super) fn ids(&self) -> Ids {
-        (self.call.trace_id, self.call.span_id)
+        Self { call: Arc::new(call), bytes, arrival: 0, counted: RecordCounts::default() }
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -48,17 +44,18 @@ impl Kept {
     }
 }
 
-/// A record on its way into a job, and there.
+/// A record in a job, or about to be added to one.
 #[derive(Debug)]
-pub(super) struct Line {
-    record: Arc<LogRecord>,
+pub(super) struct StoredRecord {
+    pub(super) record: Arc<LogRecord>,
     bytes: usize,
-    turn: u64,
-    /// Which of the attributes is the execution id.
+    /// Position among everything that the recorder received; set when it is added.
+    arrival: u64,
+    /// Index of the attribute that is the execution id.
     execution: Option<usize>,
 }
 
-impl Line {
+impl StoredRecord {
     pub(super) fn of(record: LogRecord, keys: &Keys) -> Self {
         let is_execution = |(key, value): &(String, String)| key == keys.execution_id() && !value.is_empty();
         let execution = record.attributes.iter().rposition(is_execution);
@@ -68,18 +65,14 @@ impl Line {
             + record.event_name.len()
             + record.body.len()
             + attribute_bytes(&record.attributes);
-        Self { record: Arc::new(record), bytes, turn: 0, execution }
+        Self { record: Arc::new(record), bytes, arrival: 0, execution }
     }
 
     pub(super) fn execution(&self) -> Option<&str> {
         Some(&self.record.attributes.get(self.execution?)?.1)
     }
 
-    pub(super) fn ids(&self) -> Option<Ids> {
-        self.record.trace_id.zip(self.record.span_id)
-    }
-
-    fn is_loud(&self) -> bool {
+    fn is_warning(&self) -> bool {
         self.record.level >= Level::Warn
     }
 }
@@ -89,127 +82,131 @@ fn attribute_bytes(attributes: &[(String, String)]) -> usize {
     texts + size_of_val(attributes)
 }
 
-/// What is kept of a job.
+/// The spans and records of one job.
 #[derive(Debug, Default)]
 pub(super) struct Job {
-    spans: HashMap<Ids, Kept>,
-    /// Those that have not ended, by their turn.
+    spans: HashMap<Ids, StoredSpan>,
+    /// The spans that have not ended, by arrival.
     running: BTreeMap<u64, Ids>,
-    /// Those that have, the first to end first.
+    /// The spans that have ended, in the order in which they ended: eviction starts with them.
     ended: VecDeque<Ids>,
+    /// Whether any span ever ended, evicted ones included.
     has_ended: bool,
+    /// Of `bytes()`, the part of the spans.
     span_bytes: usize,
-    quiet: Lines,
-    /// WARN and above.
-    loud: Lines,
-    spans_let_go: u64,
-    records_let_go: u64,
+    /// Records below WARN, which are evicted first.
+    others: RecordQueue,
+    /// Records of WARN and above.
+    warnings: RecordQueue,
+    evicted_spans: u64,
+    evicted_records: u64,
 }
 
 #[derive(Debug, Default)]
-struct Lines {
-    lines: VecDeque<Line>,
+struct RecordQueue {
+    records: VecDeque<StoredRecord>,
     bytes: usize,
 }
 
-impl Lines {
-    fn push(&mut self, line: Line) {
-        self.bytes += line.bytes;
-        self.lines.push_back(line);
+impl RecordQueue {
+    fn push(&mut self, record: StoredRecord) {
+        self.bytes += record.bytes;
+        self.records.push_back(record);
     }
 
-    fn pop(&mut self) -> Option<Line> {
-        let line = self.lines.pop_front()?;
-        self.bytes -= line.bytes;
-        Some(line)
+    fn pop(&mut self) -> Option<StoredRecord> {
+        let record = self.records.pop_front()?;
+        self.bytes -= record.bytes;
+        Some(record)
     }
 
-    /// The latest first, back to `since`.
+    /// The records that arrived after `since`, newest first.
     fn after(&self, since: u64) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
-        let lines = self.lines.iter().rev().take_while(move |line| line.turn > since);
-        lines.map(|line| (line.turn, Arc::clone(&line.record)))
+        let records = self.records.iter().rev().take_while(move |record| record.arrival > since);
+        records.map(|record| (record.arrival, Arc::clone(&record.record)))
     }
 }
 
 impl Job {
-    /// Takes what is known of a span at its start, or at its end. Returns the spans that had to go.
+    /// Adds a span at its start or at its end. Returns the spans that were evicted for it.
     ///
-    /// A span that has ended does not change: of two with one id the first stays.
-    pub(super) fn span(&mut self, mut span: Kept, turn: u64, most_bytes: usize) -> Vec<Ids> {
-        let ids = span.ids();
-        span.turn = turn;
-        let mut gone = Vec::new();
+    /// A span that has ended does not change: a second one with the same id is ignored.
+    pub(super) fn add_span(&mut self, mut span: StoredSpan, arrival: u64, max_bytes: usize) -> Vec<Ids> {
+        let ids = span.call.ids();
+        span.arrival = arrival;
+        let mut evicted = Vec::new();
         if let Some(known) = self.remove(ids) {
             if !known.is_running() {
                 self.insert(ids, known);
-                return gone;
+                return evicted;
             }
-            span.turn = known.turn;
+            span.arrival = known.arrival;
             span.counted = known.counted;
         }
         if span.is_running() {
-            self.running.insert(span.turn, ids);
+            self.running.insert(span.arrival, ids);
         } else {
             self.ended.push_back(ids);
             self.has_ended = true;
         }
         self.insert(ids, span);
-        while self.span_bytes > most_bytes / 2 {
+        while self.span_bytes > max_bytes / 2 {
             let Some(oldest) = self.ended.pop_front().or_else(|| Some(self.running.pop_first()?.1)) else {
                 break;
             };
-            self.spans_let_go += 1;
+            self.evicted_spans += 1;
             self.remove(oldest);
-            gone.push(oldest);
+            evicted.push(oldest);
         }
-        self.keep_within(most_bytes);
-        gone
+        self.enforce_limit(max_bytes);
+        evicted
     }
 
-    fn insert(&mut self, ids: Ids, span: Kept) {
+    fn insert(&mut self, ids: Ids, span: StoredSpan) {
         self.span_bytes += span.bytes;
         self.spans.insert(ids, span);
     }
 
-    /// A span that has ended stays in `ended`.
-    fn remove(&mut self, ids: Ids) -> Option<Kept> {
+    /// Leaves the id of a span that has ended in `ended`.
+    fn remove(&mut self, ids: Ids) -> Option<StoredSpan> {
         let span = self.spans.remove(&ids)?;
         self.span_bytes -= span.bytes;
-        self.running.remove(&span.turn);
+        self.running.remove(&span.arrival);
         Some(span)
     }
 
-    /// Removes a span that has not ended, with what was counted for it: it is another job's after all.
-    pub(super) fn hand_over(&mut self, ids: Ids) -> Option<Kept> {
-        self.spans.get(&ids).is_some_and(Kept::is_running).then(|| self.remove(ids))?
+    /// Removes a span that has not ended, because it turned out to belong to another job.
+    pub(super) fn remove_running(&mut self, ids: Ids) -> Option<StoredSpan> {
+        self.spans.get(&ids).is_some_and(StoredSpan::is_running).then(|| self.remove(ids))?
     }
 
-    pub(super) fn record(&mut self, mut line: Line, turn: u64, most_bytes: usize) {
-        line.turn = turn;
-        match line.is_loud() {
-            true => self.loud.push(line),
-            false => self.quiet.push(line),
+    pub(super) fn add_record(&mut self, mut record: StoredRecord, arrival: u64, max_bytes: usize) {
+        record.arrival = arrival;
+        match record.is_warning() {
+            true => self.warnings.push(record),
+            false => self.others.push(record),
         }
-        self.keep_within(most_bytes);
+        self.enforce_limit(max_bytes);
     }
 
-    fn keep_within(&mut self, most_bytes: usize) {
-        while self.bytes() > most_bytes {
-            let gone = match self.loud.bytes > most_bytes / 4 {
-                true => self.loud.pop(),
-                false => self.quiet.pop().or_else(|| self.loud.pop()),
+    /// Evicts records until the job is within its limit; they stay in the counts of their spans.
+    fn enforce_limit(&mut self, max_bytes: usize) {
+        while self.bytes() > max_bytes {
+            let evicted = match self.warnings.bytes > max_bytes / 4 {
+                true => self.warnings.pop(),
+                false => self.others.pop().or_else(|| self.warnings.pop()),
             };
-            let Some(gone) = gone else { return };
-            self.records_let_go += 1;
-            if let Some(span) = gone.ids().and_then(|ids| self.spans.get_mut(&ids)) {
-                span.counted.add(gone.record.level);
+            let Some(evicted) = evicted else { return };
+            self.evicted_records += 1;
+            if let Some(span) = evicted.record.ids().and_then(|ids| self.spans.get_mut(&ids)) {
+                span.counted.add(evicted.record.level);
             }
         }
     }
 
-    /// What it takes, as far as the data itself goes.
+    /// An estimate of the memory in use.
     pub(super) fn bytes(&self) -> usize {
-        self.span_bytes + self.quiet.bytes + self.loud.bytes
+        self.span_bytes + self.others.bytes + self.warnings.bytes
     }
 
     pub(super) fn spans(&self) -> usize {
@@ -224,52 +221,52 @@ impl Job {
         self.spans.keys().copied()
     }
 
-    /// Nothing runs in it, and something did.
+    /// Whether no span is running and at least one has ended.
     pub(super) fn is_finished(&self) -> bool {
         self.running.is_empty() && self.has_ended
     }
 
     pub(super) fn calls(&self) -> impl Iterator<Item = (u64, Arc<Call>)> + '_ {
-        self.spans.values().map(|span| (span.turn, Arc::clone(&span.call)))
+        self.spans.values().map(|span| (span.arrival, Arc::clone(&span.call)))
     }
 
     pub(super) fn records_after(&self, since: u64) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
-        self.quiet.after(since).chain(self.loud.after(since))
+        self.others.after(since).chain(self.warnings.after(since))
     }
 
-    /// Everything, at no more than a pointer each: to be called under the lock.
+    /// Everything in the job. Called under the lock, so it clones pointers only.
     pub(super) fn snapshot(&self) -> Snapshot {
         let counted = self.spans.iter().filter(|(_, span)| span.counted.total() > 0);
         Snapshot {
             calls: self.calls().collect(),
             records: self.records_after(0).collect(),
             counted: counted.map(|(ids, span)| (*ids, span.counted)).collect(),
-            spans_let_go: self.spans_let_go,
-            records_let_go: self.records_let_go,
+            evicted_spans: self.evicted_spans,
+            evicted_records: self.evicted_records,
         }
     }
 }
 
-/// What a job was at one moment.
+/// A job at one moment.
 pub(super) struct Snapshot {
     calls: Vec<(u64, Arc<Call>)>,
     records: Vec<(u64, Arc<LogRecord>)>,
     counted: HashMap<Ids, RecordCounts>,
-    spans_let_go: u64,
-    records_let_go: u64,
+    evicted_spans: u64,
+    evicted_records: u64,
 }
 
 impl Snapshot {
-    /// In the order in which things came in, which decides where times are equal.
+    /// Sorted by arrival, which decides the order of equal times.
     pub(super) fn into_parts(mut self) -> Parts {
-        self.calls.sort_unstable_by_key(|(turn, _)| *turn);
-        self.records.sort_unstable_by_key(|(turn, _)| *turn);
+        self.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
+        self.records.sort_unstable_by_key(|(arrival, _)| *arrival);
         let mut notes = Vec::new();
-        for (count, what) in [(self.spans_let_go, "span"), (self.records_let_go, "record")] {
+        for (count, what) in [(self.evicted_spans, "span"), (self.evicted_records, "record")] {
             match count {
                 0 => {}
-                1 => notes.push(format!("1 older {what} was let go")),
-                many => notes.push(format!("{many} older {what}s were let go")),
+                1 => notes.push(format!("1 older {what} was dropped")),
+                many => notes.push(format!("{many} older {what}s were dropped")),
             }
         }
         Parts {

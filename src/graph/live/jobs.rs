@@ -1,7 +1,4 @@
-//! Many jobs at once: which of them a span or a record belongs to, and how many are kept.
-
-#[cfg(feature = "terminal")]
-mod glimpse;
+//! All jobs of a recorder: which of them a span or a record belongs to, and how many are kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -9,17 +6,23 @@ use std::sync::Arc;
 
 use opentelemetry::TraceId;
 
-use super::super::tree::Ids;
-use super::job::{Job, Kept, Line, Snapshot};
-use super::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
+use super::job::{Job, Snapshot, StoredRecord, StoredSpan};
+use crate::graph::call::Ids;
 
-/// What tells a job that a [`Recorder`](super::Recorder) keeps from the others.
+/// The memory limit of one job in a [`Recorder`](crate::graph::Recorder) by default, in bytes: some
+/// 14,000 spans with the job's attributes, and about as many records.
+pub const DEFAULT_JOB_BYTES: usize = 32 * 1024 * 1024;
+
+/// The number of jobs that a [`Recorder`](crate::graph::Recorder) keeps by default.
+pub const DEFAULT_JOBS: usize = 64;
+
+/// Identifies a job in a [`Recorder`](crate::graph::Recorder).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobId {
-    /// The execution id that spans and records are stamped with.
+    /// The execution id in the attributes of spans and records.
     Execution(Arc<str>),
-    /// The trace, of spans without such a stamp.
+    /// The trace, for spans without an execution id.
     Trace(TraceId),
 }
 
@@ -39,70 +42,74 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that a [`Recorder`](super::Recorder) keeps.
+/// A job in a [`Recorder`](crate::graph::Recorder).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveJob {
-    /// Which one.
+    /// Identifies the job.
     pub id: JobId,
-    /// Whether nothing runs in it any more, and something did.
+    /// Whether no span is running and at least one has ended.
     pub is_finished: bool,
-    /// How many of its spans are kept.
+    /// How many of its spans are kept, running ones included.
     pub spans: usize,
-    /// How many of them have not ended.
+    /// How many of these have not ended.
     pub running: usize,
-    /// What it takes of its bound, in bytes.
+    /// Memory in use, of its limit in bytes.
     pub bytes: usize,
 }
 
+/// The limits that a [`Recorder`](crate::graph::Recorder) has for what arrives through it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
+pub(super) struct Capacity {
     pub(super) job_bytes: usize,
+    /// At least 1.
     pub(super) jobs: usize,
 }
 
-impl Default for Settings {
+impl Default for Capacity {
     fn default() -> Self {
         Self { job_bytes: DEFAULT_JOB_BYTES, jobs: DEFAULT_JOBS }
     }
 }
 
-/// Everything that a recorder keeps. Jobs are known by a number: the turn in which they were first heard of.
+/// The jobs of a recorder. A job's number is the arrival of its first span or record.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    /// The oldest first.
-    jobs: BTreeMap<u64, (JobId, Job)>,
+    /// By number, so the oldest comes first.
+    pub(super) jobs: BTreeMap<u64, (JobId, Job)>,
     executions: HashMap<Arc<str>, u64>,
     traces: HashMap<TraceId, u64>,
-    /// The jobs of the spans that are kept: their ends, children and records need not say it.
-    homes: HashMap<Ids, u64>,
-    /// Counts what came in; never 0 for anything that did.
-    turn: u64,
-    /// The latest of a span.
-    span_turn: u64,
-    let_go: u64,
+    /// The job of each span that is kept. Its end, its children and its records may come without an
+    /// execution id.
+    job_of_span: HashMap<Ids, u64>,
+    /// Number of spans' starts and ends and of records received so far; the first one is 1.
+    pub(super) arrival: u64,
+    /// The latest arrival of a span's start or end.
+    pub(super) latest_span: u64,
+    evicted_jobs: u64,
 }
 
 impl Jobs {
-    /// A span at its start or its end. Returns the job that had to go for it: to be dropped when the lock is free.
+    /// Adds a span at its start or its end. Returns the job that was evicted for it, to be dropped
+    /// once the lock is released.
     #[must_use]
-    pub(super) fn span(&mut self, span: Kept, settings: Settings) -> Option<Job> {
-        self.turn += 1;
-        self.span_turn = self.turn;
-        let ids = span.ids();
-        let before = self.homes.remove(&ids);
-        let parent = self.homes.get(&(span.call.trace_id, span.call.parent_id)).copied();
+    pub(super) fn add_span(&mut self, span: StoredSpan, capacity: Capacity) -> Option<Job> {
+        self.arrival += 1;
+        self.latest_span = self.arrival;
+        let ids = span.call.ids();
+        let before = self.job_of_span.remove(&ids);
+        let parent = self.job_of_span.get(&(span.call.trace_id, span.call.parent_id)).copied();
         let execution = span.call.execution_id.as_deref().filter(|id| !id.is_empty());
-        let stamped = execution.map(|id| self.of_execution(id));
-        let (number, gone) = match (stamped, before.or(parent)) {
-            (Some(of_execution), _) => self.find_or_begin(of_execution, settings),
+        let stamped = execution.map(|id| self.job_of_execution(id));
+        let (number, evicted) = match (stamped, before.or(parent)) {
+            (Some(stamped), _) => self.find_or_insert(stamped, capacity),
             (None, Some(known)) => (known, None),
-            (None, None) => self.find_or_begin(self.of_trace(span.call.trace_id), settings),
+            (None, None) => self.find_or_insert(self.job_of_trace(span.call.trace_id), capacity),
         };
-        // Stamped after its start, as by a processor behind the recorder.
+        // The span got its execution id after its start, as by a processor behind the recorder.
         if let Some(before) = before.filter(|before| *before != number) {
             let is_empty = self.jobs.get_mut(&before).is_some_and(|(_, job)| {
-                let _ = job.hand_over(ids);
+                let _ = job.remove_running(ids);
                 job.spans() == 0 && job.bytes() == 0
             });
             if is_empty {
@@ -110,59 +117,60 @@ impl Jobs {
             }
         }
         if let Some((_, job)) = self.jobs.get_mut(&number) {
-            self.homes.insert(ids, number);
-            for ids in job.span(span, self.turn, settings.job_bytes) {
-                self.homes.remove(&ids);
+            self.job_of_span.insert(ids, number);
+            for ids in job.add_span(span, self.arrival, capacity.job_bytes) {
+                self.job_of_span.remove(&ids);
             }
         }
-        gone
+        evicted
     }
 
-    /// A record. Returns the job that had to go for it: to be dropped when the lock is free.
+    /// Adds a record. Returns the job that was evicted for it, to be dropped once the lock is
+    /// released.
     #[must_use]
-    pub(super) fn record(&mut self, line: Line, settings: Settings) -> Option<Job> {
-        self.turn += 1;
-        let ids = line.ids();
-        let found = match (line.execution(), ids.and_then(|ids| self.homes.get(&ids))) {
-            (Some(execution), _) => self.of_execution(execution),
+    pub(super) fn add_record(&mut self, record: StoredRecord, capacity: Capacity) -> Option<Job> {
+        self.arrival += 1;
+        let ids = record.record.ids();
+        let found = match (record.execution(), ids.and_then(|ids| self.job_of_span.get(&ids))) {
+            (Some(execution), _) => self.job_of_execution(execution),
             (None, Some(number)) => Ok(*number),
-            (None, None) => self.of_trace(ids?.0),
+            (None, None) => self.job_of_trace(ids?.0),
         };
-        let (number, gone) = self.find_or_begin(found, settings);
+        let (number, evicted) = self.find_or_insert(found, capacity);
         if let Some((_, job)) = self.jobs.get_mut(&number) {
-            job.record(line, self.turn, settings.job_bytes);
+            job.add_record(record, self.arrival, capacity.job_bytes);
         }
-        gone
+        evicted
     }
 
-    /// The job's number, or its id if it is not kept.
-    fn of_execution(&self, id: &str) -> Result<u64, JobId> {
+    /// The job's number, or its id if the job is not kept.
+    fn job_of_execution(&self, id: &str) -> Result<u64, JobId> {
         self.executions.get(id).copied().ok_or_else(|| JobId::execution(id))
     }
 
-    fn of_trace(&self, id: TraceId) -> Result<u64, JobId> {
+    fn job_of_trace(&self, id: TraceId) -> Result<u64, JobId> {
         self.traces.get(&id).copied().ok_or(JobId::Trace(id))
     }
 
-    fn find_or_begin(&mut self, found: Result<u64, JobId>, settings: Settings) -> (u64, Option<Job>) {
+    fn find_or_insert(&mut self, found: Result<u64, JobId>, capacity: Capacity) -> (u64, Option<Job>) {
         let id = match found {
             Ok(number) => return (number, None),
             Err(id) => id,
         };
-        let gone = if self.jobs.len() < settings.jobs { None } else { self.let_go() };
+        let evicted = if self.jobs.len() < capacity.jobs { None } else { self.evict() };
         match &id {
-            JobId::Execution(id) => drop(self.executions.insert(Arc::clone(id), self.turn)),
-            JobId::Trace(id) => drop(self.traces.insert(*id, self.turn)),
+            JobId::Execution(id) => drop(self.executions.insert(Arc::clone(id), self.arrival)),
+            JobId::Trace(id) => drop(self.traces.insert(*id, self.arrival)),
         }
-        self.jobs.insert(self.turn, (id, Job::default()));
-        (self.turn, gone)
+        self.jobs.insert(self.arrival, (id, Job::default()));
+        (self.arrival, evicted)
     }
 
-    /// The oldest that is finished goes, or else the oldest.
-    fn let_go(&mut self) -> Option<Job> {
+    /// Evicts the oldest finished job, or the oldest one if none is finished.
+    fn evict(&mut self) -> Option<Job> {
         let finished = self.jobs.iter().find(|(_, (_, job))| job.is_finished());
         let number = *finished.or_else(|| self.jobs.iter().next())?.0;
-        self.let_go += 1;
+        self.evicted_jobs += 1;
         self.take(number)
     }
 
@@ -173,7 +181,7 @@ impl Jobs {
             JobId::Trace(id) => self.traces.remove(&id),
         };
         for ids in job.ids() {
-            self.homes.remove(&ids);
+            self.job_of_span.remove(&ids);
         }
         Some(job)
     }
@@ -204,12 +212,12 @@ impl Jobs {
         jobs.collect()
     }
 
-    /// All jobs, and what is to be said of those that are not there.
+    /// All jobs, and the notes about those that were evicted.
     pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Vec<String>) {
-        let notes = match self.let_go {
+        let notes = match self.evicted_jobs {
             0 => Vec::new(),
-            1 => vec!["1 older job was let go".to_owned()],
-            many => vec![format!("{many} older jobs were let go")],
+            1 => vec!["1 older job was dropped".to_owned()],
+            many => vec![format!("{many} older jobs were dropped")],
         };
         (self.jobs.values().map(|(_, job)| job.snapshot()).collect(), notes)
     }

@@ -1,64 +1,67 @@
-//! A view that is lines: one for each start and end, in step with the lines of the console.
+//! A view as lines: one for each start and end, in order with the console's lines.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
-use super::super::text::line::mark_and_end;
-use super::super::text::pen::{Pen, Style};
-use super::super::{format_duration, Node, Outcome};
-use super::last::{last, path};
-use super::scene::Scene;
-use super::{SHARE, TICK};
+use super::pace::{CPU_SHARE, INTERVAL};
+use super::summary::{path, summary};
+use super::view_state::ViewState;
+use crate::graph::call::Outcome;
+use crate::graph::duration::format_duration;
+use crate::graph::text::line::mark_and_outcome;
+use crate::graph::text::pen::{Pen, Style};
+use crate::graph::tool_call_graph::Node;
 
-/// What was told, and where.
+/// A plain view.
 pub(super) struct Plain(Mutex<State>);
 
 struct State {
-    scene: Scene,
+    view_state: ViewState,
     out: Box<dyn Write + Send>,
     color: bool,
-    /// Until then lines do not wait for news: telling is to take no more than its share of the time, however many
-    /// spans there are.
-    not_before: Instant,
+    /// Before that, console lines are printed without reporting changes first: reporting must not
+    /// take more than its share of the time, however many spans there are.
+    next_report: Instant,
     error: Option<io::Error>,
 }
 
 impl Plain {
-    pub(super) fn new(scene: Scene, out: Box<dyn Write + Send>, color: bool) -> Self {
-        Self(Mutex::new(State { scene, out, color, not_before: Instant::now(), error: None }))
+    pub(super) fn new(view_state: ViewState, out: Box<dyn Write + Send>, color: bool) -> Self {
+        Self(Mutex::new(State { view_state, out, color, next_report: Instant::now(), error: None }))
     }
 
-    /// Tells what started and ended since the last time.
-    pub(super) fn tell(&self) -> io::Result<()> {
+    /// Prints what started and ended since the last report.
+    pub(super) fn report(&self) -> io::Result<()> {
         let mut state = self.state();
         match state.error.take() {
             Some(error) => Err(error),
-            None => state.tell(),
+            None => state.report(),
         }
     }
 
-    /// The same before a line of the console, which so comes behind the start of what it was logged in. On the thread
-    /// that logs: not if it was done a moment ago and took long.
-    pub(super) fn tell_before_a_line(&self) {
-        // Nobody waits here: who logs may hold the lock of the output, or be the filter of somebody who tells.
+    /// Reports before a console line is printed, so that the line comes after the start of its
+    /// span. Called on the thread that logs, so not if the last report was recent and took long.
+    pub(super) fn report_before_line(&self) {
+        // Does not wait: the thread may hold the lock of the output, or this may be a log line of
+        // the filter, which is called while reporting.
         let mut state = match self.0.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(state)) => state.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        if state.scene.has_news() && Instant::now() >= state.not_before {
-            if let Err(error) = state.tell() {
+        if state.view_state.has_changes() && Instant::now() >= state.next_report {
+            if let Err(error) = state.report() {
                 state.error.get_or_insert(error);
             }
         }
     }
 
-    /// The end: the whole tree, and the failures.
+    /// Prints the summary.
     pub(super) fn finish(&self, columns: Option<usize>) -> io::Result<()> {
-        self.tell()?;
+        self.report()?;
         let mut state = self.state();
-        let text = last(&state.scene.whole(), columns, state.color);
+        let text = summary(&state.view_state.complete(), columns, state.color);
         write!(state.out, "\n{text}")?;
         state.out.flush()
     }
@@ -69,19 +72,19 @@ impl Plain {
 }
 
 impl State {
-    fn tell(&mut self) -> io::Result<()> {
-        let begun = Instant::now();
-        let Self { scene, color, .. } = self;
-        let news = scene.news(|node| told(node, Pen::new(usize::MAX, *color)) + "\n");
-        self.not_before = Instant::now() + (begun.elapsed() * SHARE).min(TICK);
-        self.out.write_all(news.as_bytes())?;
+    fn report(&mut self) -> io::Result<()> {
+        let started = Instant::now();
+        let Self { view_state, color, .. } = self;
+        let changes = view_state.changes(|node| report_line(node, Pen::new(usize::MAX, *color)) + "\n");
+        self.next_report = Instant::now() + (started.elapsed() * CPU_SHARE).min(INTERVAL);
+        self.out.write_all(changes.as_bytes())?;
         self.out.flush()
     }
 }
 
 /// The line of a span that started or ended.
-fn told(node: Node<'_>, pen: Pen) -> String {
-    let ((style, mark), end) = mark_and_end(node);
+fn report_line(node: Node<'_>, pen: Pen) -> String {
+    let ((style, mark), end) = mark_and_outcome(node);
     let pen = pen.write(style, mark).space(1);
     let pen = match node.call().outcome {
         Outcome::Running => pen.write(Style::Faint, &path(node)),
@@ -121,7 +124,8 @@ mod tests {
         }
     }
 
-    /// Guarantees: what began is told when a line is about to be printed, also where the filter itself prints lines.
+    /// Guarantees: a start is reported before a line is printed, even if the filter itself prints
+    /// lines.
     #[test]
     fn what_started_is_told_before_a_line_whatever_the_filter_does() {
         let recorder = Recorder::default();
@@ -129,19 +133,19 @@ mod tests {
         let this: Arc<OnceLock<Arc<Plain>>> = Arc::default();
         let of_filter = Arc::clone(&this);
         let filter = move |_: &crate::graph::Call| {
-            of_filter.get().unwrap().tell_before_a_line();
+            of_filter.get().unwrap().report_before_line();
             true
         };
         let out = Out::default();
-        let scene = Scene::new(recorder, Some(Box::new(filter)));
-        let plain = this.get_or_init(|| Arc::new(Plain::new(scene, Box::new(out.clone()), false)));
-        plain.tell_before_a_line();
+        let view_state = ViewState::new(recorder, Some(Box::new(filter)));
+        let plain = this.get_or_init(|| Arc::new(Plain::new(view_state, Box::new(out.clone()), false)));
+        plain.report_before_line();
         assert!(out.0.lock().unwrap().is_empty());
         let span = provider.tracer("test").start("clone");
-        plain.tell_before_a_line();
+        plain.report_before_line();
         assert_eq!(out.0.lock().unwrap().as_slice(), "… clone\n".as_bytes());
         drop(span);
-        plain.tell().unwrap();
+        plain.report().unwrap();
         assert!(String::from_utf8_lossy(&out.0.lock().unwrap()).contains("\n✓ clone  "));
     }
 }

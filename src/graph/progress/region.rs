@@ -1,7 +1,7 @@
-//! The lower part of a terminal, drawn anew again and again, with what scrolls away above it.
+//! The lower part of a terminal, which is redrawn in place, below lines that scroll away.
 //!
-//! Each change is one write, so that nothing is seen half drawn, and the cursor stands below the region in between:
-//! whatever becomes of the process, the terminal is as it was, and never without its cursor.
+//! Each change is one write, so that no partial drawing is visible. Between changes the cursor is
+//! below the region and visible, so that a process that is killed leaves the terminal usable.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,7 @@ use crate::graph::text::pen::Row;
 
 pub(super) struct Region<W> {
     out: W,
-    /// The columns of each row that is there.
+    /// The width of each row that was drawn.
     drawn: Vec<usize>,
 }
 
@@ -22,11 +22,11 @@ impl<W: Write> Region<W> {
         Self { out, drawn: Vec::new() }
     }
 
-    /// Replaces what is there by `rows`, in a terminal of so many columns, with `above` printed above them.
+    /// Replaces the region with `rows`, in a terminal of `columns`, and prints `above` above it.
     pub(super) fn draw(&mut self, above: &[u8], rows: &[Row], columns: usize) -> io::Result<()> {
         let mut frame = Vec::new();
         queue!(frame, BeginSynchronizedUpdate, MoveToColumn(0))?;
-        // In a terminal that became narrower each row takes as many as it was broken into.
+        // A terminal that became narrower has wrapped rows into several.
         let up = self.drawn.iter().map(|drawn| drawn.div_ceil(columns.max(1)).max(1)).sum::<usize>();
         if up > 0 {
             queue!(frame, MoveUp(u16::try_from(up).unwrap_or(u16::MAX)))?;
@@ -55,8 +55,8 @@ impl<W: Write> Region<W> {
     }
 }
 
-/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one go: terminals that are told
-/// to clear from their first cell keep what was there in the scrollback.
+/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one
+/// command: some terminals that clear from their first cell save the old content in the scrollback.
 fn clear_below(frame: &mut Vec<u8>) -> io::Result<()> {
     queue!(frame, SavePosition, Clear(ClearType::UntilNewLine), MoveDown(1))?;
     queue!(frame, Clear(ClearType::FromCursorDown), RestorePosition)

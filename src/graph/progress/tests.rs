@@ -1,21 +1,21 @@
-//! What a view looks like, as text, and that it is drawn in its place.
+//! What a view looks like, as text, and that it is redrawn in place.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 use opentelemetry::{SpanId, TraceId};
 
-use super::super::call::{Call, Source};
-use super::super::record::{Level, LogRecord};
-use super::super::text::pen::{fitted, Row};
-use super::super::tree::Parts;
-use super::super::ToolCallGraph;
-use super::last::last;
-use super::picture::{live, Space};
+use super::frame::{live, Area};
 use super::region::Region;
+use super::summary::summary;
+use crate::graph::call::{Call, RawSpan};
+use crate::graph::record::{Level, LogRecord};
+use crate::graph::text::pen::{truncated, Row};
+use crate::graph::tool_call_graph::ToolCallGraph;
+use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Spans by number; number 0 is no parent.
+/// Spans with numbers as ids; 0 is no parent.
 #[derive(Default)]
 struct Stage(Parts);
 
@@ -24,7 +24,7 @@ impl Stage {
         let tool = name.split_once(' ').map(|(tool, operation)| {
             [("nuon.tool".to_owned(), tool.to_owned()), ("nuon.op".to_owned(), operation.to_owned())]
         });
-        let source = Source {
+        let span = RawSpan {
             trace_id: TraceId::from(1),
             span_id: SpanId::from(number),
             parent_id: SpanId::from(parent),
@@ -37,7 +37,7 @@ impl Stage {
             attributes: tool.into_iter().flatten().collect(),
             is_live: true,
         };
-        self.0.calls.push(Call::of_source(source, &Keys::default()));
+        self.0.calls.push(Call::from_raw(span, &Keys::default()));
         self
     }
 
@@ -69,8 +69,8 @@ impl Stage {
     }
 }
 
-fn space(columns: usize, rows: usize) -> Space {
-    Space { columns, rows, color: false }
+fn space(columns: usize, rows: usize) -> Area {
+    Area { columns, rows, color: false }
 }
 
 fn texts(rows: &[Row]) -> Vec<&str> {
@@ -94,7 +94,8 @@ fn deploy() -> ToolCallGraph {
         .graph()
 }
 
-/// Fifty ops in one step, begun a second apart; every tenth has ended, and one of these has failed.
+/// Fifty ops in one step, started a second apart; every tenth has ended, and one of these has
+/// failed.
 fn fifty() -> ToolCallGraph {
     let mut stage =
         Stage::default().call(100, 0, "job.deploy", 100, None).call(101, 100, "step.all", 100, None);
@@ -109,7 +110,7 @@ fn fifty() -> ToolCallGraph {
     stage.graph()
 }
 
-fn show(graph: &ToolCallGraph, seconds: u64, space: Space) -> String {
+fn show(graph: &ToolCallGraph, seconds: u64, space: Area) -> String {
     format!("\n{}\n", texts(&live(graph, seconds * SECOND + 250_000_000, space)).join("\n"))
 }
 
@@ -167,7 +168,8 @@ fn a_terminal_that_is_small() {
     }
 }
 
-/// Guarantees: those that run longest are shown, each with a line, beside what failed; the others are counted.
+/// Guarantees: those that run longest are shown, each with a line, beside what failed; the others
+/// are counted.
 #[test]
 fn fifty_ops_at_80_columns_and_at_200() {
     let at_80 = r#"
@@ -251,8 +253,8 @@ fn what_stays_is_the_whole_tree_and_the_failures_again() {
   failed: chart not found: ⏎ \u{1b}[31m/charts/web\u{1b}[0m, and a longer explanation of what could have been done about it
   ┆ Error: \u{1b}[31mfailed\u{1b}[0m to download "web"
 "#;
-    assert_eq!(format!("\n{}", last(&deploy(), Some(79), false)), stays);
-    let colored = last(&deploy(), None, true);
+    assert_eq!(format!("\n{}", summary(&deploy(), Some(79), false)), stays);
+    let colored = summary(&deploy(), None, true);
     assert!(colored.contains("\u{1b}[31m✗\u{1b}[0m job.deploy › step.plan"), "{colored:?}");
     // The tree is in colour too.
     assert!(colored.contains("\u{1b}[32m✓\u{1b}[0m \u{1b}[2m├─ \u{1b}[0mstep.fetch"), "{colored:?}");
@@ -272,15 +274,19 @@ fn what_is_too_deep_for_its_place_is_shown_without_it() {
 #[test]
 fn colours_and_wide_characters_take_no_columns_that_are_not_there() {
     let graph = Stage::default().call(1, 0, "构建 镜像", 100, Some(102)).graph();
-    let row = |columns, color| live(&graph, 0, Space { columns, rows: 5, color }).remove(0);
+    let row = |columns, color| live(&graph, 0, Area { columns, rows: 5, color }).remove(0);
     assert_eq!(row(40, false), Row { text: "✓ 构建 镜像  2.00 s".into(), columns: 19 });
     assert_eq!(row(40, true).text, "\u{1b}[32m✓\u{1b}[0m 构建 镜像  \u{1b}[2m2.00 s\u{1b}[0m");
-    assert_eq!(fitted("构建镜像", 5), "构建…");
-    assert_eq!(fitted("构建镜像", 4), "构…");
-    assert_eq!((fitted("ab", 2), fitted("ab", 1), fitted("ab", 0)), ("ab".into(), "…".into(), String::new()));
+    assert_eq!(truncated("构建镜像", 5), "构建…");
+    assert_eq!(truncated("构建镜像", 4), "构…");
+    assert_eq!(
+        (truncated("ab", 2), truncated("ab", 1), truncated("ab", 0)),
+        ("ab".into(), "…".into(), String::new())
+    );
 }
 
-/// Guarantees: one write a drawing; the cursor goes up over what was drawn, however it was broken since.
+/// Guarantees: one write a drawing; the cursor goes up over what was drawn, however it was broken
+/// since.
 #[test]
 fn a_region_is_drawn_over_itself() {
     let row = |text: &str| Row { text: text.into(), columns: text.len() };

@@ -1,4 +1,4 @@
-//! Lines of the console beside a view: above it while it is there, else on standard error.
+//! Console lines beside a view: above it while it is live, else on standard error.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,45 +9,47 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::plain::Plain;
 
-/// What may wait to be printed. A thread that has more to say waits for the terminal, as it would without a view.
-const MOST_WAITING_BYTES: usize = 1024 * 1024;
+/// The capacity of the queue. When it is full, writers wait for the terminal, as they would without
+/// a view.
+const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
-/// Where a view and those who write beside it meet.
-pub(super) struct Meeting {
+/// Console lines on their way to the thread that draws.
+pub(super) struct ConsoleQueue {
     state: Mutex<State>,
     changed: Condvar,
-    view: View,
+    mode: Mode,
 }
 
-/// What a view is to a console.
-pub(super) enum View {
-    /// Redrawn, on the console's own terminal: lines go through it.
+/// How a view and console lines share the terminal.
+pub(super) enum Mode {
+    /// A live view on the console's terminal: lines go through its thread.
     Live,
-    /// Redrawn, on another: lines have nothing to do with it.
-    Elsewhere,
-    /// Lines too.
+    /// A live view on another terminal: lines go to standard error.
+    OtherTerminal,
+    /// A plain view: lines go to standard error, after a report.
     Plain(Arc<Plain>),
 }
 
 #[derive(Debug, Default)]
 struct State {
-    above: Vec<u8>,
-    is_over: bool,
-    /// Nobody draws any more.
-    is_gone: bool,
+    pending: Vec<u8>,
+    /// Whether the view is to be finished.
+    is_finished: bool,
+    /// Whether the thread that draws has ended.
+    is_closed: bool,
 }
 
-/// What the thread that draws is woken for.
-pub(super) enum Call {
-    /// Time has passed, or there is something to print.
+/// Why the thread that draws is woken, with the lines to print above the view.
+pub(super) enum Wake {
+    /// The interval has passed, or there are lines to print.
     Draw(Vec<u8>),
-    /// It is the last time.
+    /// The view is to be finished.
     Finish(Vec<u8>),
 }
 
-impl Meeting {
-    pub(super) fn new(view: View) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), view })
+impl ConsoleQueue {
+    pub(super) fn new(mode: Mode) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), mode })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,92 +57,96 @@ impl Meeting {
     }
 
     fn print(&self, text: &[u8]) -> io::Result<()> {
-        match &self.view {
-            View::Live => {}
-            View::Elsewhere => return io::stderr().write_all(text),
-            View::Plain(plain) => {
-                if !self.state().is_over {
-                    plain.tell_before_a_line();
+        match &self.mode {
+            Mode::Live => {}
+            Mode::OtherTerminal => return io::stderr().write_all(text),
+            Mode::Plain(plain) => {
+                if !self.state().is_finished {
+                    plain.report_before_line();
                 }
                 return io::stderr().write_all(text);
             }
         }
         let mut state = self.state();
-        while !state.is_gone && state.above.len() > MOST_WAITING_BYTES {
+        while !state.is_closed && state.pending.len() > MAX_PENDING_BYTES {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.is_gone {
+        if state.is_closed {
             drop(state);
             return io::stderr().write_all(text);
         }
-        state.above.extend_from_slice(text);
+        state.pending.extend_from_slice(text);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Waits for at least `least`, and for something to print, or the end, up to `most`.
-    pub(super) fn next(&self, least: std::time::Duration, most: std::time::Duration) -> Call {
-        let is_over = |state: &mut State| !state.is_over;
-        let waited = self.changed.wait_timeout_while(self.state(), least, is_over);
+    /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once
+    /// when the view is to be finished.
+    pub(super) fn wait(&self, min: std::time::Duration, max: std::time::Duration) -> Wake {
+        let is_finished = |state: &mut State| !state.is_finished;
+        let waited = self.changed.wait_timeout_while(self.state(), min, is_finished);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let is_idle = |state: &mut State| !state.is_over && state.above.is_empty();
-        let waited = self.changed.wait_timeout_while(state, most.saturating_sub(least), is_idle);
+        let is_idle = |state: &mut State| !state.is_finished && state.pending.is_empty();
+        let waited = self.changed.wait_timeout_while(state, max.saturating_sub(min), is_idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let above = mem::take(&mut state.above);
+        let pending = mem::take(&mut state.pending);
         self.changed.notify_all();
-        match state.is_over {
-            true => Call::Finish(above),
-            false => Call::Draw(above),
+        match state.is_finished {
+            true => Wake::Finish(pending),
+            false => Wake::Draw(pending),
         }
     }
 
     pub(super) fn finish(&self) {
-        self.state().is_over = true;
+        self.state().is_finished = true;
         self.changed.notify_all();
     }
 }
 
-impl fmt::Debug for Meeting {
+impl fmt::Debug for ConsoleQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meeting").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("ConsoleQueue").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
-/// Held by the thread that draws. When it ends, even by a panic, nothing stays unprinted and nobody waits.
-pub(super) struct Host(pub(super) Arc<Meeting>);
+/// Held by the thread that draws. When the thread ends, even by a panic, it prints what is queued
+/// and wakes the writers that wait.
+pub(super) struct DrawGuard(pub(super) Arc<ConsoleQueue>);
 
-impl Drop for Host {
+impl Drop for DrawGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.is_gone = true;
-        let rest = mem::take(&mut state.above);
-        // Under the lock, or what is written now would come before it. There is nobody left to tell of an error.
+        state.is_closed = true;
+        let rest = mem::take(&mut state.pending);
+        // Under the lock, so that it comes before lines written from now on. An error cannot be
+        // reported.
         let _ = io::stderr().write_all(&rest);
         drop(state);
         self.0.changed.notify_all();
     }
 }
 
-/// Where a console writes that lives with a view. Made by [`Progress::writer`](super::Progress::writer).
+/// A writer for console lines beside a view. Returned by
+/// [`Progress::writer`](super::Progress::writer).
 ///
-/// While there is a live view on the same terminal, lines are printed above it by the thread that draws it, at most a
-/// twentieth of a second later; in every other case they go to standard error at once. Beside a view that is lines, what
-/// started and ended before a line is told before it.
+/// While there is a live view on the same terminal, the thread that draws it prints lines above it,
+/// at most a twentieth of a second later; otherwise they go to standard error at once. Beside a
+/// plain view, starts and ends that precede a line are printed before it.
 #[derive(Clone, Debug)]
-pub struct ProgressWriter(pub(super) Arc<Meeting>);
+pub struct ProgressWriter(pub(super) Arc<ConsoleQueue>);
 
 impl<'a> MakeWriter<'a> for ProgressWriter {
     type Writer = Lines;
 
     fn make_writer(&'a self) -> Lines {
-        Lines { meeting: Arc::clone(&self.0), text: Vec::new() }
+        Lines { console: Arc::clone(&self.0), text: Vec::new() }
     }
 }
 
-/// What is written between its making and its end is printed in one piece.
+/// What is written to it until it is flushed or dropped is printed as a whole.
 #[derive(Debug)]
 pub struct Lines {
-    meeting: Arc<Meeting>,
+    console: Arc<ConsoleQueue>,
     text: Vec<u8>,
 }
 
@@ -152,14 +158,14 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         let text = mem::take(&mut self.text);
-        self.meeting.print(&text)
+        self.console.print(&text)
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
         if !self.text.is_empty() {
-            // As with any console: who cannot be written to cannot be told.
+            // A console that cannot be written to cannot be told so.
             let _ = self.flush();
         }
     }

@@ -1,18 +1,18 @@
-//! The bytes of a source, with a look at what comes next.
+//! A buffered source that can be peeked at.
 
 use std::io::{self, Read};
 
-/// The most bytes that are held at once.
+/// The size of the buffer.
 const WINDOW: usize = 64 * 1024;
 
-/// A reader that can look ahead, whatever it reads from.
+/// A reader with a buffer that can be peeked at.
 pub(super) struct Input<'a> {
     source: Box<dyn Read + 'a>,
     buffer: Vec<u8>,
-    /// What is read and not yet taken is `buffer[start..end]`.
+    /// `buffer[start..end]` has been read from the source and not consumed.
     start: usize,
     end: usize,
-    /// How many bytes were taken.
+    /// How many bytes were consumed.
     offset: u64,
     is_at_end: bool,
     failure: Option<io::Error>,
@@ -31,21 +31,21 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Everything that is at hand, which is something unless the source has ended.
+    /// The buffered bytes; empty at the end of the source only.
     pub(super) fn window(&mut self) -> &[u8] {
-        self.ahead(1)
+        self.peek(1)
     }
 
-    /// At least `wanted` bytes, or all that are left. `wanted` is far less than the window.
-    pub(super) fn ahead(&mut self, wanted: usize) -> &[u8] {
+    /// At least `wanted` bytes, or all that are left. `wanted` is far less than [`WINDOW`].
+    pub(super) fn peek(&mut self, wanted: usize) -> &[u8] {
         while self.end - self.start < wanted && !self.is_at_end {
             self.fill();
         }
         &self.buffer[self.start..self.end]
     }
 
-    /// Goes on by `bytes`, which were seen.
-    pub(super) fn take(&mut self, bytes: usize) {
+    /// Consumes bytes that were peeked at.
+    pub(super) fn consume(&mut self, bytes: usize) {
         self.start += bytes;
         self.offset += bytes as u64;
     }
@@ -58,7 +58,7 @@ impl<'a> Input<'a> {
         self.failure.is_some()
     }
 
-    /// Why the source ended, if that was no proper end.
+    /// The error that ended the source, if any.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
@@ -68,7 +68,8 @@ impl<'a> Input<'a> {
         (self.start, self.end) = (0, self.end - self.start);
         match self.source.read(&mut self.buffer[self.end..]) {
             Ok(0) => self.is_at_end = true,
-            // A reader that says more than it was given room for is wrong, but no reason to panic.
+            // A reader that claims more bytes than fit into its buffer is wrong, but no reason to
+            // panic.
             Ok(bytes) => self.end = (self.end + bytes).min(self.buffer.len()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
@@ -84,7 +85,7 @@ impl Read for Input<'_> {
         let window = self.window();
         let bytes = window.len().min(out.len());
         out[..bytes].copy_from_slice(&window[..bytes]);
-        self.take(bytes);
+        self.consume(bytes);
         match self.failure.take().filter(|_| bytes == 0) {
             Some(failure) => Err(failure),
             None => Ok(bytes),

@@ -1,91 +1,95 @@
-//! OTLP as JSON: a message on each line, or one message over many lines.
+//! OTLP as JSON: one message per line, or messages over many lines.
 //!
-//! A message goes from the file to the store span by span and record by record, so its size does not
-//! matter; and what stands before a cut or a mistake is kept.
+//! A message is read span by span and record by record, so its size does not matter, and everything
+//! before the place where it is damaged is kept.
 
+mod item;
 mod message;
-mod members;
+mod request;
+mod scalars;
+mod stream;
+mod values;
 
 use std::io::BufReader;
 
 use serde::de::DeserializeSeed;
 
-use self::members::{Of, Top};
-use self::message::{begins, End, Message, LONGEST_TOKEN, MOST_DEPTH};
+use self::message::{starts_message, End, Message, MAX_DEPTH, MAX_TOKEN_BYTES};
+use self::request::Request;
+use self::stream::Fill;
 use super::input::Input;
-use super::notes::{Cause, Notes};
+use super::notes::Cause;
 use super::store::Store;
 
-/// What the bytes of one message go through: small, since there is one for each message.
+/// The size of serde_json's buffer. Small, because there is one for each message.
 const BUFFER: usize = 8 * 1024;
 
-/// Reads everything that is left. Returns how many of the messages were OTLP.
-pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store, notes: &mut Notes) -> u64 {
+/// Reads the rest of the input. Returns how many messages were OTLP.
+pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> u64 {
     let mut messages = 0;
     let mut line = 1;
-    // After a message whose end was not found, what follows may still be part of it.
-    let mut is_lost = false;
+    // Whether the end of the last message was not found, so that what follows may still be part of
+    // it.
+    let mut is_resyncing = false;
     loop {
-        line += skip_white(input);
-        let ahead = input.ahead(message::LOOK_AHEAD);
+        line += skip_whitespace(input);
+        let ahead = input.peek(message::LOOK_AHEAD);
         let Some(first) = ahead.first() else { return messages };
-        if *first == b'{' && (!is_lost || begins(ahead)) {
-            let (is_otlp, message_lines, is_whole) = one_message(name, line, input, store, notes);
+        if *first == b'{' && (!is_resyncing || starts_message(ahead)) {
+            let (is_otlp, message_lines, is_whole) = one_message(name, line, input, store);
             messages += u64::from(is_otlp);
             line += message_lines;
-            is_lost = !is_whole;
+            is_resyncing = !is_whole;
         } else {
-            if !is_lost {
-                notes.add(Cause::Foreign, || format!("{name}:{line}: not a JSON object"));
+            if !is_resyncing {
+                store.notes.add(Cause::NotOtlp, || format!("{name}:{line}: not a JSON object"));
             }
             skip_line(input);
         }
     }
 }
 
-/// Whether it was OTLP, how many line breaks it had, and whether its end was found.
-fn one_message(
-    name: &str,
-    line: u64,
-    input: &mut Input<'_>,
-    store: &mut Store,
-    notes: &mut Notes,
-) -> (bool, u64, bool) {
+/// Returns whether the message was OTLP, how many line breaks it had, and whether its end was
+/// found.
+fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) -> (bool, u64, bool) {
     let before = store.mark();
     let mut message = Message::new(input);
-    let mut top = Top::new(store, notes, format!("{name}:{line}"));
+    let mut request = Request { store, place: format!("{name}:{line}"), is_otlp: false };
     let reader = BufReader::with_capacity(BUFFER, &mut message);
-    let read = Of(&mut top).deserialize(&mut serde_json::Deserializer::from_reader(reader));
-    let is_known = top.is_known;
+    let read = Fill(&mut request).deserialize(&mut serde_json::Deserializer::from_reader(reader));
+    let is_otlp = request.is_otlp;
     let lines_read = message.lines();
     let end = message.finish();
     let lines = message.lines();
     let kept = store.since(before);
     match (read, end) {
-        (Ok(()), _) if is_known => {}
-        (Ok(()), _) => notes.add(Cause::Foreign, || {
+        (Ok(()), _) if is_otlp => {}
+        (Ok(()), _) => store.notes.add(Cause::NotOtlp, || {
             format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
         }),
-        (Err(_), End::Torn) => notes.add(Cause::Torn, || {
-            format!("{name}:{line}: cut short; {} before the cut", spans_and_records(kept))
+        (Err(_), End::Truncated) => store.notes.add(Cause::TruncatedMessage, || {
+            format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))
         }),
-        (Err(_), End::TooLong) => notes.add(Cause::Broken, || {
-            let most = LONGEST_TOKEN >> 20;
+        (Err(_), End::TooLong) => store.notes.add(Cause::Malformed, || {
+            let most = MAX_TOKEN_BYTES >> 20;
             format!(
-                "{name}:{}: a string of more than {most} MiB, and what follows it, not read",
+                "{name}:{}: a string of more than {most} MiB; the rest of the message was skipped",
                 line + lines
             )
         }),
-        (Err(_), End::TooDeep) => notes.add(Cause::Broken, || {
-            format!("{name}:{}: nested deeper than {MOST_DEPTH} levels, not read on", line + lines)
+        (Err(_), End::TooDeep) => store.notes.add(Cause::Malformed, || {
+            format!(
+                "{name}:{}: nested deeper than {MAX_DEPTH} levels; the rest of the message was skipped",
+                line + lines
+            )
         }),
-        (Err(error), End::Whole) => notes.add(Cause::Broken, || {
-            // serde counts lines from the message's first one.
+        (Err(error), End::Complete) => store.notes.add(Cause::Malformed, || {
+            // serde_json counts lines from the start of the message.
             let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
-            format!("{name}:{at}: {}; not read on", without_position(&error))
+            format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))
         }),
     }
-    (is_known, lines, matches!(end, End::Whole | End::Torn))
+    (is_otlp, lines, matches!(end, End::Complete | End::Truncated))
 }
 
 fn spans_and_records(count: u64) -> String {
@@ -95,7 +99,7 @@ fn spans_and_records(count: u64) -> String {
     }
 }
 
-/// The line that serde tells is the message's own, which is no line of the file.
+/// The error without serde_json's position, which is relative to the start of the message.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -105,7 +109,7 @@ fn without_position(error: &serde_json::Error) -> String {
 }
 
 /// Returns how many line breaks were skipped.
-fn skip_white(input: &mut Input<'_>) -> u64 {
+fn skip_whitespace(input: &mut Input<'_>) -> u64 {
     let mut lines = 0;
     loop {
         let window = input.window();
@@ -116,7 +120,7 @@ fn skip_white(input: &mut Input<'_>) -> u64 {
             breaks += u64::from(*byte == b'\n');
         }
         let is_done = bytes < window.len() || window.is_empty();
-        input.take(bytes);
+        input.consume(bytes);
         lines += breaks;
         if is_done {
             return lines;
@@ -124,13 +128,13 @@ fn skip_white(input: &mut Input<'_>) -> u64 {
     }
 }
 
-/// Goes to the end of the line, not beyond it.
+/// Skips the rest of the line, but not the line break.
 fn skip_line(input: &mut Input<'_>) {
     loop {
         let window = input.window();
         let found = window.iter().position(|byte| *byte == b'\n');
         let (bytes, is_done) = (found.unwrap_or(window.len()), found.is_some() || window.is_empty());
-        input.take(bytes);
+        input.consume(bytes);
         if is_done {
             return;
         }

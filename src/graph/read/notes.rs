@@ -1,85 +1,76 @@
-//! What a reader of the graph must know of its sources, and no more of it than can be read.
+//! Notes about sources, limited in number and length.
 
-use std::fmt::Display;
+/// How many cases of a cause get a note of their own; the others are counted.
+const MAX_PER_CAUSE: usize = 3;
 
-/// How many cases are told one by one.
-const TOLD: usize = 3;
+/// The maximum length of a note: some quote what was found in a source.
+const MAX_CHARACTERS: usize = 300;
 
-/// The longest that one case may be: some quote what they found.
-const LONGEST: usize = 300;
-
-/// What can be the matter with a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What can be wrong with a source.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Cause {
-    Foreign,
-    Torn,
-    Broken,
+    NotOtlp,
+    TruncatedMessage,
+    Malformed,
     Unusable,
-    Cut,
+    TruncatedItem,
     OtherSignal,
     Source,
 }
 
-impl Cause {
-    const ALL: [Self; 7] =
-        [Self::Foreign, Self::Torn, Self::Broken, Self::Unusable, Self::Cut, Self::OtherSignal, Self::Source];
+/// For each [`Cause`], what its cases without a note of their own are called.
+const PLURALS: [&str; 7] = [
+    "lines that are not OTLP",
+    "truncated messages",
+    "malformed messages",
+    "unusable spans or records",
+    "truncated spans or records",
+    "messages of other signals",
+    "sources with other problems",
+];
 
-    /// What there is more of, after the cases that were told.
-    fn plural(self) -> &'static str {
-        match self {
-            Self::Foreign => "lines that are no OTLP",
-            Self::Torn => "messages that are cut short",
-            Self::Broken => "messages that could not be read to their end",
-            Self::Unusable => "spans or records that could not be used",
-            Self::Cut => "spans or records of which not all was kept",
-            Self::OtherSignal => "messages of other signals",
-            Self::Source => "sources that have something the matter with them",
-        }
-    }
-}
-
-/// The first cases of each cause, and how many there were.
+/// The first cases of each cause, and the number of all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
-    causes: [Case; Cause::ALL.len()],
+    causes: [Case; PLURALS.len()],
 }
 
 #[derive(Clone, Debug, Default)]
 struct Case {
-    told: Vec<String>,
+    texts: Vec<String>,
     count: u64,
 }
 
 impl Notes {
-    /// `text` is asked for only if it will be told.
-    pub(super) fn add<T: Display>(&mut self, cause: Cause, text: impl FnOnce() -> T) {
+    /// `text` is called only for cases that get a note of their own.
+    pub(super) fn add(&mut self, cause: Cause, text: impl FnOnce() -> String) {
         let case = &mut self.causes[cause as usize];
         case.count += 1;
-        if case.told.len() < TOLD {
-            let mut text = text().to_string();
-            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        if case.texts.len() < MAX_PER_CAUSE {
+            let mut text = text();
+            if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
                 text.truncate(end);
                 text.push('…');
             }
-            case.told.push(text);
+            case.texts.push(text);
         }
     }
 
     pub(super) fn texts(&self) -> Vec<String> {
         let mut texts = Vec::new();
-        for (cause, case) in Cause::ALL.into_iter().zip(&self.causes) {
-            texts.extend_from_slice(&case.told);
-            let more = case.count - case.told.len() as u64;
+        for (case, plural) in self.causes.iter().zip(PLURALS) {
+            texts.extend_from_slice(&case.texts);
+            let more = case.count - case.texts.len() as u64;
             if more > 0 {
-                texts.push(format!("and {more} more {}", cause.plural()));
+                texts.push(format!("and {more} more {plural}"));
             }
         }
         texts
     }
 
-    /// The first that was said of what is at `name`.
+    /// The first note about the source `name`.
     pub(super) fn first_of(&self, name: &str) -> Option<&str> {
-        let told = self.causes.iter().flat_map(|case| &case.told);
-        told.map(String::as_str).find(|text| text.starts_with(name))
+        let texts = self.causes.iter().flat_map(|case| &case.texts);
+        texts.map(String::as_str).find(|text| text.starts_with(name))
     }
 }

@@ -1,92 +1,82 @@
-//! OTLP as protobuf: one message, or many with the length of each before it.
+//! OTLP as protobuf: one message, or many with length prefixes.
 //!
-//! Which signal it is does not stand in the bytes: requests of traces and of logs have the same
-//! fields down to the scopes. It is told apart at each span or record. A span has a `trace_id` of 16
-//! bytes in field 1 and a `span_id` of 8 bytes in field 2, where a log record has a fixed number and a
-//! varint; so what can be a span with valid ids is one, and no log record can.
+//! Requests of traces and of logs have the same fields down to the scopes, so the signal is only
+//! known at each span or record. A span has a `trace_id` of 16 bytes in field 1 and a `span_id` of
+//! 8 bytes in field 2, where a log record has a fixed64 and a varint: a log record never parses as
+//! a span.
 
 mod item;
 
-use crate::graph::read::input::Input;
-use crate::graph::read::notes::{Cause, Notes};
-use crate::graph::read::proto::item::Item;
-use crate::graph::read::spans;
-use crate::graph::read::store::Store;
+use super::input::Input;
+use super::notes::Cause;
+use super::store::Store;
 use crate::wire::read::Malformed;
 
-/// The largest span, record, resource or scope that is read: it is in memory as a whole.
-const LARGEST: u64 = 16 << 20;
+use self::item::Item;
 
-const CUT_OFF: Malformed = Malformed("it ends inside a field");
+/// The maximum size of a span, record, resource or scope, which is in memory as a whole.
+const MAX_ITEM_BYTES: u64 = 16 << 20;
 
-const TOO_LONG: Malformed = Malformed("a field is longer than what it stands in");
+const TRUNCATED: Malformed = Malformed("it ends inside a field");
+const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 
-/// Whether messages have their lengths before them, as a Collector's file exporter writes them with
-/// `format: proto`: 4 bytes, the highest first.
+/// Whether messages have length prefixes, as a Collector's file exporter writes them with
+/// `format: proto`: 4 bytes, big-endian.
 ///
-/// A message of OTLP begins with the tag of its field 1, a byte of 10. As the first byte of a length
-/// it would stand for 160 MiB.
-pub(crate) fn is_framed(ahead: &[u8]) -> bool {
+/// An OTLP message starts with the tag of its field 1, a byte of 10. As the first byte of a length
+/// prefix that would mean 160 MiB.
+pub(super) fn is_framed(ahead: &[u8]) -> bool {
     ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
 }
 
-/// Whether this may be a message without a length.
-pub(crate) fn is_bare(ahead: &[u8]) -> bool {
+/// Whether this may be a message without a length prefix.
+pub(super) fn is_bare(ahead: &[u8]) -> bool {
     ahead.first() == Some(&item::LIST_TAG)
 }
 
-/// Reads everything that is left. Returns how many spans and records there were.
-pub(crate) fn read(
-    name: &str,
-    is_framed: bool,
-    input: &mut Input<'_>,
-    store: &mut Store,
-    notes: &mut Notes,
-) -> u64 {
-    let mut walk = Walk { name, input, store, notes, found: 0 };
+/// Reads the rest of the input. Returns how many spans and records there were.
+pub(super) fn read(name: &str, is_framed: bool, input: &mut Input<'_>, store: &mut Store) -> u64 {
+    let mark = store.mark();
+    let mut parser = Parser { name, input, store };
     match is_framed {
-        true => walk.frames(),
-        false => {
-            walk.message(u64::MAX);
-        }
+        true => parser.frames(),
+        false => _ = parser.message(u64::MAX),
     }
-    walk.found
+    store.since(mark)
 }
 
-/// A walk through the bytes, a field at a time.
-struct Walk<'w, 's> {
+/// Parses the input field by field.
+struct Parser<'w, 's> {
     name: &'w str,
     input: &'w mut Input<'s>,
     store: &'w mut Store,
-    notes: &'w mut Notes,
-    found: u64,
 }
 
-/// How much of a message is left.
-struct Left(u64);
+/// The bytes that are left of a message.
+struct Remaining(u64);
 
-impl Left {
+impl Remaining {
     fn take(&mut self, bytes: u64) -> Result<(), Malformed> {
         self.0 = self.0.checked_sub(bytes).ok_or(TOO_LONG)?;
         Ok(())
     }
 }
 
-impl Walk<'_, '_> {
+impl Parser<'_, '_> {
     fn frames(&mut self) {
         loop {
-            let Some(length) = self.input.ahead(4).first_chunk::<4>().copied() else {
+            let Some(length) = self.input.peek(4).first_chunk::<4>().copied() else {
                 let rest = self.input.window().len();
                 if rest > 0 {
-                    self.torn();
-                    self.input.take(rest);
+                    self.note_truncation();
+                    self.input.consume(rest);
                 }
                 return;
             };
-            self.input.take(4);
+            self.input.consume(4);
             let end = self.input.offset() + u64::from(u32::from_be_bytes(length));
             if !self.message(end - self.input.offset()) {
-                // One message that cannot be read costs no other.
+                // The next message can be read even if this one is malformed.
                 self.skip(end.saturating_sub(self.input.offset()));
             }
             if self.input.window().is_empty() {
@@ -95,42 +85,43 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A message of `bytes`, or up to the end. Returns whether it was read to its end.
+    /// Reads a message of `bytes`, or up to the end of the input. Returns whether it was read to
+    /// its end.
     fn message(&mut self, bytes: u64) -> bool {
         let begin = self.input.offset();
-        let mut left = Left(bytes);
+        let mut left = Remaining(bytes);
         match self.resources(&mut left) {
             Ok(()) => true,
             Err(_) if self.input.window().is_empty() => {
-                self.torn();
+                self.note_truncation();
                 true
             }
             Err(why) => {
                 let (name, at) = (self.name, self.input.offset());
-                self.notes.add(Cause::Broken, || {
-                    format!("{name}: the message at byte {begin} is not read on from byte {at}: {why}")
+                self.store.notes.add(Cause::Malformed, || {
+                    format!("{name}: the message at byte {begin} was skipped from byte {at} on: {why}")
                 });
                 false
             }
         }
     }
 
-    fn torn(&mut self) {
+    fn note_truncation(&mut self) {
         let (name, at) = (self.name, self.input.offset());
-        self.notes.add(Cause::Torn, || format!("{name}: cut short at byte {at}"));
+        self.store.notes.add(Cause::TruncatedMessage, || format!("{name}: truncated at byte {at}"));
     }
 
-    fn resources(&mut self, left: &mut Left) -> Result<(), Malformed> {
+    fn resources(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => self.of_resource(left)?,
+                item::LIST_TAG_1 => self.resource(left)?,
                 tag => self.skip_field(tag, left)?,
             }
         }
         Ok(())
     }
 
-    fn of_resource(&mut self, left: &mut Left) -> Result<(), Malformed> {
+    fn resource(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
         let mark = self.store.mark();
         let mut service = None;
         let mut inner = self.enter(left)?;
@@ -141,7 +132,7 @@ impl Walk<'_, '_> {
         read
     }
 
-    fn scopes(&mut self, left: &mut Left, service: &mut Option<String>) -> Result<(), Malformed> {
+    fn scopes(&mut self, left: &mut Remaining, service: &mut Option<String>) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
                 item::LIST_TAG_1 => {
@@ -165,7 +156,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn items(&mut self, left: &mut Left, target: &mut String) -> Result<(), Malformed> {
+    fn items(&mut self, left: &mut Remaining, target: &mut String) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
                 item::LIST_TAG_1 => {
@@ -188,23 +179,19 @@ impl Walk<'_, '_> {
         let at = self.input.offset() - bytes.len() as u64;
         let place = format!("{}: byte {at}", self.name);
         match Item::of(bytes) {
-            Some(Item::Span(source, is_cut)) => {
-                self.found += 1;
-                spans::add_span(source, is_cut, &place, self.store, self.notes);
+            Some(Item::Span(span, is_truncated)) => self.store.add_span(span, is_truncated, &place),
+            Some(Item::Record(record, is_truncated)) => {
+                self.store.add_record(record, is_truncated, &place);
             }
-            Some(Item::Record(record, is_cut)) => {
-                self.found += 1;
-                spans::add_record(record, is_cut, &place, self.store, self.notes);
-            }
-            None => self.notes.add(Cause::Unusable, || {
+            None => self.store.notes.add(Cause::Unusable, || {
                 format!("{place}: neither a span with a valid trace_id and span_id nor a log record")
             }),
         }
     }
 
     /// The next field's tag; `None` at the end of the message.
-    fn tag(&mut self, left: &mut Left) -> Result<Option<u64>, Malformed> {
-        // A message without a length ends with the source, but only between two fields.
+    fn tag(&mut self, left: &mut Remaining) -> Result<Option<u64>, Malformed> {
+        // A message without a length prefix ends with the source, but only between two fields.
         let is_bare_end = left.0 > u64::MAX / 2 && self.input.window().is_empty();
         match left.0 == 0 || is_bare_end {
             true => Ok(None),
@@ -212,12 +199,12 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn varint(&mut self, left: &mut Left) -> Result<u64, Malformed> {
+    fn varint(&mut self, left: &mut Remaining) -> Result<u64, Malformed> {
         let mut value = 0;
         for index in 0..10 {
-            let byte = *self.input.window().first().ok_or(CUT_OFF)?;
+            let byte = *self.input.window().first().ok_or(TRUNCATED)?;
             left.take(1)?;
-            self.input.take(1);
+            self.input.consume(1);
             if index == 9 && byte > 1 {
                 break;
             }
@@ -229,43 +216,43 @@ impl Walk<'_, '_> {
         Err(Malformed("a varint has more than 64 bits"))
     }
 
-    /// Goes into a field that is a message.
-    fn enter(&mut self, left: &mut Left) -> Result<Left, Malformed> {
+    /// Enters a field that is a message.
+    fn enter(&mut self, left: &mut Remaining) -> Result<Remaining, Malformed> {
         let length = self.varint(left)?;
         left.take(length)?;
-        Ok(Left(length))
+        Ok(Remaining(length))
     }
 
-    /// The content of a field; `None` if it is too large to be held.
-    fn bytes(&mut self, left: &mut Left) -> Result<Option<Vec<u8>>, Malformed> {
-        let Left(length) = self.enter(left)?;
-        if length > LARGEST {
+    /// The content of a field; `None` if it is larger than [`MAX_ITEM_BYTES`].
+    fn bytes(&mut self, left: &mut Remaining) -> Result<Option<Vec<u8>>, Malformed> {
+        let Remaining(length) = self.enter(left)?;
+        if length > MAX_ITEM_BYTES {
             let (name, at) = (self.name, self.input.offset());
-            self.notes.add(Cause::Unusable, || {
-                format!("{name}: {length} bytes at byte {at} are too large for a span or a record, skipped")
+            self.store.notes.add(Cause::Unusable, || {
+                format!("{name}: {length} bytes at byte {at} were skipped: too large for a span or a record")
             });
             return match self.skip(length) {
                 true => Ok(None),
-                false => Err(CUT_OFF),
+                false => Err(TRUNCATED),
             };
         }
-        // Grows as bytes come: the length may be a lie.
+        // Grows as bytes arrive: the length may be wrong.
         let mut bytes = Vec::new();
         let mut missing = length as usize;
         while missing > 0 {
             let window = self.input.window();
             let taken = window.len().min(missing);
             if taken == 0 {
-                return Err(CUT_OFF);
+                return Err(TRUNCATED);
             }
             bytes.extend_from_slice(&window[..taken]);
-            self.input.take(taken);
+            self.input.consume(taken);
             missing -= taken;
         }
         Ok(Some(bytes))
     }
 
-    fn skip_field(&mut self, tag: u64, left: &mut Left) -> Result<(), Malformed> {
+    fn skip_field(&mut self, tag: u64, left: &mut Remaining) -> Result<(), Malformed> {
         let length = match tag & 7 {
             _ if tag >> 3 == 0 => return Err(Malformed("a field has an impossible number")),
             0 => return self.varint(left).map(|_| ()),
@@ -277,11 +264,11 @@ impl Walk<'_, '_> {
         left.take(length)?;
         match self.skip(length) {
             true => Ok(()),
-            false => Err(CUT_OFF),
+            false => Err(TRUNCATED),
         }
     }
 
-    /// Whether there were as many bytes.
+    /// Returns whether there were that many bytes.
     fn skip(&mut self, bytes: u64) -> bool {
         let mut missing = bytes;
         while missing > 0 {
@@ -290,7 +277,7 @@ impl Walk<'_, '_> {
                 return false;
             }
             let taken = window.min(missing);
-            self.input.take(taken as usize);
+            self.input.consume(taken as usize);
             missing -= taken;
         }
         true

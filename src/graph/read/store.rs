@@ -1,36 +1,42 @@
-//! What was read so far, in bounded memory.
+//! The spans and records that were read, in bounded memory, with notes about them.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::size_of;
 
-use crate::graph::call::{Call, Source};
+use opentelemetry::{SpanId, TraceId};
+
+use super::notes::{Cause, Notes};
+use crate::graph::call::{Call, Ids, RawSpan};
 use crate::graph::record::{LogRecord, RecordCounts};
-use crate::graph::tree::{Ids, Parts};
+use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
-/// What an entry costs beside its own bytes: its place in the tree, in a list and in an index.
+/// The memory of a span or record besides its data: its place in the tree, in a list and in an
+/// index.
 const ENTRY_BYTES: usize = 256;
 
-/// What a string costs beside its bytes, the allocator's share included.
+/// The memory of a string besides its bytes, including the allocator's overhead.
 const STRING_BYTES: usize = size_of::<String>() + 16;
 
-/// Spans and records, the oldest of which go when there are too many.
+/// Spans and records. When they exceed the limit, the oldest ones are dropped.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) keys: Keys,
     pub(super) limit: usize,
+    pub(super) notes: Notes,
+    /// An estimate of the memory in use.
     used: usize,
     calls: VecDeque<Call>,
     records: VecDeque<LogRecord>,
-    /// Of the records that were let go.
+    /// The dropped records, by span.
     counted: HashMap<Ids, RecordCounts>,
     read_calls: u64,
     read_records: u64,
-    forgotten_calls: u64,
-    forgotten_records: u64,
+    dropped_calls: u64,
+    dropped_records: u64,
 }
 
-/// How far the reading had come.
+/// A position in what has been read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     calls: u64,
@@ -42,103 +48,119 @@ impl Store {
         Self {
             keys,
             limit,
+            notes: Notes::default(),
             used: 0,
             calls: VecDeque::new(),
             records: VecDeque::new(),
             counted: HashMap::new(),
             read_calls: 0,
             read_records: 0,
-            forgotten_calls: 0,
-            forgotten_records: 0,
+            dropped_calls: 0,
+            dropped_records: 0,
         }
     }
 
-    pub(super) fn add_span(&mut self, source: Source) {
-        let call = Call::of_source(source, &self.keys);
+    /// Adds a span. One without ids can be neither identified nor a parent, so it is skipped.
+    pub(super) fn add_span(&mut self, span: RawSpan, is_truncated: bool, place: &str) {
+        if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
+            return self.notes.add(Cause::Unusable, || {
+                format!("{place}: a span without a valid trace_id and span_id was skipped")
+            });
+        }
+        if is_truncated {
+            self.notes.add(Cause::TruncatedItem, || {
+                format!("{place}: attributes of the span {:?} were truncated", span.name)
+            });
+        }
+        let call = Call::from_raw(span, &self.keys);
         self.used += size_of_call(&call);
         self.calls.push_back(call);
         self.read_calls += 1;
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
-    pub(super) fn add_record(&mut self, record: LogRecord) {
+    pub(super) fn add_record(&mut self, record: LogRecord, is_truncated: bool, place: &str) {
+        if is_truncated {
+            self.notes.add(Cause::TruncatedItem, || format!("{place}: a log record was truncated"));
+        }
         self.used += size_of_record(&record);
         self.records.push_back(record);
         self.read_records += 1;
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
     pub(super) fn mark(&self) -> Mark {
         Mark { calls: self.read_calls, records: self.read_records }
     }
 
-    /// How many spans and records were read since.
+    /// How many spans and records were read since `mark`.
     pub(super) fn since(&self, mark: Mark) -> u64 {
         self.read_calls - mark.calls + (self.read_records - mark.records)
     }
 
-    /// Says of what was read since `mark` to which service it belongs. A message may tell that after
-    /// its spans.
+    /// Sets the service of the spans read since `mark`: a message may have its resource after its
+    /// spans.
     pub(super) fn set_service(&mut self, mark: Mark, service: &str) {
         let since = newest(self.calls.len(), self.read_calls - mark.calls);
         for call in self.calls.range_mut(since..) {
             self.used += STRING_BYTES + service.len();
             call.service = Some(service.to_owned());
         }
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
-    /// Says of what was read since `mark` which scope it has.
+    /// Sets the target of the records read since `mark`.
     pub(super) fn set_target(&mut self, mark: Mark, target: &str) {
         let since = newest(self.records.len(), self.read_records - mark.records);
         for record in self.records.range_mut(since..) {
             self.used += target.len();
             target.clone_into(&mut record.target);
         }
-        self.keep_the_limit();
+        self.enforce_limit();
     }
 
-    /// What is kept, and whether something is not.
-    pub(super) fn into_parts(self, mut notes: Vec<String>) -> Parts {
+    /// What is kept, with notes about what was dropped.
+    pub(super) fn into_parts(self) -> Parts {
+        let mut notes = self.notes.texts();
         let limit = self.limit.div_ceil(1 << 20);
         for (count, what) in [
-            (self.forgotten_calls, "spans were let go"),
-            (self.forgotten_records, "records were let go, all but their number"),
+            (self.dropped_calls, "spans were dropped"),
+            (self.dropped_records, "records were dropped, and only counted"),
         ] {
             if count > 0 {
-                notes.push(format!("{count} older {what}: more than {limit} MiB were read"));
+                notes.push(format!("{count} older {what}: the memory limit is {limit} MiB"));
             }
         }
         Parts { calls: self.calls.into(), records: self.records.into(), counted: self.counted, notes }
     }
 
-    /// Records go before spans: without its spans a record has no place.
-    fn keep_the_limit(&mut self) {
+    /// Records are dropped before spans: without its span a record has no place in the tree.
+    fn enforce_limit(&mut self) {
         while self.used > self.limit {
             if let Some(record) = self.records.pop_front() {
                 self.used -= size_of_record(&record).min(self.used);
-                self.forgotten_records += 1;
+                self.dropped_records += 1;
                 self.count(&record);
             } else if let Some(call) = self.calls.pop_front() {
                 self.used -= size_of_call(&call).min(self.used);
-                self.forgotten_calls += 1;
+                self.dropped_calls += 1;
             } else {
                 return;
             }
         }
     }
 
-    /// Numbers need room too, so there is an end to the spans that have some.
+    /// Counts take memory too, so the number of spans that have them is limited.
     fn count(&mut self, record: &LogRecord) {
-        let Some(ids) = record.trace_id.zip(record.span_id) else { return };
-        let is_room = self.counted.len() < self.limit / 4 / ENTRY_BYTES;
-        if is_room || self.counted.contains_key(&ids) {
+        let Some(ids) = record.ids() else { return };
+        let has_capacity = self.counted.len() < self.limit / 4 / ENTRY_BYTES;
+        if has_capacity || self.counted.contains_key(&ids) {
             self.counted.entry(ids).or_default().add(record.level);
         }
     }
 }
 
-/// Where the newest `count` of `len` begin. Some of them may be gone already.
+/// The index of the newest `count` of `len`, some of which may have been dropped.
 fn newest(len: usize, count: u64) -> usize {
     len.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -1,47 +1,51 @@
-//! One line a span: its parts, and the columns that they stand in.
+//! The line of a span: its parts, and the columns of these.
 
 use unicode_width::UnicodeWidthStr;
 
 use super::pen::{Pen, Row, Style};
-use crate::graph::{escape, format_duration, Level, Node, Outcome, RecordCounts};
+use crate::graph::call::Outcome;
+use crate::graph::duration::format_duration;
+use crate::graph::escape;
+use crate::graph::record::{Level, RecordCounts};
+use crate::graph::tool_call_graph::Node;
 
-/// The most columns that a name makes every other line leave free for it.
-const MOST_NAME_COLUMNS: usize = 100;
+/// The name column gets no wider than this, however long a name is.
+const MAX_NAME_COLUMNS: usize = 100;
 
-/// The columns that names leave to how a span ended, where there are few.
-const KEPT_FOR_ENDS: usize = 24;
+/// The columns reserved for outcomes in a narrow terminal.
+const RESERVED_FOR_OUTCOMES: usize = 24;
 
-/// The columns that counts take, where there are few.
-const KEPT_FOR_COUNTS: usize = 20;
+/// The columns reserved for counts in a narrow terminal.
+const RESERVED_FOR_COUNTS: usize = 20;
 
-/// A span's line, with nothing in it that a terminal would obey.
+/// The line of a span, with all text escaped.
 pub(in crate::graph) struct Line {
     pub(in crate::graph) mark: (Style, &'static str),
     pub(in crate::graph) branch: String,
     pub(in crate::graph) name: (Style, String),
-    /// Without it the name may go on to the end of the line.
-    pub(in crate::graph) took: String,
+    /// If it is empty, the name may take the rest of the line.
+    pub(in crate::graph) duration: String,
     pub(in crate::graph) counts: RecordCounts,
-    pub(in crate::graph) end: String,
+    pub(in crate::graph) outcome: String,
 }
 
 impl Line {
     pub(in crate::graph) fn of(node: Node<'_>, branch: String) -> Self {
         let call = node.call();
-        let (mark, end) = mark_and_end(node);
+        let (mark, outcome) = mark_and_outcome(node);
         Self {
             mark,
             branch,
             name: (Style::Plain, escape::line(&call.title())),
-            took: call.duration().map_or_else(|| "—".to_owned(), format_duration),
+            duration: call.duration().map_or_else(|| "—".to_owned(), format_duration),
             counts: node.own_counts(),
-            end,
+            outcome,
         }
     }
 
-    /// The line as it is drawn.
+    /// The line as it is written.
     pub(in crate::graph) fn row(&self, columns: &Columns, color: bool) -> Row {
-        let is_free = self.took.is_empty() || columns.width == usize::MAX;
+        let is_free = self.duration.is_empty() || columns.width == usize::MAX;
         let last_of_name = if is_free { columns.width } else { 2 + columns.names };
         let mut pen = Pen::new(columns.width, color)
             .write(self.mark.0, self.mark.1)
@@ -49,33 +53,33 @@ impl Line {
             .write_to(last_of_name, Style::Faint, &self.branch)
             .write_to(last_of_name, self.name.0, &self.name.1)
             .space(2)
-            .pad_to(2 + columns.names + 2 + columns.durations.saturating_sub(self.took.width()))
-            .write(Style::Faint, &self.took)
+            .pad_to(2 + columns.names + 2 + columns.durations.saturating_sub(self.duration.width()))
+            .write(Style::Faint, &self.duration)
             .space(2)
             .write_list(&counted(&self.counts, columns.counts));
         if self.counts.total() > 0 {
             pen = pen.space(2);
         }
-        pen.write(self.mark.0, &self.end).finish()
+        pen.write(self.mark.0, &self.outcome).finish()
     }
 
     fn name_width(&self) -> usize {
         self.branch.width() + self.name.1.width()
     }
 
-    /// The columns behind the duration, if counts and end take no more than so many each.
-    fn rest_width(&self, most_counts: usize, most_end: usize) -> usize {
-        let counts = counted(&self.counts, most_counts);
+    /// The columns after the duration, with counts and outcome limited to so many each.
+    fn rest_width(&self, max_counts: usize, max_outcome: usize) -> usize {
+        let counts = counted(&self.counts, max_counts);
         let texts = counts.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
-        match texts + self.end.width().min(most_end) {
+        match texts + self.outcome.width().min(max_outcome) {
             0 => 0,
             columns => columns + 2,
         }
     }
 }
 
-/// What tells how a span ended, at a glance and in words.
-pub(in crate::graph) fn mark_and_end(node: Node<'_>) -> ((Style, &'static str), String) {
+/// The outcome of a span as a mark and in words.
+pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static str), String) {
     let call = node.call();
     match call.outcome {
         Outcome::Failed => ((Style::Bad, "✗"), failure(node)),
@@ -88,18 +92,19 @@ pub(in crate::graph) fn mark_and_end(node: Node<'_>) -> ((Style, &'static str), 
     }
 }
 
-/// Errors are handed up through steps and jobs: what a span below has said is not said again.
+/// Errors propagate through steps and jobs: the message of a failed child is not repeated.
 fn failure(node: Node<'_>) -> String {
     let message = &node.call().message;
-    let is_said = node.children().any(|child| child.fails() && child.call().message == *message);
+    let is_repeated = node.children().any(|child| child.fails() && child.call().message == *message);
     let inside = if node.contains_failure() { " inside" } else { "" };
-    match message.is_empty() || is_said {
+    match message.is_empty() || is_repeated {
         true => format!("failed{inside}"),
         false => format!("failed{inside}: {}", escape::line(message)),
     }
 }
 
-/// `1 error, 14 info`: those that are there, the most severe first, and `…` for what would take more columns.
+/// `1 error, 14 info`: the levels that occur, most severe first, with `…` for those that do not
+/// fit.
 fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     let levels = Level::ALL.into_iter().rev().filter(|level| records.of(*level) > 0);
     let style = |level| match level {
@@ -111,7 +116,7 @@ fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     let mut counted: Vec<_> = all.collect();
     let width = |counted: &[(Style, String)]| counted.iter().map(|(_, text)| text.width() + 2).sum::<usize>();
     if width(&counted) > columns {
-        // The most severe one always stays.
+        // The most severe level is always shown.
         while counted.len() > 1 && width(&counted) + "…".width() > columns {
             counted.pop();
         }
@@ -120,10 +125,10 @@ fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
     counted
 }
 
-/// How wide the columns of all lines are.
+/// The widths of the columns, which all lines share.
 #[derive(Clone, Copy)]
 pub(in crate::graph) struct Columns {
-    /// Of a line.
+    /// Of the whole line.
     width: usize,
     names: usize,
     durations: usize,
@@ -131,19 +136,19 @@ pub(in crate::graph) struct Columns {
 }
 
 impl Columns {
-    /// For lines that go no further than to the column `width`.
+    /// The columns for lines of at most `width`.
     pub(in crate::graph) fn of(lines: &[Line], width: usize) -> Self {
         let widest = |column: &dyn Fn(&Line) -> usize| lines.iter().map(column).max().unwrap_or(0);
-        let with_duration = |line: &Line| if line.took.is_empty() { 0 } else { line.name_width() };
-        let names = widest(&with_duration).min(MOST_NAME_COLUMNS);
-        let durations = widest(&|line| line.took.width());
+        let with_duration = |line: &Line| if line.duration.is_empty() { 0 } else { line.name_width() };
+        let names = widest(&with_duration).min(MAX_NAME_COLUMNS);
+        let durations = widest(&|line| line.duration.width());
         let frame = "✓ ".width() + "  ".width() + durations;
         let whole = frame + names + widest(&|line| line.rest_width(usize::MAX, usize::MAX));
         if whole <= width {
             return Self { width, names, durations, counts: usize::MAX };
         }
-        let kept = widest(&|line| line.rest_width(KEPT_FOR_COUNTS, KEPT_FOR_ENDS));
-        let left = width.saturating_sub(frame + kept);
-        Self { width, names: names.min(left.max(width / 3)), durations, counts: KEPT_FOR_COUNTS }
+        let reserved = widest(&|line| line.rest_width(RESERVED_FOR_COUNTS, RESERVED_FOR_OUTCOMES));
+        let left = width.saturating_sub(frame + reserved);
+        Self { width, names: names.min(left.max(width / 3)), durations, counts: RESERVED_FOR_COUNTS }
     }
 }

@@ -1,8 +1,9 @@
-//! Parts of a line: how they look, and how many columns they take.
+//! Writes the parts of a line, with colours and within a width.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How a part of a line looks in colour: in the terminal's own colours, which people have set to what they can read.
+/// How a part of a line looks in colour. These are the terminal's own colours, which its user can
+/// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::graph) enum Style {
     Plain,
@@ -26,38 +27,38 @@ impl Style {
     }
 }
 
-/// A line as it goes to the terminal, without an end of line.
+/// A line as it is written to the terminal, without a line end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::graph) struct Row {
     pub(in crate::graph) text: String,
-    /// How many columns the text takes.
+    /// The width of the text.
     pub(in crate::graph) columns: usize,
 }
 
-/// Writes the parts of one line, no further than to its last column.
+/// Writes the parts of a line up to its maximum width.
 pub(in crate::graph) struct Pen {
     row: Row,
-    most_columns: usize,
+    max_columns: usize,
     color: bool,
-    /// Spaces that are written when something comes after them.
+    /// Spaces to be written if anything follows.
     spaces: usize,
 }
 
 impl Pen {
-    pub(in crate::graph) fn new(most_columns: usize, color: bool) -> Self {
-        Self { row: Row::default(), most_columns, color, spaces: 0 }
+    pub(in crate::graph) fn new(max_columns: usize, color: bool) -> Self {
+        Self { row: Row::default(), max_columns, color, spaces: 0 }
     }
 
-    /// A part, as much of it as there is room for.
+    /// Writes a part, truncated to the columns that are left.
     pub(in crate::graph) fn write(self, style: Style, text: &str) -> Self {
-        let last = self.most_columns;
+        let last = self.max_columns;
         self.write_to(last, style, text)
     }
 
-    /// A part that ends at a column at the latest.
+    /// Writes a part, truncated at column `last`.
     pub(in crate::graph) fn write_to(mut self, last: usize, style: Style, text: &str) -> Self {
         let column = self.row.columns + self.spaces;
-        let text = fitted(text, last.min(self.most_columns).saturating_sub(column));
+        let text = truncated(text, last.min(self.max_columns).saturating_sub(column));
         if text.is_empty() {
             return self;
         }
@@ -74,7 +75,7 @@ impl Pen {
         self
     }
 
-    /// Parts with commas between them.
+    /// Writes parts, separated by commas.
     pub(in crate::graph) fn write_list(mut self, parts: &[(Style, String)]) -> Self {
         for (position, (style, text)) in parts.iter().enumerate() {
             if position > 0 {
@@ -85,13 +86,13 @@ impl Pen {
         self
     }
 
-    /// Spaces, if anything comes after them.
+    /// Adds spaces if anything follows.
     pub(in crate::graph) fn space(mut self, columns: usize) -> Self {
         self.spaces += columns;
         self
     }
 
-    /// Spaces up to a column, if anything comes after them.
+    /// Adds spaces up to a column if anything follows.
     pub(in crate::graph) fn pad_to(mut self, column: usize) -> Self {
         self.spaces = self.spaces.max(column.saturating_sub(self.row.columns));
         self
@@ -102,24 +103,24 @@ impl Pen {
     }
 }
 
-/// As much of `text` as goes into `columns`, with `…` where something is missing.
-pub(in crate::graph) fn fitted(text: &str, columns: usize) -> String {
-    // No character takes more columns than bytes.
+/// Truncates text to `columns`; the last one is `…` if anything is missing.
+pub(in crate::graph) fn truncated(text: &str, columns: usize) -> String {
+    // No character is wider than its bytes in UTF-8.
     if text.len() <= columns || text.width() <= columns {
         return text.to_owned();
     }
     let mut left = columns.saturating_sub(1);
-    let mut fitted = String::new();
+    let mut truncated = String::new();
     for character in text.chars() {
         let columns = character.width().unwrap_or(0);
         if columns > left {
             break;
         }
         left -= columns;
-        fitted.push(character);
+        truncated.push(character);
     }
     if columns > 0 {
-        fitted.push('…');
+        truncated.push('…');
     }
-    fitted
+    truncated
 }

@@ -1,38 +1,8 @@
-//! What the terminal at hand can show.
+//! The standard streams and their terminals.
 
 use std::io::{self, IsTerminal};
 
-use super::Text;
-
-impl Text<'_> {
-    /// Fits the text to where standard output goes: a terminal gets its width, and colour unless that
-    /// is refused; a file or a pipe gets plain text.
-    ///
-    /// Colour is refused by [`NO_COLOR`], by `CLICOLOR=0` and by a terminal that says it has none, and
-    /// is written anywhere with `CLICOLOR_FORCE`.
-    ///
-    /// [`NO_COLOR`]: https://no-color.org
-    #[cfg_attr(docsrs, doc(cfg(any(feature = "graph", feature = "terminal"))))]
-    pub fn for_stdout(self) -> Self {
-        self.for_stream(Stream::Out)
-    }
-
-    /// Fits the text to where standard error goes, as [`for_stdout`](Self::for_stdout) does.
-    #[cfg_attr(docsrs, doc(cfg(any(feature = "graph", feature = "terminal"))))]
-    pub fn for_stderr(self) -> Self {
-        self.for_stream(Stream::Err)
-    }
-
-    fn for_stream(self, stream: Stream) -> Self {
-        let text = self.with_color(stream.wants_color());
-        match stream.size() {
-            Some((columns, _)) => text.with_width(columns),
-            None => text,
-        }
-    }
-}
-
-/// One of the standard streams, and the terminal that it may go to.
+/// A standard stream, which may be a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::graph) enum Stream {
     Out,
@@ -47,7 +17,7 @@ impl Stream {
         }
     }
 
-    /// Columns and rows; `None` if it is no terminal, or one that does not know.
+    /// Columns and rows; `None` if it is not a terminal, or its size is unknown.
     pub(in crate::graph) fn size(self) -> Option<(usize, usize)> {
         let size = match self {
             Self::Out => terminal_size::terminal_size_of(io::stdout()),
@@ -56,7 +26,8 @@ impl Stream {
         size.map(|(columns, rows)| (usize::from(columns.0), usize::from(rows.0)))
     }
 
-    /// Who says no goes first, then who insists, then what the terminal can do.
+    /// `NO_COLOR` takes precedence over `CLICOLOR_FORCE`, and that over the terminal's
+    /// capabilities.
     pub(in crate::graph) fn wants_color(self) -> bool {
         if anstyle_query::no_color() {
             return false;

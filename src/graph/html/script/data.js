@@ -1,5 +1,5 @@
 "use strict";
-// What is in the report, and what follows from it. Nothing here touches the page.
+// The data of the report, and what is derived from it. Nothing here touches the page.
 
 const LEVELS = 7;
 const { spans, records, strings, levels, outcomes, notes, origin } = (() => {
@@ -14,7 +14,7 @@ const { spans, records, strings, levels, outcomes, notes, origin } = (() => {
       name: text(name), title: title === null ? text(name) : title,
       tool: text(tool), operation: text(operation), execution: text(execution), service: text(service),
       outcome: data.outcomes[outcome],
-      // As indexes too, for the search.
+      // As indexes, for the search.
       texts: [name, message], message: text(message),
       isRed: (flags & 1) !== 0, containsRed: (flags & 2) !== 0, isInternal: (flags & 4) !== 0,
       isError: (flags & 8) !== 0,
@@ -40,7 +40,7 @@ const run = (() => {
     if (span.start !== null) last = Math.max(last, span.start, span.end ?? 0);
     isRunning ||= span.outcome === "running";
   }
-  // What runs has run at least until the last record.
+  // What is running has run at least until the last record.
   if (isRunning) for (const record of records) last = Math.max(last, record.time ?? 0);
   if (first === Infinity) {
     for (const { time } of records) if (time !== null) first = Math.min(first, time);
@@ -90,13 +90,13 @@ function reshape(withInternal) {
   }
 }
 
-/** How many records of each level: a span's own, and with everything below it. */
+/** How many records of each level: a span's own, and including those of its descendants. */
 function count() {
   shape.counts = new Float64Array((spans.length + 1) * LEVELS);
   const place = (span) => (span < 0 || shape.owner[span] < 0 ? UNPLACED : shape.owner[span]);
   for (const record of records) shape.counts[place(record.span) * LEVELS + record.level]++;
   for (const span of spans) {
-    // Records of which only the number was kept.
+    // Records that were counted but not stored.
     if (span.counted) span.counted.forEach((more, level) => (shape.counts[place(span.index) * LEVELS + level] += more));
   }
   shape.below = shape.counts.slice();
@@ -109,7 +109,7 @@ function total(counts, index, least = 0) {
   return sum;
 }
 
-/** Whether a record is shown at a row. */
+/** Whether a record belongs to a row. */
 function isIn(record, index, withDescendants) {
   const owner = record.span < 0 ? -1 : shape.owner[record.span];
   if (index === UNPLACED) return owner < 0;
@@ -120,8 +120,8 @@ function isIn(record, index, withDescendants) {
 }
 
 /**
- * Where trouble began: spans that failed without a failure below them, by their start. Those that made everything
- * above them fail come first, before those that something above them took in its stride.
+ * The origins of failures: failed spans without a failed descendant, by start. Those that made all their
+ * ancestors fail come before those that an ancestor recovered from.
  */
 function failures() {
   const shown = shape.order.filter((index) => spans[index].isRed);

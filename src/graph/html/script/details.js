@@ -1,10 +1,10 @@
-// The selected span: what is known of it, and its records.
+// The details of the selected span, and its records.
 
 const about = document.getElementById("about");
 const listed = { element: document.getElementById("records"), rows: [], row: -1, open: new Set() };
 listed.list = new List(listed.element, 26, renderRecord);
 
-/** Longer texts are cut until somebody asks for the whole. */
+/** Longer texts are truncated until the user asks for all of it. */
 const LONGEST = 20000;
 
 function putLong(into, text) {
@@ -57,7 +57,7 @@ function showDetails() {
     about.append(element("p", "empty", "Select a span to see its records."));
   } else if (index === UNPLACED) {
     about.append(element("h2", "", "Records outside any span"));
-    about.append(element("p", "quiet", "They name no span, or one that is not in this report."));
+    about.append(element("p", "quiet", "These records have no span, or one that is not in this report."));
   } else {
     describe(spans[index]);
   }
@@ -75,7 +75,7 @@ function describe(span) {
   if (span.start !== null && tookOf(span)) {
     const zoom = element("button", "zoom", "Zoom");
     zoom.type = "button";
-    zoom.title = "Time axis of this span (z)";
+    zoom.title = "Zoom the time axis to this span (z)";
     zoom.addEventListener("click", () => zoomTo(span));
     heading.append(zoom);
   }
@@ -88,7 +88,7 @@ function describe(span) {
   addFact(facts, "Start", span.start === null ? "unknown" : since(span.start) + "   " + clock(span.start));
   addFact(facts, "End", span.end === null ? "none" : since(span.end) + "   " + clock(span.end));
   if (span.title !== span.name) addFact(facts, "Name", span.name);
-  // Tool, operation and execution stand among the attributes.
+  // Tool, operation and execution are among the attributes.
   addFact(facts, "Service", span.service);
   const above = shape.parent[span.index];
   if (above >= 0) addFact(facts, "Parent", linkTo(above));
@@ -105,7 +105,7 @@ function describe(span) {
   }
 }
 
-/** Which records there are, after another span, level or search was chosen. */
+/** Updates the list of records after the span, the level or the search changed. */
 function showRecords() {
   const index = state.selected;
   const isShown = (record) => isIn(record, index, state.withDescendants);
@@ -116,8 +116,8 @@ function showRecords() {
   listed.row = -1;
   listed.list.fill(listed.rows.length);
   markRecord();
-  for (const [id, counts, words] of [["own", shape.counts, "Only those of the span itself (o)"],
-    ["all", shape.below, "Those of the span and of everything below it (o)"]]) {
+  for (const [id, counts, words] of [["own", shape.counts, "Records of this span only (o)"],
+    ["all", shape.below, "Records of this span and its descendants (o)"]]) {
     const made = document.getElementById(id);
     made.querySelector("b").textContent = index === null ? "0" : number(total(counts, index));
     made.title = words + (index === null ? "" : "\n" + eachLevel(counts, index));
@@ -134,13 +134,13 @@ function sayLeftOut(leftOut, index) {
   const unkept = index === null ? 0 : known - (listed.rows.length + leftOut);
   const said = [];
   if (leftOut) said.push(number(leftOut) + " hidden by the filter");
-  if (unkept > 0) said.push(number(unkept) + " counted, not kept");
+  if (unkept > 0) said.push(number(unkept) + " counted, not stored");
   document.getElementById("left-out").textContent = said.join(", ");
   const empty = document.getElementById("no-records");
   empty.hidden = listed.rows.length > 0 || index === null;
   listed.element.hidden = !empty.hidden;
-  empty.textContent = leftOut ? "Every record here is hidden by the filter."
-    : unkept > 0 ? "Only the number of the records was kept."
+  empty.textContent = leftOut ? "The filter hides every record here."
+    : unkept > 0 ? "Records were counted here, but not stored."
     : state.withDescendants || index === UNPLACED ? "Nothing was logged here."
     : "Nothing was logged in this span itself.";
 }
@@ -210,7 +210,7 @@ function goToRecord(row) {
   markRecord();
 }
 
-/** Shows a record of the selected span; if its hit is not in the line's beginning, opens it. */
+/** Shows a record of the selected span, expanded if its hit is not near the start of the line. */
 function showRecord(index) {
   const row = listed.rows.findIndex((record) => record.index === index);
   if (row < 0) return;

@@ -1,7 +1,7 @@
-// A long list of which only the rows in sight are in the document.
+// A virtual list: only the visible rows are in the document.
 
 class List {
-  /** `render(row)` makes a row's element. `head` is what sticks to the top of the scroller. */
+  /** `render(row)` creates a row's element. `head` is the element that sticks to the top of the scroller. */
   constructor(scroller, rowHeight, render, head = null) {
     Object.assign(this, { scroller, rowHeight, render, head, count: 0, drawn: new Map(), extra: new Map() });
     this.spacer = scroller.querySelector(".spacer");
@@ -9,7 +9,7 @@ class List {
     new ResizeObserver(() => this.draw()).observe(scroller);
   }
 
-  /** Makes every row anew. */
+  /** Renders all rows again. */
   fill(count) {
     this.count = count;
     for (const row of this.extra.keys()) if (row >= count) this.extra.delete(row);
@@ -28,12 +28,12 @@ class List {
     return height;
   }
 
-  /** What is seen of the rows, in pixels. */
+  /** The visible height, in pixels. */
   get view() {
     return Math.max(0, this.scroller.clientHeight - (this.head ? this.head.offsetHeight : 0));
   }
 
-  /** Where a row begins. Few rows are higher than the others. */
+  /** The top of a row. Few rows are taller than the others. */
   offset(row) {
     let at = row * this.rowHeight;
     for (const [higher, more] of this.extra) if (higher < row) at += more;
@@ -50,7 +50,7 @@ class List {
     return low;
   }
 
-  /** Browsers draw nothing beyond some ten million pixels: a longer list scrolls faster than the bar. */
+  /** Browsers limit elements to some ten million pixels: a longer list scrolls faster than its bar. */
   get scale() {
     const real = Math.min(this.height, 8e6);
     return real > this.view ? (this.height - this.view) / (real - this.view) : 1;
@@ -82,7 +82,7 @@ class List {
     }
   }
 
-  /** How much higher than the others a row is, if it is one of those that may be. */
+  /** Updates how much taller than the others a row is, if it may be taller. */
   measure(row, made) {
     if (!this.extra.has(row)) return false;
     const more = Math.max(0, made.offsetHeight - this.rowHeight);
@@ -95,20 +95,20 @@ class List {
     const top = this.scroller.scrollTop * this.scale, from = this.offset(row);
     const to = from + Math.min(this.view, this.rowHeight + (this.extra.get(row) ?? 0));
     const away = Math.max(top - from, to - top - this.view);
-    // One that is far away comes to the middle, with what is around it.
+    // A row that is far away is centred, so that its context is visible.
     if (away > 4 * this.rowHeight) this.scroller.scrollTop = Math.max(0, (from + to - this.view) / 2) / this.scale;
     else if (from < top) this.scroller.scrollTop = from / this.scale;
     else if (to > top + this.view) this.scroller.scrollTop = (to - this.view) / this.scale;
     this.draw();
   }
 
-  /** How many rows a page is. */
+  /** The number of rows per page. */
   get page() {
     return Math.max(1, Math.floor(this.view / this.rowHeight) - 1);
   }
 }
 
-/** The row that a key moves to; `null` if it moves to none. */
+/** The row that a key moves to, or `null`. */
 function moved(key, row, list) {
   const to = { ArrowUp: row - 1, ArrowDown: row + 1, Home: 0, End: list.count - 1, PageUp: row - list.page,
     PageDown: row + list.page }[key];

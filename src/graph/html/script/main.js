@@ -1,4 +1,4 @@
-// What the page does with keys, buttons and its address.
+// Keys, buttons and the address of the page.
 
 const state = {
   selected: null, collapsed: new Set(), zoom: null, withInternal: true, minimum: 0, withDescendants: true,
@@ -19,7 +19,7 @@ function select(index) {
   markActive();
 }
 
-// Browsers refuse a page that changes its address too often.
+// Delayed, because browsers refuse frequent changes of the address.
 let addressTimer = 0;
 function keepAddress() {
   clearTimeout(addressTimer);
@@ -30,12 +30,12 @@ function keepAddress() {
     try {
       history.replaceState(null, "", hash);
     } catch {
-      // A page that may not change its address is as good without.
+      // The page works without an address.
     }
   }, 150);
 }
 
-/** Goes where the address points to; whether it points to something that is here. */
+/** Selects what the address refers to; returns whether it exists. */
 function followAddress() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (wanted.has("records") && shape.unplaced) return select(UNPLACED), true;
@@ -89,7 +89,7 @@ function toggleZoom() {
   zoomTo(!state.zoom && span && span.start !== null && tookOf(span) ? span : null);
 }
 
-/** The time axis of a span, or, without one, of the whole run. */
+/** Zooms the time axis to a span, or without one to the whole run. */
 function zoomTo(span) {
   state.zoom = span ? [span.start, span.end] : null;
   document.getElementById("whole").hidden = !state.zoom;

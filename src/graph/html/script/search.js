@@ -1,8 +1,8 @@
-// Search over spans and records: which strings have a hit, and from there the hits in the order of the tree.
+// Searches spans and records: finds the strings that match, and from these the hits in the order of the tree.
 
 const search = { pattern: null, matches: null, hits: new Float64Array(0), at: -1, own: null, below: null };
 
-/** Upper and lower case are one. The same pattern marks the hits on the page. */
+/** Ignores case. The same pattern highlights the hits on the page. */
 function patternOf(query) {
   return query === "" ? null : new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
 }
@@ -11,7 +11,7 @@ function hasHit(...indexes) {
   return indexes.some((index) => index !== null && search.matches[index] === 1);
 }
 
-/** Attributes are pairs of keys and values; only values are searched, or every record would have `id`. */
+/** Attributes are pairs of keys and values; only values are searched, or every record would match `id`. */
 function hasHitInValues(attributes) {
   for (let at = 1; at < attributes.length; at += 2) if (search.matches[attributes[at]] === 1) return true;
   return false;
@@ -31,7 +31,7 @@ function recordHas(record) {
   return hasHit(record.body, record.target, record.event) || hasHitInValues(record.attributes);
 }
 
-/** Hits as numbers that sort by the row of the tree, the span before its records, those by their time. */
+/** Hits as numbers that sort by row of the tree, a span before its records, these by time. */
 const STRIDE = records.length + 1;
 
 function find(query) {
@@ -67,7 +67,7 @@ function hitAt(at) {
   return [position === shape.order.length ? UNPLACED : shape.order[position], rest === 0 ? null : rest - 1];
 }
 
-/** The hit after this one, or before it; the first time, the first at or after the selected span. */
+/** Goes to the next or previous hit; at first, to the first one at or after the selected span. */
 function step(forward) {
   const count = search.hits.length;
   if (!count) return;

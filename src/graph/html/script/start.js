@@ -1,6 +1,6 @@
-// The first picture.
+// Initialises the page.
 
-/** Dragging, or the arrow keys, sets how wide something is. */
+/** A splitter that is moved by dragging or with the arrow keys. */
 function splitter(id, set) {
   const handle = document.getElementById(id);
   handle.addEventListener("pointerdown", (event) => {
@@ -27,7 +27,7 @@ splitter("split-main", (x) => {
   document.getElementById("split-main").setAttribute("aria-valuenow", String(Math.round(share)));
 });
 
-/** The job's span, or the longest of several roots. */
+/** The job's span, or the longest root. */
 function head() {
   const roots = spans.filter((span) => span.parent < 0);
   return roots.find((span) => span.name.startsWith("job.")) ??
@@ -75,7 +75,7 @@ function showNotes() {
   box.querySelector("ul").append(...notes.map((note) => put(element("li"), note, { most: 2000 })));
 }
 
-/** A large tree begins with its upper levels and the way to its first failures. */
+/** Of a large tree, at first only the upper levels and the paths to its first failures are expanded. */
 function collapseAtFirst() {
   if (spans.length <= 400) return;
   state.collapsed = new Set(shape.order.filter((index) => shape.depth[index] >= 1 && hasChildren(index)));

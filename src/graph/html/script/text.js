@@ -1,6 +1,6 @@
-// Values as text that people can read and no browser obeys. Data reaches the page here, as text nodes.
+// Adds values to the page as escaped text nodes. All data goes through here.
 
-/** An element with classes, text and children. `text` is only ever data or words, never markup. */
+/** Creates an element with classes, text and children. `text` is never markup. */
 function element(tag, classes, text, ...children) {
   const made = document.createElement(tag);
   if (classes) made.className = classes;
@@ -13,18 +13,18 @@ function icon(name) {
   return document.getElementById("icons").content.querySelector(".i-" + name).cloneNode(true);
 }
 
-/** Escape sequences of terminals, line ends, control characters, and what changes the direction of text. */
+/** Terminal escape sequences, line ends, control characters, direction overrides. */
 const CONTROL =
   /\u001b\[[0-?]*[ -/]*[@-~]|[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 function named(character, isBlock) {
   if (character === "\n") return isBlock ? "\n" : " ⏎ ";
   if (character === "\t") return isBlock ? "\t" : " ";
-  // As Rust writes it, and the text form of the graph.
+  // As in Rust, and in the text form of the graph.
   return "\\u{" + character.codePointAt(0).toString(16) + "}";
 }
 
-/** An escape sequence is one piece. */
+/** Shows an escape sequence as a whole. */
 function spelled(found, isBlock) {
   return found.startsWith("\u001b") ? named("\u001b") + found.slice(1) : named(found, isBlock);
 }
@@ -40,7 +40,7 @@ function putPlain(into, text, isBlock) {
   if (at < text.length) into.append(text.slice(at));
 }
 
-/** Puts data into an element, with the hits of the search marked. */
+/** Adds text to an element, with the hits of the search highlighted. */
 function put(into, text, { most = Infinity, isBlock = false } = {}) {
   into.classList.add("t");
   const rest = text.length - most;
@@ -66,7 +66,7 @@ function flat(text, most = 400) {
   return cut.replace(CONTROL, (found) => spelled(found, true));
 }
 
-/** As `format_nanoseconds` writes it. */
+/** Formats like `format_nanoseconds`. */
 function duration(nanos) {
   if (nanos === null || !Number.isFinite(nanos) || nanos <= 0) return "—";
   nanos = Math.round(nanos);
@@ -77,12 +77,12 @@ function duration(nanos) {
   return Math.floor(seconds / 60) + "m " + (seconds % 60) + "s";
 }
 
-/** How long a span took; `null` if it has no end or it does not come after the start. */
+/** The duration of a span; `null` if it has no end, or one that is not after its start. */
 function tookOf(span) {
   return span.end === null || span.end <= (span.start ?? 0) ? null : span.end - (span.start ?? 0);
 }
 
-/** After the start of the run: `+1.234 s`. Of one width as far as possible, for columns. */
+/** The time since the start of the run, `+1.234 s`, of constant width if possible. */
 function since(nanos) {
   if (nanos === null) return "—";
   const after = nanos - run.start, size = Math.abs(after), sign = after < 0 ? "−" : "+";
@@ -93,7 +93,7 @@ function since(nanos) {
   return sign + (hours ? hours + ":" + String(minutes).padStart(2, "0") : minutes) + ":" + rest;
 }
 
-/** In UTC; to the millisecond, or to the nanosecond where there is more. */
+/** The time in UTC, in milliseconds, or in nanoseconds if it has any. */
 function clock(nanos) {
   if (nanos === null) return "unknown";
   const at = origin + BigInt(Math.round(nanos));
@@ -104,7 +104,7 @@ function clock(nanos) {
   return day + " " + time + "." + rest.replace(/0{6}$/, "") + " UTC";
 }
 
-/** A mark of the time axis. */
+/** The label of a tick. */
 function tick(nanos) {
   const short = (value, unit) => String(Number(value.toFixed(3))) + " " + unit;
   if (nanos === 0) return "0";

@@ -4,7 +4,7 @@ const tree = { element: document.getElementById("tree"), rows: [], at: new Map()
 const axis = { element: tree.element.querySelector(".axis"), ticks: document.getElementById("ticks") };
 tree.list = new List(tree.element, 28, renderSpan, axis.element);
 
-/** How an outcome is drawn and told: icon, word, colour. */
+/** How an outcome is shown: icon, word, colour. */
 function looks(span) {
   const { outcome, containsRed } = span;
   const inside = { ok: "failures inside", failed: "failed inside" }[outcome] ?? outcome + ", failures inside";
@@ -24,7 +24,7 @@ function hasChildren(index) {
   return index !== UNPLACED && shape.children[index].length > 0;
 }
 
-/** Which rows there are, after something was expanded, collapsed or hidden. */
+/** Updates the rows after something was expanded, collapsed or hidden. */
 function layTree() {
   tree.rows = [];
   for (let at = 0; at < shape.order.length; at++) {
@@ -38,7 +38,7 @@ function layTree() {
   markActive();
 }
 
-/** Beyond this many levels rows are not indented further, and say how deep they are. */
+/** Deeper rows are not indented further, and have the number of their level. */
 const DEEPEST = 20;
 
 function renderSpan(row) {
@@ -82,7 +82,7 @@ function renderSpan(row) {
   return made;
 }
 
-/** Of the rows in sight only: a span with many children would ask for them again and again. */
+/** Cached, because a span with many children would compute them for each visible child. */
 const siblingCache = new WeakMap();
 function siblingsOf(index) {
   const above = shape.parent[index];
@@ -94,7 +94,7 @@ function siblingsOf(index) {
   return siblingCache.get(list);
 }
 
-/** What a row stands for: a collapsed one for everything below it too. */
+/** Adds the counts of a row; a collapsed one includes its descendants. */
 function addCounts(name, index) {
   const isWhole = index !== UNPLACED && state.collapsed.has(index);
   const counts = isWhole ? shape.below : shape.counts;
@@ -110,7 +110,7 @@ function addCounts(name, index) {
   add(of(5, 7), "count c-error", "err");
   add(of(4, 5), "count c-warn", "warn");
   add(sum, "count", sum === 1 ? "log" : "logs");
-  made.title = eachLevel(counts, index) + (isWhole ? " (with everything below)" : "");
+  made.title = eachLevel(counts, index) + (isWhole ? " (with descendants)" : "");
   name.append(made);
 }
 
@@ -140,7 +140,7 @@ function addBar(lane, span) {
   lane.append(bar);
 }
 
-/** Ticks at round times, as far apart as their words need. */
+/** Draws ticks at round times, as far apart as their labels need. */
 function drawAxis() {
   const width = axis.ticks.clientWidth;
   if (!width || !run.took) return;
@@ -180,7 +180,7 @@ function setOpen(index, isOpen) {
   layTree();
 }
 
-/** Expands what hides a span. */
+/** Expands the ancestors of a span. */
 function uncover(index) {
   let isChanged = false;
   for (let above = shape.parent[index] ?? -1; above >= 0; above = shape.parent[above]) {

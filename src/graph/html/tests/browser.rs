@@ -1,4 +1,4 @@
-//! A report in Chromium: the file itself, with a script behind it that does what a reader would do.
+//! A report in Chromium: the file itself, with one more script that acts as a user.
 //!
 //! Debian's package `chromium` is installed where it is missing and the tests run as root.
 //! `SPANLOG_SKIP_CHROMIUM=1` skips them, for a machine without it.
@@ -18,11 +18,11 @@ use super::hash;
 const LONG: Duration = Duration::from_secs(120);
 const DRIVE: &str = include_str!("drive.js");
 
-/// How the page is looked at.
+/// How the page is opened.
 pub(super) struct View {
     pub(super) size: (u32, u32),
     pub(super) hash: &'static str,
-    /// Without it, a script in the data would have its way.
+    /// Whether the page keeps its Content-Security-Policy.
     pub(super) has_policy: bool,
 }
 
@@ -32,8 +32,8 @@ impl Default for View {
     }
 }
 
-/// What `scenario`, the body of an async function, returns; `None` if there is no browser and that is
-/// wanted.
+/// What `scenario`, the body of an async function, returns; `None` if there is no browser and that
+/// is wanted.
 pub(super) fn drive(page: &str, scenario: &str) -> Option<Value> {
     drive_view(page, scenario, &View::default())
 }
@@ -51,7 +51,7 @@ pub(super) fn drive_view(page: &str, scenario: &str, view: &View) -> Option<Valu
     Some(value)
 }
 
-/// The report as it is, with one more script that its policy allows.
+/// The report with one more script, which its policy allows.
 fn with_script(page: &str, scenario: &str, has_policy: bool) -> String {
     let script = format!("async function scenario() {{\n{scenario}\n}}\n{DRIVE}");
     let page = match has_policy {
@@ -98,7 +98,7 @@ fn dump(chromium: &Path, file: &Path, folder: &Path, view: &View) -> String {
     String::from_utf8_lossy(&fs::read(output).unwrap()).into_owned()
 }
 
-/// Where files lie as long as a test looks at them.
+/// A temporary directory of a test.
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
@@ -142,7 +142,7 @@ fn on_path() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// As root, on Debian; elsewhere it is not for a test to install anything.
+/// Installs Chromium if this is Debian and the user is root; a test must not ask for more.
 fn install() {
     let user = Command::new("id").arg("-u").output();
     if !user.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {

@@ -1,4 +1,4 @@
-//! The data of a report, read back, against the graph.
+//! Compares the data of a report with the graph.
 
 use opentelemetry::{SpanId, TraceId};
 use serde_json::{json, Value};
@@ -84,7 +84,7 @@ impl Parsed {
     }
 }
 
-/// Asserts that a report holds the graph, all of it, and nothing else.
+/// Asserts that a report contains the whole graph and nothing else.
 pub(super) fn assert_same(graph: &ToolCallGraph) {
     let parsed = Parsed::of(&graph.to_html());
     assert_eq!(parsed.0["notes"], json!(graph.notes()));

@@ -1,4 +1,4 @@
-//! What a reader of a report does and sees.
+//! What a user of a report does and sees.
 
 use serde_json::json;
 
@@ -75,13 +75,13 @@ fn the_level_filter_hides_lesser_records_and_says_how_many() {
     "##;
     let Some(seen) = drive(&everything(), scenario) else { return };
     let all = ["info", "debug", "trace", "info", "info", "warn", "info", "error", "fatal", "—"];
-    assert_eq!(seen["unspecified"], json!([all, "41 counted, not kept"]));
+    assert_eq!(seen["unspecified"], json!([all, "41 counted, not stored"]));
     assert_eq!(seen["trace"][0], json!(all[..9]));
     assert_eq!(
         seen["info"],
         json!([
             ["info", "info", "info", "warn", "info", "error", "fatal"],
-            "3 hidden by the filter, 41 counted, not kept"
+            "3 hidden by the filter, 41 counted, not stored"
         ])
     );
     assert_eq!(seen["warn"][0], json!(["warn", "error", "fatal"]));
@@ -223,7 +223,7 @@ fn the_failure_where_it_began_is_selected_and_outcomes_are_told_apart() {
     assert_eq!(seen["first"], "aws describe-subnets");
     assert_eq!(seen["again"], "aws describe-subnets");
     assert_eq!(seen["job"], "failed");
-    assert_eq!(seen["notes"], json!(["3 older spans were let go"]));
+    assert_eq!(seen["notes"], json!(["3 older spans were dropped"]));
     for (title, word, icon) in [
         ("job.deploy", "failed inside", "i-failed"),
         ("step.probes", "failures inside", "i-inside"),
@@ -293,8 +293,8 @@ fn records_without_a_span_and_records_that_were_only_counted_are_told() {
     "##;
     let Some(seen) = drive(&everything(), scenario) else { return };
     assert_eq!(seen["outside"], json!(["a line outside any span"]));
-    let said = "1 hidden by the filter, 41 counted, not kept";
-    assert_eq!(seen["probes"], json!([["42 logs"], said, "Every record here is hidden by the filter."]));
+    let said = "1 hidden by the filter, 41 counted, not stored";
+    assert_eq!(seen["probes"], json!([["42 logs"], said, "The filter hides every record here."]));
 }
 
 #[test]

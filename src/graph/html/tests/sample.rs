@@ -1,8 +1,8 @@
-//! Graphs to write reports of: one of everything, a large one, a deep one.
+//! Graphs for reports: one with a case of everything, a large one, a deep one.
 
 use opentelemetry::{SpanId, TraceId};
 
-use crate::graph::call::Source;
+use crate::graph::call::RawSpan;
 use crate::graph::tree::Parts;
 use crate::graph::{Call, Level, LogRecord, ToolCallGraph};
 use crate::keys::Keys;
@@ -13,25 +13,25 @@ pub(super) const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
 pub(super) const BEGIN: u64 = 1_767_323_045_000_000_000;
 pub(super) const MILLISECOND: u64 = 1_000_000;
 
-/// A graph in the making. Spans are known by their number, which is their id, from 1 on.
+/// A graph being built. The ids of spans are numbers, from 1 on.
 #[derive(Default)]
 pub(super) struct Sample {
     parts: Parts,
 }
 
-/// A span in the making.
-pub(super) struct Made {
-    source: Source,
+/// A span being built.
+pub(super) struct SampleSpan {
+    raw: RawSpan,
 }
 
 /// A span that is an op: `tool.operation`.
-pub(super) fn op(tool: &str, operation: &str) -> Made {
+pub(super) fn op(tool: &str, operation: &str) -> SampleSpan {
     span(&format!("{tool}.{operation}")).with("nuon.tool", tool).with("nuon.op", operation)
 }
 
-pub(super) fn span(name: &str) -> Made {
-    Made {
-        source: Source {
+pub(super) fn span(name: &str) -> SampleSpan {
+    SampleSpan {
+        raw: RawSpan {
             trace_id: TraceId::from(TRACE),
             span_id: SpanId::INVALID,
             parent_id: SpanId::INVALID,
@@ -47,15 +47,15 @@ pub(super) fn span(name: &str) -> Made {
     }
 }
 
-impl Made {
+impl SampleSpan {
     pub(super) fn with(mut self, key: &str, value: &str) -> Self {
-        self.source.attributes.push((key.to_owned(), value.to_owned()));
+        self.raw.attributes.push((key.to_owned(), value.to_owned()));
         self
     }
 
     pub(super) fn failed(mut self, message: &str) -> Self {
-        self.source.is_error = true;
-        message.clone_into(&mut self.source.message);
+        self.raw.is_error = true;
+        message.clone_into(&mut self.raw.message);
         self
     }
 
@@ -64,20 +64,21 @@ impl Made {
     }
 
     pub(super) fn live(mut self) -> Self {
-        self.source.is_live = true;
+        self.raw.is_live = true;
         self
     }
 }
 
 impl Sample {
-    /// Adds a span from one millisecond after the beginning to another; both the same: it has no end.
-    pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut made: Made) -> u64 {
+    /// Adds a span from one millisecond after the beginning to another; both the same: it has no
+    /// end.
+    pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut span: SampleSpan) -> u64 {
         let number = self.parts.calls.len() as u64 + 1;
-        made.source.span_id = SpanId::from(number);
-        made.source.parent_id = SpanId::from(parent);
-        made.source.start_unix_nano = BEGIN + from * MILLISECOND;
-        made.source.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
-        self.parts.calls.push(Call::of_source(made.source, &Keys::nuon()));
+        span.raw.span_id = SpanId::from(number);
+        span.raw.parent_id = SpanId::from(parent);
+        span.raw.start_unix_nano = BEGIN + from * MILLISECOND;
+        span.raw.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
+        self.parts.calls.push(Call::from_raw(span.raw, &Keys::nuon()));
         number
     }
 
@@ -97,7 +98,7 @@ impl Sample {
         &mut self.parts.records[last]
     }
 
-    /// Records of which only the number is known.
+    /// Adds records that are counted but not kept.
     pub(super) fn count(&mut self, span: u64, level: Level, records: u64) {
         let counts = self.parts.counted.entry((TraceId::from(TRACE), SpanId::from(span))).or_default();
         for _ in 0..records {
@@ -115,7 +116,7 @@ impl Sample {
 }
 
 /// A deployment with one of everything: every outcome, runner-internal spans, records of all levels
-/// and of no span, counts without records, notes. Ids are given where tests speak of them.
+/// and of no span, counts without records, notes. Ids are given where tests refer to them.
 pub(super) fn everything() -> Sample {
     let mut sample = Sample::default();
     let execution = "runner_job_execution.id";
@@ -165,11 +166,11 @@ pub(super) fn everything() -> Sample {
     sample.log(probes, 80_000, Level::Unspecified, "a line without a level");
     sample.log(0, 92_399, Level::Info, "a line outside any span");
     sample.count(probes, Level::Info, 41);
-    sample.note("3 older spans were let go");
+    sample.note("3 older spans were dropped");
     sample
 }
 
-/// `spans` ops in steps of 100, and so many records in them.
+/// `spans` ops in steps of 100, with `records` records.
 pub(super) fn large(spans: u64, records: u64) -> Sample {
     let mut sample = Sample::default();
     let job = sample.add(0, 0, spans * 12, span("job.build").with("nuon.tool", "runner"));
@@ -180,9 +181,9 @@ pub(super) fn large(spans: u64, records: u64) -> Sample {
         if number % 100 == 1 {
             step = sample.add(job, at, at + 1_000, span(&format!("step.part-{}", number / 100)));
         } else {
-            let made = op("cargo", &format!("build-{number}")).with("crate.name", &format!("crate-{number}"));
-            let made = if number % 997 == 0 { made.failed("exit status 101") } else { made };
-            ops.push((sample.add(step, at, at + 5 + number * 7919 % 600, made), at));
+            let span = op("cargo", &format!("build-{number}")).with("crate.name", &format!("crate-{number}"));
+            let span = if number % 997 == 0 { span.failed("exit status 101") } else { span };
+            ops.push((sample.add(step, at, at + 5 + number * 7919 % 600, span), at));
         }
     }
     let levels = [
@@ -205,7 +206,7 @@ pub(super) fn large(spans: u64, records: u64) -> Sample {
     sample
 }
 
-/// Each span inside the one before it.
+/// Each span is the parent of the next.
 pub(super) fn deep(levels: u64) -> Sample {
     let mut sample = Sample::default();
     let mut parent = 0;

@@ -1,30 +1,33 @@
-//! Where a JSON message ends, found out while it is read.
+//! Finds the end of a JSON message while it is read.
 
 use std::io::{self, Read};
 
 use crate::graph::read::input::Input;
 
-/// The longest string or number that is read: it is in memory as a whole.
-pub(super) const LONGEST_TOKEN: usize = 16 << 20;
+/// The maximum length of a string or number, which is in memory as a whole.
+pub(super) const MAX_TOKEN_BYTES: usize = 16 << 20;
 
-/// How deep objects and lists may be nested. What skips over unknown members remembers each level.
-pub(super) const MOST_DEPTH: usize = 4096;
+/// How deep objects and lists may be nested. serde_json remembers each level of members that it
+/// skips.
+pub(super) const MAX_DEPTH: usize = 4096;
 
-/// How far one must see to know that a message begins.
+/// How many bytes are needed to recognise the start of a message.
 pub(super) const LOOK_AHEAD: usize = 64;
 
 /// How a message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With its last bracket.
-    Whole,
-    /// With the source, with a line break inside a string, or where the next message begins.
-    Torn,
+    /// At its last bracket.
+    Complete,
+    /// At the end of the source, at a line break inside a string, or where the next message starts.
+    Truncated,
+    /// In a string or number that is longer than [`MAX_TOKEN_BYTES`].
     TooLong,
+    /// At a level beyond [`MAX_DEPTH`].
     TooDeep,
 }
 
-/// The bytes of one message. It stands before its `{` at first.
+/// Reads the bytes of one message. The input is at its `{` to begin with.
 pub(super) struct Message<'i, 's> {
     input: &'i mut Input<'s>,
     lines: u64,
@@ -51,12 +54,12 @@ impl<'i, 's> Message<'i, 's> {
         }
     }
 
-    /// How many line breaks were seen.
+    /// How many line breaks were read.
     pub(super) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Goes to the end of the message, and says how it ended.
+    /// Reads to the end of the message and returns how it ended.
     pub(super) fn finish(&mut self) -> End {
         loop {
             if let Some(end) = self.end {
@@ -66,25 +69,31 @@ impl<'i, 's> Message<'i, 's> {
         }
     }
 
-    /// Goes on by some bytes, at most `most`, and shows them to `see`.
-    fn step(&mut self, most: usize, see: impl FnOnce(&[u8])) -> usize {
-        if self.is_at_line_start && begins(self.input.ahead(LOOK_AHEAD)) {
-            self.end = Some(End::Torn);
+    /// Reads some bytes, at most `max`, and passes them to `see`.
+    fn step(&mut self, max: usize, see: impl FnOnce(&[u8])) -> usize {
+        if self.is_at_line_start && starts_message(self.input.peek(LOOK_AHEAD)) {
+            self.end = Some(End::Truncated);
             return 0;
         }
         self.is_at_line_start = false;
         let window = self.input.window();
-        let window = &window[..window.len().min(most)];
+        let window = &window[..window.len().min(max)];
         let mut seen = 0;
-        let mut end = if window.is_empty() { Some(End::Torn) } else { None };
-        for byte in window {
+        let mut end = if window.is_empty() { Some(End::Truncated) } else { None };
+        while let Some(byte) = window.get(seen) {
             seen += 1;
             if self.is_in_string {
                 self.token += 1;
+                if !self.is_escaped && is_plain(byte) {
+                    // Skipped at once: most bytes are within strings.
+                    let plain = window[seen..].iter().take_while(|byte| is_plain(byte)).count();
+                    seen += plain;
+                    self.token += plain;
+                }
                 match byte {
                     b'\n' => {
                         self.lines += 1;
-                        end = Some(End::Torn);
+                        end = Some(End::Truncated);
                         break;
                     }
                     _ if self.is_escaped => self.is_escaped = false,
@@ -99,7 +108,7 @@ impl<'i, 's> Message<'i, 's> {
                     b'}' | b']' => {
                         (self.depth, self.token) = (self.depth.saturating_sub(1), 0);
                         if self.depth == 0 {
-                            end = Some(End::Whole);
+                            end = Some(End::Complete);
                             break;
                         }
                     }
@@ -111,19 +120,19 @@ impl<'i, 's> Message<'i, 's> {
                     b',' | b':' | b' ' | b'\t' | b'\r' => self.token = 0,
                     _ => self.token += 1,
                 }
-                if self.depth > MOST_DEPTH {
+                if self.depth > MAX_DEPTH {
                     end = Some(End::TooDeep);
                     break;
                 }
             }
-            if self.token > LONGEST_TOKEN {
+            if self.token > MAX_TOKEN_BYTES {
                 end = Some(End::TooLong);
                 break;
             }
         }
         see(&window[..seen]);
         self.end = end;
-        self.input.take(seen);
+        self.input.consume(seen);
         seen
     }
 }
@@ -137,9 +146,14 @@ impl Read for Message<'_, '_> {
     }
 }
 
-/// Whether a message begins here: nothing inside of one looks like that. So a message that was cut
-/// short does not take the next one with it.
-pub(super) fn begins(ahead: &[u8]) -> bool {
+/// Whether a byte within a string neither ends it nor escapes the next one.
+fn is_plain(byte: &u8) -> bool {
+    !matches!(byte, b'"' | b'\\' | b'\n')
+}
+
+/// Whether a message starts here: nothing inside a message looks like that. So the message after a
+/// truncated one is not lost.
+pub(super) fn starts_message(ahead: &[u8]) -> bool {
     let Some(rest) = ahead.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
     let Some(rest) = rest.strip_prefix(b"\"resource") else { return false };
     let rest = rest.strip_prefix(b"_").unwrap_or(rest);

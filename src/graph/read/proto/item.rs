@@ -1,39 +1,35 @@
-//! A span, a log record and what stands around them, from their bytes.
+//! Parses a span, a log record, a resource or a scope.
 
-use base64::prelude::{Engine, BASE64_STANDARD};
 use opentelemetry::{SpanId, TraceId};
 
-use crate::graph::call::Source;
-use crate::graph::read::spans::{first_known, STATUS_ERROR};
-use crate::graph::read::value::{Attributes, ValueText, DEEPEST};
-use crate::graph::record::{Level, LogRecord};
+use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
+use crate::graph::record::{first_known, Level, LogRecord};
+use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 use crate::wire::read::{Fields, Malformed, Raw};
 
-/// The tag of a message in field 1, as a byte and as a number.
-pub(crate) const LIST_TAG: u8 = 1 << 3 | 2;
+/// The tags of messages in fields 1 and 2.
+pub(super) const LIST_TAG: u8 = 1 << 3 | 2;
+pub(super) const LIST_TAG_1: u64 = LIST_TAG as u64;
+pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
 
-pub(crate) const LIST_TAG_1: u64 = LIST_TAG as u64;
-
-pub(crate) const LIST_TAG_2: u64 = 2 << 3 | 2;
-
-/// What a scope holds, and whether not all of it was kept.
-pub(crate) enum Item {
-    Span(Source, bool),
+/// A span or a record, and whether it was truncated.
+pub(super) enum Item {
+    Span(RawSpan, bool),
     Record(LogRecord, bool),
 }
 
 impl Item {
-    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         match span(bytes) {
-            Ok((source, is_cut)) => Some(Self::Span(source, is_cut)),
-            Err(_) => record(bytes).ok().map(|(record, is_cut)| Self::Record(record, is_cut)),
+            Ok((span, is_truncated)) => Some(Self::Span(span, is_truncated)),
+            Err(_) => record(bytes).ok().map(|(record, is_truncated)| Self::Record(record, is_truncated)),
         }
     }
 }
 
 /// `service.name` of a resource.
-pub(crate) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
-    let mut attributes = Attributes::default();
+pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
+    let mut attributes = Values::default();
     each(resource, |field, raw| match field {
         1 => pair(&mut attributes, raw),
         _ => Ok(()),
@@ -41,7 +37,7 @@ pub(crate) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
     Ok(attributes.find("service.name").map(str::to_owned))
 }
 
-pub(crate) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
+pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
     let mut name = String::new();
     each(scope, |field, raw| {
         if field == 1 {
@@ -52,8 +48,8 @@ pub(crate) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
     Ok(name)
 }
 
-fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
-    let mut source = Source {
+fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
+    let mut span = RawSpan {
         trace_id: TraceId::INVALID,
         span_id: SpanId::INVALID,
         parent_id: SpanId::INVALID,
@@ -66,18 +62,18 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
         attributes: Vec::new(),
         is_live: false,
     };
-    let mut attributes = Attributes::default();
+    let mut attributes = Values::default();
     each(bytes, |field, raw| {
         match field {
-            1 => source.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
-            2 => source.span_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
-            4 => source.parent_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
-            5 => source.name = text(raw)?,
-            7 => source.start_unix_nano = raw.fixed64()?,
-            8 => source.end_unix_nano = Some(raw.fixed64()?),
+            1 => span.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
+            2 => span.span_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
+            4 => span.parent_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
+            5 => span.name = text(raw)?,
+            7 => span.start_unix_nano = raw.fixed64()?,
+            8 => span.end_unix_nano = Some(raw.fixed64()?),
             9 => pair(&mut attributes, raw)?,
-            15 => (source.is_error, source.message) = status(raw.bytes()?)?,
-            // Not kept, but a field of another type shows that this is no span.
+            15 => (span.is_error, span.message) = status(raw.bytes()?)?,
+            // Not kept, but a field of another wire type shows that this is not a span.
             3 | 11 | 13 => _ = raw.bytes()?,
             6 | 10 | 12 | 14 => _ = raw.varint()?,
             16 => _ = raw.fixed32()?,
@@ -85,11 +81,12 @@ fn span(bytes: &[u8]) -> Result<(Source, bool), Malformed> {
         }
         Ok(())
     })?;
-    if source.trace_id == TraceId::INVALID || source.span_id == SpanId::INVALID {
+    if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
         return Err(Malformed("a span has no valid ids"));
     }
-    source.attributes = attributes.pairs;
-    Ok((source, attributes.is_cut))
+    let is_truncated = attributes.is_truncated;
+    span.attributes = attributes.pairs;
+    Ok((span, is_truncated))
 }
 
 fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
@@ -102,22 +99,19 @@ fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
         }
         Ok(())
     })?;
-    Ok((code == STATUS_ERROR, message))
+    Ok((code == STATUS_CODE_ERROR, message))
 }
 
 fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     let mut record = LogRecord::default();
     let (mut number, mut severity_text, mut observed) = (0, String::new(), 0);
-    let (mut body, mut attributes) = (ValueText::default(), Attributes::default());
+    let (mut body, mut attributes) = (ValueText::default(), Values::default());
     each(bytes, |field, raw| {
         match field {
             1 => record.time_unix_nano = raw.fixed64()?,
             2 => number = enumeration(raw)?,
             3 => severity_text = text(raw)?,
-            5 => {
-                body = ValueText::default();
-                value(&mut body, raw.bytes()?, 0)?;
-            }
+            5 => body = value(raw.bytes()?, 0)?,
             6 => pair(&mut attributes, raw)?,
             7 => _ = raw.varint()?,
             8 => _ = raw.fixed32()?,
@@ -131,115 +125,70 @@ fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     })?;
     record.time_unix_nano = first_known(record.time_unix_nano, observed);
     record.level = Level::of_record(number, &severity_text);
-    let is_cut = body.is_cut || attributes.is_cut;
+    let is_truncated = body.is_truncated || attributes.is_truncated;
     record.body = body.text;
     record.attributes = attributes.pairs;
-    Ok((record, is_cut))
+    Ok((record, is_truncated))
 }
 
-fn pair(attributes: &mut Attributes, raw: Raw<'_>) -> Result<(), Malformed> {
+fn pair(attributes: &mut Values, raw: Raw<'_>) -> Result<(), Malformed> {
     let (key, value) = key_value(raw.bytes()?, 0)?;
     attributes.push(key, value);
     Ok(())
 }
 
 fn key_value(bytes: &[u8], depth: usize) -> Result<(String, ValueText), Malformed> {
-    let (mut key, mut of_key) = (String::new(), ValueText::default());
+    let (mut key, mut text_of_value) = (String::new(), ValueText::default());
     each(bytes, |field, raw| {
         match field {
             1 => key = text(raw)?,
-            2 => {
-                of_key = ValueText::default();
-                value(&mut of_key, raw.bytes()?, depth)?;
-            }
+            2 => text_of_value = value(raw.bytes()?, depth)?,
             _ => {}
         }
         Ok(())
     })?;
-    Ok((key, of_key))
+    Ok((key, text_of_value))
 }
 
-/// Writes a value that stands in `depth` lists and maps. The recursion ends with [`DEEPEST`].
-fn value(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-    let before = out.text.len();
+/// A value that is nested in `depth` lists and maps. The recursion ends with [`MAX_DEPTH`].
+fn value(bytes: &[u8], depth: usize) -> Result<ValueText, Malformed> {
+    let mut found = ValueText::default();
     each(bytes, |field, raw| {
-        // Of a value that says twice what it is, the last counts.
-        if !out.is_cut {
-            out.text.truncate(before);
-        }
-        match field {
-            1 if depth == 0 => out.plain(&String::from_utf8_lossy(raw.bytes()?)),
-            1 => out.quoted(&String::from_utf8_lossy(raw.bytes()?)),
-            2 => out.plain(if raw.varint()? == 0 { "false" } else { "true" }),
-            // The wire has two's complement.
-            3 => out.plain(&(raw.varint()? as i64).to_string()),
-            4 => out.plain(&double(f64::from_bits(raw.fixed64()?))),
-            5 | 6 if depth == DEEPEST => out.plain("…"),
-            5 => list(out, raw.bytes()?, depth + 1)?,
-            6 => map(out, raw.bytes()?, depth + 1)?,
-            7 if depth == 0 => out.plain(&BASE64_STANDARD.encode(raw.bytes()?)),
-            7 => out.quoted(&BASE64_STANDARD.encode(raw.bytes()?)),
-            _ => {}
+        // The last one counts, as with any field that is repeated by mistake.
+        found = match field {
+            1 => ValueText::string(text(raw)?),
+            2 => ValueText::literal(raw.varint()? != 0),
+            // Negative numbers are in two's complement.
+            3 => ValueText::literal(raw.varint()? as i64),
+            4 => ValueText::double(f64::from_bits(raw.fixed64()?)),
+            5 | 6 if depth == MAX_DEPTH => ValueText::too_deep(),
+            5 => elements(raw, |bytes| Ok((String::new(), value(bytes, depth + 1)?)))?.into_list(),
+            6 => elements(raw, |bytes| key_value(bytes, depth + 1))?.into_map(),
+            7 => ValueText::bytes(raw.bytes()?),
+            _ => return Ok(()),
+        };
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The elements of an `ArrayValue` or a `KeyValueList`.
+fn elements<'a>(
+    list: Raw<'a>,
+    read: impl Fn(&'a [u8]) -> Result<(String, ValueText), Malformed>,
+) -> Result<Values, Malformed> {
+    let mut elements = Values::nested();
+    each(list.bytes()?, |field, raw| {
+        if field == 1 {
+            let (key, value) = read(raw.bytes()?)?;
+            elements.push(key, value);
         }
         Ok(())
     })?;
-    if depth > 0 && out.text.len() == before {
-        out.plain("null");
-    }
-    Ok(())
+    Ok(elements)
 }
 
-/// As JSON has it, where the infinities have names.
-fn double(value: f64) -> String {
-    match value.is_infinite() {
-        true if value > 0.0 => "Infinity".to_owned(),
-        true => "-Infinity".to_owned(),
-        false => value.to_string(),
-    }
-}
-
-fn list(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-    out.plain("[");
-    let mut is_first = true;
-    each(bytes, |field, raw| {
-        if field == 1 && !out.is_cut {
-            if !is_first {
-                out.plain(",");
-            }
-            is_first = false;
-            value(out, raw.bytes()?, depth)?;
-        }
-        Ok(())
-    })?;
-    out.plain("]");
-    Ok(())
-}
-
-fn map(out: &mut ValueText, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-    out.plain("{");
-    let mut is_first = true;
-    each(bytes, |field, raw| {
-        if field == 1 && !out.is_cut {
-            if !is_first {
-                out.plain(",");
-            }
-            is_first = false;
-            let (key, value) = key_value(raw.bytes()?, depth)?;
-            out.quoted(&key);
-            out.plain(":");
-            match value.text.as_str() {
-                "" => out.plain("null"),
-                text => out.plain(text),
-            }
-            out.is_cut |= value.is_cut;
-        }
-        Ok(())
-    })?;
-    out.plain("}");
-    Ok(())
-}
-
-/// Another length than 16 bytes is no id; all zeros are OTLP's other way to say that there is none.
+/// `None` unless it has 16 bytes, and for all zeros, OTLP's other way to say that there is no id.
 fn trace_id(raw: Raw<'_>) -> Result<Option<TraceId>, Malformed> {
     let id = <[u8; 16]>::try_from(raw.bytes()?).map(TraceId::from_bytes);
     Ok(id.ok().filter(|id| *id != TraceId::INVALID))
@@ -250,12 +199,12 @@ fn span_id(raw: Raw<'_>) -> Result<Option<SpanId>, Malformed> {
     Ok(id.ok().filter(|id| *id != SpanId::INVALID))
 }
 
-/// An enumeration is an `int32`; a negative one has all 64 bits on the wire.
+/// An enumeration is an `int32`, but a negative one is encoded in 64 bits.
 fn enumeration(raw: Raw<'_>) -> Result<i64, Malformed> {
     Ok(i64::from(raw.varint()? as i32))
 }
 
-/// What is not UTF-8 is shown as far as it is.
+/// Invalid UTF-8 is replaced.
 fn text(raw: Raw<'_>) -> Result<String, Malformed> {
     match raw.text() {
         Ok(text) => Ok(text.to_owned()),

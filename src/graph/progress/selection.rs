@@ -1,65 +1,66 @@
-//! What of a graph is shown where there are more spans than rows.
+//! Selects the spans to show where there are more of them than rows.
 //!
-//! A finished span is one row, whatever is below it, unless something in it failed. Of what is left, those
-//! that run come first, the longest first, then failures, then what ended last; with the spans
-//! around them, and a line each of what was logged in the first two. What is left out is counted at the nearest span
-//! that is shown.
+//! A finished span takes one row, with all its descendants, unless one of them failed. Of the
+//! others, running spans take precedence, the longest-running first, then failures, then those that
+//! ended last. Each comes with its ancestors, and running spans and failures with a log line.
+//! Omitted spans are counted at their nearest ancestor that is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Node, Outcome, ToolCallGraph};
+use crate::graph::call::Outcome;
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
-/// What is shown, in the order in which it is drawn.
+/// The rows to show, in order.
 #[derive(Debug)]
-pub(super) struct Choice<'a> {
+pub(super) struct Selection<'a> {
     pub(super) items: Vec<Item<'a>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Item<'a> {
-    /// `None` for what is left out.
+    /// `None` for the row that counts omitted spans.
     pub(super) node: Option<Node<'a>>,
-    pub(super) left_out: LeftOut,
+    pub(super) omitted: Omitted,
     pub(super) kind: Kind,
-    /// For this level and those above it: whether more comes below on it.
-    pub(super) goes_on: Vec<bool>,
+    /// For each level up to its own: whether more items follow on that level.
+    pub(super) continues: Vec<bool>,
 }
 
 impl Item<'_> {
     /// Roots have 0.
     pub(super) fn level(&self) -> usize {
-        self.goes_on.len().saturating_sub(1)
+        self.continues.len().saturating_sub(1)
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Runs, and nothing in it does.
+    /// Is running, and none of its children is.
     Running,
-    /// Ended, and is where a failure began.
+    /// Ended, and is where a failure started.
     Failure,
     /// Ended.
     Done,
-    /// What others that are shown are in.
-    Around,
+    /// Shown because it is an ancestor of other items.
+    Enclosing,
 }
 
 /// How many spans are not shown.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct Omitted {
     pub(super) running: usize,
     pub(super) failed: usize,
     pub(super) done: usize,
 }
 
-/// A span that may be shown. Known by its index.
+/// A span that may be shown. Referred to by index.
 struct Candidate<'a> {
     node: Node<'a>,
     kind: Kind,
     parent: Option<usize>,
 }
 
-pub(super) fn choose(graph: &ToolCallGraph, rows: usize) -> Choice<'_> {
+pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Selection<'_> {
     let all = candidates(graph);
     let order = by_importance(&all, rows);
     let most = order.len().min(rows);
@@ -68,14 +69,14 @@ pub(super) fn choose(graph: &ToolCallGraph, rows: usize) -> Choice<'_> {
         .rev()
         .map(|count| Chosen::of(&all, &order[..count], true))
         .find(fits)
-        // Too deep for the spans around them.
+        // Too deep to show the ancestors.
         .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
     let mut items = chosen.items(&all);
     items.truncate(rows);
-    Choice { items }
+    Selection { items }
 }
 
-/// Each before what is below it.
+/// All spans that may be shown, parents first.
 fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
     let mut all: Vec<Candidate<'_>> = Vec::new();
     let mut open: Vec<(Node<'_>, Option<usize>)> = graph.roots().rev().map(|root| (root, None)).collect();
@@ -83,12 +84,12 @@ fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
         let is_running = node.call().outcome == Outcome::Running;
         let has_running = node.children().any(|child| child.call().outcome == Outcome::Running);
         let kind = match (is_running, node.is_red()) {
-            (true, _) if has_running => Kind::Around,
+            (true, _) if has_running => Kind::Enclosing,
             (true, _) => Kind::Running,
-            (false, true) if node.contains_failure() => Kind::Around,
+            (false, true) if node.contains_failure() => Kind::Enclosing,
             (false, true) => Kind::Failure,
-            // Something goes on below a span that ended.
-            (false, false) if has_running => Kind::Around,
+            // A child is running although the span has ended.
+            (false, false) if has_running => Kind::Enclosing,
             (false, false) => Kind::Done,
         };
         if kind != Kind::Done {
@@ -99,7 +100,7 @@ fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
     all
 }
 
-/// The most important first; without those that are there for others only.
+/// Candidates by importance, without those that are only ancestors of others.
 fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
     let of_kind = |kind| {
         let indexes = (0..all.len()).filter(move |index| all[*index].kind == kind);
@@ -112,7 +113,7 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
         ended.sort_by_key(|index| std::cmp::Reverse(all[*index].node.call().end_unix_nano));
         ended
     };
-    // Failures are not crowded out by what runs, nor the other way round. Each may take two rows.
+    // Running spans and failures must not crowd each other out. Each may take two rows.
     let mut order: Vec<_> = running.drain(..running.len().min(rows.div_ceil(4))).collect();
     let mut failures = by_end(Kind::Failure);
     order.extend(failures.drain(..failures.len().min(rows.div_ceil(8))));
@@ -124,54 +125,54 @@ fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
 
 struct Chosen {
     shown: BTreeSet<usize>,
-    /// At the nearest that is shown.
-    left_out: BTreeMap<Option<usize>, LeftOut>,
+    /// By the nearest ancestor that is shown.
+    omitted: BTreeMap<Option<usize>, Omitted>,
 }
 
 impl Chosen {
-    fn of(all: &[Candidate<'_>], chosen: &[usize], with_around: bool) -> Self {
+    fn of(all: &[Candidate<'_>], chosen: &[usize], with_ancestors: bool) -> Self {
         let mut shown = BTreeSet::new();
         for index in chosen {
             let mut at = Some(*index);
-            while let Some(index) = at.filter(|index| shown.insert(*index) && with_around) {
+            while let Some(index) = at.filter(|index| shown.insert(*index) && with_ancestors) {
                 at = all[index].parent;
             }
         }
-        let mut left_out: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        let mut omitted: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
         for (index, candidate) in all.iter().enumerate() {
-            if candidate.kind == Kind::Around || shown.contains(&index) {
+            if candidate.kind == Kind::Enclosing || shown.contains(&index) {
                 continue;
             }
-            let mut around = candidate.parent;
-            while let Some(parent) = around.filter(|parent| !shown.contains(parent)) {
-                around = all[parent].parent;
+            let mut ancestor = candidate.parent;
+            while let Some(parent) = ancestor.filter(|parent| !shown.contains(parent)) {
+                ancestor = all[parent].parent;
             }
-            left_out.entry(around).or_default().push(index);
+            omitted.entry(ancestor).or_default().push(index);
         }
-        // A single one is shown in the row that would say that there is one more.
-        left_out.retain(|around, indexes| match indexes[..] {
-            [only] if all[only].kind == Kind::Done && all[only].parent == *around => !shown.insert(only),
+        // A single omitted span is shown itself, in the row that would count it.
+        omitted.retain(|ancestor, indexes| match indexes[..] {
+            [only] if all[only].kind == Kind::Done && all[only].parent == *ancestor => !shown.insert(only),
             _ => true,
         });
         let count = |indexes: Vec<usize>| {
             let of_kind = |kind| indexes.iter().filter(|index| all[**index].kind == kind).count();
-            LeftOut {
+            Omitted {
                 running: of_kind(Kind::Running),
                 failed: of_kind(Kind::Failure),
                 done: of_kind(Kind::Done),
             }
         };
-        let left_out = left_out.into_iter().map(|(around, indexes)| (around, count(indexes))).collect();
-        Self { shown, left_out }
+        let omitted = omitted.into_iter().map(|(ancestor, indexes)| (ancestor, count(indexes))).collect();
+        Self { shown, omitted }
     }
 
-    /// With a line for each that has one to show.
+    /// How many rows it takes, with a log line for each item that has one.
     fn rows(&self, all: &[Candidate<'_>]) -> usize {
         let has_line = |index: &&usize| {
             let Candidate { node, kind, .. } = &all[**index];
             matches!(kind, Kind::Running | Kind::Failure) && node.own_records().len() > 0
         };
-        self.shown.len() + self.left_out.len() + self.shown.iter().filter(has_line).count()
+        self.shown.len() + self.omitted.len() + self.shown.iter().filter(has_line).count()
     }
 
     fn items<'a>(&self, all: &[Candidate<'a>]) -> Vec<Item<'a>> {
@@ -181,31 +182,31 @@ impl Chosen {
             below.entry(parent).or_default().push(*index);
         }
         let mut items = Vec::new();
-        // What is left out stands behind its siblings.
+        // The row of omitted spans comes after their siblings.
         let at_level = |parent: Option<usize>| {
             let shown = below.get(&parent).into_iter().flatten().map(|index| Ok(*index));
-            let left_out = self.left_out.get(&parent).map(|left_out| Err(*left_out));
-            shown.chain(left_out).collect::<Vec<Result<usize, LeftOut>>>()
+            let omitted = self.omitted.get(&parent).map(|omitted| Err(*omitted));
+            shown.chain(omitted).collect::<Vec<Result<usize, Omitted>>>()
         };
-        let mut open: Vec<(Result<usize, LeftOut>, Vec<bool>)> = Vec::new();
+        let mut open: Vec<(Result<usize, Omitted>, Vec<bool>)> = Vec::new();
         let mut next = Some((None, Vec::new()));
         loop {
             if let Some((parent, above)) = next.take() {
                 for (position, item) in at_level(parent).into_iter().rev().enumerate() {
-                    let mut goes_on: Vec<bool> = Vec::clone(&above);
-                    goes_on.push(position > 0);
-                    open.push((item, goes_on));
+                    let mut continues: Vec<bool> = Vec::clone(&above);
+                    continues.push(position > 0);
+                    open.push((item, continues));
                 }
             }
-            let Some((item, goes_on)) = open.pop() else { return items };
+            let Some((item, continues)) = open.pop() else { return items };
             match item {
                 Ok(index) => {
-                    next = Some((Some(index), goes_on.clone()));
+                    next = Some((Some(index), continues.clone()));
                     let Candidate { node, kind, .. } = all[index];
-                    items.push(Item { node: Some(node), left_out: LeftOut::default(), kind, goes_on });
+                    items.push(Item { node: Some(node), omitted: Omitted::default(), kind, continues });
                 }
-                Err(left_out) => {
-                    items.push(Item { node: None, left_out, kind: Kind::Around, goes_on });
+                Err(omitted) => {
+                    items.push(Item { node: None, omitted, kind: Kind::Enclosing, continues });
                 }
             }
         }

@@ -1,60 +1,64 @@
-//! From a graph and the time to rows. Nothing here touches a terminal.
+//! Lays out a graph in rows. Nothing here touches a terminal.
 
 use std::time::Duration;
 
-use super::super::text::branch::{branch, stems};
-use super::super::text::line::{Columns, Line};
-use super::super::text::pen::{Pen, Row, Style};
-use super::super::{escape, format_duration, LogRecord, Outcome, RecordCounts, ToolCallGraph};
-use super::choice::{choose, Item, Kind, LeftOut};
+use super::selection::{select, Item, Kind, Omitted};
+use crate::graph::call::Outcome;
+use crate::graph::duration::format_duration;
+use crate::graph::escape;
+use crate::graph::record::{LogRecord, RecordCounts};
+use crate::graph::text::branch::{branch, guides};
+use crate::graph::text::line::{Columns, Line};
+use crate::graph::text::pen::{Pen, Row, Style};
+use crate::graph::tool_call_graph::ToolCallGraph;
 
-/// The last lines that are shown of a failure, while the view is open.
+/// How many log lines of a failure are shown while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;
 
-/// The last lines that are shown of what runs.
+/// How many log lines of a running span are shown.
 const RUNNING_LINES: usize = 3;
 
-/// One turn of the spinner is a second.
+/// One revolution takes a second.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
-/// What a view may take of a terminal.
+/// The part of a terminal that a view may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Space {
+pub(super) struct Area {
     pub(super) columns: usize,
     pub(super) rows: usize,
     pub(super) color: bool,
 }
 
-/// The view of this moment. The last row sums up.
-pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Vec<Row> {
-    if graph.roots().len() == 0 || space.rows == 0 {
+/// The rows of the current graph; the last one is the status.
+pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec<Row> {
+    if graph.roots().len() == 0 || area.rows == 0 {
         return Vec::new();
     }
-    let rows = space.rows - 1;
-    let choice = choose(graph, rows);
-    let lines = lines_of_each(&choice.items, rows.saturating_sub(choice.items.len()));
-    let names: Vec<_> = choice.items.iter().map(|item| line_of(item, now_unix_nano)).collect();
-    let columns = Columns::of(&names, space.columns);
+    let rows = area.rows - 1;
+    let selection = select(graph, rows);
+    let lines = lines_of_each(&selection.items, rows.saturating_sub(selection.items.len()));
+    let names: Vec<_> = selection.items.iter().map(|item| line_of(item, now_unix_nano)).collect();
+    let columns = Columns::of(&names, area.columns);
     let mut drawn = Vec::new();
-    for ((item, records), name) in choice.items.iter().zip(lines).zip(names) {
-        drawn.push(name.row(&columns, space.color));
-        let below = stems(item.level(), |level| item.goes_on[level]);
+    for ((item, records), name) in selection.items.iter().zip(lines).zip(names) {
+        drawn.push(name.row(&columns, area.color));
+        let below = guides(item.level(), |level| item.continues[level]);
         for record in records {
-            let text = format!("{below}┆ {}", said(record));
-            drawn.push(Pen::new(space.columns, space.color).space(2).write(Style::Faint, &text).finish());
+            let text = format!("{below}┆ {}", message_line(record));
+            drawn.push(Pen::new(area.columns, area.color).space(2).write(Style::Faint, &text).finish());
         }
     }
-    drawn.push(summary(graph, now_unix_nano, space));
+    drawn.push(status_row(graph, now_unix_nano, area));
     drawn
 }
 
-/// What is shown of each span's records. Where there is little room,
-/// each gets one before any gets two, and failures before what runs.
-fn lines_of_each<'a>(items: &[Item<'a>], mut room: usize) -> Vec<Vec<&'a LogRecord>> {
+/// The log lines to show for each item. If there are few rows, each item gets one before any gets
+/// two, and failures take precedence.
+fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogRecord>> {
     let most = |item: &Item<'_>| match item.kind {
         Kind::Failure => FAILURE_LINES,
         Kind::Running => RUNNING_LINES,
-        Kind::Done | Kind::Around => 0,
+        Kind::Done | Kind::Enclosing => 0,
     };
     let records: Vec<Vec<_>> = items
         .iter()
@@ -71,9 +75,9 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut room: usize) -> Vec<Vec<&'a LogReco
     order.sort_by_key(|index| items[*index].kind != Kind::Failure);
     for round in 0..FAILURE_LINES.max(RUNNING_LINES) {
         for index in &order {
-            if records[*index].len() > round && room > 0 {
+            if records[*index].len() > round && rows > 0 {
                 counts[*index] += 1;
-                room -= 1;
+                rows -= 1;
             }
         }
     }
@@ -81,30 +85,30 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut room: usize) -> Vec<Vec<&'a LogReco
     of_each.map(|(records, count)| records[records.len() - count..].to_vec()).collect()
 }
 
-/// What a record says, in one line.
-pub(super) fn said(record: &LogRecord) -> String {
+/// The message of a record on one line.
+pub(super) fn message_line(record: &LogRecord) -> String {
     let text = if record.body.is_empty() { &record.event_name } else { &record.body };
     escape::line(&text.replace('\t', "    "))
 }
 
 fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
-    let branch = branch(item.level(), |level| item.goes_on[level]);
+    let branch = branch(item.level(), |level| item.continues[level]);
     let Some(node) = item.node else {
         return Line {
             mark: (Style::Plain, ""),
             branch,
-            name: (Style::Faint, format!("… and {}", more(item.left_out))),
-            took: String::new(),
+            name: (Style::Faint, format!("… and {}", more(item.omitted))),
+            duration: String::new(),
             counts: RecordCounts::default(),
-            end: String::new(),
+            outcome: String::new(),
         };
     };
     let line = Line { counts: RecordCounts::default(), ..Line::of(node, branch) };
     match node.call().outcome {
         Outcome::Running => Line {
             mark: (Style::Busy, spinner(now_unix_nano)),
-            took: elapsed(now_unix_nano.saturating_sub(node.call().start_unix_nano)),
-            end: String::new(),
+            duration: elapsed(now_unix_nano.saturating_sub(node.call().start_unix_nano)),
+            outcome: String::new(),
             ..line
         },
         _ => line,
@@ -115,7 +119,8 @@ fn spinner(now_unix_nano: u64) -> &'static str {
     SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]
 }
 
-/// Of what runs: tenths of a second, and seconds after a minute. More would flicker.
+/// The time that a span has been running, in tenths of a second, after a minute in seconds. More
+/// digits would flicker.
 fn elapsed(nanos: u64) -> String {
     let tenths = nanos / 100_000_000;
     match tenths {
@@ -124,14 +129,14 @@ fn elapsed(nanos: u64) -> String {
     }
 }
 
-/// `31 more running, 12 done`: what there is of each.
-fn more(counts: LeftOut) -> String {
+/// `31 more running, 12 done`.
+fn more(counts: Omitted) -> String {
     let texts: Vec<_> = counted(counts).into_iter().map(|(_, text)| text).collect();
     texts.join(", ").replacen(' ', " more ", 1)
 }
 
-fn counted(counts: LeftOut) -> Vec<(Style, String)> {
-    let LeftOut { running, failed, done } = counts;
+fn counted(counts: Omitted) -> Vec<(Style, String)> {
+    let Omitted { running, failed, done } = counts;
     [(running, "running", Style::Faint), (failed, "failed", Style::Bad), (done, "done", Style::Faint)]
         .into_iter()
         .filter(|(count, ..)| *count > 0)
@@ -139,9 +144,9 @@ fn counted(counts: LeftOut) -> Vec<(Style, String)> {
         .collect()
 }
 
-/// Counts what does something itself: what others are in is not counted.
-fn summary(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Row {
-    let mut counts = LeftOut::default();
+/// Counts spans without children: the others are only their ancestors.
+fn status_row(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Row {
+    let mut counts = Omitted::default();
     for node in graph.nodes().filter(|node| node.children().len() == 0) {
         match node.call().outcome {
             Outcome::Running => counts.running += 1,
@@ -150,6 +155,6 @@ fn summary(graph: &ToolCallGraph, now_unix_nano: u64, space: Space) -> Row {
         }
     }
     let start = graph.roots().map(|root| root.call().start_unix_nano).min().unwrap_or(now_unix_nano);
-    let pen = Pen::new(space.columns, space.color).space(2).write_list(&counted(counts));
+    let pen = Pen::new(area.columns, area.color).space(2).write_list(&counted(counts));
     pen.space(2).write(Style::Faint, &elapsed(now_unix_nano.saturating_sub(start))).finish()
 }

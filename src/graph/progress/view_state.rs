@@ -1,0 +1,121 @@
+//! What a view knows of a recorder, updated cheaply: the spans, and the last log lines of each.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::frame::FAILURE_LINES;
+use crate::graph::call::{Call, Ids, Outcome};
+use crate::graph::live::recorder::Recorder;
+use crate::graph::record::LogRecord;
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
+use crate::graph::tree::Parts;
+
+/// Log lines are truncated to this: more than a terminal is wide.
+const MAX_LINE_BYTES: usize = 1024;
+
+/// Whether a span is shown.
+pub(super) type Filter = Box<dyn Fn(&Call) -> bool + Send>;
+
+pub(super) struct ViewState {
+    recorder: Recorder,
+    filter: Option<Filter>,
+    /// The arrival up to which records were read.
+    since: u64,
+    /// The last log lines of running and failed spans.
+    lines: HashMap<Ids, VecDeque<LogRecord>>,
+    /// The last reported outcome of each span.
+    reported: HashMap<Ids, Outcome>,
+}
+
+impl ViewState {
+    pub(super) fn new(recorder: Recorder, filter: Option<Filter>) -> Self {
+        Self { recorder, filter, since: 0, lines: HashMap::new(), reported: HashMap::new() }
+    }
+
+    /// The current graph, with the last log lines of running and failed spans.
+    pub(super) fn current(&mut self) -> ToolCallGraph {
+        let mut snapshot = self.recorder.view_snapshot(self.since);
+        self.since = snapshot.arrival;
+        snapshot.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
+        snapshot.records.sort_unstable_by_key(|(arrival, _)| *arrival);
+        for (_, record) in &snapshot.records {
+            if let Some(ids) = record.ids() {
+                let lines = self.lines.entry(ids).or_default();
+                if lines.len() == FAILURE_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(short(record));
+            }
+        }
+        let is_open = |call: &Call| call.outcome == Outcome::Running || call.is_red();
+        let open: HashSet<Ids> =
+            snapshot.calls.iter().filter(|(_, call)| is_open(call)).map(|(_, call)| call.ids()).collect();
+        self.lines.retain(|ids, _| open.contains(ids));
+        self.filtered(ToolCallGraph::of_parts(Parts {
+            calls: snapshot.calls.iter().map(|(_, call)| without_attributes(call)).collect(),
+            records: self.lines.values().flatten().cloned().collect(),
+            ..Parts::default()
+        }))
+    }
+
+    /// The graph of everything that the recorder keeps.
+    pub(super) fn complete(&self) -> ToolCallGraph {
+        self.filtered(self.recorder.graph())
+    }
+
+    fn filtered(&self, graph: ToolCallGraph) -> ToolCallGraph {
+        match &self.filter {
+            Some(filter) => graph.showing(filter),
+            None => graph,
+        }
+    }
+
+    /// Whether a span started or ended since the last call of [`current`](Self::current).
+    pub(super) fn has_changes(&self) -> bool {
+        self.recorder.latest_span() > self.since
+    }
+
+    /// The lines of the spans that started or ended since the last call, in order. A span that did
+    /// both has one line.
+    pub(super) fn changes(&mut self, line: impl Fn(Node<'_>) -> String) -> String {
+        let graph = self.current();
+        let ids = |node: &Node<'_>| node.call().ids();
+        let is_new = |node: &Node<'_>| self.reported.get(&ids(node)) != Some(&node.call().outcome);
+        let mut changes: Vec<_> = graph.nodes().filter(is_new).collect();
+        changes.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
+        let text = changes.into_iter().map(line).collect();
+        self.reported = graph.nodes().map(|node| (ids(&node), node.call().outcome)).collect();
+        text
+    }
+}
+
+fn short(record: &LogRecord) -> LogRecord {
+    let text = if record.body.is_empty() { &record.event_name } else { &record.body };
+    LogRecord {
+        trace_id: record.trace_id,
+        span_id: record.span_id,
+        time_unix_nano: record.time_unix_nano,
+        level: record.level,
+        body: text[..text.floor_char_boundary(MAX_LINE_BYTES)].to_owned(),
+        ..LogRecord::default()
+    }
+}
+
+/// Most of a span are its attributes, which a view does not show.
+fn without_attributes(call: &Call) -> Call {
+    Call {
+        trace_id: call.trace_id,
+        span_id: call.span_id,
+        parent_id: call.parent_id,
+        name: call.name.clone(),
+        tool: call.tool.clone(),
+        operation: call.operation.clone(),
+        execution_id: None,
+        service: None,
+        start_unix_nano: call.start_unix_nano,
+        end_unix_nano: call.end_unix_nano,
+        outcome: call.outcome,
+        is_error: call.is_error,
+        message: call.message.clone(),
+        attributes: Vec::new(),
+    }
+}

@@ -1,0 +1,140 @@
+//! Spans, log records, resources and scopes.
+
+use std::num::ParseIntError;
+
+use opentelemetry::{SpanId, TraceId};
+use serde::de::DeserializeOwned;
+use serde::Deserialize;
+
+use super::scalars::{severity_number, status_code, Nanos, Text};
+use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
+use crate::graph::read::store::Store;
+use crate::graph::record::{self, Level};
+use crate::graph::value::{ValueText, Values};
+
+/// A span or a log record.
+pub(super) trait Item: DeserializeOwned {
+    fn add_to(self, place: &str, store: &mut Store);
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+pub(super) struct Resource {
+    attributes: Values,
+}
+
+impl Resource {
+    pub(super) fn service(self) -> Option<String> {
+        self.attributes.find("service.name").map(str::to_owned)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+pub(super) struct Scope {
+    pub(super) name: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+pub(super) struct Span {
+    #[serde(alias = "trace_id")]
+    trace_id: Text,
+    #[serde(alias = "span_id")]
+    span_id: Text,
+    #[serde(alias = "parent_span_id")]
+    parent_span_id: Text,
+    name: Text,
+    #[serde(alias = "start_time_unix_nano")]
+    start_time_unix_nano: Nanos,
+    #[serde(alias = "end_time_unix_nano")]
+    end_time_unix_nano: Nanos,
+    attributes: Values,
+    status: Option<Status>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Status {
+    code: Text,
+    message: Text,
+}
+
+impl Item for Span {
+    fn add_to(self, place: &str, store: &mut Store) {
+        let is_truncated = self.attributes.is_truncated;
+        let status = self.status.unwrap_or_default();
+        let span = RawSpan {
+            trace_id: trace_id(&self.trace_id).unwrap_or(TraceId::INVALID),
+            span_id: span_id(&self.span_id).unwrap_or(SpanId::INVALID),
+            parent_id: span_id(&self.parent_span_id).unwrap_or(SpanId::INVALID),
+            name: self.name.0,
+            service: None,
+            start_unix_nano: self.start_time_unix_nano.0,
+            end_unix_nano: Some(self.end_time_unix_nano.0),
+            is_error: status_code(&status.code.0) == STATUS_CODE_ERROR,
+            message: status.message.0,
+            attributes: self.attributes.pairs,
+            is_live: false,
+        };
+        store.add_span(span, is_truncated, place);
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+pub(super) struct LogRecord {
+    #[serde(alias = "trace_id")]
+    trace_id: Text,
+    #[serde(alias = "span_id")]
+    span_id: Text,
+    #[serde(alias = "time_unix_nano")]
+    time_unix_nano: Nanos,
+    #[serde(alias = "observed_time_unix_nano")]
+    observed_time_unix_nano: Nanos,
+    #[serde(alias = "severity_number")]
+    severity_number: Text,
+    #[serde(alias = "severity_text")]
+    severity_text: Text,
+    #[serde(alias = "event_name")]
+    event_name: Text,
+    body: ValueText,
+    attributes: Values,
+}
+
+impl Item for LogRecord {
+    fn add_to(self, place: &str, store: &mut Store) {
+        let is_truncated = self.body.is_truncated || self.attributes.is_truncated;
+        let record = record::LogRecord {
+            trace_id: trace_id(&self.trace_id),
+            span_id: span_id(&self.span_id),
+            time_unix_nano: record::first_known(self.time_unix_nano.0, self.observed_time_unix_nano.0),
+            level: Level::of_record(severity_number(&self.severity_number.0), &self.severity_text.0),
+            target: String::new(),
+            event_name: self.event_name.0,
+            body: self.body.text,
+            attributes: self.attributes.pairs,
+        };
+        store.add_record(record, is_truncated, place);
+    }
+}
+
+/// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to
+/// say that there is no id.
+fn id<T: PartialEq>(
+    hex: &str,
+    digits: usize,
+    parse: fn(&str) -> Result<T, ParseIntError>,
+    none: T,
+) -> Option<T> {
+    let is_hex = hex.len() == digits && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| parse(hex).ok())?.filter(|id| *id != none)
+}
+
+fn trace_id(Text(hex): &Text) -> Option<TraceId> {
+    id(hex, 32, TraceId::from_hex, TraceId::INVALID)
+}
+
+fn span_id(Text(hex): &Text) -> Option<SpanId> {
+    id(hex, 16, SpanId::from_hex, SpanId::INVALID)
+}

@@ -1,0 +1,177 @@
+//! [`ToolCallGraph`], and [`Node`], a position in it.
+
+use std::fmt;
+
+use opentelemetry_sdk::trace::SpanData;
+
+use super::call::Call;
+use super::record::{LogRecord, RecordCounts};
+use super::tree::{Parts, Place, Tree};
+use crate::keys::Keys;
+
+/// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
+///
+/// Siblings are ordered by start, and a span whose parent is unknown is a root. Of two spans with
+/// the same id the second one is skipped, and a span that is its own ancestor becomes a root; there
+/// is a [note](Self::notes) about either.
+#[derive(Clone, Debug)]
+pub struct ToolCallGraph {
+    pub(super) tree: Tree,
+}
+
+impl ToolCallGraph {
+    /// The graph of finished spans, without records.
+    pub fn of_spans<'a>(spans: impl IntoIterator<Item = &'a SpanData>, keys: &Keys) -> Self {
+        let calls = spans.into_iter().map(|span| Call::of_span(span, false, keys)).collect();
+        Self::of_parts(Parts { calls, ..Parts::default() })
+    }
+
+    pub(super) fn of_parts(parts: Parts) -> Self {
+        Self { tree: Tree::of(parts) }
+    }
+
+    /// Shows the spans for which `is_shown` returns true and hides all others, whatever was hidden
+    /// before.
+    ///
+    /// The children and records of a hidden span move up to the nearest ancestor that is shown. A
+    /// failure in a hidden span still makes its ancestors red.
+    #[must_use]
+    pub fn showing(mut self, is_shown: impl Fn(&Call) -> bool) -> Self {
+        self.tree.show(is_shown);
+        self
+    }
+
+    /// Hides the runner's own spans: those of the tool `runner`, except for the job and its steps.
+    #[must_use]
+    pub fn without_runner_spans(self) -> Self {
+        self.showing(|call| !call.is_runner_internal())
+    }
+
+    /// The spans without a parent in the graph, ordered by start.
+    pub fn roots(&self) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
+        self.tree.roots.iter().map(|index| self.node(*index))
+    }
+
+    /// All spans that are shown, each before its children: the order in which a tree is printed.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        depth_first(self.roots().rev().collect())
+    }
+
+    /// The records that belong to no span that is shown, ordered by time.
+    pub fn unplaced_records(&self) -> impl ExactSizeIterator<Item = &LogRecord> {
+        self.tree.unplaced.iter().map(|index| &self.tree.records[*index])
+    }
+
+    /// What is missing from the graph: what was dropped, skipped or could not be read.
+    pub fn notes(&self) -> &[String] {
+        &self.tree.notes
+    }
+
+    /// Whether anything in the graph failed, timed out or panicked, hidden spans included.
+    pub fn is_red(&self) -> bool {
+        self.tree.calls.iter().any(Call::is_red)
+    }
+
+    /// Whether the graph has no spans.
+    pub fn is_empty(&self) -> bool {
+        self.tree.calls.is_empty()
+    }
+
+    fn node(&self, index: usize) -> Node<'_> {
+        Node { graph: self, index }
+    }
+}
+
+/// A span and its position in the graph.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    graph: &'a ToolCallGraph,
+    pub(super) index: usize,
+}
+
+impl<'a> Node<'a> {
+    /// The span itself.
+    pub fn call(&self) -> &'a Call {
+        &self.graph.tree.calls[self.index]
+    }
+
+    /// The nearest ancestor that is shown.
+    pub fn parent(&self) -> Option<Node<'a>> {
+        self.place().shown_parent.map(|parent| self.graph.node(parent))
+    }
+
+    /// The child spans that are shown, ordered by start.
+    pub fn children(&self) -> impl DoubleEndedIterator<Item = Node<'a>> + ExactSizeIterator + 'a {
+        let graph = self.graph;
+        self.place().children.iter().map(move |child| graph.node(*child))
+    }
+
+    /// The node and all its descendants that are shown, each before its children.
+    pub fn subtree(&self) -> impl Iterator<Item = Node<'a>> + 'a {
+        depth_first(vec![*self])
+    }
+
+    /// Whether the span or one of its descendants failed.
+    pub fn is_red(&self) -> bool {
+        self.fails() || self.contains_failure()
+    }
+
+    /// Whether the span itself failed.
+    pub fn fails(&self) -> bool {
+        self.call().is_red()
+    }
+
+    /// Whether a descendant of the span failed. A span that fails and contains no failure is where
+    /// a failure started.
+    pub fn contains_failure(&self) -> bool {
+        self.place().contains_red
+    }
+
+    /// The records of the span itself, ordered by time.
+    pub fn own_records(&self) -> impl ExactSizeIterator<Item = &'a LogRecord> + 'a {
+        let records = &self.graph.tree.records;
+        self.place().records.iter().map(move |index| &records[*index])
+    }
+
+    /// The records of the span and its descendants, ordered by time.
+    pub fn records(&self) -> Vec<&'a LogRecord> {
+        let subtree = self.subtree();
+        let mut indexes: Vec<_> = subtree.flat_map(|node| node.place().records.iter().copied()).collect();
+        indexes.sort_unstable();
+        indexes.into_iter().map(|index| &self.graph.tree.records[index]).collect()
+    }
+
+    /// How many records of each level the span itself has, including those that were counted but
+    /// not kept.
+    pub fn own_counts(&self) -> RecordCounts {
+        self.place().counts
+    }
+
+    fn place(&self) -> &'a Place {
+        &self.graph.tree.places[self.index]
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("call", self.call()).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.graph, other.graph) && self.index == other.index
+    }
+}
+
+impl Eq for Node<'_> {}
+
+/// The open nodes, the last one first, and their descendants, each before its children. Not
+/// recursive, because a graph may be deep.
+fn depth_first(mut open: Vec<Node<'_>>) -> impl Iterator<Item = Node<'_>> {
+    std::iter::from_fn(move || {
+        let node = open.pop()?;
+        open.extend(node.children().rev());
+        Some(node)
+    })
+}
