@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "support/counting.rs"]
 mod counting;
 
 use std::cell::Cell;

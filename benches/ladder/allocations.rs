@@ -1,7 +1,7 @@
 //! An allocator that counts, when it is told to.
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 
-#[path = "../../tests/counting/mod.rs"]
+#[path = "../../tests/support/counting.rs"]
 mod counting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -5,6 +5,7 @@ mod decode;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use opentelemetry::logs::{AnyValue, Severity};
@@ -17,6 +18,7 @@ use opentelemetry_sdk::trace::{
 use spanlog::{Counters, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{reload, Layer, Registry};
@@ -88,6 +90,8 @@ pub enum Wrap {
     Reload,
     /// Put in by `reload` after the subscriber was built.
     Reloaded,
+    /// Inside `with_filter`, as the documentation advises against. In no list: a control only.
+    Filtered,
 }
 
 /// One way to put the layers together.
@@ -99,7 +103,8 @@ pub struct Arrangement {
     pub wrap: Wrap,
     pub level: LevelFilter,
     pub sampled: bool,
-    /// A dependency asks `log::log_enabled!` before each event.
+    /// A dependency asks `log::log_enabled!` before each event, and a neighbouring layer has a per-layer
+    /// filter that rejects the dependency: the arrangement of tokio-rs/tracing#2519.
     pub log_enabled: bool,
 }
 
@@ -179,7 +184,7 @@ impl Arrangement {
         self,
         tune: impl FnOnce(Tuning) -> Tuning,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
-    ) -> World {
+    ) -> Fixture {
         let spans = InMemorySpanExporter::default();
         let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
         let builder =
@@ -187,37 +192,43 @@ impl Arrangement {
         let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
         let tracer = tracer_provider.tracer("test");
         let tuning = tune(Tuning::default());
+        let neighbour = Neighbour::default();
+        if self.log_enabled {
+            // Without a logger, `log_enabled!` says no and asks nobody.
+            install_log_tracer();
+        }
         let (logs, counters, dispatch) = match crate::KIND {
             Kind::Sdk => {
                 let kept = Capture::default();
                 let provider = SdkLoggerProvider::builder().with_log_processor(kept.clone()).build();
                 let layer = tuning.apply(LogLayer::new(&provider).with_level(self.level));
                 let counters = layer.counters();
-                (Logs::Sdk(kept, provider), counters, self.assemble(layer, tracer.clone()))
+                (Logs::Sdk(kept, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
             Kind::Direct => {
                 let (pipeline, requests) = spanlog::testing::pipeline();
                 let layer = tuning.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
                 let counters = layer.counters();
-                (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone()))
+                (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
         };
-        World { arrangement: self, dispatch, logs, spans, tracer_provider, tracer, counters }
+        Fixture { arrangement: self, dispatch, logs, spans, tracer_provider, tracer, counters, neighbour }
     }
 
-    pub fn build(self) -> World {
+    pub fn build(self) -> Fixture {
         self.build_with(|layer| layer, |provider| provider)
     }
 
-    fn assemble<L>(self, layer: L, tracer: SdkTracer) -> Dispatch
+    fn assemble<L>(self, layer: L, tracer: SdkTracer, neighbour: &Neighbour) -> Dispatch
     where
-        L: Layer<Registry> + Layer<Layered<BoxedLayer<Registry>, Registry>> + Send + Sync + 'static,
+        L: Layer<Base> + Layer<Layered<BoxedLayer<Base>, Base>> + Send + Sync + 'static,
     {
+        let base = Registry::default().with(self.neighbour(neighbour));
         match self.order {
             Order::LogFirst => {
                 let (log, reload) = self.wrapped(layer);
                 let span = self.span_layer(tracer);
-                let dispatch = Dispatch::new(Registry::default().with(log).with(span));
+                let dispatch = Dispatch::new(base.with(log).with(span));
                 // Under the default that it is to be: tracing rebuilds its caches by it.
                 tracing::dispatcher::with_default(&dispatch, reload);
                 dispatch
@@ -225,11 +236,18 @@ impl Arrangement {
             Order::SpanFirst => {
                 let span = self.span_layer(tracer);
                 let (log, reload) = self.wrapped(layer);
-                let dispatch = Dispatch::new(Registry::default().with(span).with(log));
+                let dispatch = Dispatch::new(base.with(span).with(log));
                 // Under the default that it is to be: tracing rebuilds its caches by it.
                 tracing::dispatcher::with_default(&dispatch, reload);
                 dispatch
             }
+        }
+    }
+
+    fn neighbour(self, neighbour: &Neighbour) -> BoxedLayer<Registry> {
+        match self.log_enabled {
+            true => Box::new(neighbour.clone().with_filter(all_but_the_dependency())),
+            false => Box::new(tracing_subscriber::layer::Identity::new()),
         }
     }
 
@@ -241,6 +259,7 @@ impl Arrangement {
         match self.wrap {
             Wrap::Bare => (Box::new(layer), Box::new(|| ())),
             Wrap::Option => (Box::new(Some(layer)), Box::new(|| ())),
+            Wrap::Filtered => (Box::new(layer.with_filter(all_but_the_dependency())), Box::new(|| ())),
             Wrap::Reload => (Box::new(reload::Layer::new(layer).0), Box::new(|| ())),
             Wrap::Reloaded => {
                 let (reloadable, handle) = reload::Layer::new(None::<L>);
@@ -276,7 +295,7 @@ pub enum Kind {
 pub struct Tuning {
     fields: Option<spanlog::SpanFields>,
     limits: Option<spanlog::Limits>,
-    targets: Option<tracing_subscriber::filter::Targets>,
+    targets: Option<Targets>,
     level: Option<LevelFilter>,
     location: bool,
     threads: bool,
@@ -291,7 +310,7 @@ impl Tuning {
         Self { limits: Some(limits), ..self }
     }
 
-    pub fn with_targets(self, targets: tracing_subscriber::filter::Targets) -> Self {
+    pub fn with_targets(self, targets: Targets) -> Self {
         Self { targets: Some(targets), ..self }
     }
 
@@ -325,16 +344,19 @@ impl Tuning {
     }
 }
 
-/// Where a world's records arrive.
+/// Where a fixture's records arrive.
 enum Logs {
     Sdk(Capture, SdkLoggerProvider),
     Direct(spanlog::otlp::Pipeline, spanlog::testing::Requests),
 }
 
+/// What the two layers are put on.
+type Base = Layered<BoxedLayer<Registry>, Registry>;
+
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// A built arrangement, and where its records and spans arrive.
-pub struct World {
+pub struct Fixture {
     pub arrangement: Arrangement,
     pub dispatch: Dispatch,
     logs: Logs,
@@ -342,9 +364,28 @@ pub struct World {
     pub tracer_provider: SdkTracerProvider,
     pub tracer: SdkTracer,
     pub counters: Counters,
+    neighbour: Neighbour,
 }
 
-impl World {
+/// Counts the events that reach it.
+#[derive(Clone, Default)]
+struct Neighbour(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Neighbour {
+    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Says yes or no for a callsite once and for all, so that tracing does not ask it again at the event:
+/// then its answer to `log_enabled!` is what counts for the next event.
+fn all_but_the_dependency() -> Targets {
+    Targets::new().with_default(LevelFilter::TRACE).with_target(DEPENDENCY, LevelFilter::OFF)
+}
+
+const DEPENDENCY: &str = "dependency";
+
+impl Fixture {
     /// Runs `script` under this subscriber.
     pub fn run<T>(&self, script: impl FnOnce() -> T) -> T {
         tracing::dispatcher::with_default(&self.dispatch, script)
@@ -358,6 +399,11 @@ impl World {
                 requests.bytes().iter().flat_map(|request| decode::seen_in(request)).collect()
             }
         }
+    }
+
+    /// How many events have reached the neighbouring layer that has a per-layer filter.
+    pub fn neighbours_events(&self) -> usize {
+        self.neighbour.0.load(Ordering::Relaxed)
     }
 
     /// Shuts down whatever takes the records.
@@ -403,16 +449,15 @@ impl World {
         span.clone()
     }
 
-    /// Asserts that the record has the ids of the finished span, sampled or not.
+    /// Asserts that the record has the ids of the span, which must have some, sampled or not.
     #[track_caller]
     pub fn assert_in_span(&self, body: &str, span: &tracing::Span) {
         let record = self.record(body);
         let ids = self.ids_of(span);
+        assert!(ids.is_some(), "{:?}: the span has no ids", self.arrangement);
         assert_eq!(record.ids, ids, "{:?}: {body:?}", self.arrangement);
-        if ids.is_some() {
-            let sampled = record.flags.map(|flags| flags.is_sampled());
-            assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
-        }
+        let sampled = record.flags.map(|flags| flags.is_sampled());
+        assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
     }
 
     /// What tracing-opentelemetry says a span's ids are.
@@ -474,7 +519,8 @@ fn seen(record: &SdkLogRecord) -> Seen {
 /// Logs as a dependency does that asks `log` first, where the arrangement has one.
 pub fn ask_log(arrangement: Arrangement) {
     if arrangement.log_enabled {
-        let _ = log::log_enabled!(target: "dependency", log::Level::Info);
+        // Some layer has no filter, so the answer is yes: were it no, then nobody would have been asked.
+        assert!(log::log_enabled!(target: DEPENDENCY, log::Level::Info), "no logger is installed");
     }
 }
 
