@@ -1,9 +1,11 @@
 //! The live view on a real terminal: a pseudo-terminal of tmux, in which this binary plays a part of its own.
 //!
-//! Without tmux the tests that need it say so and do nothing.
+//! Without tmux the tests that need it are skipped.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what its parts offer")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "support/program.rs"]
+mod program;
 #[path = "live_terminal/scene.rs"]
 mod scene;
 #[path = "live_terminal/tmux.rs"]

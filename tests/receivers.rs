@@ -1,15 +1,16 @@
 //! Real receivers that nobody here wrote: what they say they got is what was emitted.
 //!
-//! rotel is installed from PyPI, by name, into the target directory. `SPANLOG_SKIP_ROTEL=1` skips it, for
-//! a machine without pip or network. The OpenTelemetry Collector is used where `SPANLOG_OTELCOL` names its binary.
+//! rotel is installed from PyPI, by name, into the target directory. `SPANLOG_SKIP=rotel` keeps the tests from trying
+//! to. The OpenTelemetry Collector is used where it is on `PATH`, or `SPANLOG_OTELCOL` names its binary.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 #[path = "direct/kinds.rs"]
 mod kinds;
+#[path = "support/program.rs"]
+mod program;
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -46,32 +47,33 @@ fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Past the test harness, which keeps what a test that passes prints.
-fn say_loudly(what: &str) {
-    let _ = writeln!(std::io::stderr(), "\n*** SKIPPED: {what} ***\n");
-}
-
-fn run(command: &mut Command) {
+/// Runs a command to its end. The error is what it wrote.
+fn run(command: &mut Command) -> Result<(), String> {
     let shown = format!("{command:?}");
-    let output = command.output().unwrap_or_else(|error| panic!("{shown}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{shown} failed; without a network, set SPANLOG_SKIP_ROTEL=1:\n{said}");
+    let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
+    let written = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{shown} failed: {written}"))
+    }
 }
 
 /// The program's path, once it is installed.
-fn rotel() -> PathBuf {
+fn rotel() -> Result<PathBuf, String> {
     let home = target().join("rotel");
     let find = || {
         let folders = fs::read_dir(home.join("lib")).ok()?;
         let mut found = folders.map(|python| python.unwrap().path().join("site-packages/rotel/rotel-agent"));
         found.find(|path| path.exists())
     };
-    find().unwrap_or_else(|| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&home));
-        let pip = home.join("bin/pip");
-        run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", "--pre", ROTEL]));
-        find().expect("the package has the program")
-    })
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    let pip = home.join("bin/pip");
+    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", "--pre", ROTEL]))?;
+    Ok(find().expect("the package has the program"))
 }
 
 impl Receiver {
@@ -294,17 +296,15 @@ fn check(program: Program, path: &Path) {
 /// Guarantees: rotel has every field of every kind of record as emitted.
 #[test]
 fn rotel_has_what_was_emitted() {
-    if std::env::var_os("SPANLOG_SKIP_ROTEL").is_some_and(|value| !value.is_empty()) {
-        return say_loudly("rotel, as SPANLOG_SKIP_ROTEL is set");
+    if let Some(path) = program::find_with("rotel", rotel) {
+        check(Program::Rotel, &path);
     }
-    check(Program::Rotel, &rotel());
 }
 
 /// Guarantees: the OpenTelemetry Collector has every field of every kind of record as emitted.
 #[test]
 fn the_collector_has_what_was_emitted() {
-    match std::env::var_os("SPANLOG_OTELCOL").filter(|path| !path.is_empty()) {
-        Some(path) => check(Program::Collector, Path::new(&path)),
-        None => say_loudly("the OpenTelemetry Collector, as SPANLOG_OTELCOL does not name its binary"),
+    if let Some(path) = program::collector() {
+        check(Program::Collector, &path);
     }
 }

@@ -9,6 +9,8 @@ mod fields;
 mod kinds;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[path = "../support/program.rs"]
+mod program;
 mod proxies;
 mod runtimes;
 mod settings;

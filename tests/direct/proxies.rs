@@ -1,7 +1,6 @@
 //! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they are installed.
 
 use std::fs;
-use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use spanlog::otlp::{Pipeline, Protocol, Stats};
 
 use crate::sink::{free_address, Sink};
-use crate::{kinds, stage};
+use crate::{kinds, program, stage};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -73,21 +72,6 @@ impl Drop for Running {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
-}
-
-/// Whether a program is there. Says so where it is not: the tests would pass without having tested.
-fn is_there(program: &str, version: &str) -> bool {
-    let found =
-        Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        say_loudly(&format!("NOT TESTED: {program} is not installed"));
-    }
-    found
-}
-
-fn say_loudly(what: &str) {
-    // Not captured, as `eprintln!` would be.
-    let _ = writeln!(std::io::stderr(), "\n*** {what} ***\n");
 }
 
 /// What becomes of three records that are sent to `url`.
@@ -191,9 +175,7 @@ frontend grpc_status
 /// Guarantees: what the table of answers says, where haproxy gives the answers.
 #[test]
 fn haproxy_fails_in_its_ways() {
-    if !is_there("haproxy", "-v") {
-        return;
-    }
+    let Some(path) = program::find("haproxy") else { return };
     let ports = Ports::of(&[
         "busy",
         "throttle",
@@ -214,7 +196,7 @@ fn haproxy_fails_in_its_ways() {
     let grpc_receiver = "127.0.0.1:1".to_owned();
     let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
     let configuration = ports.configure(HAPROXY, &backends);
-    let mut command = Command::new("haproxy");
+    let mut command = Command::new(path);
     command.arg("-db").arg("-f").arg(&configuration);
     let _running = Running::start(command, &configuration, ports.at("grpc_status"));
 
@@ -261,9 +243,7 @@ http {
 /// Guarantees: what the table of answers says, where nginx gives the answers.
 #[test]
 fn nginx_fails_in_its_ways() {
-    if !is_there("nginx", "-v") {
-        return;
-    }
+    let Some(path) = program::find("nginx") else { return };
     let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
     let sink = Sink::start();
     let receiver = sink.url().replace("http://", "");
@@ -275,7 +255,7 @@ fn nginx_fails_in_its_ways() {
     let grpc_receiver = "127.0.0.1:1".to_owned();
     let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
     let configuration = ports.configure(NGINX, &backends);
-    let mut command = Command::new("nginx");
+    let mut command = Command::new(path);
     command.arg("-p").arg(configuration.parent().unwrap()).arg("-c").arg(&configuration);
     let _running = Running::start(command, &configuration, ports.at("moved"));
 
@@ -324,12 +304,10 @@ service:
 ";
 
 /// Guarantees: what the table of answers says, where a Collector gives the answers that has no memory left, nobody
-/// behind it, or no use for large requests. Its path is the value of `SPANLOG_OTELCOL`.
+/// behind it, or no use for large requests.
 #[test]
 fn the_collector_fails_in_its_ways() {
-    let Some(path) = std::env::var_os("SPANLOG_OTELCOL").filter(|path| !path.is_empty()) else {
-        return say_loudly("NOT TESTED: SPANLOG_OTELCOL names no OpenTelemetry Collector");
-    };
+    let Some(path) = program::collector() else { return };
     let names = ["overloaded", "overloaded_grpc", "dead", "dead_grpc", "small", "small_grpc"];
     let ports = Ports::of(&names);
     let configuration = ports.configure(COLLECTOR, &[]);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::program;
 use crate::scene::PART;
 
 pub struct Terminal {
@@ -31,10 +32,7 @@ impl Terminal {
 
     /// The same with variables of the environment, `NAME=VALUE`.
     pub fn open_with(columns: u16, rows: u16, variables: &str) -> Option<Self> {
-        if !Command::new("tmux").arg("-V").output().is_ok_and(|output| output.status.success()) {
-            eprintln!("SKIPPED: there is no tmux, so nobody saw the view on a terminal");
-            return None;
-        }
+        program::find("tmux")?;
         let directory = directory();
         let socket = directory.file_name().unwrap().to_str().unwrap().to_owned();
         let terminal = Self { socket, directory };
