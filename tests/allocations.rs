@@ -27,7 +27,7 @@ thread_local! {
 struct Both;
 
 impl Note for Both {
-    fn note() {
+    fn allocated(_: usize) {
         ALL.fetch_add(1, Ordering::Relaxed);
         let _ = OWN.try_with(|own| own.set(own.get() + 1));
     }

@@ -1,8 +1,10 @@
 //! A root span that is open for 200,000 records, entered or never entered, grows by less than 1 MiB.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
-#![expect(unsafe_code, reason = "a counting allocator")]
+#![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use opentelemetry::trace::TracerProvider;
@@ -11,27 +13,24 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
 
-struct Counting;
+use self::counting::{Counting, Note};
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
-// SAFETY: every call goes to `System` as it is; only sizes are counted.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
+struct Live;
+
+impl Note for Live {
+    fn allocated(size: usize) {
+        LIVE.fetch_add(size as isize, Ordering::Relaxed);
     }
 
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
+    fn freed(size: usize) {
+        LIVE.fetch_sub(size as isize, Ordering::Relaxed);
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<Live> = Counting::new();
 
 #[derive(Debug)]
 struct Nothing;

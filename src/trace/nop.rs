@@ -60,6 +60,10 @@ impl Span for NopSpan {
         with_fields_on_logger(cx, &self.logger, fields)
     }
 
+    fn takes_fields(&self, cx: &Context) -> bool {
+        cx.get::<LoggerValue>().map_or(&self.logger, |value| &value.logger).takes_fields()
+    }
+
     fn logger(&self) -> Arc<dyn Logger> {
         self.logger.clone()
     }
@@ -68,7 +72,7 @@ impl Span for NopSpan {
 /// `cx` with `fields` on its logger, which is `own` if it names none.
 pub(super) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
     let logger = cx.get::<LoggerValue>().map_or(own, |value| &value.logger);
-    if super::is::<NopLogger>(logger) {
+    if !logger.takes_fields() {
         return cx.clone();
     }
     with_shared_logger(cx, logger.derive(fields))
@@ -102,6 +106,10 @@ impl Logger for NopLogger {
     }
 
     fn is_enabled(&self, _level: Level) -> bool {
+        false
+    }
+
+    fn takes_fields(&self) -> bool {
         false
     }
 }

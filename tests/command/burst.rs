@@ -1,11 +1,11 @@
 //! A child that writes faster than its lines are logged.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::counting::{Counting, Note};
 use crate::support::{sh, World};
 
 const LINES: u64 = 100_000;
@@ -14,37 +14,26 @@ const LINES: u64 = 100_000;
 const BURST: &str = "i=$(head -c 92 /dev/zero | tr '\\0' x); yes \"$i\" | head -n 100000 | nl -w 6";
 
 /// Counts what this thread holds, and the most that it held. The runtime is on this thread, too.
-struct Counting;
+struct Held;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-fn count(bytes: isize) {
-    let held = HELD.get() + bytes;
-    HELD.set(held);
-    PEAK.set(PEAK.get().max(held));
-}
-
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-// SAFETY: it is the system's; counting allocates nothing, and its thread-locals have no destructors.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
+impl Note for Held {
+    fn allocated(size: usize) {
+        HELD.set(HELD.get() + size.cast_signed());
+        PEAK.set(PEAK.get().max(HELD.get()));
     }
 
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
+    fn freed(size: usize) {
+        HELD.set(HELD.get() - size.cast_signed());
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<Held> = Counting::new();
 
 #[test]
 fn a_burst_is_logged_to_the_last_line_and_grows_no_memory() {

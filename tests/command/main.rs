@@ -2,9 +2,12 @@
 //!
 //! A test binary of its own: it counts what it allocates.
 #![cfg(all(unix, feature = "tokio"))]
+#![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod burst;
+#[path = "../support/counting.rs"]
+mod counting;
 mod ends;
 mod lines;
 mod runtimes;

@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use opentelemetry::logs::AnyValue;
+use opentelemetry_sdk::trace::SpanProcessor;
 use tracing::field::Empty;
 
-use crate::fixture::{self, Arrangement, Fixture, Hooks, Spans, Wrap};
+use crate::fixture::{self, Arrangement, Fixture, Kind, Spans, Wrap};
 
 const WHICH: &str = "SPANLOG_TEST_ARRANGEMENT";
 const LONGEST: Duration = Duration::from_secs(60);
@@ -396,27 +397,55 @@ fn log_around_a_dependency(fixture: &Fixture) {
     tracing::warn!("after");
 }
 
+/// Guarantees: what is logged before and during the shutdown of the tracer is a record like any other. After that of the
+/// logs, the SDK's processors still get records, ids included; the direct pipeline takes none, and each is counted.
 #[test]
 fn events_during_and_after_shutdown() {
-    let logs_at_end = |arrangement: Arrangement| {
-        arrangement.build_with(
-            |layer| layer,
-            |provider| {
-                provider.with_span_processor(Hooks { start: || (), end: || tracing::warn!("span end") })
-            },
-        )
+    let logs_at_shutdown = |arrangement: Arrangement| {
+        arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(LogsAtShutdown))
     };
-    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_end, |fixture| {
+    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_shutdown, |fixture| {
         let span = tracing::info_span!("span").entered();
         tracing::warn!("before");
         fixture.tracer_provider.shutdown().unwrap();
         fixture.shut_down_logs();
         tracing::warn!("after");
+        let ids = fixture.ids_of(&span);
+        assert!(ids.is_some());
         drop(span);
         tracing::info_span!("late").in_scope(|| tracing::error!("late"));
+
+        let all = [("before", ids), ("during", ids), ("after", ids), ("late", None)];
+        let arrived = match crate::KIND {
+            Kind::Sdk => &all[..],
+            Kind::Direct => &all[..2],
+        };
+        let records = fixture.records();
+        let seen: Vec<_> = records.iter().map(|record| (record.body_text(), record.ids)).collect();
+        assert_eq!(seen, arrived);
         let stats = fixture.counters.snapshot();
-        assert_eq!(stats.emitted, stats.delivered + stats.dropped(), "{stats:?}");
+        let lost = (all.len() - arrived.len()) as u64;
+        assert_eq!((stats.emitted, stats.delivered), (4, 4 - lost), "{stats:?}");
+        assert_eq!((stats.dropped(), stats.dropped_overflow), (lost, lost), "{stats:?}");
     });
+}
+
+#[derive(Debug)]
+struct LogsAtShutdown;
+
+impl SpanProcessor for LogsAtShutdown {
+    fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &opentelemetry::Context) {}
+
+    fn on_end(&self, _: opentelemetry_sdk::trace::SpanData) {}
+
+    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> opentelemetry_sdk::error::OTelSdkResult {
+        tracing::warn!("during");
+        Ok(())
+    }
 }
 
 /// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.

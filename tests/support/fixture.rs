@@ -5,7 +5,7 @@ mod decode;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use opentelemetry::logs::{AnyValue, Severity};
@@ -212,7 +212,17 @@ impl Arrangement {
                 (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
         };
-        Fixture { arrangement: self, dispatch, logs, spans, tracer_provider, tracer, counters, neighbour }
+        Fixture {
+            arrangement: self,
+            dispatch,
+            logs,
+            spans,
+            tracer_provider,
+            tracer,
+            counters,
+            neighbour,
+            are_logs_shut_down: AtomicBool::new(false),
+        }
     }
 
     pub fn build(self) -> Fixture {
@@ -365,6 +375,7 @@ pub struct Fixture {
     pub tracer: SdkTracer,
     pub counters: Counters,
     neighbour: Neighbour,
+    are_logs_shut_down: AtomicBool,
 }
 
 /// Counts the events that reach it.
@@ -395,7 +406,8 @@ impl Fixture {
         match &self.logs {
             Logs::Sdk(kept, _) => kept.0.lock().unwrap().iter().map(seen).collect(),
             Logs::Direct(pipeline, requests) => {
-                pipeline.flush(PATIENCE).unwrap();
+                let flushed = pipeline.flush(PATIENCE);
+                assert!(flushed.is_ok() || self.are_logs_shut_down.load(Ordering::Relaxed), "{flushed:?}");
                 requests.bytes().iter().flat_map(|request| decode::seen_in(request)).collect()
             }
         }
@@ -408,6 +420,7 @@ impl Fixture {
 
     /// Shuts down whatever takes the records.
     pub fn shut_down_logs(&self) {
+        self.are_logs_shut_down.store(true, Ordering::Relaxed);
         match &self.logs {
             Logs::Sdk(_, provider) => provider.shutdown().unwrap(),
             Logs::Direct(pipeline, _) => {
