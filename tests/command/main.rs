@@ -1,4 +1,4 @@
-//! `op::Command`: what becomes of a child's lines, its end and its surroundings. Real tools throughout.
+//! `op::Command`: a child's lines, its end and its environment. Real tools throughout.
 //!
 //! A test binary of its own: it counts what it allocates.
 #![cfg(all(unix, feature = "tokio"))]
@@ -13,4 +13,4 @@ mod lines;
 mod runtimes;
 mod span;
 mod support;
-mod surroundings;
+mod environment;

@@ -1,4 +1,4 @@
-//! Contract §5, in its surroundings: records, layers, filters, jobs, and the spans around.
+//! Contract §5, among records, layers, filters, jobs, and the spans around.
 
 use std::sync::{Arc, Mutex};
 

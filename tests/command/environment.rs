@@ -94,7 +94,7 @@ fn what_this_process_inherited_is_not_passed_on() {
     if std::env::var_os(INNER).is_some() {
         return inner_of_what_this_process_inherited();
     }
-    let inner = again("surroundings::what_this_process_inherited_is_not_passed_on")
+    let inner = again("environment::what_this_process_inherited_is_not_passed_on")
         .env("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01")
         .env("TRACESTATE", "stale=1")
         .env("BAGGAGE", "stale=1")
@@ -173,7 +173,7 @@ fn stdin_is_empty_unless_it_is_inherited() {
     if std::env::var_os(INNER).is_some() {
         return inner_of_stdin();
     }
-    let mut inner = again("surroundings::stdin_is_empty_unless_it_is_inherited")
+    let mut inner = again("environment::stdin_is_empty_unless_it_is_inherited")
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
