@@ -7,11 +7,13 @@
 
 #[path = "direct/kinds.rs"]
 mod kinds;
+#[path = "support/port.rs"]
+mod port;
 #[path = "support/program.rs"]
 mod program;
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use spanlog::otlp::{Compression, Pipeline, Protocol};
 
 use self::kinds::{Kind, Value};
+use self::port::Reserved;
 
 const ROTEL: &str = "rotel==0.0.1a15";
 const LONG: Duration = Duration::from_secs(20);
@@ -34,13 +37,9 @@ enum Program {
 struct Receiver {
     program: Program,
     child: Child,
-    http: u16,
-    grpc: u16,
+    http: Reserved,
+    grpc: Reserved,
     output: PathBuf,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn target() -> PathBuf {
@@ -78,11 +77,11 @@ fn rotel() -> Result<PathBuf, String> {
 
 impl Receiver {
     fn start(program: Program, path: &Path) -> Self {
-        let (http, grpc) = (free_port(), free_port());
-        let folder = target().join(format!("{program:?}-{}-{http}", std::process::id()));
+        let (http, grpc) = (Reserved::new(), Reserved::new());
+        let folder = target().join(format!("{program:?}-{}-{}", std::process::id(), http.address.port()));
         fs::create_dir_all(&folder).unwrap();
         let output = folder.join("output");
-        let (http_at, grpc_at) = (format!("127.0.0.1:{http}"), format!("127.0.0.1:{grpc}"));
+        let (http_at, grpc_at) = (http.address.to_string(), grpc.address.to_string());
         let mut command = Command::new(path);
         match program {
             Program::Rotel => {
@@ -113,8 +112,8 @@ impl Receiver {
             .spawn()
             .unwrap();
         let receiver = Self { program, child, http, grpc, output };
-        for port in [http, grpc] {
-            receiver.wait("listening", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        for port in [&receiver.http, &receiver.grpc] {
+            receiver.wait("listening", || TcpStream::connect(port.address).is_ok());
         }
         receiver
     }
@@ -250,9 +249,9 @@ fn check(program: Program, path: &Path) {
     }
     for (protocol, compression) in ways {
         let receiver = Receiver::start(program, path);
-        let port = if protocol == Protocol::Grpc { receiver.grpc } else { receiver.http };
+        let port = if protocol == Protocol::Grpc { &receiver.grpc } else { &receiver.http };
         let pipeline = Pipeline::builder()
-            .with_endpoint(format!("http://127.0.0.1:{port}"))
+            .with_endpoint(format!("http://{}", port.address))
             .with_protocol(protocol)
             .with_compression(compression)
             .with_service_name("receivers")

@@ -8,21 +8,26 @@ use std::time::{Duration, Instant};
 
 use spanlog::otlp::{Pipeline, Protocol, Stats};
 
-use crate::sink::{free_address, Sink};
-use crate::{kinds, program, stage};
+use crate::http::Receiver;
+use crate::port::Reserved;
+use crate::{kinds, process, program};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Names, ports and what is in the configuration in their place.
-struct Ports(Vec<(&'static str, SocketAddr)>);
+/// Where nobody listens.
+#[cfg(not(feature = "grpc"))]
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+/// Ports by the names that stand for them in a configuration.
+struct Ports(Vec<(&'static str, Reserved)>);
 
 impl Ports {
     fn of(names: &[&'static str]) -> Self {
-        Self(names.iter().map(|name| (*name, free_address())).collect())
+        Self(names.iter().map(|name| (*name, Reserved::new())).collect())
     }
 
     fn at(&self, name: &str) -> SocketAddr {
-        self.0.iter().find(|(other, _)| *other == name).unwrap().1
+        self.0.iter().find(|(other, _)| *other == name).unwrap().1.address
     }
 
     fn url(&self, name: &str) -> String {
@@ -30,15 +35,13 @@ impl Ports {
     }
 
     /// Writes `text` to a file of a new directory, with an address in the place of each `{name}`.
-    fn configure(&self, text: &str, backends: &[(&str, &str)]) -> PathBuf {
-        let directory = stage::directory("proxies");
+    fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
+        let directory = process::directory("proxies");
         fs::create_dir_all(&directory).unwrap();
         let mut text = text.to_owned();
-        for (name, address) in &self.0 {
+        let ports = self.0.iter().map(|(name, port)| (*name, port.address));
+        for (name, address) in ports.chain(backends.iter().copied()) {
             text = text.replace(&format!("{{{name}}}"), &address.to_string());
-        }
-        for (name, address) in backends {
-            text = text.replace(&format!("{{{name}}}"), address);
         }
         let path = directory.join("configuration.yaml");
         fs::write(&path, text).unwrap();
@@ -186,16 +189,15 @@ fn haproxy_fails_in_its_ways() {
         "grpc_busy",
         "grpc_status",
     ]);
-    let sink = Sink::start();
-    let receiver = sink.url().replace("http://", "");
+    let receiver = Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc = crate::runtimes::Server::start();
+    let grpc = crate::grpc::Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc_receiver = grpc.url().replace("http://", "");
+    let grpc_address = grpc.address;
     #[cfg(not(feature = "grpc"))]
-    let grpc_receiver = "127.0.0.1:1".to_owned();
-    let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
-    let configuration = ports.configure(HAPROXY, &backends);
+    let grpc_address = NOBODY;
+    let configuration =
+        ports.configure(HAPROXY, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
     let mut command = Command::new(path);
     command.arg("-db").arg("-f").arg(&configuration);
     let _running = Running::start(command, &configuration, ports.at("grpc_status"));
@@ -204,7 +206,7 @@ fn haproxy_fails_in_its_ways() {
     let begun = Instant::now();
     assert_delivered(&send(ports.url("busy"), http), 2);
     assert!(begun.elapsed() >= Duration::from_secs(2), "it was told to wait a second, twice");
-    assert_eq!(sink.records().len(), 3);
+    assert_eq!(receiver.records().len(), 3);
     // The wait that is asked for is longer than the time that there is.
     let throttled = send(ports.url("throttle"), http);
     assert_eq!((throttled.dropped_gave_up, throttled.retries), (3, 0), "{throttled:?}");
@@ -216,11 +218,11 @@ fn haproxy_fails_in_its_ways() {
             send_with(ports.url("permanent"), http, case, |builder| builder.with_header("x-case", case));
         assert_refused(&stats);
     }
-    assert_eq!(sink.records().len(), 3);
+    assert_eq!(receiver.records().len(), 3);
     #[cfg(feature = "grpc")]
     {
         assert_delivered(&send(ports.url("grpc_busy"), Protocol::Grpc), 2);
-        assert_eq!(grpc.bodies().len(), 3);
+        assert_eq!(grpc.records().len(), 3);
         assert_given_up(&send(ports.url("grpc_status"), Protocol::Grpc));
         assert_given_up(&send(ports.url("nobody"), Protocol::Grpc));
     }
@@ -245,16 +247,15 @@ http {
 fn nginx_fails_in_its_ways() {
     let Some(path) = program::find("nginx") else { return };
     let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
-    let sink = Sink::start();
-    let receiver = sink.url().replace("http://", "");
+    let receiver = Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc = crate::runtimes::Server::start();
+    let grpc = crate::grpc::Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc_receiver = grpc.url().replace("http://", "");
+    let grpc_address = grpc.address;
     #[cfg(not(feature = "grpc"))]
-    let grpc_receiver = "127.0.0.1:1".to_owned();
-    let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
-    let configuration = ports.configure(NGINX, &backends);
+    let grpc_address = NOBODY;
+    let configuration =
+        ports.configure(NGINX, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
     let mut command = Command::new(path);
     command.arg("-p").arg(configuration.parent().unwrap()).arg("-c").arg(&configuration);
     let _running = Running::start(command, &configuration, ports.at("moved"));
@@ -265,17 +266,17 @@ fn nginx_fails_in_its_ways() {
     assert_given_up(&send(ports.url("busy"), http));
     assert_refused(&send(ports.url("moved"), http));
     assert_delivered(&send(ports.url("small"), http), 0);
-    assert_eq!(sink.records().len(), 3);
+    assert_eq!(receiver.records().len(), 3);
     // 1.8 MB, of which nginx takes 1 MiB.
     assert_refused(&send_with(ports.url("small"), http, &large, |builder| builder));
     // The same records in smaller requests.
     let split = send_with(ports.url("small"), http, &large, |builder| builder.with_request_limit(1_000_000));
     assert_delivered(&split, 0);
-    assert_eq!((split.batches, sink.records().len()), (3, 6));
+    assert_eq!((split.batches, receiver.records().len()), (3, 6));
     #[cfg(feature = "grpc")]
     {
         assert_delivered(&send(ports.url("grpc"), Protocol::Grpc), 0);
-        assert_eq!(grpc.bodies().len(), 3);
+        assert_eq!(grpc.records().len(), 3);
         assert_refused(&send_with(ports.url("grpc"), Protocol::Grpc, &large, |builder| builder));
     }
 }

@@ -17,7 +17,7 @@ use opentelemetry_sdk::Resource;
 use serde_json::{json, Value};
 use spanlog::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 
-use crate::stage::directory;
+use crate::process::directory;
 
 pub(crate) fn read(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
