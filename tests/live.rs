@@ -67,7 +67,7 @@ fn a_span_is_there_from_its_start_and_settled_at_its_end() {
                     assert_eq!((record.level, record.target.as_str()), (Level::Warn, "tf"));
                     assert_eq!(record.event_name, "slow");
                     assert_eq!(record.span_id, Some(op_node.call().span_id));
-                    assert!(record.time_unix_nano > op_node.call().start_unix_nano);
+                    assert!(record.time_unix_nano >= op_node.call().start_unix_nano);
                     let attribute = |key: &str| {
                         let found = record.attributes.iter().find(|(known, _)| known == key);
                         found.map(|(_, value)| value.clone()).unwrap()

@@ -1,4 +1,4 @@
-//! The live view on a real terminal: a pseudo-terminal of tmux, in which this binary plays a part of its own.
+//! The live view on a real terminal: a pseudo-terminal of tmux, in which a helper of this binary runs.
 //!
 //! Without tmux the tests that need it are skipped.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what its parts offer")]
@@ -6,14 +6,14 @@
 
 #[path = "support/program.rs"]
 mod program;
-#[path = "live_terminal/scene.rs"]
-mod scene;
+#[path = "live_terminal/fixture.rs"]
+mod fixture;
 #[path = "live_terminal/tmux.rs"]
 mod tmux;
 
 use std::process::{Command, Stdio};
 
-use crate::scene::{FAILING, OPS, PART};
+use crate::fixture::{FAILING, OPS, PART};
 use crate::tmux::Terminal;
 
 /// The rows of a view or a tree that name an op, without its log lines.
@@ -90,7 +90,7 @@ fn without_a_terminal_the_view_is_lines() {
     let directory = tmux::directory();
     std::fs::write(directory.join("go"), "").unwrap();
     let mut part = Command::new(std::env::current_exe().unwrap());
-    part.args(["the_part_that_is_played", "--exact", "--nocapture"])
+    part.args(["helper_that_runs_in_a_terminal", "--exact", "--nocapture"])
         .env(PART, &directory)
         .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::null());
@@ -166,6 +166,6 @@ fn colour_is_refused_by_no_color() {
 }
 
 #[test]
-fn the_part_that_is_played() {
-    scene::play();
+fn helper_that_runs_in_a_terminal() {
+    fixture::run();
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counting::{Counting, Note};
-use crate::support::{sh, World};
+use crate::support::{looking, sh};
 
 const LINES: u64 = 100_000;
 
@@ -39,17 +39,17 @@ static ALLOCATOR: Counting<Held> = Counting::new();
 fn a_burst_is_logged_to_the_last_line_and_grows_no_memory() {
     let in_order = Arc::new(AtomicU64::new(0));
     let seen = in_order.clone();
-    let world = World::looking(move |text| {
+    let fixture = looking(move |text| {
         let expected = seen.load(Ordering::Relaxed) + 1;
         if text.split_whitespace().next().and_then(|number| number.parse().ok()) == Some(expected) {
             seen.store(expected, Ordering::Relaxed);
         }
     });
     // What is made once, such as callsites, is made here.
-    world.block_on(|| sh("true").run()).unwrap();
+    fixture.block_on(|| sh("true").run()).unwrap();
     let before = HELD.get();
     PEAK.set(before);
-    let output = world.block_on(|| sh(BURST).run()).unwrap();
+    let output = fixture.block_on(|| sh(BURST).run()).unwrap();
     assert_eq!(output.stdout_lines(), LINES);
     assert_eq!(in_order.load(Ordering::Relaxed), LINES);
     let grown = PEAK.get() - before;
@@ -64,7 +64,7 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
     std::fs::create_dir_all(&directory).unwrap();
     let done = directory.join("done");
     let (count, early) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let world = World::looking({
+    let fixture = looking({
         let (count, early, done) = (count.clone(), early.clone(), done.clone());
         move |_| {
             let number = count.fetch_add(1, Ordering::Relaxed);
@@ -75,7 +75,7 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
         }
     });
     let script = format!("{BURST}; touch done; echo done");
-    world.block_on(|| sh(&script).current_dir(&directory).run()).unwrap();
+    fixture.block_on(|| sh(&script).current_dir(&directory).run()).unwrap();
     assert!(done.exists());
     std::fs::remove_dir_all(&directory).unwrap();
     assert_eq!(count.load(Ordering::Relaxed), LINES + 1);
@@ -85,10 +85,10 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
 #[test]
 fn others_on_the_thread_get_their_turn_during_a_burst() {
     // Slower than the child, so that there is always more to read.
-    let world = World::looking(|_| std::thread::sleep(Duration::from_micros(50)));
+    let fixture = looking(|_| std::thread::sleep(Duration::from_micros(50)));
     let turns = Arc::new(AtomicU64::new(0));
     let ticking = turns.clone();
-    let output = world.block_on(|| async move {
+    let output = fixture.block_on(|| async move {
         let ticking = tokio::spawn(async move {
             loop {
                 tokio::task::yield_now().await;

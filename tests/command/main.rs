@@ -9,8 +9,14 @@ mod burst;
 #[path = "../support/counting.rs"]
 mod counting;
 mod ends;
+#[path = "../support/fixture.rs"]
+mod fixture;
 mod lines;
+#[path = "../support/process.rs"]
+mod process;
 mod runtimes;
 mod span;
 mod support;
 mod environment;
+
+const KIND: fixture::Kind = fixture::Kind::Sdk;

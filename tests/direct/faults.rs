@@ -100,7 +100,7 @@ fn every_record_is_accounted_for_over_http() {
             thread::sleep(moment);
             let begun = Instant::now();
             let report = pipeline.shutdown(Duration::from_millis(150));
-            assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
             assert_adds_up(&report.stats);
             for thread in emitting {
                 thread.join().unwrap();

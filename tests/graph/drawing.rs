@@ -4,7 +4,7 @@ use serde_json::json;
 use spanlog::graph::ToolCallGraph;
 use unicode_width::UnicodeWidthStr;
 
-use crate::stage::{logs, read, record, span, traces, with};
+use crate::fixture::{logs, read, record, span, traces, with};
 
 fn sample() -> ToolCallGraph {
     let error = json!({ "status": { "code": 2, "message": "no \u{1b}[31mstate\u{202e} at all, and a long word about it" } });

@@ -22,7 +22,7 @@ use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::stage::{node, read, shape};
+use crate::fixture::{node, read, shape};
 
 const TRACE_BYTES: [u8; 16] = [0xab; 16];
 

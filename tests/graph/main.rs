@@ -7,4 +7,4 @@ mod forms;
 mod limits;
 mod mermaid;
 mod rules;
-mod stage;
+mod fixture;

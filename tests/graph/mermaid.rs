@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::stage::{read_spans, span, with};
+use crate::fixture::{read_spans, span, with};
 
 #[test]
 fn a_flowchart_has_a_box_for_each_span_and_a_line_to_its_parent() {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::fixture::PART;
 use crate::program;
-use crate::scene::PART;
 
 pub struct Terminal {
     socket: String,
@@ -25,7 +25,7 @@ pub fn directory() -> PathBuf {
 }
 
 impl Terminal {
-    /// A terminal of this size, with the part being played in it. `None` without tmux.
+    /// A terminal of this size, with the helper running in it. `None` without tmux.
     pub fn open(columns: u16, rows: u16) -> Option<Self> {
         Self::open_with(columns, rows, "")
     }
@@ -38,8 +38,8 @@ impl Terminal {
         let terminal = Self { socket, directory };
         let part = env::current_exe().unwrap();
         let (part, there) = (part.display(), terminal.directory.display());
-        let played = format!(
-            "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact the_part_that_is_played --nocapture; \
+        let command = format!(
+            "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact helper_that_runs_in_a_terminal --nocapture; \
              touch '{there}/done'; exec sleep 600"
         );
         let (columns, rows) = (columns.to_string(), rows.to_string());
@@ -58,7 +58,7 @@ impl Terminal {
             &columns,
             "-y",
             &rows,
-            &played,
+            &command,
         ]);
         Some(terminal)
     }
@@ -103,7 +103,7 @@ impl Terminal {
         self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
     }
 
-    /// Lets the play come to its end. Returns everything that was scrolled away, and the screen.
+    /// Lets the run come to its end. Returns everything that was scrolled away, and the screen.
     pub fn finish(&self) -> String {
         fs::write(self.directory.join("go"), "").unwrap();
         for _ in 0..400 {
@@ -112,7 +112,7 @@ impl Terminal {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        panic!("the play did not end:\n{}", self.screen());
+        panic!("the run did not end:\n{}", self.screen());
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use spanlog::Keys;
 
+use crate::fixture::{Line, Played};
 use crate::script::{Parent, Script};
-use crate::world::{Line, Played};
 
 pub(crate) type Names = BTreeSet<&'static str>;
 

@@ -8,14 +8,16 @@ mod scripts;
 mod sdk_road;
 mod span_layer;
 mod table;
-mod world;
+#[path = "../support/capture.rs"]
+mod capture;
+mod fixture;
 
 use std::collections::BTreeMap;
 
 use crate::difference::differences;
+use crate::fixture::{play, Side};
 use crate::script::{Script, Spans};
 use crate::table::{check, Found, Table};
-use crate::world::{play, Side};
 
 const MAPPING: &str = include_str!("../../docs/mapping.md");
 
@@ -144,7 +146,7 @@ fn a_table_that_is_not_true_is_rejected() {
 fn a_difference_without_a_name_is_reported() {
     let script = scripts::corpus().into_iter().find(|script| script.name == "plain-line").unwrap();
     let peer = play(&script, Side::Peer);
-    type Change = fn(&mut world::Line);
+    type Change = fn(&mut fixture::Line);
     let changes: [(&str, Change); 8] = [
         ("severity", |line| line.severity_number = Some(17)),
         ("body", |line| line.body = Some("\"another\"".into())),

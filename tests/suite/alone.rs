@@ -5,17 +5,14 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry_sdk::trace::SpanProcessor;
 use tracing::field::Empty;
 
 use crate::fixture::{self, Arrangement, Fixture, Kind, Spans, Wrap};
-
-const WHICH: &str = "SPANLOG_TEST_ARRANGEMENT";
-const LONGEST: Duration = Duration::from_secs(60);
+use crate::process;
 
 /// Where the tests of this file are, as the harness names them: without the binary's name.
 const MODULE: &str = "suite::alone";
@@ -32,60 +29,20 @@ fn alone_with(
     script: impl Fn(&Fixture),
 ) {
     assert!(!arrangements.is_empty());
-    if let Ok(which) = std::env::var(WHICH) {
-        let fixture = build(arrangements[which.parse::<usize>().unwrap()]);
+    if let Some(which) = process::part() {
+        let arrangement = arrangements.iter().find(|arrangement| format!("{arrangement:?}") == which);
+        let fixture = build(*arrangement.unwrap());
         tracing::dispatcher::set_global_default(fixture.dispatch.clone()).unwrap();
         script(&fixture);
         return;
     }
-    for (which, arrangement) in arrangements.iter().enumerate() {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([&format!("{MODULE}::{test}"), "--exact", "--test-threads=1", "--nocapture"])
-            .env(WHICH, which.to_string())
-            .env("RUST_BACKTRACE", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            if started.elapsed() > LONGEST {
-                child.kill().unwrap();
-                panic!("{test} {arrangement:?}: hangs");
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let output = child.wait_with_output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{test} {arrangement:?}: {}\n{out}\n{err}", output.status);
-        // A filter that matches nothing would pass as well.
-        assert!(out.contains("1 passed"), "{test} {arrangement:?}: ran nothing\n{out}");
+    for arrangement in arrangements {
+        process::run(&format!("{MODULE}::{test}"), &format!("{arrangement:?}"), &[]);
     }
 }
 
 fn with_spans() -> Vec<Arrangement> {
     Arrangement::with_spans().into_iter().filter(|it| it.sampled).collect()
-}
-
-/// Guarantees: the harness notices an abort, a panic and a script that does not run.
-#[test]
-fn the_harness_notices_what_goes_wrong() {
-    let one = [fixture::USUAL];
-    alone("the_harness_notices_what_goes_wrong", &one, |_| ());
-    if std::env::var(WHICH).is_ok() {
-        return;
-    }
-    let fails =
-        |test: &'static str| std::panic::catch_unwind(|| alone(test, &[fixture::USUAL], |_| ())).is_err();
-    assert!(fails("no_such_test"));
-    assert!(fails("helper_that_aborts"));
-}
-
-#[test]
-fn helper_that_aborts() {
-    if std::env::var(WHICH).is_ok() {
-        std::process::abort();
-    }
 }
 
 struct Logs;
@@ -470,7 +427,7 @@ fn a_log_processor_that_logs_does_not_go_round_in_circles() {
     }
     use tracing_subscriber::layer::SubscriberExt;
     let test = "a_log_processor_that_logs_does_not_go_round_in_circles";
-    if std::env::var(WHICH).is_err() {
+    if process::part().is_none() {
         return alone(test, &[fixture::USUAL], |_| ());
     }
     // Its own subscriber is the global one: a scoped one would hide itself from what the processor logs.

@@ -4,6 +4,8 @@
 
 #[path = "../support/fixture.rs"]
 mod fixture;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "list.rs"]
 mod suite;
 

@@ -64,11 +64,11 @@ fn the_target_of_the_logger_is_the_scope_and_what_filters_go_by() {
 #[test]
 fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
     let meta = |id: &'static str| JobMetadata::new(id, "execution");
-    let world_of = |arrangement: Arrangement| arrangement.build();
+    let fixture_of = |arrangement: Arrangement| arrangement.build();
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
         let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
         for back in [Back::Otel, Back::Tracing] {
-            let fixture = world_of(arrangement);
+            let fixture = fixture_of(arrangement);
             fixture.run(|| {
                 let (top, cx, span, bare) = job::scope(meta("a"), || {
                     let (cx, span) = trace::start_span(&back.context(&fixture), "of a");

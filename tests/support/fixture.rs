@@ -1,16 +1,25 @@
 //! What every test stands on: the arrangements in which the crate must behave alike, and what came out.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test binaries use parts of this, and a test may unwrap"
+)]
+
+#[path = "capture.rs"]
+pub mod capture;
 #[path = "decode.rs"]
-mod decode;
+pub mod decode;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor,
     TracerProviderBuilder,
@@ -22,6 +31,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{reload, Layer, Registry};
+
+use self::capture::Capture;
 
 /// One record, whatever kind it was.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,6 +196,20 @@ impl Arrangement {
         tune: impl FnOnce(Tuning) -> Tuning,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     ) -> Fixture {
+        self.build_from(Capture::default(), tune, processors)
+    }
+
+    /// Builds the subscriber with another place for the SDK's records.
+    pub fn build_capturing(self, capture: Capture) -> Fixture {
+        self.build_from(capture, |layer| layer, |provider| provider)
+    }
+
+    fn build_from(
+        self,
+        capture: Capture,
+        tune: impl FnOnce(Tuning) -> Tuning,
+        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    ) -> Fixture {
         let spans = InMemorySpanExporter::default();
         let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
         let builder =
@@ -199,11 +224,10 @@ impl Arrangement {
         }
         let (logs, counters, dispatch) = match crate::KIND {
             Kind::Sdk => {
-                let kept = Capture::default();
-                let provider = SdkLoggerProvider::builder().with_log_processor(kept.clone()).build();
+                let provider = SdkLoggerProvider::builder().with_log_processor(capture.clone()).build();
                 let layer = tuning.apply(LogLayer::new(&provider).with_level(self.level));
                 let counters = layer.counters();
-                (Logs::Sdk(kept, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
+                (Logs::Sdk(capture, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
             Kind::Direct => {
                 let (pipeline, requests) = spanlog::testing::pipeline();
@@ -294,7 +318,6 @@ impl Arrangement {
 
 /// The kinds of record: each behaviour test runs on both, in a test binary for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "each of the two binaries makes one of them")]
 pub enum Kind {
     Sdk,
     Direct,
@@ -404,7 +427,7 @@ impl Fixture {
 
     pub fn records(&self) -> Vec<Seen> {
         match &self.logs {
-            Logs::Sdk(kept, _) => kept.0.lock().unwrap().iter().map(seen).collect(),
+            Logs::Sdk(kept, _) => kept.map(seen),
             Logs::Direct(pipeline, requests) => {
                 let flushed = pipeline.flush(PATIENCE);
                 assert!(flushed.is_ok() || self.are_logs_shut_down.load(Ordering::Relaxed), "{flushed:?}");
@@ -485,25 +508,6 @@ impl Fixture {
     pub fn assert_no_ids(&self, body: &str) {
         let record = self.record(body);
         assert_eq!(record.ids, None, "{:?}: {body:?}", self.arrangement);
-    }
-}
-
-/// Keeps records as they come. The SDK's simple processor attaches a `Context` for each, which is no
-/// good inside `Context::map_current`.
-#[derive(Clone, Debug, Default)]
-struct Capture(Arc<Mutex<Vec<SdkLogRecord>>>);
-
-impl LogProcessor for Capture {
-    fn emit(&self, record: &mut SdkLogRecord, _: &opentelemetry::InstrumentationScope) {
-        self.0.lock().unwrap().push(record.clone());
-    }
-
-    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
     }
 }
 

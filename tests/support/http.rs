@@ -1,5 +1,10 @@
 //! An HTTP receiver on the loopback interface that does what a test tells it to, however bad that is.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test binaries use parts of this, and a test may unwrap"
+)]
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};

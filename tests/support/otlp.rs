@@ -1,5 +1,10 @@
 //! What receivers have received, decoded by the code that opentelemetry-proto generates.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test binaries use parts of this, and a test may unwrap"
+)]
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,5 +1,10 @@
 //! Ports that nobody listens on yet and that nobody else gets.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test binaries use parts of this, and a test may unwrap"
+)]
 
 use std::net::{SocketAddr, TcpListener};
 

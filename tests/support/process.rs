@@ -1,9 +1,14 @@
 //! A test that runs itself again in a process of its own, where what is the process's is its own: the global subscriber,
 //! environment variables, and an end that takes the process with it.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test binaries use parts of this, and a test may unwrap"
+)]
 
 use std::env;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +39,11 @@ pub struct Written {
 /// Runs `test` of this binary again, as `part` and with only these variables of telemetry. It must end well, in time and
 /// with one test run: a name that matches none would pass as well.
 pub fn run(test: &str, part: &str, variables: &[(&str, &str)]) -> Written {
+    run_with_stdin(test, part, variables, b"")
+}
+
+/// The same with something to read on standard input.
+pub fn run_with_stdin(test: &str, part: &str, variables: &[(&str, &str)], stdin: &[u8]) -> Written {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     for (name, _) in env::vars_os() {
@@ -44,12 +54,10 @@ pub fn run(test: &str, part: &str, variables: &[(&str, &str)]) -> Written {
         }
     }
     command.env(PART, part).env("RUST_BACKTRACE", "0").envs(variables.iter().copied());
-    run_command(&mut command, &format!("{test} as {part}"))
-}
-
-fn run_command(command: &mut Command, what: &str) -> Written {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let what = format!("{test} as {part}");
     let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin).unwrap();
     let (stdout, stderr) = (reading(child.stdout.take().unwrap()), reading(child.stderr.take().unwrap()));
     let begun = Instant::now();
     let status = loop {

@@ -1,5 +1,10 @@
 //! Random numbers that can be had again.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test binaries use parts of this, and a test may unwrap"
+)]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex};
 use log::Log;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{Link, SpanId, SpanKind, TraceId, TracerProvider};
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     IdGenerator, RandomIdGenerator, Sampler, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample,
 };
@@ -20,6 +19,7 @@ use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::capture::Capture;
 use crate::script::{Script, Spans};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) enum Side {
 }
 
 /// What a script may use.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub tracer: SdkTracer,
     pub tracer_provider: SdkTracerProvider,
     /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither is
@@ -126,11 +126,11 @@ pub(crate) fn play(script: &Script, side: Side) -> Played {
             (Dispatch::new(registry.with(peer.build())), Box::new(tracing_log::LogTracer::new()))
         }
     };
-    let world = World { tracer, tracer_provider, log };
+    let fixture = Fixture { tracer, tracer_provider, log };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        tracing::dispatcher::with_default(&dispatch, || (script.run)(&world));
+        tracing::dispatcher::with_default(&dispatch, || (script.run)(&fixture));
     }));
-    let lines = records.0.lock().unwrap().iter().map(|record| names.line(record)).collect();
+    let lines = records.map(|record| names.line(record));
     Played { lines, panicked: outcome.is_err() }
 }
 
@@ -143,24 +143,6 @@ where
         Spans::None => Box::new(Identity::new()),
         Spans::Plain => Box::new(inner),
         Spans::Layer => Box::new(SpanLayer::new(inner)),
-    }
-}
-
-/// Keeps records as they come.
-#[derive(Clone, Debug, Default)]
-struct Capture(Arc<Mutex<Vec<SdkLogRecord>>>);
-
-impl LogProcessor for Capture {
-    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        self.0.lock().unwrap().push(record.clone());
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: std::time::Duration) -> OTelSdkResult {
-        Ok(())
     }
 }
 
