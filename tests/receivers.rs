@@ -14,6 +14,7 @@ mod program;
 
 use std::fs::{self, File};
 use std::net::TcpStream;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -283,6 +284,12 @@ fn check(program: Program, path: &Path) {
         assert!(said.contains("InstrumentationScope receivers::kinds"));
         for kind in &kinds {
             receiver.assert_has(&said, kind, (begun, ended));
+        }
+        // The check can fail. Those of all records would be 1,000 searches of a long text.
+        let in_span = kinds.iter().find(|kind| kind.body == "in a span").unwrap();
+        for altered in kinds::altered(in_span) {
+            let check = || receiver.assert_has(&said, &altered, (begun, ended));
+            assert!(catch_unwind(AssertUnwindSafe(check)).is_err(), "{altered:?}");
         }
         let requests = report.stats.batches;
         println!(

@@ -1,5 +1,6 @@
 //! Everything that a record has arrives, however it is written.
 
+use std::panic::catch_unwind;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Proto;
@@ -86,6 +87,9 @@ fn every_field_of_every_kind_of_record_arrives() {
             assert!((begun..=ended).contains(&record.time_unix_nano));
             assert_eq!(record.time_unix_nano, record.observed_time_unix_nano);
             assert_is(record, kind);
+            for altered in kinds::altered(kind) {
+                assert!(catch_unwind(|| assert_is(record, &altered)).is_err(), "{altered:?}");
+            }
         }
         let report = pipeline.shutdown(LONG);
         assert!(report.is_complete, "{report}");

@@ -1,10 +1,5 @@
 //! A log processor that keeps the SDK's records.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

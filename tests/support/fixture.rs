@@ -1,11 +1,5 @@
 //! What every test stands on: the arrangements in which the crate must behave alike, and what came out.
-
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 #[path = "capture.rs"]
 pub mod capture;

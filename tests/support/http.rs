@@ -1,10 +1,5 @@
 //! An HTTP receiver on the loopback interface that does what a test tells it to, however bad that is.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};

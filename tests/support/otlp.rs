@@ -1,10 +1,5 @@
 //! What receivers have received, decoded by the code that opentelemetry-proto generates.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,10 +1,5 @@
 //! Ports that nobody listens on yet and that nobody else gets.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::net::{SocketAddr, TcpListener};
 

@@ -1,11 +1,6 @@
 //! A test that runs itself again in a process of its own, where what is the process's is its own: the global subscriber,
 //! environment variables, and an end that takes the process with it.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::env;
 use std::io::{Read, Write};
@@ -39,11 +34,22 @@ pub struct Written {
 /// Runs `test` of this binary again, as `part` and with only these variables of telemetry. It must end well, in time and
 /// with one test run: a name that matches none would pass as well.
 pub fn run(test: &str, part: &str, variables: &[(&str, &str)]) -> Written {
-    run_with_stdin(test, part, variables, b"")
+    run_within(LONGEST, test, part, variables, b"")
 }
 
 /// The same with something to read on standard input.
 pub fn run_with_stdin(test: &str, part: &str, variables: &[(&str, &str)], stdin: &[u8]) -> Written {
+    run_within(LONGEST, test, part, variables, stdin)
+}
+
+/// The same with another time after which it hangs.
+pub fn run_within(
+    longest: Duration,
+    test: &str,
+    part: &str,
+    variables: &[(&str, &str)],
+    stdin: &[u8],
+) -> Written {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     for (name, _) in env::vars_os() {
@@ -64,7 +70,7 @@ pub fn run_with_stdin(test: &str, part: &str, variables: &[(&str, &str)], stdin:
         if let Some(status) = child.try_wait().unwrap() {
             break Some(status);
         }
-        if begun.elapsed() > LONGEST {
+        if begun.elapsed() > longest {
             child.kill().unwrap();
             child.wait().unwrap();
             break None;

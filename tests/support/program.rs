@@ -3,12 +3,7 @@
 //! A test whose program is missing is skipped, and says so on a line that the test harness does not capture. Two
 //! variables hold names of programs, separated by commas: a test whose program is in `SPANLOG_REQUIRE` fails where it
 //! would be skipped, and a program in `SPANLOG_SKIP` is not used even where it is there.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::env;
 use std::io::Write;

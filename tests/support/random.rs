@@ -1,10 +1,5 @@
 //! Random numbers that can be had again.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "test binaries use parts of this, and a test may unwrap"
-)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
