@@ -2,17 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 
+#[path = "support/capture.rs"]
+mod capture;
 #[path = "support/counting.rs"]
 mod counting;
 
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
 
+use self::capture::Capture;
 use self::counting::{Counting, Note};
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
@@ -32,27 +35,12 @@ impl Note for Live {
 #[global_allocator]
 static ALLOCATOR: Counting<Live> = Counting::new();
 
-#[derive(Debug)]
-struct Nothing;
-
-impl LogProcessor for Nothing {
-    fn emit(&self, _: &mut SdkLogRecord, _: &opentelemetry::InstrumentationScope) {}
-
-    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
-    }
-}
-
 const RECORDS: u64 = 200_000;
 const MOST: isize = 1024 * 1024;
 
 /// How much memory more is live after the records than before, inside one job span.
 fn growth(records: impl Fn(&tracing::Span)) -> isize {
-    let logs = SdkLoggerProvider::builder().with_log_processor(Nothing).build();
+    let logs = SdkLoggerProvider::builder().with_log_processor(Capture::looking(|_| ())).build();
     let traces = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
     let inner = tracing_opentelemetry::layer().with_tracer(traces.tracer("growth"));
     let log_layer = LogLayer::new(&logs);

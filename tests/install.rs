@@ -37,6 +37,11 @@ use crate::process::{directory, is_part, run, Written};
 
 const LONG: Duration = Duration::from_secs(20);
 
+/// Runs a part of a test in a process of its own, with this endpoint and more variables.
+fn run_to(url: &str, test: &str, part: &str, more: &[(&str, &str)]) -> Written {
+    run(test, part, &[&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)], more].concat())
+}
+
 /// What most cases do: one job, one span, one record.
 fn work() -> (String, String) {
     let metadata = JobMetadata::new("job-1", "execution-1").with_step("plan");
@@ -73,11 +78,11 @@ fn dropping_the_guard_delivers_logs_and_spans() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
+    let written = run_to(
+        &receiver.url(),
         "dropping_the_guard_delivers_logs_and_spans",
         "deliver",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
             ("OTEL_SERVICE_NAME", "from-the-environment"),
             ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-told=env"),
@@ -134,11 +139,7 @@ fn a_second_install_fails_and_the_first_goes_on() {
         return;
     }
     let receiver = Receiver::start();
-    run(
-        "a_second_install_fails_and_the_first_goes_on",
-        "twice",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())],
-    );
+    run_to(&receiver.url(), "a_second_install_fails_and_the_first_goes_on", "twice", &[]);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
 }
 
@@ -155,14 +156,11 @@ fn one_event_at_trace_makes_one_record() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
+    let written = run_to(
+        &receiver.url(),
         "one_event_at_trace_makes_one_record",
         "trace",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
-            ("RUST_LOG", "trace"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "10"),
-        ],
+        &[("RUST_LOG", "trace"), ("OTEL_BLRP_SCHEDULE_DELAY", "10")],
     );
     assert_eq!(receiver.records().len(), 1, "{:#?}", receiver.records());
     assert_eq!(receiver.requests().len(), 1);
@@ -186,11 +184,7 @@ fn levels_are_each_outputs_own_and_spans_stay() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
-        "levels_are_each_outputs_own_and_spans_stay",
-        "levels",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())],
-    );
+    let written = run_to(&receiver.url(), "levels_are_each_outputs_own_and_spans_stay", "levels", &[]);
     let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0].1.trace_id.len(), 16, "the span stays at level WARN");
@@ -219,11 +213,7 @@ fn flush_works_on_a_current_thread_runtime() {
         return;
     }
     let receiver = Receiver::start();
-    run(
-        "flush_works_on_a_current_thread_runtime",
-        "current-thread",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())],
-    );
+    run_to(&receiver.url(), "flush_works_on_a_current_thread_runtime", "current-thread", &[]);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
 }
 
@@ -246,10 +236,11 @@ fn shutdown_keeps_its_deadline_when_nobody_answers() {
         return;
     }
     let receiver = Receiver::acting(|_| Act::Silence);
-    run(
+    run_to(
+        &receiver.url(),
         "shutdown_keeps_its_deadline_when_nobody_answers",
         "silent",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")],
+        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")],
     );
 }
 
@@ -265,11 +256,11 @@ fn an_export_takes_no_longer_than_its_timeout() {
         return;
     }
     let receiver = Receiver::acting(|_| Act::Silence);
-    run(
+    run_to(
+        &receiver.url(),
         "an_export_takes_no_longer_than_its_timeout",
         "timeout",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
@@ -289,7 +280,7 @@ fn any_success_is_one_whatever_its_body() {
         return;
     }
     let receiver = Receiver::acting(|_| Act::Send(response(200, &[], &vec![b'x'; 5 << 20])));
-    run("any_success_is_one_whatever_its_body", "long", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())]);
+    run_to(&receiver.url(), "any_success_is_one_whatever_its_body", "long", &[]);
     assert_eq!(receiver.requests().len(), 2, "and none is sent again");
 }
 
@@ -310,8 +301,7 @@ fn what_is_refused_is_counted() {
     for status in [400, 307] {
         let refusal = Act::Send(response(status, &[("location", "/elsewhere")], b""));
         let receiver = Receiver::acting(move |_| refusal.clone());
-        let written =
-            run("what_is_refused_is_counted", "refused", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())]);
+        let written = run_to(&receiver.url(), "what_is_refused_is_counted", "refused", &[]);
         assert!(written.stderr.contains("was lost on its way to otlp"), "{}", written.stderr);
         assert_eq!(receiver.requests().len(), 2, "one for each signal");
     }
@@ -435,11 +425,7 @@ fn a_logger_that_is_there_already_stays() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
-        "a_logger_that_is_there_already_stays",
-        "logger",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())],
-    );
+    let written = run_to(&receiver.url(), "a_logger_that_is_there_already_stays", "logger", &[]);
     assert!(written.stdout.contains("other: still here"), "{}", written.stdout);
     assert!(written.stderr.contains("the logger of the `log` crate"), "{}", written.stderr);
 }

@@ -12,18 +12,17 @@ mod port;
 #[path = "support/program.rs"]
 mod program;
 
-use std::fs::{self, File};
-use std::net::TcpStream;
+use std::fs;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use spanlog::otlp::{Compression, Pipeline, Protocol};
 
 use self::kinds::{Kind, Value};
 use self::port::Reserved;
+use self::program::Running;
 
 const ROTEL: &str = "rotel==0.0.1a15";
 const LONG: Duration = Duration::from_secs(20);
@@ -37,10 +36,9 @@ enum Program {
 /// A receiver that runs as long as this does.
 struct Receiver {
     program: Program,
-    child: Child,
+    running: Running,
     http: Reserved,
     grpc: Reserved,
-    output: PathBuf,
 }
 
 fn target() -> PathBuf {
@@ -81,7 +79,6 @@ impl Receiver {
         let (http, grpc) = (Reserved::new(), Reserved::new());
         let folder = target().join(format!("{program:?}-{}-{}", std::process::id(), http.address.port()));
         fs::create_dir_all(&folder).unwrap();
-        let output = folder.join("output");
         let (http_at, grpc_at) = (http.address.to_string(), grpc.address.to_string());
         let mut command = Command::new(path);
         match program {
@@ -104,31 +101,8 @@ impl Receiver {
                 command.arg("--config").arg(config);
             }
         }
-        let written = File::create(&output).unwrap();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(written.try_clone().unwrap())
-            .stderr(written)
-            .current_dir(&folder)
-            .spawn()
-            .unwrap();
-        let receiver = Self { program, child, http, grpc, output };
-        for port in [&receiver.http, &receiver.grpc] {
-            receiver.wait("listening", || TcpStream::connect(port.address).is_ok());
-        }
-        receiver
-    }
-
-    fn said(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.output).unwrap()).into_owned()
-    }
-
-    fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !is_so() {
-            assert!(begun.elapsed() < LONG, "{:?} is not {what}:\n{}", self.program, self.said());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let running = Running::start(&mut command, folder, &[http.address, grpc.address]);
+        Self { program, running, http, grpc }
     }
 
     /// The record with this body, in the words of the program, its last line included.
@@ -221,16 +195,6 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if !thread::panicking() {
-            let _ = fs::remove_dir_all(self.output.parent().unwrap());
-        }
-    }
-}
-
 fn nanos() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
 }
@@ -275,11 +239,11 @@ fn check(program: Program, path: &Path) {
         let report = pipeline.shutdown(LONG);
         assert!(report.is_complete, "{report}");
         assert_eq!(report.stats.delivered, kinds.len() as u64 + 1);
-        receiver.wait("done", || {
-            let said = receiver.said();
+        receiver.running.wait("done", || {
+            let said = receiver.running.written();
             said.rfind("Body: Str(the last one)").is_some_and(|at| said[at..].contains("\nFlags: 0\n"))
         });
-        let said = receiver.said();
+        let said = receiver.running.written();
         assert!(said.contains("-> service.name: Str(receivers)"));
         assert!(said.contains("InstrumentationScope receivers::kinds"));
         for kind in &kinds {

@@ -19,7 +19,7 @@ fn each_line_is_a_record_with_the_ids_of_the_op() {
     for (text, stream) in [("out", "stdout"), ("more", "stdout"), ("err", "stderr")] {
         let line = fixture.record(text);
         assert_eq!(line.text("log.iostream"), Some(stream));
-        assert_eq!(line.severity, Some(Severity::Info));
+        assert_eq!(line.severity_number, Severity::Info as i32);
         assert_eq!(line.scope, "spanlog::op::command");
         assert_eq!(line.ids, ids(&span));
         assert_eq!(line.text("nuon.tool"), Some("sh"));
@@ -38,8 +38,8 @@ fn the_level_of_stderr_is_the_callers() {
     ] {
         let fixture = USUAL.build();
         fixture.block_on(|| sh("echo out; echo err >&2").stderr_level(level).run()).unwrap();
-        assert_eq!(fixture.record("err").severity, Some(severity));
-        assert_eq!(fixture.record("out").severity, Some(Severity::Info));
+        assert_eq!(fixture.record("err").severity_number, severity as i32);
+        assert_eq!(fixture.record("out").severity_number, Severity::Info as i32);
         // Not even an ERROR line makes the op red.
         assert_eq!(fixture.only_span().status, opentelemetry::trace::Status::Unset);
     }

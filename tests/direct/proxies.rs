@@ -1,18 +1,21 @@
 //! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they are installed.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use spanlog::otlp::{Pipeline, Protocol, Stats};
 
 use crate::http::Receiver;
 use crate::port::Reserved;
+use crate::program::Running;
 use crate::{kinds, process, program};
 
 const LONG: Duration = Duration::from_secs(30);
+
+const CONFIGURATION: &str = "configuration.yaml";
 
 /// Where nobody listens.
 #[cfg(not(feature = "grpc"))]
@@ -34,7 +37,7 @@ impl Ports {
         format!("http://{}", self.at(name))
     }
 
-    /// Writes `text` to a file of a new directory, with an address in the place of each `{name}`.
+    /// Writes `text` to the file `CONFIGURATION` of a new directory, with an address in the place of each `{name}`.
     fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
         let directory = process::directory("proxies");
         fs::create_dir_all(&directory).unwrap();
@@ -43,37 +46,8 @@ impl Ports {
         for (name, address) in ports.chain(backends.iter().copied()) {
             text = text.replace(&format!("{{{name}}}"), &address.to_string());
         }
-        let path = directory.join("configuration.yaml");
-        fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-/// A program that runs as long as this does.
-struct Running {
-    child: Child,
-    directory: PathBuf,
-}
-
-impl Running {
-    /// Waits until it listens at `at`.
-    fn start(mut command: Command, configuration: &Path, at: SocketAddr) -> Self {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let running = Self { child, directory: configuration.parent().unwrap().to_owned() };
-        let begun = Instant::now();
-        while TcpStream::connect(at).is_err() {
-            assert!(begun.elapsed() < LONG, "{command:?} does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
+        fs::write(directory.join(CONFIGURATION), text).unwrap();
+        directory
     }
 }
 
@@ -196,11 +170,11 @@ fn haproxy_fails_in_its_ways() {
     let grpc_address = grpc.address;
     #[cfg(not(feature = "grpc"))]
     let grpc_address = NOBODY;
-    let configuration =
+    let directory =
         ports.configure(HAPROXY, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
     let mut command = Command::new(path);
-    command.arg("-db").arg("-f").arg(&configuration);
-    let _running = Running::start(command, &configuration, ports.at("grpc_status"));
+    command.args(["-db", "-f", CONFIGURATION]);
+    let _running = Running::start(&mut command, directory, &[ports.at("grpc_status")]);
 
     let http = Protocol::HttpProtobuf;
     let begun = Instant::now();
@@ -254,11 +228,11 @@ fn nginx_fails_in_its_ways() {
     let grpc_address = grpc.address;
     #[cfg(not(feature = "grpc"))]
     let grpc_address = NOBODY;
-    let configuration =
+    let directory =
         ports.configure(NGINX, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
     let mut command = Command::new(path);
-    command.arg("-p").arg(configuration.parent().unwrap()).arg("-c").arg(&configuration);
-    let _running = Running::start(command, &configuration, ports.at("moved"));
+    command.arg("-p").arg(&directory).args(["-c", CONFIGURATION]);
+    let _running = Running::start(&mut command, directory, &[ports.at("moved")]);
 
     let http = Protocol::HttpProtobuf;
     let large = "x".repeat(600_000);
@@ -311,10 +285,10 @@ fn the_collector_fails_in_its_ways() {
     let Some(path) = program::collector() else { return };
     let names = ["overloaded", "overloaded_grpc", "dead", "dead_grpc", "small", "small_grpc"];
     let ports = Ports::of(&names);
-    let configuration = ports.configure(COLLECTOR, &[]);
+    let directory = ports.configure(COLLECTOR, &[]);
     let mut command = Command::new(path);
-    command.arg("--config").arg(&configuration);
-    let _running = Running::start(command, &configuration, ports.at("small_grpc"));
+    command.args(["--config", CONFIGURATION]);
+    let _running = Running::start(&mut command, directory, &[ports.at("small_grpc")]);
     // The limiter looks at the memory every tenth of a second.
     std::thread::sleep(Duration::from_millis(500));
 

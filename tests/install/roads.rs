@@ -7,7 +7,7 @@ use spanlog::otlp::Protocol;
 
 use crate::http::{Act, Receiver};
 use crate::process::{directory, is_part, run, Written};
-use crate::{json_lines, work, LONG};
+use crate::{json_lines, run_to, work, LONG};
 
 /// Only the direct road has no use for this variable, and says so.
 const TELLTALE: (&str, &str) = ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048");
@@ -35,14 +35,11 @@ fn json_over_http() {
     for (name, protocol) in [("json", "http/json"), ("json-sdk", "http/json"), ("json-told", "http/protobuf")]
     {
         let receiver = Receiver::start();
-        let written = run(
+        let written = run_to(
+            &receiver.url(),
             "roads::json_over_http",
             name,
-            &[
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
-                TELLTALE,
-            ],
+            &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), TELLTALE],
         );
         assert_eq!(was_direct(&written), name != "json-sdk", "{}", written.stderr);
         let requests = receiver.requests();
@@ -66,11 +63,11 @@ fn each_signal_may_have_a_protocol_of_its_own() {
         return;
     }
     let receiver = Receiver::start();
-    run(
+    run_to(
+        &receiver.url(),
         "roads::each_signal_may_have_a_protocol_of_its_own",
         "mixed",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
         ],
@@ -121,11 +118,11 @@ mod grpc {
         }
         for name in ["grpc", "grpc-sdk"] {
             let receiver = Receiver::start();
-            let written = run(
+            let written = run_to(
+                &receiver.url(),
                 "roads::grpc::over_grpc",
                 name,
                 &[
-                    ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
                     ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
                     ("OTEL_EXPORTER_OTLP_HEADERS", "x-told=env,x-env=a%20b"),
                     ("RUST_LOG", "trace"),
@@ -224,7 +221,7 @@ fn a_file_and_a_receiver_do_not_wait_for_each_other() {
     }
     let test = "roads::a_file_and_a_receiver_do_not_wait_for_each_other";
     let receiver = Receiver::start();
-    let written = run(test, "both", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), TELLTALE]);
+    let written = run_to(&receiver.url(), test, "both", &[TELLTALE]);
     assert!(was_direct(&written), "{}", written.stderr);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
     let silent = Receiver::acting(|_| Act::Silence);
@@ -241,10 +238,11 @@ fn the_console_exporter_takes_the_sdk_road() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
+    let written = run_to(
+        &receiver.url(),
         "roads::the_console_exporter_takes_the_sdk_road",
         "console-road",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), ("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE],
+        &[("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE],
     );
     assert!(!was_direct(&written), "{}", written.stderr);
     assert_eq!(receiver.records().len(), 1);

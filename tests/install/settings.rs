@@ -15,7 +15,7 @@ use spanlog::{Keys, SpanFields};
 use crate::http::Receiver;
 use crate::otlp::attributes;
 use crate::process::{is_part, run};
-use crate::{work, LONG};
+use crate::{run_to, work, LONG};
 
 #[test]
 fn the_service_name_variable_wins_over_the_resource_variable() {
@@ -25,14 +25,11 @@ fn the_service_name_variable_wins_over_the_resource_variable() {
         return;
     }
     let receiver = Receiver::start();
-    run(
+    run_to(
+        &receiver.url(),
         "settings::the_service_name_variable_wins_over_the_resource_variable",
         "name",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
-            ("OTEL_SERVICE_NAME", "by-name"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b"),
-        ],
+        &[("OTEL_SERVICE_NAME", "by-name"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b")],
     );
     let resource = attributes(&receiver.logs()[0].resource.as_ref().unwrap().attributes);
     assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
@@ -79,11 +76,11 @@ fn other_unusable_values_are_said_and_ignored() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
+    let written = run_to(
+        &receiver.url(),
         "settings::other_unusable_values_are_said_and_ignored",
         "odd",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
             ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
             ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
@@ -125,10 +122,11 @@ fn a_disabled_sdk_leaves_the_console() {
         return;
     }
     let receiver = Receiver::start();
-    let written = run(
+    let written = run_to(
+        &receiver.url(),
         "settings::a_disabled_sdk_leaves_the_console",
         "disabled",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), ("OTEL_SDK_DISABLED", "TRUE")],
+        &[("OTEL_SDK_DISABLED", "TRUE")],
     );
     assert!(written.stderr.contains("working"), "{}", written.stderr);
     assert!(receiver.requests().is_empty());

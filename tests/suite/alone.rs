@@ -5,13 +5,12 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::time::Duration;
 
 use opentelemetry::logs::AnyValue;
-use opentelemetry_sdk::trace::SpanProcessor;
 use tracing::field::Empty;
 
-use crate::fixture::{self, Arrangement, Fixture, Kind, Spans, Wrap};
+use crate::fixture::capture::Capture;
+use crate::fixture::{self, Arrangement, Fixture, Hooks, Kind, Spans, Wrap};
 use crate::process;
 
 /// Where the tests of this file are, as the harness names them: without the binary's name.
@@ -359,7 +358,8 @@ fn log_around_a_dependency(fixture: &Fixture) {
 #[test]
 fn events_during_and_after_shutdown() {
     let logs_at_shutdown = |arrangement: Arrangement| {
-        arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(LogsAtShutdown))
+        let hooks = Hooks { start: || (), end: || (), shutdown: || tracing::warn!("during") };
+        arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks))
     };
     alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_shutdown, |fixture| {
         let span = tracing::info_span!("span").entered();
@@ -387,51 +387,17 @@ fn events_during_and_after_shutdown() {
     });
 }
 
-#[derive(Debug)]
-struct LogsAtShutdown;
-
-impl SpanProcessor for LogsAtShutdown {
-    fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &opentelemetry::Context) {}
-
-    fn on_end(&self, _: opentelemetry_sdk::trace::SpanData) {}
-
-    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> opentelemetry_sdk::error::OTelSdkResult {
-        tracing::warn!("during");
-        Ok(())
-    }
-}
-
 /// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
 #[test]
 fn a_log_processor_that_logs_does_not_go_round_in_circles() {
-    #[derive(Debug)]
-    struct Chatty;
-    impl opentelemetry_sdk::logs::LogProcessor for Chatty {
-        fn emit(
-            &self,
-            _: &mut opentelemetry_sdk::logs::SdkLogRecord,
-            _: &opentelemetry::InstrumentationScope,
-        ) {
-            tracing::warn!("from the processor");
-        }
-        fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
-            Ok(())
-        }
-        fn shutdown_with_timeout(&self, _: Duration) -> opentelemetry_sdk::error::OTelSdkResult {
-            Ok(())
-        }
-    }
     use tracing_subscriber::layer::SubscriberExt;
     let test = "a_log_processor_that_logs_does_not_go_round_in_circles";
     if process::part().is_none() {
         return alone(test, &[fixture::USUAL], |_| ());
     }
     // Its own subscriber is the global one: a scoped one would hide itself from what the processor logs.
-    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(Chatty).build();
+    let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
+    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(chatty).build();
     let layer = spanlog::LogLayer::new(&provider);
     let counters = layer.counters();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();

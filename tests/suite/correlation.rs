@@ -303,6 +303,7 @@ fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
                                 tracing::warn!(parent: tracing::Span::current().id(), "processor start, explicitly");
                             },
                             end: || tracing::warn!("processor end"),
+                            shutdown: || (),
                         })
                 },
             );

@@ -98,7 +98,7 @@ fn a_processor_that_panics_does_not_reach_the_program() {
     for arrangement in arrangements() {
         let (start, end) = (Fragile::default(), Fragile::default());
         let (starts, ends) = (start.clone(), end.clone());
-        let hooks = Hooks { start: move || starts.breaks(), end: move || ends.breaks() };
+        let hooks = Hooks { start: move || starts.breaks(), end: move || ends.breaks(), shutdown: || () };
         let fixture = arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks));
         fixture.run(|| {
             for fragile in [&start, &end] {

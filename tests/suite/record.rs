@@ -72,7 +72,7 @@ fn severity_is_the_first_of_the_levels_four_and_its_name() {
     let numbers = [Severity::Trace, Severity::Debug, Severity::Info, Severity::Warn, Severity::Error];
     assert_eq!(numbers.map(|severity| severity as u8), [1, 5, 9, 13, 17]);
     for (record, number) in fixture.records().iter().zip(numbers) {
-        assert_eq!(record.severity, Some(number));
+        assert_eq!(record.severity_number, number as i32);
         assert_eq!(record.severity_text.as_deref(), Some(record.body_text()));
     }
 }
@@ -80,7 +80,7 @@ fn severity_is_the_first_of_the_levels_four_and_its_name() {
 #[test]
 fn severity_number_overrides_both_and_is_no_attribute() {
     let record = record(|| tracing::error!(otel.severity_number = 21, "dying"));
-    assert_eq!(record.severity, Some(Severity::Fatal));
+    assert_eq!(record.severity_number, Severity::Fatal as i32);
     assert_eq!(record.severity_text.as_deref(), Some("FATAL"));
     assert!(record.attributes.is_empty());
 }
@@ -95,9 +95,9 @@ fn a_severity_number_out_of_range_is_ignored_and_counted() {
         tracing::info!(otel.severity_number = 24_u8, "most");
     });
     for body in ["zero", "over", "text"] {
-        assert_eq!(fixture.record(body).severity, Some(Severity::Info));
+        assert_eq!(fixture.record(body).severity_number, Severity::Info as i32);
     }
-    assert_eq!(fixture.record("most").severity, Some(Severity::Fatal4));
+    assert_eq!(fixture.record("most").severity_number, Severity::Fatal4 as i32);
     assert_eq!(fixture.counters.snapshot().invalid_severities, 3);
 }
 
@@ -423,7 +423,7 @@ fn log_records_have_their_real_target_and_no_metadata_as_attributes() {
     });
     let record = fixture.record("from log 7");
     assert_eq!(record.scope, "some::dependency");
-    assert_eq!(record.severity, Some(Severity::Warn));
+    assert_eq!(record.severity_number, Severity::Warn as i32);
     assert_eq!(record.text("user"), Some("ann"));
     assert_eq!(record.get("n"), int(3).as_ref());
     assert_eq!(record.text("debug"), Some("Some(1)"));
@@ -533,7 +533,7 @@ fn control_fields_with_names_made_at_run_time_are_never_attributes_either() {
             op.in_scope(|| tracing::info!("in op"));
         });
     });
-    assert_eq!(fixture.record("from log").severity, Some(Severity::Fatal));
+    assert_eq!(fixture.record("from log").severity_number, Severity::Fatal as i32);
     assert_eq!(fixture.record("from log").keys(), ["kept"]);
     assert_eq!(fixture.record("in op").keys(), ["runner_job.id", "nuon.tool", "nuon.op"]);
 }

@@ -38,7 +38,7 @@ fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_l
             let place = format!("{body}: {:?} {back:?}", fixture.arrangement);
             assert_eq!(record.ids, ids(&cx), "{place}");
             assert_eq!(record.get("attempt"), Some(&AnyValue::Int(2)), "{place}");
-            assert_eq!(record.severity, Some(Severity::Warn));
+            assert_eq!(record.severity_number, Severity::Warn as i32);
             assert_eq!(record.event_name, None);
             assert_eq!(record.scope, "spanlog::trace");
             assert_eq!(record.keys(), ["attempt"], "{place}");
@@ -134,7 +134,11 @@ fn all_levels_have_both_forms_and_fatal_does_not_exit() {
         for (level, severity, text) in severities {
             for body in [level.to_owned(), format!("{level} 1")] {
                 let record = fixture.record(&body);
-                assert_eq!(record.severity, Some(severity), "{body}: {:?} {back:?}", fixture.arrangement);
+                assert_eq!(
+                    record.severity_number, severity as i32,
+                    "{body}: {:?} {back:?}",
+                    fixture.arrangement
+                );
                 assert_eq!(record.severity_text.as_deref(), Some(text));
                 assert!(record.attributes.is_empty(), "{record:?}");
                 said.push((body, pairs([("level", level)])));

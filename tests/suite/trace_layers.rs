@@ -42,7 +42,7 @@ fn fields_win_over_what_is_inherited_and_control_fields_are_no_attributes() {
         });
         let record = fixture.record("said");
         assert_eq!(record.keys(), ["zone", "pod", "message"], "{:?} {back:?}", fixture.arrangement);
-        assert_eq!((record.text("pod"), record.severity), (Some("inner"), Some(Severity::Info2)));
+        assert_eq!((record.text("pod"), record.severity_number), (Some("inner"), Severity::Info2 as i32));
         let own = attributes(&fixture.span("span"));
         assert!(!own.keys().any(|key| key.starts_with("otel.")), "{own:?}");
     });

@@ -86,7 +86,7 @@ fn a_processor_may_use_the_span_that_it_is_told_of() {
             };
             let fixture = USUAL.build_with(
                 |layer| layer,
-                |provider| provider.with_span_processor(Hooks { start: || (), end }),
+                |provider| provider.with_span_processor(Hooks { start: || (), end, shutdown: || () }),
             );
             fixture.run(|| {
                 let (cx, span) = trace::start_span(&back.context(&fixture), "span");

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
@@ -35,7 +35,8 @@ pub struct Seen {
     pub flags: Option<TraceFlags>,
     pub unix_nanos: Option<u128>,
     pub observed_unix_nanos: Option<u128>,
-    pub severity: Option<Severity>,
+    /// 0 is none.
+    pub severity_number: i32,
     pub severity_text: Option<String>,
     pub body: Option<AnyValue>,
     pub event_name: Option<String>,
@@ -518,7 +519,7 @@ fn seen(record: &SdkLogRecord) -> Seen {
         flags: trace.and_then(|trace| trace.trace_flags),
         unix_nanos: nanos(record.timestamp()),
         observed_unix_nanos: nanos(record.observed_timestamp()),
-        severity: record.severity_number(),
+        severity_number: record.severity_number().map_or(0, |severity| severity as i32),
         severity_text: record.severity_text().map(str::to_owned),
         body: record.body().cloned(),
         event_name: record.event_name().map(str::to_owned),
@@ -545,19 +546,25 @@ pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     map
 }
 
-/// A processor that runs a function when a span starts and another when one ends.
-pub struct Hooks<S, E> {
+/// A processor that runs a function when a span starts, when one ends, and when it is shut down.
+pub struct Hooks<S, E, D = fn()> {
     pub start: S,
     pub end: E,
+    pub shutdown: D,
 }
 
-impl<S, E> fmt::Debug for Hooks<S, E> {
+impl<S, E, D> fmt::Debug for Hooks<S, E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hooks")
     }
 }
 
-impl<S: Fn() + Send + Sync, E: Fn() + Send + Sync> SpanProcessor for Hooks<S, E> {
+impl<S, E, D> SpanProcessor for Hooks<S, E, D>
+where
+    S: Fn() + Send + Sync,
+    E: Fn() + Send + Sync,
+    D: Fn() + Send + Sync,
+{
     fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &opentelemetry::Context) {
         (self.start)();
     }
@@ -571,6 +578,7 @@ impl<S: Fn() + Send + Sync, E: Fn() + Send + Sync> SpanProcessor for Hooks<S, E>
     }
 
     fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
+        (self.shutdown)();
         Ok(())
     }
 }

@@ -6,8 +6,13 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::env;
+use std::fs::{self, File};
 use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Each program, with the names that its binary may have.
 const PROGRAMS: [(&str, &[&str]); 6] = [
@@ -91,4 +96,46 @@ fn on_path(program: &str) -> Option<PathBuf> {
     let folders: Vec<_> = env::split_paths(&path).collect();
     let mut files = binaries.iter().flat_map(|binary| folders.iter().map(move |folder| folder.join(binary)));
     files.find(|file| file.is_file())
+}
+
+/// A program that runs as long as this does.
+pub struct Running {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Running {
+    /// Starts it in `folder`, which is removed with it unless a test fails, and waits until it listens.
+    pub fn start(command: &mut Command, folder: PathBuf, at: &[SocketAddr]) -> Self {
+        let output = File::create(folder.join("output")).unwrap();
+        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        let running = Self { child: command.current_dir(&folder).spawn().unwrap(), folder };
+        for address in at {
+            running.wait("listening", || TcpStream::connect(address).is_ok());
+        }
+        running
+    }
+
+    /// What it has written so far.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join("output")).unwrap()).into_owned()
+    }
+
+    pub fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it is not {what}:\n{}", self.written());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !thread::panicking() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
 }
