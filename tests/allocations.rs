@@ -43,9 +43,9 @@ const EVENTS: u64 = 1_000;
 const QUIET_ROUNDS: u64 = 10;
 const ROUNDS: u64 = 100;
 
-/// Logs `EVENTS` at a time until rounds are quiet: no allocation on this thread. Of the whole process, where the
-/// worker makes requests of them meanwhile, less than one for ten events are asked for then: a request takes a
-/// few for 512.
+/// Logs `EVENTS` at a time until rounds are quiet: no allocation on this thread. Of the whole
+/// process, where the worker makes requests of them meanwhile, less than one for ten events are
+/// asked for then: a request takes a few for 512.
 fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
     let before = pipeline.stats().delivered;
     let (mut rounds, mut quiet, mut process) = (0, 0, 0);
@@ -65,9 +65,10 @@ fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
     assert_eq!(pipeline.stats().delivered - before, rounds * EVENTS);
 }
 
-/// Scenario: rounds of events with four fields and a formatted message, in a job and two spans; and of short ones,
-/// in no span and no job. A round in which the worker falls further behind than in any before takes one chunk
-/// more, which is kept: that can happen as often as a round has chunks, some seven times.
+/// Scenario: rounds of events with four fields and a formatted message, in a job and two spans; and
+/// of short ones, in no span and no job. A round in which the worker falls further behind than in
+/// any before takes one chunk more, which is kept: that can happen as often as a round has chunks,
+/// some seven times.
 ///
 /// Guarantees: once warm, not one allocation on their thread in ten rounds.
 #[test]

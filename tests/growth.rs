@@ -1,4 +1,5 @@
-//! A root span that is open for 200,000 records, entered or never entered, grows by less than 1 MiB.
+//! A root span that is open for 200,000 records, entered or never entered, grows by less than 1
+//! MiB.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 

@@ -307,7 +307,8 @@ fn what_is_refused_is_counted() {
     }
 }
 
-/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for either.
+/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for
+/// either.
 #[test]
 fn the_sdk_road_is_one_call_away() {
     for (name, sdk_logs) in [("direct", false), ("sdk", true)] {
@@ -379,7 +380,8 @@ fn the_console_exporter_writes_json_lines_to_standard_output() {
     assert!(lines[0].contains("traceId") && !written.stderr.contains("working"));
 }
 
-/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process as it is.
+/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process
+/// as it is.
 #[test]
 fn json_lines_files_need_no_collector() {
     if is_part("files") {

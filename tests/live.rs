@@ -144,8 +144,9 @@ fn jobs_are_told_apart_and_handed_over_one_by_one() {
     assert_eq!(recorder.jobs().len(), 1);
 }
 
-/// Scenario: the processor that stamps the job stands behind the recorder, or does not stand there at all.
-/// Guarantees: a span that is stamped later goes to its job with its end; one that never is stays with its parent's.
+/// Scenario: the processor that stamps the job stands behind the recorder, or does not stand there
+/// at all. Guarantees: a span that is stamped later goes to its job with its end; one that never is
+/// stays with its parent's.
 #[test]
 fn a_span_without_stamps_is_its_parents_jobs() {
     let recorder = Recorder::default();
@@ -197,7 +198,8 @@ fn an_outcome_that_comes_with_the_end_is_the_one_that_counts() {
     assert_eq!(recorder.graph().roots().next().unwrap().call().outcome, Outcome::Failed);
 }
 
-/// Guarantees: one call wires the recorder, on the direct road and on the SDK's, and each record comes once.
+/// Guarantees: one call wires the recorder, on the direct road and on the SDK's, and each record
+/// comes once.
 #[cfg(feature = "install")]
 #[test]
 fn one_call_of_the_builder_lets_a_recorder_listen_on_either_road() {

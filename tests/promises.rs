@@ -46,7 +46,8 @@ fn the_architecture_names_every_source_file_and_no_other() {
     assert_eq!(named, there);
 }
 
-/// Guarantees: every name in the last column of the promises is a test that `cargo test --all-features` runs.
+/// Guarantees: every name in the last column of the promises is a test that `cargo test
+/// --all-features` runs.
 #[test]
 fn every_promise_names_tests_that_run() {
     let metadata = cargo_metadata::MetadataCommand::new()
@@ -73,8 +74,9 @@ fn every_promise_names_tests_that_run() {
     assert!(named > 200, "{named}");
 }
 
-/// Guarantees: no dependency asks for a newer compiler than we say we need. What the standard library has
-/// in that version is checked by clippy's `incompatible_msrv`, which the manifest turns on and CI denies.
+/// Guarantees: no dependency asks for a newer compiler than we say we need. What the standard
+/// library has in that version is checked by clippy's `incompatible_msrv`, which the manifest turns
+/// on and CI denies.
 #[test]
 fn the_minimum_rust_version_is_enough_for_every_dependency() {
     let metadata = cargo_metadata::MetadataCommand::new()

@@ -1,7 +1,8 @@
 //! Real receivers that nobody here wrote: what they say they got is what was emitted.
 //!
-//! rotel is installed from PyPI, by name, into the target directory. `SPANLOG_SKIP=rotel` keeps the tests from trying
-//! to. The OpenTelemetry Collector is used where it is on `PATH`, or `SPANLOG_OTELCOL` names its binary.
+//! rotel is installed from PyPI, by name, into the target directory. `SPANLOG_SKIP=rotel` keeps the
+//! tests from trying to. The OpenTelemetry Collector is used where it is on `PATH`, or
+//! `SPANLOG_OTELCOL` names its binary.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
@@ -122,7 +123,8 @@ impl Receiver {
             (Value::Bool(value), _) => format!("Bool({value})"),
             (Value::Int(value), _) => format!("Int({value})"),
             (Value::Double(value), Program::Collector) if !value.is_finite() => {
-                // It prints doubles as JSON, which has no such numbers, but only after it has read them.
+                // It prints doubles as JSON, which has no such numbers, but only after it has read
+                // them.
                 let word = if value.is_nan() {
                     "NaN"
                 } else if *value > 0.0 {
@@ -147,7 +149,8 @@ impl Receiver {
         match self.program {
             Program::Rotel => line.parse().unwrap(),
             Program::Collector => {
-                // `2023-11-14 22:13:20.123456789 +0000 UTC`: seconds of the minute and their fraction.
+                // `2023-11-14 22:13:20.123456789 +0000 UTC`: seconds of the minute and their
+                // fraction.
                 let (_, of_minute) = line.split_once(' ').unwrap().1.rsplit_once(':').unwrap();
                 let (seconds, fraction) = of_minute.split_once(' ').unwrap().0.split_once('.').unwrap();
                 let nanos: u64 = format!("{fraction:0<9}").parse().unwrap();

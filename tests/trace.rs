@@ -1,5 +1,6 @@
-//! What of `trace` is the process's: the default tracer, and the memory that a run without telemetry takes. No
-//! test here has a subscriber: which callsites are of interest is the process's, too.
+//! What of `trace` is the process's: the default tracer, and the memory that a run without
+//! telemetry takes. No test here has a subscriber: which callsites are of interest is the
+//! process's, too.
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
@@ -47,8 +48,8 @@ fn names(exporter: &InMemorySpanExporter) -> Vec<String> {
     exporter.get_finished_spans().unwrap().into_iter().map(|span| span.name.into_owned()).collect()
 }
 
-/// Guarantees: the default does nothing until it is set, a second set is an error and changes nothing, and a
-/// context's own tracer goes before it.
+/// Guarantees: the default does nothing until it is set, a second set is an error and changes
+/// nothing, and a context's own tracer goes before it.
 #[test]
 fn the_default_tracer_is_no_op_until_it_is_set_once() {
     let (before, _span) = trace::start_span(&Context::new(), "before");
@@ -99,9 +100,10 @@ fn assert_allocates_nothing(cx: &Context, work: fn(&Context)) {
     assert_eq!(allocations(|| (0..100).for_each(|_| work(cx))), 0);
 }
 
-/// Guarantees: spans, entries and fields of a run without telemetry take no memory. Nor does a tracer that does nothing
-/// where the logger has something to say, but for fields, which that logger keeps. Where there is telemetry, the same
-/// code takes memory, or nothing would be counted here.
+/// Guarantees: spans, entries and fields of a run without telemetry take no memory. Nor does a
+/// tracer that does nothing where the logger has something to say, but for fields, which that
+/// logger keeps. Where there is telemetry, the same code takes memory, or nothing would be counted
+/// here.
 #[test]
 fn a_run_without_telemetry_allocates_nothing() {
     let untraced = trace::with_tracer(&Context::new(), NopTracer::new());

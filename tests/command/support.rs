@@ -31,7 +31,8 @@ pub(crate) fn looking(look: impl Fn(&str) + Send + Sync + 'static) -> Fixture {
 }
 
 impl Fixture {
-    /// Runs `work` on a current-thread runtime under this subscriber, and fails where it would hang.
+    /// Runs `work` on a current-thread runtime under this subscriber, and fails where it would
+    /// hang.
     pub(crate) fn block_on<T, F: Future<Output = T>>(&self, work: impl FnOnce() -> F) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         self.run(|| runtime.block_on(async { not_for_ever(work()).await }))

@@ -17,7 +17,8 @@ const AWAY: Duration = Duration::from_secs(30);
 
 /// Scenario: the collector is away at the start, and comes after half a minute.
 ///
-/// Guarantees: nothing is lost within the byte limit, nothing comes twice, and ids and times are as emitted.
+/// Guarantees: nothing is lost within the byte limit, nothing comes twice, and ids and times are as
+/// emitted.
 #[test]
 fn a_collector_that_comes_late_gets_everything_as_it_was() {
     let port = Reserved::new();

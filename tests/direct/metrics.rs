@@ -75,8 +75,8 @@ fn named<'a>(attributes: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> B
     attributes.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
 }
 
-/// Guarantees: the names, units and attributes of the conventions, and the values of the counts, at any point
-/// of a record's way.
+/// Guarantees: the names, units and attributes of the conventions, and the values of the counts, at
+/// any point of a record's way.
 #[test]
 fn the_counts_are_metrics() {
     let metrics = Metrics::new();
@@ -164,7 +164,8 @@ fn the_counts_are_metrics() {
     drop(pipeline);
 }
 
-/// Guarantees: metrics keep no pipeline alive, and a layer over the SDK says what it made and dropped.
+/// Guarantees: metrics keep no pipeline alive, and a layer over the SDK says what it made and
+/// dropped.
 #[test]
 fn metrics_of_a_pipeline_that_is_gone_and_of_a_layer_over_the_sdk() {
     let metrics = Metrics::new();

@@ -1,4 +1,5 @@
-//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they are installed.
+//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they
+//! are installed.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -37,7 +38,8 @@ impl Ports {
         format!("http://{}", self.at(name))
     }
 
-    /// Writes `text` to the file `CONFIGURATION` of a new directory, with an address in the place of each `{name}`.
+    /// Writes `text` to the file `CONFIGURATION` of a new directory, with an address in the place
+    /// of each `{name}`.
     fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
         let directory = process::directory("proxies");
         fs::create_dir_all(&directory).unwrap();
@@ -278,8 +280,8 @@ service:
     logs/small: {receivers: [otlp/small], exporters: [nop]}
 ";
 
-/// Guarantees: what the table of answers says, where a Collector gives the answers that has no memory left, nobody
-/// behind it, or no use for large requests.
+/// Guarantees: what the table of answers says, where a Collector gives the answers that has no
+/// memory left, nobody behind it, or no use for large requests.
 #[test]
 fn the_collector_fails_in_its_ways() {
     let Some(path) = program::collector() else { return };

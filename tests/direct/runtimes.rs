@@ -7,7 +7,8 @@ use spanlog::otlp::{Pipeline, Protocol};
 use crate::http::Receiver;
 use crate::kinds;
 
-/// What is asserted is that they come to an end, not how fast: a runtime that is waited for would never get there.
+/// What is asserted is that they come to an end, not how fast: a runtime that is waited for would
+/// never get there.
 const LONG: Duration = Duration::from_secs(20);
 
 fn flush_and_shut_down(protocol: Protocol, url: String) {

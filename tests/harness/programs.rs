@@ -49,7 +49,8 @@ fn helper_that_needs_tmux() {
     let _ = find("tmux");
 }
 
-/// Guarantees: the harness captures what tests print, and still shows that one was skipped; and a required one fails.
+/// Guarantees: the harness captures what tests print, and still shows that one was skipped; and a
+/// required one fails.
 #[test]
 fn a_skip_is_shown_and_a_required_one_fails() {
     let run = |require: &str| {

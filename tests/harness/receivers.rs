@@ -83,7 +83,8 @@ fn a_body_must_be_text_and_a_key_there_once() {
     assert_fails("key is there twice", || drop(attributes(&[pair.clone(), pair])));
 }
 
-/// Guarantees: a reserved port is refused to clients, given to nobody who asks for any port, and can be listened on.
+/// Guarantees: a reserved port is refused to clients, given to nobody who asks for any port, and
+/// can be listened on.
 #[test]
 fn a_reserved_port_is_nobodys_until_it_is_listened_on() {
     let port = Reserved::new();

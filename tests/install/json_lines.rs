@@ -152,7 +152,8 @@ fn spans_are_otlp_json() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-/// Guarantees: a file that cannot be opened is an error of set-up, one that cannot be written to of export.
+/// Guarantees: a file that cannot be opened is an error of set-up, one that cannot be written to of
+/// export.
 #[test]
 fn errors_of_files_are_errors() {
     let directory = directory("errors");

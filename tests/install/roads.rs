@@ -16,7 +16,8 @@ fn was_direct(written: &Written) -> bool {
     written.stderr.contains(TELLTALE.0)
 }
 
-/// Guarantees: JSON over HTTP for both signals, on the direct road by default and on the SDK's if asked for.
+/// Guarantees: JSON over HTTP for both signals, on the direct road by default and on the SDK's if
+/// asked for.
 #[test]
 fn json_over_http() {
     for (name, sdk_logs) in [("json", false), ("json-sdk", true), ("json-told", false)] {
@@ -81,7 +82,8 @@ fn each_signal_may_have_a_protocol_of_its_own() {
     assert_eq!(receiver.spans().len(), 1);
 }
 
-/// Guarantees: without the feature `grpc`, that protocol is an error: who asks for it has no receiver of HTTP there.
+/// Guarantees: without the feature `grpc`, that protocol is an error: who asks for it has no
+/// receiver of HTTP there.
 #[cfg(not(feature = "grpc"))]
 #[test]
 fn grpc_without_the_feature_is_an_error() {
@@ -94,8 +96,8 @@ mod grpc {
     use super::*;
     use crate::grpc::Receiver;
 
-    /// Guarantees: both signals over gRPC, with their headers, on either road, from a runtime of one thread
-    /// too; and nothing that the client writes becomes a record or a line.
+    /// Guarantees: both signals over gRPC, with their headers, on either road, from a runtime of
+    /// one thread too; and nothing that the client writes becomes a record or a line.
     #[test]
     fn over_grpc() {
         for (name, sdk_logs) in [("grpc", false), ("grpc-sdk", true)] {
@@ -177,7 +179,8 @@ fn files_are_the_same_on_either_road() {
     assert!(was_direct(&written), "{}", written.stderr);
 }
 
-/// Takes out what differs from run to run, after a look at whether it is there. A resource has no order.
+/// Takes out what differs from run to run, after a look at whether it is there. A resource has no
+/// order.
 fn without_times_and_ids(line: &mut Value) {
     let resource = line["resourceLogs"][0]["resource"]["attributes"].as_array_mut().unwrap();
     resource.sort_by_key(|attribute| attribute["key"].to_string());
@@ -194,7 +197,8 @@ fn without_times_and_ids(line: &mut Value) {
     }
 }
 
-/// Guarantees: a file and a receiver each get everything, and a receiver that is away keeps nothing from the file.
+/// Guarantees: a file and a receiver each get everything, and a receiver that is away keeps nothing
+/// from the file.
 #[test]
 fn a_file_and_a_receiver_do_not_wait_for_each_other() {
     for name in ["both", "away"] {
@@ -228,7 +232,8 @@ fn a_file_and_a_receiver_do_not_wait_for_each_other() {
     run(test, "away", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &silent.url())]);
 }
 
-/// Guarantees: where standard output is asked for, records take the SDK's road, to all of their places.
+/// Guarantees: where standard output is asked for, records take the SDK's road, to all of their
+/// places.
 #[test]
 fn the_console_exporter_takes_the_sdk_road() {
     if is_part("console-road") {

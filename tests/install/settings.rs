@@ -132,7 +132,8 @@ fn a_disabled_sdk_leaves_the_console() {
     assert!(receiver.requests().is_empty());
 }
 
-/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so do the globals.
+/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so
+/// do the globals.
 #[test]
 fn the_builders_choices_arrive() {
     if is_part("choices") {

@@ -177,7 +177,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens in whatever order: the bounds hold, and no job is kept whose spans have all gone.
+    /// Whatever happens in whatever order: the bounds hold, and no job is kept whose spans have all
+    /// gone.
     #[test]
     fn the_bounds_hold_whatever_happens(steps in steps(), job_bytes in 0usize..40_000, jobs in 1usize..5) {
         let fixture = Fixture::new(Recorder::default().with_job_bytes(job_bytes).with_jobs(jobs));

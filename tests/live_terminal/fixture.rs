@@ -1,4 +1,5 @@
-//! What runs in the terminal: a deploy with fifty parallel ops, two of which fail, with a console beside it.
+//! What runs in the terminal: a deploy with fifty parallel ops, two of which fail, with a console
+//! beside it.
 
 use std::env;
 use std::io::IsTerminal;

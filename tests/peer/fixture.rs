@@ -1,4 +1,5 @@
-//! Where scripts are played: the same stack twice, once with the peer's log layer and once with ours.
+//! Where scripts are played: the same stack twice, once with the peer's log layer and once with
+//! ours.
 
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -32,8 +33,8 @@ pub(crate) enum Side {
 pub(crate) struct Fixture {
     pub tracer: SdkTracer,
     pub tracer_provider: SdkTracerProvider,
-    /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither is
-    /// installed in the process; `log`'s macros take it as `logger:`.
+    /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither
+    /// is installed in the process; `log`'s macros take it as `logger:`.
     pub log: Box<dyn Log>,
 }
 
@@ -54,7 +55,8 @@ impl Played {
     }
 }
 
-/// A record, as text that compares. Ids are named by their spans; the invalid context is none, as on the wire.
+/// A record, as text that compares. Ids are named by their spans; the invalid context is none, as
+/// on the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub has_time: bool,
@@ -146,8 +148,8 @@ where
     }
 }
 
-/// Learns which ids belong to a span of which name, sampled or not: the SDK makes a span's id and then
-/// asks the sampler about its name.
+/// Learns which ids belong to a span of which name, sampled or not: the SDK makes a span's id and
+/// then asks the sampler about its name.
 #[derive(Clone, Debug)]
 struct Names {
     sampler: Sampler,

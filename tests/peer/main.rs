@@ -1,5 +1,5 @@
-//! The peer as an oracle: opentelemetry-appender-tracing runs the same scripts as our layer, and every
-//! difference between its record and ours is a row of `docs/mapping.md`, or a failure.
+//! The peer as an oracle: opentelemetry-appender-tracing runs the same scripts as our layer, and
+//! every difference between its record and ours is a row of `docs/mapping.md`, or a failure.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod difference;
@@ -51,8 +51,8 @@ fn every_difference_from_the_peer_is_a_row_of_the_table_and_every_row_is_true() 
     check(&table, &found).unwrap_or_else(|faults| panic!("docs/mapping.md:\n{}", faults.join("\n")));
 }
 
-/// Scenario: each script in every stack, not only in the one that it is written for.
-/// Guarantees: no difference without a name there either, and none that its own stack does not account for.
+/// Scenario: each script in every stack, not only in the one that it is written for. Guarantees: no
+/// difference without a name there either, and none that its own stack does not account for.
 #[test]
 fn no_stack_has_a_difference_of_its_own() {
     let table = Table::read(MAPPING, "Differences from opentelemetry-appender-tracing");
@@ -73,8 +73,8 @@ fn no_stack_has_a_difference_of_its_own() {
 
 /// With context activation off the peer is no oracle for ids. Our own record with activation on is.
 ///
-/// Guarantees: no part of our record depends on the span layer or on activation. The trace may: with
-/// activation off, tracing-opentelemetry takes a span's parent from the registry alone.
+/// Guarantees: no part of our record depends on the span layer or on activation. The trace may:
+/// with activation off, tracing-opentelemetry takes a span's parent from the registry alone.
 #[test]
 fn our_records_are_the_same_with_every_span_layer() {
     let lines = |script: Script, spans, activation| {

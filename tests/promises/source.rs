@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The names of all tests in the target that begins with the file `root`, from every file that its modules reach.
+/// The names of all tests in the target that begins with the file `root`, from every file that its
+/// modules reach.
 ///
-/// Left out is what `cargo test --all-features` does not run: functions without a test attribute, ignored tests, and
-/// what is only there under loom.
+/// Left out is what `cargo test --all-features` does not run: functions without a test attribute,
+/// ignored tests, and what is only there under loom.
 pub(crate) fn tests(root: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut files = vec![(root.to_owned(), root.parent().unwrap().to_owned())];
@@ -28,7 +29,8 @@ pub(crate) fn tests(root: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The file of a module that is declared in a file whose modules are in `folder`, and where its own modules are.
+/// The file of a module that is declared in a file whose modules are in `folder`, and where its own
+/// modules are.
 fn file_of(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
     let file = folder.join(format!("{name}.rs"));
     if file.exists() {
@@ -44,7 +46,8 @@ enum Item {
     Module { name: String, path: Option<String> },
 }
 
-/// Tests and modules of a file that rustfmt has formatted: attributes and what they are on begin a line each.
+/// Tests and modules of a file that rustfmt has formatted: attributes and what they are on begin a
+/// line each.
 fn items(text: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut attributes: Vec<String> = Vec::new();

@@ -1,5 +1,6 @@
-//! What needs a process of its own: a global subscriber, under which an event inside an event's dispatch
-//! is seen (a scoped one hides itself from it), and misbehaviour that could take the process with it.
+//! What needs a process of its own: a global subscriber, under which an event inside an event's
+//! dispatch is seen (a scoped one hides itself from it), and misbehaviour that could take the
+//! process with it.
 //!
 //! Each test runs itself again, once for each arrangement of layers.
 
@@ -16,7 +17,8 @@ use crate::process;
 /// Where the tests of this file are, as the harness names them: without the binary's name.
 const MODULE: &str = "suite::alone";
 
-/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in time.
+/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in
+/// time.
 fn alone(test: &str, arrangements: &[Arrangement], script: impl Fn(&Fixture)) {
     alone_with(test, arrangements, |arrangement| arrangement.build(), script);
 }
@@ -129,7 +131,8 @@ fn a_debug_that_records_on_the_current_span() {
 
 #[test]
 fn a_debug_that_panics() {
-    // A plain `OpenTelemetryLayer` formats the value as well, and a panic in it is not ours to catch.
+    // A plain `OpenTelemetryLayer` formats the value as well, and a panic in it is not ours to
+    // catch.
     let arrangements: Vec<_> = with_spans()
         .into_iter()
         .chain(Arrangement::without_spans())
@@ -255,8 +258,8 @@ fn events_from_drop_during_unwinding() {
     });
 }
 
-/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when it
-/// goes; what cannot be emitted is counted.
+/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when
+/// it goes; what cannot be emitted is counted.
 #[test]
 fn events_from_thread_local_destructors() {
     struct LogsAtExit(Option<tracing::Span>);
@@ -311,8 +314,8 @@ fn events_from_thread_local_destructors() {
     });
 }
 
-/// Scenario: between our events a dependency calls `log::log_enabled!`, which the per-layer filter of another layer
-/// rejects. That layer loses the next event (tokio-rs/tracing#2519).
+/// Scenario: between our events a dependency calls `log::log_enabled!`, which the per-layer filter
+/// of another layer rejects. That layer loses the next event (tokio-rs/tracing#2519).
 ///
 /// Guarantees: ours, which has no per-layer filter, gets every one.
 #[test]
@@ -326,8 +329,8 @@ fn log_enabled_in_a_dependency_costs_the_layer_no_record() {
     });
 }
 
-/// Guarantees: the arrangement is one in which records can be lost. Our layer inside `with_filter` loses one, which
-/// is why the documentation advises against it.
+/// Guarantees: the arrangement is one in which records can be lost. Our layer inside `with_filter`
+/// loses one, which is why the documentation advises against it.
 #[test]
 fn a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled() {
     let arrangements: Vec<_> = with_log_enabled(Arrangement::all())
@@ -353,8 +356,9 @@ fn log_around_a_dependency(fixture: &Fixture) {
     tracing::warn!("after");
 }
 
-/// Guarantees: what is logged before and during the shutdown of the tracer is a record like any other. After that of the
-/// logs, the SDK's processors still get records, ids included; the direct pipeline takes none, and each is counted.
+/// Guarantees: what is logged before and during the shutdown of the tracer is a record like any
+/// other. After that of the logs, the SDK's processors still get records, ids included; the direct
+/// pipeline takes none, and each is counted.
 #[test]
 fn events_during_and_after_shutdown() {
     let logs_at_shutdown = |arrangement: Arrangement| {
@@ -395,7 +399,8 @@ fn a_log_processor_that_logs_does_not_go_round_in_circles() {
     if process::part().is_none() {
         return alone(test, &[fixture::USUAL], |_| ());
     }
-    // Its own subscriber is the global one: a scoped one would hide itself from what the processor logs.
+    // Its own subscriber is the global one: a scoped one would hide itself from what the processor
+    // logs.
     let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
     let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(chatty).build();
     let layer = spanlog::LogLayer::new(&provider);

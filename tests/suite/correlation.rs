@@ -285,8 +285,8 @@ fn inside_map_current_records_are_made_with_the_right_ids() {
     });
 }
 
-/// Guarantees: no deadlock, and the ids are the enclosing span's or none, while user code runs inside
-/// the start of a span: a sampler's, an id generator's, a processor's.
+/// Guarantees: no deadlock, and the ids are the enclosing span's or none, while user code runs
+/// inside the start of a span: a sampler's, an id generator's, a processor's.
 #[test]
 fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
     for arrangement in Arrangement::with_spans().into_iter().filter(|arrangement| arrangement.sampled) {
@@ -372,8 +372,8 @@ impl opentelemetry_sdk::trace::IdGenerator for LoggingIds {
     }
 }
 
-/// Guarantees: with `SpanLayer` and activation off, entering a span does not start it, so its parent
-/// can still be set; its first record does, and then `set_parent` says so.
+/// Guarantees: with `SpanLayer` and activation off, entering a span does not start it, so its
+/// parent can still be set; its first record does, and then `set_parent` says so.
 #[test]
 fn a_log_line_does_not_break_set_parent_before_it_is_logged() {
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
@@ -461,8 +461,9 @@ fn a_span_that_ended_keeps_its_ids() {
     });
 }
 
-/// Guarantees: where user code starts the current span itself, a line that its sampler logs has no ids of
-/// a span being started, the next line has the span's, and the span has no trace of how that was told.
+/// Guarantees: where user code starts the current span itself, a line that its sampler logs has no
+/// ids of a span being started, the next line has the span's, and the span has no trace of how that
+/// was told.
 #[test]
 fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;

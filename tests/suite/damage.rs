@@ -1,4 +1,5 @@
-//! What samplers, processors and other layers break must stay broken alone: the next spans, records and ops are fine.
+//! What samplers, processors and other layers break must stay broken alone: the next spans, records
+//! and ops are fine.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;

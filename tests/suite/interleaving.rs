@@ -1,4 +1,5 @@
-//! Sixty-four jobs at once on two threads: no record and no span carries another job's stamp or ids.
+//! Sixty-four jobs at once on two threads: no record and no span carries another job's stamp or
+//! ids.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -144,7 +144,8 @@ fn every_record_of_a_job_carries_it_whatever_the_layers() {
     }
 }
 
-/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a `SpanLayer`.
+/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a
+/// `SpanLayer`.
 #[test]
 fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
     #[tracing::instrument]
@@ -189,8 +190,8 @@ fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
     }
 }
 
-/// The stated limits aside: with a plain layer and activation off, a span never entered, and a scope
-/// opened inside an existing span.
+/// The stated limits aside: with a plain layer and activation off, a span never entered, and a
+/// scope opened inside an existing span.
 #[test]
 fn a_plain_span_layer_carries_the_job_within_its_stated_limits() {
     for arrangement in Arrangement::with_spans() {
@@ -265,8 +266,8 @@ fn an_inner_scope_replaces_the_whole_value() {
     assert_eq!(fixture.record("step").text("org.id"), Some("org-1"));
 }
 
-/// Guarantees: an event with an explicit parent takes that span's job, `parent: None` keeps the ambient
-/// one, and an entered span of another job brings its own.
+/// Guarantees: an event with an explicit parent takes that span's job, `parent: None` keeps the
+/// ambient one, and an entered span of another job brings its own.
 #[test]
 fn a_records_stamps_and_ids_never_come_from_two_jobs() {
     for arrangement in with_layers() {
@@ -489,8 +490,8 @@ fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
     }
 }
 
-/// A root span that is open for long must not grow with what is logged in it: `tests/growth.rs` counts bytes,
-/// this counts what the exporter sees.
+/// A root span that is open for long must not grow with what is logged in it: `tests/growth.rs`
+/// counts bytes, this counts what the exporter sees.
 #[test]
 fn a_long_open_span_collects_no_events() {
     for entered in [true, false] {
@@ -532,7 +533,8 @@ fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
     assert_eq!(job_of(&fixture.record("x")), Some("one"));
 }
 
-/// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever scope is around.
+/// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever
+/// scope is around.
 #[test]
 fn a_job_in_the_context_goes_through_a_span_of_no_job() {
     for arrangement in Arrangement::with_span_layer() {
@@ -658,7 +660,8 @@ fn a_field_from_outside_does_not_beat_the_stamps_of_an_inner_job_or_op() {
     assert_eq!(op("in the inner op"), ("helm".into(), "up".into()));
 }
 
-/// Scenario: a layer is reloaded away while a span of a job is entered, and another one is put in its place.
+/// Scenario: a layer is reloaded away while a span of a job is entered, and another one is put in
+/// its place.
 #[test]
 fn a_job_does_not_stick_to_the_thread_after_a_reload() {
     use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};

@@ -1,4 +1,5 @@
-//! Every file of the behaviour suite. Both kinds of record run this list, each in a binary of its own.
+//! Every file of the behaviour suite. Both kinds of record run this list, each in a binary of its
+//! own.
 
 mod alone;
 mod correlation;

@@ -424,7 +424,8 @@ fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
 #[test]
 fn the_duration_is_from_start_to_end_not_to_the_last_exit() {
     each(|fixture| {
-        // A span that began at its first entry or ended at its last exit would be outside of these ranges.
+        // A span that began at its first entry or ended at its last exit would be outside of these
+        // ranges.
         let pause = || std::thread::sleep(Duration::from_millis(2));
         let before = SystemTime::now();
         let op = op::start("t", "o", []);

@@ -1,6 +1,7 @@
-//! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both kinds of record.
-//! `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go, `trace_layers.rs` what other layers and
-//! jobs are to them, `trace_elsewhere.rs` what holds away from where a span was started, `trace_values.rs` what values are.
+//! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both
+//! kinds of record. `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go,
+//! `trace_layers.rs` what other layers and jobs are to them, `trace_elsewhere.rs` what holds away
+//! from where a span was started, `trace_values.rs` what values are.
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
@@ -144,8 +145,8 @@ fn a_span_is_a_child_of_the_remote_or_current_span_that_its_context_names() {
     });
 }
 
-/// Guarantees: without activation the `Context` does not name the current tracing span, and the tracing back
-/// end finds it all the same.
+/// Guarantees: without activation the `Context` does not name the current tracing span, and the
+/// tracing back end finds it all the same.
 #[test]
 fn a_tracing_span_is_a_child_of_the_current_one_without_context_activation() {
     let fixture = Arrangement { activation: false, ..USUAL }.build();

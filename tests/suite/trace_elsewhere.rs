@@ -1,5 +1,5 @@
-//! Contract §5, away from where a span was started: under another subscriber or none, from another context, in a span of
-//! another back end.
+//! Contract §5, away from where a span was started: under another subscriber or none, from another
+//! context, in a span of another back end.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::Context;
@@ -13,7 +13,8 @@ fn bodies(fixture: &Fixture) -> Vec<String> {
     fixture.records().iter().map(|record| record.body_text().to_owned()).collect()
 }
 
-/// Guarantees: a span that was started too early is none, and what is said in its context is said all the same.
+/// Guarantees: a span that was started too early is none, and what is said in its context is said
+/// all the same.
 #[test]
 fn a_span_from_before_there_was_a_subscriber_silences_nothing() {
     for back in [Back::Otel, Back::Tracing] {
@@ -42,10 +43,11 @@ fn a_span_from_before_there_was_a_subscriber_silences_nothing() {
     }
 }
 
-/// Scenario: a span of one subscriber is used, and given up, on threads that have another one, or none.
+/// Scenario: a span of one subscriber is used, and given up, on threads that have another one, or
+/// none.
 ///
-/// Guarantees: a tracing span stays with its own. Its children and entries are there, and closing it touches no
-/// span of the other subscriber, which may have the same id.
+/// Guarantees: a tracing span stays with its own. Its children and entries are there, and closing
+/// it touches no span of the other subscriber, which may have the same id.
 #[test]
 fn a_tracing_span_lives_and_is_closed_in_its_own_subscriber() {
     let (home, abroad) = (USUAL.build(), USUAL.build());
@@ -90,7 +92,8 @@ fn an_entry_of_an_api_span_goes_to_the_subscriber_of_its_thread() {
     assert_eq!(one.span("span").events.len(), 1);
 }
 
-/// Guarantees: a span whose context names a span of somewhere else has nothing of the one that is current here.
+/// Guarantees: a span whose context names a span of somewhere else has nothing of the one that is
+/// current here.
 #[test]
 fn entries_of_a_span_from_elsewhere_inherit_nothing_of_the_current_one() {
     let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
@@ -113,8 +116,9 @@ fn entries_of_a_span_from_elsewhere_inherit_nothing_of_the_current_one() {
     });
 }
 
-/// Guarantees: spans of one back end inside those of the other are their children, and entries are each of their own.
-/// Only what is around an API span is not inherited by a tracing span in it: to `tracing` that is a root.
+/// Guarantees: spans of one back end inside those of the other are their children, and entries are
+/// each of their own. Only what is around an API span is not inherited by a tracing span in it: to
+/// `tracing` that is a root.
 #[test]
 fn back_ends_can_be_mixed() {
     let fixture = USUAL.build();

@@ -189,7 +189,8 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.loggers.push(lines);
             }
             Step::IntoContext { cx, logger } => {
-                // Only a logger with a span or fields: the oracle tells by them that a context names one.
+                // Only a logger with a span or fields: the oracle tells by them that a context
+                // names one.
                 let Some(logger) = logger.checked_rem(real.loggers.len()) else { continue };
                 if cx_has_no_logger(&oracle.loggers[logger]) {
                     continue;
@@ -274,10 +275,11 @@ fn compare(fixture: &Fixture, oracle: &Oracle, real: &Real) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Scenario: any sequence of spans started from any context, fields set on any of them with any context,
-    /// loggers derived from whatever there is, and entries through all of them.
+    /// Scenario: any sequence of spans started from any context, fields set on any of them with any
+    /// context, loggers derived from whatever there is, and entries through all of them.
     ///
-    /// Guarantees: spans, events and records have the fields that a map for each of them would have.
+    /// Guarantees: spans, events and records have the fields that a map for each of them would
+    /// have.
     #[test]
     fn fields_are_where_a_naive_oracle_has_them(steps in vec(step(), 1..40), of_tracing: bool) {
         let fixture = USUAL.build();

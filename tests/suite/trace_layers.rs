@@ -59,8 +59,8 @@ fn the_target_of_the_logger_is_the_scope_and_what_filters_go_by() {
     });
 }
 
-/// Guarantees: the job that the context has, else the one that the code runs in, is on the span and on its
-/// entries, from wherever they are made; and ids and stamps are never of two jobs.
+/// Guarantees: the job that the context has, else the one that the code runs in, is on the span and
+/// on its entries, from wherever they are made; and ids and stamps are never of two jobs.
 #[test]
 fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
     let meta = |id: &'static str| JobMetadata::new(id, "execution");
@@ -135,8 +135,9 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
     }
 }
 
-/// Guarantees: what the tracing spans around have, an op's tool and operation above all, is on the entries of
-/// spans that were started in them, also where those are made on another thread, and of their children.
+/// Guarantees: what the tracing spans around have, an op's tool and operation above all, is on the
+/// entries of spans that were started in them, also where those are made on another thread, and of
+/// their children.
 #[test]
 fn entries_inherit_from_where_their_span_was_started() {
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
@@ -184,7 +185,8 @@ fn a_line_of_tracing_in_an_attached_span_has_its_ids() {
     });
 }
 
-/// Guarantees: an entry of no span is a contextual event, with the ids of the innermost active span.
+/// Guarantees: an entry of no span is a contextual event, with the ids of the innermost active
+/// span.
 #[test]
 fn an_entry_of_no_span_belongs_where_it_is_made() {
     let fixture = USUAL.build();
@@ -196,8 +198,8 @@ fn an_entry_of_no_span_belongs_where_it_is_made() {
     });
 }
 
-/// Scenario: two log layers, and a console between them.
-/// Guarantees: each layer makes its record of an entry, and the console shows the fields behind the message.
+/// Scenario: two log layers, and a console between them. Guarantees: each layer makes its record of
+/// an entry, and the console shows the fields behind the message.
 #[test]
 fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
@@ -253,7 +255,8 @@ fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     }
 }
 
-/// Guarantees: neither spans nor entries are in the way of filters for other targets, and entries go by theirs.
+/// Guarantees: neither spans nor entries are in the way of filters for other targets, and entries
+/// go by theirs.
 #[test]
 fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     use tracing_subscriber::layer::SubscriberExt;

@@ -49,7 +49,8 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
         ]
         .map(|(line, span)| (line, Some(span)));
         assert_eq!(said, expected, "{:?} {back:?}", fixture.arrangement);
-        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in them.
+        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in
+        // them.
         let records = if back == Back::Tracing { 2 } else { 0 };
         assert_eq!(fixture.records().len(), records, "{:?} {back:?}", fixture.arrangement);
         assert_eq!((fixture.span("span").events.len(), fixture.span("child").events.len()), (1, 1));
@@ -98,8 +99,8 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
     });
 }
 
-/// Guarantees: what a context's logger knew before there was a span is on the record and on the event, and what is said
-/// later wins.
+/// Guarantees: what a context's logger knew before there was a span is on the record and on the
+/// event, and what is said later wins.
 #[test]
 fn fields_of_the_logger_around_are_on_entries_of_the_span() {
     each(|fixture, back| {
@@ -135,8 +136,8 @@ impl Logger for Redacts {
     }
 }
 
-/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that logger has it, also with
-/// the back end that brings entries to `tracing` itself.
+/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that
+/// logger has it, also with the back end that brings entries to `tracing` itself.
 #[test]
 fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
     each(|fixture, back| {
@@ -152,7 +153,8 @@ fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
     });
 }
 
-/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all the same.
+/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all
+/// the same.
 #[test]
 fn what_a_logger_does_not_want_it_does_not_get() {
     #[derive(Clone, Debug)]

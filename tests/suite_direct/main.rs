@@ -1,4 +1,5 @@
-//! The behaviour suite on the direct record: the same list of files as `suite`, with the other kind.
+//! The behaviour suite on the direct record: the same list of files as `suite`, with the other
+//! kind.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 

@@ -9,8 +9,8 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
-/// Keeps records as they come, or shows them to a function. The SDK's simple processor attaches a `Context` for each,
-/// which is no good inside `Context::map_current`.
+/// Keeps records as they come, or shows them to a function. The SDK's simple processor attaches a
+/// `Context` for each, which is no good inside `Context::map_current`.
 #[derive(Clone, Default)]
 pub struct Capture {
     records: Arc<Mutex<Vec<SdkLogRecord>>>,

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 
 /// What is told. A type rather than a value, so that telling it costs no more than what it does.
 pub(crate) trait Note {
-    /// Called before each allocation of `size` bytes and each reallocation to it, on its thread. It must not allocate.
+    /// Called before each allocation of `size` bytes and each reallocation to it, on its thread. It
+    /// must not allocate.
     fn allocated(size: usize);
 
     /// Called when so many bytes are returned, by a reallocation too. It must not allocate.

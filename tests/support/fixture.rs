@@ -1,4 +1,5 @@
-//! What every test stands on: the arrangements in which the crate must behave alike, and what came out.
+//! What every test stands on: the arrangements in which the crate must behave alike, and what came
+//! out.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 #[path = "capture.rs"]
@@ -109,8 +110,8 @@ pub struct Arrangement {
     pub wrap: Wrap,
     pub level: LevelFilter,
     pub sampled: bool,
-    /// A dependency asks `log::log_enabled!` before each event, and a neighbouring layer has a per-layer
-    /// filter that rejects the dependency: the arrangement of tokio-rs/tracing#2519.
+    /// A dependency asks `log::log_enabled!` before each event, and a neighbouring layer has a
+    /// per-layer filter that rejects the dependency: the arrangement of tokio-rs/tracing#2519.
     pub log_enabled: bool,
 }
 
@@ -406,8 +407,8 @@ impl<S: Subscriber> Layer<S> for Neighbour {
     }
 }
 
-/// Says yes or no for a callsite once and for all, so that tracing does not ask it again at the event:
-/// then its answer to `log_enabled!` is what counts for the next event.
+/// Says yes or no for a callsite once and for all, so that tracing does not ask it again at the
+/// event: then its answer to `log_enabled!` is what counts for the next event.
 fn all_but_the_dependency() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_target(DEPENDENCY, LevelFilter::OFF)
 }
@@ -531,7 +532,8 @@ fn seen(record: &SdkLogRecord) -> Seen {
 /// Logs as a dependency does that asks `log` first, where the arrangement has one.
 pub fn ask_log(arrangement: Arrangement) {
     if arrangement.log_enabled {
-        // Some layer has no filter, so the answer is yes: were it no, then nobody would have been asked.
+        // Some layer has no filter, so the answer is yes: were it no, then nobody would have been
+        // asked.
         assert!(log::log_enabled!(target: DEPENDENCY, log::Level::Info), "no logger is installed");
     }
 }

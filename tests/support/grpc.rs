@@ -1,4 +1,5 @@
-//! A gRPC receiver of logs and spans on the loopback interface, which takes everything and keeps it.
+//! A gRPC receiver of logs and spans on the loopback interface, which takes everything and keeps
+//! it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::net::{SocketAddr, TcpListener};

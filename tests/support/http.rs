@@ -1,4 +1,5 @@
-//! An HTTP receiver on the loopback interface that does what a test tells it to, however bad that is.
+//! An HTTP receiver on the loopback interface that does what a test tells it to, however bad that
+//! is.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::collections::VecDeque;
@@ -18,9 +19,11 @@ pub enum Act {
     SendAndClose(Vec<u8>),
     /// Sends these bytes one by one, with a pause after each.
     Drip(Vec<u8>, Duration),
-    /// Sends these bytes after the head of the request, without reading its body, and closes the connection.
+    /// Sends these bytes after the head of the request, without reading its body, and closes the
+    /// connection.
     Early(Vec<u8>),
-    /// Closes the connection before the body is read, for which the system resets it. The request is not kept.
+    /// Closes the connection before the body is read, for which the system resets it. The request
+    /// is not kept.
     Reset,
     /// Keeps the connection open and sends nothing.
     Silence,
@@ -185,7 +188,8 @@ impl Shared {
             }
             match &act {
                 Some(Act::Reset) => {
-                    // Its first byte has come: others are there or on their way, and nobody reads them.
+                    // Its first byte has come: others are there or on their way, and nobody reads
+                    // them.
                     stream.fill_buf()?;
                     return Ok(());
                 }

@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 
 use tokio::net::TcpSocket;
 
-/// A port of the loopback interface. As long as this lives, connections to it are refused, and the system gives it to
-/// nobody who asks for any port. A program can still be told to listen there: the socket allows its address to be used
-/// again.
+/// A port of the loopback interface. As long as this lives, connections to it are refused, and the
+/// system gives it to nobody who asks for any port. A program can still be told to listen there:
+/// the socket allows its address to be used again.
 #[derive(Debug)]
 pub struct Reserved {
     socket: TcpSocket,

@@ -1,5 +1,5 @@
-//! A test that runs itself again in a process of its own, where what is the process's is its own: the global subscriber,
-//! environment variables, and an end that takes the process with it.
+//! A test that runs itself again in a process of its own, where what is the process's is its own:
+//! the global subscriber, environment variables, and an end that takes the process with it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::env;
@@ -31,8 +31,8 @@ pub struct Written {
     pub stderr: String,
 }
 
-/// Runs `test` of this binary again, as `part` and with only these variables of telemetry. It must end well, in time and
-/// with one test run: a name that matches none would pass as well.
+/// Runs `test` of this binary again, as `part` and with only these variables of telemetry. It must
+/// end well, in time and with one test run: a name that matches none would pass as well.
 pub fn run(test: &str, part: &str, variables: &[(&str, &str)]) -> Written {
     run_within(LONGEST, test, part, variables, b"")
 }

@@ -1,8 +1,9 @@
 //! Programs that some tests need and not every machine has.
 //!
-//! A test whose program is missing is skipped, and says so on a line that the test harness does not capture. Two
-//! variables hold names of programs, separated by commas: a test whose program is in `SPANLOG_REQUIRE` fails where it
-//! would be skipped, and a program in `SPANLOG_SKIP` is not used even where it is there.
+//! A test whose program is missing is skipped, and says so on a line that the test harness does not
+//! capture. Two variables hold names of programs, separated by commas: a test whose program is in
+//! `SPANLOG_REQUIRE` fails where it would be skipped, and a program in `SPANLOG_SKIP` is not used
+//! even where it is there.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::env;
@@ -105,7 +106,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it in `folder`, which is removed with it unless a test fails, and waits until it listens.
+    /// Starts it in `folder`, which is removed with it unless a test fails, and waits until it
+    /// listens.
     pub fn start(command: &mut Command, folder: PathBuf, at: &[SocketAddr]) -> Self {
         let output = File::create(folder.join("output")).unwrap();
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);

@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Random(u64);
 
 impl Random {
-    /// Seeded by the variable `SPANLOG_SEED`, else by the clock. The harness shows the seed where the test fails.
+    /// Seeded by the variable `SPANLOG_SEED`, else by the clock. The harness shows the seed where
+    /// the test fails.
     pub fn from_env() -> Self {
         let seed = match std::env::var("SPANLOG_SEED") {
             Ok(seed) => seed.parse().expect("SPANLOG_SEED is a number"),
