@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::*;
+use super::fixture::*;
 use crate::otlp::pipeline::{Pipeline, Settings};
 use crate::otlp::transport::Answer;
 use crate::record::Target;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::*;
+use super::fixture::*;
 use crate::otlp::chunk::{Chunk, Encoded, MOST_HEADER};
 use crate::otlp::pipeline::{Pipeline, Settings};
 use crate::otlp::pool::Pool;

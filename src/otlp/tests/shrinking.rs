@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, Key
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
-use super::stage::text;
+use super::fixture::text;
 use crate::otlp::shrink::shrink;
 
 fn pair(key: &str, value: Value) -> KeyValue {
@@ -53,7 +53,7 @@ fn any_limit_is_kept_and_the_rest_stays() {
         if most > bytes.len() - 200 {
             assert_eq!((shrunk.values_cut, &cut.body), (1, &whole.body));
         }
-        let body = |record: &LogRecord| super::stage::text_of(record);
+        let body = |record: &LogRecord| super::fixture::text_of(record);
         assert!(body(&whole).starts_with(&body(&cut)));
         assert_eq!(cut.attributes.len(), 5);
         assert_eq!(cut.attributes[1..3], whole.attributes[1..3]);

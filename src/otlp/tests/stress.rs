@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::random::Random;
-use super::stage::*;
+use super::fixture::*;
 use crate::otlp::pipeline::{Pipeline, Settings};
 use crate::otlp::request::Request;
 use crate::otlp::transport::{Answer, Transport};
