@@ -2,9 +2,11 @@
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "support/counting.rs"]
 mod counting;
 
 use std::cell::Cell;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ thread_local! {
 struct Both;
 
 impl Note for Both {
-    fn note() {
+    fn allocated(_: usize) {
         ALL.fetch_add(1, Ordering::Relaxed);
         let _ = OWN.try_with(|own| own.set(own.get() + 1));
     }
@@ -41,9 +43,9 @@ const EVENTS: u64 = 1_000;
 const QUIET_ROUNDS: u64 = 10;
 const ROUNDS: u64 = 100;
 
-/// Logs `EVENTS` at a time until rounds are quiet: no allocation on this thread. Of the whole process, where the
-/// worker makes requests of them meanwhile, less than one for ten events are asked for then: a request takes a
-/// few for 512.
+/// Logs `EVENTS` at a time until rounds are quiet: no allocation on this thread. Of the whole
+/// process, where the worker makes requests of them meanwhile, less than one for ten events are
+/// asked for then: a request takes a few for 512.
 fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
     let before = pipeline.stats().delivered;
     let (mut rounds, mut quiet, mut process) = (0, 0, 0);
@@ -63,9 +65,10 @@ fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
     assert_eq!(pipeline.stats().delivered - before, rounds * EVENTS);
 }
 
-/// Scenario: rounds of events with four fields and a formatted message, in a job and two spans; and of short ones,
-/// in no span and no job. A round in which the worker falls further behind than in any before takes one chunk
-/// more, which is kept: that can happen as often as a round has chunks, some seven times.
+/// Scenario: rounds of events with four fields and a formatted message, in a job and two spans; and
+/// of short ones, in no span and no job. A round in which the worker falls further behind than in
+/// any before takes one chunk more, which is kept: that can happen as often as a round has chunks,
+/// some seven times.
 ///
 /// Guarantees: once warm, not one allocation on their thread in ten rounds.
 #[test]
@@ -84,5 +87,13 @@ fn events_of_a_warm_thread_allocate_nothing() {
         });
         assert_quiet(&pipeline, |_| info!("connected"));
         assert_quiet(&pipeline, |attempt| info!(attempt, "connected"));
+        // One allocation in a round is too much.
+        let noisy = |attempt| {
+            if attempt == EVENTS / 2 {
+                drop(std::hint::black_box(Box::new(attempt)));
+            }
+            info!(attempt, "connected");
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| assert_quiet(&pipeline, noisy))).is_err());
     });
 }

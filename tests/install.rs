@@ -1,23 +1,27 @@
 //! Installation in one call, and the JSON-lines exporters under it.
 //!
 //! A global subscriber can be set once in a process, and environment variables are the process's
-//! own. So each case that needs either runs in a process of its own: this binary again, told by a
-//! variable which part to play.
+//! own. So each case that needs either runs in a process of its own: this binary again, with a
+//! variable that says which part of the test it is.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[cfg(feature = "grpc")]
+#[path = "support/grpc.rs"]
+mod grpc;
+#[path = "support/http.rs"]
+mod http;
 #[path = "install/json_lines.rs"]
 mod json_lines;
-#[cfg(feature = "grpc")]
-#[path = "install/receiver.rs"]
-mod receiver;
+#[path = "support/otlp.rs"]
+mod otlp;
+#[path = "support/port.rs"]
+mod port;
+#[path = "support/process.rs"]
+mod process;
 #[path = "install/roads.rs"]
 mod roads;
 #[path = "install/settings.rs"]
 mod settings;
-#[path = "install/sink.rs"]
-mod sink;
-#[path = "install/stage.rs"]
-mod stage;
 
 use std::time::{Duration, Instant};
 
@@ -26,10 +30,17 @@ use opentelemetry::KeyValue;
 use spanlog::{job, JobMetadata};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::sink::{attributes, Answer, Sink};
-use crate::stage::{directory, part, play, Played};
+use crate::http::{response, Act, Receiver};
+use crate::otlp::attributes;
+use crate::port::Reserved;
+use crate::process::{directory, is_part, run, Written};
 
 const LONG: Duration = Duration::from_secs(20);
+
+/// Runs a part of a test in a process of its own, with this endpoint and more variables.
+fn run_to(url: &str, test: &str, part: &str, more: &[(&str, &str)]) -> Written {
+    run(test, part, &[&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)], more].concat())
+}
 
 /// What most cases do: one job, one span, one record.
 fn work() -> (String, String) {
@@ -45,15 +56,15 @@ fn work() -> (String, String) {
 }
 
 /// The ids that a part printed.
-fn ids(played: &Played) -> (String, String) {
-    let line = played.stdout.lines().find_map(|line| line.split("ids=").nth(1)).unwrap();
+fn ids(written: &Written) -> (String, String) {
+    let line = written.stdout.lines().find_map(|line| line.split("ids=").nth(1)).unwrap();
     let (trace, span) = line.split_once(' ').unwrap();
     (trace.trim().to_owned(), span.trim().to_owned())
 }
 
 #[test]
 fn dropping_the_guard_delivers_logs_and_spans() {
-    if part("deliver") {
+    if is_part("deliver") {
         let guard = spanlog::builder()
             .with_service_name("from-the-builder")
             .with_resource_attribute(KeyValue::new("team", "builder"))
@@ -66,26 +77,26 @@ fn dropping_the_guard_delivers_logs_and_spans() {
         drop(guard);
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
+    let receiver = Receiver::start();
+    let written = run_to(
+        &receiver.url(),
         "dropping_the_guard_delivers_logs_and_spans",
         "deliver",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
             ("OTEL_SERVICE_NAME", "from-the-environment"),
             ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-told=env"),
         ],
     );
-    let (trace, span) = ids(&played);
+    let (trace, span) = ids(&written);
 
-    let logs = sink.logs();
+    let logs = receiver.logs();
     let resource = attributes(&logs[0].resource.as_ref().unwrap().attributes);
     assert_eq!(resource["service.name"], "from-the-builder");
     assert_eq!(resource["team"], "builder");
     assert_eq!(resource["zone"], "eu,west");
     assert_eq!(resource["telemetry.sdk.language"], "rust");
-    let records = sink.records();
+    let records = receiver.records();
     assert_eq!(records.len(), 2, "{records:#?}");
     let (scope, record) = records.iter().find(|(scope, _)| scope == "app").unwrap();
     assert_eq!(scope, "app");
@@ -100,7 +111,7 @@ fn dropping_the_guard_delivers_logs_and_spans() {
     assert_eq!(attributes(&facade.attributes)["user"], "ann");
     assert!(facade.trace_id.is_empty());
 
-    let spans = sink.spans();
+    let spans = receiver.spans();
     assert_eq!(spans.len(), 1, "{spans:#?}");
     assert_eq!((hex(&spans[0].1.trace_id), hex(&spans[0].1.span_id)), (trace, span));
     assert_eq!(spans[0].0, "spanlog");
@@ -108,18 +119,18 @@ fn dropping_the_guard_delivers_logs_and_spans() {
     assert_eq!(stamped["runner_job.id"], "job-1");
     assert!(!stamped.contains_key("busy_ns"));
 
-    for request in sink.requests() {
+    for request in receiver.requests() {
         assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
         assert_eq!(request.header("x-env"), Some("a b"));
         assert_eq!(request.header("x-told"), Some("told 100%25"));
     }
-    assert!(played.stderr.contains("working"), "{}", played.stderr);
-    assert!(!played.stderr.contains('\u{1b}'), "no colours where there is no terminal");
+    assert!(written.stderr.contains("working"), "{}", written.stderr);
+    assert!(!written.stderr.contains('\u{1b}'), "no colours where there is no terminal");
 }
 
 #[test]
 fn a_second_install_fails_and_the_first_goes_on() {
-    if part("twice") {
+    if is_part("twice") {
         let guard = spanlog::builder().install().unwrap();
         let error = spanlog::builder().install().unwrap_err();
         assert!(error.is_already_set(), "{error}");
@@ -127,19 +138,15 @@ fn a_second_install_fails_and_the_first_goes_on() {
         assert!(guard.shutdown(LONG).is_complete());
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    play(
-        "a_second_install_fails_and_the_first_goes_on",
-        "twice",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
-    );
-    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
+    let receiver = Receiver::start();
+    run_to(&receiver.url(), "a_second_install_fails_and_the_first_goes_on", "twice", &[]);
+    assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
 }
 
 /// Guarantees: neither the exporter, its client nor its TLS come back, as records or as lines.
 #[test]
 fn one_event_at_trace_makes_one_record() {
-    if part("trace") {
+    if is_part("trace") {
         let guard = spanlog::builder().install().unwrap();
         tracing::trace!(target: "app", "alone");
         for _ in 0..3 {
@@ -148,24 +155,21 @@ fn one_event_at_trace_makes_one_record() {
         assert!(log::log_enabled!(target: "ureq", log::Level::Trace));
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
+    let receiver = Receiver::start();
+    let written = run_to(
+        &receiver.url(),
         "one_event_at_trace_makes_one_record",
         "trace",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
-            ("RUST_LOG", "trace"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "10"),
-        ],
+        &[("RUST_LOG", "trace"), ("OTEL_BLRP_SCHEDULE_DELAY", "10")],
     );
-    assert_eq!(sink.records().len(), 1, "{:#?}", sink.records());
-    assert_eq!(sink.requests().len(), 1);
-    assert!(!played.stderr.contains("ureq"), "{}", played.stderr);
+    assert_eq!(receiver.records().len(), 1, "{:#?}", receiver.records());
+    assert_eq!(receiver.requests().len(), 1);
+    assert!(!written.stderr.contains("ureq"), "{}", written.stderr);
 }
 
 #[test]
 fn levels_are_each_outputs_own_and_spans_stay() {
-    if part("levels") {
+    if is_part("levels") {
         let _guard = spanlog::builder()
             .with_level(tracing::Level::WARN)
             .with_console_level(tracing::Level::DEBUG)
@@ -179,25 +183,21 @@ fn levels_are_each_outputs_own_and_spans_stay() {
         drop(span);
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
-        "levels_are_each_outputs_own_and_spans_stay",
-        "levels",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
-    );
-    let records = sink.records();
+    let receiver = Receiver::start();
+    let written = run_to(&receiver.url(), "levels_are_each_outputs_own_and_spans_stay", "levels", &[]);
+    let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0].1.trace_id.len(), 16, "the span stays at level WARN");
     assert!(
-        played.stderr.contains("for the console") && played.stderr.contains("outer{of=\"mine\"}"),
+        written.stderr.contains("for the console") && written.stderr.contains("outer{of=\"mine\"}"),
         "{}",
-        played.stderr
+        written.stderr
     );
 }
 
 #[test]
 fn flush_works_on_a_current_thread_runtime() {
-    if part("current-thread") {
+    if is_part("current-thread") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let guard = spanlog::builder().install().unwrap();
@@ -212,24 +212,20 @@ fn flush_works_on_a_current_thread_runtime() {
         });
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    play(
-        "flush_works_on_a_current_thread_runtime",
-        "current-thread",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
-    );
-    assert_eq!((sink.records().len(), sink.spans().len()), (2, 2));
+    let receiver = Receiver::start();
+    run_to(&receiver.url(), "flush_works_on_a_current_thread_runtime", "current-thread", &[]);
+    assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
 }
 
 #[test]
 fn shutdown_keeps_its_deadline_when_nobody_answers() {
-    if part("silent") {
+    if is_part("silent") {
         let guard = spanlog::builder().install().unwrap();
         work();
         let begun = Instant::now();
         assert!(guard.flush(Duration::from_millis(300)).unwrap_err().is_delivery());
         let report = guard.shutdown(Duration::from_millis(300));
-        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
         assert!(!report.is_complete());
         assert!(report.logs.unwrap_err().is_delivery());
         assert!(
@@ -239,32 +235,33 @@ fn shutdown_keeps_its_deadline_when_nobody_answers() {
         );
         return;
     }
-    let sink = Sink::start(Answer::Never);
-    play(
+    let receiver = Receiver::acting(|_| Act::Silence);
+    run_to(
+        &receiver.url(),
         "shutdown_keeps_its_deadline_when_nobody_answers",
         "silent",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
+        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")],
     );
 }
 
 #[test]
 fn an_export_takes_no_longer_than_its_timeout() {
-    if part("timeout") {
+    if is_part("timeout") {
         let guard = spanlog::builder().install().unwrap();
         work();
         let begun = Instant::now();
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
-        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
         assert!(guard.outputs().iter().all(|output| output.failed == 1), "{:?}", guard.outputs());
         return;
     }
-    let sink = Sink::start(Answer::Never);
-    play(
+    let receiver = Receiver::acting(|_| Act::Silence);
+    run_to(
+        &receiver.url(),
         "an_export_takes_no_longer_than_its_timeout",
         "timeout",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
             // Logs are sent again for so long.
@@ -275,22 +272,22 @@ fn an_export_takes_no_longer_than_its_timeout() {
 
 #[test]
 fn any_success_is_one_whatever_its_body() {
-    if part("long") {
+    if is_part("long") {
         let guard = spanlog::builder().install().unwrap();
         work();
         let report = guard.shutdown(LONG);
         assert!(report.is_complete(), "{report}");
         return;
     }
-    let sink = Sink::start(Answer::Long);
-    play("any_success_is_one_whatever_its_body", "long", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
-    assert_eq!(sink.requests().len(), 2, "and none is sent again");
+    let receiver = Receiver::acting(|_| Act::Send(response(200, &[], &vec![b'x'; 5 << 20])));
+    run_to(&receiver.url(), "any_success_is_one_whatever_its_body", "long", &[]);
+    assert_eq!(receiver.requests().len(), 2, "and none is sent again");
 }
 
 /// Guarantees: a refusal is counted and said; a redirect is not followed.
 #[test]
 fn what_is_refused_is_counted() {
-    if part("refused") {
+    if is_part("refused") {
         let guard = spanlog::builder().install().unwrap();
         work();
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
@@ -301,20 +298,21 @@ fn what_is_refused_is_counted() {
         );
         return;
     }
-    for answer in [Answer::Status(400), Answer::Status(307)] {
-        let sink = Sink::start(answer);
-        let played =
-            play("what_is_refused_is_counted", "refused", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())]);
-        assert!(played.stderr.contains("was lost on its way to otlp"), "{}", played.stderr);
-        assert_eq!(sink.requests().len(), 2, "one for each signal");
+    for status in [400, 307] {
+        let refusal = Act::Send(response(status, &[("location", "/elsewhere")], b""));
+        let receiver = Receiver::acting(move |_| refusal.clone());
+        let written = run_to(&receiver.url(), "what_is_refused_is_counted", "refused", &[]);
+        assert!(written.stderr.contains("was lost on its way to otlp"), "{}", written.stderr);
+        assert_eq!(receiver.requests().len(), 2, "one for each signal");
     }
 }
 
-/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for either.
+/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for
+/// either.
 #[test]
 fn the_sdk_road_is_one_call_away() {
     for (name, sdk_logs) in [("direct", false), ("sdk", true)] {
-        if part(name) {
+        if is_part(name) {
             let guard = spanlog::builder().with_sdk_logs(sdk_logs).install().unwrap();
             work();
             guard.flush(LONG).unwrap();
@@ -329,22 +327,22 @@ fn the_sdk_road_is_one_call_away() {
         }
     }
     for (name, is_said) in [("direct", true), ("sdk", false)] {
-        let sink = Sink::start(Answer::Ok);
-        let played = play(
+        let receiver = Receiver::start();
+        let written = run(
             "the_sdk_road_is_one_call_away",
             name,
             // Only the direct road has no use for it.
-            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048")],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048")],
         );
-        assert_eq!((sink.records().len(), sink.spans().len()), (2, 2));
-        assert_eq!(played.stderr.contains("OTEL_BLRP_MAX_QUEUE_SIZE"), is_said, "{}", played.stderr);
+        assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
+        assert_eq!(written.stderr.contains("OTEL_BLRP_MAX_QUEUE_SIZE"), is_said, "{}", written.stderr);
     }
 }
 
 /// Guarantees: what is lost is said with its cause, and soon.
 #[test]
 fn without_a_collector_the_end_comes_soon() {
-    if part("nobody") {
+    if is_part("nobody") {
         let guard = spanlog::builder().install().unwrap();
         work();
         let begun = Instant::now();
@@ -353,40 +351,40 @@ fn without_a_collector_the_end_comes_soon() {
         assert!(report.outputs.iter().all(|output| output.taken == 1), "{report}");
         return;
     }
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let unused = Reserved::new();
+    let address = unused.address.to_string();
     let url = format!("http://user:secret@{address}");
-    let played = play(
+    let written = run(
         "without_a_collector_the_end_comes_soon",
         "nobody",
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_BLRP_EXPORT_TIMEOUT", "500")],
     );
-    assert!(played.stderr.contains(&format!("no answer from {address}")), "{}", played.stderr);
-    assert!(!played.stderr.contains("secret"), "{}", played.stderr);
+    assert!(written.stderr.contains(&format!("no answer from {address}")), "{}", written.stderr);
+    assert!(!written.stderr.contains("secret"), "{}", written.stderr);
 }
 
 #[test]
 fn the_console_exporter_writes_json_lines_to_standard_output() {
-    if part("console") {
+    if is_part("console") {
         let _guard = spanlog::builder().with_console(false).install().unwrap();
         work();
         return;
     }
-    let played = play(
+    let written = run(
         "the_console_exporter_writes_json_lines_to_standard_output",
         "console",
         &[("OTEL_LOGS_EXPORTER", "console"), ("OTEL_TRACES_EXPORTER", "none")],
     );
-    let lines: Vec<_> = played.stdout.lines().filter(|line| line.contains("{\"resource")).collect();
-    assert_eq!(lines.len(), 1, "{}", played.stdout);
-    assert!(lines[0].contains("traceId") && !played.stderr.contains("working"));
+    let lines: Vec<_> = written.stdout.lines().filter(|line| line.contains("{\"resource")).collect();
+    assert_eq!(lines.len(), 1, "{}", written.stdout);
+    assert!(lines[0].contains("traceId") && !written.stderr.contains("working"));
 }
 
-/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process as it is.
+/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process
+/// as it is.
 #[test]
 fn json_lines_files_need_no_collector() {
-    if part("files") {
+    if is_part("files") {
         let directory = directory("files");
         let (dispatch, guard) = spanlog::builder().with_json_lines(&directory).build().unwrap();
         let ids = tracing::dispatcher::with_default(&dispatch, work);
@@ -406,12 +404,12 @@ fn json_lines_files_need_no_collector() {
         std::fs::remove_dir_all(directory).unwrap();
         return;
     }
-    play("json_lines_files_need_no_collector", "files", &[]);
+    run("json_lines_files_need_no_collector", "files", &[]);
 }
 
 #[test]
 fn a_logger_that_is_there_already_stays() {
-    if part("logger") {
+    if is_part("logger") {
         struct Other;
         impl log::Log for Other {
             fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -428,14 +426,10 @@ fn a_logger_that_is_there_already_stays() {
         log::info!("still here");
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
-        "a_logger_that_is_there_already_stays",
-        "logger",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url())],
-    );
-    assert!(played.stdout.contains("other: still here"), "{}", played.stdout);
-    assert!(played.stderr.contains("the logger of the `log` crate"), "{}", played.stderr);
+    let receiver = Receiver::start();
+    let written = run_to(&receiver.url(), "a_logger_that_is_there_already_stays", "logger", &[]);
+    assert!(written.stdout.contains("other: still here"), "{}", written.stdout);
+    assert!(written.stderr.contains("the logger of the `log` crate"), "{}", written.stderr);
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -67,7 +67,7 @@ fn a_span_is_there_from_its_start_and_settled_at_its_end() {
                     assert_eq!((record.level, record.target.as_str()), (Level::Warn, "tf"));
                     assert_eq!(record.event_name, "slow");
                     assert_eq!(record.span_id, Some(op_node.call().span_id));
-                    assert!(record.time_unix_nano > op_node.call().start_unix_nano);
+                    assert!(record.time_unix_nano >= op_node.call().start_unix_nano);
                     let attribute = |key: &str| {
                         let found = record.attributes.iter().find(|(known, _)| known == key);
                         found.map(|(_, value)| value.clone()).unwrap()
@@ -144,8 +144,9 @@ fn jobs_are_told_apart_and_handed_over_one_by_one() {
     assert_eq!(recorder.jobs().len(), 1);
 }
 
-/// Scenario: the processor that stamps the job stands behind the recorder, or does not stand there at all.
-/// Guarantees: a span that is stamped later goes to its job with its end; one that never is stays with its parent's.
+/// Scenario: the processor that stamps the job stands behind the recorder, or does not stand there
+/// at all. Guarantees: a span that is stamped later goes to its job with its end; one that never is
+/// stays with its parent's.
 #[test]
 fn a_span_without_stamps_is_its_parents_jobs() {
     let recorder = Recorder::default();
@@ -197,7 +198,8 @@ fn an_outcome_that_comes_with_the_end_is_the_one_that_counts() {
     assert_eq!(recorder.graph().roots().next().unwrap().call().outcome, Outcome::Failed);
 }
 
-/// Guarantees: one call wires the recorder, on the direct road and on the SDK's, and each record comes once.
+/// Guarantees: one call wires the recorder, on the direct road and on the SDK's, and each record
+/// comes once.
 #[cfg(feature = "install")]
 #[test]
 fn one_call_of_the_builder_lets_a_recorder_listen_on_either_road() {

@@ -1,17 +1,20 @@
-//! The live view on a real terminal: a pseudo-terminal of tmux, in which this binary plays a part of its own.
+//! The live view on a real terminal: a pseudo-terminal of tmux, in which a helper of this binary
+//! runs.
 //!
-//! Without tmux the tests that need it say so and do nothing.
+//! Without tmux the tests that need it are skipped.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what its parts offer")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
-#[path = "live_terminal/scene.rs"]
-mod scene;
+#[path = "support/program.rs"]
+mod program;
+#[path = "live_terminal/fixture.rs"]
+mod fixture;
 #[path = "live_terminal/tmux.rs"]
 mod tmux;
 
 use std::process::{Command, Stdio};
 
-use crate::scene::{FAILING, OPS, PART};
+use crate::fixture::{FAILING, OPS, PART};
 use crate::tmux::Terminal;
 
 /// The rows of a view or a tree that name an op, without its log lines.
@@ -25,8 +28,9 @@ fn numbers_above(screen: &str) -> Vec<usize> {
     above.map(|number| number.trim().parse().unwrap()).collect()
 }
 
-/// Guarantees: while it runs there is one view at the bottom; nothing is left of it in the scrollback but one whole
-/// tree and the failures; and every line of the console is there once, in order, in one piece.
+/// Guarantees: while it runs there is one view at the bottom; nothing is left of it in the
+/// scrollback but one whole tree and the failures; and every line of the console is there once, in
+/// order, in one piece.
 #[test]
 fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     let Some(terminal) = Terminal::open(80, 24) else { return };
@@ -37,7 +41,8 @@ fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.wait("lines above", |screen| !numbers_above(screen).is_empty());
     for _ in 0..20 {
-        // A screen can be captured in the middle of a drawing: then the view is not all there, but never there twice.
+        // A screen can be captured in the middle of a drawing: then the view is not all there, but
+        // never there twice.
         let screen = terminal.screen();
         assert!(screen.matches("─ step.apply").count() <= 1, "{screen}");
         assert!(numbers_above(&screen).is_sorted(), "{screen}");
@@ -88,7 +93,7 @@ fn without_a_terminal_the_view_is_lines() {
     let directory = tmux::directory();
     std::fs::write(directory.join("go"), "").unwrap();
     let mut part = Command::new(std::env::current_exe().unwrap());
-    part.args(["the_part_that_is_played", "--exact", "--nocapture"])
+    part.args(["helper_that_runs_in_a_terminal", "--exact", "--nocapture"])
         .env(PART, &directory)
         .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::null());
@@ -109,8 +114,9 @@ fn without_a_terminal_the_view_is_lines() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// Lines of the console stand between start and end of what they are logged in; then comes the tree, then the failures
-/// with their last lines, of which one is looked for: they stand in the order in which threads started.
+/// Lines of the console stand between start and end of what they are logged in; then comes the
+/// tree, then the failures with their last lines, of which one is looked for: they stand in the
+/// order in which threads started.
 fn assert_is_in_order(text: &str) {
     let mut rest = text;
     for next in [
@@ -130,7 +136,8 @@ fn assert_is_in_order(text: &str) {
     }
 }
 
-/// Guarantees: on a terminal too there are lines where `CI` is set, in colour, or `TERM` is `dumb`, without.
+/// Guarantees: on a terminal too there are lines where `CI` is set, in colour, or `TERM` is `dumb`,
+/// without.
 #[test]
 fn a_terminal_in_ci_or_a_dumb_one_gets_lines() {
     for (variables, has_color) in [("CI=1", true), ("CI=1 NO_COLOR=1", false), ("TERM=dumb", false)] {
@@ -150,7 +157,8 @@ fn a_terminal_in_ci_or_a_dumb_one_gets_lines() {
     }
 }
 
-/// Guarantees: with `NO_COLOR` the view is redrawn as ever, and neither it nor the tree has a colour; else both do.
+/// Guarantees: with `NO_COLOR` the view is redrawn as ever, and neither it nor the tree has a
+/// colour; else both do.
 #[test]
 fn colour_is_refused_by_no_color() {
     for (variables, has_color) in [("NO_COLOR=1", false), ("NO_COLOR=", true)] {
@@ -164,6 +172,6 @@ fn colour_is_refused_by_no_color() {
 }
 
 #[test]
-fn the_part_that_is_played() {
-    scene::play();
+fn helper_that_runs_in_a_terminal() {
+    fixture::run();
 }

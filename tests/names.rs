@@ -27,7 +27,8 @@ impl<S: tracing::Subscriber> Layer<S> for Called {
     }
 }
 
-/// Runs `work`, which makes spans. What they are called in OpenTelemetry, and what `tracing` calls them.
+/// Runs `work`, which makes spans. What they are called in OpenTelemetry, and what `tracing` calls
+/// them.
 fn names_of(work: impl FnOnce()) -> (Vec<SpanData>, Vec<&'static str>) {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
@@ -39,8 +40,8 @@ fn names_of(work: impl FnOnce()) -> (Vec<SpanData>, Vec<&'static str>) {
     (exporter.get_finished_spans().unwrap(), called)
 }
 
-/// All of `NAMES` spans with a name of their own and one with the first's, each with its name; `tracing` knows the
-/// first 512 names.
+/// All of `NAMES` spans with a name of their own and one with the first's, each with its name;
+/// `tracing` knows the first 512 names.
 fn assert_named(finished: &[SpanData], called: &[&str], prefix: &str) {
     let names = |count: usize| (0..count).map(|number| format!("{prefix}{number}"));
     let first = format!("{prefix}0");

@@ -1,7 +1,7 @@
 //! The global allocator. It counts allocations while [`count`] runs.
 #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 
-#[path = "../../tests/counting/mod.rs"]
+#[path = "../../tests/support/counting.rs"]
 mod counting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ struct WhileCounting;
 impl Note for WhileCounting {
     // When off, it costs a load and a branch: an arm that allocates more must not pay more for the
     // counting.
-    fn note() {
+    fn allocated(_: usize) {
         if IS_COUNTING.load(Ordering::Relaxed) {
             COUNT.fetch_add(1, Ordering::Relaxed);
         }

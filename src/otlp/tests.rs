@@ -5,5 +5,5 @@ mod encoding;
 mod lanes;
 mod overflow;
 mod shrinking;
-mod stage;
+mod fixture;
 mod stress;

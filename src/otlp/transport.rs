@@ -8,6 +8,9 @@ pub(crate) mod grpc;
 pub(crate) mod answer;
 #[cfg(feature = "otlp-http")]
 pub(crate) mod http;
+#[cfg(all(test, feature = "otlp-http"))]
+#[path = "../../tests/support/port.rs"]
+mod port;
 
 use std::time::{Duration, Instant};
 

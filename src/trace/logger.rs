@@ -186,6 +186,11 @@ pub trait Logger: Any + fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether fields have any effect. If not, [`with_field`](trait.Logger.html#method.with_field) makes no list of them.
+    fn takes_fields(&self) -> bool {
+        true
+    }
+
     levels! {
         Debug, debug, debug_fmt;
         Info, info, info_fmt;
@@ -223,7 +228,7 @@ impl dyn Logger + '_ {
         &self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Arc<dyn Logger> {
-        self.derive(fields.into_iter().collect())
+        self.derive(if self.takes_fields() { fields.into_iter().collect() } else { Fields::EMPTY })
     }
 
     /// A logger whose entries have the error's text in the field `err`.
@@ -237,6 +242,9 @@ impl dyn Logger + '_ {
     /// ```
     #[must_use = "the logger itself is not changed"]
     pub fn with_error(&self, error: &dyn Error) -> Arc<dyn Logger> {
+        if !self.takes_fields() {
+            return self.derive(Fields::EMPTY);
+        }
         self.with_field("err", Value::error(error))
     }
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 use opentelemetry::Context;
 
 use crate::trace::context::{with_shared_logger, LoggerValue};
+use crate::trace::events;
 use crate::trace::logger::{Entry, Level, Logger};
 use crate::trace::span::{Span, Tracer};
 use crate::trace::value::Fields;
-use crate::trace::{context, events};
 
 /// Starts spans that do nothing, without an allocation.
 ///
@@ -62,6 +62,10 @@ impl Span for NopSpan {
         with_fields_on_logger(cx, &self.logger, fields)
     }
 
+    fn takes_fields(&self, cx: &Context) -> bool {
+        cx.get::<LoggerValue>().map_or(&self.logger, |value| &value.logger).takes_fields()
+    }
+
     fn logger(&self) -> Arc<dyn Logger> {
         self.logger.clone()
     }
@@ -70,7 +74,7 @@ impl Span for NopSpan {
 /// `cx` with `fields` on its logger, which is `own` if it names none.
 pub(crate) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
     let logger = cx.get::<LoggerValue>().map_or(own, |value| &value.logger);
-    if context::is::<NopLogger>(logger) {
+    if !logger.takes_fields() {
         return cx.clone();
     }
     with_shared_logger(cx, logger.derive(fields))
@@ -104,6 +108,10 @@ impl Logger for NopLogger {
     }
 
     fn is_enabled(&self, _level: Level) -> bool {
+        false
+    }
+
+    fn takes_fields(&self) -> bool {
         false
     }
 }

@@ -50,6 +50,13 @@ pub trait Span: fmt::Debug + Send + Sync {
     /// [`with_fields`](trait.Span.html#method.with_fields) are made of. For those who write a back end.
     fn add_fields(&self, cx: &Context, fields: Fields) -> Context;
 
+    /// Whether fields have any effect, on the span or on the logger of `cx`. If not, no list of them is made, and
+    /// `cx` stays as it is.
+    fn takes_fields(&self, cx: &Context) -> bool {
+        let _ = cx;
+        true
+    }
+
     /// The span's own logger, as it was when the span was started: with the fields that the starting
     /// context's logger had. The fields of the span are with the loggers of the contexts that
     /// [`with_field`](trait.Span.html#method.with_field) returned ([`logger`]).
@@ -92,6 +99,9 @@ impl dyn Span + '_ {
         cx: &Context,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Context {
+        if !self.takes_fields(cx) {
+            return cx.clone();
+        }
         self.add_fields(cx, fields.into_iter().collect())
     }
 

@@ -1,12 +1,12 @@
 //! A child that writes faster than its lines are logged.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{sh, World};
+use crate::counting::{Counting, Note};
+use crate::support::{looking, sh};
 
 const LINES: u64 = 100_000;
 
@@ -14,53 +14,42 @@ const LINES: u64 = 100_000;
 const BURST: &str = "i=$(head -c 92 /dev/zero | tr '\\0' x); yes \"$i\" | head -n 100000 | nl -w 6";
 
 /// Counts what this thread holds, and the most that it held. The runtime is on this thread, too.
-struct Counting;
+struct Held;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-fn count(bytes: isize) {
-    let held = HELD.get() + bytes;
-    HELD.set(held);
-    PEAK.set(PEAK.get().max(held));
-}
-
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-// SAFETY: it is the system's; counting allocates nothing, and its thread-locals have no destructors.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
+impl Note for Held {
+    fn allocated(size: usize) {
+        HELD.set(HELD.get() + size.cast_signed());
+        PEAK.set(PEAK.get().max(HELD.get()));
     }
 
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
+    fn freed(size: usize) {
+        HELD.set(HELD.get() - size.cast_signed());
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<Held> = Counting::new();
 
 #[test]
 fn a_burst_is_logged_to_the_last_line_and_grows_no_memory() {
     let in_order = Arc::new(AtomicU64::new(0));
     let seen = in_order.clone();
-    let world = World::looking(move |text| {
+    let fixture = looking(move |text| {
         let expected = seen.load(Ordering::Relaxed) + 1;
         if text.split_whitespace().next().and_then(|number| number.parse().ok()) == Some(expected) {
             seen.store(expected, Ordering::Relaxed);
         }
     });
     // What is made once, such as callsites, is made here.
-    world.block_on(|| sh("true").run()).unwrap();
+    fixture.block_on(|| sh("true").run()).unwrap();
     let before = HELD.get();
     PEAK.set(before);
-    let output = world.block_on(|| sh(BURST).run()).unwrap();
+    let output = fixture.block_on(|| sh(BURST).run()).unwrap();
     assert_eq!(output.stdout_lines(), LINES);
     assert_eq!(in_order.load(Ordering::Relaxed), LINES);
     let grown = PEAK.get() - before;
@@ -75,7 +64,7 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
     std::fs::create_dir_all(&directory).unwrap();
     let done = directory.join("done");
     let (count, early) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let world = World::looking({
+    let fixture = looking({
         let (count, early, done) = (count.clone(), early.clone(), done.clone());
         move |_| {
             let number = count.fetch_add(1, Ordering::Relaxed);
@@ -86,7 +75,7 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
         }
     });
     let script = format!("{BURST}; touch done; echo done");
-    world.block_on(|| sh(&script).current_dir(&directory).run()).unwrap();
+    fixture.block_on(|| sh(&script).current_dir(&directory).run()).unwrap();
     assert!(done.exists());
     std::fs::remove_dir_all(&directory).unwrap();
     assert_eq!(count.load(Ordering::Relaxed), LINES + 1);
@@ -96,10 +85,10 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
 #[test]
 fn others_on_the_thread_get_their_turn_during_a_burst() {
     // Slower than the child, so that there is always more to read.
-    let world = World::looking(|_| std::thread::sleep(Duration::from_micros(50)));
+    let fixture = looking(|_| std::thread::sleep(Duration::from_micros(50)));
     let turns = Arc::new(AtomicU64::new(0));
     let ticking = turns.clone();
-    let output = world.block_on(|| async move {
+    let output = fixture.block_on(|| async move {
         let ticking = tokio::spawn(async move {
             loop {
                 tokio::task::yield_now().await;

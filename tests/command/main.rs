@@ -1,13 +1,22 @@
-//! `op::Command`: what becomes of a child's lines, its end and its surroundings. Real tools throughout.
+//! `op::Command`: a child's lines, its end and its environment. Real tools throughout.
 //!
 //! A test binary of its own: it counts what it allocates.
 #![cfg(all(unix, feature = "tokio"))]
+#![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod burst;
+#[path = "../support/counting.rs"]
+mod counting;
 mod ends;
+#[path = "../support/fixture.rs"]
+mod fixture;
 mod lines;
+#[path = "../support/process.rs"]
+mod process;
 mod runtimes;
 mod span;
 mod support;
-mod surroundings;
+mod environment;
+
+const KIND: fixture::Kind = fixture::Kind::Sdk;

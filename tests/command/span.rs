@@ -4,19 +4,20 @@ use opentelemetry::KeyValue;
 use spanlog::op::{self, Command};
 use spanlog::{job, JobMetadata};
 
-use crate::support::{attributes, ids, sh, World};
+use crate::fixture::{attributes, USUAL};
+use crate::support::{ids, sh};
 
 #[test]
 fn the_span_says_what_ran() {
-    let world = World::new();
-    world.block_on(|| sh("echo $$").run()).unwrap();
-    let span = world.span();
+    let fixture = USUAL.build();
+    fixture.block_on(|| sh("echo $$").run()).unwrap();
+    let span = fixture.only_span();
     assert_eq!(span.name, "sh.test");
     let attributes = attributes(&span);
     assert_eq!(attributes["nuon.tool"], "sh");
     assert_eq!(attributes["nuon.op"], "test");
     assert_eq!(attributes["process.executable.name"], "sh");
-    assert_eq!(attributes["process.pid"], world.texts()[0]);
+    assert_eq!(attributes["process.pid"], fixture.texts()[0]);
     assert!(!attributes.contains_key("process.command_args"));
     for value in attributes.values() {
         assert!(!value.contains("$$"), "an argument is on the span: {attributes:?}");
@@ -26,8 +27,8 @@ fn the_span_says_what_ran() {
 #[test]
 fn both_ways_to_run_name_the_caller() {
     let line = |is_run: bool| {
-        let world = World::new();
-        let expected = world.block_on(|| async {
+        let fixture = USUAL.build();
+        let expected = fixture.block_on(|| async {
             let command = sh("true");
             if is_run {
                 let (future, line) = (command.run(), line!());
@@ -39,7 +40,7 @@ fn both_ways_to_run_name_the_caller() {
                 line
             }
         });
-        let attributes = world.attributes();
+        let attributes = fixture.attributes();
         assert_eq!(attributes["code.line.number"], expected.to_string());
         assert_eq!(attributes["code.file.path"], file!());
     };
@@ -49,10 +50,10 @@ fn both_ways_to_run_name_the_caller() {
 
 #[test]
 fn arguments_are_recorded_on_request() {
-    let world = World::new();
+    let fixture = USUAL.build();
     let command = Command::new("echo").args(["plan", "-out=x"]).with_args_recorded(true);
-    world.block_on(|| command.run()).unwrap();
-    let span = world.span();
+    fixture.block_on(|| command.run()).unwrap();
+    let span = fixture.only_span();
     let args = span.attributes.iter().find(|attribute| attribute.key.as_str() == "process.command_args");
     let expected = opentelemetry::Array::String(vec!["echo".into(), "plan".into(), "-out=x".into()]);
     assert_eq!(args.unwrap().value, opentelemetry::Value::Array(expected));
@@ -75,28 +76,28 @@ fn tool_and_operation_have_defaults_that_are_neither_scripts_nor_secrets() {
         ("echo", &["abcdefghijklmnopqrstuvwxyz0123456789"], "echo.run"),
     ];
     for (program, args, name) in cases {
-        let world = World::new();
+        let fixture = USUAL.build();
         // Some of these programs are not there: their op has a name all the same.
-        let _ = world.block_on(|| Command::new(program).args(args).run());
-        assert_eq!(world.span().name, name, "{program} {args:?}");
+        let _ = fixture.block_on(|| Command::new(program).args(args).run());
+        assert_eq!(fixture.only_span().name, name, "{program} {args:?}");
         let file = program.rsplit('/').next().unwrap();
-        assert_eq!(world.attributes()["process.executable.name"], file);
+        assert_eq!(fixture.attributes()["process.executable.name"], file);
     }
-    let world = World::new();
+    let fixture = USUAL.build();
     let command = Command::new("echo").arg("x").tool("terraform").operation("plan");
-    world.block_on(|| command.run()).unwrap();
-    assert_eq!(world.span().name, "terraform.plan");
-    assert_eq!(world.attributes()["nuon.tool"], "terraform");
-    assert_eq!(world.attributes()["process.executable.name"], "echo");
+    fixture.block_on(|| command.run()).unwrap();
+    assert_eq!(fixture.only_span().name, "terraform.plan");
+    assert_eq!(fixture.attributes()["nuon.tool"], "terraform");
+    assert_eq!(fixture.attributes()["process.executable.name"], "echo");
 }
 
 #[test]
 fn the_callers_attributes_are_on_the_span_and_win() {
-    let world = World::new();
+    let fixture = USUAL.build();
     let own =
         [KeyValue::new("terraform.workspace", "prod"), KeyValue::new("process.executable.name", "mine")];
-    world.block_on(|| sh("true").attributes(own).attributes([KeyValue::new("more", 1)]).run()).unwrap();
-    let attributes = world.attributes();
+    fixture.block_on(|| sh("true").attributes(own).attributes([KeyValue::new("more", 1)]).run()).unwrap();
+    let attributes = fixture.attributes();
     assert_eq!(attributes["terraform.workspace"], "prod");
     assert_eq!(attributes["process.executable.name"], "mine");
     assert_eq!(attributes["more"], "1");
@@ -104,8 +105,8 @@ fn the_callers_attributes_are_on_the_span_and_win() {
 
 #[test]
 fn it_is_a_child_of_the_op_that_runs_it() {
-    let world = World::new();
-    world
+    let fixture = USUAL.build();
+    fixture
         .block_on(|| {
             op::run_async("runner", "deploy", [], async {
                 tracing::info!("before");
@@ -115,20 +116,20 @@ fn it_is_a_child_of_the_op_that_runs_it() {
             })
         })
         .unwrap();
-    let spans = world.spans();
+    let spans = fixture.spans();
     let (inner, outer) = (&spans[0], &spans[1]);
     assert_eq!((&*inner.name, &*outer.name), ("sh.test", "runner.deploy"));
     assert_eq!(inner.parent_span_id, outer.span_context.span_id());
-    assert_eq!(world.line("inside").ids, ids(inner));
+    assert_eq!(fixture.record("inside").ids, ids(inner));
     for text in ["before", "after"] {
-        assert_eq!(world.line(text).ids, ids(outer));
+        assert_eq!(fixture.record(text).ids, ids(outer));
     }
 }
 
 #[test]
 fn span_and_records_carry_the_job_wherever_it_is_polled() {
-    let world = World::new();
-    world.block_on(|| async {
+    let fixture = USUAL.build();
+    fixture.block_on(|| async {
         let metadata = JobMetadata::new("job-1", "exec-1").with_step("plan");
         let run = job::scope(metadata, || {
             job::set("attempt", "2");
@@ -137,8 +138,8 @@ fn span_and_records_carry_the_job_wherever_it_is_polled() {
         // Not in the job any more, and in another one even.
         job::scope(JobMetadata::new("job-2", "exec-2"), || tokio::spawn(run)).await.unwrap().unwrap();
     });
-    let line = world.line("inside");
-    let attributes = world.attributes();
+    let line = fixture.record("inside");
+    let attributes = fixture.attributes();
     let stamps = [
         ("runner_job.id", "job-1"),
         ("runner_job_execution.id", "exec-1"),
@@ -146,10 +147,10 @@ fn span_and_records_carry_the_job_wherever_it_is_polled() {
         ("attempt", "2"),
     ];
     for (key, value) in stamps {
-        assert_eq!(line.attribute(key), Some(value), "{key}");
+        assert_eq!(line.text(key), Some(value), "{key}");
         assert_eq!(attributes[key], value);
     }
-    assert_eq!(line.ids, ids(&world.span()));
+    assert_eq!(line.ids, ids(&fixture.only_span()));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use spanlog::otlp::{Pipeline, Protocol};
 
-use crate::sink::{body, Sink};
-use crate::{kinds, stage};
+use crate::http::Receiver;
+use crate::otlp::body;
+use crate::{kinds, process};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -33,14 +34,14 @@ fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>
 #[test]
 fn one_event_at_trace_is_one_record_and_one_request() {
     let name = "alone::one_event_at_trace_is_one_record_and_one_request";
-    if !stage::part("http") {
-        stage::play(name, "http", &[]);
+    if !process::is_part("http") {
+        process::run(name, "http", &[]);
         return;
     }
-    let sink = Sink::start();
-    one_event(Protocol::HttpProtobuf, sink.url(), || {
-        assert!(sink.requests().len() <= 1);
-        sink.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+    let receiver = Receiver::start();
+    one_event(Protocol::HttpProtobuf, receiver.url(), || {
+        assert!(receiver.requests().len() <= 1);
+        receiver.records().iter().map(|(_, record)| body(record).to_owned()).collect()
     });
 }
 
@@ -49,22 +50,21 @@ fn one_event_at_trace_is_one_record_and_one_request() {
 #[test]
 fn one_event_at_trace_is_one_record_and_one_call() {
     let name = "alone::one_event_at_trace_is_one_record_and_one_call";
-    if !stage::part("grpc") {
-        stage::play(name, "grpc", &[]);
+    if !process::is_part("grpc") {
+        process::run(name, "grpc", &[]);
         return;
     }
-    // The server is of this process, and under its subscriber: it must be silent by itself.
-    let server = crate::runtimes::Server::start();
+    let server = crate::grpc::Receiver::start();
     one_event(Protocol::Grpc, server.url(), || {
-        assert!(server.requests().len() <= 1);
-        server.bodies()
+        assert!(server.metadata().len() <= 1);
+        server.records().iter().map(|(_, record)| body(record).to_owned()).collect()
     });
 }
 
 /// Guarantees: records go to a file of JSON lines, one request each line.
 #[test]
 fn records_go_to_a_file() {
-    let path = stage::directory("direct-file").join("logs.jsonl");
+    let path = process::directory("direct-file").join("logs.jsonl");
     let pipeline = Pipeline::builder().with_json_lines(&path).build().unwrap();
     tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || tracing::info!(answer = 42, "kept"));
     let report = pipeline.shutdown(LONG);

@@ -7,20 +7,23 @@ use opentelemetry::trace::TraceContextExt;
 use spanlog::otlp::Pipeline;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::http::{ok, Receiver};
 use crate::kinds;
-use crate::sink::{self, body, Sink};
+use crate::otlp::body;
+use crate::port::Reserved;
 
 /// How long the collector is away, in earnest: longer than the longest wait between two attempts.
 const AWAY: Duration = Duration::from_secs(30);
 
 /// Scenario: the collector is away at the start, and comes after half a minute.
 ///
-/// Guarantees: nothing is lost within the byte limit, nothing comes twice, and ids and times are as emitted.
+/// Guarantees: nothing is lost within the byte limit, nothing comes twice, and ids and times are as
+/// emitted.
 #[test]
 fn a_collector_that_comes_late_gets_everything_as_it_was() {
-    let address = sink::free_address();
+    let port = Reserved::new();
     let pipeline = Pipeline::builder()
-        .with_endpoint(format!("http://{address}"))
+        .with_endpoint(format!("http://{}", port.address))
         .with_schedule_delay(Duration::from_millis(50))
         .build()
         .unwrap();
@@ -33,9 +36,9 @@ fn a_collector_that_comes_late_gets_everything_as_it_was() {
     assert!(pipeline.flush(AWAY).is_err());
     assert_eq!(pipeline.stats().pending, 2_000);
     assert!(pipeline.stats().retries > 0);
-    let sink = Sink::start_at(address, |_| sink::ok());
+    let receiver = Receiver::at(port.listen(), |_| Some(ok()));
     pipeline.flush(Duration::from_secs(40)).unwrap();
-    let records = sink.records();
+    let records = receiver.records();
     let bodies: BTreeSet<_> = records.iter().map(|(_, record)| body(record)).collect();
     assert_eq!((records.len(), bodies.len()), (2_000, 2_000));
     for (_, record) in &records {

@@ -1,13 +1,15 @@
 //! Everything that a record has arrives, however it is written.
 
+use std::panic::catch_unwind;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Proto;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use spanlog::otlp::{Compression, Pipeline, Protocol};
 
+use crate::http::Receiver;
 use crate::kinds::{self, Kind, Value};
-use crate::sink::{body, Sink};
+use crate::otlp::body;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -53,9 +55,9 @@ fn every_field_of_every_kind_of_record_arrives() {
         (Protocol::HttpJson, Compression::Gzip),
     ];
     for (protocol, compression) in ways {
-        let sink = Sink::start();
+        let receiver = Receiver::start();
         let pipeline = Pipeline::builder()
-            .with_endpoint(sink.url())
+            .with_endpoint(receiver.url())
             .with_protocol(protocol)
             .with_compression(compression)
             .with_service_name("fields")
@@ -71,13 +73,13 @@ fn every_field_of_every_kind_of_record_arrives() {
         });
         let ended = nanos();
         pipeline.flush(LONG).unwrap();
-        let requests = sink.requests();
+        let requests = receiver.requests();
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].header("content-encoding") == Some("gzip"), compression == Compression::Gzip);
-        let resource = requests[0].decode().remove(0).resource.unwrap();
+        let resource = receiver.logs().remove(0).resource.unwrap();
         let name = resource.attributes.iter().find(|pair| pair.key == "service.name").unwrap();
         assert_eq!(name.value.as_ref().unwrap().value, Some(Proto::StringValue("fields".to_owned())));
-        let records = sink.records();
+        let records = receiver.records();
         assert_eq!(records.len(), kinds.len());
         for ((scope, record), kind) in records.iter().zip(&kinds) {
             assert_eq!(scope, "direct::kinds");
@@ -85,6 +87,9 @@ fn every_field_of_every_kind_of_record_arrives() {
             assert!((begun..=ended).contains(&record.time_unix_nano));
             assert_eq!(record.time_unix_nano, record.observed_time_unix_nano);
             assert_is(record, kind);
+            for altered in kinds::altered(kind) {
+                assert!(catch_unwind(|| assert_is(record, &altered)).is_err(), "{altered:?}");
+            }
         }
         let report = pipeline.shutdown(LONG);
         assert!(report.is_complete, "{report}");

@@ -1,6 +1,6 @@
 //! Records of every kind, and what a receiver must have of each.
 
-use opentelemetry::trace::{SpanContext, TraceContextExt, TracerProvider};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState, TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::otlp::Pipeline;
 use spanlog::{LogLayer, SpanLayer};
@@ -134,6 +134,30 @@ pub fn emit() -> Vec<Kind> {
     assert_eq!(attributes.len(), 128);
     kinds.push(Kind { span: Some(span), attributes, ..kind("128 attributes", []) });
     kinds
+}
+
+/// The kind with one thing changed, and then another: a comparison with any of these must fail.
+pub fn altered(kind: &Kind) -> Vec<Kind> {
+    let span = match kind.span {
+        Some(_) => None,
+        None => Some(SpanContext::new(1.into(), 2.into(), TraceFlags::SAMPLED, false, TraceState::default())),
+    };
+    let mut altered = vec![
+        Kind { severity: (kind.severity.0 + 1, kind.severity.1), ..kind.clone() },
+        Kind { severity: (kind.severity.0, "OTHER"), ..kind.clone() },
+        Kind { event_name: "other", ..kind.clone() },
+        Kind { span, ..kind.clone() },
+        Kind {
+            attributes: [&kind.attributes[..], &[("more".to_owned(), Value::Int(1))]].concat(),
+            ..kind.clone()
+        },
+    ];
+    if let [(key, _), rest @ ..] = &kind.attributes[..] {
+        let changed = [&[(key.clone(), text("changed"))], rest].concat();
+        altered.push(Kind { attributes: changed, ..kind.clone() });
+        altered.push(Kind { attributes: rest.to_vec(), ..kind.clone() });
+    }
+    altered
 }
 
 /// Apart: what reads JSON with Rust's opentelemetry-proto does not take them there.

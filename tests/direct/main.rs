@@ -1,4 +1,5 @@
-//! The direct road from its public door: a subscriber, a pipeline, and a receiver on the loopback interface.
+//! The direct road from its public door: a subscriber, a pipeline, and a receiver on the loopback
+//! interface.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
@@ -6,13 +7,25 @@ mod alone;
 mod away;
 mod faults;
 mod fields;
+#[cfg(feature = "grpc")]
+#[path = "../support/grpc.rs"]
+mod grpc;
+#[path = "../support/http.rs"]
+mod http;
 mod kinds;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[path = "../support/otlp.rs"]
+mod otlp;
+#[path = "../support/port.rs"]
+mod port;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../support/program.rs"]
+mod program;
 mod proxies;
+#[path = "../support/random.rs"]
+mod random;
 mod runtimes;
 mod settings;
-mod sink;
 mod sizes;
-#[path = "../install/stage.rs"]
-mod stage;

@@ -11,8 +11,8 @@ use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::http::{ok, response, Act, Receiver};
 use crate::kinds;
-use crate::sink::{answer, ok, Act, Sink};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -75,20 +75,20 @@ fn named<'a>(attributes: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> B
     attributes.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
 }
 
-/// Guarantees: the names, units and attributes of the conventions, and the values of the counts, at any point
-/// of a record's way.
+/// Guarantees: the names, units and attributes of the conventions, and the values of the counts, at
+/// any point of a record's way.
 #[test]
 fn the_counts_are_metrics() {
     let metrics = Metrics::new();
     // Of five requests: taken, three records rejected, refused, busy until the time is over.
-    let sink = Sink::start_at("127.0.0.1:0".parse().unwrap(), |number| match number {
+    let receiver = Receiver::acting(|number| match number {
         0 => ok(),
-        1 => Act::Say(answer(200, "content-type: application/x-protobuf\r\n", b"\x0a\x02\x08\x03")),
-        2 => Act::Say(answer(400, "", b"no")),
-        _ => Act::Say(answer(503, "", b"busy")),
+        1 => Act::Send(response(200, &[("content-type", "application/x-protobuf")], b"\x0a\x02\x08\x03")),
+        2 => Act::Send(response(400, &[], b"no")),
+        _ => Act::Send(response(503, &[], b"busy")),
     });
     let pipeline = Pipeline::builder()
-        .with_endpoint(sink.url())
+        .with_endpoint(receiver.url())
         .with_schedule_delay(Duration::from_secs(3600))
         .with_retries(Duration::from_secs(3600))
         .build()
@@ -164,7 +164,8 @@ fn the_counts_are_metrics() {
     drop(pipeline);
 }
 
-/// Guarantees: metrics keep no pipeline alive, and a layer over the SDK says what it made and dropped.
+/// Guarantees: metrics keep no pipeline alive, and a layer over the SDK says what it made and
+/// dropped.
 #[test]
 fn metrics_of_a_pipeline_that_is_gone_and_of_a_layer_over_the_sdk() {
     let metrics = Metrics::new();

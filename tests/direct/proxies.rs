@@ -1,93 +1,56 @@
-//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they are installed.
+//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they
+//! are installed.
 
 use std::fs;
-use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use spanlog::otlp::{Pipeline, Protocol, Stats};
 
-use crate::sink::{free_address, Sink};
-use crate::{kinds, stage};
+use crate::http::Receiver;
+use crate::port::Reserved;
+use crate::program::Running;
+use crate::{kinds, process, program};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Names, ports and what is in the configuration in their place.
-struct Ports(Vec<(&'static str, SocketAddr)>);
+const CONFIGURATION: &str = "configuration.yaml";
+
+/// Where nobody listens.
+#[cfg(not(feature = "grpc"))]
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+/// Ports by the names that stand for them in a configuration.
+struct Ports(Vec<(&'static str, Reserved)>);
 
 impl Ports {
     fn of(names: &[&'static str]) -> Self {
-        Self(names.iter().map(|name| (*name, free_address())).collect())
+        Self(names.iter().map(|name| (*name, Reserved::new())).collect())
     }
 
     fn at(&self, name: &str) -> SocketAddr {
-        self.0.iter().find(|(other, _)| *other == name).unwrap().1
+        self.0.iter().find(|(other, _)| *other == name).unwrap().1.address
     }
 
     fn url(&self, name: &str) -> String {
         format!("http://{}", self.at(name))
     }
 
-    /// Writes `text` to a file of a new directory, with an address in the place of each `{name}`.
-    fn configure(&self, text: &str, backends: &[(&str, &str)]) -> PathBuf {
-        let directory = stage::directory("proxies");
+    /// Writes `text` to the file `CONFIGURATION` of a new directory, with an address in the place
+    /// of each `{name}`.
+    fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
+        let directory = process::directory("proxies");
         fs::create_dir_all(&directory).unwrap();
         let mut text = text.to_owned();
-        for (name, address) in &self.0 {
+        let ports = self.0.iter().map(|(name, port)| (*name, port.address));
+        for (name, address) in ports.chain(backends.iter().copied()) {
             text = text.replace(&format!("{{{name}}}"), &address.to_string());
         }
-        for (name, address) in backends {
-            text = text.replace(&format!("{{{name}}}"), address);
-        }
-        let path = directory.join("configuration.yaml");
-        fs::write(&path, text).unwrap();
-        path
+        fs::write(directory.join(CONFIGURATION), text).unwrap();
+        directory
     }
-}
-
-/// A program that runs as long as this does.
-struct Running {
-    child: Child,
-    directory: PathBuf,
-}
-
-impl Running {
-    /// Waits until it listens at `at`.
-    fn start(mut command: Command, configuration: &Path, at: SocketAddr) -> Self {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let running = Self { child, directory: configuration.parent().unwrap().to_owned() };
-        let begun = Instant::now();
-        while TcpStream::connect(at).is_err() {
-            assert!(begun.elapsed() < LONG, "{command:?} does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// Whether a program is there. Says so where it is not: the tests would pass without having tested.
-fn is_there(program: &str, version: &str) -> bool {
-    let found =
-        Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        say_loudly(&format!("NOT TESTED: {program} is not installed"));
-    }
-    found
-}
-
-fn say_loudly(what: &str) {
-    // Not captured, as `eprintln!` would be.
-    let _ = writeln!(std::io::stderr(), "\n*** {what} ***\n");
 }
 
 /// What becomes of three records that are sent to `url`.
@@ -191,9 +154,7 @@ frontend grpc_status
 /// Guarantees: what the table of answers says, where haproxy gives the answers.
 #[test]
 fn haproxy_fails_in_its_ways() {
-    if !is_there("haproxy", "-v") {
-        return;
-    }
+    let Some(path) = program::find("haproxy") else { return };
     let ports = Ports::of(&[
         "busy",
         "throttle",
@@ -204,25 +165,24 @@ fn haproxy_fails_in_its_ways() {
         "grpc_busy",
         "grpc_status",
     ]);
-    let sink = Sink::start();
-    let receiver = sink.url().replace("http://", "");
+    let receiver = Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc = crate::runtimes::Server::start();
+    let grpc = crate::grpc::Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc_receiver = grpc.url().replace("http://", "");
+    let grpc_address = grpc.address;
     #[cfg(not(feature = "grpc"))]
-    let grpc_receiver = "127.0.0.1:1".to_owned();
-    let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
-    let configuration = ports.configure(HAPROXY, &backends);
-    let mut command = Command::new("haproxy");
-    command.arg("-db").arg("-f").arg(&configuration);
-    let _running = Running::start(command, &configuration, ports.at("grpc_status"));
+    let grpc_address = NOBODY;
+    let directory =
+        ports.configure(HAPROXY, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
+    let mut command = Command::new(path);
+    command.args(["-db", "-f", CONFIGURATION]);
+    let _running = Running::start(&mut command, directory, &[ports.at("grpc_status")]);
 
     let http = Protocol::HttpProtobuf;
     let begun = Instant::now();
     assert_delivered(&send(ports.url("busy"), http), 2);
     assert!(begun.elapsed() >= Duration::from_secs(2), "it was told to wait a second, twice");
-    assert_eq!(sink.records().len(), 3);
+    assert_eq!(receiver.records().len(), 3);
     // The wait that is asked for is longer than the time that there is.
     let throttled = send(ports.url("throttle"), http);
     assert_eq!((throttled.dropped_gave_up, throttled.retries), (3, 0), "{throttled:?}");
@@ -234,11 +194,11 @@ fn haproxy_fails_in_its_ways() {
             send_with(ports.url("permanent"), http, case, |builder| builder.with_header("x-case", case));
         assert_refused(&stats);
     }
-    assert_eq!(sink.records().len(), 3);
+    assert_eq!(receiver.records().len(), 3);
     #[cfg(feature = "grpc")]
     {
         assert_delivered(&send(ports.url("grpc_busy"), Protocol::Grpc), 2);
-        assert_eq!(grpc.bodies().len(), 3);
+        assert_eq!(grpc.records().len(), 3);
         assert_given_up(&send(ports.url("grpc_status"), Protocol::Grpc));
         assert_given_up(&send(ports.url("nobody"), Protocol::Grpc));
     }
@@ -261,23 +221,20 @@ http {
 /// Guarantees: what the table of answers says, where nginx gives the answers.
 #[test]
 fn nginx_fails_in_its_ways() {
-    if !is_there("nginx", "-v") {
-        return;
-    }
+    let Some(path) = program::find("nginx") else { return };
     let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
-    let sink = Sink::start();
-    let receiver = sink.url().replace("http://", "");
+    let receiver = Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc = crate::runtimes::Server::start();
+    let grpc = crate::grpc::Receiver::start();
     #[cfg(feature = "grpc")]
-    let grpc_receiver = grpc.url().replace("http://", "");
+    let grpc_address = grpc.address;
     #[cfg(not(feature = "grpc"))]
-    let grpc_receiver = "127.0.0.1:1".to_owned();
-    let backends = [("receiver", receiver.as_str()), ("grpc_receiver", grpc_receiver.as_str())];
-    let configuration = ports.configure(NGINX, &backends);
-    let mut command = Command::new("nginx");
-    command.arg("-p").arg(configuration.parent().unwrap()).arg("-c").arg(&configuration);
-    let _running = Running::start(command, &configuration, ports.at("moved"));
+    let grpc_address = NOBODY;
+    let directory =
+        ports.configure(NGINX, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
+    let mut command = Command::new(path);
+    command.arg("-p").arg(&directory).args(["-c", CONFIGURATION]);
+    let _running = Running::start(&mut command, directory, &[ports.at("moved")]);
 
     let http = Protocol::HttpProtobuf;
     let large = "x".repeat(600_000);
@@ -285,17 +242,17 @@ fn nginx_fails_in_its_ways() {
     assert_given_up(&send(ports.url("busy"), http));
     assert_refused(&send(ports.url("moved"), http));
     assert_delivered(&send(ports.url("small"), http), 0);
-    assert_eq!(sink.records().len(), 3);
+    assert_eq!(receiver.records().len(), 3);
     // 1.8 MB, of which nginx takes 1 MiB.
     assert_refused(&send_with(ports.url("small"), http, &large, |builder| builder));
     // The same records in smaller requests.
     let split = send_with(ports.url("small"), http, &large, |builder| builder.with_request_limit(1_000_000));
     assert_delivered(&split, 0);
-    assert_eq!((split.batches, sink.records().len()), (3, 6));
+    assert_eq!((split.batches, receiver.records().len()), (3, 6));
     #[cfg(feature = "grpc")]
     {
         assert_delivered(&send(ports.url("grpc"), Protocol::Grpc), 0);
-        assert_eq!(grpc.bodies().len(), 3);
+        assert_eq!(grpc.records().len(), 3);
         assert_refused(&send_with(ports.url("grpc"), Protocol::Grpc, &large, |builder| builder));
     }
 }
@@ -323,19 +280,17 @@ service:
     logs/small: {receivers: [otlp/small], exporters: [nop]}
 ";
 
-/// Guarantees: what the table of answers says, where a Collector gives the answers that has no memory left, nobody
-/// behind it, or no use for large requests. Its path is the value of `SPANLOG_OTELCOL`.
+/// Guarantees: what the table of answers says, where a Collector gives the answers that has no
+/// memory left, nobody behind it, or no use for large requests.
 #[test]
 fn the_collector_fails_in_its_ways() {
-    let Some(path) = std::env::var_os("SPANLOG_OTELCOL").filter(|path| !path.is_empty()) else {
-        return say_loudly("NOT TESTED: SPANLOG_OTELCOL names no OpenTelemetry Collector");
-    };
+    let Some(path) = program::collector() else { return };
     let names = ["overloaded", "overloaded_grpc", "dead", "dead_grpc", "small", "small_grpc"];
     let ports = Ports::of(&names);
-    let configuration = ports.configure(COLLECTOR, &[]);
+    let directory = ports.configure(COLLECTOR, &[]);
     let mut command = Command::new(path);
-    command.arg("--config").arg(&configuration);
-    let _running = Running::start(command, &configuration, ports.at("small_grpc"));
+    command.args(["--config", CONFIGURATION]);
+    let _running = Running::start(&mut command, directory, &[ports.at("small_grpc")]);
     // The limiter looks at the memory every tenth of a second.
     std::thread::sleep(Duration::from_millis(500));
 

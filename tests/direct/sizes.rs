@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use spanlog::otlp::Pipeline;
 
+use crate::http::Receiver;
 use crate::kinds;
-use crate::sink::{body, Sink};
+use crate::otlp::body;
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Guarantees: a record over the limit is cut, on a character boundary and counted, and takes no other with it.
+/// Guarantees: a record over the limit is cut, on a character boundary and counted, and takes no
+/// other with it.
 #[test]
 fn one_record_of_8_mib_among_511_small_ones() {
     const LIMIT: usize = 4 << 20;
-    let sink = Sink::start();
-    let pipeline = Pipeline::builder().with_endpoint(sink.url()).with_request_limit(LIMIT).build().unwrap();
+    let receiver = Receiver::start();
+    let pipeline =
+        Pipeline::builder().with_endpoint(receiver.url()).with_request_limit(LIMIT).build().unwrap();
     let large = "€".repeat((8 << 20) / 3);
     tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || {
         for number in 0..511 {
@@ -25,7 +28,7 @@ fn one_record_of_8_mib_among_511_small_ones() {
         }
     });
     pipeline.flush(LONG).unwrap();
-    let records = sink.records();
+    let records = receiver.records();
     assert_eq!(records.len(), 512);
     let cut: Vec<_> =
         records.iter().map(|(_, record)| body(record)).filter(|body| body.len() > 100).collect();
@@ -36,7 +39,7 @@ fn one_record_of_8_mib_among_511_small_ones() {
         let wanted = format!("small {number}");
         records.iter().filter(|(_, record)| body(record) == wanted).count() == 1
     }));
-    assert!(sink.requests().iter().all(|request| request.body.len() <= LIMIT));
+    assert!(receiver.requests().iter().all(|request| request.body.len() <= LIMIT));
     let stats = pipeline.shutdown(LONG).stats;
     assert_eq!((stats.delivered, stats.dropped(), stats.truncated_values), (512, 0, 1));
 }

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use serde_json::json;
 use spanlog::graph::{Reader, ToolCallGraph};
 
-use crate::stage::{logs, read_spans};
-use crate::stage::{node, read, record, shape, span, traces, with, TRACE};
+use crate::fixture::{logs, read_spans};
+use crate::fixture::{node, read, record, shape, span, traces, with, TRACE};
 
 /// What is said of bytes that hold no OTLP.
 fn refused(bytes: &[u8]) -> String {

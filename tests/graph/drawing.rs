@@ -4,7 +4,7 @@ use serde_json::json;
 use spanlog::graph::ToolCallGraph;
 use unicode_width::UnicodeWidthStr;
 
-use crate::stage::{logs, read, record, span, traces, with};
+use crate::fixture::{logs, read, record, span, traces, with};
 
 fn sample() -> ToolCallGraph {
     let error = json!({ "status": { "code": 2, "message": "no \u{1b}[31mstate\u{202e} at all, and a long word about it" } });
@@ -68,7 +68,8 @@ fn lines_fit_the_width_that_they_are_given() {
     assert_eq!(graph.text().with_width(1_000).to_string(), graph.to_text());
 }
 
-/// Guarantees: where there is little room, many counts leave some for names and for what a failure says.
+/// Guarantees: where there is little room, many counts leave some for names and for what a failure
+/// says.
 #[test]
 fn counts_of_many_levels_crowd_nothing_out() {
     let text = sample().text().with_width(80).to_string();
@@ -80,7 +81,8 @@ fn counts_of_many_levels_crowd_nothing_out() {
     assert_eq!(format!("\n{text}"), drawn);
 }
 
-/// Guarantees: an error that is handed up is said once; another message of a span around it is not lost.
+/// Guarantees: an error that is handed up is said once; another message of a span around it is not
+/// lost.
 #[test]
 fn a_message_is_not_repeated_on_its_way_up() {
     let failing = |message: &str| json!({ "status": { "code": 2, "message": message } });

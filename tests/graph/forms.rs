@@ -21,7 +21,7 @@ use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::stage::{directory, node, read, shape};
+use crate::fixture::{directory, node, read, shape};
 
 const TRACE_BYTES: [u8; 16] = [0xab; 16];
 
@@ -200,8 +200,8 @@ fn values_read_as_in_an_attribute_list() {
     assert_eq!(read, expected);
 }
 
-/// As the documentation of the file exporter and of OTLP's JSON describes it: no file of a Collector is
-/// at hand here.
+/// As the documentation of the file exporter and of OTLP's JSON describes it: no file of a
+/// Collector is at hand here.
 #[test]
 fn a_collectors_lines_and_all_that_receivers_must_accept() {
     let collector = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"runner"}}]},"scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"ABABABABABABABABABABABABABABABAB","spanId":"0101010101010101","parentSpanId":"","flags":257,"name":"job.deploy","kind":1,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000002500000000","attributes":[{"key":"n","value":{"intValue":"7"}}],"events":[{"timeUnixNano":"1","name":"e"}],"status":{}}]}],"schemaUrl":"https://opentelemetry.io/schemas/1.26.0"}]}"#;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use spanlog::graph::{Level, Reader, ToolCallGraph};
 
-use crate::stage::{logs, node, read, record, shape, span, traces};
+use crate::fixture::{logs, node, read, record, shape, span, traces};
 
 fn limited(bytes: impl Read, limit: usize) -> ToolCallGraph {
     let mut reader = Reader::new().with_memory_limit(limit);

@@ -15,7 +15,7 @@ use spanlog::otlp::Pipeline;
 use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::stage::directory;
+use crate::fixture::directory;
 
 const DOUBLES: [f64; 12] = [
     0.0,

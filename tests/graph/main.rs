@@ -8,4 +8,4 @@ mod limits;
 mod live_and_read;
 mod mermaid;
 mod rules;
-mod stage;
+mod fixture;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::stage::{read_spans, span, with};
+use crate::fixture::{read_spans, span, with};
 
 #[test]
 fn a_flowchart_has_a_box_for_each_span_and_a_line_to_its_parent() {
@@ -30,8 +30,8 @@ fn a_flowchart_has_a_box_for_each_span_and_a_line_to_its_parent() {
     }
 }
 
-/// Guarantees: between the quotes of a label there is no quote, no bracket, no line break, and no `#`
-/// or `;` but that of a number.
+/// Guarantees: between the quotes of a label there is no quote, no bracket, no line break, and no
+/// `#` or `;` but that of a number.
 #[test]
 fn no_name_breaks_the_flowchart() {
     let names = [

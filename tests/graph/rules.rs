@@ -3,7 +3,7 @@
 use serde_json::json;
 use spanlog::graph::{Level, Outcome};
 
-use crate::stage::{attribute, bodies, logs, node, read, read_spans, record, shape, span, traces, with};
+use crate::fixture::{attribute, bodies, logs, node, read, read_spans, record, shape, span, traces, with};
 
 #[test]
 fn read_back_siblings_stand_by_start_and_an_unknown_parent_makes_a_root() {

@@ -17,7 +17,7 @@ use opentelemetry_sdk::Resource;
 use serde_json::{json, Value};
 use spanlog::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 
-use crate::stage::directory;
+use crate::process::directory;
 
 pub(crate) fn read(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -152,7 +152,8 @@ fn spans_are_otlp_json() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-/// Guarantees: a file that cannot be opened is an error of set-up, one that cannot be written to of export.
+/// Guarantees: a file that cannot be opened is an error of set-up, one that cannot be written to of
+/// export.
 #[test]
 fn errors_of_files_are_errors() {
     let directory = directory("errors");

@@ -5,22 +5,23 @@ use std::time::Duration;
 use serde_json::Value;
 use spanlog::otlp::Protocol;
 
-use crate::sink::{Answer, Sink};
-use crate::stage::{directory, part, play, Played};
-use crate::{json_lines, work, LONG};
+use crate::http::{Act, Receiver};
+use crate::process::{directory, is_part, run, Written};
+use crate::{json_lines, run_to, work, LONG};
 
 /// Only the direct road has no use for this variable, and says so.
 const TELLTALE: (&str, &str) = ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048");
 
-fn was_direct(played: &Played) -> bool {
-    played.stderr.contains(TELLTALE.0)
+fn was_direct(written: &Written) -> bool {
+    written.stderr.contains(TELLTALE.0)
 }
 
-/// Guarantees: JSON over HTTP for both signals, on the direct road by default and on the SDK's if asked for.
+/// Guarantees: JSON over HTTP for both signals, on the direct road by default and on the SDK's if
+/// asked for.
 #[test]
 fn json_over_http() {
     for (name, sdk_logs) in [("json", false), ("json-sdk", true), ("json-told", false)] {
-        if part(name) {
+        if is_part(name) {
             let mut builder = spanlog::builder().with_sdk_logs(sdk_logs);
             if name == "json-told" {
                 builder = builder.with_protocol(Protocol::HttpJson);
@@ -34,23 +35,20 @@ fn json_over_http() {
     }
     for (name, protocol) in [("json", "http/json"), ("json-sdk", "http/json"), ("json-told", "http/protobuf")]
     {
-        let sink = Sink::start(Answer::Ok);
-        let played = play(
+        let receiver = Receiver::start();
+        let written = run_to(
+            &receiver.url(),
             "roads::json_over_http",
             name,
-            &[
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
-                TELLTALE,
-            ],
+            &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), TELLTALE],
         );
-        assert_eq!(was_direct(&played), name != "json-sdk", "{}", played.stderr);
-        let requests = sink.requests();
+        assert_eq!(was_direct(&written), name != "json-sdk", "{}", written.stderr);
+        let requests = receiver.requests();
         assert_eq!(requests.len(), 2);
         for (path, top) in [("/v1/logs", "resourceLogs"), ("/v1/traces", "resourceSpans")] {
-            let request = requests.iter().find(|request| request.path == path).unwrap();
+            let request = requests.iter().find(|request| request.path() == path).unwrap();
             assert_eq!(request.header("content-type"), Some("application/json"));
-            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
             assert_eq!(body[top].as_array().unwrap().len(), 1, "{body}");
         }
     }
@@ -59,32 +57,33 @@ fn json_over_http() {
 /// Guarantees: a signal's own protocol goes before the general one.
 #[test]
 fn each_signal_may_have_a_protocol_of_its_own() {
-    if part("mixed") {
+    if is_part("mixed") {
         let guard = spanlog::builder().install().unwrap();
         work();
         assert!(guard.shutdown(LONG).is_complete());
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    play(
+    let receiver = Receiver::start();
+    run_to(
+        &receiver.url(),
         "roads::each_signal_may_have_a_protocol_of_its_own",
         "mixed",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
         ],
     );
     let kind = |path: &str| {
-        let request = sink.requests().into_iter().find(|request| request.path == path).unwrap();
+        let request = receiver.requests().into_iter().find(|request| request.path() == path).unwrap();
         request.header("content-type").unwrap().to_owned()
     };
     assert_eq!(kind("/v1/logs"), "application/json");
     assert_eq!(kind("/v1/traces"), "application/x-protobuf");
-    assert_eq!(sink.spans().len(), 1);
+    assert_eq!(receiver.spans().len(), 1);
 }
 
-/// Guarantees: without the feature `grpc`, that protocol is an error: who asks for it has no receiver of HTTP there.
+/// Guarantees: without the feature `grpc`, that protocol is an error: who asks for it has no
+/// receiver of HTTP there.
 #[cfg(not(feature = "grpc"))]
 #[test]
 fn grpc_without_the_feature_is_an_error() {
@@ -95,14 +94,14 @@ fn grpc_without_the_feature_is_an_error() {
 #[cfg(feature = "grpc")]
 mod grpc {
     use super::*;
-    use crate::receiver::Receiver;
+    use crate::grpc::Receiver;
 
-    /// Guarantees: both signals over gRPC, with their headers, on either road, from a runtime of one thread
-    /// too; and nothing that the client writes becomes a record or a line.
+    /// Guarantees: both signals over gRPC, with their headers, on either road, from a runtime of
+    /// one thread too; and nothing that the client writes becomes a record or a line.
     #[test]
     fn over_grpc() {
         for (name, sdk_logs) in [("grpc", false), ("grpc-sdk", true)] {
-            if part(name) {
+            if is_part(name) {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(async {
                     let guard = spanlog::builder()
@@ -121,24 +120,26 @@ mod grpc {
         }
         for name in ["grpc", "grpc-sdk"] {
             let receiver = Receiver::start();
-            let played = play(
+            let written = run_to(
+                &receiver.url(),
                 "roads::grpc::over_grpc",
                 name,
                 &[
-                    ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
                     ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
                     ("OTEL_EXPORTER_OTLP_HEADERS", "x-told=env,x-env=a%20b"),
                     ("RUST_LOG", "trace"),
                     TELLTALE,
                 ],
             );
-            assert_eq!(was_direct(&played), name == "grpc", "{}", played.stderr);
-            assert_eq!((receiver.records(), receiver.spans()), (2, 2), "{}", played.stderr);
-            for headers in receiver.headers() {
-                assert_eq!(headers, ["by the builder", "a b"]);
+            assert_eq!(was_direct(&written), name == "grpc", "{}", written.stderr);
+            assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2), "{}", written.stderr);
+            for metadata in receiver.metadata() {
+                for (name, value) in [("x-told", "by the builder"), ("x-env", "a b")] {
+                    assert_eq!(metadata.get_all(name).iter().collect::<Vec<_>>(), [value]);
+                }
             }
             for library in ["tonic", "hyper", "h2::", "tower"] {
-                assert!(!played.stderr.contains(library), "{}", played.stderr);
+                assert!(!written.stderr.contains(library), "{}", written.stderr);
             }
         }
     }
@@ -147,7 +148,7 @@ mod grpc {
 /// Guarantees: the files are the same on either road.
 #[test]
 fn files_are_the_same_on_either_road() {
-    if part("files-road") {
+    if is_part("files-road") {
         let mut written = Vec::new();
         for sdk_logs in [false, true] {
             let directory = directory("roads");
@@ -174,11 +175,12 @@ fn files_are_the_same_on_either_road() {
         assert_eq!(written[0]["resourceLogs"][0]["scopeLogs"].as_array().unwrap().len(), 2);
         return;
     }
-    let played = play("roads::files_are_the_same_on_either_road", "files-road", &[TELLTALE]);
-    assert!(was_direct(&played), "{}", played.stderr);
+    let written = run("roads::files_are_the_same_on_either_road", "files-road", &[TELLTALE]);
+    assert!(was_direct(&written), "{}", written.stderr);
 }
 
-/// Takes out what differs from run to run, after a look at whether it is there. A resource has no order.
+/// Takes out what differs from run to run, after a look at whether it is there. A resource has no
+/// order.
 fn without_times_and_ids(line: &mut Value) {
     let resource = line["resourceLogs"][0]["resource"]["attributes"].as_array_mut().unwrap();
     resource.sort_by_key(|attribute| attribute["key"].to_string());
@@ -195,11 +197,12 @@ fn without_times_and_ids(line: &mut Value) {
     }
 }
 
-/// Guarantees: a file and a receiver each get everything, and a receiver that is away keeps nothing from the file.
+/// Guarantees: a file and a receiver each get everything, and a receiver that is away keeps nothing
+/// from the file.
 #[test]
 fn a_file_and_a_receiver_do_not_wait_for_each_other() {
     for name in ["both", "away"] {
-        if part(name) {
+        if is_part(name) {
             let directory = directory("both");
             let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
             work();
@@ -221,30 +224,32 @@ fn a_file_and_a_receiver_do_not_wait_for_each_other() {
         }
     }
     let test = "roads::a_file_and_a_receiver_do_not_wait_for_each_other";
-    let sink = Sink::start(Answer::Ok);
-    let played = play(test, "both", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), TELLTALE]);
-    assert!(was_direct(&played), "{}", played.stderr);
-    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
-    let silent = Sink::start(Answer::Never);
-    play(test, "away", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &silent.url())]);
+    let receiver = Receiver::start();
+    let written = run_to(&receiver.url(), test, "both", &[TELLTALE]);
+    assert!(was_direct(&written), "{}", written.stderr);
+    assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
+    let silent = Receiver::acting(|_| Act::Silence);
+    run(test, "away", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &silent.url())]);
 }
 
-/// Guarantees: where standard output is asked for, records take the SDK's road, to all of their places.
+/// Guarantees: where standard output is asked for, records take the SDK's road, to all of their
+/// places.
 #[test]
 fn the_console_exporter_takes_the_sdk_road() {
-    if part("console-road") {
+    if is_part("console-road") {
         let guard = spanlog::builder().with_console(false).install().unwrap();
         work();
         assert!(guard.shutdown(LONG).is_complete());
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
+    let receiver = Receiver::start();
+    let written = run_to(
+        &receiver.url(),
         "roads::the_console_exporter_takes_the_sdk_road",
         "console-road",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE],
+        &[("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE],
     );
-    assert!(!was_direct(&played), "{}", played.stderr);
-    assert_eq!(sink.records().len(), 1);
-    assert!(played.stdout.contains("resourceLogs"), "{}", played.stdout);
+    assert!(!was_direct(&written), "{}", written.stderr);
+    assert_eq!(receiver.records().len(), 1);
+    assert!(written.stdout.contains("resourceLogs"), "{}", written.stdout);
 }

@@ -12,35 +12,33 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
 use spanlog::{Keys, SpanFields};
 
-use crate::sink::{attributes, Answer, Sink};
-use crate::stage::{part, play};
-use crate::{work, LONG};
+use crate::http::Receiver;
+use crate::otlp::attributes;
+use crate::process::{is_part, run};
+use crate::{run_to, work, LONG};
 
 #[test]
 fn the_service_name_variable_wins_over_the_resource_variable() {
-    if part("name") {
+    if is_part("name") {
         let _guard = spanlog::builder().install().unwrap();
         work();
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    play(
+    let receiver = Receiver::start();
+    run_to(
+        &receiver.url(),
         "settings::the_service_name_variable_wins_over_the_resource_variable",
         "name",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
-            ("OTEL_SERVICE_NAME", "by-name"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b"),
-        ],
+        &[("OTEL_SERVICE_NAME", "by-name"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b")],
     );
-    let resource = attributes(&sink.logs()[0].resource.as_ref().unwrap().attributes);
+    let resource = attributes(&receiver.logs()[0].resource.as_ref().unwrap().attributes);
     assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
 }
 
 /// Guarantees: what cannot be ignored is an error that names the setting, and shows no secret.
 #[test]
 fn settings_that_would_lose_data_are_errors() {
-    if part("wrong") {
+    if is_part("wrong") {
         let error = spanlog::builder().build().unwrap_err();
         assert!(error.is_setting());
         println!("error={error}");
@@ -57,8 +55,8 @@ fn settings_that_would_lose_data_are_errors() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "a part without a key"),
         ("RUST_LOG", "app=loud", "app=loud"),
     ] {
-        let played = play("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
-        let line = played.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
+        let written = run("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
+        let line = written.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
         assert!(line.contains(name) && line.contains(shown), "{line}");
         assert!(!line.contains("secret"), "{line}");
     }
@@ -72,17 +70,17 @@ fn settings_that_would_lose_data_are_errors() {
 /// Guarantees: an unusable number or enumeration is said once and ignored, an empty value is none.
 #[test]
 fn other_unusable_values_are_said_and_ignored() {
-    if part("odd") {
+    if is_part("odd") {
         let _guard = spanlog::builder().install().unwrap();
         work();
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
+    let receiver = Receiver::start();
+    let written = run_to(
+        &receiver.url(),
         "settings::other_unusable_values_are_said_and_ignored",
         "odd",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()),
             ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
             ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
@@ -107,15 +105,15 @@ fn other_unusable_values_are_said_and_ignored() {
         "sometimes",
         "\"few\"",
     ] {
-        let said = played.stderr.lines().filter(|line| line.contains(wrong)).count();
-        assert_eq!(said, 1, "{wrong}: {}", played.stderr);
+        let said = written.stderr.lines().filter(|line| line.contains(wrong)).count();
+        assert_eq!(said, 1, "{wrong}: {}", written.stderr);
     }
-    assert_eq!((sink.records().len(), sink.spans().len()), (1, 1));
+    assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
 }
 
 #[test]
 fn a_disabled_sdk_leaves_the_console() {
-    if part("disabled") {
+    if is_part("disabled") {
         let guard = spanlog::builder().install().unwrap();
         work();
         assert!(guard.flush(LONG).is_ok());
@@ -123,20 +121,22 @@ fn a_disabled_sdk_leaves_the_console() {
         assert!(report.is_complete() && report.outputs.is_empty());
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
+    let receiver = Receiver::start();
+    let written = run_to(
+        &receiver.url(),
         "settings::a_disabled_sdk_leaves_the_console",
         "disabled",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url()), ("OTEL_SDK_DISABLED", "TRUE")],
+        &[("OTEL_SDK_DISABLED", "TRUE")],
     );
-    assert!(played.stderr.contains("working"), "{}", played.stderr);
-    assert!(sink.requests().is_empty());
+    assert!(written.stderr.contains("working"), "{}", written.stderr);
+    assert!(receiver.requests().is_empty());
 }
 
-/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so do the globals.
+/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so
+/// do the globals.
 #[test]
 fn the_builders_choices_arrive() {
-    if part("choices") {
+    if is_part("choices") {
         let _guard = spanlog::builder()
             .with_filter("app=debug,opentelemetry=info,spanlog=off")
             .with_console(false)
@@ -161,26 +161,31 @@ fn the_builders_choices_arrive() {
         assert!(carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann", "{carrier:?}");
         return;
     }
-    let sink = Sink::start(Answer::Ok);
-    let played = play(
+    let receiver = Receiver::start();
+    let written = run(
         "settings::the_builders_choices_arrive",
         "choices",
         &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", sink.url())),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", receiver.url())),
             ("OTEL_TRACES_SAMPLER", "always_off"),
             ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", sink.url())),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", receiver.url())),
         ],
     );
-    let records = sink.records();
+    let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     let record = attributes(&records[0].1.attributes);
     assert_eq!(record["cicd.pipeline.run.id"], "job-1");
     assert_eq!(record["marked"], "record");
     assert!(record.contains_key("code.line.number") && record.contains_key("thread.id"));
     assert!(!record.contains_key("attempt") && records[0].1.flags == 1);
-    assert!(!played.stderr.contains("panic"), "the processors found what they looked for: {}", played.stderr);
-    let zipped: Vec<_> = sink.requests().into_iter().filter(|request| request.path == "/as/it/is").collect();
+    assert!(
+        !written.stderr.contains("panic"),
+        "the processors found what they looked for: {}",
+        written.stderr
+    );
+    let zipped: Vec<_> =
+        receiver.requests().into_iter().filter(|request| request.path() == "/as/it/is").collect();
     assert_eq!(zipped.len(), 1);
     assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
 }

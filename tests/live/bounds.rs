@@ -8,13 +8,13 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use proptest::prelude::*;
 use spanlog::graph::{JobId, Level, Recorder};
 
-struct Bench {
+struct Fixture {
     recorder: Recorder,
     tracer: SdkTracer,
     logger: SdkLogger,
 }
 
-impl Bench {
+impl Fixture {
     fn new(recorder: Recorder) -> Self {
         let spans = SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
         let logs = SdkLoggerProvider::builder().with_log_processor(recorder.clone()).build();
@@ -46,16 +46,16 @@ impl Bench {
 #[test]
 fn the_oldest_records_go_and_stay_counted_and_warnings_outlive_quiet_lines() {
     const BYTES: usize = 64 * 1024;
-    let bench = Bench::new(Recorder::default().with_job_bytes(BYTES));
-    let mut span = bench.span("e", "chatty".into());
+    let fixture = Fixture::new(Recorder::default().with_job_bytes(BYTES));
+    let mut span = fixture.span("e", "chatty".into());
     let ids = span.span_context().clone();
-    bench.log(&ids, Severity::Error, "the one that matters".into());
+    fixture.log(&ids, Severity::Error, "the one that matters".into());
     for number in 0..2000 {
-        bench.log(&ids, Severity::Info, format!("line {number}"));
-        bench.assert_within(BYTES, 1);
+        fixture.log(&ids, Severity::Info, format!("line {number}"));
+        fixture.assert_within(BYTES, 1);
     }
     span.end();
-    let graph = bench.recorder.graph();
+    let graph = fixture.recorder.graph();
     let node = graph.roots().next().unwrap();
     let bodies: Vec<_> = node.own_records().map(|record| record.body.as_str()).collect();
     assert!(bodies.len() > 50 && bodies.len() < 1000, "{}", bodies.len());
@@ -66,26 +66,26 @@ fn the_oldest_records_go_and_stay_counted_and_warnings_outlive_quiet_lines() {
 
     // Errors without end leave room for what is logged beside them.
     for number in 0..2000 {
-        bench.log(&ids, Severity::Error, format!("error {number}"));
-        bench.log(&ids, Severity::Info, format!("beside {number}"));
+        fixture.log(&ids, Severity::Error, format!("error {number}"));
+        fixture.log(&ids, Severity::Info, format!("beside {number}"));
     }
-    let graph = bench.recorder.graph();
+    let graph = fixture.recorder.graph();
     let records = graph.roots().next().unwrap().records();
     for (level, last) in [(Level::Error, "error 1999"), (Level::Info, "beside 1999")] {
         let of_level: Vec<_> = records.iter().filter(|record| record.level == level).collect();
         assert!(of_level.len() > 20, "{level:?}: {}", of_level.len());
         assert_eq!(of_level.last().unwrap().body, last);
     }
-    bench.assert_within(BYTES, 1);
+    fixture.assert_within(BYTES, 1);
 }
 
 #[test]
 fn a_record_that_is_larger_than_the_bound_is_counted_only() {
-    let bench = Bench::new(Recorder::default().with_job_bytes(16 * 1024));
-    let span = bench.span("e", "call".into());
-    bench.log(span.span_context(), Severity::Info, "x".repeat(100_000));
-    bench.assert_within(16 * 1024, 1);
-    let graph = bench.recorder.graph();
+    let fixture = Fixture::new(Recorder::default().with_job_bytes(16 * 1024));
+    let span = fixture.span("e", "call".into());
+    fixture.log(span.span_context(), Severity::Info, "x".repeat(100_000));
+    fixture.assert_within(16 * 1024, 1);
+    let graph = fixture.recorder.graph();
     let node = graph.roots().next().unwrap();
     assert_eq!((node.own_records().len(), node.own_counts().total()), (0, 1));
 }
@@ -93,23 +93,23 @@ fn a_record_that_is_larger_than_the_bound_is_counted_only() {
 #[test]
 fn spans_that_never_end_are_bounded_and_finished_ones_go_first() {
     const BYTES: usize = 64 * 1024;
-    let bench = Bench::new(Recorder::default().with_job_bytes(BYTES));
-    let root = bench.span("e", "root".into());
+    let fixture = Fixture::new(Recorder::default().with_job_bytes(BYTES));
+    let root = fixture.span("e", "root".into());
     for number in 0..500 {
-        bench.span("e", format!("done {number}")).end();
-        bench.assert_within(BYTES, 1);
+        fixture.span("e", format!("done {number}")).end();
+        fixture.assert_within(BYTES, 1);
     }
     let names =
-        || -> Vec<String> { bench.recorder.graph().nodes().map(|node| node.call().name.clone()).collect() };
+        || -> Vec<String> { fixture.recorder.graph().nodes().map(|node| node.call().name.clone()).collect() };
     let kept = names();
     assert!(kept.len() > 10 && kept.len() < 200, "{}", kept.len());
     assert_eq!((kept[0].as_str(), kept.last().unwrap().as_str()), ("root", "done 499"));
-    assert_eq!(bench.recorder.graph().notes(), [format!("{} older spans were dropped", 501 - kept.len())]);
+    assert_eq!(fixture.recorder.graph().notes(), [format!("{} older spans were dropped", 501 - kept.len())]);
 
     let open: Vec<_> = (0..500)
         .map(|number| {
-            let span = bench.span("e", format!("open {number}"));
-            bench.assert_within(BYTES, 1);
+            let span = fixture.span("e", format!("open {number}"));
+            fixture.assert_within(BYTES, 1);
             span
         })
         .collect();
@@ -118,41 +118,41 @@ fn spans_that_never_end_are_bounded_and_finished_ones_go_first() {
     // The ends of those that were let go come late, and are bounded as well.
     drop(open);
     drop(root);
-    bench.assert_within(BYTES, 1);
+    fixture.assert_within(BYTES, 1);
     assert_eq!(names().first().unwrap(), "root", "it ended last");
-    assert!(bench.recorder.jobs()[0].is_finished);
+    assert!(fixture.recorder.jobs()[0].is_finished);
 }
 
 #[test]
 fn the_number_of_jobs_is_bounded_and_finished_ones_go_first() {
-    let bench = Bench::new(Recorder::default().with_jobs(3));
-    let running = bench.span("running", "job.a".into());
+    let fixture = Fixture::new(Recorder::default().with_jobs(3));
+    let running = fixture.span("running", "job.a".into());
     for number in 0..10 {
-        bench.span(&number.to_string(), "job.b".into()).end();
-        bench.assert_within(usize::MAX, 3);
+        fixture.span(&number.to_string(), "job.b".into()).end();
+        fixture.assert_within(usize::MAX, 3);
     }
-    let ids = || bench.recorder.jobs().into_iter().map(|job| job.id.to_string()).collect::<Vec<_>>();
+    let ids = || fixture.recorder.jobs().into_iter().map(|job| job.id.to_string()).collect::<Vec<_>>();
     assert_eq!(ids(), ["running", "8", "9"]);
-    assert!(bench.recorder.graph().notes().contains(&"8 older jobs were dropped".to_owned()));
-    let more: Vec<_> = ["x", "y", "z"].map(|job| bench.span(job, "job.c".into())).into();
+    assert!(fixture.recorder.graph().notes().contains(&"8 older jobs were dropped".to_owned()));
+    let more: Vec<_> = ["x", "y", "z"].map(|job| fixture.span(job, "job.c".into())).into();
     assert_eq!(ids(), ["x", "y", "z"]);
     drop((running, more));
-    bench.assert_within(usize::MAX, 3);
+    fixture.assert_within(usize::MAX, 3);
 }
 
 #[test]
 fn a_runner_that_takes_its_jobs_keeps_nothing() {
-    let bench = Bench::new(Recorder::default());
+    let fixture = Fixture::new(Recorder::default());
     for number in 0..1000 {
         let id = number.to_string();
-        let mut span = bench.span(&id, "job.deploy".into());
-        bench.log(&span.span_context().clone(), Severity::Info, "line".into());
+        let mut span = fixture.span(&id, "job.deploy".into());
+        fixture.log(&span.span_context().clone(), Severity::Info, "line".into());
         span.end();
-        let graph = bench.recorder.take(&JobId::execution(&id)).unwrap();
+        let graph = fixture.recorder.take(&JobId::execution(&id)).unwrap();
         assert_eq!(graph.roots().next().unwrap().records().len(), 1);
-        assert!(bench.recorder.jobs().is_empty());
+        assert!(fixture.recorder.jobs().is_empty());
     }
-    assert!(bench.recorder.graph().is_empty());
+    assert!(fixture.recorder.graph().is_empty());
 }
 
 #[derive(Clone, Debug)]
@@ -177,26 +177,27 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens in whatever order: the bounds hold, and no job is kept whose spans have all gone.
+    /// Whatever happens in whatever order: the bounds hold, and no job is kept whose spans have all
+    /// gone.
     #[test]
     fn the_bounds_hold_whatever_happens(steps in steps(), job_bytes in 0usize..40_000, jobs in 1usize..5) {
-        let bench = Bench::new(Recorder::default().with_job_bytes(job_bytes).with_jobs(jobs));
+        let fixture = Fixture::new(Recorder::default().with_job_bytes(job_bytes).with_jobs(jobs));
         let mut open = Vec::new();
         for step in steps {
             match step {
-                Step::Start(job) => open.push(bench.span(&job.to_string(), "call".into())),
+                Step::Start(job) => open.push(fixture.span(&job.to_string(), "call".into())),
                 Step::End(which) if !open.is_empty() => drop(open.swap_remove(which % open.len())),
                 Step::Log(which, loud, len) if !open.is_empty() => {
                     let severity = if loud { Severity::Warn } else { Severity::Debug };
                     let ids = open[which % open.len()].span_context().clone();
-                    bench.log(&ids, severity, "x".repeat(len));
+                    fixture.log(&ids, severity, "x".repeat(len));
                 }
-                Step::Take(job) => drop(bench.recorder.take(&JobId::execution(&job.to_string()))),
+                Step::Take(job) => drop(fixture.recorder.take(&JobId::execution(&job.to_string()))),
                 Step::End(_) | Step::Log(..) => {}
             }
-            bench.assert_within(job_bytes, jobs);
+            fixture.assert_within(job_bytes, jobs);
         }
         drop(open);
-        prop_assert!(bench.recorder.jobs().iter().all(|job| job.running == 0));
+        prop_assert!(fixture.recorder.jobs().iter().all(|job| job.running == 0));
     }
 }

@@ -22,8 +22,8 @@ fn tree(graph: &ToolCallGraph) -> BTreeMap<String, (Call, Option<SpanId>, Vec<Sp
 }
 
 /// Scenario: eight threads run forty jobs each, with ops inside ops, while another looks on.
-/// Guarantees: the tree of each job is that of its finished spans alone, its records are all there, in their spans,
-/// and nothing of one job is in another.
+/// Guarantees: the tree of each job is that of its finished spans alone, its records are all there,
+/// in their spans, and nothing of one job is in another.
 #[test]
 fn eight_threads_with_many_jobs_give_the_trees_of_the_finished_spans() {
     let recorder = Recorder::default().with_jobs(THREADS * JOBS);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::scene::PART;
+use crate::fixture::PART;
+use crate::program;
 
 pub struct Terminal {
     socket: String,
@@ -24,24 +25,21 @@ pub fn directory() -> PathBuf {
 }
 
 impl Terminal {
-    /// A terminal of this size, with the part being played in it. `None` without tmux.
+    /// A terminal of this size, with the helper running in it. `None` without tmux.
     pub fn open(columns: u16, rows: u16) -> Option<Self> {
         Self::open_with(columns, rows, "")
     }
 
     /// The same with variables of the environment, `NAME=VALUE`.
     pub fn open_with(columns: u16, rows: u16, variables: &str) -> Option<Self> {
-        if !Command::new("tmux").arg("-V").output().is_ok_and(|output| output.status.success()) {
-            eprintln!("SKIPPED: there is no tmux, so nobody saw the view on a terminal");
-            return None;
-        }
+        program::find("tmux")?;
         let directory = directory();
         let socket = directory.file_name().unwrap().to_str().unwrap().to_owned();
         let terminal = Self { socket, directory };
         let part = env::current_exe().unwrap();
         let (part, there) = (part.display(), terminal.directory.display());
-        let played = format!(
-            "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact the_part_that_is_played --nocapture; \
+        let command = format!(
+            "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact helper_that_runs_in_a_terminal --nocapture; \
              touch '{there}/done'; exec sleep 600"
         );
         let (columns, rows) = (columns.to_string(), rows.to_string());
@@ -60,7 +58,7 @@ impl Terminal {
             &columns,
             "-y",
             &rows,
-            &played,
+            &command,
         ]);
         Some(terminal)
     }
@@ -105,7 +103,7 @@ impl Terminal {
         self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
     }
 
-    /// Lets the play come to its end. Returns everything that was scrolled away, and the screen.
+    /// Lets the run come to its end. Returns everything that was scrolled away, and the screen.
     pub fn finish(&self) -> String {
         fs::write(self.directory.join("go"), "").unwrap();
         for _ in 0..400 {
@@ -114,7 +112,7 @@ impl Terminal {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        panic!("the play did not end:\n{}", self.screen());
+        panic!("the run did not end:\n{}", self.screen());
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use spanlog::Keys;
 
+use crate::fixture::{Line, Played};
 use crate::script::{Parent, Script};
-use crate::world::{Line, Played};
 
 pub(crate) type Names = BTreeSet<&'static str>;
 
@@ -194,7 +194,8 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// Errors: ours has one exception in a record, with type and chain, and others under their own keys.
+    /// Errors: ours has one exception in a record, with type and chain, and others under their own
+    /// keys.
     fn errors(&mut self, right: &mut Vec<(String, String)>) {
         for (key, name) in
             [("exception.type", "exception-type"), ("exception.stacktrace", "exception-stacktrace")]

@@ -1,5 +1,5 @@
-//! The peer as an oracle: opentelemetry-appender-tracing runs the same scripts as our layer, and every
-//! difference between its record and ours is a row of `docs/mapping.md`, or a failure.
+//! The peer as an oracle: opentelemetry-appender-tracing runs the same scripts as our layer, and
+//! every difference between its record and ours is a row of `docs/mapping.md`, or a failure.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod difference;
@@ -8,14 +8,16 @@ mod scripts;
 mod sdk_road;
 mod span_layer;
 mod table;
-mod world;
+#[path = "../support/capture.rs"]
+mod capture;
+mod fixture;
 
 use std::collections::BTreeMap;
 
 use crate::difference::differences;
+use crate::fixture::{play, Side};
 use crate::script::{Script, Spans};
 use crate::table::{check, Found, Table};
-use crate::world::{play, Side};
 
 const MAPPING: &str = include_str!("../../docs/mapping.md");
 
@@ -49,8 +51,8 @@ fn every_difference_from_the_peer_is_a_row_of_the_table_and_every_row_is_true() 
     check(&table, &found).unwrap_or_else(|faults| panic!("docs/mapping.md:\n{}", faults.join("\n")));
 }
 
-/// Scenario: each script in every stack, not only in the one that it is written for.
-/// Guarantees: no difference without a name there either, and none that its own stack does not account for.
+/// Scenario: each script in every stack, not only in the one that it is written for. Guarantees: no
+/// difference without a name there either, and none that its own stack does not account for.
 #[test]
 fn no_stack_has_a_difference_of_its_own() {
     let table = Table::read(MAPPING, "Differences from opentelemetry-appender-tracing");
@@ -71,8 +73,8 @@ fn no_stack_has_a_difference_of_its_own() {
 
 /// With context activation off the peer is no oracle for ids. Our own record with activation on is.
 ///
-/// Guarantees: no part of our record depends on the span layer or on activation. The trace may: with
-/// activation off, tracing-opentelemetry takes a span's parent from the registry alone.
+/// Guarantees: no part of our record depends on the span layer or on activation. The trace may:
+/// with activation off, tracing-opentelemetry takes a span's parent from the registry alone.
 #[test]
 fn our_records_are_the_same_with_every_span_layer() {
     let lines = |script: Script, spans, activation| {
@@ -144,7 +146,7 @@ fn a_table_that_is_not_true_is_rejected() {
 fn a_difference_without_a_name_is_reported() {
     let script = scripts::corpus().into_iter().find(|script| script.name == "plain-line").unwrap();
     let peer = play(&script, Side::Peer);
-    type Change = fn(&mut world::Line);
+    type Change = fn(&mut fixture::Line);
     let changes: [(&str, Change); 8] = [
         ("severity", |line| line.severity_number = Some(17)),
         ("body", |line| line.body = Some("\"another\"".into())),

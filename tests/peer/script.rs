@@ -1,6 +1,6 @@
 //! A script: a piece of a program that logs, played on either side.
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spans {
@@ -32,13 +32,13 @@ pub(crate) struct Script {
     pub parent: Parent,
     /// The keys of key-values that it gives to `log`'s macros.
     pub key_values: &'static [&'static str],
-    pub run: Box<dyn Fn(&World)>,
+    pub run: Box<dyn Fn(&Fixture)>,
 }
 
 impl Script {
     /// The usual stack: a span layer with context activation, everything sampled, and a peer that
     /// copies span attributes as ours does.
-    pub(crate) fn new(name: &'static str, run: impl Fn(&World) + 'static) -> Self {
+    pub(crate) fn new(name: &'static str, run: impl Fn(&Fixture) + 'static) -> Self {
         Self {
             name,
             spans: Spans::Layer,

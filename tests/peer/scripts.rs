@@ -9,8 +9,8 @@ use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
 use tracing::{debug, error, event, info, info_span, trace, warn, Level};
 
+use crate::fixture::Fixture;
 use crate::script::{Parent, Script, Spans};
-use crate::world::World;
 
 /// Every script, each of them with one reason to exist.
 pub(crate) fn corpus() -> Vec<Script> {
@@ -221,7 +221,7 @@ fn spans() -> Vec<Script> {
     ]
 }
 
-fn in_and_out(_: &World) {
+fn in_and_out(_: &Fixture) {
     info!("outside");
     let outer = info_span!("outer");
     outer.in_scope(|| {
@@ -248,19 +248,19 @@ fn parents() -> Vec<Script> {
             span.in_scope(|| info!("in a span that nobody traces"));
         })
         .spans(Spans::None),
-        Script::new("api-span", |world| {
-            let api = Context::current_with_span(world.tracer.start("api"));
+        Script::new("api-span", |fixture| {
+            let api = Context::current_with_span(fixture.tracer.start("api"));
             let _attached = api.attach();
             info!("in the API's span");
             info_span!("inside").in_scope(|| {
                 info!("in tracing's span");
-                let inner = Context::current_with_span(world.tracer.start("inner api"));
+                let inner = Context::current_with_span(fixture.tracer.start("inner api"));
                 let _attached = inner.attach();
                 info!("in the API's inner span");
             });
         }),
-        Script::new("api-span-outside-without-activation", |world| {
-            let api = Context::current_with_span(world.tracer.start("api"));
+        Script::new("api-span-outside-without-activation", |fixture| {
+            let api = Context::current_with_span(fixture.tracer.start("api"));
             let _attached = api.attach();
             info_span!("inside").in_scope(|| info!("in tracing's span"));
         })
@@ -324,9 +324,9 @@ fn parents() -> Vec<Script> {
         Script::new("disabled-span", |_| {
             info_span!("outer").in_scope(|| tracing::Span::none().in_scope(|| info!("still in outer")));
         }),
-        Script::new("api-span-inside", |world| {
+        Script::new("api-span-inside", |fixture| {
             info_span!("outer").in_scope(|| {
-                let attached = Context::current_with_span(world.tracer.start("api")).attach();
+                let attached = Context::current_with_span(fixture.tracer.start("api")).attach();
                 info!("in the API's span");
                 info_span!("inner").in_scope(|| info!("in tracing's span"));
                 info!("in the API's span again");
@@ -334,9 +334,9 @@ fn parents() -> Vec<Script> {
                 info!("in outer again");
             });
         }),
-        Script::new("api-span-of-another-trace", |world| {
+        Script::new("api-span-of-another-trace", |fixture| {
             info_span!("outer").in_scope(|| {
-                let api = world.tracer.start_with_context("api", &Context::new());
+                let api = fixture.tracer.start_with_context("api", &Context::new());
                 let _attached = Context::new().with_span(api).attach();
                 info!("in the API's span");
             });
@@ -359,8 +359,8 @@ fn parents() -> Vec<Script> {
             info!(parent: id, "its parent is gone");
         })
         .parent(Parent::Explicit("closed")),
-        Script::new("tracer-shut-down", |world| {
-            world.tracer_provider.shutdown().unwrap();
+        Script::new("tracer-shut-down", |fixture| {
+            fixture.tracer_provider.shutdown().unwrap();
             info_span!("outer").in_scope(|| info!("without ids"));
         }),
         Script::new("another-thread", |_| {
@@ -389,19 +389,19 @@ fn log_facade() -> Vec<Script> {
     vec![
         Script::new(
             "log-record",
-            |world| log::info!(logger: world.log, target: "hyper::client", "pooled {}", 1),
+            |fixture| log::info!(logger: fixture.log, target: "hyper::client", "pooled {}", 1),
         ),
-        Script::new("log-record-in-a-span", |world| {
+        Script::new("log-record-in-a-span", |fixture| {
             let span = info_span!("outer", tenant = "t1");
-            span.in_scope(|| log::warn!(logger: world.log, "from a dependency"));
+            span.in_scope(|| log::warn!(logger: fixture.log, "from a dependency"));
         }),
-        Script::new("log-record-overrides-the-span", |world| {
+        Script::new("log-record-overrides-the-span", |fixture| {
             let span = info_span!("outer", user = "ann", tenant = "t1");
-            span.in_scope(|| log::info!(logger: world.log, user = "bob"; "logged in"));
+            span.in_scope(|| log::info!(logger: fixture.log, user = "bob"; "logged in"));
         })
         .key_values(&["user"]),
-        Script::new("log-record-with-key-values", |world| {
-            log::info!(logger: world.log, target: "hyper::client", user = "ann", attempt = 3; "logged in");
+        Script::new("log-record-with-key-values", |fixture| {
+            log::info!(logger: fixture.log, target: "hyper::client", user = "ann", attempt = 3; "logged in");
         })
         .key_values(&["user", "attempt"]),
     ]

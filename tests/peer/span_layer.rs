@@ -1,4 +1,5 @@
-//! What a plain `OpenTelemetryLayer` loses compared with our `SpanLayer`: each row of that table, shown.
+//! What a plain `OpenTelemetryLayer` loses compared with our `SpanLayer`: each row of that table,
+//! shown.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -211,7 +212,8 @@ fn location_of_an_op(stack: Stack) -> bool {
     !op.attributes.iter().any(|attribute| attribute.key.as_str() == "code.file.path")
 }
 
-/// Scenario: what the row `job-of-a-span-with-another-parent` advises those who keep the plain layer to do.
+/// Scenario: what the row `job-of-a-span-with-another-parent` advises those who keep the plain
+/// layer to do.
 #[test]
 fn registering_the_log_layer_first_keeps_the_job_of_an_entered_span() {
     assert!(!job_of_a_span_with_another_parent(Stack { is_plain: true, log_first: true, ..USUAL }));
@@ -247,8 +249,8 @@ fn a_sampler_that_logs_hangs(stack: Stack) -> bool {
     receiver.recv_timeout(Duration::from_secs(2)) == Err(mpsc::RecvTimeoutError::Timeout)
 }
 
-/// Scenario: a span of which nothing was logged is asked for its context by hand, while the sampler logs.
-/// Guarantees: no deadlock where a span is started by user code, and its sampler logs.
+/// Scenario: a span of which nothing was logged is asked for its context by hand, while the sampler
+/// logs. Guarantees: no deadlock where a span is started by user code, and its sampler logs.
 #[test]
 fn asking_an_unlogged_span_for_its_context_does_not_hang_where_the_sampler_logs() {
     assert!(!a_sampler_that_logs_hangs(WITHOUT_ACTIVATION));

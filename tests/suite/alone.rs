@@ -1,87 +1,49 @@
-//! What needs a process of its own: a global subscriber, under which an event inside an event's dispatch
-//! is seen (a scoped one hides itself from it), and misbehaviour that could take the process with it.
+//! What needs a process of its own: a global subscriber, under which an event inside an event's
+//! dispatch is seen (a scoped one hides itself from it), and misbehaviour that could take the
+//! process with it.
 //!
 //! Each test runs itself again, once for each arrangement of layers.
 
 use std::cell::Cell;
 use std::fmt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use opentelemetry::logs::AnyValue;
 use tracing::field::Empty;
 
-use crate::support::{self, Arrangement, Hooks, Spans, World};
+use crate::fixture::capture::Capture;
+use crate::fixture::{self, Arrangement, Fixture, Hooks, Kind, Spans, Wrap};
+use crate::process;
 
-const WHICH: &str = "SPANLOG_TEST_ARRANGEMENT";
-const LONGEST: Duration = Duration::from_secs(60);
+/// Where the tests of this file are, as the harness names them: without the binary's name.
+const MODULE: &str = "suite::alone";
 
-/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in time.
-fn alone(test: &str, arrangements: &[Arrangement], script: impl Fn(&World)) {
+/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in
+/// time.
+fn alone(test: &str, arrangements: &[Arrangement], script: impl Fn(&Fixture)) {
     alone_with(test, arrangements, |arrangement| arrangement.build(), script);
 }
 
 fn alone_with(
     test: &str,
     arrangements: &[Arrangement],
-    build: impl Fn(Arrangement) -> World,
-    script: impl Fn(&World),
+    build: impl Fn(Arrangement) -> Fixture,
+    script: impl Fn(&Fixture),
 ) {
     assert!(!arrangements.is_empty());
-    if let Ok(which) = std::env::var(WHICH) {
-        let world = build(arrangements[which.parse::<usize>().unwrap()]);
-        tracing::dispatcher::set_global_default(world.dispatch.clone()).unwrap();
-        script(&world);
+    if let Some(which) = process::part() {
+        let arrangement = arrangements.iter().find(|arrangement| format!("{arrangement:?}") == which);
+        let fixture = build(*arrangement.unwrap());
+        tracing::dispatcher::set_global_default(fixture.dispatch.clone()).unwrap();
+        script(&fixture);
         return;
     }
-    for (which, arrangement) in arrangements.iter().enumerate() {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([&format!("alone::{test}"), "--exact", "--test-threads=1", "--nocapture"])
-            .env(WHICH, which.to_string())
-            .env("RUST_BACKTRACE", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            if started.elapsed() > LONGEST {
-                child.kill().unwrap();
-                panic!("{test} {arrangement:?}: hangs");
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let output = child.wait_with_output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{test} {arrangement:?}: {}\n{out}\n{err}", output.status);
-        // A filter that matches nothing would pass as well.
-        assert!(out.contains("1 passed"), "{test} {arrangement:?}: ran nothing\n{out}");
+    for arrangement in arrangements {
+        process::run(&format!("{MODULE}::{test}"), &format!("{arrangement:?}"), &[]);
     }
 }
 
 fn with_spans() -> Vec<Arrangement> {
     Arrangement::with_spans().into_iter().filter(|it| it.sampled).collect()
-}
-
-/// Guarantees: the harness notices an abort, a panic and a script that does not run.
-#[test]
-fn the_harness_notices_what_goes_wrong() {
-    let one = [support::USUAL];
-    alone("the_harness_notices_what_goes_wrong", &one, |_| ());
-    if std::env::var(WHICH).is_ok() {
-        return;
-    }
-    let fails =
-        |test: &'static str| std::panic::catch_unwind(|| alone(test, &[support::USUAL], |_| ())).is_err();
-    assert!(fails("no_such_test"));
-    assert!(fails("helper_that_aborts"));
-}
-
-#[test]
-fn helper_that_aborts() {
-    if std::env::var(WHICH).is_ok() {
-        std::process::abort();
-    }
 }
 
 struct Logs;
@@ -134,19 +96,19 @@ impl fmt::Debug for Fails {
 
 #[test]
 fn a_debug_that_logs() {
-    alone("a_debug_that_logs", &with_spans(), |world| {
+    alone("a_debug_that_logs", &with_spans(), |fixture| {
         let span = tracing::info_span!("span", field = ?Logs, later = Empty);
         span.in_scope(|| {
             tracing::warn!(field = ?Logs, "{:?}", Logs);
             span.record("later", tracing::field::debug(Logs));
         });
-        let record = world.record("logs");
+        let record = fixture.record("logs");
         assert_eq!(record.text("field"), Some("logs"));
-        world.assert_in_span("logs", &span);
+        fixture.assert_in_span("logs", &span);
         let inner: Vec<_> =
-            world.records().into_iter().filter(|it| it.body_text() == "from a Debug").collect();
+            fixture.records().into_iter().filter(|it| it.body_text() == "from a Debug").collect();
         assert!(inner.len() >= 3, "{inner:#?}");
-        let ids = world.ids_of(&span);
+        let ids = fixture.ids_of(&span);
         assert!(inner.iter().any(|record| record.ids == ids));
         assert!(inner.iter().all(|record| record.ids == ids || record.ids.is_none()));
     });
@@ -154,7 +116,7 @@ fn a_debug_that_logs() {
 
 #[test]
 fn a_debug_that_records_on_the_current_span() {
-    alone("a_debug_that_records_on_the_current_span", &with_spans(), |world| {
+    alone("a_debug_that_records_on_the_current_span", &with_spans(), |fixture| {
         let span = tracing::info_span!("span", field = ?Records, later = Empty);
         span.in_scope(|| {
             tracing::warn!(field = ?Records, "{:?}", Records);
@@ -162,20 +124,21 @@ fn a_debug_that_records_on_the_current_span() {
             span.record("later", tracing::field::debug(Records));
             let _child = tracing::info_span!("child", field = ?Records).entered();
         });
-        assert_eq!(world.record("records").text("field"), Some("records"));
-        assert_eq!(world.record("after").text("later"), Some("recorded by a Debug"));
+        assert_eq!(fixture.record("records").text("field"), Some("records"));
+        assert_eq!(fixture.record("after").text("later"), Some("recorded by a Debug"));
     });
 }
 
 #[test]
 fn a_debug_that_panics() {
-    // A plain `OpenTelemetryLayer` formats the value as well, and a panic in it is not ours to catch.
+    // A plain `OpenTelemetryLayer` formats the value as well, and a panic in it is not ours to
+    // catch.
     let arrangements: Vec<_> = with_spans()
         .into_iter()
         .chain(Arrangement::without_spans())
         .filter(|arrangement| arrangement.spans != Spans::Plain)
         .collect();
-    alone("a_debug_that_panics", &arrangements, |world| {
+    alone("a_debug_that_panics", &arrangements, |fixture| {
         let span = tracing::info_span!("span", before = 1, field = ?Panics, after = 2, later = Empty);
         span.in_scope(|| {
             tracing::warn!(before = 3, field = ?Panics, after = 4, "one");
@@ -183,23 +146,23 @@ fn a_debug_that_panics() {
             tracing::warn!("two {:?}", Panics);
             tracing::warn!("three");
         });
-        let one = world.record("one");
+        let one = fixture.record("one");
         assert_eq!(one.text("field"), Some("half"));
         assert_eq!(one.get("after"), Some(&AnyValue::Int(4)));
-        assert_eq!(world.record("two half").get("after"), Some(&AnyValue::Int(2)));
-        assert_eq!(world.record("three").text("later"), Some("half"));
-        if world.arrangement.spans == Spans::Ours {
-            world.assert_in_span("one", &span);
-            world.assert_in_span("three", &span);
+        assert_eq!(fixture.record("two half").get("after"), Some(&AnyValue::Int(2)));
+        assert_eq!(fixture.record("three").text("later"), Some("half"));
+        if fixture.arrangement.spans == Spans::Ours {
+            fixture.assert_in_span("one", &span);
+            fixture.assert_in_span("three", &span);
             let child = tracing::info_span!(parent: &span, "child");
             child.in_scope(|| tracing::warn!("in the child"));
             drop((child, span));
-            let attributes = support::attributes(&world.span("span"));
+            let attributes = fixture::attributes(&fixture.span("span"));
             assert_eq!(attributes["field"], "half");
             assert_eq!(attributes["after"], "2");
-            assert_eq!(world.span("child").parent_span_id, world.span("span").span_context.span_id());
+            assert_eq!(fixture.span("child").parent_span_id, fixture.span("span").span_context.span_id());
         }
-        let stats = world.counters.snapshot();
+        let stats = fixture.counters.snapshot();
         assert_eq!(stats.panicked_values, 2, "{stats:?}");
         assert_eq!(stats.emitted, stats.delivered);
     });
@@ -209,19 +172,19 @@ fn a_debug_that_panics() {
 fn a_debug_of_50_mib_and_one_that_fails() {
     let arrangements: Vec<_> =
         with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("a_debug_of_50_mib_and_one_that_fails", &arrangements[..4], |world| {
+    alone("a_debug_of_50_mib_and_one_that_fails", &arrangements[..4], |fixture| {
         let span = tracing::info_span!("span", huge = ?Huge, fails = ?Fails);
         span.in_scope(|| {
             tracing::warn!(own = ?Huge, own_fails = ?Fails, "x");
             tracing::warn!("{:?}", Fails);
         });
-        let record = world.record("x");
+        let record = fixture.record("x");
         assert_eq!(record.text("huge").map(str::len), Some(HUGE));
         assert_eq!(record.text("own").map(str::len), Some(HUGE));
         assert_eq!(record.text("fails"), Some("begun"));
         assert_eq!(record.text("own_fails"), Some("begun"));
-        assert_eq!(world.record("begun").get("own"), None);
-        assert_eq!(world.counters.snapshot().failed_values, 2);
+        assert_eq!(fixture.record("begun").get("own"), None);
+        assert_eq!(fixture.counters.snapshot().failed_values, 2);
     });
 }
 
@@ -241,12 +204,12 @@ fn a_limited_value_stops_being_formatted_at_the_limit() {
         let limits = spanlog::Limits::default().with_value_length(25);
         arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider)
     };
-    alone_with("a_limited_value_stops_being_formatted_at_the_limit", &[support::USUAL], limited, |world| {
+    alone_with("a_limited_value_stops_being_formatted_at_the_limit", &[fixture::USUAL], limited, |fixture| {
         let count = Cell::new(0);
         tracing::warn!(endless = ?Counts(&count), "x");
-        assert_eq!(world.record("x").text("endless"), Some("0123456789012345678901234"));
+        assert_eq!(fixture.record("x").text("endless"), Some("0123456789012345678901234"));
         assert_eq!(count.get(), 3);
-        assert_eq!(world.counters.snapshot().truncated_values, 1);
+        assert_eq!(fixture.counters.snapshot().truncated_values, 1);
     });
 }
 
@@ -261,15 +224,15 @@ fn each_value_is_formatted_once() {
     }
     let arrangements: Vec<_> =
         with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("each_value_is_formatted_once", &arrangements, |world| {
+    alone("each_value_is_formatted_once", &arrangements, |fixture| {
         let (of_span, of_event, of_body) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let span = tracing::info_span!("span", counted = ?Counts(&of_span));
         span.in_scope(|| tracing::warn!(own = ?Counts(&of_event), "body {:?}", Counts(&of_body)));
         tracing::warn!(parent: &span, "another");
         drop(span);
         assert_eq!((of_span.get(), of_event.get(), of_body.get()), (1, 1, 1));
-        assert_eq!(world.record("another").text("counted"), Some("counted"));
-        assert_eq!(support::attributes(&world.span("span"))["counted"], "counted");
+        assert_eq!(fixture.record("another").text("counted"), Some("counted"));
+        assert_eq!(fixture::attributes(&fixture.span("span"))["counted"], "counted");
     });
 }
 
@@ -282,21 +245,21 @@ fn events_from_drop_during_unwinding() {
             span.in_scope(|| tracing::warn!("while unwinding"));
         }
     }
-    alone("events_from_drop_during_unwinding", &with_spans(), |world| {
+    alone("events_from_drop_during_unwinding", &with_spans(), |fixture| {
         let span = tracing::info_span!("span");
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _entered = span.enter();
             let _logs = LogsOnDrop;
             std::panic::resume_unwind(Box::new("unwinds"));
         }));
-        assert!(world.record("while unwinding").ids.is_some());
+        assert!(fixture.record("while unwinding").ids.is_some());
         tracing::warn!("after");
-        assert_eq!(world.record("after").ids, None, "the span was left by unwinding");
+        assert_eq!(fixture.record("after").ids, None, "the span was left by unwinding");
     });
 }
 
-/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when it
-/// goes; what cannot be emitted is counted.
+/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when
+/// it goes; what cannot be emitted is counted.
 #[test]
 fn events_from_thread_local_destructors() {
     struct LogsAtExit(Option<tracing::Span>);
@@ -323,7 +286,7 @@ fn events_from_thread_local_destructors() {
     }
     let arrangements: Vec<_> =
         with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("events_from_thread_local_destructors", &arrangements, |world| {
+    alone("events_from_thread_local_destructors", &arrangements, |fixture| {
         for early in [true, false] {
             for used in [true, false] {
                 std::thread::spawn(move || {
@@ -342,7 +305,7 @@ fn events_from_thread_local_destructors() {
                 .unwrap();
             }
         }
-        let stats = world.counters.snapshot();
+        let stats = fixture.counters.snapshot();
         // Six thread-locals of three lines, two of them with two more, and two lines while alive.
         let lines = 6 * 3 + 2 * 2 + 2;
         assert_eq!(stats.emitted, lines, "{stats:?}");
@@ -351,56 +314,95 @@ fn events_from_thread_local_destructors() {
     });
 }
 
+/// Scenario: between our events a dependency calls `log::log_enabled!`, which the per-layer filter
+/// of another layer rejects. That layer loses the next event (tokio-rs/tracing#2519).
+///
+/// Guarantees: ours, which has no per-layer filter, gets every one.
+#[test]
+fn log_enabled_in_a_dependency_costs_the_layer_no_record() {
+    let arrangements: Vec<_> = with_log_enabled(Arrangement::all());
+    alone("log_enabled_in_a_dependency_costs_the_layer_no_record", &arrangements, |fixture| {
+        log_around_a_dependency(fixture);
+        let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
+        assert_eq!(bodies, ["before", "next", "after"]);
+        assert_eq!(fixture.neighbours_events(), 2, "the neighbour is to lose one");
+    });
+}
+
+/// Guarantees: the arrangement is one in which records can be lost. Our layer inside `with_filter`
+/// loses one, which is why the documentation advises against it.
+#[test]
+fn a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled() {
+    let arrangements: Vec<_> = with_log_enabled(Arrangement::all())
+        .into_iter()
+        .filter(|arrangement| arrangement.wrap == Wrap::Bare)
+        .map(|arrangement| Arrangement { wrap: Wrap::Filtered, ..arrangement })
+        .collect();
+    alone("a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled", &arrangements, |fixture| {
+        log_around_a_dependency(fixture);
+        let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
+        assert_eq!(bodies, ["before", "after"]);
+    });
+}
+
+fn with_log_enabled(arrangements: Vec<Arrangement>) -> Vec<Arrangement> {
+    arrangements.into_iter().filter(|arrangement| arrangement.log_enabled).collect()
+}
+
+fn log_around_a_dependency(fixture: &Fixture) {
+    tracing::warn!("before");
+    fixture::ask_log(fixture.arrangement);
+    tracing::warn!("next");
+    tracing::warn!("after");
+}
+
+/// Guarantees: what is logged before and during the shutdown of the tracer is a record like any
+/// other. After that of the logs, the SDK's processors still get records, ids included; the direct
+/// pipeline takes none, and each is counted.
 #[test]
 fn events_during_and_after_shutdown() {
-    let logs_at_end = |arrangement: Arrangement| {
-        arrangement.build_with(
-            |layer| layer,
-            |provider| {
-                provider.with_span_processor(Hooks { start: || (), end: || tracing::warn!("span end") })
-            },
-        )
+    let logs_at_shutdown = |arrangement: Arrangement| {
+        let hooks = Hooks { start: || (), end: || (), shutdown: || tracing::warn!("during") };
+        arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks))
     };
-    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_end, |world| {
+    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_shutdown, |fixture| {
         let span = tracing::info_span!("span").entered();
         tracing::warn!("before");
-        world.tracer_provider.shutdown().unwrap();
-        world.shut_down_logs();
+        fixture.tracer_provider.shutdown().unwrap();
+        fixture.shut_down_logs();
         tracing::warn!("after");
+        let ids = fixture.ids_of(&span);
+        assert!(ids.is_some());
         drop(span);
         tracing::info_span!("late").in_scope(|| tracing::error!("late"));
-        let stats = world.counters.snapshot();
-        assert_eq!(stats.emitted, stats.delivered + stats.dropped(), "{stats:?}");
+
+        let all = [("before", ids), ("during", ids), ("after", ids), ("late", None)];
+        let arrived = match crate::KIND {
+            Kind::Sdk => &all[..],
+            Kind::Direct => &all[..2],
+        };
+        let records = fixture.records();
+        let seen: Vec<_> = records.iter().map(|record| (record.body_text(), record.ids)).collect();
+        assert_eq!(seen, arrived);
+        let stats = fixture.counters.snapshot();
+        let lost = (all.len() - arrived.len()) as u64;
+        assert_eq!((stats.emitted, stats.delivered), (4, 4 - lost), "{stats:?}");
+        assert_eq!((stats.dropped(), stats.dropped_overflow), (lost, lost), "{stats:?}");
     });
 }
 
 /// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
 #[test]
 fn a_log_processor_that_logs_does_not_go_round_in_circles() {
-    #[derive(Debug)]
-    struct Chatty;
-    impl opentelemetry_sdk::logs::LogProcessor for Chatty {
-        fn emit(
-            &self,
-            _: &mut opentelemetry_sdk::logs::SdkLogRecord,
-            _: &opentelemetry::InstrumentationScope,
-        ) {
-            tracing::warn!("from the processor");
-        }
-        fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
-            Ok(())
-        }
-        fn shutdown_with_timeout(&self, _: Duration) -> opentelemetry_sdk::error::OTelSdkResult {
-            Ok(())
-        }
-    }
     use tracing_subscriber::layer::SubscriberExt;
     let test = "a_log_processor_that_logs_does_not_go_round_in_circles";
-    if std::env::var(WHICH).is_err() {
-        return alone(test, &[support::USUAL], |_| ());
+    if process::part().is_none() {
+        return alone(test, &[fixture::USUAL], |_| ());
     }
-    // Its own subscriber is the global one: a scoped one would hide itself from what the processor logs.
-    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(Chatty).build();
+    // Its own subscriber is the global one: a scoped one would hide itself from what the processor
+    // logs.
+    let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
+    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(chatty).build();
     let layer = spanlog::LogLayer::new(&provider);
     let counters = layer.counters();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
@@ -413,14 +415,14 @@ fn a_log_processor_that_logs_does_not_go_round_in_circles() {
 fn a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted() {
     alone(
         "a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted",
-        &[support::USUAL],
-        |world| {
+        &[fixture::USUAL],
+        |fixture| {
             let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
             tracing::warn!("exporter's");
             drop(suppressed);
             tracing::warn!("user's");
-            assert_eq!(world.records().len(), 1);
-            let stats = world.counters.snapshot();
+            assert_eq!(fixture.records().len(), 1);
+            let stats = fixture.counters.snapshot();
             assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
         },
     );

@@ -4,165 +4,165 @@ use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::Context;
 use tracing::Instrument;
 
-use crate::support::{ask_log, Arrangement, Hooks, Order, Spans, World, Wrap, USUAL};
+use crate::fixture::{ask_log, Arrangement, Fixture, Hooks, Order, Spans, Wrap, USUAL};
 
 /// An event of a level that passes every arrangement.
 macro_rules! line {
-    ($world:expr, $($event:tt)*) => {{
-        ask_log($world.arrangement);
+    ($fixture:expr, $($event:tt)*) => {{
+        ask_log($fixture.arrangement);
         tracing::warn!($($event)*);
     }};
 }
 
-fn each(arrangements: Vec<Arrangement>, mut test: impl FnMut(&World)) {
+fn each(arrangements: Vec<Arrangement>, mut test: impl FnMut(&Fixture)) {
     assert!(!arrangements.is_empty());
     for arrangement in arrangements {
-        let world = arrangement.build();
-        world.run(|| test(&world));
+        let fixture = arrangement.build();
+        fixture.run(|| test(&fixture));
     }
 }
 
 #[test]
 fn an_explicit_parent_is_that_span_whether_or_not_it_was_entered() {
-    each(Arrangement::with_spans(), |world| {
-        let untold = matches!(world.arrangement.wrap, Wrap::Option | Wrap::Reloaded);
-        if untold && world.arrangement.spans == Spans::Plain {
+    each(Arrangement::with_spans(), |fixture| {
+        let untold = matches!(fixture.arrangement.wrap, Wrap::Option | Wrap::Reloaded);
+        if untold && fixture.arrangement.spans == Spans::Plain {
             // The layer is not told its dispatcher, and under a scoped default it can find it only
             // when a span is entered: `docs/mapping.md`.
             tracing::info_span!("found").in_scope(|| ());
         }
         let never = tracing::info_span!("never entered");
-        line!(world, parent: &never, "in never");
+        line!(fixture, parent: &never, "in never");
         let left = tracing::info_span!("left");
         left.in_scope(|| ());
-        line!(world, parent: &left, "in left");
+        line!(fixture, parent: &left, "in left");
         let inside = tracing::info_span!("inside");
         inside.in_scope(|| {
-            line!(world, parent: &never, "in never from inside");
-            line!(world, parent: &inside, "in inside from inside");
+            line!(fixture, parent: &never, "in never from inside");
+            line!(fixture, parent: &inside, "in inside from inside");
         });
-        world.assert_in_span("in never", &never);
-        world.assert_in_span("in left", &left);
-        world.assert_in_span("in never from inside", &never);
-        world.assert_in_span("in inside from inside", &inside);
+        fixture.assert_in_span("in never", &never);
+        fixture.assert_in_span("in left", &left);
+        fixture.assert_in_span("in never from inside", &never);
+        fixture.assert_in_span("in inside from inside", &inside);
     });
 }
 
 #[test]
 fn parent_none_has_no_ids_even_inside_an_active_span() {
-    each(Arrangement::all(), |world| {
-        tracing::info_span!("outer").in_scope(|| line!(world, parent: None, "root"));
-        let api = world.tracer.start("api");
+    each(Arrangement::all(), |fixture| {
+        tracing::info_span!("outer").in_scope(|| line!(fixture, parent: None, "root"));
+        let api = fixture.tracer.start("api");
         let _attached = Context::current_with_span(api).attach();
-        line!(world, parent: None, "root in api");
-        world.assert_no_ids("root");
-        world.assert_no_ids("root in api");
+        line!(fixture, parent: None, "root in api");
+        fixture.assert_no_ids("root");
+        fixture.assert_no_ids("root in api");
     });
 }
 
 #[test]
 fn a_contextual_event_has_the_ids_of_the_innermost_tracing_span() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let outer = tracing::info_span!("outer");
         let inner = tracing::info_span!("inner");
         outer.in_scope(|| {
-            line!(world, "in outer");
-            inner.in_scope(|| line!(world, "in inner"));
-            line!(world, "in outer again");
+            line!(fixture, "in outer");
+            inner.in_scope(|| line!(fixture, "in inner"));
+            line!(fixture, "in outer again");
         });
-        line!(world, "outside");
-        world.assert_in_span("in outer", &outer);
-        world.assert_in_span("in inner", &inner);
-        world.assert_in_span("in outer again", &outer);
-        world.assert_no_ids("outside");
+        line!(fixture, "outside");
+        fixture.assert_in_span("in outer", &outer);
+        fixture.assert_in_span("in inner", &inner);
+        fixture.assert_in_span("in outer again", &outer);
+        fixture.assert_no_ids("outside");
     });
 }
 
 #[test]
 fn the_first_event_of_a_span_has_its_ids_and_so_has_that_of_its_child() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let outer = tracing::info_span!("outer");
         let _outer = outer.clone().entered();
         let inner = tracing::info_span!("inner");
         let _inner = inner.clone().entered();
-        line!(world, "first");
-        world.assert_in_span("first", &inner);
-        assert_ne!(world.ids_of(&inner), world.ids_of(&outer));
-        assert_eq!(world.ids_of(&inner).unwrap().0, world.ids_of(&outer).unwrap().0);
+        line!(fixture, "first");
+        fixture.assert_in_span("first", &inner);
+        assert_ne!(fixture.ids_of(&inner), fixture.ids_of(&outer));
+        assert_eq!(fixture.ids_of(&inner).unwrap().0, fixture.ids_of(&outer).unwrap().0);
     });
 }
 
 #[test]
 fn spans_may_be_left_in_any_order() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let first = tracing::info_span!("first");
         let second = tracing::info_span!("second");
         let entered_first = first.enter();
         let entered_second = second.enter();
         drop(entered_first);
-        line!(world, "in second");
+        line!(fixture, "in second");
         drop(entered_second);
-        line!(world, "in none");
-        world.assert_in_span("in second", &second);
-        world.assert_no_ids("in none");
+        line!(fixture, "in none");
+        fixture.assert_in_span("in second", &second);
+        fixture.assert_no_ids("in none");
     });
 }
 
 #[test]
 fn an_api_span_that_is_further_in_goes_first_and_one_that_is_further_out_does_not() {
-    each(Arrangement::with_spans(), |world| {
-        let api = Context::current_with_span(world.tracer.start("outer api"));
+    each(Arrangement::with_spans(), |fixture| {
+        let api = Context::current_with_span(fixture.tracer.start("outer api"));
         let api_ids = ids(&api);
         let _attached = api.attach();
-        line!(world, "in outer api");
+        line!(fixture, "in outer api");
         let span = tracing::info_span!("span");
         span.in_scope(|| {
-            line!(world, "in span");
-            let inner = Context::current_with_span(world.tracer.start("inner api"));
+            line!(fixture, "in span");
+            let inner = Context::current_with_span(fixture.tracer.start("inner api"));
             let inner_ids = ids(&inner);
             let attached = inner.attach();
-            line!(world, "in inner api");
-            assert_eq!(world.record("in inner api").ids, inner_ids, "{:?}", world.arrangement);
+            line!(fixture, "in inner api");
+            assert_eq!(fixture.record("in inner api").ids, inner_ids, "{:?}", fixture.arrangement);
             drop(attached);
-            line!(world, "in span again");
+            line!(fixture, "in span again");
         });
-        assert_eq!(world.record("in outer api").ids, api_ids, "{:?}", world.arrangement);
-        world.assert_in_span("in span", &span);
-        world.assert_in_span("in span again", &span);
+        assert_eq!(fixture.record("in outer api").ids, api_ids, "{:?}", fixture.arrangement);
+        fixture.assert_in_span("in span", &span);
+        fixture.assert_in_span("in span again", &span);
     });
 }
 
 #[test]
 fn without_a_span_layer_only_api_spans_give_ids() {
-    each(Arrangement::without_spans(), |world| {
+    each(Arrangement::without_spans(), |fixture| {
         let span = tracing::info_span!("span");
-        span.in_scope(|| line!(world, "in span"));
-        line!(world, parent: &span, "explicit");
-        world.assert_no_ids("in span");
-        world.assert_no_ids("explicit");
-        let api = Context::current_with_span(world.tracer.start("api"));
+        span.in_scope(|| line!(fixture, "in span"));
+        line!(fixture, parent: &span, "explicit");
+        fixture.assert_no_ids("in span");
+        fixture.assert_no_ids("explicit");
+        let api = Context::current_with_span(fixture.tracer.start("api"));
         let api_ids = ids(&api);
         let _attached = api.attach();
-        line!(world, "in api");
-        span.in_scope(|| line!(world, "in span in api"));
-        assert_eq!(world.record("in api").ids, api_ids);
-        assert_eq!(world.record("in span in api").ids, api_ids);
+        line!(fixture, "in api");
+        span.in_scope(|| line!(fixture, "in span in api"));
+        assert_eq!(fixture.record("in api").ids, api_ids);
+        assert_eq!(fixture.record("in span in api").ids, api_ids);
     });
 }
 
 #[test]
 fn an_unsampled_span_gives_ids_with_flags_zero_and_the_record_is_made() {
     let mut seen = 0;
-    each(Arrangement::with_spans(), |world| {
-        if world.arrangement.sampled {
+    each(Arrangement::with_spans(), |fixture| {
+        if fixture.arrangement.sampled {
             return;
         }
         let span = tracing::info_span!("unsampled");
-        span.in_scope(|| line!(world, "kept"));
-        let record = world.record("kept");
+        span.in_scope(|| line!(fixture, "kept"));
+        let record = fixture.record("kept");
         assert!(record.ids.is_some());
         assert_eq!(record.flags.unwrap().to_u8(), 0);
-        assert!(world.spans().is_empty());
+        assert!(fixture.spans().is_empty());
         seen += 1;
     });
     assert!(seen > 0);
@@ -170,20 +170,20 @@ fn an_unsampled_span_gives_ids_with_flags_zero_and_the_record_is_made() {
 
 #[test]
 fn a_tracer_that_is_shut_down_gives_no_ids() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let before = tracing::info_span!("before");
-        before.in_scope(|| line!(world, "alive"));
-        world.assert_in_span("alive", &before);
-        world.tracer_provider.shutdown().unwrap();
+        before.in_scope(|| line!(fixture, "alive"));
+        fixture.assert_in_span("alive", &before);
+        fixture.tracer_provider.shutdown().unwrap();
         let span = tracing::info_span!("after");
         span.in_scope(|| {
-            line!(world, "dead");
-            line!(world, parent: None, "dead root");
-            line!(world, parent: &span, "dead explicit");
+            line!(fixture, "dead");
+            line!(fixture, parent: None, "dead root");
+            line!(fixture, parent: &span, "dead explicit");
         });
-        world.assert_no_ids("dead");
-        world.assert_no_ids("dead root");
-        world.assert_no_ids("dead explicit");
+        fixture.assert_no_ids("dead");
+        fixture.assert_no_ids("dead root");
+        fixture.assert_no_ids("dead explicit");
     });
 }
 
@@ -221,10 +221,10 @@ fn a_no_op_tracer_gives_no_ids_without_a_remote_parent_and_that_parents_with_one
 
 #[test]
 fn a_span_handed_to_another_thread_gives_its_ids_there() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let span = tracing::info_span!("handed");
-        let dispatch = world.dispatch.clone();
-        let arrangement = world.arrangement;
+        let dispatch = fixture.dispatch.clone();
+        let arrangement = fixture.arrangement;
         let handed = span.clone();
         std::thread::spawn(move || {
             tracing::dispatcher::with_default(&dispatch, || {
@@ -236,9 +236,9 @@ fn a_span_handed_to_another_thread_gives_its_ids_there() {
         })
         .join()
         .unwrap();
-        line!(world, "here");
-        world.assert_in_span("there", &span);
-        world.assert_no_ids("here");
+        line!(fixture, "here");
+        fixture.assert_in_span("there", &span);
+        fixture.assert_no_ids("here");
     });
 }
 
@@ -246,13 +246,13 @@ fn a_span_handed_to_another_thread_gives_its_ids_there() {
 fn an_instrumented_future_gives_its_ids_wherever_it_is_polled() {
     for threads in [1, 2] {
         for arrangement in Arrangement::with_spans() {
-            let world = arrangement.build();
+            let fixture = arrangement.build();
             let runtime = match threads {
                 1 => tokio::runtime::Builder::new_current_thread().build().unwrap(),
                 _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap(),
             };
-            let span = world.run(|| tracing::info_span!("task"));
-            let dispatch = world.dispatch.clone();
+            let span = fixture.run(|| tracing::info_span!("task"));
+            let dispatch = fixture.dispatch.clone();
             let task = async move {
                 for line in 0..4 {
                     ask_log(arrangement);
@@ -264,7 +264,7 @@ fn an_instrumented_future_gives_its_ids_wherever_it_is_polled() {
                 tracing::instrument::WithSubscriber::with_subscriber(task.instrument(span.clone()), dispatch);
             runtime.block_on(async { tokio::spawn(task).await.unwrap() });
             for line in 0..4 {
-                world.assert_in_span(&format!("line {line}"), &span);
+                fixture.assert_in_span(&format!("line {line}"), &span);
             }
         }
     }
@@ -272,26 +272,26 @@ fn an_instrumented_future_gives_its_ids_wherever_it_is_polled() {
 
 #[test]
 fn inside_map_current_records_are_made_with_the_right_ids() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let span = tracing::info_span!("span");
         span.in_scope(|| {
             Context::map_current(|_| {
-                line!(world, "in map_current");
-                line!(world, parent: None, "root in map_current");
+                line!(fixture, "in map_current");
+                line!(fixture, parent: None, "root in map_current");
             });
         });
-        world.assert_in_span("in map_current", &span);
-        world.assert_no_ids("root in map_current");
+        fixture.assert_in_span("in map_current", &span);
+        fixture.assert_no_ids("root in map_current");
     });
 }
 
-/// Guarantees: no deadlock, and the ids are the enclosing span's or none, while user code runs inside
-/// the start of a span: a sampler's, an id generator's, a processor's.
+/// Guarantees: no deadlock, and the ids are the enclosing span's or none, while user code runs
+/// inside the start of a span: a sampler's, an id generator's, a processor's.
 #[test]
 fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
     for arrangement in Arrangement::with_spans().into_iter().filter(|arrangement| arrangement.sampled) {
-        crate::support::within(20, &format!("{arrangement:?}"), move || {
-            let world = arrangement.build_with(
+        crate::fixture::within(20, &format!("{arrangement:?}"), move || {
+            let fixture = arrangement.build_with(
                 |layer| layer,
                 |provider| {
                     provider
@@ -303,23 +303,24 @@ fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
                                 tracing::warn!(parent: tracing::Span::current().id(), "processor start, explicitly");
                             },
                             end: || tracing::warn!("processor end"),
+                            shutdown: || (),
                         })
                 },
             );
-            world.run(|| {
+            fixture.run(|| {
                 let outer = tracing::info_span!("outer");
                 let outer_entered = outer.clone().entered();
                 let inner = tracing::info_span!("inner");
-                inner.in_scope(|| line!(world, "in inner"));
+                inner.in_scope(|| line!(fixture, "in inner"));
                 let explicit = tracing::info_span!(parent: &inner, "explicit");
                 let never = tracing::info_span!("never entered");
                 never.follows_from(&explicit);
-                line!(world, parent: &never, "in never");
-                world.assert_in_span("in inner", &inner);
-                world.assert_in_span("in never", &never);
-                let outer_ids = world.ids_of(&outer).unwrap();
+                line!(fixture, parent: &never, "in never");
+                fixture.assert_in_span("in inner", &inner);
+                fixture.assert_in_span("in never", &never);
+                let outer_ids = fixture.ids_of(&outer).unwrap();
                 let mut starting = 0;
-                for record in world.records() {
+                for record in fixture.records() {
                     if ["sampler", "ids", "processor start", "processor start, explicitly"]
                         .contains(&record.body_text())
                     {
@@ -333,7 +334,7 @@ fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
                 assert!(starting >= 4, "{arrangement:?}: {starting}");
                 drop((inner, explicit, never, outer_entered, outer));
             });
-            assert!(world.records().iter().any(|record| record.body_text() == "processor end"));
+            assert!(fixture.records().iter().any(|record| record.body_text() == "processor end"));
         });
     }
 }
@@ -371,16 +372,16 @@ impl opentelemetry_sdk::trace::IdGenerator for LoggingIds {
     }
 }
 
-/// Guarantees: with `SpanLayer` and activation off, entering a span does not start it, so its parent
-/// can still be set; its first record does, and then `set_parent` says so.
+/// Guarantees: with `SpanLayer` and activation off, entering a span does not start it, so its
+/// parent can still be set; its first record does, and then `set_parent` says so.
 #[test]
 fn a_log_line_does_not_break_set_parent_before_it_is_logged() {
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
     use tracing_opentelemetry::OpenTelemetrySpanExt;
 
     for order in [Order::LogFirst, Order::SpanFirst] {
-        let world = Arrangement { order, activation: false, ..USUAL }.build();
-        world.run(|| {
+        let fixture = Arrangement { order, activation: false, ..USUAL }.build();
+        fixture.run(|| {
             let remote = Context::new().with_remote_span_context(SpanContext::new(
                 TraceId::from(7),
                 SpanId::from(9),
@@ -395,7 +396,7 @@ fn a_log_line_does_not_break_set_parent_before_it_is_logged() {
                 tracing::info!("first");
                 assert!(span.set_parent(remote.clone()).is_err());
             });
-            let record = world.record("first");
+            let record = fixture.record("first");
             assert_eq!(record.ids.unwrap().0, TraceId::from(7));
         });
     }
@@ -424,8 +425,8 @@ fn a_layer_that_was_reloaded_away_and_back_in_does_not_know_spans_that_were_left
 
     let exporter = InMemoryLogExporter::default();
     let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.clone()).build();
-    let world = USUAL.build();
-    let inner = tracing_opentelemetry::layer().with_tracer(world.tracer.clone());
+    let fixture = USUAL.build();
+    let inner = tracing_opentelemetry::layer().with_tracer(fixture.tracer.clone());
     let (layer, handle) = reload::Layer::new(Some(LogLayer::new(&provider)));
     let subscriber = tracing_subscriber::registry().with(inner).with(layer);
     tracing::subscriber::with_default(subscriber, || {
@@ -446,48 +447,49 @@ fn ids(cx: &Context) -> Option<(opentelemetry::TraceId, opentelemetry::SpanId)> 
 
 #[test]
 fn a_span_that_ended_keeps_its_ids() {
-    each(Arrangement::with_spans(), |world| {
+    each(Arrangement::with_spans(), |fixture| {
         let span = tracing::info_span!("ends early");
         span.in_scope(|| {
-            line!(world, "before");
+            line!(fixture, "before");
             let id = tracing::Span::current().id().unwrap();
-            let cx = tracing_opentelemetry::get_otel_context(&id, &world.dispatch).unwrap();
+            let cx = tracing_opentelemetry::get_otel_context(&id, &fixture.dispatch).unwrap();
             cx.span().end();
-            line!(world, "after");
+            line!(fixture, "after");
         });
-        world.assert_in_span("before", &span);
-        world.assert_in_span("after", &span);
+        fixture.assert_in_span("before", &span);
+        fixture.assert_in_span("after", &span);
     });
 }
 
-/// Guarantees: where user code starts the current span itself, a line that its sampler logs has no ids of
-/// a span being started, the next line has the span's, and the span has no trace of how that was told.
+/// Guarantees: where user code starts the current span itself, a line that its sampler logs has no
+/// ids of a span being started, the next line has the span's, and the span has no trace of how that
+/// was told.
 #[test]
 fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;
 
     for arrangement in Arrangement::with_spans().into_iter().filter(|arrangement| arrangement.sampled) {
-        crate::support::within(20, &format!("{arrangement:?}"), move || {
-            let world =
+        crate::fixture::within(20, &format!("{arrangement:?}"), move || {
+            let fixture =
                 arrangement.build_with(|layer| layer, |provider| provider.with_sampler(LoggingSampler));
-            world.run(|| {
+            fixture.run(|| {
                 let outer = tracing::info_span!("outer").entered();
                 let span = tracing::info_span!("asked");
                 let entered = span.enter();
                 let _ = span.context();
-                line!(world, "first");
-                world.assert_in_span("first", &span);
+                line!(fixture, "first");
+                fixture.assert_in_span("first", &span);
                 let another = tracing::info_span!("another");
                 let _ = another.context();
-                another.in_scope(|| line!(world, "in another"));
-                line!(world, "second");
-                world.assert_in_span("in another", &another);
-                world.assert_in_span("second", &span);
+                another.in_scope(|| line!(fixture, "in another"));
+                line!(fixture, "second");
+                fixture.assert_in_span("in another", &another);
+                fixture.assert_in_span("second", &span);
                 drop(entered);
                 drop((span, another, outer));
             });
             if arrangement.spans == Spans::Ours {
-                for span in world.spans() {
+                for span in fixture.spans() {
                     assert!(span.events.is_empty(), "{arrangement:?} {span:?}");
                 }
             }

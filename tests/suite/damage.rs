@@ -1,4 +1,5 @@
-//! What samplers, processors and other layers break must stay broken alone: the next spans, records and ops are fine.
+//! What samplers, processors and other layers break must stay broken alone: the next spans, records
+//! and ops are fine.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use opentelemetry::{Context, KeyValue, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
 use spanlog::{job, op, JobMetadata};
 
-use crate::support::{Arrangement, Hooks, World, USUAL};
+use crate::fixture::{Arrangement, Fixture, Hooks, USUAL};
 
 /// Panics while it is told to. Not by `panic!`: the message would clutter the output.
 #[derive(Clone, Debug, Default)]
@@ -38,12 +39,12 @@ impl ShouldSample for Fragile {
 }
 
 /// Guarantees: everything works that begins after the damage.
-fn assert_works(world: &World) {
+fn assert_works(fixture: &Fixture) {
     for _ in 0..10 {
         job::scope(JobMetadata::new("j", "e"), || {
             let span = tracing::info_span!("after");
             span.in_scope(|| tracing::warn!("in after"));
-            assert!(world.ids_of(&span).is_some(), "{:?}", world.arrangement);
+            assert!(fixture.ids_of(&span).is_some(), "{:?}", fixture.arrangement);
             op::run("t", "after", [], || {
                 tracing::warn!("in op after");
                 Ok::<(), String>(())
@@ -51,15 +52,15 @@ fn assert_works(world: &World) {
             .unwrap();
         });
     }
-    let records = world.records();
+    let records = fixture.records();
     for body in ["in after", "in op after"] {
         let found: Vec<_> = records.iter().filter(|record| record.body_text() == body).collect();
-        assert_eq!(found.len(), 10, "{:?}: {:?}", world.arrangement, world.counters.snapshot());
+        assert_eq!(found.len(), 10, "{:?}: {:?}", fixture.arrangement, fixture.counters.snapshot());
         assert!(found.iter().all(|record| record.ids.is_some() && record.text("runner_job.id") == Some("j")));
     }
-    let spans = world.spans();
-    assert_eq!(spans.iter().filter(|span| span.name == "after").count(), 10, "{:?}", world.arrangement);
-    assert_eq!(spans.iter().filter(|span| span.name == "t.after").count(), 10, "{:?}", world.arrangement);
+    let spans = fixture.spans();
+    assert_eq!(spans.iter().filter(|span| span.name == "after").count(), 10, "{:?}", fixture.arrangement);
+    assert_eq!(spans.iter().filter(|span| span.name == "t.after").count(), 10, "{:?}", fixture.arrangement);
 }
 
 fn arrangements() -> Vec<Arrangement> {
@@ -70,8 +71,9 @@ fn arrangements() -> Vec<Arrangement> {
 fn a_sampler_that_panics_loses_its_spans_only_and_no_record() {
     for arrangement in arrangements() {
         let fragile = Fragile::default();
-        let world = arrangement.build_with(|layer| layer, |provider| provider.with_sampler(fragile.clone()));
-        world.run(|| {
+        let fixture =
+            arrangement.build_with(|layer| layer, |provider| provider.with_sampler(fragile.clone()));
+        fixture.run(|| {
             fragile.0.store(true, Ordering::Relaxed);
             let broken = tracing::info_span!("broken", field = 1);
             broken.in_scope(|| {
@@ -84,10 +86,10 @@ fn a_sampler_that_panics_loses_its_spans_only_and_no_record() {
             drop(op::start("t", "dropped", []));
             drop(broken);
             fragile.0.store(false, Ordering::Relaxed);
-            assert_works(&world);
+            assert_works(&fixture);
         });
         for body in ["in broken", "in its child", "explicit"] {
-            world.assert_no_ids(body);
+            fixture.assert_no_ids(body);
         }
     }
 }
@@ -97,9 +99,9 @@ fn a_processor_that_panics_does_not_reach_the_program() {
     for arrangement in arrangements() {
         let (start, end) = (Fragile::default(), Fragile::default());
         let (starts, ends) = (start.clone(), end.clone());
-        let hooks = Hooks { start: move || starts.breaks(), end: move || ends.breaks() };
-        let world = arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks));
-        world.run(|| {
+        let hooks = Hooks { start: move || starts.breaks(), end: move || ends.breaks(), shutdown: || () };
+        let fixture = arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks));
+        fixture.run(|| {
             for fragile in [&start, &end] {
                 fragile.0.store(true, Ordering::Relaxed);
                 tracing::info_span!("broken").in_scope(|| tracing::warn!("in broken"));
@@ -107,7 +109,7 @@ fn a_processor_that_panics_does_not_reach_the_program() {
                 drop(op::start("t", "dropped", []));
                 fragile.0.store(false, Ordering::Relaxed);
             }
-            assert_works(&world);
+            assert_works(&fixture);
         });
     }
 }
@@ -115,8 +117,8 @@ fn a_processor_that_panics_does_not_reach_the_program() {
 #[test]
 fn spans_entered_inside_map_current_have_their_ids_and_break_nothing() {
     for arrangement in arrangements() {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let span = tracing::info_span!("inside");
             Context::map_current(|_| {
                 span.in_scope(|| tracing::warn!("in map_current"));
@@ -124,12 +126,12 @@ fn spans_entered_inside_map_current_have_their_ids_and_break_nothing() {
                 op::run("t", "inside", [], || Ok::<(), String>(())).unwrap();
             });
             span.in_scope(|| tracing::warn!("outside again"));
-            world.assert_in_span("in map_current", &span);
-            world.assert_in_span("outside again", &span);
-            assert_works(&world);
+            fixture.assert_in_span("in map_current", &span);
+            fixture.assert_in_span("outside again", &span);
+            assert_works(&fixture);
         });
-        assert_eq!(world.record("in a scope in map_current").text("runner_job.id"), Some("m"));
-        assert_eq!(world.span("inside").name, "inside");
+        assert_eq!(fixture.record("in a scope in map_current").text("runner_job.id"), Some("m"));
+        assert_eq!(fixture.span("inside").name, "inside");
     }
 }
 
@@ -167,12 +169,12 @@ fn records_of_a_span_whose_lock_another_layer_poisoned_are_still_made() {
 
 #[test]
 fn entering_an_older_span_does_not_lift_suppression() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let older = tracing::info_span!("older");
         older.in_scope(|| ());
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         older.in_scope(|| tracing::info!("an exporter's"));
     });
-    assert!(world.records().is_empty());
+    assert!(fixture.records().is_empty());
 }

@@ -6,7 +6,7 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use spanlog::graph::{format_duration, format_nanoseconds, Recorder, ToolCallGraph};
 use spanlog::{job, op, JobMetadata, Keys};
 
-use crate::support::USUAL;
+use crate::fixture::USUAL;
 
 #[test]
 fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
@@ -68,15 +68,15 @@ fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
 
 #[test]
 fn a_failure_inside_a_span_that_is_fine_itself_is_told_apart() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         op::run("t", "outer", [], || {
             let _ = op::run("t", "retried", [], || Err::<(), _>("once"));
             Ok::<(), String>(())
         })
         .unwrap();
     });
-    let graph = ToolCallGraph::of_spans(&world.spans(), &Keys::default());
+    let graph = ToolCallGraph::of_spans(&fixture.spans(), &Keys::default());
     let text = graph.to_text();
     assert!(text.lines().next().unwrap().starts_with("! t outer"), "{text}");
     assert!(text.contains("failed inside"), "{text}");
@@ -85,15 +85,15 @@ fn a_failure_inside_a_span_that_is_fine_itself_is_told_apart() {
 
 #[test]
 fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_end() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let parent = tracing::info_span!("parent").entered();
         let (first, second) = (op::start("t", "first", []), op::start("t", "second", []));
         second.end(&Ok::<(), String>(()));
         first.end(&Ok::<(), String>(()));
         drop(parent);
     });
-    let mut spans = world.spans();
+    let mut spans = fixture.spans();
     let names = |spans: &[opentelemetry_sdk::trace::SpanData]| {
         let text = ToolCallGraph::of_spans(spans, &Keys::default()).to_text();
         text.lines().map(|line| line.split("  ").next().unwrap().to_owned()).collect::<Vec<_>>()
@@ -117,8 +117,8 @@ fn siblings_stand_in_order_of_start_an_unknown_parent_makes_a_root_and_circles_e
 
 #[test]
 fn hidden_runner_spans_give_their_children_and_records_to_the_nearest_that_is_shown() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
         let result = execution.in_scope(|| {
             op::run("runner", "prepare", [], || {
@@ -127,7 +127,7 @@ fn hidden_runner_spans_give_their_children_and_records_to_the_nearest_that_is_sh
         });
         execution.end(&result);
     });
-    let graph = ToolCallGraph::of_spans(&world.spans(), &Keys::default());
+    let graph = ToolCallGraph::of_spans(&fixture.spans(), &Keys::default());
     let names = |graph: &ToolCallGraph| -> Vec<_> { graph.nodes().map(|node| node.call().title()).collect() };
     assert_eq!(names(&graph), ["job.deploy", "runner prepare", "git clone"]);
     let graph = graph.without_runner_spans();

@@ -1,4 +1,5 @@
-//! Sixty-four jobs at once on two threads: no record and no span carries another job's stamp or ids.
+//! Sixty-four jobs at once on two threads: no record and no span carries another job's stamp or
+//! ids.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,7 +10,7 @@ use spanlog::job::{self, FutureExt as _};
 use spanlog::{op, JobMetadata};
 use tracing::Instrument;
 
-use crate::support::{attributes, Arrangement, Order, World, USUAL};
+use crate::fixture::{attributes, Arrangement, Fixture, Order, USUAL};
 
 const JOBS: usize = 64;
 
@@ -124,8 +125,8 @@ fn log(job: usize, span: &str) {
     tracing::info!(expected_job = format!("job {job}"), expected_span = span, "line");
 }
 
-fn check(world: &World) -> Result<(), TestCaseError> {
-    let spans: HashMap<_, _> = world
+fn check(fixture: &Fixture) -> Result<(), TestCaseError> {
+    let spans: HashMap<_, _> = fixture
         .spans()
         .into_iter()
         .map(|span| (span.span_context.span_id(), (span.clone(), attributes(&span))))
@@ -136,7 +137,7 @@ fn check(world: &World) -> Result<(), TestCaseError> {
         let trace = span.span_context.trace_id();
         prop_assert_eq!(traces.entry(trace).or_insert_with(|| job.clone()), job);
     }
-    let records = world.records();
+    let records = fixture.records();
     prop_assert!(records.len() >= JOBS);
     for record in &records {
         let job = record.text("runner_job.id");
@@ -149,7 +150,7 @@ fn check(world: &World) -> Result<(), TestCaseError> {
         prop_assert_eq!(Some(attributes["runner_job.id"].as_str()), job, "the span's job");
         prop_assert_eq!(Some(span.name.as_ref()), record.text("expected_span"), "the span");
     }
-    let stats = world.counters.snapshot();
+    let stats = fixture.counters.snapshot();
     prop_assert_eq!(stats.emitted, stats.delivered);
     prop_assert_eq!(stats.delivered, records.len() as u64);
     Ok(())
@@ -165,8 +166,8 @@ proptest! {
         log_first in any::<bool>(),
     ) {
         let order = if log_first { Order::LogFirst } else { Order::SpanFirst };
-        let world = Arrangement { activation, order, ..USUAL }.build();
-        let dispatch = world.dispatch.clone();
+        let fixture = Arrangement { activation, order, ..USUAL }.build();
+        let dispatch = fixture.dispatch.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             // For the whole thread: a task is dropped outside its own subscriber's scope, and
@@ -174,7 +175,7 @@ proptest! {
             .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
             .build()
             .unwrap();
-        world.run(|| {
+        fixture.run(|| {
             runtime.block_on(async {
                 let jobs: Vec<_> = (0..JOBS)
                     .map(|id| {
@@ -204,7 +205,7 @@ proptest! {
             });
         });
         drop(runtime);
-        check(&world)?;
+        check(&fixture)?;
     }
 }
 
@@ -212,8 +213,8 @@ proptest! {
 #[test]
 fn the_check_notices_a_stamp_an_id_and_a_span_of_another_job() {
     let checked = |script: fn()| {
-        let world = USUAL.build();
-        world.run(|| {
+        let fixture = USUAL.build();
+        fixture.run(|| {
             for id in 0..JOBS {
                 let metadata = JobMetadata::new(format!("job {id}"), format!("execution {id}"));
                 let execution = job::execution(metadata, "run");
@@ -222,7 +223,7 @@ fn the_check_notices_a_stamp_an_id_and_a_span_of_another_job() {
             }
             script();
         });
-        check(&world).is_ok()
+        check(&fixture).is_ok()
     };
     assert!(checked(|| ()));
     assert!(!checked(|| log(3, "job.run")));

@@ -8,7 +8,7 @@ use spanlog::job::{self, FutureExt as _};
 use spanlog::{JobMetadata, JobSpanProcessor, Keys, LogLayer, SpanLayer};
 use tracing::Instrument;
 
-use crate::support::{ask_log, attributes, Arrangement, Seen, Spans, World, USUAL};
+use crate::fixture::{ask_log, attributes, Arrangement, Fixture, Seen, Spans, USUAL};
 
 fn full() -> JobMetadata {
     JobMetadata::new("job-1", "exec-1")
@@ -35,8 +35,8 @@ fn with_layers() -> Vec<Arrangement> {
 
 #[test]
 fn all_nine_keys_are_on_records_and_spans_under_the_default_names() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         job::scope(full(), || tracing::info_span!("span").in_scope(|| tracing::info!("record")));
     });
     let expected = BTreeMap::from([
@@ -50,8 +50,8 @@ fn all_nine_keys_are_on_records_and_spans_under_the_default_names() {
         ("install.id", "install-1"),
         ("log_stream.id", "stream-1"),
     ]);
-    let record = world.record("record");
-    let span = attributes(&world.span("span"));
+    let record = fixture.record("record");
+    let span = attributes(&fixture.span("span"));
     for (key, value) in expected {
         assert_eq!(record.text(key), Some(value), "{key}");
         assert_eq!(span.get(key).map(String::as_str), Some(value), "{key}");
@@ -61,14 +61,14 @@ fn all_nine_keys_are_on_records_and_spans_under_the_default_names() {
 
 #[test]
 fn empty_values_are_absent() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         job::scope(JobMetadata::new("job-1", ""), || {
             tracing::info_span!("span").in_scope(|| tracing::info!("record"));
         });
     });
-    assert_eq!(world.record("record").keys(), ["runner_job.id"]);
-    assert!(!attributes(&world.span("span")).contains_key("runner_job_execution.id"));
+    assert_eq!(fixture.record("record").keys(), ["runner_job.id"]);
+    assert!(!attributes(&fixture.span("span")).contains_key("runner_job_execution.id"));
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn one_keys_value_renames_everything() {
 #[test]
 fn every_record_of_a_job_carries_it_whatever_the_layers() {
     for arrangement in Arrangement::all() {
-        let world = arrangement.build();
+        let fixture = arrangement.build();
         let line = |name: &str| {
             ask_log(arrangement);
             tracing::warn!("{name}");
         };
-        world.run(|| {
+        fixture.run(|| {
             let outside = tracing::info_span!("made outside");
             line("before");
             job::scope(job("one"), || {
@@ -136,15 +136,16 @@ fn every_record_of_a_job_carries_it_whatever_the_layers() {
             line("after");
         });
         for body in ["bare", "in a span", "in a span from outside", "explicit root", "in a filtered span"] {
-            assert_eq!(job_of(&world.record(body)), Some("one"), "{arrangement:?} {body}");
+            assert_eq!(job_of(&fixture.record(body)), Some("one"), "{arrangement:?} {body}");
         }
         for body in ["before", "after"] {
-            assert_eq!(job_of(&world.record(body)), None, "{arrangement:?} {body}");
+            assert_eq!(job_of(&fixture.record(body)), None, "{arrangement:?} {body}");
         }
     }
 }
 
-/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a `SpanLayer`.
+/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a
+/// `SpanLayer`.
 #[test]
 fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
     #[tracing::instrument]
@@ -152,24 +153,24 @@ fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
         tracing::warn!("from instrument");
     }
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let outside = tracing::info_span!("made outside");
             let _around = tracing::info_span!("around").entered();
             tracing::warn!("starts around");
             job::scope(job("one"), || {
                 instrumented();
                 drop(tracing::info_span!("never entered"));
-                drop(world.tracer.start("api in scope"));
+                drop(fixture.tracer.start("api in scope"));
                 let unlogged = tracing::info_span!("asked for its context");
                 let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&unlogged);
                 outside.in_scope(|| {
-                    drop(world.tracer.start("api in a span from outside"));
+                    drop(fixture.tracer.start("api in a span from outside"));
                     tracing::info_span!("child of a span from outside").in_scope(|| ());
                 });
             });
             drop(outside);
-            drop(world.tracer.start("api outside"));
+            drop(fixture.tracer.start("api outside"));
         });
         for name in [
             "instrumented",
@@ -179,35 +180,35 @@ fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
             "api in a span from outside",
             "child of a span from outside",
         ] {
-            let attributes = attributes(&world.span(name));
+            let attributes = attributes(&fixture.span(name));
             let found = attributes.get("runner_job.id").map(String::as_str);
             assert_eq!(found, Some("one"), "{arrangement:?} {name}");
         }
         for name in ["made outside", "api outside"] {
-            assert!(!attributes(&world.span(name)).contains_key("runner_job.id"), "{arrangement:?} {name}");
+            assert!(!attributes(&fixture.span(name)).contains_key("runner_job.id"), "{arrangement:?} {name}");
         }
     }
 }
 
-/// The stated limits aside: with a plain layer and activation off, a span never entered, and a scope
-/// opened inside an existing span.
+/// The stated limits aside: with a plain layer and activation off, a span never entered, and a
+/// scope opened inside an existing span.
 #[test]
 fn a_plain_span_layer_carries_the_job_within_its_stated_limits() {
     for arrangement in Arrangement::with_spans() {
         if arrangement.spans != Spans::Plain || !arrangement.sampled {
             continue;
         }
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             job::scope(job("one"), || {
                 tracing::info_span!("entered").in_scope(|| {
                     tracing::info_span!("child").in_scope(|| ());
-                    drop(world.tracer.start("api"));
+                    drop(fixture.tracer.start("api"));
                 });
             });
         });
         for name in ["entered", "child", "api"] {
-            let attributes = attributes(&world.span(name));
+            let attributes = attributes(&fixture.span(name));
             assert_eq!(
                 attributes.get("runner_job.id").map(String::as_str),
                 Some("one"),
@@ -241,37 +242,37 @@ fn samplers_see_the_job_on_spans_of_the_span_layer() {
             }
         }
     }
-    let world = USUAL.build_with(|layer| layer, |provider| provider.with_sampler(OnlyJobs));
-    world.run(|| {
+    let fixture = USUAL.build_with(|layer| layer, |provider| provider.with_sampler(OnlyJobs));
+    fixture.run(|| {
         tracing::info_span!("outside").in_scope(|| ());
         job::scope(job("one"), || tracing::info_span!("inside").in_scope(|| ()));
     });
-    assert_eq!(world.spans().iter().map(|span| span.name.as_ref()).collect::<Vec<_>>(), ["inside"]);
+    assert_eq!(fixture.spans().iter().map(|span| span.name.as_ref()).collect::<Vec<_>>(), ["inside"]);
 }
 
 #[test]
 fn an_inner_scope_replaces_the_whole_value() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         job::scope(full(), || {
             job::scope(job("inner"), || tracing::info!("inner"));
             tracing::info!("outer again");
             job::scope(job::current().unwrap().with_step("apply"), || tracing::info!("step"));
         });
     });
-    assert_eq!(world.record("inner").keys(), ["runner_job.id", "runner_job_execution.id"]);
-    assert_eq!(world.record("outer again").attributes.len(), 9);
-    assert_eq!(world.record("step").text("runner_job_execution_step.name"), Some("apply"));
-    assert_eq!(world.record("step").text("org.id"), Some("org-1"));
+    assert_eq!(fixture.record("inner").keys(), ["runner_job.id", "runner_job_execution.id"]);
+    assert_eq!(fixture.record("outer again").attributes.len(), 9);
+    assert_eq!(fixture.record("step").text("runner_job_execution_step.name"), Some("apply"));
+    assert_eq!(fixture.record("step").text("org.id"), Some("org-1"));
 }
 
-/// Guarantees: an event with an explicit parent takes that span's job, `parent: None` keeps the ambient
-/// one, and an entered span of another job brings its own.
+/// Guarantees: an event with an explicit parent takes that span's job, `parent: None` keeps the
+/// ambient one, and an entered span of another job brings its own.
 #[test]
 fn a_records_stamps_and_ids_never_come_from_two_jobs() {
     for arrangement in with_layers() {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let of_a = job::scope(job("a"), || tracing::info_span!("of a"));
             job::scope(job("b"), || {
                 ask_log(arrangement);
@@ -288,14 +289,14 @@ fn a_records_stamps_and_ids_never_come_from_two_jobs() {
             });
         });
         for body in ["explicit", "entered", "in the child", "in the explicit child"] {
-            assert_eq!(job_of(&world.record(body)), Some("a"), "{arrangement:?} {body}");
+            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{arrangement:?} {body}");
         }
         for body in ["root", "b again"] {
-            assert_eq!(job_of(&world.record(body)), Some("b"), "{arrangement:?} {body}");
+            assert_eq!(job_of(&fixture.record(body)), Some("b"), "{arrangement:?} {body}");
         }
         if arrangement.spans == Spans::Ours && arrangement.sampled {
             for name in ["of a", "child of a", "explicit child of a"] {
-                assert_eq!(attributes(&world.span(name))["runner_job.id"], "a", "{arrangement:?} {name}");
+                assert_eq!(attributes(&fixture.span(name))["runner_job.id"], "a", "{arrangement:?} {name}");
             }
         }
     }
@@ -304,8 +305,8 @@ fn a_records_stamps_and_ids_never_come_from_two_jobs() {
 #[test]
 fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
     for arrangement in Arrangement::all() {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let of_a = job::scope(job("a"), Context::current);
             job::scope(job("b"), || {
                 let attached = of_a.clone().attach();
@@ -314,7 +315,7 @@ fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
                 drop(attached);
                 tracing::warn!("b again");
             });
-            let dispatch = world.dispatch.clone();
+            let dispatch = fixture.dispatch.clone();
             std::thread::spawn(move || {
                 let _attached = of_a.attach();
                 tracing::dispatcher::with_default(&dispatch, || tracing::warn!("a on a thread"));
@@ -322,9 +323,9 @@ fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
             .join()
             .unwrap();
         });
-        assert_eq!(job_of(&world.record("a inside b")), Some("a"), "{arrangement:?}");
-        assert_eq!(job_of(&world.record("b again")), Some("b"), "{arrangement:?}");
-        assert_eq!(job_of(&world.record("a on a thread")), Some("a"), "{arrangement:?}");
+        assert_eq!(job_of(&fixture.record("a inside b")), Some("a"), "{arrangement:?}");
+        assert_eq!(job_of(&fixture.record("b again")), Some("b"), "{arrangement:?}");
+        assert_eq!(job_of(&fixture.record("a on a thread")), Some("a"), "{arrangement:?}");
     }
 }
 
@@ -332,12 +333,12 @@ fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
 fn the_job_survives_await_and_the_helpers_that_carry_it() {
     for threads in [1, 2] {
         for arrangement in with_layers() {
-            let world = arrangement.build();
+            let fixture = arrangement.build();
             let runtime = match threads {
                 1 => tokio::runtime::Builder::new_current_thread().build().unwrap(),
                 _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap(),
             };
-            let dispatch = world.dispatch.clone();
+            let dispatch = fixture.dispatch.clone();
             let under = move |body: &'static str| {
                 tracing::dispatcher::with_default(&dispatch, || {
                     ask_log(arrangement);
@@ -367,10 +368,10 @@ fn the_job_survives_await_and_the_helpers_that_carry_it() {
             );
             under("outside");
             for body in ["before await", "after await", "spawned", "blocking", "thread"] {
-                assert_eq!(job_of(&world.record(body)), Some("one"), "{arrangement:?} {body}");
+                assert_eq!(job_of(&fixture.record(body)), Some("one"), "{arrangement:?} {body}");
             }
             for body in ["not carried", "outside"] {
-                assert_eq!(job_of(&world.record(body)), None, "{arrangement:?} {body}");
+                assert_eq!(job_of(&fixture.record(body)), None, "{arrangement:?} {body}");
             }
         }
     }
@@ -378,14 +379,14 @@ fn the_job_survives_await_and_the_helpers_that_carry_it() {
 
 #[test]
 fn with_job_adds_only_the_job_and_leaves_the_pollers_span() {
-    let world = USUAL.build();
+    let fixture = USUAL.build();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    world.run(|| {
+    fixture.run(|| {
         let span = tracing::info_span!("poller");
         let made_in = tracing::info_span!("where it was made");
         let future = made_in.in_scope(|| async { tracing::info!("polled") }.with_job(job("one")));
         runtime.block_on(future.instrument(span.clone()));
-        world.assert_in_span("polled", &span);
+        fixture.assert_in_span("polled", &span);
     });
 }
 
@@ -397,19 +398,19 @@ fn a_future_that_is_dropped_is_dropped_inside_its_job() {
             tracing::info!("dropped");
         }
     }
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let logs = Logs;
         drop(async move { drop(logs) }.with_job(job("one")));
     });
-    assert_eq!(job_of(&world.record("dropped")), Some("one"));
+    assert_eq!(job_of(&fixture.record("dropped")), Some("one"));
 }
 
 #[test]
 fn set_adds_a_stamp_to_the_current_span_to_later_records_and_to_spans_started_later_once_each() {
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             job::scope(job("one"), || {
                 let current = tracing::info_span!("current").entered();
                 tracing::warn!("before");
@@ -418,7 +419,7 @@ fn set_adds_a_stamp_to_the_current_span_to_later_records_and_to_spans_started_la
                 tracing::warn!("after");
                 tracing::info_span!("later").in_scope(|| tracing::warn!("in later"));
                 earlier.in_scope(|| tracing::warn!("in earlier"));
-                drop(world.tracer.start("api"));
+                drop(fixture.tracer.start("api"));
                 job::set("build.id", 7);
                 drop(current);
                 tracing::info_span!("much later").in_scope(|| ());
@@ -427,17 +428,17 @@ fn set_adds_a_stamp_to_the_current_span_to_later_records_and_to_spans_started_la
             tracing::warn!("outside");
         });
         for body in ["before", "outside"] {
-            assert_eq!(world.record(body).get("build.id"), None, "{arrangement:?} {body}");
+            assert_eq!(fixture.record(body).get("build.id"), None, "{arrangement:?} {body}");
         }
         for body in ["after", "in later", "in earlier"] {
             assert_eq!(
-                world.record(body).get("build.id"),
+                fixture.record(body).get("build.id"),
                 Some(&opentelemetry::logs::AnyValue::Int(7)),
                 "{arrangement:?} {body}"
             );
         }
         for name in ["current", "later", "api", "much later", "git.clone"] {
-            let attributes = attributes(&world.span(name));
+            let attributes = attributes(&fixture.span(name));
             assert_eq!(attributes.get("build.id").map(String::as_str), Some("7"), "{arrangement:?} {name}");
         }
     }
@@ -446,8 +447,8 @@ fn set_adds_a_stamp_to_the_current_span_to_later_records_and_to_spans_started_la
 #[test]
 fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let execution = job::execution(job("one"), "deploy");
             let result = execution.in_scope(|| {
                 tracing::warn!("in the job");
@@ -462,7 +463,7 @@ fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
             execution.end(&result);
         });
         let (root, step, op) =
-            (world.span("job.deploy"), world.span("step.plan"), world.span("terraform.plan"));
+            (fixture.span("job.deploy"), fixture.span("step.plan"), fixture.span("terraform.plan"));
         assert_eq!(step.parent_span_id, root.span_context.span_id(), "{arrangement:?}");
         assert_eq!(op.parent_span_id, step.span_context.span_id(), "{arrangement:?}");
         for span in [&root, &step, &op] {
@@ -478,24 +479,24 @@ fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
             );
             assert_eq!(span.status, opentelemetry::trace::Status::error("no state"), "{arrangement:?}");
         }
-        assert_eq!(world.record("in the step").text("runner_job_execution_step.name"), Some("plan"));
-        assert_eq!(world.record("in the op").text("runner_job_execution_step.name"), Some("plan"));
-        assert_eq!(world.record("in the job").get("runner_job_execution_step.name"), None);
-        assert_eq!(world.record("in the job").text("nuon.tool"), Some("runner"));
+        assert_eq!(fixture.record("in the step").text("runner_job_execution_step.name"), Some("plan"));
+        assert_eq!(fixture.record("in the op").text("runner_job_execution_step.name"), Some("plan"));
+        assert_eq!(fixture.record("in the job").get("runner_job_execution_step.name"), None);
+        assert_eq!(fixture.record("in the job").text("nuon.tool"), Some("runner"));
         for (body, span) in [("in the job", root), ("in the step", step), ("in the op", op)] {
             let ids = (span.span_context.trace_id(), span.span_context.span_id());
-            assert_eq!(world.record(body).ids, Some(ids), "{arrangement:?} {body}");
+            assert_eq!(fixture.record(body).ids, Some(ids), "{arrangement:?} {body}");
         }
     }
 }
 
-/// A root span that is open for long must not grow with what is logged in it: `tests/growth.rs` counts bytes,
-/// this counts what the exporter sees.
+/// A root span that is open for long must not grow with what is logged in it: `tests/growth.rs`
+/// counts bytes, this counts what the exporter sees.
 #[test]
 fn a_long_open_span_collects_no_events() {
     for entered in [true, false] {
-        let world: World = USUAL.build();
-        world.run(|| {
+        let fixture: Fixture = USUAL.build();
+        fixture.run(|| {
             let root = tracing::info_span!("root");
             for _ in 0..100 {
                 if entered {
@@ -505,7 +506,7 @@ fn a_long_open_span_collects_no_events() {
                 }
             }
         });
-        let root = world.span("root");
+        let root = fixture.span("root");
         assert!(root.events.is_empty());
         assert_eq!(root.status, opentelemetry::trace::Status::Unset);
     }
@@ -514,8 +515,8 @@ fn a_long_open_span_collects_no_events() {
 #[test]
 fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let remote = SpanContext::new(
             TraceId::from(7),
             SpanId::from(9),
@@ -528,16 +529,17 @@ fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
         execution.in_scope(|| tracing::info!("x"));
         execution.end(&Ok::<(), String>(()));
     });
-    assert_eq!(world.span("job.deploy").span_context.trace_id(), TraceId::from(7));
-    assert_eq!(job_of(&world.record("x")), Some("one"));
+    assert_eq!(fixture.span("job.deploy").span_context.trace_id(), TraceId::from(7));
+    assert_eq!(job_of(&fixture.record("x")), Some("one"));
 }
 
-/// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever scope is around.
+/// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever
+/// scope is around.
 #[test]
 fn a_job_in_the_context_goes_through_a_span_of_no_job() {
     for arrangement in Arrangement::with_span_layer() {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let of_a = job::scope(job("a"), Context::current);
             let outside = tracing::info_span!("outside");
             {
@@ -555,11 +557,11 @@ fn a_job_in_the_context_goes_through_a_span_of_no_job() {
             });
         });
         for body in ["alone", "in the child", "inside b"] {
-            assert_eq!(job_of(&world.record(body)), Some("a"), "{arrangement:?} {body}");
+            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{arrangement:?} {body}");
         }
-        assert_eq!(job_of(&world.record("b again")), Some("b"), "{arrangement:?}");
+        assert_eq!(job_of(&fixture.record("b again")), Some("b"), "{arrangement:?}");
         if arrangement.sampled {
-            assert_eq!(attributes(&world.span("child"))["runner_job.id"], "a", "{arrangement:?}");
+            assert_eq!(attributes(&fixture.span("child"))["runner_job.id"], "a", "{arrangement:?}");
         }
     }
 }
@@ -568,8 +570,8 @@ fn a_job_in_the_context_goes_through_a_span_of_no_job() {
 fn a_span_that_is_given_a_parent_inside_a_job_belongs_to_it() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             let of_a = job::scope(job("a"), Context::current);
             let span = tracing::info_span!("adopted");
             span.set_parent(of_a).unwrap();
@@ -578,9 +580,9 @@ fn a_span_that_is_given_a_parent_inside_a_job_belongs_to_it() {
                 tracing::warn!("second");
             });
         });
-        assert_eq!(attributes(&world.span("adopted"))["runner_job.id"], "a", "{arrangement:?}");
+        assert_eq!(attributes(&fixture.span("adopted"))["runner_job.id"], "a", "{arrangement:?}");
         for body in ["first", "second"] {
-            assert_eq!(job_of(&world.record(body)), Some("a"), "{arrangement:?} {body}");
+            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{arrangement:?} {body}");
         }
     }
 }
@@ -588,15 +590,15 @@ fn a_span_that_is_given_a_parent_inside_a_job_belongs_to_it() {
 #[test]
 fn stamps_are_once_each_beside_a_spans_own_fields_and_whatever_set_says() {
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let world = arrangement.build();
-        world.run(|| {
+        let fixture = arrangement.build();
+        fixture.run(|| {
             job::scope(job("one"), || {
                 job::set("user", "of the job");
                 job::set("runner_job.id", "set");
                 tracing::info_span!("span", user = "own").in_scope(|| tracing::warn!("in span"));
                 spanlog::op::start("t", "op", [KeyValue::new("user", "own")]).in_scope(|| ());
-                let api = world.tracer.span_builder("api").with_attributes([KeyValue::new("org.id", "x")]);
-                drop(api.start(&world.tracer));
+                let api = fixture.tracer.span_builder("api").with_attributes([KeyValue::new("org.id", "x")]);
+                drop(api.start(&fixture.tracer));
                 let asked = tracing::info_span!("asked");
                 let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&asked);
             });
@@ -604,20 +606,20 @@ fn stamps_are_once_each_beside_a_spans_own_fields_and_whatever_set_says() {
         // `attributes` fails where a key is there twice.
         for (name, user) in [("span", "own"), ("t.op", "own"), ("api", "of the job"), ("asked", "of the job")]
         {
-            let attributes = attributes(&world.span(name));
+            let attributes = attributes(&fixture.span(name));
             assert_eq!(attributes["user"], user, "{arrangement:?} {name}");
             assert_eq!(attributes["runner_job.id"], "set", "{arrangement:?} {name}");
             assert_eq!(attributes["runner_job_execution.id"], "exec of one", "{arrangement:?} {name}");
         }
-        let record = world.record("in span");
+        let record = fixture.record("in span");
         assert_eq!((record.text("user"), record.text("runner_job.id")), (Some("own"), Some("set")));
     }
 }
 
 #[test]
 fn set_reaches_each_current_span_also_with_a_value_that_another_has() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         job::scope(job("one"), || {
             let (a, b) = (tracing::info_span!("a"), tracing::info_span!("b"));
             a.in_scope(|| job::set("k", 1));
@@ -628,14 +630,14 @@ fn set_reaches_each_current_span_also_with_a_value_that_another_has() {
         });
     });
     for name in ["a", "b"] {
-        assert_eq!(attributes(&world.span(name))["k"], "1");
+        assert_eq!(attributes(&fixture.span(name))["k"], "1");
     }
 }
 
 #[test]
 fn a_field_from_outside_does_not_beat_the_stamps_of_an_inner_job_or_op() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let _request = tracing::info_span!("request", org.id = "outer", nuon.tool = "outer").entered();
         job::scope(job("one").with_org_id("inner"), || {
             tracing::info!("in the job");
@@ -649,16 +651,17 @@ fn a_field_from_outside_does_not_beat_the_stamps_of_an_inner_job_or_op() {
             });
         });
     });
-    assert_eq!(world.record("in the job").text("org.id"), Some("inner"));
+    assert_eq!(fixture.record("in the job").text("org.id"), Some("inner"));
     let op = |body: &str| {
-        let record = world.record(body);
+        let record = fixture.record(body);
         (record.text("nuon.tool").unwrap().to_owned(), record.text("nuon.op").unwrap().to_owned())
     };
     assert_eq!(op("in the outer op"), ("git".into(), "special".into()));
     assert_eq!(op("in the inner op"), ("helm".into(), "up".into()));
 }
 
-/// Scenario: a layer is reloaded away while a span of a job is entered, and another one is put in its place.
+/// Scenario: a layer is reloaded away while a span of a job is entered, and another one is put in
+/// its place.
 #[test]
 fn a_job_does_not_stick_to_the_thread_after_a_reload() {
     use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};

@@ -1,18 +1,19 @@
 //! Contract §4: one span per tool call. And §2b: what `SpanLayer` keeps away from spans.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::trace::SpanData;
 use spanlog::{job, op, JobMetadata};
 
-use crate::support::{attributes, Arrangement, World, USUAL};
+use crate::fixture::{attributes, Arrangement, Fixture, USUAL};
 
-fn each(mut test: impl FnMut(&World)) {
+fn each(mut test: impl FnMut(&Fixture)) {
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let world = arrangement.build();
-        world.run(|| test(&world));
+        let fixture = arrangement.build();
+        fixture.run(|| test(&fixture));
     }
 }
 
@@ -36,25 +37,25 @@ fn exceptions(span: &SpanData) -> Vec<(Option<String>, String)> {
 
 #[test]
 fn start_opens_a_child_of_the_current_span_named_tool_dot_operation_of_kind_internal() {
-    each(|world| {
+    each(|fixture| {
         let outer = tracing::info_span!("outer");
         outer.in_scope(|| {
             op::start("terraform", "plan", []).end(&Ok::<(), String>(()));
             op::tool("helm", "upgrade", []).end(&Ok::<(), String>(()));
             op::runner("fetch", []).end(&Ok::<(), String>(()));
         });
-        let parent = world.ids_of(&outer).unwrap();
+        let parent = fixture.ids_of(&outer).unwrap();
         for (name, tool, operation) in [
             ("terraform.plan", "terraform", "plan"),
             ("helm.upgrade", "helm", "upgrade"),
             ("runner.fetch", "runner", "fetch"),
         ] {
-            let span = world.span(name);
+            let span = fixture.span(name);
             assert_eq!(
                 (span.span_context.trace_id(), span.parent_span_id),
                 parent,
                 "{:?}",
-                world.arrangement
+                fixture.arrangement
             );
             assert_eq!(span.span_kind, SpanKind::Internal);
             let attributes = attributes(&span);
@@ -89,8 +90,8 @@ fn attributes_are_tool_operation_stamps_then_the_callers_which_win_each_once_and
 
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
         let keep = Keep::default();
-        let world = arrangement.build_with(|layer| layer, |provider| provider.with_sampler(keep.clone()));
-        world.run(|| {
+        let fixture = arrangement.build_with(|layer| layer, |provider| provider.with_sampler(keep.clone()));
+        fixture.run(|| {
             job::scope(JobMetadata::new("j", "e").with_org_id("o"), || {
                 job::set("build.id", 7);
                 let attributes = [
@@ -102,7 +103,7 @@ fn attributes_are_tool_operation_stamps_then_the_callers_which_win_each_once_and
                 op::start("git", "clone", attributes).end(&Ok::<(), String>(()));
             });
         });
-        let span = world.span("git.clone");
+        let span = fixture.span("git.clone");
         let own: Vec<(&str, String)> = span
             .attributes
             .iter()
@@ -133,10 +134,10 @@ fn attributes_are_tool_operation_stamps_then_the_callers_which_win_each_once_and
 
 #[test]
 fn location_and_target_name_the_caller() {
-    each(|world| {
+    each(|fixture| {
         let line = line!() + 1;
         op::run("git", "clone", [], || Ok::<(), String>(())).unwrap();
-        let attributes = attributes(&world.span("git.clone"));
+        let attributes = attributes(&fixture.span("git.clone"));
         assert_eq!(attributes["code.file.path"], file!());
         assert_eq!(attributes["code.line.number"], line.to_string());
         assert!(!attributes.contains_key("code.module.name"));
@@ -176,18 +177,18 @@ fn it_never_fails_without_a_subscriber_or_a_span_layer() {
     };
     work();
     for arrangement in Arrangement::without_spans() {
-        let world = arrangement.build();
-        world.run(work);
-        assert_eq!(world.record("inside").text("nuon.tool"), Some("git"), "{arrangement:?}");
+        let fixture = arrangement.build();
+        fixture.run(work);
+        assert_eq!(fixture.record("inside").text("nuon.tool"), Some("git"), "{arrangement:?}");
     }
 }
 
 #[test]
 fn the_result_comes_back_unchanged_and_an_error_makes_the_span_red() {
-    each(|world| {
+    each(|fixture| {
         assert_eq!(op::run("t", "ok", [], || Ok::<_, String>(7)), Ok(7));
         assert_eq!(op::run("t", "err", [], || Err::<(), _>("no".to_owned())), Err("no".to_owned()));
-        let (ok, err) = (world.span("t.ok"), world.span("t.err"));
+        let (ok, err) = (fixture.span("t.ok"), fixture.span("t.err"));
         assert_eq!((ok.status.clone(), ok.events.len()), (Status::Unset, 0));
         assert_eq!(err.status, Status::error("no"));
         assert_eq!(exceptions(&err), [(None, "no".to_owned())]);
@@ -205,8 +206,8 @@ fn every_kind_of_error_works_and_its_type_is_told_where_it_can_be() {
         }
     }
     let number = || "x".parse::<i32>().unwrap_err();
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let _ = op::run("t", "std", [], || Err::<(), _>(number()));
         let _ = op::run("t", "own", [], || Err::<(), _>(Own));
         let _ = op::run("t", "boxed", [], || Err::<(), Box<dyn std::error::Error>>(number().into()));
@@ -227,18 +228,18 @@ fn every_kind_of_error_works_and_its_type_is_told_where_it_can_be() {
         ("t.string", None, "text"),
         ("t.str", None, "text"),
     ] {
-        let span = world.span(name);
+        let span = fixture.span(name);
         assert_eq!(exceptions(&span), [(kind.map(str::to_owned), message.to_owned())], "{name}");
         assert_eq!(attributes(&span)["error.type"], kind.unwrap_or("_OTHER"), "{name}");
         assert_eq!(span.status, Status::error(message), "{name}");
     }
-    assert!(attributes(&world.span("t.own"))["error.type"].ends_with("::Own"));
+    assert!(attributes(&fixture.span("t.own"))["error.type"].ends_with("::Own"));
 }
 
 #[test]
 fn an_op_is_send_and_can_be_ended_from_another_thread_and_a_callback() {
     fn is_send<T: Send + 'static>(_: &T) {}
-    each(|world| {
+    each(|fixture| {
         let op = op::start("t", "moved", []);
         is_send(&op);
         std::thread::spawn(move || op.end(&Err::<(), _>("there"))).join().unwrap();
@@ -247,14 +248,14 @@ fn an_op_is_send_and_can_be_ended_from_another_thread_and_a_callback() {
         is_send(&end);
         let callback: Box<dyn FnOnce(Result<u8, String>) + Send> = Box::new(move |result| end(&result));
         std::thread::spawn(move || callback(Err("late".to_owned()))).join().unwrap();
-        assert_eq!(world.span("t.moved").status, Status::error("there"));
-        assert_eq!(world.span("t.callback").status, Status::error("late"));
+        assert_eq!(fixture.span("t.moved").status, Status::error("there"));
+        assert_eq!(fixture.span("t.callback").status, Status::error("late"));
     });
 }
 
 #[test]
 fn events_inside_carry_the_ops_ids_tool_and_operation_and_the_inner_ops_win() {
-    each(|world| {
+    each(|fixture| {
         let outer = op::start("helm", "upgrade", [KeyValue::new("chart", "web")]);
         outer.in_scope(|| {
             tracing::warn!("in outer");
@@ -274,10 +275,10 @@ fn events_inside_carry_the_ops_ids_tool_and_operation_and_the_inner_ops_win() {
             ("in outer again", "helm", "upgrade", "helm.upgrade"),
             ("after set", "helm", "upgrade", "helm.upgrade"),
         ] {
-            let record = world.record(body);
-            let span = world.span(span);
+            let record = fixture.record(body);
+            let span = fixture.span(span);
             let ids = (span.span_context.trace_id(), span.span_context.span_id());
-            assert_eq!(record.ids, Some(ids), "{:?} {body}", world.arrangement);
+            assert_eq!(record.ids, Some(ids), "{:?} {body}", fixture.arrangement);
             assert_eq!(
                 (record.text("nuon.tool"), record.text("nuon.op")),
                 (Some(tool), Some(operation)),
@@ -286,30 +287,30 @@ fn events_inside_carry_the_ops_ids_tool_and_operation_and_the_inner_ops_win() {
             assert_eq!(record.text("chart"), Some("web"));
             assert_eq!(record.get("revision").is_some(), body == "after set");
         }
-        assert_eq!(attributes(&world.span("helm.upgrade"))["revision"], "3");
+        assert_eq!(attributes(&fixture.span("helm.upgrade"))["revision"], "3");
     });
 }
 
 #[test]
 fn an_ops_span_that_ended_gives_its_ids_to_whoever_still_uses_it() {
-    each(|world| {
+    each(|fixture| {
         let op = op::start("t", "o", []);
         let span = op.span().clone();
         op.end(&Ok::<(), String>(()));
-        let ended = world.span("t.o").span_context;
+        let ended = fixture.span("t.o").span_context;
         span.in_scope(|| tracing::warn!("later"));
         tracing::warn!(parent: &span, "explicit");
         let ids = Some((ended.trace_id(), ended.span_id()));
-        assert_eq!(world.record("later").ids, ids, "{:?}", world.arrangement);
-        assert_eq!(world.record("explicit").ids, ids);
+        assert_eq!(fixture.record("later").ids, ids, "{:?}", fixture.arrangement);
+        assert_eq!(fixture.record("explicit").ids, ids);
     });
 }
 
 #[test]
 fn a_drop_without_an_end_is_dropped() {
-    each(|world| {
+    each(|fixture| {
         drop(op::start("t", "o", []));
-        let span = world.span("t.o");
+        let span = fixture.span("t.o");
         assert_eq!(outcome(&span).as_deref(), Some("dropped"));
         assert_eq!(span.status, Status::Unset);
     });
@@ -317,7 +318,7 @@ fn a_drop_without_an_end_is_dropped() {
 
 #[test]
 fn a_dropped_future_is_cancelled() {
-    each(|world| {
+    each(|fixture| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         drop(op::run_async("t", "never polled", [], async { Ok::<(), String>(()) }));
         runtime.block_on(async {
@@ -335,19 +336,19 @@ fn a_dropped_future_is_cancelled() {
             assert_eq!(done.await, Err("failed"));
         });
         for name in ["t.never polled", "t.pending"] {
-            let span = world.span(name);
-            assert_eq!(outcome(&span).as_deref(), Some("cancelled"), "{:?}", world.arrangement);
+            let span = fixture.span(name);
+            assert_eq!(outcome(&span).as_deref(), Some("cancelled"), "{:?}", fixture.arrangement);
             assert_eq!(span.status, Status::Unset);
         }
-        let done = world.span("t.done");
+        let done = fixture.span("t.done");
         assert_eq!((outcome(&done), done.status.clone()), (None, Status::error("failed")));
-        assert_eq!(world.record("inside").ids.unwrap().1, done.span_context.span_id());
+        assert_eq!(fixture.record("inside").ids.unwrap().1, done.span_context.span_id());
     });
 }
 
 #[test]
 fn a_panic_is_panicked_and_goes_on_also_where_a_runtime_catches_it() {
-    each(|world| {
+    each(|fixture| {
         let _quiet = QuietPanics::new();
         let gone_on = catch_unwind(|| op::run::<(), String>("t", "closure", [], || panic!("one")));
         assert!(gone_on.is_err());
@@ -369,8 +370,8 @@ fn a_panic_is_panicked_and_goes_on_also_where_a_runtime_catches_it() {
             assert!(task.await.unwrap_err().is_panic());
         });
         for name in ["t.closure", "t.held", "t.task"] {
-            let span = world.span(name);
-            assert_eq!(outcome(&span).as_deref(), Some("panicked"), "{:?} {name}", world.arrangement);
+            let span = fixture.span(name);
+            assert_eq!(outcome(&span).as_deref(), Some("panicked"), "{:?} {name}", fixture.arrangement);
             assert!(matches!(span.status, Status::Error { .. }));
         }
     });
@@ -385,20 +386,20 @@ fn an_op_that_is_started_and_ended_while_unwinding_did_not_panic() {
             drop(op::start("t", "dropped", []));
         }
     }
-    each(|world| {
+    each(|fixture| {
         let _quiet = QuietPanics::new();
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let _cleans_up = CleansUp;
             panic!("unwinds");
         }));
-        assert_eq!(outcome(&world.span("t.clean-up")), None);
-        assert_eq!(outcome(&world.span("t.dropped")).as_deref(), Some("dropped"));
+        assert_eq!(outcome(&fixture.span("t.clean-up")), None);
+        assert_eq!(outcome(&fixture.span("t.dropped")).as_deref(), Some("dropped"));
     });
 }
 
 #[test]
 fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
-    each(|world| {
+    each(|fixture| {
         op::run("t", "o", [], || {
             tracing::error!("attempt 1 failed");
             let error = std::io::Error::other("disk");
@@ -408,12 +409,12 @@ fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
         .unwrap();
         tracing::info_span!("plain").in_scope(|| tracing::error!("a retry"));
         for name in ["t.o", "plain"] {
-            let span = world.span(name);
+            let span = fixture.span(name);
             assert_eq!(
                 (span.status.clone(), span.events.len()),
                 (Status::Unset, 0),
                 "{:?}",
-                world.arrangement
+                fixture.arrangement
             );
             assert!(!attributes(&span).contains_key("exception.message"));
         }
@@ -422,32 +423,49 @@ fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
 
 #[test]
 fn the_duration_is_from_start_to_end_not_to_the_last_exit() {
-    each(|world| {
+    each(|fixture| {
+        // A span that began at its first entry or ended at its last exit would be outside of these
+        // ranges.
+        let pause = || std::thread::sleep(Duration::from_millis(2));
+        let before = SystemTime::now();
         let op = op::start("t", "o", []);
+        let started = SystemTime::now();
+        pause();
         op.in_scope(|| ());
-        let left = std::time::SystemTime::now();
-        let ended = loop {
-            let now = std::time::SystemTime::now();
-            if now > left {
-                break now;
-            }
-        };
+        pause();
+        let left = SystemTime::now();
         op.end(&Ok::<(), String>(()));
-        assert!(world.span("t.o").end_time >= ended, "{:?}", world.arrangement);
+        let ended = SystemTime::now();
+        let span = fixture.span("t.o");
+        assert!((before..=started).contains(&span.start_time), "{:?}: {span:?}", fixture.arrangement);
+        assert!((left..=ended).contains(&span.end_time), "{:?}: {span:?}", fixture.arrangement);
     });
 }
 
 #[test]
 fn downcasts_get_otel_context_and_set_parent_work_through_the_span_layer() {
-    use opentelemetry::trace::TraceContextExt;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+    use opentelemetry::Context;
     use tracing_opentelemetry::OpenTelemetrySpanExt;
-    each(|world| {
+    each(|fixture| {
+        let remote = SpanContext::new(
+            TraceId::from(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128),
+            SpanId::from(0x00f0_67aa_0ba9_02b7_u64),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::default(),
+        );
         let span = tracing::info_span!("span");
+        span.set_parent(Context::new().with_remote_span_context(remote.clone())).unwrap();
         span.set_attribute("dynamic", 1);
-        assert!(span.context().span().span_context().is_valid());
-        assert!(world.ids_of(&span).is_some());
+        assert_eq!(span.context().span().span_context().trace_id(), remote.trace_id());
+        let ids = fixture.ids_of(&span).unwrap();
+        assert_eq!(ids.0, remote.trace_id());
         drop(span);
-        assert_eq!(attributes(&world.span("span"))["dynamic"], "1");
+        let finished = fixture.span("span");
+        assert_eq!(attributes(&finished)["dynamic"], "1");
+        assert_eq!(finished.parent_span_id, remote.span_id());
+        assert_eq!((finished.span_context.trace_id(), finished.span_context.span_id()), ids);
     });
 }
 
@@ -473,8 +491,8 @@ impl QuietPanics {
 
 #[test]
 fn a_neighbours_panic_cancels_an_op_and_does_not_make_it_red() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let joined = catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(async {
@@ -486,20 +504,20 @@ fn a_neighbours_panic_cancels_an_op_and_does_not_make_it_red() {
         }));
         assert!(joined.is_err());
     });
-    let span = world.span("t.slow");
+    let span = fixture.span("t.slow");
     assert_eq!((outcome(&span).as_deref(), &span.status), (Some("cancelled"), &Status::Unset));
 }
 
 #[test]
 fn executions_and_steps_name_their_callers_too() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
         execution.step("plan").end(&Ok::<(), String>(()));
         execution.end(&Ok::<(), String>(()));
     });
     for name in ["job.deploy", "step.plan"] {
-        assert_eq!(attributes(&world.span(name))["code.file.path"], file!(), "{name}");
+        assert_eq!(attributes(&fixture.span(name))["code.file.path"], file!(), "{name}");
     }
 }
 
@@ -511,8 +529,8 @@ fn what_a_panicked_future_holds_is_dropped_inside_its_op() {
             tracing::warn!("dropped");
         }
     }
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let logs = Logs;
         let future = std::future::poll_fn(move |_| -> std::task::Poll<Result<(), String>> {
@@ -521,7 +539,7 @@ fn what_a_panicked_future_holds_is_dropped_inside_its_op() {
         });
         let _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(op::run_async("t", "o", [], future))));
     });
-    let span = world.span("t.o");
-    assert_eq!(world.record("dropped").ids.unwrap().1, span.span_context.span_id());
+    let span = fixture.span("t.o");
+    assert_eq!(fixture.record("dropped").ids.unwrap().1, span.span_context.span_id());
     assert_eq!(outcome(&span).as_deref(), Some("panicked"));
 }

@@ -1,6 +1,7 @@
-//! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both kinds of record.
-//! `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go, `trace_layers.rs` what other layers and
-//! jobs are to them, `trace_elsewhere.rs` what holds away from where a span was started, `trace_values.rs` what values are.
+//! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both
+//! kinds of record. `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go,
+//! `trace_layers.rs` what other layers and jobs are to them, `trace_elsewhere.rs` what holds away
+//! from where a span was started, `trace_values.rs` what values are.
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
@@ -8,7 +9,7 @@ use opentelemetry::{Context, KeyValue};
 use spanlog::trace::{self, NopTracer, OtelTracer, TracingTracer};
 use tracing::level_filters::LevelFilter;
 
-use crate::support::{attributes, Arrangement, Spans, World, USUAL};
+use crate::fixture::{attributes, Arrangement, Fixture, Spans, USUAL};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Back {
@@ -17,15 +18,15 @@ pub enum Back {
 }
 
 impl Back {
-    pub fn context(self, world: &World) -> Context {
-        self.context_with(world, true)
+    pub fn context(self, fixture: &Fixture) -> Context {
+        self.context_with(fixture, true)
     }
 
-    pub fn context_with(self, world: &World, has_events: bool) -> Context {
+    pub fn context_with(self, fixture: &Fixture, has_events: bool) -> Context {
         let cx = Context::current();
         match self {
             Self::Otel => {
-                trace::with_tracer(&cx, OtelTracer::new(world.tracer.clone()).with_span_events(has_events))
+                trace::with_tracer(&cx, OtelTracer::new(fixture.tracer.clone()).with_span_events(has_events))
             }
             Self::Tracing => trace::with_tracer(&cx, TracingTracer::new().with_span_events(has_events)),
         }
@@ -38,12 +39,12 @@ pub fn holds(back: Back, arrangement: &Arrangement) -> bool {
 }
 
 /// Every back end in every arrangement that shows entries of all levels.
-pub fn each(mut test: impl FnMut(&World, Back)) {
+pub fn each(mut test: impl FnMut(&Fixture, Back)) {
     for arrangement in Arrangement::all().into_iter().filter(|it| it.sampled) {
         let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
         for back in [Back::Otel, Back::Tracing].into_iter().filter(|back| holds(*back, &arrangement)) {
-            let world = arrangement.build();
-            world.run(|| test(&world, back));
+            let fixture = arrangement.build();
+            fixture.run(|| test(&fixture, back));
         }
     }
 }
@@ -54,20 +55,20 @@ pub fn ids(cx: &Context) -> Option<(TraceId, SpanId)> {
 }
 
 /// Name and attributes of a span's events.
-pub fn events(world: &World, span: &str) -> Vec<(String, Vec<(String, String)>)> {
+pub fn events(fixture: &Fixture, span: &str) -> Vec<(String, Vec<(String, String)>)> {
     let texts = |attributes: &[KeyValue]| {
         attributes.iter().map(|own| (own.key.to_string(), own.value.to_string())).collect()
     };
-    let span = world.span(span);
+    let span = fixture.span(span);
     span.events.iter().map(|event| (event.name.to_string(), texts(&event.attributes))).collect()
 }
 
 #[test]
 fn a_started_span_lives_in_the_returned_context_and_is_a_child_of_the_one_given() {
-    each(|world, back| {
-        let top = back.context(world);
+    each(|fixture, back| {
+        let top = back.context(fixture);
         let (cx, parent) = trace::start_span(&top, "parent");
-        assert_ne!(ids(&cx), ids(&top), "{:?} {back:?}", world.arrangement);
+        assert_ne!(ids(&cx), ids(&top), "{:?} {back:?}", fixture.arrangement);
         assert_eq!(ids(&top), None, "the given context is as it was");
         let (inner, child) = trace::start_span(&cx, "child");
         let (_, orphan) = trace::start_span(&top, "orphan");
@@ -75,13 +76,13 @@ fn a_started_span_lives_in_the_returned_context_and_is_a_child_of_the_one_given(
             span.end();
         }
         let own = |name| {
-            let span = world.span(name);
+            let span = fixture.span(name);
             (span.span_context.trace_id(), span.span_context.span_id())
         };
         assert_eq!((ids(&cx), ids(&inner)), (Some(own("parent")), Some(own("child"))));
-        assert_eq!(world.span("child").parent_span_id, own("parent").1);
+        assert_eq!(fixture.span("child").parent_span_id, own("parent").1);
         assert_eq!(own("child").0, own("parent").0);
-        assert_eq!(world.span("orphan").parent_span_id, SpanId::INVALID);
+        assert_eq!(fixture.span("orphan").parent_span_id, SpanId::INVALID);
         assert_ne!(own("orphan").0, own("parent").0);
     });
 }
@@ -90,11 +91,11 @@ fn a_started_span_lives_in_the_returned_context_and_is_a_child_of_the_one_given(
 fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
     #[derive(Debug, PartialEq)]
     struct Own(u8);
-    each(|world, back| {
-        let cx = back.context(world).with_baggage([KeyValue::new("tenant", "t1")]).with_value(Own(7));
+    each(|fixture, back| {
+        let cx = back.context(fixture).with_baggage([KeyValue::new("tenant", "t1")]).with_value(Own(7));
         let (cx, span) = trace::start_span(&cx, "span");
         let cx = span.with_field(&cx, "k", 1);
-        assert_eq!(cx.get::<Own>(), Some(&Own(7)), "{:?} {back:?}", world.arrangement);
+        assert_eq!(cx.get::<Own>(), Some(&Own(7)), "{:?} {back:?}", fixture.arrangement);
         assert_eq!(cx.baggage().get("tenant").map(|value| value.as_str()), Some("t1"));
     });
 }
@@ -102,65 +103,65 @@ fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
 /// Guarantees: whoever has the context reaches the span through the OpenTelemetry API.
 #[test]
 fn the_span_in_the_context_is_the_started_one() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
-        assert!(cx.span().is_recording(), "{:?} {back:?}", world.arrangement);
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
+        assert!(cx.span().is_recording(), "{:?} {back:?}", fixture.arrangement);
         cx.span().update_name("renamed");
         cx.span().set_attribute(KeyValue::new("k", 1));
         cx.span().add_event("happened", Vec::new());
         cx.span().add_link(SpanContext::NONE, vec![KeyValue::new("linked", true)]);
         cx.span().set_status(Status::error("no room"));
         cx.span().end();
-        let own = world.span("renamed");
+        let own = fixture.span("renamed");
         assert_eq!(attributes(&own)["k"], "1");
-        assert_eq!((own.events.len(), own.links.len()), (1, 1), "{:?} {back:?}", world.arrangement);
+        assert_eq!((own.events.len(), own.links.len()), (1, 1), "{:?} {back:?}", fixture.arrangement);
         assert_eq!(own.status, Status::error("no room"));
         span.end();
-        assert_eq!(world.spans().len(), 1, "{:?} {back:?}", world.arrangement);
+        assert_eq!(fixture.spans().len(), 1, "{:?} {back:?}", fixture.arrangement);
     });
 }
 
 #[test]
 fn a_span_is_a_child_of_the_remote_or_current_span_that_its_context_names() {
-    each(|world, back| {
+    each(|fixture, back| {
         let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
         let remote = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
         let elsewhere = tracing::info_span!("elsewhere");
         elsewhere.in_scope(|| {
             let (_, span) =
-                trace::start_span(&back.context(world).with_remote_span_context(remote), "remote");
+                trace::start_span(&back.context(fixture).with_remote_span_context(remote), "remote");
             span.end();
         });
-        let span = world.span("remote");
+        let span = fixture.span("remote");
         assert_eq!((span.span_context.trace_id(), span.parent_span_id), (trace_id, span_id));
 
-        if world.arrangement.activation && world.arrangement.spans != Spans::None {
+        if fixture.arrangement.activation && fixture.arrangement.spans != Spans::None {
             let outer = tracing::info_span!("outer");
-            outer.in_scope(|| trace::start_span(&back.context(world), "inside").1.end());
-            let inside = world.span("inside");
+            outer.in_scope(|| trace::start_span(&back.context(fixture), "inside").1.end());
+            let inside = fixture.span("inside");
             let own = (inside.span_context.trace_id(), inside.parent_span_id);
-            assert_eq!(world.ids_of(&outer), Some(own), "{:?} {back:?}", world.arrangement);
+            assert_eq!(fixture.ids_of(&outer), Some(own), "{:?} {back:?}", fixture.arrangement);
         }
     });
 }
 
-/// Guarantees: without activation the `Context` does not name the current tracing span, and the tracing back
-/// end finds it all the same.
+/// Guarantees: without activation the `Context` does not name the current tracing span, and the
+/// tracing back end finds it all the same.
 #[test]
 fn a_tracing_span_is_a_child_of_the_current_one_without_context_activation() {
-    let world = Arrangement { activation: false, ..USUAL }.build();
-    world.run(|| {
+    let fixture = Arrangement { activation: false, ..USUAL }.build();
+    fixture.run(|| {
         let outer = tracing::info_span!("outer");
-        outer.in_scope(|| trace::start_span(&Back::Tracing.context(&world), "inside").1.end());
-        let inside = world.span("inside");
-        assert_eq!(world.ids_of(&outer), Some((inside.span_context.trace_id(), inside.parent_span_id)));
+        outer.in_scope(|| trace::start_span(&Back::Tracing.context(&fixture), "inside").1.end());
+        let inside = fixture.span("inside");
+        assert_eq!(fixture.ids_of(&outer), Some((inside.span_context.trace_id(), inside.parent_span_id)));
     });
 }
 
 #[test]
 fn with_tracer_is_used_for_that_context_and_its_children() {
-    each(|world, back| {
-        let (cx, parent) = trace::start_span(&back.context(world), "parent");
+    each(|fixture, back| {
+        let (cx, parent) = trace::start_span(&back.context(fixture), "parent");
         let cx = parent.with_field(&cx, "k", 1);
         let (_, child) = trace::start_span(&cx, "child");
         let silent = trace::with_tracer(&cx, NopTracer::new());
@@ -168,15 +169,15 @@ fn with_tracer_is_used_for_that_context_and_its_children() {
         nothing.end();
         child.end();
         parent.end();
-        let names: Vec<_> = world.spans().into_iter().map(|span| span.name.into_owned()).collect();
-        assert_eq!(names, ["child", "parent"], "{:?} {back:?}", world.arrangement);
+        let names: Vec<_> = fixture.spans().into_iter().map(|span| span.name.into_owned()).collect();
+        assert_eq!(names, ["child", "parent"], "{:?} {back:?}", fixture.arrangement);
     });
 }
 
 #[test]
 fn a_field_is_on_the_span_and_on_later_entries_of_that_contexts_logger_and_nowhere_else() {
-    each(|world, back| {
-        let top = back.context(world);
+    each(|fixture, back| {
+        let top = back.context(fixture);
         let (cx, span) = trace::start_span(&top, "span");
         let (_, sibling) = trace::start_span(&top, "sibling");
         let with = span.with_fields(&cx, [("pod", "web-0"), ("zone", "a")]);
@@ -200,23 +201,23 @@ fn a_field_is_on_the_span_and_on_later_entries_of_that_contexts_logger_and_nowhe
             ("of the context around", false),
             ("of nobody", false),
         ] {
-            let record = world.record(body);
+            let record = fixture.record(body);
             let own = (record.text("pod"), record.text("zone"));
             let expected = if has { (Some("web-0"), Some("a")) } else { (None, None) };
-            assert_eq!(own, expected, "{body}: {:?} {back:?}", world.arrangement);
+            assert_eq!(own, expected, "{body}: {:?} {back:?}", fixture.arrangement);
         }
-        let own = attributes(&world.span("span"));
+        let own = attributes(&fixture.span("span"));
         assert_eq!((own["pod"].as_str(), own["zone"].as_str()), ("web-0", "a"));
         for name in ["sibling", "child"] {
-            assert!(!attributes(&world.span(name)).contains_key("pod"), "{name}");
+            assert!(!attributes(&fixture.span(name)).contains_key("pod"), "{name}");
         }
     });
 }
 
 #[test]
 fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let first = span.with_fields(&cx, [("phase", "pending"), ("pod", "web-0")]);
         let second = span.with_field(&first, "phase", "running");
         trace::logger(&first).info("first");
@@ -231,12 +232,12 @@ fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
             ("third", "of the entry", Some("web-0")),
             ("fourth", "running", None),
         ] {
-            let record = world.record(body);
+            let record = fixture.record(body);
             assert_eq!((record.text("phase"), record.text("pod")), (Some(phase), pod), "{body}");
         }
         // `attributes` fails where a key is there twice.
-        let own = attributes(&world.span("span"));
-        assert_eq!(own["phase"], "running", "{:?} {back:?}", world.arrangement);
+        let own = attributes(&fixture.span("span"));
+        assert_eq!(own["phase"], "running", "{:?} {back:?}", fixture.arrangement);
         assert!(!own.contains_key("pod"));
     });
 }
@@ -244,7 +245,7 @@ fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
 #[test]
 fn the_status_is_ok_or_error_with_text_and_never_goes_back() {
     let error = |text| Some(std::io::Error::other(text));
-    each(|world, back| {
+    each(|fixture, back| {
         let cases = [
             ("unset", vec![], Status::Unset),
             ("ok", vec![None], Status::Ok),
@@ -254,32 +255,32 @@ fn the_status_is_ok_or_error_with_text_and_never_goes_back() {
             ("ok, error", vec![None, error("too late")], Status::Ok),
         ];
         for (name, statuses, expected) in cases {
-            let (_, span) = trace::start_span(&back.context(world), name);
+            let (_, span) = trace::start_span(&back.context(fixture), name);
             for status in &statuses {
                 span.set_status(status.as_ref().map(|error| error as &dyn std::error::Error));
             }
             // Saying that something failed is not failing.
             span.logger().error("a line");
             span.end();
-            assert_eq!(world.span(name).status, expected, "{name}: {:?} {back:?}", world.arrangement);
+            assert_eq!(fixture.span(name).status, expected, "{name}: {:?} {back:?}", fixture.arrangement);
         }
     });
 }
 
 #[test]
 fn after_the_end_nothing_has_an_effect_and_entries_still_arrive_with_the_ids() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let cx = span.with_field(&cx, "before", 1);
         span.end();
         span.end();
         span.set_status(Some(&std::io::Error::other("late")));
         let cx = span.with_field(&cx, "after", 2);
         trace::logger(&cx).info("late");
-        let record = world.record("late");
-        assert_eq!(record.ids, ids(&cx), "{:?} {back:?}", world.arrangement);
+        let record = fixture.record("late");
+        assert_eq!(record.ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
         assert_eq!(record.keys(), ["before", "after"]);
-        let own = world.span("span");
+        let own = fixture.span("span");
         assert_eq!((own.status.clone(), own.events.len()), (Status::Unset, 0));
         assert!(attributes(&own).contains_key("before") && !attributes(&own).contains_key("after"));
     });
@@ -287,16 +288,16 @@ fn after_the_end_nothing_has_an_effect_and_entries_still_arrive_with_the_ids() {
 
 #[test]
 fn a_span_that_nobody_ends_ends_when_nothing_refers_to_it() {
-    each(|world, back| {
-        let (mut cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (mut cx, span) = trace::start_span(&back.context(fixture), "span");
         cx = span.with_field(&cx, "k", 1);
         let logger = trace::logger(&cx);
         drop(span);
         drop(cx);
-        assert!(world.spans().is_empty(), "{:?} {back:?}", world.arrangement);
+        assert!(fixture.spans().is_empty(), "{:?} {back:?}", fixture.arrangement);
         logger.info("still in it");
         drop(logger);
-        assert_eq!(attributes(&world.span("span"))["k"], "1");
-        assert_eq!(world.span("span").events.len(), 1);
+        assert_eq!(attributes(&fixture.span("span"))["k"], "1");
+        assert_eq!(fixture.span("span").events.len(), 1);
     });
 }

@@ -1,26 +1,27 @@
-//! Contract §5, away from where a span was started: under another subscriber or none, from another context, in a span of
-//! another back end.
+//! Contract §5, away from where a span was started: under another subscriber or none, from another
+//! context, in a span of another back end.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::Context;
 use spanlog::op;
 use spanlog::trace::{self, OtelTracer, TracingTracer};
 
-use crate::support::{World, USUAL};
-use crate::trace::{each, ids, Back};
+use super::trace::{each, ids, Back};
+use crate::fixture::{Fixture, USUAL};
 
-fn bodies(world: &World) -> Vec<String> {
-    world.records().iter().map(|record| record.body_text().to_owned()).collect()
+fn bodies(fixture: &Fixture) -> Vec<String> {
+    fixture.records().iter().map(|record| record.body_text().to_owned()).collect()
 }
 
-/// Guarantees: a span that was started too early is none, and what is said in its context is said all the same.
+/// Guarantees: a span that was started too early is none, and what is said in its context is said
+/// all the same.
 #[test]
 fn a_span_from_before_there_was_a_subscriber_silences_nothing() {
     for back in [Back::Otel, Back::Tracing] {
-        let world = USUAL.build();
-        let (cx, early) = trace::start_span(&back.context(&world), "early");
+        let fixture = USUAL.build();
+        let (cx, early) = trace::start_span(&back.context(&fixture), "early");
         let cx = early.with_field(&cx, "k", 1);
-        world.run(|| {
+        fixture.run(|| {
             trace::logger(&cx).info("said");
             let (inner, child) = trace::start_span(&cx, "child");
             trace::logger(&inner).info("said in a child");
@@ -28,24 +29,25 @@ fn a_span_from_before_there_was_a_subscriber_silences_nothing() {
             let around = tracing::info_span!("around");
             around.in_scope(|| trace::start_span(&cx, "inside").1.end());
             early.end();
-            let parent = if back == Back::Tracing { world.ids_of(&around) } else { ids(&cx) };
+            let parent = if back == Back::Tracing { fixture.ids_of(&around) } else { ids(&cx) };
             assert_eq!(
-                Some(world.span("inside").parent_span_id),
+                Some(fixture.span("inside").parent_span_id),
                 parent.map(|(_, span_id)| span_id),
                 "{back:?}"
             );
-            assert_eq!(world.record("said").ids, ids(&cx), "{back:?}");
-            assert_eq!(world.record("said").keys(), ["k"], "{back:?}");
-            assert_eq!(world.record("said in a child").ids, ids(&inner), "{back:?}");
-            assert!(inner.has_active_span() && world.span("child").events.len() == 1);
+            assert_eq!(fixture.record("said").ids, ids(&cx), "{back:?}");
+            assert_eq!(fixture.record("said").keys(), ["k"], "{back:?}");
+            assert_eq!(fixture.record("said in a child").ids, ids(&inner), "{back:?}");
+            assert!(inner.has_active_span() && fixture.span("child").events.len() == 1);
         });
     }
 }
 
-/// Scenario: a span of one subscriber is used, and given up, on threads that have another one, or none.
+/// Scenario: a span of one subscriber is used, and given up, on threads that have another one, or
+/// none.
 ///
-/// Guarantees: a tracing span stays with its own. Its children and entries are there, and closing it touches no
-/// span of the other subscriber, which may have the same id.
+/// Guarantees: a tracing span stays with its own. Its children and entries are there, and closing
+/// it touches no span of the other subscriber, which may have the same id.
 #[test]
 fn a_tracing_span_lives_and_is_closed_in_its_own_subscriber() {
     let (home, abroad) = (USUAL.build(), USUAL.build());
@@ -90,35 +92,37 @@ fn an_entry_of_an_api_span_goes_to_the_subscriber_of_its_thread() {
     assert_eq!(one.span("span").events.len(), 1);
 }
 
-/// Guarantees: a span whose context names a span of somewhere else has nothing of the one that is current here.
+/// Guarantees: a span whose context names a span of somewhere else has nothing of the one that is
+/// current here.
 #[test]
 fn entries_of_a_span_from_elsewhere_inherit_nothing_of_the_current_one() {
     let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
     let remote = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
-    each(|world, back| {
+    each(|fixture, back| {
         tracing::info_span!("unrelated", secret = 1).in_scope(|| {
-            let top = back.context(world);
+            let top = back.context(fixture);
             let (inside, outer) = trace::start_span(&top, "outer");
             // Also where the context comes from a span that is here.
             for (cx, name) in [(top, "span"), (inside, "span of another context")] {
                 let (cx, span) = trace::start_span(&cx.with_remote_span_context(remote.clone()), name);
                 trace::logger(&cx).info(name);
                 span.end();
-                let record = world.record(name);
-                assert!(record.attributes.is_empty(), "{record:?} {:?} {back:?}", world.arrangement);
-                assert_eq!(world.span(name).parent_span_id, span_id, "{:?} {back:?}", world.arrangement);
+                let record = fixture.record(name);
+                assert!(record.attributes.is_empty(), "{record:?} {:?} {back:?}", fixture.arrangement);
+                assert_eq!(fixture.span(name).parent_span_id, span_id, "{:?} {back:?}", fixture.arrangement);
             }
             outer.end();
         });
     });
 }
 
-/// Guarantees: spans of one back end inside those of the other are their children, and entries are each of their own.
-/// Only what is around an API span is not inherited by a tracing span in it: to `tracing` that is a root.
+/// Guarantees: spans of one back end inside those of the other are their children, and entries are
+/// each of their own. Only what is around an API span is not inherited by a tracing span in it: to
+/// `tracing` that is a root.
 #[test]
 fn back_ends_can_be_mixed() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let op = op::start("helm", "upgrade", []);
         let mut cx = op.in_scope(Context::current);
         let mut started = Vec::new();
@@ -129,19 +133,19 @@ fn back_ends_can_be_mixed() {
             (Back::Otel, "4", Some("helm")),
         ] {
             let top = match back {
-                Back::Otel => trace::with_tracer(&cx, OtelTracer::new(world.tracer.clone())),
+                Back::Otel => trace::with_tracer(&cx, OtelTracer::new(fixture.tracer.clone())),
                 Back::Tracing => trace::with_tracer(&cx, TracingTracer::new()),
             };
             let (inner, span) = op.in_scope(|| trace::start_span(&top, name));
             trace::logger(&inner).info(name);
-            let record = world.record(name);
+            let record = fixture.record(name);
             assert_eq!((record.ids, record.text("nuon.tool")), (ids(&inner), tool), "{name}");
             started.push((name, span, ids(&cx)));
             cx = inner;
         }
         for (name, span, parent) in started {
             span.end();
-            let own = world.span(name);
+            let own = fixture.span(name);
             assert_eq!(Some((own.span_context.trace_id(), own.parent_span_id)), parent, "{name}");
             assert_eq!(own.events.len(), 1, "{name}");
         }

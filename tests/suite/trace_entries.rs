@@ -4,8 +4,8 @@ use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::trace::TraceFlags;
 use spanlog::trace;
 
-use crate::support::{attributes, Arrangement};
-use crate::trace::{each, events, holds, ids, Back};
+use super::trace::{each, events, holds, ids, Back};
+use crate::fixture::{attributes, Arrangement};
 
 fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
@@ -13,8 +13,8 @@ fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
 
 #[test]
 fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_level() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let logger = span.logger().with_field("attempt", 2);
         logger.warn("here");
         tracing::info_span!("another").in_scope(|| logger.warn("inside another"));
@@ -26,7 +26,7 @@ fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_l
         std::thread::scope(|threads| {
             // The subscriber of a tracing span is known, also where it is not the thread's.
             threads.spawn(|| match back {
-                Back::Otel => world.run(|| logger.warn("on another thread")),
+                Back::Otel => fixture.run(|| logger.warn("on another thread")),
                 Back::Tracing => logger.warn("on another thread"),
             });
         });
@@ -34,30 +34,30 @@ fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_l
         span.end();
         let told = ["here", "inside another", "inside a child", "on another thread"];
         for body in told {
-            let record = world.record(body);
-            let place = format!("{body}: {:?} {back:?}", world.arrangement);
+            let record = fixture.record(body);
+            let place = format!("{body}: {:?} {back:?}", fixture.arrangement);
             assert_eq!(record.ids, ids(&cx), "{place}");
             assert_eq!(record.get("attempt"), Some(&AnyValue::Int(2)), "{place}");
-            assert_eq!(record.severity, Some(Severity::Warn));
+            assert_eq!(record.severity_number, Severity::Warn as i32);
             assert_eq!(record.event_name, None);
             assert_eq!(record.scope, "spanlog::trace");
             assert_eq!(record.keys(), ["attempt"], "{place}");
         }
         let expected = told.map(|body| (body.to_owned(), pairs([("level", "warn"), ("attempt", "2")])));
-        assert_eq!(events(world, "span"), expected, "{:?} {back:?}", world.arrangement);
-        assert_eq!(world.records().len(), told.len());
-        assert!(world.span("inner").events.is_empty());
+        assert_eq!(events(fixture, "span"), expected, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.records().len(), told.len());
+        assert!(fixture.span("inner").events.is_empty());
     });
 }
 
 #[test]
 fn span_events_can_be_switched_off() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context_with(world, false), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context_with(fixture, false), "span");
         span.logger().info("said");
         span.end();
-        assert_eq!(world.record("said").ids, ids(&cx));
-        assert!(world.span("span").events.is_empty(), "{:?} {back:?}", world.arrangement);
+        assert_eq!(fixture.record("said").ids, ids(&cx));
+        assert!(fixture.span("span").events.is_empty(), "{:?} {back:?}", fixture.arrangement);
     });
 }
 
@@ -65,22 +65,22 @@ fn span_events_can_be_switched_off() {
 /// Guarantees: it is not the level that is cut.
 #[test]
 fn an_event_has_its_level_however_many_fields_there_are() {
-    each(|world, back| {
-        let (_, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (_, span) = trace::start_span(&back.context(fixture), "span");
         let fields = (0..200).map(|number| (format!("key {number}"), number));
         span.logger().with_fields(fields).with_field("level", "a field").error("said");
         span.end();
-        let (_, attributes) = events(world, "span").remove(0);
-        assert!(attributes.len() < 200, "{:?} {back:?}", world.arrangement);
+        let (_, attributes) = events(fixture, "span").remove(0);
+        assert!(attributes.len() < 200, "{:?} {back:?}", fixture.arrangement);
         let levels: Vec<_> = attributes.into_iter().filter(|(key, _)| key == "level").collect();
-        assert_eq!(levels, pairs([("level", "error")]), "{:?} {back:?}", world.arrangement);
+        assert_eq!(levels, pairs([("level", "error")]), "{:?} {back:?}", fixture.arrangement);
     });
 }
 
 #[test]
 fn fields_of_a_spans_logger_touch_single_entries_only() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let one = span.logger().with_field("mine", 1);
         let two = one.with_fields([("mine", 2), ("more", 3)]);
         two.with_error(&std::io::Error::other("no room")).info("two");
@@ -89,7 +89,7 @@ fn fields_of_a_spans_logger_touch_single_entries_only() {
         trace::logger(&cx).info("context");
         span.end();
         let numbers = |body| {
-            let record = world.record(body);
+            let record = fixture.record(body);
             ["mine", "more"].map(|key| match record.get(key) {
                 Some(AnyValue::Int(number)) => *number,
                 _ => 0,
@@ -99,18 +99,18 @@ fn fields_of_a_spans_logger_touch_single_entries_only() {
             [numbers("two"), numbers("one"), numbers("none"), numbers("context")],
             [[2, 3], [1, 0], [0, 0], [0, 0]],
             "{:?} {back:?}",
-            world.arrangement
+            fixture.arrangement
         );
-        assert_eq!(world.record("two").text("err"), Some("no room"));
-        let own = attributes(&world.span("span"));
+        assert_eq!(fixture.record("two").text("err"), Some("no room"));
+        let own = attributes(&fixture.span("span"));
         assert!(["mine", "more", "err"].iter().all(|key| !own.contains_key(*key)), "{own:?}");
     });
 }
 
 #[test]
 fn all_levels_have_both_forms_and_fatal_does_not_exit() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let logger = trace::logger(&cx);
         logger.debug("debug");
         logger.debug_fmt(format_args!("debug {}", 1));
@@ -133,14 +133,18 @@ fn all_levels_have_both_forms_and_fatal_does_not_exit() {
         let mut said = Vec::new();
         for (level, severity, text) in severities {
             for body in [level.to_owned(), format!("{level} 1")] {
-                let record = world.record(&body);
-                assert_eq!(record.severity, Some(severity), "{body}: {:?} {back:?}", world.arrangement);
+                let record = fixture.record(&body);
+                assert_eq!(
+                    record.severity_number, severity as i32,
+                    "{body}: {:?} {back:?}",
+                    fixture.arrangement
+                );
                 assert_eq!(record.severity_text.as_deref(), Some(text));
                 assert!(record.attributes.is_empty(), "{record:?}");
                 said.push((body, pairs([("level", level)])));
             }
         }
-        assert_eq!(events(world, "span"), said);
+        assert_eq!(events(fixture, "span"), said);
     });
 }
 
@@ -150,17 +154,17 @@ fn all_levels_have_both_forms_and_fatal_does_not_exit() {
 fn entries_of_a_span_that_does_not_record_still_reach_the_logger() {
     for arrangement in Arrangement::with_spans().into_iter().filter(|it| !it.sampled) {
         for back in [Back::Otel, Back::Tracing].into_iter().filter(|back| holds(*back, &arrangement)) {
-            let world = arrangement.build();
-            world.run(|| {
-                let (cx, span) = trace::start_span(&back.context(&world), "span");
+            let fixture = arrangement.build();
+            fixture.run(|| {
+                let (cx, span) = trace::start_span(&back.context(&fixture), "span");
                 let cx = span.with_field(&cx, "k", 1);
                 trace::logger(&cx).error("said");
                 span.end();
-                let record = world.record("said");
+                let record = fixture.record("said");
                 assert_eq!(record.ids, ids(&cx), "{arrangement:?} {back:?}");
                 assert_eq!(record.flags, Some(TraceFlags::NOT_SAMPLED));
                 assert_eq!(record.keys(), ["k"]);
-                assert!(world.spans().is_empty());
+                assert!(fixture.spans().is_empty());
             });
         }
     }

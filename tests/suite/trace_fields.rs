@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use spanlog::trace::{self, Logger, OtelTracer, Span, TracingTracer};
 
-use crate::support::{World, USUAL};
+use crate::fixture::{Fixture, USUAL};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -97,7 +97,7 @@ impl Values {
     }
 }
 
-fn play(world: &World, top: Context, steps: &[Step]) {
+fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
     use opentelemetry::trace::TraceContextExt;
     let mut oracle = Oracle { contexts: vec![Lines::default()], ..Oracle::default() };
     let mut real = Real { contexts: vec![top], ..Real::default() };
@@ -189,7 +189,8 @@ fn play(world: &World, top: Context, steps: &[Step]) {
                 oracle.loggers.push(lines);
             }
             Step::IntoContext { cx, logger } => {
-                // Only a logger with a span or fields: the oracle tells by them that a context names one.
+                // Only a logger with a span or fields: the oracle tells by them that a context
+                // names one.
                 let Some(logger) = logger.checked_rem(real.loggers.len()) else { continue };
                 if cx_has_no_logger(&oracle.loggers[logger]) {
                     continue;
@@ -221,7 +222,7 @@ fn play(world: &World, top: Context, steps: &[Step]) {
         }
     }
     real.spans.iter().for_each(|span| span.end());
-    compare(world, &oracle, &real);
+    compare(fixture, &oracle, &real);
 }
 
 fn cx_has_no_logger(lines: &Lines) -> bool {
@@ -237,8 +238,8 @@ fn change(fields: &mut Map, changed: &[(&'static str, Option<i64>)]) {
     }
 }
 
-fn compare(world: &World, oracle: &Oracle, real: &Real) {
-    assert_eq!(world.records().len(), oracle.said.len());
+fn compare(fixture: &Fixture, oracle: &Oracle, real: &Real) {
+    assert_eq!(fixture.records().len(), oracle.said.len());
     let named = |fields: &Map| -> BTreeMap<String, String> {
         fields.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
     };
@@ -252,7 +253,7 @@ fn compare(world: &World, oracle: &Oracle, real: &Real) {
         map
     };
     for (body, fields, span) in &oracle.said {
-        let record = world.record(body);
+        let record = fixture.record(body);
         let ids = span.map(|span| (real.ids[span].trace_id(), real.ids[span].span_id()));
         assert_eq!(record.ids, ids, "{body}");
         assert_eq!(record.keys().len(), fields.len(), "{body}: {record:?} {fields:?}");
@@ -261,7 +262,7 @@ fn compare(world: &World, oracle: &Oracle, real: &Real) {
         }
     }
     for (index, known) in oracle.spans.iter().enumerate() {
-        let span = world.span(&format!("span {index}"));
+        let span = fixture.span(&format!("span {index}"));
         assert_eq!(own(&span.attributes), named(&known.fields), "span {index}");
         let events: Vec<_> =
             span.events.iter().map(|event| (event.name.to_string(), own(&event.attributes))).collect();
@@ -274,19 +275,20 @@ fn compare(world: &World, oracle: &Oracle, real: &Real) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Scenario: any sequence of spans started from any context, fields set on any of them with any context,
-    /// loggers derived from whatever there is, and entries through all of them.
+    /// Scenario: any sequence of spans started from any context, fields set on any of them with any
+    /// context, loggers derived from whatever there is, and entries through all of them.
     ///
-    /// Guarantees: spans, events and records have the fields that a map for each of them would have.
+    /// Guarantees: spans, events and records have the fields that a map for each of them would
+    /// have.
     #[test]
     fn fields_are_where_a_naive_oracle_has_them(steps in vec(step(), 1..40), of_tracing: bool) {
-        let world = USUAL.build();
-        world.run(|| {
+        let fixture = USUAL.build();
+        fixture.run(|| {
             let top = match of_tracing {
                 true => trace::with_tracer(&Context::new(), TracingTracer::new()),
-                false => trace::with_tracer(&Context::new(), OtelTracer::new(world.tracer.clone())),
+                false => trace::with_tracer(&Context::new(), OtelTracer::new(fixture.tracer.clone())),
             };
-            play(&world, top, &steps);
+            play(&fixture, top, &steps);
         });
     }
 }

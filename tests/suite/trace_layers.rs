@@ -1,4 +1,4 @@
-//! Contract §5, in its surroundings: records, layers, filters, jobs, and the spans around.
+//! Contract §5, among records, layers, filters, jobs, and the spans around.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,75 +8,75 @@ use spanlog::trace::{self, OtelTracer, TracingLogger, TracingTracer, Value};
 use spanlog::{job, op, JobMetadata, Limits};
 use tracing::level_filters::LevelFilter;
 
-use crate::support::{attributes, Arrangement, Spans, USUAL};
-use crate::trace::{each, ids, Back};
+use super::trace::{each, ids, Back};
+use crate::fixture::{attributes, Arrangement, Spans, USUAL};
 
 #[test]
 fn run_time_names_are_attributes_once_each_within_the_limits() {
     for arrangement in [USUAL, Arrangement { spans: Spans::None, ..USUAL }] {
         let limits = Limits::default().with_attribute_count(4).with_value_length(5);
-        let world = arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider);
-        world.run(|| {
-            let (cx, span) = trace::start_span(&Back::Otel.context(&world), "span");
+        let fixture = arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider);
+        fixture.run(|| {
+            let (cx, span) = trace::start_span(&Back::Otel.context(&fixture), "span");
             let names: Vec<String> = (0..6).map(|number| format!("key {number}")).collect();
             let cx = span.with_fields(&cx, names.into_iter().map(|name| (name, "grüße")));
             trace::logger(&cx).info("a body that is longer than the limit");
         });
-        let record = world.record("a body that is longer than the limit");
+        let record = fixture.record("a body that is longer than the limit");
         assert_eq!(record.keys(), ["key 0", "key 1", "key 2", "key 3"]);
         assert!(record.attributes.iter().all(|(key, _)| record.text(key) == Some("grü")), "{record:?}");
-        let stats = world.counters.snapshot();
+        let stats = fixture.counters.snapshot();
         assert_eq!(stats.dropped_attributes, 2);
     }
 }
 
 #[test]
 fn fields_win_over_what_is_inherited_and_control_fields_are_no_attributes() {
-    each(|world, back| {
+    each(|fixture, back| {
         tracing::info_span!("around", pod = "outer", zone = "a").in_scope(|| {
-            let (cx, span) = trace::start_span(&back.context(world), "span");
+            let (cx, span) = trace::start_span(&back.context(fixture), "span");
             let cx =
                 span.with_fields(&cx, [("pod", Value::from("inner")), ("otel.severity_number", 10.into())]);
             trace::logger(&cx).with_field("message", "a field").info("said");
             span.end();
         });
-        let record = world.record("said");
-        assert_eq!(record.keys(), ["zone", "pod", "message"], "{:?} {back:?}", world.arrangement);
-        assert_eq!((record.text("pod"), record.severity), (Some("inner"), Some(Severity::Info2)));
-        let own = attributes(&world.span("span"));
+        let record = fixture.record("said");
+        assert_eq!(record.keys(), ["zone", "pod", "message"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!((record.text("pod"), record.severity_number), (Some("inner"), Severity::Info2 as i32));
+        let own = attributes(&fixture.span("span"));
         assert!(!own.keys().any(|key| key.starts_with("otel.")), "{own:?}");
     });
 }
 
 #[test]
 fn the_target_of_the_logger_is_the_scope_and_what_filters_go_by() {
-    each(|world, back| {
+    each(|fixture, back| {
         let logger = TracingLogger::new().with_target(format!("kube{}", "let"));
-        let (cx, span) = trace::start_span(&trace::with_logger(&back.context(world), logger), "span");
+        let (cx, span) = trace::start_span(&trace::with_logger(&back.context(fixture), logger), "span");
         trace::logger(&cx).info("said");
         span.end();
-        assert_eq!(world.record("said").scope, "kubelet", "{:?} {back:?}", world.arrangement);
+        assert_eq!(fixture.record("said").scope, "kubelet", "{:?} {back:?}", fixture.arrangement);
     });
 }
 
-/// Guarantees: the job that the context has, else the one that the code runs in, is on the span and on its
-/// entries, from wherever they are made; and ids and stamps are never of two jobs.
+/// Guarantees: the job that the context has, else the one that the code runs in, is on the span and
+/// on its entries, from wherever they are made; and ids and stamps are never of two jobs.
 #[test]
 fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
     let meta = |id: &'static str| JobMetadata::new(id, "execution");
-    let world_of = |arrangement: Arrangement| arrangement.build();
+    let fixture_of = |arrangement: Arrangement| arrangement.build();
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
         let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
         for back in [Back::Otel, Back::Tracing] {
-            let world = world_of(arrangement);
-            world.run(|| {
+            let fixture = fixture_of(arrangement);
+            fixture.run(|| {
                 let (top, cx, span, bare) = job::scope(meta("a"), || {
-                    let (cx, span) = trace::start_span(&back.context(&world), "of a");
+                    let (cx, span) = trace::start_span(&back.context(&fixture), "of a");
                     job::set("build.id", 7);
                     // It names no job, but the code runs in one.
                     let (_, bare) = match back {
                         Back::Otel => trace::start_span(
-                            &trace::with_tracer(&Context::new(), OtelTracer::new(world.tracer.clone())),
+                            &trace::with_tracer(&Context::new(), OtelTracer::new(fixture.tracer.clone())),
                             "bare",
                         ),
                         Back::Tracing => trace::start_span(
@@ -84,7 +84,7 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
                             "bare",
                         ),
                     };
-                    (back.context(&world), cx, span, bare)
+                    (back.context(&fixture), cx, span, bare)
                 });
                 trace::logger(&cx).info("outside");
                 job::scope(meta("b"), || {
@@ -96,7 +96,7 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
                     let (_, late) = trace::start_span(&top, "late");
                     late.logger().info("of a context without a span");
                     late.end();
-                    let (_, other) = trace::start_span(&back.context(&world), "of b");
+                    let (_, other) = trace::start_span(&back.context(&fixture), "of b");
                     other.logger().info("of b");
                     other.end();
                     // One of a's spans, in a context of b.
@@ -119,33 +119,34 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
                 ("of b", "b"),
                 ("of c", "c"),
             ] {
-                let record = world.record(body);
+                let record = fixture.record(body);
                 assert_eq!(record.text("runner_job.id"), Some(job), "{body}: {place}");
                 assert_eq!(record.get("build.id").is_some(), job == "a", "{body}: {place}");
             }
             for (name, job) in
                 [("of a", "a"), ("bare", "a"), ("child", "a"), ("late", "a"), ("of b", "b"), ("of c", "c")]
             {
-                let own = attributes(&world.span(name));
+                let own = attributes(&fixture.span(name));
                 assert_eq!(own["runner_job.id"], job, "{name}: {place}");
             }
-            let (a, c) = (world.span("of a"), world.span("of c"));
+            let (a, c) = (fixture.span("of a"), fixture.span("of c"));
             assert_eq!(c.parent_span_id, a.span_context.span_id(), "{place}");
         }
     }
 }
 
-/// Guarantees: what the tracing spans around have, an op's tool and operation above all, is on the entries of
-/// spans that were started in them, also where those are made on another thread, and of their children.
+/// Guarantees: what the tracing spans around have, an op's tool and operation above all, is on the
+/// entries of spans that were started in them, also where those are made on another thread, and of
+/// their children.
 #[test]
 fn entries_inherit_from_where_their_span_was_started() {
     for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
         let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
         for back in [Back::Otel, Back::Tracing] {
-            let world = arrangement.build();
-            world.run(|| {
+            let fixture = arrangement.build();
+            fixture.run(|| {
                 let op = op::start("helm", "upgrade", [KeyValue::new("release", "web")]);
-                let (cx, span) = op.in_scope(|| trace::start_span(&back.context(&world), "span"));
+                let (cx, span) = op.in_scope(|| trace::start_span(&back.context(&fixture), "span"));
                 let later = |name: &'static str| {
                     let (cx, _span) = (cx.clone(), &span);
                     tracing::info_span!("unrelated", secret = 1).in_scope(|| {
@@ -156,13 +157,13 @@ fn entries_inherit_from_where_their_span_was_started() {
                 };
                 later("here");
                 std::thread::scope(|threads| {
-                    threads.spawn(|| world.run(|| later("there")));
+                    threads.spawn(|| fixture.run(|| later("there")));
                 });
                 span.end();
                 op.end(&Ok::<(), String>(()));
             });
             for body in ["here", "there"] {
-                let record = world.record(body);
+                let record = fixture.record(body);
                 let place = format!("{body}: {arrangement:?} {back:?}");
                 assert_eq!(record.keys(), ["nuon.tool", "nuon.op", "release"], "{place}");
                 assert_eq!(record.text("nuon.tool"), Some("helm"), "{place}");
@@ -173,31 +174,32 @@ fn entries_inherit_from_where_their_span_was_started() {
 
 #[test]
 fn a_line_of_tracing_in_an_attached_span_has_its_ids() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         {
             let _attached = cx.clone().attach();
             tracing::info!("said");
         }
         span.end();
-        assert_eq!(world.record("said").ids, ids(&cx), "{:?} {back:?}", world.arrangement);
+        assert_eq!(fixture.record("said").ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
     });
 }
 
-/// Guarantees: an entry of no span is a contextual event, with the ids of the innermost active span.
+/// Guarantees: an entry of no span is a contextual event, with the ids of the innermost active
+/// span.
 #[test]
 fn an_entry_of_no_span_belongs_where_it_is_made() {
-    let world = USUAL.build();
-    world.run(|| {
+    let fixture = USUAL.build();
+    fixture.run(|| {
         let around = tracing::info_span!("around");
         around.in_scope(|| trace::logger(&Context::new()).with_field("k", 1).info("said"));
-        world.assert_in_span("said", &around);
-        assert_eq!(world.record("said").keys(), ["k"]);
+        fixture.assert_in_span("said", &around);
+        assert_eq!(fixture.record("said").keys(), ["k"]);
     });
 }
 
-/// Scenario: two log layers, and a console between them.
-/// Guarantees: each layer makes its record of an entry, and the console shows the fields behind the message.
+/// Scenario: two log layers, and a console between them. Guarantees: each layer makes its record of
+/// an entry, and the console shows the fields behind the message.
 #[test]
 fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
@@ -253,12 +255,13 @@ fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     }
 }
 
-/// Guarantees: neither spans nor entries are in the way of filters for other targets, and entries go by theirs.
+/// Guarantees: neither spans nor entries are in the way of filters for other targets, and entries
+/// go by theirs.
 #[test]
 fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::{EnvFilter, Layer};
-    let world = USUAL.build();
+    let fixture = USUAL.build();
     let seen = Arc::new(Mutex::new(Vec::new()));
     struct Keep(Arc<Mutex<Vec<String>>>);
     impl<S: tracing::Subscriber> Layer<S> for Keep {
@@ -268,7 +271,7 @@ fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     }
     let subscriber = tracing_subscriber::registry()
         .with(EnvFilter::new("kubelet=info"))
-        .with(spanlog::SpanLayer::new(tracing_opentelemetry::layer().with_tracer(world.tracer.clone())))
+        .with(spanlog::SpanLayer::new(tracing_opentelemetry::layer().with_tracer(fixture.tracer.clone())))
         .with(Keep(seen.clone()));
     tracing::subscriber::with_default(subscriber, || {
         let logger = TracingLogger::new().with_target("kubelet");
@@ -280,7 +283,7 @@ fn filters_act_on_entries_by_target_and_leave_spans_alone() {
         }
     });
     assert_eq!(*seen.lock().unwrap(), ["kubelet"]);
-    let spans = world.spans();
+    let spans = fixture.spans();
     assert_eq!(spans.len(), 2);
     // What was said is on the span, whatever is filtered elsewhere.
     assert!(spans.iter().all(|span| span.events.len() == 2));

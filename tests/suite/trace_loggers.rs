@@ -6,7 +6,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 use spanlog::trace::{self, Entry, Fields, Level, Logger, NopLogger, NopTracer, TracingLogger};
 
-use crate::trace::{each, events, ids, Back};
+use super::trace::{each, events, ids, Back};
 
 /// A line, and the span that it is of.
 type Said = (String, Option<SpanContext>);
@@ -31,9 +31,9 @@ impl Logger for Own {
 
 #[test]
 fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
-    each(|world, back| {
+    each(|fixture, back| {
         let own = Own::default();
-        let top = trace::with_logger(&back.context(world), own.clone());
+        let top = trace::with_logger(&back.context(fixture), own.clone());
         let top = trace::with_logger(&top, trace::logger(&top).with_field("node", "n1"));
         let (cx, span) = trace::start_span(&top, "span");
         let cx = span.with_field(&cx, "pod", "web-0");
@@ -48,17 +48,18 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
             ("info two node=\"n1\" pod=\"web-0\"".to_owned(), inner.span().span_context().clone()),
         ]
         .map(|(line, span)| (line, Some(span)));
-        assert_eq!(said, expected, "{:?} {back:?}", world.arrangement);
-        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in them.
+        assert_eq!(said, expected, "{:?} {back:?}", fixture.arrangement);
+        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in
+        // them.
         let records = if back == Back::Tracing { 2 } else { 0 };
-        assert_eq!(world.records().len(), records, "{:?} {back:?}", world.arrangement);
-        assert_eq!((world.span("span").events.len(), world.span("child").events.len()), (1, 1));
+        assert_eq!(fixture.records().len(), records, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!((fixture.span("span").events.len(), fixture.span("child").events.len()), (1, 1));
     });
 }
 
 #[test]
 fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
-    each(|world, back| {
+    each(|fixture, back| {
         // Nothing around it: the default logger.
         let nop = trace::with_tracer(&Context::current(), NopTracer::new());
         let (cx, span) = trace::start_span(&nop, "nothing");
@@ -66,18 +67,18 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
         trace::logger(&span.with_field(&cx, "k", 1)).info("with a field");
         span.set_status(None);
         span.end();
-        assert_eq!(world.record("of the default").ids, None);
-        assert_eq!(world.record("with a field").keys(), ["k"]);
+        assert_eq!(fixture.record("of the default").ids, None);
+        assert_eq!(fixture.record("with a field").keys(), ["k"]);
 
         // A span around it: that one's.
-        let (cx, outer) = trace::start_span(&back.context(world), "outer");
+        let (cx, outer) = trace::start_span(&back.context(fixture), "outer");
         let (nop, span) = trace::start_span(&trace::with_tracer(&cx, NopTracer::new()), "nothing");
         span.logger().info("of the outer span");
         span.end();
         outer.end();
-        assert_eq!(world.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", world.arrangement);
+        assert_eq!(fixture.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
         assert_eq!(ids(&nop), ids(&cx));
-        assert_eq!(world.span("outer").events.len(), 1);
+        assert_eq!(fixture.span("outer").events.len(), 1);
 
         // A logger of the user's own.
         let own = Own::default();
@@ -88,34 +89,34 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
 
         // Only who asks for silence gets it.
         let (cx, span) =
-            trace::start_span(&trace::with_logger(&back.context(world), NopLogger::new()), "quiet");
+            trace::start_span(&trace::with_logger(&back.context(fixture), NopLogger::new()), "quiet");
         let cx = span.with_field(&cx, "k", 1);
         trace::logger(&cx).with_field("more", 2).fatal("unheard");
         span.end();
-        let heard = world.records().iter().any(|record| record.body_text() == "unheard");
+        let heard = fixture.records().iter().any(|record| record.body_text() == "unheard");
         assert_eq!(heard, back == Back::Tracing);
-        assert_eq!(events(world, "quiet").len(), 1);
+        assert_eq!(events(fixture, "quiet").len(), 1);
     });
 }
 
-/// Guarantees: what a context's logger knew before there was a span is on the record and on the event, and what is said
-/// later wins.
+/// Guarantees: what a context's logger knew before there was a span is on the record and on the
+/// event, and what is said later wins.
 #[test]
 fn fields_of_the_logger_around_are_on_entries_of_the_span() {
-    each(|world, back| {
-        let top = back.context(world);
+    each(|fixture, back| {
+        let top = back.context(fixture);
         let around = trace::logger(&top).with_fields([("node", "n1"), ("zone", "a"), ("phase", "x")]);
         let (cx, span) = trace::start_span(&trace::with_logger(&top, around), "span");
         let cx = span.with_field(&cx, "zone", "b");
         trace::logger(&cx).with_field("phase", "y").info("said");
         span.end();
-        let record = world.record("said");
+        let record = fixture.record("said");
         let own = ["node", "zone", "phase"].map(|key| record.text(key).unwrap_or_default().to_owned());
-        assert_eq!(own, ["n1", "b", "y"], "{:?} {back:?}", world.arrangement);
+        assert_eq!(own, ["n1", "b", "y"], "{:?} {back:?}", fixture.arrangement);
         let event = [("level", "info"), ("node", "n1"), ("zone", "b"), ("phase", "y")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(events(world, "span"), [("said".to_owned(), event.to_vec())]);
-        assert!(!crate::support::attributes(&world.span("span")).contains_key("node"));
+        assert_eq!(events(fixture, "span"), [("said".to_owned(), event.to_vec())]);
+        assert!(!crate::fixture::attributes(&fixture.span("span")).contains_key("node"));
     });
 }
 
@@ -135,24 +136,25 @@ impl Logger for Redacts {
     }
 }
 
-/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that logger has it, also with
-/// the back end that brings entries to `tracing` itself.
+/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that
+/// logger has it, also with the back end that brings entries to `tracing` itself.
 #[test]
 fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
-    each(|world, back| {
+    each(|fixture, back| {
         let logger = Redacts(TracingLogger::new().with_target("kubelet"), Fields::new());
-        let (cx, span) = trace::start_span(&trace::with_logger(&back.context(world), logger), "span");
+        let (cx, span) = trace::start_span(&trace::with_logger(&back.context(fixture), logger), "span");
         let fields = [("password", "hunter2"), ("user", "ann")];
         trace::logger(&cx).with_fields(fields).info("hunter2 is right");
         span.end();
-        assert_eq!(world.records().len(), 1, "{:?} {back:?}", world.arrangement);
-        let record = world.record("… is right");
+        assert_eq!(fixture.records().len(), 1, "{:?} {back:?}", fixture.arrangement);
+        let record = fixture.record("… is right");
         assert_eq!((record.ids, record.scope.as_str()), (ids(&cx), "kubelet"));
         assert_eq!(record.keys(), ["user"]);
     });
 }
 
-/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all the same.
+/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all
+/// the same.
 #[test]
 fn what_a_logger_does_not_want_it_does_not_get() {
     #[derive(Clone, Debug)]
@@ -168,9 +170,9 @@ fn what_a_logger_does_not_want_it_does_not_get() {
             level >= Level::Warn
         }
     }
-    each(|world, back| {
+    each(|fixture, back| {
         let own = Own::default();
-        let top = trace::with_logger(&back.context(world), Warnings(own.clone()));
+        let top = trace::with_logger(&back.context(fixture), Warnings(own.clone()));
         let (cx, span) = trace::start_span(&top, "span");
         for cx in [top, cx] {
             trace::logger(&cx).info("info");
@@ -178,7 +180,7 @@ fn what_a_logger_does_not_want_it_does_not_get() {
         }
         span.end();
         let said: Vec<_> = own.said.lock().unwrap().iter().map(|(line, _)| line.clone()).collect();
-        assert_eq!(said, ["warn warn ", "warn warn "], "{:?} {back:?}", world.arrangement);
-        assert_eq!(world.span("span").events.len(), 2);
+        assert_eq!(said, ["warn warn ", "warn warn "], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.span("span").events.len(), 2);
     });
 }

@@ -7,9 +7,9 @@ use opentelemetry::trace::Status;
 use opentelemetry::Context;
 use spanlog::trace::{self, Fields, Level, NopLogger, Value};
 
-use crate::support::{attributes, within, Hooks, USUAL};
-use crate::trace::{each, ids, Back};
-use crate::trace_loggers::Own;
+use super::trace::{each, ids, Back};
+use super::trace_loggers::Own;
+use crate::fixture::{attributes, within, Hooks, USUAL};
 
 /// A `Display` that does not get to its end.
 struct Hostile;
@@ -31,16 +31,16 @@ impl std::error::Error for Hostile {}
 
 #[test]
 fn a_value_that_panics_is_kept_as_far_as_it_got() {
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let cx = span.with_fields(&cx, [("one", Value::display(&Hostile)), ("two", Value::debug(&Hostile))]);
         span.set_status(Some(&Hostile));
         trace::logger(&cx).with_error(&Hostile).info_fmt(format_args!("it was {Hostile}"));
         span.end();
-        let record = world.record("it was so far");
-        assert_eq!(record.keys(), ["one", "two", "err"], "{:?} {back:?}", world.arrangement);
+        let record = fixture.record("it was so far");
+        assert_eq!(record.keys(), ["one", "two", "err"], "{:?} {back:?}", fixture.arrangement);
         assert!(record.attributes.iter().all(|(key, _)| record.text(key) == Some("so far")));
-        assert_eq!(world.span("span").status, Status::error("so far"));
+        assert_eq!(fixture.span("span").status, Status::error("so far"));
     });
 }
 
@@ -54,11 +54,11 @@ fn a_message_is_formatted_once_or_not_at_all() {
             f.write_str("counted")
         }
     }
-    each(|world, back| {
+    each(|fixture, back| {
         let counts = Counts(Default::default());
-        let own = trace::with_logger(&back.context(world), Own::default());
+        let own = trace::with_logger(&back.context(fixture), Own::default());
         trace::start_span(&own, "span").1.logger().info_fmt(format_args!("{counts}"));
-        assert_eq!(counts.0.get(), 1, "{:?} {back:?}", world.arrangement);
+        assert_eq!(counts.0.get(), 1, "{:?} {back:?}", fixture.arrangement);
         let silent = trace::with_logger(&Context::new(), NopLogger::new());
         trace::logger(&silent).info_fmt(format_args!("{counts}"));
         trace::start_span(&silent, "nothing").1.logger().info_fmt(format_args!("{counts}"));
@@ -84,17 +84,17 @@ fn a_processor_may_use_the_span_that_it_is_told_of() {
                     span.end();
                 }
             };
-            let world = USUAL.build_with(
+            let fixture = USUAL.build_with(
                 |layer| layer,
-                |provider| provider.with_span_processor(Hooks { start: || (), end }),
+                |provider| provider.with_span_processor(Hooks { start: || (), end, shutdown: || () }),
             );
-            world.run(|| {
-                let (cx, span) = trace::start_span(&back.context(&world), "span");
+            fixture.run(|| {
+                let (cx, span) = trace::start_span(&back.context(&fixture), "span");
                 *slot.lock().unwrap() = Some(span.clone());
                 span.end();
                 *slot.lock().unwrap() = None;
-                assert_eq!(world.record("ending").ids, ids(&cx));
-                assert_eq!(world.span("span").status, Status::Unset);
+                assert_eq!(fixture.record("ending").ids, ids(&cx));
+                assert_eq!(fixture.span("span").status, Status::Unset);
             });
         }
     });
@@ -162,8 +162,8 @@ fn values_are_on_records_and_spans_as_the_table_says() {
     });
     let mut expected: Vec<String> = examples.map(str::to_owned).collect();
     expected.sort();
-    each(|world, back| {
-        let (cx, span) = trace::start_span(&back.context(world), "span");
+    each(|fixture, back| {
+        let (cx, span) = trace::start_span(&back.context(fixture), "span");
         let cx = span.with_fields(&cx, values());
         trace::logger(&cx).with_error(&std::io::Error::other("no room")).info("said");
         span.end();
@@ -174,11 +174,11 @@ fn values_are_on_records_and_spans_as_the_table_says() {
             AnyValue::Boolean(value) => format!("{key}={value}"),
             other => panic!("{key}={other:?}"),
         };
-        let mut seen: Vec<String> = world.record("said").attributes.iter().map(piece).collect();
+        let mut seen: Vec<String> = fixture.record("said").attributes.iter().map(piece).collect();
         seen.sort();
-        assert_eq!(seen, expected, "{:?} {back:?}", world.arrangement);
+        assert_eq!(seen, expected, "{:?} {back:?}", fixture.arrangement);
 
-        let own = attributes(&world.span("span"));
+        let own = attributes(&fixture.span("span"));
         for (key, value) in values().iter() {
             assert_eq!(own[key.as_str()], value.to_string(), "{key}");
         }
@@ -189,16 +189,16 @@ fn values_are_on_records_and_spans_as_the_table_says() {
 /// Guarantees: whatever an error is, a result ends the span with its text, and leaves a success Ok.
 #[test]
 fn a_result_gives_the_status_and_ends_the_span() {
-    each(|world, back| {
-        let start = |name| trace::start_span(&back.context(world), name).1;
+    each(|fixture, back| {
+        let start = |name| trace::start_span(&back.context(fixture), name).1;
         start("ok").end_with(&Ok::<_, std::io::Error>(7));
         start("error").end_with(&Err::<(), _>(std::io::Error::other("no room")));
         start("boxed").end_with(&Err::<(), Box<dyn std::error::Error>>("no room".into()));
         start("anyhow").end_with(&Err::<(), _>(anyhow::anyhow!("no room")));
         start("text").end_with(&Err::<(), _>("no room"));
-        assert_eq!(world.span("ok").status, Status::Ok);
+        assert_eq!(fixture.span("ok").status, Status::Ok);
         for name in ["error", "boxed", "anyhow", "text"] {
-            assert_eq!(world.span(name).status, Status::error("no room"), "{name}");
+            assert_eq!(fixture.span(name).status, Status::error("no room"), "{name}");
         }
     });
 }

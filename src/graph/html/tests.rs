@@ -5,7 +5,7 @@ mod browser;
 mod looks;
 mod parsed;
 mod reader;
-mod sample;
+mod fixture;
 
 use base64::prelude::{Engine, BASE64_STANDARD};
 use proptest::prelude::*;
@@ -30,22 +30,22 @@ fn the_policy_allows_the_script_and_the_style_sheet_and_nothing_else() {
 
 #[test]
 fn the_data_of_a_report_is_the_graph() {
-    assert_same(&sample::everything().graph());
-    assert_same(&sample::everything().graph().without_runner_spans());
-    assert_same(&sample::everything().graph().showing(|call| !call.name.starts_with("job.")));
-    assert_same(&sample::large(300, 2_000).graph());
-    assert_same(&sample::deep(10_000).graph());
-    assert_same(&sample::Sample::default().graph());
+    assert_same(&fixture::everything().graph());
+    assert_same(&fixture::everything().graph().without_runner_spans());
+    assert_same(&fixture::everything().graph().showing(|call| !call.name.starts_with("job.")));
+    assert_same(&fixture::large(300, 2_000).graph());
+    assert_same(&fixture::deep(10_000).graph());
+    assert_same(&fixture::Fixture::default().graph());
 }
 
 #[test]
 fn times_that_are_unknown_or_far_off_arrive_as_they_are() {
-    let mut sample = sample::Sample::default();
-    let first = sample.add(0, 0, 5, sample::span("a"));
-    sample.log(first, 0, Level::Info, "no time").time_unix_nano = 0;
-    sample.log(first, 0, Level::Info, "the last of times").time_unix_nano = u64::MAX;
-    sample.log(first, 0, Level::Info, "before the span").time_unix_nano = 1;
-    assert_same(&sample.graph());
+    let mut fixture = fixture::Fixture::default();
+    let first = fixture.add(0, 0, 5, fixture::span("a"));
+    fixture.log(first, 0, Level::Info, "no time").time_unix_nano = 0;
+    fixture.log(first, 0, Level::Info, "the last of times").time_unix_nano = u64::MAX;
+    fixture.log(first, 0, Level::Info, "before the span").time_unix_nano = 1;
+    assert_same(&fixture.graph());
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_report_is_written_as_it_is_made_and_a_writer_that_fails_is_told() {
             Ok(())
         }
     }
-    let graph = sample::everything().graph();
+    let graph = fixture::everything().graph();
     let page = graph.to_html();
     let mut written = Vec::new();
     graph.write_html(&mut written).unwrap();
@@ -74,7 +74,7 @@ fn the_report_is_written_as_it_is_made_and_a_writer_that_fails_is_told() {
 
 #[test]
 fn a_report_needs_no_other_file_and_no_network() {
-    let page = sample::everything().graph().to_html();
+    let page = fixture::everything().graph().to_html();
     for sign in [
         "http:",
         "https:",
@@ -123,18 +123,18 @@ fn values_cannot_end_the_data_or_begin_anything() {
 
 /// A graph with each text in every place where a text can be.
 fn of_texts(texts: &[String]) -> ToolCallGraph {
-    let mut sample = sample::Sample::default();
+    let mut fixture = fixture::Fixture::default();
     for text in texts {
         let made =
-            sample::span(text).with(text, text).with("nuon.tool", text).with("nuon.op", text).failed(text);
-        let span = sample.add(0, 1, 2, made);
-        let record = sample.log(span, 1, Level::Warn, text);
+            fixture::span(text).with(text, text).with("nuon.tool", text).with("nuon.op", text).failed(text);
+        let span = fixture.add(0, 1, 2, made);
+        let record = fixture.log(span, 1, Level::Warn, text);
         record.target.clone_from(text);
         record.event_name.clone_from(text);
         record.attributes.push((text.clone(), text.clone()));
-        sample.note(text);
+        fixture.note(text);
     }
-    sample.graph()
+    fixture.graph()
 }
 
 /// Any text, including parts that could be markup or escapes.
@@ -174,13 +174,13 @@ proptest! {
 fn reports_are_files() {
     let own = browser::Folder::new();
     let folder = std::env::var_os("SPANLOG_REPORTS").map_or(own.0.clone(), Into::into);
-    for (name, sample) in [
-        ("everything", sample::everything()),
-        ("large", sample::large(10_000, 100_000)),
-        ("deep", sample::deep(10_000)),
-        ("empty", sample::Sample::default()),
+    for (name, fixture) in [
+        ("everything", fixture::everything()),
+        ("large", fixture::large(10_000, 100_000)),
+        ("deep", fixture::deep(10_000)),
+        ("empty", fixture::Fixture::default()),
     ] {
-        let (path, graph) = (folder.join(name).with_extension("html"), sample.graph());
+        let (path, graph) = (folder.join(name).with_extension("html"), fixture.graph());
         let mut file = io::BufWriter::new(std::fs::File::create(&path).unwrap());
         graph.write_html(&mut file).unwrap();
         file.flush().unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use super::stage::*;
+use super::fixture::*;
 use crate::otlp::config::Settings;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Transport;

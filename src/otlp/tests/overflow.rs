@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::*;
+use super::fixture::*;
 use crate::otlp::config::Settings;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use crate::otlp::queue::shrink::shrink;
-use crate::otlp::tests::stage::text;
+use crate::otlp::tests::fixture::text;
 
 fn pair(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
@@ -53,7 +53,7 @@ fn any_limit_is_kept_and_the_rest_stays() {
         if most > bytes.len() - 200 {
             assert_eq!((shrunk.values_cut, &cut.body), (1, &whole.body));
         }
-        let body = |record: &LogRecord| crate::otlp::tests::stage::text_of(record);
+        let body = |record: &LogRecord| crate::otlp::tests::fixture::text_of(record);
         assert!(body(&whole).starts_with(&body(&cut)));
         assert_eq!(cut.attributes.len(), 5);
         assert_eq!(cut.attributes[1..3], whole.attributes[1..3]);

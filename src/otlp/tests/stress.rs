@@ -1,33 +1,25 @@
 //! Everything at once, and every record accounted for.
 
+#[path = "../../../tests/support/random.rs"]
+mod random;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::stage::*;
+use super::fixture::*;
 use crate::otlp::config::Settings;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::Overflow;
+use crate::otlp::tests::stress::random::Random;
 use crate::otlp::transport::{Answer, Transport};
-
-/// Differs from run to run, and says so where a test fails.
-fn seed() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1
-}
-
-fn random(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state >> 11
-}
 
 /// A receiver with bad days: each answer is one of all kinds, some late, one never.
 struct Faulty {
-    state: u64,
+    random: Random,
     /// Whether it may hang.
     hangs: bool,
     ended: Arc<AtomicBool>,
@@ -37,7 +29,7 @@ struct Faulty {
 
 impl Transport for Faulty {
     fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
-        match random(&mut self.state) % 16 {
+        match self.random.next() % 16 {
             0 => Answer::Refused { why: "refused".into() },
             1..4 => again(None),
             4 => again(Some(Duration::from_millis(3))),
@@ -45,8 +37,8 @@ impl Transport for Faulty {
                 std::thread::sleep(Duration::from_millis(2));
                 again(None)
             }
-            6 => accepted(random(&mut self.state) % 20),
-            7 if self.hangs && random(&mut self.state).is_multiple_of(8) => {
+            6 => accepted(self.random.next() % 20),
+            7 if self.hangs && self.random.next().is_multiple_of(8) => {
                 while !self.ended.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -76,9 +68,8 @@ impl Transport for Faulty {
 fn every_record_is_accounted_for() {
     const THREADS: u64 = 8;
     const EACH: u64 = 4_000;
+    let mut random = Random::from_env();
     for round in 0..24 {
-        let seed = seed();
-        let mut state = seed;
         let overflow = match round % 3 {
             0 => Overflow::DropNewest,
             1 => Overflow::DropOldest,
@@ -90,7 +81,7 @@ fn every_record_is_accounted_for() {
         let lanes = if round % 4 < 2 { 1 } else { 4 };
         let transport = |_| {
             Box::new(Faulty {
-                state: random(&mut state) | 1,
+                random: Random::new(random.next()),
                 hangs: round % 2 == 0,
                 ended: Arc::clone(&ended),
                 received: Arc::clone(&received),
@@ -108,7 +99,7 @@ fn every_record_is_accounted_for() {
             ..quick()
         };
         let pipeline = Pipeline::start_with(settings, transports).unwrap();
-        let moment = Duration::from_micros(random(&mut state) % 60_000);
+        let moment = Duration::from_micros(random.next() % 60_000);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let emitting: Vec<_> = (0..THREADS)
@@ -150,14 +141,14 @@ fn every_record_is_accounted_for() {
         ended.store(true, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(5));
         let outcomes = |stats: Stats| Stats { retries: 0, ..stats };
-        assert_eq!(outcomes(pipeline.stats()), outcomes(stats), "seed {seed}");
+        assert_eq!(outcomes(pipeline.stats()), outcomes(stats));
         assert_adds_up(&stats);
-        assert_eq!((stats.emitted, stats.pending), (THREADS * EACH, 0), "seed {seed}: {stats:?}");
-        assert_eq!(doubles.load(Ordering::Relaxed), 0, "seed {seed}");
+        assert_eq!((stats.emitted, stats.pending), (THREADS * EACH, 0), "{stats:?}");
+        assert_eq!(doubles.load(Ordering::Relaxed), 0);
         // Received, but written off or rejected: may be. Delivered, but not received: never, except
         // for requests of which some were rejected, which the receiver here does not keep.
         let received = received.lock().unwrap().len() as u64;
-        assert!(received <= stats.delivered + stats.dropped_shutdown, "seed {seed}: {received} {stats:?}");
+        assert!(received <= stats.delivered + stats.dropped_shutdown, "{received} {stats:?}");
     }
 }
 

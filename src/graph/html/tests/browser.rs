@@ -1,13 +1,13 @@
 //! A report in Chromium: the file itself, with one more script that acts as a user.
 //!
-//! Debian's package `chromium` is installed where it is missing and the tests run as root.
-//! `SPANLOG_SKIP_CHROMIUM=1` skips them, for a machine without it.
+//! Without Chromium the tests that need it are skipped.
 
-use std::io::Write as _;
+#[path = "../../../../tests/support/program.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -32,18 +32,17 @@ impl Default for View {
     }
 }
 
-/// What `scenario`, the body of an async function, returns; `None` if there is no browser and that
-/// is wanted.
+/// What `scenario`, the body of an async function, returns; `None` if there is no browser.
 pub(super) fn drive(page: &str, scenario: &str) -> Option<Value> {
     drive_view(page, scenario, &View::default())
 }
 
 pub(super) fn drive_view(page: &str, scenario: &str, view: &View) -> Option<Value> {
-    let chromium = chromium()?;
+    let chromium = program::find("chromium")?;
     let folder = Folder::new();
     let file = folder.0.join("report.html");
     fs::write(&file, with_script(page, scenario, view.has_policy)).unwrap();
-    let said = dump(chromium, &file, &folder.0, view);
+    let said = dump(&chromium, &file, &folder.0, view);
     let answer = said.split_once("<pre id=\"answer\">").and_then(|(_, rest)| rest.split_once("</pre>"));
     let (json, _) = answer.unwrap_or_else(|| panic!("no answer from the page:\n{said:.2000}"));
     let value: Value = serde_json::from_str(json).unwrap();
@@ -114,45 +113,5 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn chromium() -> Option<&'static Path> {
-    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let find = || {
-        if std::env::var_os("SPANLOG_SKIP_CHROMIUM").is_some_and(|value| !value.is_empty()) {
-            // Past the test harness, which keeps what a test that passes prints.
-            let _ = writeln!(std::io::stderr(), "\n*** SKIPPED: the report in a browser ***\n");
-            return None;
-        }
-        let found = on_path().or_else(|| {
-            install();
-            on_path()
-        });
-        Some(found.expect("no chromium: install the package `chromium`, or set SPANLOG_SKIP_CHROMIUM=1"))
-    };
-    FOUND.get_or_init(find).as_deref()
-}
-
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|file| file.is_file())
-}
-
-/// Installs Chromium if this is Debian and the user is root; a test must not ask for more.
-fn install() {
-    let user = Command::new("id").arg("-u").output();
-    if !user.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {
-        return;
-    }
-    for arguments in
-        [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends", "chromium"]]
-    {
-        let mut command = Command::new("apt-get");
-        let _ =
-            command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).output();
     }
 }

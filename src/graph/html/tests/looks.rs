@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::browser::{drive, drive_view, View};
-use super::sample;
+use super::fixture;
 use crate::graph::Level;
 
 #[test]
@@ -39,7 +39,7 @@ fn the_report_is_dark_or_light_and_its_words_are_readable_in_both() {
         }
         return seen;
     "##;
-    let Some(seen) = drive(&sample::everything().graph().to_html(), scenario) else { return };
+    let Some(seen) = drive(&fixture::everything().graph().to_html(), scenario) else { return };
     assert_eq!(seen["light"][0], "rgb(255, 255, 255)");
     assert_eq!(seen["dark"][0], "rgb(15, 19, 24)");
     for theme in ["light", "dark"] {
@@ -66,7 +66,7 @@ fn a_large_report_keeps_few_elements_in_the_page() {
         await type("crate-99999");
         return { sizes, rows, last, hits: at("#hits").textContent };
     "##;
-    let page = sample::large(10_000, 100_000).graph().to_html();
+    let page = fixture::large(10_000, 100_000).graph().to_html();
     let Some(seen) = drive(&page, scenario) else { return };
     assert_eq!(seen["rows"], json!([100_000, 10_000]));
     assert_eq!(seen["last"][0], "cargo build-9999");
@@ -89,7 +89,7 @@ fn a_deep_report_and_a_narrow_page_lose_nothing_to_the_side() {
             deep: last.querySelector(".deep").textContent, title: [title.left > 0, title.right < innerWidth, title.width > 20],
             bodies: bodies() };
     "##;
-    let page = sample::deep(10_000).graph().to_html();
+    let page = fixture::deep(10_000).graph().to_html();
     let view = View { size: (360, 800), ..View::default() };
     let Some(seen) = drive_view(&page, scenario, &view) else { return };
     let width = seen["width"].as_u64().unwrap();
@@ -103,11 +103,11 @@ fn a_deep_report_and_a_narrow_page_lose_nothing_to_the_side() {
 
 #[test]
 fn records_without_any_span_are_a_report_too() {
-    let mut sample = sample::Sample::default();
-    sample.log(0, 5, Level::Info, "alone");
+    let mut fixture = fixture::Fixture::default();
+    fixture.log(0, 5, Level::Info, "alone");
     let scenario =
         r##"return [at("h1").textContent, titles(), bodies(), texts(".tick"), at("#empty").hidden];"##;
-    let Some(seen) = drive(&sample.graph().to_html(), scenario) else { return };
+    let Some(seen) = drive(&fixture.graph().to_html(), scenario) else { return };
     assert_eq!(seen, json!(["Records without spans", ["Records outside any span"], ["alone"], [], true]));
 }
 
@@ -117,7 +117,7 @@ fn an_empty_report_says_so() {
         const shown = [...document.querySelectorAll("h1, .empty, #job-facts li, button, input")].filter((one) => one.checkVisibility());
         return [shown.map((one) => one.textContent), violations];
     "##;
-    let Some(seen) = drive(&sample::Sample::default().graph().to_html(), scenario) else { return };
+    let Some(seen) = drive(&fixture::Fixture::default().graph().to_html(), scenario) else { return };
     let texts = ["Empty report", "0 spans", "0 records", "Dark", "There are no spans in this report."];
     assert_eq!(seen, json!([texts, []]));
 }
@@ -132,18 +132,18 @@ fn what_a_program_logs_stays_text_in_the_page() {
         "\u{202e}drowssap\u{2066}",
         "{{data}} {{script}} __proto__ ${1} \\u003c &lt;",
     ];
-    let mut sample = sample::Sample::default();
+    let mut fixture = fixture::Fixture::default();
     let all = hostile.join(" ");
-    let span = sample::span(&all).with(&all, &all).with("nuon.tool", &all).with("nuon.op", "x").failed(&all);
-    let span = sample.add(0, 0, 10, span);
+    let span = fixture::span(&all).with(&all, &all).with("nuon.tool", &all).with("nuon.op", "x").failed(&all);
+    let span = fixture.add(0, 0, 10, span);
     for body in hostile {
-        let record = sample.log(span, 1, Level::Error, body);
+        let record = fixture.log(span, 1, Level::Error, body);
         record.target = body.to_owned();
         record.event_name = body.to_owned();
         record.attributes.push((body.to_owned(), body.to_owned()));
     }
-    sample.note(&all);
-    let page = sample.graph().to_html();
+    fixture.note(&all);
+    let page = fixture.graph().to_html();
     let scenario = r##"
         await type("script");
         for (let row = 0; row < 6; row++) toggleRecord(row, true);

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::browser::{drive, drive_view, View};
-use super::sample;
+use super::fixture;
 use crate::graph::format_nanoseconds;
 
 fn everything() -> String {
-    sample::everything().graph().to_html()
+    fixture::everything().graph().to_html()
 }
 
 #[test]
@@ -241,19 +241,19 @@ fn the_failure_where_it_began_is_selected_and_outcomes_are_told_apart() {
 
 #[test]
 fn a_failure_that_its_step_got_over_comes_after_the_one_that_ended_the_job() {
-    let mut sample = sample::Sample::default();
-    let job = sample.add(0, 0, 90, sample::span("job.build").failed("step test"));
-    let fetch = sample.add(job, 1, 20, sample::span("step.fetch"));
-    sample.add(fetch, 2, 3, sample::op("git", "log").failed("no commits"));
-    let test = sample.add(job, 30, 90, sample::span("step.test").failed("exit status 3"));
-    sample.add(test, 40, 90, sample::op("sh", "run").failed("exit status 3"));
+    let mut fixture = fixture::Fixture::default();
+    let job = fixture.add(0, 0, 90, fixture::span("job.build").failed("step test"));
+    let fetch = fixture.add(job, 1, 20, fixture::span("step.fetch"));
+    fixture.add(fetch, 2, 3, fixture::op("git", "log").failed("no commits"));
+    let test = fixture.add(job, 30, 90, fixture::span("step.test").failed("exit status 3"));
+    fixture.add(test, 40, 90, fixture::op("sh", "run").failed("exit status 3"));
     let scenario = r##"
         const first = chosen();
         at("#tree").focus();
         press("F");
         return [first, chosen()];
     "##;
-    let Some(seen) = drive(&sample.graph().to_html(), scenario) else { return };
+    let Some(seen) = drive(&fixture.graph().to_html(), scenario) else { return };
     assert_eq!(seen, json!(["sh run", "git log"]));
 }
 

@@ -17,6 +17,7 @@ use tonic::Response;
 use super::*;
 use crate::otlp::deliver::request::{Batch, Resource};
 use crate::otlp::transport::grpc::answer::{CUT_OFF, OF_A_PROXY};
+use crate::otlp::transport::port::Reserved;
 use crate::wire::put::{put_bytes, put_uint};
 
 type Reply = Result<Response<ExportLogsServiceResponse>, Status>;
@@ -246,16 +247,14 @@ fn the_receiver_says_when_to_try_again() {
 
 #[test]
 fn nobody_there_is_tried_again_and_found_when_there() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there are ports");
-    let address = listener.local_addr().expect("it is bound");
-    drop(listener);
-    let url = format!("http://{address}").parse().expect("a URL");
+    let port = Reserved::new();
+    let url = format!("http://{}", port.address).parse().expect("a URL");
     let mut transport = transport(Receiver { url, ..Receiver::default() });
     let answer = transport.send(&mut request("a"), soon());
     assert!(matches!(&answer, Answer::TryAgain { why, .. } if why.contains("refused")), "{answer:?}");
     for _ in 0..2 {
         // The second time the connection is an old one, closed by the other side.
-        let server = Loopback::start_at(&address.to_string(), None, Box::new(|_| ok()));
+        let server = Loopback::start_at(&port.address.to_string(), None, Box::new(|_| ok()));
         assert_eq!(transport.send(&mut request("b"), soon()), accepted());
         assert_eq!(server.got(), [request("b").to_vec()]);
         drop(server);

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod certificates;
+#[path = "../../../../tests/support/http.rs"]
+mod receiver;
 mod requests;
-mod server;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use super::*;
 use crate::otlp::settings::choices::Compression;
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::transport::http::tests::server::{answer, Act, Server};
+use crate::otlp::transport::http::tests::receiver::{response, Act, Receiver};
+use crate::otlp::transport::port::Reserved;
 
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -25,8 +27,13 @@ fn target(url: &str) -> Target {
     }
 }
 
-fn http(server: &Server) -> Http {
-    Http::new(target(&server.url()), None).unwrap()
+/// The URL for logs of a receiver.
+fn logs_of(receiver: &Receiver) -> String {
+    receiver.url() + "/v1/logs"
+}
+
+fn http(receiver: &Receiver) -> Http {
+    Http::new(target(&logs_of(receiver)), None).unwrap()
 }
 
 /// The answer to one request, with time enough.
@@ -35,8 +42,8 @@ fn send(http: &mut Http, request: &[u8]) -> Answer {
 }
 
 fn ask(script: impl IntoIterator<Item = Act>) -> Answer {
-    let server = Server::start(script);
-    send(&mut http(&server), b"request")
+    let receiver = Receiver::scripted(script);
+    send(&mut http(&receiver), b"request")
 }
 
 fn accepted() -> Answer {
@@ -57,14 +64,14 @@ fn any_2xx_is_success() {
         (html, b"<html>"),
         (("content-type", "application/x-protobuf"), b"\xff\xff\xff\xff"),
     ] {
-        assert_eq!(ask([Act::Say(answer(200, &[kind], body))]), accepted(), "{kind:?}");
-        assert_eq!(ask([Act::Say(answer(202, &[kind], body))]), accepted(), "{kind:?}");
+        assert_eq!(ask([Act::Send(response(200, &[kind], body))]), accepted(), "{kind:?}");
+        assert_eq!(ask([Act::Send(response(202, &[kind], body))]), accepted(), "{kind:?}");
     }
     // Half of its body is missing, it has no length, or it never ends.
     let broken = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec();
-    assert_eq!(ask([Act::SayAndClose(broken)]), accepted());
-    assert_eq!(ask([Act::SayAndClose(b"HTTP/1.1 200 OK\r\n\r\nhalf".to_vec())]), accepted());
-    assert_eq!(ask([Act::SayAndClose(answer(200, &[html], &vec![b'x'; 6 << 20]))]), accepted());
+    assert_eq!(ask([Act::SendAndClose(broken)]), accepted());
+    assert_eq!(ask([Act::SendAndClose(b"HTTP/1.1 200 OK\r\n\r\nhalf".to_vec())]), accepted());
+    assert_eq!(ask([Act::SendAndClose(response(200, &[html], &vec![b'x'; 6 << 20]))]), accepted());
 }
 
 #[test]
@@ -73,30 +80,31 @@ fn rejected_records_are_told() {
     let protobuf = ("content-type", "application/x-protobuf");
     let json = ("content-type", "application/json");
     let body = br#"{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"old"}}"#;
-    assert_eq!(ask([Act::Say(answer(200, &[protobuf], b"\x0a\x07\x08\x07\x12\x03old"))]), wanted);
-    assert_eq!(ask([Act::Say(answer(200, &[json], body))]), wanted);
+    assert_eq!(ask([Act::Send(response(200, &[protobuf], b"\x0a\x07\x08\x07\x12\x03old"))]), wanted);
+    assert_eq!(ask([Act::Send(response(200, &[json], body))]), wanted);
 }
 
 #[test]
 fn silence_is_tried_again() {
-    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut http = Http::new(target(&format!("http://{unused}/")), None).unwrap();
+    let unused = Reserved::new();
+    let mut http = Http::new(target(&format!("http://{}/", unused.address)), None).unwrap();
     let refused = send(&mut http, b"request");
     assert!(is_again(&refused), "{refused:?}");
 
     for script in [
-        Act::SayAndClose(Vec::new()),
+        Act::SendAndClose(Vec::new()),
         Act::Reset,
-        Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
-        Act::SayAndClose(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+        Act::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
+        Act::SendAndClose(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
     ] {
         let said = ask([script.clone()]);
         assert!(is_again(&said), "{script:?}: {said:?}");
     }
     assert!(matches!(ask([Act::Reset]), Answer::TryAgain { why, .. } if why.contains("reset")));
     // What was sent in vain is sent again over a new connection.
-    let server = Server::start([Act::Reset, Act::SayAndClose(Vec::new()), Act::Say(answer(200, &[], b""))]);
-    let mut http = self::http(&server);
+    let receiver =
+        Receiver::scripted([Act::Reset, Act::SendAndClose(Vec::new()), Act::Send(response(200, &[], b""))]);
+    let mut http = self::http(&receiver);
     assert!(is_again(&send(&mut http, b"request")));
     assert!(is_again(&send(&mut http, b"request")));
     assert_eq!(send(&mut http, b"request"), accepted());
@@ -104,7 +112,7 @@ fn silence_is_tried_again() {
 
 #[test]
 fn retry_after_is_honoured() {
-    let after = |headers: &[(&str, &str)]| match ask([Act::Say(answer(503, headers, b""))]) {
+    let after = |headers: &[(&str, &str)]| match ask([Act::Send(response(503, headers, b""))]) {
         Answer::TryAgain { after, .. } => after,
         other => panic!("{other:?}"),
     };
@@ -119,9 +127,9 @@ fn retry_after_is_honoured() {
 
 #[test]
 fn a_redirect_is_refused_and_not_followed() {
-    let other = Server::start([Act::Say(answer(200, &[], b""))]);
+    let other = Receiver::scripted([Act::Send(response(200, &[], b""))]);
     for status in [301, 302, 307, 308] {
-        let said = ask([Act::Say(answer(status, &[("location", &other.url())], b""))]);
+        let said = ask([Act::Send(response(status, &[("location", &logs_of(&other))], b""))]);
         assert!(matches!(said, Answer::Refused { .. }), "{status}: {said:?}");
     }
     assert_eq!(other.connections(), 0);
@@ -131,22 +139,22 @@ fn a_redirect_is_refused_and_not_followed() {
 fn other_statuses_are_refused_with_what_they_say() {
     let protobuf = ("content-type", "application/x-protobuf");
     let refused = |why: &str| Answer::Refused { why: why.into() };
-    let too_large = answer(413, &[protobuf], b"\x08\x08\x12\x09too large");
-    assert_eq!(ask([Act::Say(too_large)]), refused("413 Payload Too Large: too large"));
-    assert_eq!(ask([Act::Say(answer(401, &[], b""))]), refused("401 Unauthorized"));
-    assert_eq!(ask([Act::Say(answer(500, &[], b"oops"))]), refused("500 Internal Server Error: oops"));
+    let too_large = response(413, &[protobuf], b"\x08\x08\x12\x09too large");
+    assert_eq!(ask([Act::Send(too_large)]), refused("413 Payload Too Large: too large"));
+    assert_eq!(ask([Act::Send(response(401, &[], b""))]), refused("401 Unauthorized"));
+    assert_eq!(ask([Act::Send(response(500, &[], b"oops"))]), refused("500 Internal Server Error: oops"));
 }
 
 #[test]
 fn an_answer_before_the_body_was_read_is_heard() {
-    let early = Act::Early(answer(413, &[], b""));
-    let server = Server::start([
+    let early = Act::Early(response(413, &[], b""));
+    let receiver = Receiver::scripted([
         early.clone(),
         early,
-        Act::Say(answer(200, &[], b"")),
-        Act::Say(answer(200, &[], b"")),
+        Act::Send(response(200, &[], b"")),
+        Act::Send(response(200, &[], b"")),
     ]);
-    let mut http = http(&server);
+    let mut http = http(&receiver);
     // More than the buffers of both sides hold.
     let request = vec![b'x'; 16 << 20];
     let first = send(&mut http, &request);
@@ -155,32 +163,33 @@ fn an_answer_before_the_body_was_read_is_heard() {
     assert_eq!(send(&mut http, &request), accepted());
     assert_eq!(send(&mut http, &request), accepted());
     let expects: Vec<_> =
-        server.received().iter().map(|received| received.header("expect").is_some()).collect();
+        receiver.requests().iter().map(|received| received.header("expect").is_some()).collect();
     assert_eq!(expects, [false, true, false, false]);
 }
 
 /// What it says, and how long it took.
 fn timed(script: Act, patience: Duration) -> (Answer, Duration) {
-    let server = Server::start([script]);
+    let receiver = Receiver::scripted([script]);
     let start = Instant::now();
-    let said = http(&server).send(&mut b"request".to_vec().into(), start + patience);
+    let said = http(&receiver).send(&mut b"request".to_vec().into(), start + patience);
     (said, start.elapsed())
 }
 
 #[test]
 fn the_deadline_is_kept() {
     let patience = Duration::from_millis(300);
-    let late = Duration::from_millis(1500);
+    let late = Duration::from_secs(10);
     let drip = |bytes: Vec<u8>| Act::Drip(bytes, Duration::from_millis(100));
     // Each byte comes in time; all of them together do not.
-    let (said, took) = timed(drip(answer(200, &[], b"")), patience);
+    let (said, took) = timed(drip(response(200, &[], &[b'x'; 200])), patience);
     assert!(is_again(&said) && took < late && took >= patience, "{said:?} {took:?}");
     // The status came in time, and it is what counts.
     for (status, wanted) in [(200, accepted()), (400, Answer::Refused { why: "400 Bad Request: x".into() })] {
-        let server =
-            Server::start([Act::Say(format!("HTTP/1.1 {status} x\r\ncontent-length: 9\r\n\r\nx").into())]);
+        let receiver = Receiver::scripted([Act::Send(
+            format!("HTTP/1.1 {status} x\r\ncontent-length: 9\r\n\r\nx").into(),
+        )]);
         let start = Instant::now();
-        let said = http(&server).send(&mut b"request".to_vec().into(), start + patience);
+        let said = http(&receiver).send(&mut b"request".to_vec().into(), start + patience);
         assert!(start.elapsed() < late, "{:?}", start.elapsed());
         assert_eq!(said, wanted);
     }

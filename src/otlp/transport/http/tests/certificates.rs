@@ -12,7 +12,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 use crate::otlp::settings::tls::Pem;
-use crate::otlp::transport::http::tests::server::{answer, Act, Server};
+use crate::otlp::transport::http::tests::receiver::{response, Act, Receiver};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -46,7 +46,7 @@ fn pem(text: impl Into<String>) -> Pem {
 }
 
 /// A receiver that shows a certificate of `authority`, and asks for one of `clients`.
-fn server(authority: &Authority, clients: Option<&Authority>, requests: usize) -> Server {
+fn receiver(authority: &Authority, clients: Option<&Authority>, requests: usize) -> Receiver {
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let config = match clients {
@@ -60,42 +60,42 @@ fn server(authority: &Authority, clients: Option<&Authority>, requests: usize) -
     let (certificate, key) = authority.certify();
     let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
     let config = Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).unwrap());
-    let wrap = move |stream: TcpStream| -> std::io::Result<Box<dyn server::Stream>> {
+    let wrap = move |stream: TcpStream| -> std::io::Result<Box<dyn receiver::Stream>> {
         let connection = ServerConnection::new(config.clone()).unwrap();
         Ok(Box::new(StreamOwned::new(connection, stream)))
     };
-    Server::wrapped(vec![Act::Say(answer(200, &[], b"")); requests], Box::new(wrap))
+    Receiver::wrapped(vec![Act::Send(response(200, &[], b"")); requests], Box::new(wrap))
 }
 
-fn client(server: &Server, tls: Tls) -> Http {
-    let url = server.url().replace("http:", "https:");
+fn client(receiver: &Receiver, tls: Tls) -> Http {
+    let url = receiver.url().replace("http:", "https:");
     Http::new(Target { tls, ..target(&url) }, None).unwrap()
 }
 
 #[test]
 fn only_the_given_authority_is_trusted() {
     let (ours, other) = (Authority::new(), Authority::new());
-    let server = server(&ours, None, 2);
+    let receiver = receiver(&ours, None, 2);
     let trusting = |authority: &Authority| Tls { roots: Some(authority.pem()), client: None };
     for tls in [Tls::default(), trusting(&other)] {
-        let said = send(&mut client(&server, tls), b"request");
+        let said = send(&mut client(&receiver, tls), b"request");
         assert!(
             matches!(&said, Answer::TryAgain { why, .. } if why.contains("invalid peer certificate")),
             "{said:?}"
         );
     }
-    assert!(server.received().is_empty());
-    let before = server.connections();
-    let mut http = client(&server, trusting(&ours));
+    assert!(receiver.requests().is_empty());
+    let before = receiver.connections();
+    let mut http = client(&receiver, trusting(&ours));
     assert_eq!(send(&mut http, b"1"), accepted());
     assert_eq!(send(&mut http, b"2"), accepted());
-    assert_eq!((server.received().len(), server.connections()), (2, before + 1));
+    assert_eq!((receiver.requests().len(), receiver.connections()), (2, before + 1));
 }
 
 #[test]
 fn a_client_certificate_is_shown() {
     let (ours, clients, other) = (Authority::new(), Authority::new(), Authority::new());
-    let server = server(&ours, Some(&clients), 1);
+    let receiver = receiver(&ours, Some(&clients), 1);
     let showing = |shown: Option<&Authority>| Tls {
         roots: Some(ours.pem()),
         client: shown.map(|authority| {
@@ -104,11 +104,11 @@ fn a_client_certificate_is_shown() {
         }),
     };
     for shown in [None, Some(&other)] {
-        let said = send(&mut client(&server, showing(shown)), b"request");
+        let said = send(&mut client(&receiver, showing(shown)), b"request");
         assert!(is_again(&said), "{said:?}");
     }
-    assert!(server.received().is_empty());
-    assert_eq!(send(&mut client(&server, showing(Some(&clients))), b"request"), accepted());
+    assert!(receiver.requests().is_empty());
+    assert_eq!(send(&mut client(&receiver, showing(Some(&clients))), b"request"), accepted());
 }
 
 #[test]

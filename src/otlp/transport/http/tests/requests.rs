@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::{env, thread};
 
 use super::*;
-use crate::otlp::transport::http::tests::server::{answer, Act, Server};
+use crate::otlp::transport::http::tests::receiver::{response, Act, Receiver};
 
 #[test]
 fn a_request_arrives_as_it_is_with_its_headers() {
-    let server = Server::start([Act::Say(answer(200, &[], b""))]);
-    let mut to = target(&server.url());
+    let receiver = Receiver::scripted([Act::Send(response(200, &[], b""))]);
+    let mut to = target(&logs_of(&receiver));
     for (name, value) in [("x-team", "blue"), ("content-length", "3"), ("content-type", "text/plain")] {
         add(&mut to.headers, "test", name, value).unwrap();
     }
     assert_eq!(send(&mut Http::new(to, None).unwrap(), b"\x0a\x00request"), accepted());
-    let received = server.received().remove(0);
+    let received = receiver.requests().remove(0);
     assert_eq!(received.line, "POST /v1/logs HTTP/1.1");
     assert_eq!(received.body, b"\x0a\x00request");
     assert_eq!(received.header("content-type"), Some("application/x-protobuf"));
@@ -29,42 +29,43 @@ fn a_request_arrives_as_it_is_with_its_headers() {
 fn one_connection_serves_many_requests() {
     // The bodies of refusals and repeats are read too, so that the connection is free again.
     let statuses = [200, 400, 503, 302, 200];
-    let server = Server::start(statuses.map(|status| Act::Say(answer(status, &[], b"body"))));
-    let mut http = http(&server);
+    let receiver = Receiver::scripted(statuses.map(|status| Act::Send(response(status, &[], b"body"))));
+    let mut http = http(&receiver);
     for _ in statuses {
         send(&mut http, b"request");
     }
-    assert_eq!((server.received().len(), server.connections()), (5, 1));
-    assert!(server.received().iter().all(|received| received.connection == 0));
+    assert_eq!((receiver.requests().len(), receiver.connections()), (5, 1));
+    assert!(receiver.requests().iter().all(|received| received.connection == 0));
 }
 
 #[test]
 fn a_connection_that_was_closed_meanwhile_is_replaced() {
-    let server = Server::start([Act::SayAndClose(answer(200, &[], b"")), Act::Say(answer(200, &[], b""))]);
-    let mut http = http(&server);
+    let receiver =
+        Receiver::scripted([Act::SendAndClose(response(200, &[], b"")), Act::Send(response(200, &[], b""))]);
+    let mut http = http(&receiver);
     assert_eq!(send(&mut http, b"1"), accepted());
     thread::sleep(Duration::from_millis(100));
     assert_eq!(send(&mut http, b"2"), accepted());
-    assert_eq!(server.connections(), 2);
+    assert_eq!(receiver.connections(), 2);
 }
 
 #[test]
 fn compressed_bodies_decode() {
     let request = b"abc".repeat(100_000);
-    let server = Server::start(vec![Act::Say(answer(200, &[], b"")); 4]);
-    let mut to = target(&server.url());
+    let receiver = Receiver::scripted(vec![Act::Send(response(200, &[], b"")); 4]);
+    let mut to = target(&logs_of(&receiver));
     to.compression = Compression::Gzip;
     let mut http = Http::new(to, None).unwrap();
     // Twice, as the room for bodies is used again.
     for request in [&request[..], b"short"] {
         assert_eq!(send(&mut http, request), accepted());
-        let received = server.received().pop().unwrap();
+        let received = receiver.requests().pop().unwrap();
         assert_eq!(received.header("content-encoding"), Some("gzip"));
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(&received.body[..]).read_to_end(&mut plain).unwrap();
         assert!(plain == request && received.body.len() < 10_000);
     }
-    let mut to = target(&server.url());
+    let mut to = target(&logs_of(&receiver));
     to.compression = Compression::Zstd;
     if !crate::otlp::transport::http::body::zstd::IS_THERE {
         assert!(Http::new(to, None).unwrap_err().is_setting());
@@ -73,7 +74,7 @@ fn compressed_bodies_decode() {
     let mut http = Http::new(to, None).unwrap();
     for request in [&request[..], b"short"] {
         assert_eq!(send(&mut http, request), accepted());
-        let received = server.received().pop().unwrap();
+        let received = receiver.requests().pop().unwrap();
         assert_eq!(received.header("content-encoding"), Some("zstd"));
         #[cfg(feature = "zstd")]
         {
@@ -87,14 +88,14 @@ fn compressed_bodies_decode() {
 
 #[test]
 fn json_is_what_the_encoder_makes() {
-    let server = Server::start([Act::Say(answer(200, &[], b""))]);
+    let receiver = Receiver::scripted([Act::Send(response(200, &[], b""))]);
     let encoder: JsonEncoder = |request| match request {
         b"bad" => Err("not a request".into()),
         request => Ok(format!("{{\"len\":{}}}", request.len())),
     };
-    let mut http = Http::new(target(&server.url()), Some(encoder)).unwrap();
+    let mut http = Http::new(target(&logs_of(&receiver)), Some(encoder)).unwrap();
     assert_eq!(send(&mut http, b"request"), accepted());
-    let received = server.received().remove(0);
+    let received = receiver.requests().remove(0);
     assert_eq!(received.body, b"{\"len\":7}");
     assert_eq!(received.header("content-type"), Some("application/json"));
     assert_eq!(send(&mut http, b"bad"), Answer::Refused { why: "not a request".into() });
@@ -103,9 +104,9 @@ fn json_is_what_the_encoder_makes() {
 #[test]
 fn after_a_401_the_provider_is_asked_once_more() {
     let provided = |script: Vec<Act>| {
-        let server = Server::start(script);
+        let receiver = Receiver::scripted(script);
         let asked = Arc::new(AtomicUsize::new(0));
-        let mut to = target(&server.url());
+        let mut to = target(&logs_of(&receiver));
         add(&mut to.headers, "test", "authorization", "none").unwrap();
         let counted = asked.clone();
         to.header_provider = Some(HeaderProvider(Arc::new(move || {
@@ -114,14 +115,14 @@ fn after_a_401_the_provider_is_asked_once_more() {
             vec![(String::from("authorization"), format!("token {token}")), bad]
         })));
         let said = send(&mut Http::new(to, None).unwrap(), b"request");
-        let tokens: Vec<_> = server
-            .received()
+        let tokens: Vec<_> = receiver
+            .requests()
             .iter()
             .map(|received| received.header("authorization").unwrap().to_owned())
             .collect();
         (said, tokens)
     };
-    let (no, ok) = (Act::Say(answer(401, &[], b"")), Act::Say(answer(200, &[], b"")));
+    let (no, ok) = (Act::Send(response(401, &[], b"")), Act::Send(response(200, &[], b"")));
     assert_eq!(provided(vec![ok.clone()]), (accepted(), vec!["token 0".into()]));
     assert_eq!(provided(vec![no.clone(), ok]), (accepted(), vec!["token 0".into(), "token 1".into()]));
     let (said, tokens) = provided(vec![no.clone(), no.clone(), no]);
@@ -130,8 +131,8 @@ fn after_a_401_the_provider_is_asked_once_more() {
 
 #[test]
 fn a_provider_that_panics_takes_nothing_along() {
-    let server = Server::start([Act::Say(answer(200, &[], b""))]);
-    let mut to = target(&server.url());
+    let receiver = Receiver::scripted([Act::Send(response(200, &[], b""))]);
+    let mut to = target(&logs_of(&receiver));
     let calls = AtomicUsize::new(0);
     to.header_provider = Some(HeaderProvider(Arc::new(move || match calls.fetch_add(1, Ordering::SeqCst) {
         0 => panic!("as told"),
@@ -146,15 +147,15 @@ fn a_provider_that_panics_takes_nothing_along() {
 #[test]
 fn the_proxy_of_the_environment_is_used_but_not_for_this_machine() {
     const CASE: &str = "SPANLOG_TEST_PROXY";
-    let said = Act::Say(answer(200, &[], b""));
+    let said = Act::Send(response(200, &[], b""));
     if env::var_os(CASE).is_some() {
-        let direct = Server::start([said]);
+        let direct = Receiver::scripted([said]);
         assert_eq!(send(&mut http(&direct), b"1"), accepted());
         let mut http = Http::new(target("http://collector.test/v1/logs"), None).unwrap();
         assert_eq!(send(&mut http, b"2"), accepted());
         return;
     }
-    let proxy = Server::start([Act::Say(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()), said]);
+    let proxy = Receiver::scripted([Act::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()), said]);
     let name = "otlp::transport::http::tests::requests::the_proxy_of_the_environment_is_used_but_not_for_this_machine";
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", name])
@@ -166,6 +167,6 @@ fn the_proxy_of_the_environment_is_used_but_not_for_this_machine() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    let lines: Vec<_> = proxy.received().into_iter().map(|received| received.line).collect();
+    let lines: Vec<_> = proxy.requests().into_iter().map(|received| received.line).collect();
     assert_eq!(lines, ["CONNECT collector.test:80 HTTP/1.1", "POST /v1/logs HTTP/1.1"]);
 }

@@ -1,12 +1,18 @@
-//! An allocator that tells of each allocation, for tests and benches that count them.
+//! An allocator that reports each allocation, for tests and benches that count them.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::marker::PhantomData;
 
-/// Who is told. A type, so that telling costs no more than what it does.
+/// What is told. A type rather than a value, so that telling it costs no more than what it does.
 pub(crate) trait Note {
-    /// Called before each allocation and reallocation, on its thread. It must not allocate.
-    fn note();
+    /// Called before each allocation of `size` bytes and each reallocation to it, on its thread. It
+    /// must not allocate.
+    fn allocated(size: usize);
+
+    /// Called when so many bytes are returned, by a reallocation too. It must not allocate.
+    fn freed(size: usize) {
+        let _ = size;
+    }
 }
 
 /// The system's allocator, telling `N`.
@@ -21,18 +27,20 @@ impl<N> Counting<N> {
 // SAFETY: everything is handed to `System` as it came.
 unsafe impl<N: Note> GlobalAlloc for Counting<N> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        N::note();
+        N::allocated(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        N::note();
+        N::allocated(size);
+        N::freed(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        N::freed(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -1,4 +1,5 @@
-//! Where scripts are played: the same stack twice, once with the peer's log layer and once with ours.
+//! Where scripts are played: the same stack twice, once with the peer's log layer and once with
+//! ours.
 
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -7,10 +8,9 @@ use std::sync::{Arc, Mutex};
 use log::Log;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{Link, SpanId, SpanKind, TraceId, TracerProvider};
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     IdGenerator, RandomIdGenerator, Sampler, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample,
 };
@@ -20,6 +20,7 @@ use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::capture::Capture;
 use crate::script::{Script, Spans};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +30,11 @@ pub(crate) enum Side {
 }
 
 /// What a script may use.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub tracer: SdkTracer,
     pub tracer_provider: SdkTracerProvider,
-    /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither is
-    /// installed in the process; `log`'s macros take it as `logger:`.
+    /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither
+    /// is installed in the process; `log`'s macros take it as `logger:`.
     pub log: Box<dyn Log>,
 }
 
@@ -54,7 +55,8 @@ impl Played {
     }
 }
 
-/// A record, as text that compares. Ids are named by their spans; the invalid context is none, as on the wire.
+/// A record, as text that compares. Ids are named by their spans; the invalid context is none, as
+/// on the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub has_time: bool,
@@ -126,11 +128,11 @@ pub(crate) fn play(script: &Script, side: Side) -> Played {
             (Dispatch::new(registry.with(peer.build())), Box::new(tracing_log::LogTracer::new()))
         }
     };
-    let world = World { tracer, tracer_provider, log };
+    let fixture = Fixture { tracer, tracer_provider, log };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        tracing::dispatcher::with_default(&dispatch, || (script.run)(&world));
+        tracing::dispatcher::with_default(&dispatch, || (script.run)(&fixture));
     }));
-    let lines = records.0.lock().unwrap().iter().map(|record| names.line(record)).collect();
+    let lines = records.map(|record| names.line(record));
     Played { lines, panicked: outcome.is_err() }
 }
 
@@ -146,26 +148,8 @@ where
     }
 }
 
-/// Keeps records as they come.
-#[derive(Clone, Debug, Default)]
-struct Capture(Arc<Mutex<Vec<SdkLogRecord>>>);
-
-impl LogProcessor for Capture {
-    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        self.0.lock().unwrap().push(record.clone());
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: std::time::Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-/// Learns which ids belong to a span of which name, sampled or not: the SDK makes a span's id and then
-/// asks the sampler about its name.
+/// Learns which ids belong to a span of which name, sampled or not: the SDK makes a span's id and
+/// then asks the sampler about its name.
 #[derive(Clone, Debug)]
 struct Names {
     sampler: Sampler,

@@ -4,13 +4,15 @@ use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 
-use crate::support::{sh, World};
+use crate::fixture::{Fixture, USUAL};
+use crate::process;
+use crate::support::{sh, without_spans};
 
 const SHOW: &str = r#"echo "parent ${TRACEPARENT-unset}"; echo "state ${TRACESTATE-unset}"; echo "baggage ${BAGGAGE-unset}""#;
 
-/// What the child of a world's op is told.
-fn told_by(world: &World) -> String {
-    let span = world.span();
+/// What the child of a fixture's op is told.
+fn told_by(fixture: &Fixture) -> String {
+    let span = fixture.only_span();
     let context = &span.span_context;
     format!("parent 00-{}-{}-01", context.trace_id(), context.span_id())
 }
@@ -27,15 +29,15 @@ fn remote_parent() -> SpanContext {
 
 #[test]
 fn the_child_is_told_the_ops_ids() {
-    let world = World::new();
-    world.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(world.texts(), [told_by(&world).as_str(), "state unset", "baggage unset"]);
+    let fixture = USUAL.build();
+    fixture.block_on(|| sh(SHOW).run()).unwrap();
+    assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
 }
 
 #[test]
 fn the_child_is_told_trace_state_and_baggage() {
-    let world = World::new();
-    world
+    let fixture = USUAL.build();
+    fixture
         .block_on(|| {
             let context = Context::current()
                 .with_remote_span_context(remote_parent())
@@ -44,8 +46,8 @@ fn the_child_is_told_trace_state_and_baggage() {
             sh(SHOW).run()
         })
         .unwrap();
-    assert_eq!(world.texts(), [told_by(&world).as_str(), "state vendor=one", "baggage tenant=a%20b"]);
-    assert!(world.texts()[0].contains("4bf92f3577b34da6a3ce929d0e0e4736"));
+    assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state vendor=one", "baggage tenant=a%20b"]);
+    assert!(fixture.texts()[0].contains("4bf92f3577b34da6a3ce929d0e0e4736"));
 }
 
 #[test]
@@ -56,76 +58,65 @@ fn baggage_that_cannot_be_told_does_not_keep_the_child_from_starting() {
         Context::current_with_baggage([KeyValueMetadata::new("key", "value", "a\0b")]),
     ];
     for context in contexts {
-        let world = World::new();
-        world
+        let fixture = USUAL.build();
+        fixture
             .block_on(|| {
                 let _attached = context.attach();
                 sh(SHOW).run()
             })
             .unwrap();
-        assert_eq!(world.texts(), [told_by(&world).as_str(), "state unset", "baggage unset"]);
+        assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
     }
 }
 
 #[test]
 fn without_a_tracer_the_child_is_told_the_span_around() {
-    let world = World::without_spans();
-    world
+    let fixture = without_spans();
+    fixture
         .block_on(|| {
             let _attached = Context::current().with_remote_span_context(remote_parent()).attach();
             sh(SHOW).run()
         })
         .unwrap();
     let parent = "parent 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    assert_eq!(world.texts(), [parent, "state vendor=one", "baggage unset"]);
-}
-
-/// Set where a test runs itself again, with another environment or standard input.
-const INNER: &str = "SPANLOG_TEST_INNER";
-
-fn again(test: &str) -> std::process::Command {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test]).env(INNER, "1");
-    command
+    assert_eq!(fixture.texts(), [parent, "state vendor=one", "baggage unset"]);
 }
 
 #[test]
 fn what_this_process_inherited_is_not_passed_on() {
-    if std::env::var_os(INNER).is_some() {
+    if process::is_part("inner") {
         return inner_of_what_this_process_inherited();
     }
-    let inner = again("surroundings::what_this_process_inherited_is_not_passed_on")
-        .env("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01")
-        .env("TRACESTATE", "stale=1")
-        .env("BAGGAGE", "stale=1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&inner.stdout);
-    assert!(inner.status.success() && text.contains("1 passed"), "{text}");
+    let inherited = [
+        ("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01"),
+        ("TRACESTATE", "stale=1"),
+        ("BAGGAGE", "stale=1"),
+    ];
+    process::run("environment::what_this_process_inherited_is_not_passed_on", "inner", &inherited);
 }
 
 fn inner_of_what_this_process_inherited() {
     assert_eq!(std::env::var("TRACESTATE").unwrap(), "stale=1");
-    let world = World::new();
-    world.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(world.texts(), [told_by(&world).as_str(), "state unset", "baggage unset"]);
+    let fixture = USUAL.build();
+    fixture.block_on(|| sh(SHOW).run()).unwrap();
+    assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
 
-    let world = World::without_spans();
-    world.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(world.texts(), ["parent unset", "state unset", "baggage unset"]);
+    let fixture = without_spans();
+    fixture.block_on(|| sh(SHOW).run()).unwrap();
+    assert_eq!(fixture.texts(), ["parent unset", "state unset", "baggage unset"]);
 
-    let world = World::without_spans();
+    let fixture = without_spans();
     let own = "00-33333333333333333333333333333333-4444444444444444-01";
-    world.block_on(|| sh(SHOW).env("TRACEPARENT", own).run()).unwrap();
-    assert_eq!(world.texts(), [&format!("parent {own}"), "state unset", "baggage unset"]);
+    fixture.block_on(|| sh(SHOW).env("TRACEPARENT", own).run()).unwrap();
+    assert_eq!(fixture.texts(), [&format!("parent {own}"), "state unset", "baggage unset"]);
 }
 
 #[test]
 fn what_the_caller_sets_wins() {
     let own = "00-33333333333333333333333333333333-4444444444444444-01";
     let set = |key: &'static str, value: &'static str| {
-        let world = World::new();
-        world
+        let fixture = USUAL.build();
+        fixture
             .block_on(|| {
                 let context = Context::current()
                     .with_remote_span_context(remote_parent())
@@ -134,7 +125,7 @@ fn what_the_caller_sets_wins() {
                 sh(SHOW).env(key, value).run()
             })
             .unwrap();
-        (world.texts(), told_by(&world))
+        (fixture.texts(), told_by(&fixture))
     };
     // The op's trace state says nothing about another parent.
     let (texts, _) = set("TRACEPARENT", own);
@@ -147,48 +138,41 @@ fn what_the_caller_sets_wins() {
 
 #[test]
 fn what_the_caller_removes_stays_away() {
-    let world = World::new();
-    world.block_on(|| sh(SHOW).env_remove("TRACEPARENT").run()).unwrap();
-    assert_eq!(world.texts(), ["parent unset", "state unset", "baggage unset"]);
+    let fixture = USUAL.build();
+    fixture.block_on(|| sh(SHOW).env_remove("TRACEPARENT").run()).unwrap();
+    assert_eq!(fixture.texts(), ["parent unset", "state unset", "baggage unset"]);
 }
 
 #[test]
 fn environment_and_directory_are_the_callers() {
-    let world = World::new();
+    let fixture = USUAL.build();
     let script = "echo $OWN; echo ${HOME-unset}; echo ${PATH-unset}; pwd";
     let command = sh(script).env("OWN", "mine").env_remove("HOME").current_dir("/");
-    world.block_on(|| command.run()).unwrap();
+    fixture.block_on(|| command.run()).unwrap();
     let path = std::env::var("PATH").unwrap();
-    assert_eq!(world.texts(), ["mine", "unset", &path, "/"]);
+    assert_eq!(fixture.texts(), ["mine", "unset", &path, "/"]);
 
     // Cleared of everything but the op, and of what is set after that.
-    let world = World::new();
+    let fixture = USUAL.build();
     let command = sh("echo ${HOME-unset}; echo $OWN; echo \"parent $TRACEPARENT\"");
-    world.block_on(|| command.env_clear().env("OWN", "mine").run()).unwrap();
-    assert_eq!(world.texts(), ["unset", "mine", &told_by(&world)]);
+    fixture.block_on(|| command.env_clear().env("OWN", "mine").run()).unwrap();
+    assert_eq!(fixture.texts(), ["unset", "mine", &told_by(&fixture)]);
 }
 
 #[test]
 fn stdin_is_empty_unless_it_is_inherited() {
-    if std::env::var_os(INNER).is_some() {
+    if process::is_part("inner") {
         return inner_of_stdin();
     }
-    let mut inner = again("surroundings::stdin_is_empty_unless_it_is_inherited")
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut inner.stdin.take().unwrap(), b"asked and answered\n").unwrap();
-    let inner = inner.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&inner.stdout);
-    assert!(inner.status.success() && text.contains("1 passed"), "{text}");
+    let test = "environment::stdin_is_empty_unless_it_is_inherited";
+    process::run_with_stdin(test, "inner", &[], b"asked and answered\n");
 }
 
 fn inner_of_stdin() {
-    let world = World::new();
-    world.block_on(|| sh("cat").run()).unwrap();
-    world.block_on(|| sh("cat").stdin_inherit().stdin_null().run()).unwrap();
-    assert!(world.lines().is_empty());
-    world.block_on(|| sh("cat").stdin_inherit().run()).unwrap();
-    assert_eq!(world.texts(), ["asked and answered"]);
+    let fixture = USUAL.build();
+    fixture.block_on(|| sh("cat").run()).unwrap();
+    fixture.block_on(|| sh("cat").stdin_inherit().stdin_null().run()).unwrap();
+    assert!(fixture.records().is_empty());
+    fixture.block_on(|| sh("cat").stdin_inherit().run()).unwrap();
+    assert_eq!(fixture.texts(), ["asked and answered"]);
 }

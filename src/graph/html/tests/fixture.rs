@@ -15,22 +15,22 @@ pub(super) const MILLISECOND: u64 = 1_000_000;
 
 /// A graph being built. The ids of spans are numbers, from 1 on.
 #[derive(Default)]
-pub(super) struct Sample {
+pub(super) struct Fixture {
     parts: Parts,
 }
 
 /// A span being built.
-pub(super) struct SampleSpan {
+pub(super) struct FixtureSpan {
     raw: RawSpan,
 }
 
 /// A span that is an op: `tool.operation`.
-pub(super) fn op(tool: &str, operation: &str) -> SampleSpan {
+pub(super) fn op(tool: &str, operation: &str) -> FixtureSpan {
     span(&format!("{tool}.{operation}")).with("nuon.tool", tool).with("nuon.op", operation)
 }
 
-pub(super) fn span(name: &str) -> SampleSpan {
-    SampleSpan {
+pub(super) fn span(name: &str) -> FixtureSpan {
+    FixtureSpan {
         raw: RawSpan {
             trace_id: TraceId::from(TRACE),
             span_id: SpanId::INVALID,
@@ -47,7 +47,7 @@ pub(super) fn span(name: &str) -> SampleSpan {
     }
 }
 
-impl SampleSpan {
+impl FixtureSpan {
     pub(super) fn with(mut self, key: &str, value: &str) -> Self {
         self.raw.attributes.push((key.to_owned(), value.to_owned()));
         self
@@ -69,10 +69,10 @@ impl SampleSpan {
     }
 }
 
-impl Sample {
+impl Fixture {
     /// Adds a span from one millisecond after the beginning to another; both the same: it has no
     /// end.
-    pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut span: SampleSpan) -> u64 {
+    pub(super) fn add(&mut self, parent: u64, from: u64, to: u64, mut span: FixtureSpan) -> u64 {
         let number = self.parts.calls.len() as u64 + 1;
         span.raw.span_id = SpanId::from(number);
         span.raw.parent_id = SpanId::from(parent);
@@ -117,73 +117,73 @@ impl Sample {
 
 /// A deployment with one of everything: every outcome, runner-internal spans, records of all levels
 /// and of no span, counts without records, notes. Ids are given where tests refer to them.
-pub(super) fn everything() -> Sample {
-    let mut sample = Sample::default();
+pub(super) fn everything() -> Fixture {
+    let mut fixture = Fixture::default();
     let execution = "runner_job_execution.id";
     let root = span("job.deploy").with(execution, "exec-7f3a").with("nuon.tool", "runner");
-    let job = sample.add(0, 0, 92_400, root.failed("step plan: terraform plan: exit status 1"));
+    let job = fixture.add(0, 0, 92_400, root.failed("step plan: terraform plan: exit status 1"));
     assert_eq!(job, 1);
     let step = |name: &str| span(&format!("step.{name}")).with(execution, "exec-7f3a");
 
-    let fetch = sample.add(job, 20, 9_300, step("fetch"));
-    let workspace = sample.add(fetch, 30, 9_200, op("runner", "workspace"));
+    let fetch = fixture.add(job, 20, 9_300, step("fetch"));
+    let workspace = fixture.add(fetch, 30, 9_200, op("runner", "workspace"));
     assert_eq!(workspace, 3);
-    let clone = sample.add(workspace, 60, 6_100, op("git", "clone").with("process.exit.code", "0"));
-    sample.add(workspace, 6_150, 9_000, op("oci", "pull").with("oci.image", "registry/modules:1.4.2"));
-    sample.add(fetch, 9_210, 9_210, op("cache", "restore"));
+    let clone = fixture.add(workspace, 60, 6_100, op("git", "clone").with("process.exit.code", "0"));
+    fixture.add(workspace, 6_150, 9_000, op("oci", "pull").with("oci.image", "registry/modules:1.4.2"));
+    fixture.add(fetch, 9_210, 9_210, op("cache", "restore"));
 
-    let plan = sample.add(job, 9_400, 61_000, step("plan").failed("terraform plan: exit status 1"));
-    let init = sample.add(plan, 9_450, 21_700, op("terraform", "init"));
-    sample.add(init, 9_500, 14_000, op("http", "get").with("url.path", "/v1/providers"));
+    let plan = fixture.add(job, 9_400, 61_000, step("plan").failed("terraform plan: exit status 1"));
+    let init = fixture.add(plan, 9_450, 21_700, op("terraform", "init"));
+    fixture.add(init, 9_500, 14_000, op("http", "get").with("url.path", "/v1/providers"));
     let failing = op("terraform", "plan").with("process.exit.code", "1").with("runner_job.id", "job-1");
-    let failing = sample.add(plan, 21_800, 60_900, failing.failed("exit status 1\nError: no such subnet"));
+    let failing = fixture.add(plan, 21_800, 60_900, failing.failed("exit status 1\nError: no such subnet"));
     assert_eq!(failing, 10);
-    sample.add(failing, 22_000, 52_000, op("aws", "describe-subnets").failed("").ended("timed_out"));
-    sample.add(failing, 52_100, 55_000, op("http", "get"));
+    fixture.add(failing, 22_000, 52_000, op("aws", "describe-subnets").failed("").ended("timed_out"));
+    fixture.add(failing, 52_100, 55_000, op("http", "get"));
 
-    let probes = sample.add(job, 61_100, 92_000, step("probes"));
-    sample.add(probes, 61_200, 70_000, op("kubectl", "wait").ended("cancelled"));
-    sample.add(probes, 61_200, 66_000, op("helm", "test").failed("index out of bounds").ended("panicked"));
-    sample.add(probes, 62_000, 62_500, op("docker", "inspect").ended("dropped"));
-    sample.add(probes, 70_100, 70_100, op("helm", "upgrade").live());
+    let probes = fixture.add(job, 61_100, 92_000, step("probes"));
+    fixture.add(probes, 61_200, 70_000, op("kubectl", "wait").ended("cancelled"));
+    fixture.add(probes, 61_200, 66_000, op("helm", "test").failed("index out of bounds").ended("panicked"));
+    fixture.add(probes, 62_000, 62_500, op("docker", "inspect").ended("dropped"));
+    fixture.add(probes, 70_100, 70_100, op("helm", "upgrade").live());
 
-    sample.log(job, 1, Level::Info, "job deploy begins");
-    sample.log(fetch, 25, Level::Debug, "workspace is empty");
-    sample.log(workspace, 40, Level::Trace, "made the workspace");
+    fixture.log(job, 1, Level::Info, "job deploy begins");
+    fixture.log(fetch, 25, Level::Debug, "workspace is empty");
+    fixture.log(workspace, 40, Level::Trace, "made the workspace");
     for (at, line) in
         [(400, "Cloning into 'modules'..."), (2_000, "remote: Counting objects: 100% (1284/1284)")]
     {
-        sample
+        fixture
             .log(clone, at, Level::Info, line)
             .attributes
             .push(("process.pid".to_owned(), "4711".to_owned()));
     }
-    sample.log(clone, 5_900, Level::Warn, "warning: redirecting to another host");
-    sample.log(init, 20_000, Level::Info, "\u{1b}[32mTerraform has been successfully initialized!\u{1b}[0m");
+    fixture.log(clone, 5_900, Level::Warn, "warning: redirecting to another host");
+    fixture.log(init, 20_000, Level::Info, "\u{1b}[32mTerraform has been successfully initialized!\u{1b}[0m");
     let body = "Error: no such subnet\n\n  on main.tf line 12, in resource \"aws_instance\" \"web\":\n  12:   subnet_id = var.subnet";
-    sample.log(failing, 60_800, Level::Error, body).event_name = "terraform.diagnostic".to_owned();
-    sample.log(failing, 60_850, Level::Fatal, "terraform exited with 1");
-    sample.log(probes, 80_000, Level::Unspecified, "a line without a level");
-    sample.log(0, 92_399, Level::Info, "a line outside any span");
-    sample.count(probes, Level::Info, 41);
-    sample.note("3 older spans were dropped");
-    sample
+    fixture.log(failing, 60_800, Level::Error, body).event_name = "terraform.diagnostic".to_owned();
+    fixture.log(failing, 60_850, Level::Fatal, "terraform exited with 1");
+    fixture.log(probes, 80_000, Level::Unspecified, "a line without a level");
+    fixture.log(0, 92_399, Level::Info, "a line outside any span");
+    fixture.count(probes, Level::Info, 41);
+    fixture.note("3 older spans were dropped");
+    fixture
 }
 
 /// `spans` ops in steps of 100, with `records` records.
-pub(super) fn large(spans: u64, records: u64) -> Sample {
-    let mut sample = Sample::default();
-    let job = sample.add(0, 0, spans * 12, span("job.build").with("nuon.tool", "runner"));
+pub(super) fn large(spans: u64, records: u64) -> Fixture {
+    let mut fixture = Fixture::default();
+    let job = fixture.add(0, 0, spans * 12, span("job.build").with("nuon.tool", "runner"));
     let mut step = job;
     let mut ops = Vec::new();
     for number in 1..spans {
         let at = number * 10;
         if number % 100 == 1 {
-            step = sample.add(job, at, at + 1_000, span(&format!("step.part-{}", number / 100)));
+            step = fixture.add(job, at, at + 1_000, span(&format!("step.part-{}", number / 100)));
         } else {
             let span = op("cargo", &format!("build-{number}")).with("crate.name", &format!("crate-{number}"));
             let span = if number % 997 == 0 { span.failed("exit status 101") } else { span };
-            ops.push((sample.add(step, at, at + 5 + number * 7919 % 600, span), at));
+            ops.push((fixture.add(step, at, at + 5 + number * 7919 % 600, span), at));
         }
     }
     let levels = [
@@ -200,19 +200,19 @@ pub(super) fn large(spans: u64, records: u64) -> Sample {
         let (span, at) = ops[(number * ops.len() as u64 / records) as usize];
         let level = levels[(number * 31 % 1009 % 8) as usize];
         let body = format!("   Compiling crate-{number} v1.{}.0 (registry)", number % 40);
-        let record = sample.log(span, at + number % 5, level, &body);
+        let record = fixture.log(span, at + number % 5, level, &body);
         record.attributes.push(("code.line.number".to_owned(), (number % 700).to_string()));
     }
-    sample
+    fixture
 }
 
 /// Each span is the parent of the next.
-pub(super) fn deep(levels: u64) -> Sample {
-    let mut sample = Sample::default();
+pub(super) fn deep(levels: u64) -> Fixture {
+    let mut fixture = Fixture::default();
     let mut parent = 0;
     for level in 0..levels {
-        parent = sample.add(parent, level, 2 * levels - level + 1, span(&format!("level-{level}")));
+        parent = fixture.add(parent, level, 2 * levels - level + 1, span(&format!("level-{level}")));
     }
-    sample.log(parent, levels, Level::Info, "at the bottom");
-    sample
+    fixture.log(parent, levels, Level::Info, "at the bottom");
+    fixture
 }

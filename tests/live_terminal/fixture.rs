@@ -1,4 +1,5 @@
-//! What is played in the terminal: a deploy with fifty parallel ops, two of which fail, with a console beside it.
+//! What runs in the terminal: a deploy with fifty parallel ops, two of which fail, with a console
+//! beside it.
 
 use std::env;
 use std::io::IsTerminal;
@@ -9,16 +10,16 @@ use std::time::Duration;
 use spanlog::graph::{Progress, Recorder};
 use spanlog::{job, op, JobMetadata};
 
-/// Names the variable that says where to play: a directory. The play goes on until there is a file `go` in it.
-pub const PART: &str = "SPANLOG_SCENE";
+/// The variable that names a directory. The run goes on until there is a file `go` in it.
+pub const PART: &str = "SPANLOG_TEST_PART";
 
 pub const OPS: usize = 50;
 pub const FAILING: [usize; 2] = [7, 23];
 
-/// At most; a test that fails leaves the play alone.
+/// The most lines of an op: a test that fails leaves the run alone.
 const PATIENCE: usize = 60 * 50;
 
-pub fn play() {
+pub fn run() {
     let Some(directory) = env::var_os(PART).map(PathBuf::from) else { return };
     if std::io::stderr().is_terminal() {
         // From the first cell, as in a terminal that is opened for it.
@@ -69,7 +70,7 @@ fn apply(directory: &Path) -> Result<(), String> {
         let mut number = 0;
         while number < 8 || (number < PATIENCE && !directory.join("go").exists()) {
             number += 1;
-            tracing::warn!(target: "scene", "above: {number}");
+            tracing::warn!(target: "steps", "above: {number}");
             thread::sleep(Duration::from_millis(30));
         }
     });

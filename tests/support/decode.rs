@@ -34,7 +34,7 @@ fn seen(scope: &str, record: LogRecord) -> Seen {
         flags: ids.map(|_| TraceFlags::new(u8::try_from(record.flags).unwrap())),
         unix_nanos: Some(record.time_unix_nano.into()),
         observed_unix_nanos: Some(record.observed_time_unix_nano.into()),
-        severity: severity(record.severity_number),
+        severity_number: record.severity_number,
         severity_text: Some(record.severity_text),
         body: record.body.map(any_value),
         event_name: Some(record.event_name).filter(|name| !name.is_empty()),
@@ -45,37 +45,6 @@ fn seen(scope: &str, record: LogRecord) -> Seen {
             .map(|pair| (pair.key, any_value(pair.value.unwrap())))
             .collect(),
     }
-}
-
-fn severity(number: i32) -> Option<opentelemetry::logs::Severity> {
-    use opentelemetry::logs::Severity as S;
-    let all = [
-        S::Trace,
-        S::Trace2,
-        S::Trace3,
-        S::Trace4,
-        S::Debug,
-        S::Debug2,
-        S::Debug3,
-        S::Debug4,
-        S::Info,
-        S::Info2,
-        S::Info3,
-        S::Info4,
-        S::Warn,
-        S::Warn2,
-        S::Warn3,
-        S::Warn4,
-        S::Error,
-        S::Error2,
-        S::Error3,
-        S::Error4,
-        S::Fatal,
-        S::Fatal2,
-        S::Fatal3,
-        S::Fatal4,
-    ];
-    all.into_iter().find(|severity| *severity as i32 == number)
 }
 
 fn any_value(value: ProtoValue) -> AnyValue {

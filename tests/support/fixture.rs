@@ -1,15 +1,20 @@
-//! What every test stands on: the arrangements in which the crate must behave alike, and what came out.
+//! What every test stands on: the arrangements in which the crate must behave alike, and what came
+//! out.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
+#[path = "capture.rs"]
+pub mod capture;
 #[path = "decode.rs"]
-mod decode;
+pub mod decode;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
 
-use opentelemetry::logs::{AnyValue, Severity};
+use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor,
     TracerProviderBuilder,
@@ -17,9 +22,12 @@ use opentelemetry_sdk::trace::{
 use spanlog::{Counters, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{reload, Layer, Registry};
+
+use self::capture::Capture;
 
 /// One record, whatever kind it was.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +36,8 @@ pub struct Seen {
     pub flags: Option<TraceFlags>,
     pub unix_nanos: Option<u128>,
     pub observed_unix_nanos: Option<u128>,
-    pub severity: Option<Severity>,
+    /// 0 is none.
+    pub severity_number: i32,
     pub severity_text: Option<String>,
     pub body: Option<AnyValue>,
     pub event_name: Option<String>,
@@ -88,6 +97,8 @@ pub enum Wrap {
     Reload,
     /// Put in by `reload` after the subscriber was built.
     Reloaded,
+    /// Inside `with_filter`, as the documentation advises against. In no list: a control only.
+    Filtered,
 }
 
 /// One way to put the layers together.
@@ -99,7 +110,8 @@ pub struct Arrangement {
     pub wrap: Wrap,
     pub level: LevelFilter,
     pub sampled: bool,
-    /// A dependency asks `log::log_enabled!` before each event.
+    /// A dependency asks `log::log_enabled!` before each event, and a neighbouring layer has a
+    /// per-layer filter that rejects the dependency: the arrangement of tokio-rs/tracing#2519.
     pub log_enabled: bool,
 }
 
@@ -179,7 +191,21 @@ impl Arrangement {
         self,
         tune: impl FnOnce(Tuning) -> Tuning,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
-    ) -> World {
+    ) -> Fixture {
+        self.build_from(Capture::default(), tune, processors)
+    }
+
+    /// Builds the subscriber with another place for the SDK's records.
+    pub fn build_capturing(self, capture: Capture) -> Fixture {
+        self.build_from(capture, |layer| layer, |provider| provider)
+    }
+
+    fn build_from(
+        self,
+        capture: Capture,
+        tune: impl FnOnce(Tuning) -> Tuning,
+        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    ) -> Fixture {
         let spans = InMemorySpanExporter::default();
         let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
         let builder =
@@ -187,37 +213,52 @@ impl Arrangement {
         let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
         let tracer = tracer_provider.tracer("test");
         let tuning = tune(Tuning::default());
+        let neighbour = Neighbour::default();
+        if self.log_enabled {
+            // Without a logger, `log_enabled!` says no and asks nobody.
+            install_log_tracer();
+        }
         let (logs, counters, dispatch) = match crate::KIND {
             Kind::Sdk => {
-                let kept = Capture::default();
-                let provider = SdkLoggerProvider::builder().with_log_processor(kept.clone()).build();
+                let provider = SdkLoggerProvider::builder().with_log_processor(capture.clone()).build();
                 let layer = tuning.apply(LogLayer::new(&provider).with_level(self.level));
                 let counters = layer.counters();
-                (Logs::Sdk(kept, provider), counters, self.assemble(layer, tracer.clone()))
+                (Logs::Sdk(capture, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
             Kind::Direct => {
                 let (pipeline, requests) = spanlog::testing::pipeline();
                 let layer = tuning.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
                 let counters = layer.counters();
-                (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone()))
+                (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
         };
-        World { arrangement: self, dispatch, logs, spans, tracer_provider, tracer, counters }
+        Fixture {
+            arrangement: self,
+            dispatch,
+            logs,
+            spans,
+            tracer_provider,
+            tracer,
+            counters,
+            neighbour,
+            are_logs_shut_down: AtomicBool::new(false),
+        }
     }
 
-    pub fn build(self) -> World {
+    pub fn build(self) -> Fixture {
         self.build_with(|layer| layer, |provider| provider)
     }
 
-    fn assemble<L>(self, layer: L, tracer: SdkTracer) -> Dispatch
+    fn assemble<L>(self, layer: L, tracer: SdkTracer, neighbour: &Neighbour) -> Dispatch
     where
-        L: Layer<Registry> + Layer<Layered<BoxedLayer<Registry>, Registry>> + Send + Sync + 'static,
+        L: Layer<Base> + Layer<Layered<BoxedLayer<Base>, Base>> + Send + Sync + 'static,
     {
+        let base = Registry::default().with(self.neighbour(neighbour));
         match self.order {
             Order::LogFirst => {
                 let (log, reload) = self.wrapped(layer);
                 let span = self.span_layer(tracer);
-                let dispatch = Dispatch::new(Registry::default().with(log).with(span));
+                let dispatch = Dispatch::new(base.with(log).with(span));
                 // Under the default that it is to be: tracing rebuilds its caches by it.
                 tracing::dispatcher::with_default(&dispatch, reload);
                 dispatch
@@ -225,11 +266,18 @@ impl Arrangement {
             Order::SpanFirst => {
                 let span = self.span_layer(tracer);
                 let (log, reload) = self.wrapped(layer);
-                let dispatch = Dispatch::new(Registry::default().with(span).with(log));
+                let dispatch = Dispatch::new(base.with(span).with(log));
                 // Under the default that it is to be: tracing rebuilds its caches by it.
                 tracing::dispatcher::with_default(&dispatch, reload);
                 dispatch
             }
+        }
+    }
+
+    fn neighbour(self, neighbour: &Neighbour) -> BoxedLayer<Registry> {
+        match self.log_enabled {
+            true => Box::new(neighbour.clone().with_filter(all_but_the_dependency())),
+            false => Box::new(tracing_subscriber::layer::Identity::new()),
         }
     }
 
@@ -241,6 +289,7 @@ impl Arrangement {
         match self.wrap {
             Wrap::Bare => (Box::new(layer), Box::new(|| ())),
             Wrap::Option => (Box::new(Some(layer)), Box::new(|| ())),
+            Wrap::Filtered => (Box::new(layer.with_filter(all_but_the_dependency())), Box::new(|| ())),
             Wrap::Reload => (Box::new(reload::Layer::new(layer).0), Box::new(|| ())),
             Wrap::Reloaded => {
                 let (reloadable, handle) = reload::Layer::new(None::<L>);
@@ -265,7 +314,6 @@ impl Arrangement {
 
 /// The kinds of record: each behaviour test runs on both, in a test binary for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "each of the two binaries makes one of them")]
 pub enum Kind {
     Sdk,
     Direct,
@@ -276,7 +324,7 @@ pub enum Kind {
 pub struct Tuning {
     fields: Option<spanlog::SpanFields>,
     limits: Option<spanlog::Limits>,
-    targets: Option<tracing_subscriber::filter::Targets>,
+    targets: Option<Targets>,
     level: Option<LevelFilter>,
     location: bool,
     threads: bool,
@@ -291,7 +339,7 @@ impl Tuning {
         Self { limits: Some(limits), ..self }
     }
 
-    pub fn with_targets(self, targets: tracing_subscriber::filter::Targets) -> Self {
+    pub fn with_targets(self, targets: Targets) -> Self {
         Self { targets: Some(targets), ..self }
     }
 
@@ -325,16 +373,19 @@ impl Tuning {
     }
 }
 
-/// Where a world's records arrive.
+/// Where a fixture's records arrive.
 enum Logs {
     Sdk(Capture, SdkLoggerProvider),
     Direct(spanlog::otlp::Pipeline, spanlog::testing::Requests),
 }
 
+/// What the two layers are put on.
+type Base = Layered<BoxedLayer<Registry>, Registry>;
+
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// A built arrangement, and where its records and spans arrive.
-pub struct World {
+pub struct Fixture {
     pub arrangement: Arrangement,
     pub dispatch: Dispatch,
     logs: Logs,
@@ -342,9 +393,29 @@ pub struct World {
     pub tracer_provider: SdkTracerProvider,
     pub tracer: SdkTracer,
     pub counters: Counters,
+    neighbour: Neighbour,
+    are_logs_shut_down: AtomicBool,
 }
 
-impl World {
+/// Counts the events that reach it.
+#[derive(Clone, Default)]
+struct Neighbour(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Neighbour {
+    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Says yes or no for a callsite once and for all, so that tracing does not ask it again at the
+/// event: then its answer to `log_enabled!` is what counts for the next event.
+fn all_but_the_dependency() -> Targets {
+    Targets::new().with_default(LevelFilter::TRACE).with_target(DEPENDENCY, LevelFilter::OFF)
+}
+
+const DEPENDENCY: &str = "dependency";
+
+impl Fixture {
     /// Runs `script` under this subscriber.
     pub fn run<T>(&self, script: impl FnOnce() -> T) -> T {
         tracing::dispatcher::with_default(&self.dispatch, script)
@@ -352,16 +423,23 @@ impl World {
 
     pub fn records(&self) -> Vec<Seen> {
         match &self.logs {
-            Logs::Sdk(kept, _) => kept.0.lock().unwrap().iter().map(seen).collect(),
+            Logs::Sdk(kept, _) => kept.map(seen),
             Logs::Direct(pipeline, requests) => {
-                pipeline.flush(PATIENCE).unwrap();
+                let flushed = pipeline.flush(PATIENCE);
+                assert!(flushed.is_ok() || self.are_logs_shut_down.load(Ordering::Relaxed), "{flushed:?}");
                 requests.bytes().iter().flat_map(|request| decode::seen_in(request)).collect()
             }
         }
     }
 
+    /// How many events have reached the neighbouring layer that has a per-layer filter.
+    pub fn neighbours_events(&self) -> usize {
+        self.neighbour.0.load(Ordering::Relaxed)
+    }
+
     /// Shuts down whatever takes the records.
     pub fn shut_down_logs(&self) {
+        self.are_logs_shut_down.store(true, Ordering::Relaxed);
         match &self.logs {
             Logs::Sdk(_, provider) => provider.shutdown().unwrap(),
             Logs::Direct(pipeline, _) => {
@@ -403,16 +481,15 @@ impl World {
         span.clone()
     }
 
-    /// Asserts that the record has the ids of the finished span, sampled or not.
+    /// Asserts that the record has the ids of the span, which must have some, sampled or not.
     #[track_caller]
     pub fn assert_in_span(&self, body: &str, span: &tracing::Span) {
         let record = self.record(body);
         let ids = self.ids_of(span);
+        assert!(ids.is_some(), "{:?}: the span has no ids", self.arrangement);
         assert_eq!(record.ids, ids, "{:?}: {body:?}", self.arrangement);
-        if ids.is_some() {
-            let sampled = record.flags.map(|flags| flags.is_sampled());
-            assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
-        }
+        let sampled = record.flags.map(|flags| flags.is_sampled());
+        assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
     }
 
     /// What tracing-opentelemetry says a span's ids are.
@@ -430,25 +507,6 @@ impl World {
     }
 }
 
-/// Keeps records as they come. The SDK's simple processor attaches a `Context` for each, which is no
-/// good inside `Context::map_current`.
-#[derive(Clone, Debug, Default)]
-struct Capture(Arc<Mutex<Vec<SdkLogRecord>>>);
-
-impl LogProcessor for Capture {
-    fn emit(&self, record: &mut SdkLogRecord, _: &opentelemetry::InstrumentationScope) {
-        self.0.lock().unwrap().push(record.clone());
-    }
-
-    fn force_flush(&self) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
-        Ok(())
-    }
-}
-
 fn seen(record: &SdkLogRecord) -> Seen {
     let nanos = |time: Option<std::time::SystemTime>| {
         time.map(|time| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos())
@@ -462,7 +520,7 @@ fn seen(record: &SdkLogRecord) -> Seen {
         flags: trace.and_then(|trace| trace.trace_flags),
         unix_nanos: nanos(record.timestamp()),
         observed_unix_nanos: nanos(record.observed_timestamp()),
-        severity: record.severity_number(),
+        severity_number: record.severity_number().map_or(0, |severity| severity as i32),
         severity_text: record.severity_text().map(str::to_owned),
         body: record.body().cloned(),
         event_name: record.event_name().map(str::to_owned),
@@ -474,7 +532,9 @@ fn seen(record: &SdkLogRecord) -> Seen {
 /// Logs as a dependency does that asks `log` first, where the arrangement has one.
 pub fn ask_log(arrangement: Arrangement) {
     if arrangement.log_enabled {
-        let _ = log::log_enabled!(target: "dependency", log::Level::Info);
+        // Some layer has no filter, so the answer is yes: were it no, then nobody would have been
+        // asked.
+        assert!(log::log_enabled!(target: DEPENDENCY, log::Level::Info), "no logger is installed");
     }
 }
 
@@ -488,19 +548,25 @@ pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     map
 }
 
-/// A processor that runs a function when a span starts and another when one ends.
-pub struct Hooks<S, E> {
+/// A processor that runs a function when a span starts, when one ends, and when it is shut down.
+pub struct Hooks<S, E, D = fn()> {
     pub start: S,
     pub end: E,
+    pub shutdown: D,
 }
 
-impl<S, E> fmt::Debug for Hooks<S, E> {
+impl<S, E, D> fmt::Debug for Hooks<S, E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hooks")
     }
 }
 
-impl<S: Fn() + Send + Sync, E: Fn() + Send + Sync> SpanProcessor for Hooks<S, E> {
+impl<S, E, D> SpanProcessor for Hooks<S, E, D>
+where
+    S: Fn() + Send + Sync,
+    E: Fn() + Send + Sync,
+    D: Fn() + Send + Sync,
+{
     fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &opentelemetry::Context) {
         (self.start)();
     }
@@ -514,6 +580,7 @@ impl<S: Fn() + Send + Sync, E: Fn() + Send + Sync> SpanProcessor for Hooks<S, E>
     }
 
     fn shutdown_with_timeout(&self, _: std::time::Duration) -> opentelemetry_sdk::error::OTelSdkResult {
+        (self.shutdown)();
         Ok(())
     }
 }
