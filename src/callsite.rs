@@ -1,6 +1,7 @@
-//! Spans whose names are made at run time: a callsite for each name, so that every layer sees the name.
+//! Callsites made at run time, for spans whose names, callers or fields are not known at compile time.
 //!
-//! Beside the walk. `tracing` keeps what it knows of a span for the life of the program, so the names are bounded.
+//! They are never registered, so no filter is asked about them. What `tracing` knows of a callsite is kept for the
+//! life of the program, so whatever makes them bounds their number.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -13,12 +14,14 @@ use tracing_core::field::FieldSet;
 use tracing_core::metadata::Kind;
 use tracing_core::subscriber::Interest;
 
-/// So many names of one target are kept for the life of the program. They are to be few: a name with an id
-/// in it would be a mistake everywhere, but it must not fill the memory.
-const MOST_NAMES: usize = 512;
+/// The field by which tracing-opentelemetry names a span, instead of by its metadata.
+pub(crate) const NAME_FIELD: &[&str] = &["otel.name"];
 
-/// By this name `tracing` knows a span whose own name is in the field `otel.name`, by which
-/// tracing-opentelemetry calls it.
+/// The names of one target's spans that are kept at most. Few are expected: a name with an id in it would be a
+/// mistake everywhere, but it must not exhaust the memory.
+const MAX_NAMES: usize = 512;
+
+/// The name in `tracing` of a span whose own name is in [`NAME_FIELD`].
 const UNNAMED: &str = "span";
 
 /// The names of one target's spans.
@@ -34,9 +37,8 @@ impl SpanNames {
         Self { target, known: RwLock::new(BTreeMap::new()), unnamed: OnceLock::new() }
     }
 
-    /// The metadata of spans of this name, and whether the name is in it; if not, it has the field `otel.name`
-    /// for it. Never registered: nobody is asked whether it is enabled. It has no location: ours would be the
-    /// wrong one.
+    /// The metadata of spans of this name, and whether it has the name; if not, it has [`NAME_FIELD`]. It has no
+    /// location: ours would be the wrong one.
     pub(crate) fn metadata(&self, name: &str) -> (&'static Metadata<'static>, bool) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(name).copied();
         if let Some(known) = known {
@@ -45,33 +47,21 @@ impl SpanNames {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match known.get(name) {
             Some(known) => (known, true),
-            None if known.len() == MOST_NAMES => {
-                let unnamed = self.unnamed.get_or_init(|| leak(UNNAMED, self.target, &["otel.name"]));
-                (unnamed, false)
+            None if known.len() == MAX_NAMES => {
+                let unnamed = || span_metadata(UNNAMED, self.target, NAME_FIELD, None);
+                (self.unnamed.get_or_init(unnamed), false)
             }
             None => {
                 let name: &'static str = Box::leak(Box::from(name));
-                let made = leak(name, self.target, &[]);
-                known.insert(name, made);
-                (made, true)
+                let metadata = span_metadata(name, self.target, &[], None);
+                known.insert(name, metadata);
+                (metadata, true)
             }
         }
     }
 }
 
-fn leak(
-    name: &'static str,
-    target: &'static str,
-    fields: &'static [&'static str],
-) -> &'static Metadata<'static> {
-    let made: &'static SpanCallsite = Box::leak(Box::default());
-    made.0.get_or_init(|| {
-        let fields = FieldSet::new(fields, Identifier(made));
-        Metadata::new(name, target, Level::INFO, None, None, None, fields, Kind::SPAN)
-    })
-}
-
-/// Its metadata is there before anybody has the callsite.
+/// The callsite of a span. Its metadata is set before it is shown to anybody.
 #[derive(Debug, Default)]
 struct SpanCallsite(OnceLock<Metadata<'static>>);
 
@@ -83,44 +73,25 @@ impl Callsite for SpanCallsite {
     }
 }
 
-/// What a callsite of ours would be without its metadata, which none is.
-pub(crate) fn placeholder() -> &'static Metadata<'static> {
-    static PLACEHOLDER: OnceLock<&'static Metadata<'static>> = OnceLock::new();
-    PLACEHOLDER.get_or_init(|| leak(UNNAMED, "spanlog", &[]))
-}
-
-/// A callsite made at run time. It is never registered: nobody is asked whether it is enabled.
-struct MadeCallsite {
-    metadata: OnceLock<Metadata<'static>>,
-}
-
-impl Callsite for MadeCallsite {
-    fn set_interest(&self, _interest: Interest) {}
-
-    fn metadata(&self) -> &Metadata<'_> {
-        self.metadata.get().unwrap_or_else(|| placeholder())
-    }
-}
-
-/// Makes a callsite that lives for the program. Only called under a cache.
-pub(crate) fn make(
-    fields: &'static [&'static str],
+/// Metadata of a new callsite at INFO, which lives for the program. Only called under a cache.
+pub(crate) fn span_metadata(
+    name: &'static str,
     target: &'static str,
+    fields: &'static [&'static str],
     caller: Option<&'static Location<'static>>,
 ) -> &'static Metadata<'static> {
-    let made: &'static MadeCallsite = Box::leak(Box::new(MadeCallsite { metadata: OnceLock::new() }));
-    made.metadata.get_or_init(|| {
-        Metadata::new(
-            "op",
-            target,
-            Level::INFO,
-            caller.map(|caller| caller.file()),
-            caller.map(|caller| caller.line()),
-            None,
-            FieldSet::new(fields, Identifier(made)),
-            Kind::SPAN,
-        )
+    let callsite: &'static SpanCallsite = Box::leak(Box::default());
+    callsite.0.get_or_init(|| {
+        let fields = FieldSet::new(fields, Identifier(callsite));
+        let (file, line) = (caller.map(Location::file), caller.map(Location::line));
+        Metadata::new(name, target, Level::INFO, file, line, None, fields, Kind::SPAN)
     })
+}
+
+/// The metadata of a callsite that has none, which none of ours is.
+pub(crate) fn placeholder() -> &'static Metadata<'static> {
+    static PLACEHOLDER: OnceLock<&'static Metadata<'static>> = OnceLock::new();
+    PLACEHOLDER.get_or_init(|| span_metadata(UNNAMED, "spanlog", &[], None))
 }
 
 /// A map from set-up values, of which a program has few, to what is leaked for each.
@@ -137,16 +108,10 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     }
 }
 
-/// The metadata of op spans of this name, as all layers see it, and whether the name is in it.
-pub(crate) fn op_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
-    static NAMES: SpanNames = SpanNames::new("spanlog::op");
-    NAMES.metadata(name)
-}
-
-/// By this name the layer knows an entry.
+/// The event name that marks the entries of [`trace`](crate::trace).
 pub(crate) const ENTRY: &str = "spanlog::trace entry";
 
-/// Whether an event with this metadata is an entry: then something may lie beside it.
+/// Whether an event with this metadata is an entry, which may have a [sidecar](crate::correlate::sidecar).
 pub(crate) fn is_entry(metadata: &Metadata<'_>) -> bool {
     metadata.name() == ENTRY
 }

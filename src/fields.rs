@@ -19,11 +19,15 @@ use tracing_core::field::{Field, Visit};
 
 use crate::wire::scalar::Scalar;
 
-/// What becomes of a field's value.
+/// Takes the values of fields.
 pub(crate) trait Sink {
     fn value<'a>(&mut self, field: &Field, value: impl Scalar<'a>);
-    /// A value that is text, once it is formatted.
+    /// A value of user code, to be formatted as text.
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>);
+    /// An integer that does not fit `i64`, to be formatted as text.
+    fn wide(&mut self, field: &Field, digits: fmt::Arguments<'_>) {
+        self.text(field, digits);
+    }
     fn error(&mut self, field: &Field, error: &(dyn Error + 'static));
 }
 
@@ -51,21 +55,21 @@ impl<S: Sink> Visit for Fields<S> {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match i64::try_from(value) {
             Ok(value) => self.0.value(field, value),
-            Err(_) => self.0.text(field, format_args!("{value}")),
+            Err(_) => self.0.wide(field, format_args!("{value}")),
         }
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
         match i64::try_from(value) {
             Ok(value) => self.0.value(field, value),
-            Err(_) => self.0.text(field, format_args!("{value}")),
+            Err(_) => self.0.wide(field, format_args!("{value}")),
         }
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
         match i64::try_from(value) {
             Ok(value) => self.0.value(field, value),
-            Err(_) => self.0.text(field, format_args!("{value}")),
+            Err(_) => self.0.wide(field, format_args!("{value}")),
         }
     }
 

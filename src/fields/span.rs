@@ -5,13 +5,12 @@ use std::fmt;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
-use tracing_core::field::{Field, Visit};
+use tracing_core::field::Field;
 use tracing_core::span::{Attributes, Record as SpanRecord};
 
 use crate::fields::{Fields, Sink};
 use crate::format::{with_text, Formatted, Limit};
-use crate::keys;
-use crate::keys::is_control;
+use crate::keys::{self, is_control};
 use crate::value::{any_value, shared, Value};
 use crate::wire::scalar::Scalar;
 
@@ -19,8 +18,8 @@ use crate::wire::scalar::Scalar;
 #[derive(Debug, Default)]
 pub(crate) struct SpanFieldValues {
     fields: Vec<(Key, AnyValue)>,
-    /// By position in the span's field set, control fields included: what a span layer is shown
-    /// instead of the values themselves. `None`: show it the values.
+    /// By index in the span's field set, control fields included: what a span layer is shown instead of the
+    /// original values. `None`: it is shown the originals.
     shown: Option<Vec<Option<AnyValue>>>,
 }
 
@@ -29,7 +28,7 @@ impl SpanFieldValues {
         self.fields.iter()
     }
 
-    /// Adds attributes that tracing's static field sets have no room for.
+    /// Adds attributes with names made at run time, which tracing's static field sets cannot hold.
     pub(crate) fn append(&mut self, attributes: &[KeyValue]) {
         for attribute in attributes.iter().filter(|attribute| !is_control(attribute.key.as_str())) {
             let value = any_value(attribute.value.clone());
@@ -37,8 +36,8 @@ impl SpanFieldValues {
         }
     }
 
-    /// The values in place of which a span layer may not see the originals, because they are
-    /// formatted by user code and it would run that code again, with the span locked.
+    /// What a span layer must be shown instead of the original values: it would run the user code that formats
+    /// them once more, with the span locked.
     pub(crate) fn shown(&self) -> Option<&[Option<AnyValue>]> {
         self.shown.as_deref()
     }
@@ -46,124 +45,72 @@ impl SpanFieldValues {
 
 /// Reads the fields of a span that is being created.
 pub(crate) fn capture(attributes: &Attributes<'_>) -> SpanFieldValues {
-    let set = attributes.metadata().fields();
-    let mut sink = Fields(CaptureSink::new(set.len()));
-    let mut positions = Positions { inner: &mut sink, at: 0 };
-    attributes.record(&mut positions);
-    let CaptureSink { fields, by_position, formatted, errors, hostile, .. } = sink.0;
-    SpanFieldValues {
-        fields,
-        // An error is shown as it is, for its chain, unless something about the span's values went wrong.
-        shown: (formatted && (!errors || hostile)).then_some(by_position),
-    }
+    let count = attributes.metadata().fields().len();
+    let mut visitor = Fields(CaptureSink::new(count));
+    attributes.record(&mut visitor);
+    let CaptureSink { fields, by_index, has_formatted, has_error, has_failed } = visitor.0;
+    // An error is shown as it is, for its chain, unless formatting a value of the span failed.
+    let shown = (has_formatted && (!has_error || has_failed)).then_some(by_index);
+    SpanFieldValues { fields, shown }
 }
 
 /// Reads the values that `Span::record` gives.
 pub(crate) fn capture_later(values: &SpanRecord<'_>) -> Vec<(Key, AnyValue)> {
-    let mut sink = Fields(CaptureSink::new(0));
-    values.record(&mut sink);
-    sink.0.fields
+    let mut visitor = Fields(CaptureSink::new(0));
+    values.record(&mut visitor);
+    visitor.0.fields
 }
 
 /// Keeps a span's values, owned so that every record can share them.
 #[derive(Debug)]
 struct CaptureSink {
     fields: Vec<(Key, AnyValue)>,
-    by_position: Vec<Option<AnyValue>>,
-    at: usize,
-    formatted: bool,
-    errors: bool,
-    /// A value could not be formatted as a whole. The layer's counters are for events.
-    hostile: bool,
+    by_index: Vec<Option<AnyValue>>,
+    /// User code formatted a value.
+    has_formatted: bool,
+    has_error: bool,
+    /// A value could not be formatted completely. It is not counted: the layer's counters are for events.
+    has_failed: bool,
 }
 
 impl CaptureSink {
     fn new(count: usize) -> Self {
         Self {
             fields: Vec::with_capacity(count),
-            by_position: vec![None; count],
-            at: 0,
-            formatted: false,
-            errors: false,
-            hostile: false,
-        }
-    }
-
-    fn keep(&mut self, name: &'static str, value: AnyValue) {
-        if let Some(shown) = self.by_position.get_mut(self.at) {
-            *shown = Some(value.clone());
-        }
-        if !is_control(name) {
-            self.fields.push((keys::key(name), value));
+            by_index: vec![None; count],
+            has_formatted: false,
+            has_error: false,
+            has_failed: false,
         }
     }
 }
 
 impl Sink for CaptureSink {
     fn value<'a>(&mut self, field: &Field, value: impl Scalar<'a>) {
-        self.keep(
-            field.name(),
-            match value.into() {
-                Value::Str(value) => AnyValue::String(shared(value)),
-                value => value.to_owned(),
-            },
-        );
+        let value = match value.into() {
+            Value::Str(value) => AnyValue::String(shared(value)),
+            value => value.to_owned(),
+        };
+        if let Some(shown) = self.by_index.get_mut(field.index()) {
+            *shown = Some(value.clone());
+        }
+        if !is_control(field.name()) {
+            self.fields.push((keys::key(field.name()), value));
+        }
+    }
+
+    fn wide(&mut self, field: &Field, digits: fmt::Arguments<'_>) {
+        let formatted = with_text(Limit::NONE, digits, |text| self.value(field, text));
+        self.has_failed |= formatted != Formatted::Whole;
     }
 
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
-        let formatted = with_text(Limit::NONE, text, |text| self.value(field, text));
-        self.hostile |= formatted != Formatted::Whole;
+        self.has_formatted = true;
+        self.wide(field, text);
     }
 
     fn error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
-        self.errors = true;
+        self.has_error = true;
         self.text(field, format_args!("{error}"));
-    }
-}
-
-/// Tells a [`CaptureSink`] which field of the set is being visited, and that user code formats it.
-struct Positions<'a> {
-    inner: &'a mut Fields<CaptureSink>,
-    at: usize,
-}
-
-impl Positions<'_> {
-    fn note(&mut self, field: &Field) {
-        self.at = field.index();
-        self.inner.0.at = self.at;
-    }
-}
-
-macro_rules! forward {
-    ($($method:ident($type:ty);)*) => {
-        $(fn $method(&mut self, field: &Field, value: $type) {
-            self.note(field);
-            self.inner.$method(field, value);
-        })*
-    };
-}
-
-impl Visit for Positions<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.note(field);
-        self.inner.0.formatted = true;
-        self.inner.record_debug(field, value);
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.note(field);
-        self.inner.0.formatted = true;
-        self.inner.record_error(field, value);
-    }
-
-    forward! {
-        record_str(&str);
-        record_bool(bool);
-        record_i64(i64);
-        record_u64(u64);
-        record_i128(i128);
-        record_u128(u128);
-        record_f64(f64);
-        record_bytes(&[u8]);
     }
 }

@@ -12,7 +12,7 @@ use tracing::{Instrument as _, Span};
 use tracing_core::field::Value as FieldValue;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::callsite;
+use crate::callsite::SpanNames;
 use crate::correlate::carry::WithJob;
 use crate::correlate::op_seed::OpSeed;
 use crate::correlate::span_start::{guarded, start_now};
@@ -58,7 +58,8 @@ impl Op {
         job: Option<Arc<JobScope>>,
         caller: &'static Location<'static>,
     ) -> Self {
-        let (metadata, is_named) = callsite::op_metadata(&name);
+        static NAMES: SpanNames = SpanNames::new("spanlog::op");
+        let (metadata, is_named) = NAMES.metadata(&name);
         let state = Default::default();
         let seed = Arc::new(OpSeed { name, metadata, names, attributes, caller: Some(caller), state });
         let create = || create_span(&seed, is_named);

@@ -7,7 +7,7 @@ use tracing::Metadata;
 use tracing_core::field::Value;
 use tracing_core::span::Attributes;
 
-use crate::callsite::{make, Cache};
+use crate::callsite::{span_metadata, Cache, NAME_FIELD};
 use crate::correlate::op_seed::OpSeed;
 use crate::correlate::span_state::SpanState;
 
@@ -72,9 +72,6 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The name of an op span reaches the span layer in this field; tracing-opentelemetry names the span by it.
-const NAME_FIELDS: &[&str] = &["otel.name"];
-
 /// Shows `forward` the attributes of an op span as if its callsite were the caller's, so that location and
 /// target name the caller. The module path cannot be known at run time; the file stands for it as the target.
 pub(crate) fn with_caller(
@@ -84,8 +81,8 @@ pub(crate) fn with_caller(
 ) {
     static CALLERS: Cache<(&'static str, u32), Metadata<'static>> = Cache::new();
     let Some(caller) = seed.caller else { return forward(original) };
-    let metadata =
-        CALLERS.get((caller.file(), caller.line()), || make(NAME_FIELDS, caller.file(), Some(caller)));
+    let metadata = CALLERS
+        .get((caller.file(), caller.line()), || span_metadata("op", caller.file(), NAME_FIELD, Some(caller)));
     let name = Some(&seed.name as &dyn Value);
     let values = [name];
     let values = metadata.fields().value_set_all(&values);

@@ -67,7 +67,7 @@ pub(crate) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
 
 fn metadata() -> &'static Metadata<'static> {
     static METADATA: OnceLock<&'static Metadata<'static>> = OnceLock::new();
-    METADATA.get_or_init(|| callsite::make(&["probe"], "spanlog::probe", None))
+    METADATA.get_or_init(|| callsite::span_metadata("probe", "spanlog::probe", &["probe"], None))
 }
 
 /// Says that it is being formatted, and lets nothing happen after that.

@@ -3,7 +3,7 @@
 use tracing_core::field::{FieldSet, Value};
 use tracing_core::span::Record;
 
-use crate::callsite::{make, Cache};
+use crate::callsite::{span_metadata, Cache};
 use crate::correlate::span_state::SpanState;
 use crate::keys::{Keys, JOB_KEYS};
 
@@ -26,7 +26,7 @@ impl StampFields {
                 1 => keys.operation(),
                 _ => keys.job()[index - 2],
             });
-            let metadata = make(Box::leak(Box::new(names)), "spanlog::stamps", None);
+            let metadata = span_metadata("stamps", "spanlog::stamps", Box::leak(Box::new(names)), None);
             Box::leak(Box::new(StampFields { names, fields: metadata.fields() }))
         })
     }
