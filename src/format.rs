@@ -16,7 +16,7 @@ impl Limit {
 }
 
 /// A buffer larger than this is given back to the allocator: one 50 MiB value must not stay for ever.
-const LARGEST_KEPT_BUFFER: usize = 64 * 1024;
+const MAX_CACHED_BYTES: usize = 64 * 1024;
 
 thread_local! {
     // Taken out while in use: a `Debug` that logs comes here again, and finds an empty one.
@@ -27,9 +27,9 @@ thread_local! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formatted {
     /// All of it is there.
-    Whole,
+    Complete,
     /// It was cut to a limit.
-    Cut,
+    Truncated,
     /// The formatting returned an error.
     Failed,
     /// The formatting panicked.
@@ -39,7 +39,7 @@ pub enum Formatted {
 impl Formatted {
     #[inline]
     pub(crate) fn count(self, counters: &Counters) {
-        if self != Self::Whole {
+        if self != Self::Complete {
             self.count_loss(counters);
         }
     }
@@ -47,8 +47,8 @@ impl Formatted {
     #[cold]
     fn count_loss(self, counters: &Counters) {
         match self {
-            Self::Whole => {}
-            Self::Cut => counters.truncated_values(1),
+            Self::Complete => {}
+            Self::Truncated => counters.truncated_values(1),
             Self::Failed => counters.failed_values(1),
             Self::Panicked => counters.panicked_values(1),
         }
@@ -61,13 +61,13 @@ impl Formatted {
 pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnce(&str)) -> Formatted {
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.clear();
-    let mut writer = Writer { text: &mut buffer, limit, cut: false };
+    let mut writer = Writer { text: &mut buffer, limit, is_truncated: false };
     let formatted = match write_text(&mut writer, text) {
-        _ if writer.cut => Formatted::Cut,
+        _ if writer.is_truncated => Formatted::Truncated,
         formatted => formatted,
     };
     read(&buffer);
-    if buffer.capacity() <= LARGEST_KEPT_BUFFER {
+    if buffer.capacity() <= MAX_CACHED_BYTES {
         let _ = BUFFER.try_with(|slot| slot.set(buffer));
     }
     formatted
@@ -77,7 +77,7 @@ pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnc
 #[inline(always)]
 pub(crate) fn write_text(out: &mut impl Write, text: fmt::Arguments<'_>) -> Formatted {
     match catch_unwind(AssertUnwindSafe(|| out.write_fmt(text))) {
-        Ok(Ok(())) => Formatted::Whole,
+        Ok(Ok(())) => Formatted::Complete,
         Ok(Err(fmt::Error)) => Formatted::Failed,
         Err(_) => Formatted::Panicked,
     }
@@ -87,12 +87,12 @@ pub(crate) fn write_text(out: &mut impl Write, text: fmt::Arguments<'_>) -> Form
 struct Writer<'a> {
     text: &'a mut String,
     limit: Limit,
-    cut: bool,
+    is_truncated: bool,
 }
 
 impl Write for Writer<'_> {
     fn write_str(&mut self, more: &str) -> fmt::Result {
-        if self.cut {
+        if self.is_truncated {
             return Err(fmt::Error);
         }
         let room = self.limit.0 - self.text.len();
@@ -100,13 +100,13 @@ impl Write for Writer<'_> {
             self.text.push_str(more);
             return Ok(());
         }
-        self.text.push_str(cut(more, Limit(room)));
-        self.cut = true;
+        self.text.push_str(truncate(more, Limit(room)));
+        self.is_truncated = true;
         Err(fmt::Error)
     }
 }
 
 /// The part of `text` that `limit` leaves, ending on a character boundary.
-pub(crate) fn cut(text: &str, limit: Limit) -> &str {
+pub(crate) fn truncate(text: &str, limit: Limit) -> &str {
     &text[..text.floor_char_boundary(limit.0)]
 }

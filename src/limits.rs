@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opentelemetry::logs::AnyValue;
 
 use crate::diagnostics;
-use crate::format::{cut, Limit};
+use crate::format::{truncate, Limit};
 
 /// Limits of one record, as the specification has them for [attributes]. They never touch the body.
 ///
@@ -67,13 +67,13 @@ impl Limits {
     }
 
     /// Cuts the strings of a value that came ready-made, where they are too long.
-    pub(crate) fn cut(&self, value: AnyValue) -> AnyValue {
+    pub(crate) fn truncate(&self, value: AnyValue) -> AnyValue {
         match value {
             AnyValue::String(text) if text.as_str().len() > self.value_length().0 => {
-                let kept: Arc<str> = cut(text.as_str(), self.value_length()).into();
+                let kept: Arc<str> = truncate(text.as_str(), self.value_length()).into();
                 AnyValue::String(kept.into())
             }
-            AnyValue::ListAny(values) => values.into_iter().map(|value| self.cut(value)).collect(),
+            AnyValue::ListAny(values) => values.into_iter().map(|value| self.truncate(value)).collect(),
             value => value,
         }
     }

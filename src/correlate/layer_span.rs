@@ -150,7 +150,7 @@ impl InheritedAttributes {
         let mut stamps = Vec::new();
         if let Some(job) = job {
             for (key, value) in job.record_stamps(&inherit.keys) {
-                put(&mut stamps, key, inherit.limits.cut(value));
+                put(&mut stamps, key, inherit.limits.truncate(value));
             }
         }
         let of_job = stamps.len();
@@ -167,7 +167,7 @@ impl InheritedAttributes {
                 let own = own.map(|(_, value)| value.clone());
                 let stamp = own.or_else(|| Some(AnyValue::String(value.clone()?.into())));
                 if let Some(stamp) = stamp {
-                    put(&mut stamps, keys::key(name), inherit.limits.cut(stamp));
+                    put(&mut stamps, keys::key(name), inherit.limits.truncate(stamp));
                 }
             }
         }
@@ -192,7 +192,7 @@ impl InheritedAttributes {
                 }
                 // The later value wins, in the later place: what is further in stands nearer to the event.
                 fields.retain(|(known, _)| *known != key);
-                fields.push((key, inherit.limits.cut(value)));
+                fields.push((key, inherit.limits.truncate(value)));
             }
         }
         let mut overridden = overridden.into_iter();

@@ -9,10 +9,10 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 use tracing_core::field::Field;
 
 use crate::event::callsite::{CallsiteInfo, FieldInfo, Role};
-use crate::event::exception::{Causes, TypeOf};
+use crate::event::exception::{Causes, ErrorType};
 use crate::event::merge::MergedAttributes;
 use crate::fields::Sink;
-use crate::format::{cut, with_text, Limit};
+use crate::format::{truncate, with_text, Limit};
 use crate::keys;
 use crate::keys::is_control;
 use crate::record::{severity_of_number, Record};
@@ -21,7 +21,7 @@ use crate::value::Value;
 use crate::wire::scalar::Scalar;
 
 /// How many attributes an event can have beyond its fields: an error becomes three.
-pub(crate) const MOST_EXTRA: usize = 2;
+pub(crate) const MAX_EXTRA: usize = 2;
 
 /// Writes an event's fields into a record as they are visited.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         let value = match value {
             Value::Str(text) if text.len() > self.value_limit.0 => {
                 self.counters.truncated_values(1);
-                Value::Str(cut(text, self.value_limit))
+                Value::Str(truncate(text, self.value_limit))
             }
             value => value,
         };
@@ -177,7 +177,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
             }
             self.attribute(semconv::EXCEPTION_MESSAGE, Value::Str(text));
         });
-        let type_path = with_text(Limit::NONE, format_args!("{}", TypeOf(error)), |type_path| {
+        let type_path = with_text(Limit::NONE, format_args!("{}", ErrorType(error)), |type_path| {
             if !type_path.is_empty() {
                 self.attribute(semconv::EXCEPTION_TYPE, Value::Str(type_path));
             }

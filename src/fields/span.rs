@@ -101,7 +101,7 @@ impl Sink for CaptureSink {
 
     fn wide(&mut self, field: &Field, digits: fmt::Arguments<'_>) {
         let formatted = with_text(Limit::NONE, digits, |text| self.value(field, text));
-        self.has_failed |= formatted != Formatted::Whole;
+        self.has_failed |= formatted != Formatted::Complete;
     }
 
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {

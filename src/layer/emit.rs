@@ -16,7 +16,7 @@ use crate::correlate::sidecar::{self, Sidecar};
 use crate::correlate::stack::{self, ThreadStack};
 use crate::event::callsite::CallsiteInfo;
 use crate::event::merge::{write_merged, MergedAttributes};
-use crate::event::visitor::{EventVisitor, MOST_EXTRA};
+use crate::event::visitor::{EventVisitor, MAX_EXTRA};
 use crate::fields::Fields;
 use crate::layer::LogLayer;
 use crate::record::inherited::InheritedAttributes;
@@ -162,7 +162,7 @@ impl<R: Records> LogLayer<R> {
         inherited: &std::sync::Arc<InheritedAttributes>,
     ) -> Option<Merge> {
         record.set_trace_context(ids);
-        let extra = inherited.extra_keys.len() + MOST_EXTRA;
+        let extra = inherited.extra_keys.len() + MAX_EXTRA;
         let most = inherited.attributes.len() + callsite.len() + extra;
         let sidecar = if callsite.may_have_sidecar { sidecar::take() } else { None };
         let fits = most <= self.inherit.limits.attribute_count();
@@ -197,7 +197,7 @@ impl<R: Records> LogLayer<R> {
             None => event.event.record(&mut fields),
         }
         for (key, value) in sidecar.iter().flat_map(|sidecar| sidecar.iter()) {
-            fields.0.named_at_run_time(key, limits.cut(value.clone()));
+            fields.0.named_at_run_time(key, limits.truncate(value.clone()));
         }
         fields.0.finish();
         self.inherit.extras.write(event.metadata(), |key, value| own.put(key, value.to_owned()));

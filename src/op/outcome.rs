@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanRef, Status};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute as semconv;
 
-use crate::event::exception::TypeOf;
+use crate::event::exception::ErrorType;
 use crate::format::{with_text, Limit};
 
 /// The attribute that tells the ways of not ending apart.
@@ -94,7 +94,7 @@ fn type_of<E: Debug>(error: &E) -> Option<String> {
     }
     let is_opaque = name.starts_with("alloc::boxed::Box<") || name.starts_with("dyn ");
     if is_opaque || name == "anyhow::Error" {
-        let told = text_of(format_args!("{}", TypeOf(error)));
+        let told = text_of(format_args!("{}", ErrorType(error)));
         return match told.is_empty() {
             false => Some(told),
             true if is_opaque => None,

@@ -19,7 +19,7 @@ use crate::keys;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::queue::Permit;
-use crate::otlp::record::prefix::{put_head, BODY_AT};
+use crate::otlp::record::prefix::{put_prefix, BODY_AT};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Prepare, Record, Records, Target};
 use crate::stats::Thread;
@@ -112,7 +112,7 @@ impl Draft {
             self.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, self.event_name.as_bytes()));
         }
         let rest = self.rest.written();
-        let begin = put_head(self.front.written_mut(), self.severity, self.unix_nanos);
+        let begin = put_prefix(self.front.written_mut(), self.severity, self.unix_nanos);
         Encoded::new(self.front.written_mut(), begin, rest)
     }
 }
