@@ -95,12 +95,12 @@ impl Write for Writer<'_> {
         if self.is_truncated {
             return Err(fmt::Error);
         }
-        let room = self.limit.0 - self.text.len();
-        if more.len() <= room {
+        let capacity = self.limit.0 - self.text.len();
+        if more.len() <= capacity {
             self.text.push_str(more);
             return Ok(());
         }
-        self.text.push_str(truncate(more, Limit(room)));
+        self.text.push_str(truncate(more, Limit(capacity)));
         self.is_truncated = true;
         Err(fmt::Error)
     }

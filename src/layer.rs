@@ -93,7 +93,7 @@ impl<R: Records> LogLayer<R> {
                 fields: SpanFields::all(),
                 limits: Limits::from_env(),
                 extras: Extras::default(),
-                prepare: R::prepare(),
+                encode: R::encode_inherited(),
             },
             dispatch: DispatchSlot::default(),
             counters: Counters::default(),

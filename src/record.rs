@@ -42,7 +42,7 @@ impl Ids {
 }
 
 /// Encodes the attributes of a [`InheritedAttributes`].
-pub(crate) type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
+pub(crate) type EncodeInherited = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
@@ -99,7 +99,7 @@ pub trait Records: Send + Sync + 'static {
         Self: 'a;
 
     /// Encodes inherited attributes once, for records that can use that.
-    fn prepare() -> Prepare {
+    fn encode_inherited() -> EncodeInherited {
         |_| Box::default()
     }
 

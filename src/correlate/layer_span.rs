@@ -18,7 +18,7 @@ use crate::keys;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::record::inherited::{key_set, InheritedAttributes, Version};
-use crate::record::Prepare;
+use crate::record::EncodeInherited;
 use crate::span_fields::SpanFields;
 
 /// Tells the layers of a process apart.
@@ -41,7 +41,7 @@ pub(crate) struct InheritSettings {
     /// Attributes that the layer writes last. Their keys must not meet inherited ones.
     pub(crate) extras: Extras,
     /// Encodes the attributes of a block once, for records that can use that.
-    pub(crate) prepare: Prepare,
+    pub(crate) encode: EncodeInherited,
 }
 
 /// One span, as one log layer sees it.
@@ -206,7 +206,7 @@ impl InheritedAttributes {
             version,
             extra_keys: inherit.extras.keys,
             key_set: key_set(attributes.iter().map(|(key, _)| key.as_str()).chain(extra_keys)),
-            prepared: (inherit.prepare)(&attributes),
+            encoded: (inherit.encode)(&attributes),
             stamps: count,
             attributes,
         }

@@ -32,11 +32,11 @@ pub(crate) struct CallsiteInfo {
     is_unique: bool,
     /// Answers of [`can_append`](Self::can_append): the key set that was asked about, with the answer as its
     /// lowest bit. Shared by all threads, which rarely write: a program has few key sets for one callsite.
-    appends: [AtomicU64; CACHED_ANSWERS],
+    appends: [AtomicU64; CACHED_KEY_SETS],
 }
 
 /// A power of two. Two key sets that share a place work their answers out more often, no worse.
-const CACHED_ANSWERS: usize = 4;
+const CACHED_KEY_SETS: usize = 4;
 
 /// A field of a callsite. It fills a line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
@@ -87,20 +87,20 @@ impl CallsiteInfo {
     /// The callsite of `metadata`.
     #[inline]
     pub(crate) fn of(metadata: &'static Metadata<'static>) -> &'static Self {
-        let place = (address(metadata) >> 4) % CACHED_CALLSITES;
-        match CACHED.try_with(|places| places[place].get()) {
+        let slot = (address(metadata) >> 4) % CACHED_CALLSITES;
+        match CACHED.try_with(|slots| slots[slot].get()) {
             Ok(Some(known)) if std::ptr::eq(known.metadata, metadata) => known,
-            _ => Self::find(metadata, place),
+            _ => Self::find(metadata, slot),
         }
     }
 
     /// Finds it, or inspects it. It is kept for the life of the program, as the callsite itself is.
     #[cold]
-    fn find(metadata: &'static Metadata<'static>, place: usize) -> &'static Self {
+    fn find(metadata: &'static Metadata<'static>, slot: usize) -> &'static Self {
         static ALL: OnceLock<Mutex<HashMap<usize, &'static CallsiteInfo>>> = OnceLock::new();
         let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
         let info = *all.entry(address(metadata)).or_insert_with(|| Box::leak(Box::new(Self::new(metadata))));
-        let _ = CACHED.try_with(|places| places[place].set(Some(info)));
+        let _ = CACHED.try_with(|slots| slots[slot].set(Some(info)));
         info
     }
 
@@ -146,15 +146,15 @@ impl CallsiteInfo {
     #[inline]
     pub(crate) fn can_append(&self, inherited: &InheritedAttributes) -> bool {
         let key_set = inherited.key_set & !1;
-        let known = self.appends[place_of(key_set)].load(Ordering::Relaxed);
+        let known = self.appends[slot_of(key_set)].load(Ordering::Relaxed);
         match known & !1 == key_set {
             true => known & 1 == 1,
-            false => self.find_whether_to_append(inherited),
+            false => self.compute_can_append(inherited),
         }
     }
 
     #[cold]
-    fn find_whether_to_append(&self, inherited: &InheritedAttributes) -> bool {
+    fn compute_can_append(&self, inherited: &InheritedAttributes) -> bool {
         let extra = inherited.extra_keys;
         let inherits = |name: &str| inherited.attributes.iter().any(|(key, _)| key.as_str() == name);
         // Any field may hold an error, which is written under other keys than its own.
@@ -166,14 +166,14 @@ impl CallsiteInfo {
                 .any(|name| inherits(name) || is_exception(name) || extra.contains(&name))
             && !keys.any(|name| is_exception(name) || extra.contains(&name));
         let key_set = inherited.key_set & !1;
-        self.appends[place_of(key_set)].store(key_set | u64::from(can_append), Ordering::Relaxed);
+        self.appends[slot_of(key_set)].store(key_set | u64::from(can_append), Ordering::Relaxed);
         can_append
     }
 }
 
 #[inline]
-fn place_of(key_set: u64) -> usize {
-    (key_set >> 1) as usize % CACHED_ANSWERS
+fn slot_of(key_set: u64) -> usize {
+    (key_set >> 1) as usize % CACHED_KEY_SETS
 }
 
 /// Tells callsites apart.
@@ -196,8 +196,8 @@ fn is_log(metadata: &Metadata<'_>) -> bool {
 /// tracing names an event `event FILE:LINE` if the user does not, and tracing-log `log event`.
 fn is_named(metadata: &Metadata<'_>, is_log: bool) -> bool {
     let generated = || {
-        let place = metadata.name().strip_prefix("event ")?;
-        let (file, line) = place.rsplit_once(':')?;
+        let location = metadata.name().strip_prefix("event ")?;
+        let (file, line) = location.rsplit_once(':')?;
         Some(metadata.file() == Some(file) && metadata.line() == line.parse().ok())
     };
     !is_log && !is_entry(metadata) && generated() != Some(true)

@@ -36,9 +36,9 @@ pub(crate) fn write_merged<R: Record>(
     let stamps: Vec<_> = stamps.iter().filter(|(key, _)| !overridden(key)).collect();
     let fields: Vec<_> = fields.iter().filter(|(key, _)| !overridden(key)).collect();
 
-    let room = limits.attribute_count().saturating_sub(stamps.len());
-    let kept_own = own.0.len().min(room);
-    let kept_fields = fields.len().min(room - kept_own);
+    let capacity = limits.attribute_count().saturating_sub(stamps.len());
+    let kept_own = own.0.len().min(capacity);
+    let kept_fields = fields.len().min(capacity - kept_own);
     let dropped = own.0.len() - kept_own + fields.len() - kept_fields;
 
     for (key, value) in stamps.into_iter().chain(fields[fields.len() - kept_fields..].iter().copied()) {

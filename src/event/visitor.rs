@@ -62,12 +62,12 @@ impl<'a, R: Record> EventVisitor<'a, R> {
     #[inline]
     pub(crate) fn finish(&mut self) {
         if !self.has_body {
-            self.set_next_best_body();
+            self.set_fallback_body();
         }
     }
 
     #[cold]
-    fn set_next_best_body(&mut self) {
+    fn set_fallback_body(&mut self) {
         if let Some(text) = self.error_text.as_deref().or(self.callsite.event_name) {
             self.record.set_body(Value::Str(text));
         }
@@ -95,7 +95,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
     }
 
     /// A field whose name is not the callsite's. Only where attributes are put aside.
-    pub(crate) fn named_at_run_time(&mut self, key: &Key, value: AnyValue) {
+    pub(crate) fn dynamic_attribute(&mut self, key: &Key, value: AnyValue) {
         if is_control(key.as_str()) {
             self.control(key.as_str(), Value::Any(&value));
         } else if let Some(merged) = &mut self.merged {
@@ -126,7 +126,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
                 self.has_body = true;
             }
             Role::ErrorText => {
-                self.remember_error_text(known, value);
+                self.save_error_text(known, value);
                 self.attribute(field.name(), value);
             }
             Role::Control => self.control(field.name(), value),
@@ -139,7 +139,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         !self.has_body && self.error_text.is_none() && known.role == Role::ErrorText
     }
 
-    fn remember_error_text(&mut self, known: &FieldInfo, value: Value<'_>) {
+    fn save_error_text(&mut self, known: &FieldInfo, value: Value<'_>) {
         if !self.may_become_body(known) {
             return;
         }

@@ -26,21 +26,21 @@ use crate::stats::Thread;
 /// What happened to an event for which a record was wanted.
 enum Outcome {
     Emitted,
-    NoRoom,
+    NoPermit,
     /// The thread's locals are gone.
-    NoThread,
+    ThreadExit,
 }
 
 /// An event of an enabled callsite.
 #[derive(Clone, Copy)]
-struct Enabled<'a> {
+struct EnabledEvent<'a> {
     event: &'a Event<'a>,
     /// The real metadata, where that is a `log` record's.
     log: Option<&'a Metadata<'a>>,
     callsite: &'static CallsiteInfo,
 }
 
-impl<'a> Enabled<'a> {
+impl<'a> EnabledEvent<'a> {
     fn metadata(&self) -> &'a Metadata<'a> {
         self.log.unwrap_or_else(|| self.event.metadata())
     }
@@ -88,22 +88,22 @@ impl<R: Records> LogLayer<R> {
             counters.dropped_reentrant(1);
             return;
         }
-        let event = Enabled { event, log: log.as_ref(), callsite };
-        let make = || {
-            let Some(permit) = self.records.reserve(thread) else { return Outcome::NoRoom };
+        let event = EnabledEvent { event, log: log.as_ref(), callsite };
+        let emit = || {
+            let Some(permit) = self.records.reserve(thread) else { return Outcome::NoPermit };
             let mut record = self.records.open(permit, event.target());
             record.set_severity(severity);
             if stack::with_thread_stack(|stack| self.fill(&mut record, event, &cx, stack, ctx)).is_none() {
-                return Outcome::NoThread;
+                return Outcome::ThreadExit;
             }
             let _emitting = Emitting::begin();
             self.records.emit(record);
             Outcome::Emitted
         };
-        match catch_unwind(AssertUnwindSafe(make)) {
+        match catch_unwind(AssertUnwindSafe(emit)) {
             Ok(Outcome::Emitted) => counters.delivered(1),
-            Ok(Outcome::NoRoom) => counters.dropped_overflow(1),
-            Ok(Outcome::NoThread) | Err(_) => counters.dropped_panicked(1),
+            Ok(Outcome::NoPermit) => counters.dropped_overflow(1),
+            Ok(Outcome::ThreadExit) | Err(_) => counters.dropped_panicked(1),
         }
     }
 
@@ -112,7 +112,7 @@ impl<R: Records> LogLayer<R> {
     fn fill<S>(
         &self,
         record: &mut R::Record<'_>,
-        event: Enabled<'_>,
+        event: EnabledEvent<'_>,
         cx: &OtelContext,
         stack: ThreadStack<'_>,
         ctx: &Context<'_, S>,
@@ -162,10 +162,10 @@ impl<R: Records> LogLayer<R> {
         inherited: &std::sync::Arc<InheritedAttributes>,
     ) -> Option<Merge> {
         record.set_trace_context(ids);
-        let extra = inherited.extra_keys.len() + MAX_EXTRA;
-        let most = inherited.attributes.len() + callsite.len() + extra;
+        let max_extra = inherited.extra_keys.len() + MAX_EXTRA;
+        let max_attributes = inherited.attributes.len() + callsite.len() + max_extra;
         let sidecar = if callsite.may_have_sidecar { sidecar::take() } else { None };
-        let fits = most <= self.inherit.limits.attribute_count();
+        let fits = max_attributes <= self.inherit.limits.attribute_count();
         if sidecar.is_none() && fits && callsite.can_append(inherited) {
             record.add_inherited(inherited);
             None
@@ -175,7 +175,7 @@ impl<R: Records> LogLayer<R> {
     }
 
     #[inline(always)]
-    fn append_fields(&self, record: &mut R::Record<'_>, event: Enabled<'_>) {
+    fn append_fields(&self, record: &mut R::Record<'_>, event: EnabledEvent<'_>) {
         let visitor = EventVisitor::new(record, None, event.callsite, self.value_limit(), &self.counters);
         let mut fields = Fields(visitor);
         event.event.record(&mut fields);
@@ -185,7 +185,7 @@ impl<R: Records> LogLayer<R> {
         }
     }
 
-    fn merge_fields(&self, record: &mut R::Record<'_>, event: Enabled<'_>, merge: Merge) {
+    fn merge_fields(&self, record: &mut R::Record<'_>, event: EnabledEvent<'_>, merge: Merge) {
         let Merge { inherited, sidecar } = merge;
         let limits = self.inherit.limits;
         let mut own = MergedAttributes::default();
@@ -197,7 +197,7 @@ impl<R: Records> LogLayer<R> {
             None => event.event.record(&mut fields),
         }
         for (key, value) in sidecar.iter().flat_map(|sidecar| sidecar.iter()) {
-            fields.0.named_at_run_time(key, limits.truncate(value.clone()));
+            fields.0.dynamic_attribute(key, limits.truncate(value.clone()));
         }
         fields.0.finish();
         self.inherit.extras.write(event.metadata(), |key, value| own.put(key, value.to_owned()));

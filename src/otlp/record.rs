@@ -21,7 +21,7 @@ use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::queue::Permit;
 use crate::otlp::record::prefix::{put_prefix, BODY_AT};
 use crate::record::inherited::InheritedAttributes;
-use crate::record::{Ids, Prepare, Record, Records, Target};
+use crate::record::{EncodeInherited, Ids, Record, Records, Target};
 use crate::stats::Thread;
 use crate::value::Value;
 use crate::wire::buffer::Buffer;
@@ -32,7 +32,7 @@ use crate::wire::put::{
 use crate::wire::scalar::{put_attribute, EncodedKey, Scalar};
 
 /// Encodes the attributes of a block once, for all the records that begin with it.
-fn prepare(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
+fn encode_inherited(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
     let mut bytes = Vec::new();
     for (key, value) in attributes {
         put_pair(&mut bytes, field::ATTRIBUTES, key.as_str(), &Value::Any(value));
@@ -46,8 +46,8 @@ pub(crate) struct Draft {
     unix_nanos: u64,
     severity: Severity,
     /// Flags, ids and time of observation, encoded, and where what there is of them begins.
-    tail: [u8; TAIL],
-    tail_begin: usize,
+    tail: [u8; TAIL_LEN],
+    tail_start: usize,
     event_name: &'static str,
     dropped_attributes: u32,
     /// Room for what is in front of the body, and the body with its header.
@@ -60,10 +60,10 @@ impl Draft {
     /// The thread's, emptied. A value's `Debug` may log while it is in use: then there is another one.
     #[inline]
     fn take() -> Box<Self> {
-        let kept = DRAFT.try_with(Cell::take).ok().flatten();
+        let kept = CACHED.try_with(Cell::take).ok().flatten();
         let mut draft = kept.unwrap_or_else(Self::new);
         draft.unix_nanos = 0;
-        draft.tail_begin = IDS;
+        draft.tail_start = TIME_AT;
         draft.event_name = "";
         draft.dropped_attributes = 0;
         draft.front.begin(BODY_AT);
@@ -76,8 +76,8 @@ impl Draft {
         Box::new(Self {
             unix_nanos: 0,
             severity: Severity::Trace,
-            tail: [0; TAIL],
-            tail_begin: IDS,
+            tail: [0; TAIL_LEN],
+            tail_start: TIME_AT,
             event_name: "",
             dropped_attributes: 0,
             front: Buffer::new(),
@@ -87,12 +87,12 @@ impl Draft {
 
     /// Keeps the memory for the thread's next record. What something panicked over is not kept.
     #[inline(always)]
-    fn keep(mut self: Box<Self>) {
+    fn recycle(mut self: Box<Self>) {
         if self.front.is_large() || self.rest.is_large() {
             self.front.shrink();
             self.rest.shrink();
         }
-        let _ = DRAFT.try_with(|kept| kept.set(Some(self)));
+        let _ = CACHED.try_with(|kept| kept.set(Some(self)));
     }
 
     /// The record, encoded.
@@ -102,33 +102,33 @@ impl Draft {
             let count = u64::from(self.dropped_attributes);
             self.rest.append_with(|out| put_uint(out, field::DROPPED_ATTRIBUTES, count));
         }
-        let end = if self.unix_nanos > 0 { TAIL } else { IDS };
-        match (self.tail_begin, end) {
+        let end = if self.unix_nanos > 0 { TAIL_LEN } else { TIME_AT };
+        match (self.tail_start, end) {
             // All of it, as in a sampled span: the compiler knows how long that is.
-            (0, TAIL) => self.rest.append(&self.tail),
-            (begin, end) => self.rest.append(&self.tail[begin..end]),
+            (0, TAIL_LEN) => self.rest.append(&self.tail),
+            (start, end) => self.rest.append(&self.tail[start..end]),
         }
         if !self.event_name.is_empty() {
             self.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, self.event_name.as_bytes()));
         }
         let rest = self.rest.written();
-        let begin = put_prefix(self.front.written_mut(), self.severity, self.unix_nanos);
-        Encoded::new(self.front.written_mut(), begin, rest)
+        let start = put_prefix(self.front.written_mut(), self.severity, self.unix_nanos);
+        Encoded::new(self.front.written_mut(), start, rest)
     }
 }
 
 /// How long flags and ids are.
-const IDS: usize = FLAGS + 18 + 10;
+const TIME_AT: usize = IDS_AT + 18 + 10;
 
 /// How long flags are.
-const FLAGS: usize = 5;
+const IDS_AT: usize = 5;
 
 /// How long flags, ids and time are.
-const TAIL: usize = IDS + 9;
+const TAIL_LEN: usize = TIME_AT + 9;
 
 thread_local! {
     // Taken out while in use: a value's `Debug` may log, and then a second record is being written.
-    static DRAFT: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
+    static CACHED: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
 }
 
 /// The records of one pipeline.
@@ -147,8 +147,8 @@ impl Records for DirectRecords {
     type Record<'a> = DirectRecord<'a>;
     type Permit<'a> = Permit<'a>;
 
-    fn prepare() -> Prepare {
-        prepare
+    fn encode_inherited() -> EncodeInherited {
+        encode_inherited
     }
 
     #[inline]
@@ -171,7 +171,7 @@ impl Records for DirectRecords {
     fn emit(&self, record: DirectRecord<'_>) {
         let DirectRecord { permit, target, mut draft } = record;
         permit.enqueue(target, &draft.finish());
-        draft.keep();
+        draft.recycle();
     }
 }
 
@@ -193,11 +193,11 @@ impl<'a> DirectRecord<'a> {
 
 /// Puts the header of a text of `len` bytes in front of it, where there is room for one of `room` bytes.
 #[cold]
-fn put_long_body_header(out: &mut Buffer, room: usize, len: usize) {
+fn put_long_body_header(out: &mut Buffer, reserved: usize, len: usize) {
     let mut header = Vec::with_capacity(2 * MOST_HEADER);
     put_header(&mut header, field::BODY, field_len(len));
     put_header(&mut header, 1, len);
-    out.replace(BODY_AT, room, &header);
+    out.replace(BODY_AT, reserved, &header);
 }
 
 impl Record for DirectRecord<'_> {
@@ -207,8 +207,8 @@ impl Record for DirectRecord<'_> {
         // Until the year 2554.
         let unix_nanos = since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos());
         self.draft.unix_nanos = unix_nanos;
-        self.draft.tail[IDS] = tag(field::OBSERVED_TIME, FIXED64);
-        self.draft.tail[IDS + 1..].copy_from_slice(&unix_nanos.to_le_bytes());
+        self.draft.tail[TIME_AT] = tag(field::OBSERVED_TIME, FIXED64);
+        self.draft.tail[TIME_AT + 1..].copy_from_slice(&unix_nanos.to_le_bytes());
     }
 
     #[inline]
@@ -226,12 +226,12 @@ impl Record for DirectRecord<'_> {
         let Some(ids) = ids else { return };
         let out = &mut self.draft.tail;
         out[0] = tag(field::FLAGS, FIXED32);
-        out[1..FLAGS].copy_from_slice(&u32::from(ids.flags.to_u8()).to_le_bytes());
+        out[1..IDS_AT].copy_from_slice(&u32::from(ids.flags.to_u8()).to_le_bytes());
         out[5..7].copy_from_slice(&[tag(field::TRACE_ID, LENGTH), 16]);
         out[7..23].copy_from_slice(&ids.trace_id.to_bytes());
         out[23..25].copy_from_slice(&[tag(field::SPAN_ID, LENGTH), 8]);
-        out[25..IDS].copy_from_slice(&ids.span_id.to_bytes());
-        self.draft.tail_begin = if ids.flags.to_u8() > 0 { 0 } else { FLAGS };
+        out[25..TIME_AT].copy_from_slice(&ids.span_id.to_bytes());
+        self.draft.tail_start = if ids.flags.to_u8() > 0 { 0 } else { IDS_AT };
     }
 
     #[inline]
@@ -274,7 +274,7 @@ impl Record for DirectRecord<'_> {
 
     #[inline]
     fn add_inherited(&mut self, inherited: &InheritedAttributes) {
-        self.draft.rest.append(&inherited.prepared);
+        self.draft.rest.append(&inherited.encoded);
     }
 
     fn set_dropped_attributes(&mut self, count: u32) {

@@ -20,7 +20,7 @@ pub struct InheritedAttributes {
     /// How many of them are stamps, which limits leave alone: the first ones.
     pub(crate) stamps: usize,
     /// The attributes as the layer's kind of record wants them.
-    pub(crate) prepared: Box<[u8]>,
+    pub(crate) encoded: Box<[u8]>,
     /// The keys that the layer writes last, behind the event's own.
     pub(crate) extra_keys: &'static [&'static str],
     /// Tells sets of keys apart, the extra ones included.

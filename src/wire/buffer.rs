@@ -7,7 +7,7 @@
 use std::fmt;
 
 /// A buffer larger than this is given back to the allocator: one 50 MiB value must not stay for ever.
-const LARGEST_KEPT: usize = 64 * 1024;
+const MAX_CACHED_BYTES: usize = 64 * 1024;
 
 /// Bytes that are written front to back.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Buffer {
     #[inline(always)]
     pub(crate) fn write<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N]) -> usize) {
         match self.bytes.get_mut(self.len..).and_then(|behind| behind.first_chunk_mut()) {
-            Some(room) => self.len += write(room),
+            Some(spare) => self.len += write(spare),
             None => self.grow_and_write(write),
         }
     }
@@ -44,8 +44,8 @@ impl Buffer {
     #[inline(never)]
     fn grow_and_write<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N]) -> usize) {
         self.grow(N);
-        if let Some(room) = self.bytes[self.len..].first_chunk_mut() {
-            self.len += write(room);
+        if let Some(spare) = self.bytes[self.len..].first_chunk_mut() {
+            self.len += write(spare);
         }
     }
 
@@ -85,15 +85,15 @@ impl Buffer {
     /// Whether this has more memory than should stay for ever.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {
-        self.bytes.capacity() > LARGEST_KEPT
+        self.bytes.capacity() > MAX_CACHED_BYTES
     }
 
     /// Empties it, and gives back what memory is too much.
     #[cold]
     pub(crate) fn shrink(&mut self) {
         self.len = 0;
-        self.bytes.truncate(LARGEST_KEPT);
-        self.bytes.shrink_to(LARGEST_KEPT);
+        self.bytes.truncate(MAX_CACHED_BYTES);
+        self.bytes.shrink_to(MAX_CACHED_BYTES);
     }
 
     /// Makes room for `more` bytes, twice as much as there was at least.
@@ -107,9 +107,9 @@ impl Buffer {
 
 impl fmt::Write for Buffer {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= SHORT {
-            self.write::<SHORT>(|room| {
-                copy(room, text.as_bytes());
+        if text.len() <= MAX_SMALL_COPY {
+            self.write::<MAX_SMALL_COPY>(|spare| {
+                copy(spare, text.as_bytes());
                 text.len()
             });
         } else {
@@ -120,18 +120,18 @@ impl fmt::Write for Buffer {
 }
 
 /// The longest text that is copied in two pieces.
-const SHORT: usize = 2 * HALF;
+const MAX_SMALL_COPY: usize = 2 * WORD;
 
-const HALF: usize = 8;
+const WORD: usize = 8;
 
 /// Copies `bytes` to the front of `to`. Most texts are short, and a call would cost more than copying them:
 /// two pieces, which may overlap.
 #[inline(always)]
 pub(crate) fn copy(to: &mut [u8], bytes: &[u8]) {
-    match (bytes.first_chunk::<HALF>(), bytes.last_chunk::<HALF>()) {
-        (Some(first), Some(last)) if bytes.len() <= SHORT => {
-            to[..HALF].copy_from_slice(first);
-            to[bytes.len() - HALF..][..HALF].copy_from_slice(last);
+    match (bytes.first_chunk::<WORD>(), bytes.last_chunk::<WORD>()) {
+        (Some(first), Some(last)) if bytes.len() <= MAX_SMALL_COPY => {
+            to[..WORD].copy_from_slice(first);
+            to[bytes.len() - WORD..][..WORD].copy_from_slice(last);
         }
         _ => to[..bytes.len()].copy_from_slice(bytes),
     }

@@ -12,16 +12,16 @@ use crate::wire::put::{tag, FIXED64, LENGTH, VARINT};
 #[inline(always)]
 pub(crate) fn put_prefix(front: &mut [u8], severity: Severity, unix_nanos: u64) -> usize {
     let Some(prefix) = front.first_chunk_mut::<BODY_AT>() else { return 0 };
-    let (encoded, begin) = &SEVERITIES[severity as usize % SEVERITIES.len()];
+    let (encoded, start) = &SEVERITIES[severity as usize % SEVERITIES.len()];
     prefix[BODY_AT - MAX_SEVERITY..].copy_from_slice(encoded);
-    let begin = usize::from(*begin);
+    let start = usize::from(*start);
     if unix_nanos == 0 {
-        return begin;
+        return start;
     }
-    let begin = begin - 9;
-    prefix[begin] = tag(field::TIME, FIXED64);
-    prefix[begin + 1..][..8].copy_from_slice(&unix_nanos.to_le_bytes());
-    begin
+    let start = start - 9;
+    prefix[start] = tag(field::TIME, FIXED64);
+    prefix[start + 1..][..8].copy_from_slice(&unix_nanos.to_le_bytes());
+    start
 }
 
 /// Number and text of a severity at their longest, "DEBUG4".
@@ -38,7 +38,7 @@ static SEVERITIES: [([u8; MAX_SEVERITY], u8); 32] = {
     while at < ALL_SEVERITIES.len() {
         let severity = ALL_SEVERITIES[at];
         let text = severity.name().as_bytes();
-        let (bytes, begin) = &mut all[severity as usize];
+        let (bytes, start) = &mut all[severity as usize];
         let (_, own) = bytes.split_at_mut(MAX_SEVERITY - 4 - text.len());
         let (header, name) = own.split_at_mut(4);
         header.copy_from_slice(&[
@@ -48,7 +48,7 @@ static SEVERITIES: [([u8; MAX_SEVERITY], u8); 32] = {
             text.len() as u8,
         ]);
         name.copy_from_slice(text);
-        *begin = (BODY_AT - 4 - text.len()) as u8;
+        *start = (BODY_AT - 4 - text.len()) as u8;
         at += 1;
     }
     all
