@@ -19,7 +19,7 @@ pub(crate) mod dispatch;
 pub(crate) mod layer_span;
 pub(crate) mod lookup;
 pub(crate) mod new_span;
-pub(crate) mod op_seed;
+pub(crate) mod pending_op;
 pub(crate) mod origin;
 pub(crate) mod otel_context;
 pub(crate) mod queries;

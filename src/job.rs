@@ -55,7 +55,7 @@ pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
     current::on_current_span(
         |span, state| {
             // Each span remembers what it was told; another one may have been told the same.
-            if state.is_none_or(|state| state.note_set(&added)) {
+            if state.is_none_or(|state| state.insert_set_stamp(&added)) {
                 span.set_attribute(added.key.clone(), added.value.clone());
             }
         },

@@ -182,7 +182,7 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        self.guarded(|| {
+        self.run_hook(|| {
             let Some(span) = ctx.span(id) else { return };
             create_state(&span, attributes);
             LayerSpan::of(&span, self.id, &self.inherit.fields);
@@ -190,7 +190,7 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, ctx: Context<'_, S>) {
-        self.guarded(|| {
+        self.run_hook(|| {
             let Some(span) = ctx.span(id) else { return };
             let recorded = span::capture_later(values);
             LayerSpan::of(&span, self.id, &self.inherit.fields).record(&self.inherit.fields, recorded);
@@ -198,7 +198,7 @@ where
     }
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
-        self.guarded(|| {
+        self.run_hook(|| {
             let Some(span) = ctx.span(id) else { return };
             self.dispatch.find(id, span.metadata());
             let layer_span = LayerSpan::of(&span, self.id, &self.inherit.fields);
@@ -206,27 +206,27 @@ where
                 // A plain `OpenTelemetryLayer` starts spans where we cannot see it, and a line logged
                 // from inside that cannot be told from a span's first record. Asked here, it never
                 // is the first: nobody holds the lock of a span that is being entered.
-                resolve::ask(&layer_span.state, id, &self.dispatch, &self.counters);
+                resolve::resolve_ids(&layer_span.state, id, &self.dispatch, &self.counters);
             }
             let state = layer_span.state.clone();
-            let now = OtelContext::read();
-            let around = state.job().is_none().then(ambient::ambient_job).flatten();
-            stack::enter_span(self.id, id, &state, Some(layer_span), now, around);
+            let cx = OtelContext::read();
+            let ambient_job = state.job().is_none().then(ambient::ambient_job).flatten();
+            stack::enter_span(self.id, id, &state, Some(layer_span), cx, ambient_job);
             if !state.has_span_layer() {
-                ambient::restore_inner(self.id, now, now.suppressed);
+                ambient::restore_inner(self.id, cx, cx.suppressed);
             }
         });
     }
 
     fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
-        self.guarded(|| stack::exit_span(self.id, id));
+        self.run_hook(|| stack::exit_span(self.id, id));
     }
 }
 
 impl<R: Records> LogLayer<R> {
     /// Runs a hook other than `on_event`: not on a thread that is too far gone, and without letting
     /// a panic through. One can come from another layer's poisoned extension lock.
-    fn guarded(&self, hook: impl FnOnce()) {
+    fn run_hook(&self, hook: impl FnOnce()) {
         if stack::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
             self.counters.panicked_spans(1);
         }

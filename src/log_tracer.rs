@@ -52,7 +52,7 @@ impl Log for LogTracer {
             let mut pairs = Pairs(Vec::new());
             // A source that fails has said what it could by then.
             let _ = record.key_values().visit(&mut pairs);
-            sidecar::with_beside(pairs.0, || self.inner.log(record));
+            sidecar::with_attributes(pairs.0, || self.inner.log(record));
         }
     }
 

@@ -26,10 +26,10 @@ use crate::correlate::new_span::create_state;
 use crate::correlate::otel_context::OtelContext;
 use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::correlate::start_guard::StartGuard;
-use crate::correlate::{ambient, op_seed, resolve, stack, start_guard};
+use crate::correlate::{ambient, pending_op, resolve, stack, start_guard};
 use crate::diagnostics::report_once;
 use crate::keys::Keys;
-use crate::spans::forward::with_shown;
+use crate::spans::forward::with_captured_values;
 use crate::spans::stamps::StampFields;
 use crate::stats::Counters;
 
@@ -119,9 +119,9 @@ where
     #[inline]
     fn event_enabled(&self, event: &Event<'_>, ctx: Context<'_, S>) -> bool {
         if probe::is_needed() {
-            guarded(|| {
+            run_hook(|| {
                 let current = ctx.lookup_current().map(|span| span.id());
-                probe::find_out(current, |probe| self.inner.0.on_event(probe, ctx.clone()));
+                probe::run(current, |probe| self.inner.0.on_event(probe, ctx.clone()));
             });
         }
         self.inner.0.event_enabled(event, ctx)
@@ -132,7 +132,7 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        guarded(|| {
+        run_hook(|| {
             let Some(span) = ctx.span(id) else { return };
             let state = create_state(&span, attributes);
             state.set_span_layer(self.dispatch.weak());
@@ -144,18 +144,18 @@ where
             };
             let parent = parent.map(|parent| (parent.id(), SpanState::find_or_unknown(&parent)));
             if let Some((parent, parent_state)) = &parent {
-                resolve::ask(parent_state, parent, &self.dispatch, &self.counters);
+                resolve::resolve_ids(parent_state, parent, &self.dispatch, &self.counters);
                 if parent_state.is_broken() {
                     state.set_broken();
                     return;
                 }
             }
             let starting = StartGuard::of(parent.map(|(_, state)| state));
-            match op_seed::next_op(attributes.metadata()) {
-                Some(seed) => forward::with_caller(&seed, attributes, |attributes| {
+            match pending_op::find_pending_op(attributes.metadata()) {
+                Some(pending) => forward::with_caller(&pending, attributes, |attributes| {
                     self.inner.0.on_new_span(attributes, id, ctx.clone());
                 }),
-                None => with_shown(&state, attributes, |attributes| {
+                None => with_captured_values(&state, attributes, |attributes| {
                     self.inner.0.on_new_span(attributes, id, ctx.clone());
                 }),
             }
@@ -165,7 +165,7 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
-        guarded(|| {
+        run_hook(|| {
             if !is_broken(id, &ctx) {
                 self.inner.0.on_record(id, values, ctx);
             }
@@ -173,7 +173,7 @@ where
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
-        guarded(|| {
+        run_hook(|| {
             if is_broken(id, &ctx) || is_broken(follows, &ctx) {
                 return;
             }
@@ -187,37 +187,37 @@ where
     fn on_event(&self, _event: &Event<'_>, _ctx: Context<'_, S>) {}
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
-        guarded(|| {
+        run_hook(|| {
             let Some(span) = ctx.span(id) else { return };
             self.dispatch.find(id, span.metadata());
             let state = SpanState::find_or_unknown(&span);
             state.set_span_layer(self.dispatch.weak());
             let before = OtelContext::read();
-            let around = state.job().is_none().then(ambient::ambient_job).flatten();
+            let ambient_job = state.job().is_none().then(ambient::ambient_job).flatten();
             self.forward_enter(&state, id, &ctx);
-            let now = OtelContext::read();
-            if state.otel_span().is_none() && now.span != before.span {
+            let after = OtelContext::read();
+            if state.otel_span().is_none() && after.span != before.span {
                 // Context activation started the span and made it the current one.
-                state.set_otel_span(OtelSpan::Known(now.span));
+                state.set_otel_span(OtelSpan::Known(after.span));
             }
-            stack::enter_span(self.id, id, &state, None, now, around);
-            ambient::restore_inner(self.id, now, before.suppressed);
+            stack::enter_span(self.id, id, &state, None, after, ambient_job);
+            ambient::restore_inner(self.id, after, before.suppressed);
         });
     }
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
-        guarded(|| {
+        run_hook(|| {
             // First ours: contexts are left in the reverse order of attaching.
             stack::exit_span(self.id, id);
             let state = ctx.span(id).as_ref().and_then(SpanState::find);
-            if !state.is_some_and(|state| state.is_broken() || state.take_untold()) {
+            if !state.is_some_and(|state| state.is_broken() || state.take_skipped_enter()) {
                 self.inner.0.on_exit(id, ctx);
             }
         });
     }
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
-        guarded(|| {
+        run_hook(|| {
             if is_broken(&id, &ctx) {
                 return;
             }
@@ -230,7 +230,7 @@ where
     }
 
     fn on_id_change(&self, old: &Id, new: &Id, ctx: Context<'_, S>) {
-        guarded(|| self.inner.0.on_id_change(old, new, ctx));
+        run_hook(|| self.inner.0.on_id_change(old, new, ctx));
     }
 
     // SAFETY: the pointer is that of a field of `self` or of `self`, valid as long as `&self` is, and
@@ -241,7 +241,7 @@ where
         }
         if id == TypeId::of::<OpenTelemetryLayer<S, T>>() {
             // It asks for itself before it starts a span for somebody.
-            probe::note_asked();
+            probe::set_needed();
         }
         // SAFETY: as above; the wrapped layer lives as long as `self`.
         unsafe { self.inner.0.downcast_raw(id) }
@@ -262,8 +262,8 @@ where
         if !ambient::can_attach() {
             // Inside `Context::map_current` the wrapped layer panics under the span's lock, so it is not
             // told. What is logged in the span has its ids all the same.
-            resolve::ask(state, id, &self.dispatch, &self.counters);
-            state.set_untold();
+            resolve::resolve_ids(state, id, &self.dispatch, &self.counters);
+            state.add_skipped_enter();
             return;
         }
         let starting = StartGuard::of(Some(state.clone()));
@@ -271,7 +271,7 @@ where
         drop(starting);
         if entered.is_err() {
             state.set_broken();
-            start_guard::note_panic();
+            start_guard::set_panicked();
         }
     }
 
@@ -295,9 +295,9 @@ where
 
 /// Runs a hook where OpenTelemetry's thread-locals still live, and lets no panic through: a sampler's,
 /// or that of a `Debug`, must not take the program with it.
-fn guarded(hook: impl FnOnce()) {
+fn run_hook(hook: impl FnOnce()) {
     if stack::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
-        start_guard::note_panic();
+        start_guard::set_panicked();
         report_once(format_args!(
             "a panic was caught in the span layer: a sampler's, a processor's, or that of a field's Debug"
         ));

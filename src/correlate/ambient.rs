@@ -14,10 +14,10 @@ use crate::job_scope::{of_context, JobScope, JobScopeValue};
 /// the span replaced it with one from where the span was made.
 ///
 /// The same goes for telemetry suppression, which an exporter set before it entered the span.
-pub(crate) fn restore_inner(layer: LayerId, now: OtelContext, was_suppressed: bool) {
+pub(crate) fn restore_inner(layer: LayerId, cx: OtelContext, was_suppressed: bool) {
     let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
-    let scope = scope.filter(|scope| scope.id != now.job);
-    let is_lifted = was_suppressed && !now.suppressed;
+    let scope = scope.filter(|scope| scope.id != cx.job);
+    let is_lifted = was_suppressed && !cx.suppressed;
     if scope.is_none() && !is_lifted {
         return;
     }
@@ -32,7 +32,7 @@ pub(crate) fn restore_inner(layer: LayerId, now: OtelContext, was_suppressed: bo
     let unused = with_stack(|stack| match stack.entries.last_mut() {
         Some(entry) if entry.span_of(layer).is_some() => {
             entry.correction = Some(guard);
-            entry.noted.job = scope.map_or(now.job, |scope| scope.id);
+            entry.cx_at_push.job = scope.map_or(cx.job, |scope| scope.id);
             None
         }
         _ => Some(guard),
@@ -58,8 +58,8 @@ pub(crate) struct EnteredScope {
 
 pub(crate) fn enter_scope(scope: &Arc<JobScope>) -> EnteredScope {
     if stack::alive() {
-        let (job, noted) = (Some(scope.clone()), OtelContext::read());
-        push(Entry { kind: EntryKind::JobScope, job, noted, correction: None });
+        let (job, cx_at_push) = (Some(scope.clone()), OtelContext::read());
+        push(Entry { kind: EntryKind::JobScope, job, cx_at_push, correction: None });
     }
     EnteredScope { scope: scope.id }
 }
@@ -89,9 +89,8 @@ pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
     if !stack::alive() {
         return None;
     }
-    let now = OtelContext::read();
-    let on_stack =
-        with_stack(|stack| Some(stack.job_version(&now).map(|_| stack.innermost_job().cloned())))??;
+    let cx = OtelContext::read();
+    let on_stack = with_stack(|stack| Some(stack.job_version(&cx).map(|_| stack.innermost_job().cloned())))??;
     on_stack.unwrap_or_else(|| Context::map_current(|cx| of_context(cx).cloned()))
 }
 

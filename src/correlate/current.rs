@@ -17,9 +17,9 @@ pub(crate) fn on_current_span(
         return;
     }
     let span = tracing::Span::current();
-    let around = OtelContext::read();
+    let cx = OtelContext::read();
     match span.id() {
-        Some(id) if !queries::api_span_is_inside(&id, around.span) => {
+        Some(id) if !queries::api_span_is_inside(&id, cx.span) => {
             tracing(&span, queries::entered_state(&id).as_deref());
         }
         _ => api(&Context::current()),

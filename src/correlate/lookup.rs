@@ -10,11 +10,11 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::correlate::dispatch::DispatchSlot;
 use crate::correlate::layer_span::{InheritSettings, LayerId, LayerSpan};
-use crate::correlate::origin::Origin;
+use crate::correlate::origin::SpanOrigin;
 use crate::correlate::otel_context::OtelContext;
-use crate::correlate::resolve::ask;
+use crate::correlate::resolve::resolve_ids;
 use crate::correlate::span_state::{OtelSpan, SpanState};
-use crate::correlate::stack::{note_adopted, Stack};
+use crate::correlate::stack::{update_job, Stack};
 use crate::correlate::start_guard::StartGuard;
 use crate::correlate::{ambient, queries, sidecar};
 use crate::record::inherited::InheritedAttributes;
@@ -49,7 +49,7 @@ impl Lookup<'_> {
             _ if event.is_contextual() => self.contextual(*cx, ctx),
             Some(parent) => self.explicit(parent, ctx),
             None => match sidecar::origin(event.metadata()) {
-                Some(origin) => self.of_origin(&origin),
+                Some(origin) => self.of_api_span(&origin),
                 None => self.root(),
             },
         }
@@ -61,7 +61,7 @@ impl Lookup<'_> {
     }
 
     /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
-    fn of_origin(&self, origin: &Origin) -> Correlation {
+    fn of_api_span(&self, origin: &SpanOrigin) -> Correlation {
         let job = origin.job().cloned().or_else(ambient::ambient_job);
         let inherited = match origin.layer_span(self.layer) {
             Some(layer_span) => layer_span.inherited(job.as_ref(), self.inherit),
@@ -76,13 +76,13 @@ impl Lookup<'_> {
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         if StartGuard::is_under_way() {
-            return self.while_starting(parent);
+            return self.of_starting_span(parent);
         }
-        let told = catch_unwind(AssertUnwindSafe(|| self.told_by(parent, ctx)));
-        told.unwrap_or_else(|_| self.without_extensions(None))
+        let correlation = catch_unwind(AssertUnwindSafe(|| self.of_span(parent, ctx)));
+        correlation.unwrap_or_else(|_| self.fallback(None))
     }
 
-    fn told_by<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Correlation
+    fn of_span<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -90,12 +90,12 @@ impl Lookup<'_> {
         let layer_span = LayerSpan::of(&span, self.layer, &self.inherit.fields);
         // A span made outside any job is transparent, as for contextual events.
         let job = layer_span.state.job().cloned().or_else(ambient::ambient_job);
-        (self.ids_along(span, ctx), layer_span.inherited(job.as_ref(), self.inherit))
+        (self.nearest_ids(span, ctx), layer_span.inherited(job.as_ref(), self.inherit))
     }
 
     /// An explicit parent of a line that may be logged from inside the start of that very span: its
     /// extensions may be locked by this thread, so only what the stack knows is told.
-    fn while_starting(&self, parent: &Id) -> Correlation {
+    fn of_starting_span(&self, parent: &Id) -> Correlation {
         let Some(layer_span) = queries::entered_layer_span(self.layer, parent) else { return self.root() };
         let ids = match layer_span.state.otel_span() {
             Some(OtelSpan::Known(ids)) => *ids,
@@ -110,13 +110,13 @@ impl Lookup<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let looked_up = catch_unwind(AssertUnwindSafe(|| self.looked_up(cx, ctx)));
-        looked_up.unwrap_or_else(|_| self.without_extensions(cx.span))
+        let correlation = catch_unwind(AssertUnwindSafe(|| self.of_innermost_span(cx, ctx)));
+        correlation.unwrap_or_else(|_| self.fallback(cx.span))
     }
 
     /// What can be told where the registry's extensions cannot be read: another layer panicked with their
     /// lock in its hands, and left it poisoned for this span and whichever has its place next.
-    fn without_extensions(&self, ids: Option<Ids>) -> Correlation {
+    fn fallback(&self, ids: Option<Ids>) -> Correlation {
         self.counters.panicked_spans(1);
         (ids, queries::inherited_outside_spans(self.layer, self.inherit))
     }
@@ -144,21 +144,21 @@ impl Lookup<'_> {
         if inherited.version != layer_span.version(job) || span.state.is_closed() {
             return None;
         }
-        let ids = if entry.is_outside_of(&cx.span, own) { &cx.span } else { own };
+        let ids = if entry.encloses(&cx.span, own) { &cx.span } else { own };
         Some((ids.as_ref(), inherited))
     }
 
-    fn looked_up<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
+    fn of_innermost_span<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let Some((id, state)) =
             queries::enclosing_span(self.layer, 0).filter(|(_, state)| !state.is_closed())
         else {
-            return self.as_the_registry_knows(cx, ctx);
+            return self.of_registry_span(cx, ctx);
         };
-        let own = ask(&state, &id, self.dispatch, self.counters);
-        note_adopted(self.layer);
+        let own = resolve_ids(&state, &id, self.dispatch, self.counters);
+        update_job(self.layer);
         let ids = match own {
             Some(OtelSpan::Known(own)) if !self.api_span_is_inside(cx, own) => own,
             Some(OtelSpan::Known(_)) => cx.span,
@@ -175,7 +175,7 @@ impl Lookup<'_> {
     /// The stack is empty. The registry may still know of a current span: one that was entered before
     /// this layer was there, or one that is being entered right now, whose lock a plain
     /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
-    fn as_the_registry_knows<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
+    fn of_registry_span<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -186,7 +186,7 @@ impl Lookup<'_> {
         let layer_span = LayerSpan::of(&span, self.layer, &self.inherit.fields);
         let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
         let ids = match layer_span.state.has_span_layer() {
-            true => cx.span.or_else(|| self.ids_along(span, ctx)),
+            true => cx.span.or_else(|| self.nearest_ids(span, ctx)),
             false => cx.span,
         };
         (ids, inherited)
@@ -200,7 +200,7 @@ impl Lookup<'_> {
     fn enclosing_ids(&self) -> Option<Option<Ids>> {
         let spans = (1..).map_while(|nth| queries::enclosing_span(self.layer, nth));
         for (id, state) in spans {
-            if let Some(OtelSpan::Known(ids)) = ask(&state, &id, self.dispatch, self.counters) {
+            if let Some(OtelSpan::Known(ids)) = resolve_ids(&state, &id, self.dispatch, self.counters) {
                 return Some(ids);
             }
         }
@@ -216,7 +216,7 @@ impl Lookup<'_> {
     }
 
     /// The ids of `span`, or, where it has no OpenTelemetry span, of its nearest ancestor that has one.
-    fn ids_along<'a, S>(&self, span: SpanRef<'a, S>, ctx: &Context<'_, S>) -> Option<Ids>
+    fn nearest_ids<'a, S>(&self, span: SpanRef<'a, S>, ctx: &Context<'_, S>) -> Option<Ids>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -227,7 +227,7 @@ impl Lookup<'_> {
                 if self.is_being_started(&span, &state, ctx) {
                     return None;
                 }
-                match ask(&state, &span.id(), self.dispatch, self.counters) {
+                match resolve_ids(&state, &span.id(), self.dispatch, self.counters) {
                     Some(OtelSpan::Known(ids)) => Some(ids),
                     _ => None,
                 }

@@ -6,7 +6,7 @@ use tracing_core::span::Attributes;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::correlate::ambient::ambient_job;
-use crate::correlate::op_seed::next_op;
+use crate::correlate::pending_op::find_pending_op;
 use crate::correlate::span_state::SpanState;
 
 /// The state of a span that is being created, made by whichever of our layers sees it first.
@@ -17,11 +17,11 @@ pub(crate) fn create_state<'a, R: LookupSpan<'a>>(
     if let Some(state) = SpanState::find(span) {
         return state;
     }
-    let seed = next_op(attributes.metadata());
-    let op = seed.as_ref().map(|seed| (&seed.names, &*seed.attributes));
+    let pending = find_pending_op(attributes.metadata());
+    let op = pending.as_ref().map(|pending| (&pending.names, &*pending.attributes));
     let state = SpanState::create(span, attributes, ambient_job, op);
-    if let Some(seed) = seed {
-        seed.state.replace(Some(state.clone()));
+    if let Some(pending) = pending {
+        pending.state.replace(Some(state.clone()));
     }
     state
 }

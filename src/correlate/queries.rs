@@ -43,11 +43,11 @@ pub(crate) fn cache_inherited(layer: LayerId, inherited: &Arc<InheritedAttribute
     drop(replaced);
 }
 
-/// Whether a span of the OpenTelemetry API, `now`, was attached after the layer's innermost span was entered.
-pub(crate) fn api_span_is_inside_innermost(layer: LayerId, now: &Option<Ids>, own: &Option<Ids>) -> bool {
+/// Whether a span of the OpenTelemetry API, `current`, was attached after the layer's innermost span was entered.
+pub(crate) fn api_span_is_inside_innermost(layer: LayerId, current: &Option<Ids>, own: &Option<Ids>) -> bool {
     with_stack(|stack| {
         let mut open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
-        open.find(|entry| entry.span_of(layer).is_some()).is_some_and(|entry| entry.is_outside_of(now, own))
+        open.find(|entry| entry.span_of(layer).is_some()).is_some_and(|entry| entry.encloses(current, own))
     })
     .unwrap_or(false)
 }
@@ -105,15 +105,15 @@ pub(crate) fn entered_state(id: &Id) -> Option<Arc<SpanState>> {
     with_stack(|stack| Some(innermost_entry_of(&stack.entries, id)?.span()?.state.clone())).flatten()
 }
 
-/// Whether `now` was attached after the span `id` was entered.
-pub(crate) fn api_span_is_inside(id: &Id, now: Option<Ids>) -> bool {
+/// Whether `current` was attached after the span `id` was entered.
+pub(crate) fn api_span_is_inside(id: &Id, current: Option<Ids>) -> bool {
     with_stack(|stack| {
         let entry = innermost_entry_of(&stack.entries, id)?;
         let own = match entry.span()?.state.otel_span() {
             Some(OtelSpan::Known(ids)) => *ids,
             _ => None,
         };
-        Some(entry.is_outside_of(&now, &own))
+        Some(entry.encloses(&current, &own))
     })
     .flatten()
     .unwrap_or(false)

@@ -6,7 +6,7 @@ use tracing_core::span::Id;
 
 use crate::correlate::dispatch::DispatchSlot;
 use crate::correlate::span_state::{OtelSpan, SpanState};
-use crate::correlate::start_guard::{note_panic, StartGuard};
+use crate::correlate::start_guard::{set_panicked, StartGuard};
 use crate::record::Ids;
 use crate::stats::Counters;
 
@@ -14,7 +14,7 @@ use crate::stats::Counters;
 ///
 /// Asking locks the span and starts it, which runs samplers and processors, and they may log. So it
 /// is not done while a span is being started on this thread: the line may come from inside that lock.
-pub(crate) fn ask(
+pub(crate) fn resolve_ids(
     state: &std::sync::Arc<SpanState>,
     id: &Id,
     dispatch: &DispatchSlot,
@@ -28,16 +28,16 @@ pub(crate) fn ask(
     }
     let dispatch = state.dispatch().and_then(WeakDispatch::upgrade).or_else(|| dispatch.dispatch())?;
     let starting = StartGuard::of(Some(state.clone()));
-    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let resolved = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         tracing_opentelemetry::get_otel_context(id, &dispatch)
     }));
     drop(starting);
-    match asked {
+    match resolved {
         Ok(Some(cx)) => state.set_otel_span(OtelSpan::Known(Ids::of(cx.span().span_context()))),
         Ok(None) => state.set_otel_span(OtelSpan::Absent),
         Err(_) => {
             state.set_broken();
-            note_panic();
+            set_panicked();
             counters.panicked_spans(1);
             return None;
         }

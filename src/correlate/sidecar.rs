@@ -12,7 +12,7 @@ use opentelemetry::Key;
 use tracing::Metadata;
 
 use crate::callsite;
-use crate::correlate::origin::Origin;
+use crate::correlate::origin::SpanOrigin;
 
 /// What lies beside the event that is being dispatched on this thread.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Sidecar {
     /// The message of an entry. The event's own has the fields behind it, for those who cannot look here.
     message: Option<Arc<str>>,
     /// The span that an entry is of, where tracing does not know it.
-    origin: Option<Arc<Origin>>,
+    origin: Option<Arc<SpanOrigin>>,
 }
 
 impl Sidecar {
@@ -35,37 +35,37 @@ impl Sidecar {
 }
 
 thread_local! {
-    static BESIDE: RefCell<Option<Sidecar>> = const { RefCell::new(None) };
+    static SIDECAR: RefCell<Option<Sidecar>> = const { RefCell::new(None) };
 }
 
-fn swap(beside: Option<Sidecar>) -> Option<Sidecar> {
-    BESIDE.try_with(|slot| slot.replace(beside)).ok().flatten()
+fn swap(sidecar: Option<Sidecar>) -> Option<Sidecar> {
+    SIDECAR.try_with(|slot| slot.replace(sidecar)).ok().flatten()
 }
 
 /// Lays `attributes` beside the event that `dispatch` dispatches.
-pub(crate) fn with_beside<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl FnOnce() -> T) -> T {
-    let laid = (!attributes.is_empty()).then_some(Sidecar { attributes, message: None, origin: None });
-    lay(laid, dispatch)
+pub(crate) fn with_attributes<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl FnOnce() -> T) -> T {
+    let sidecar = (!attributes.is_empty()).then_some(Sidecar { attributes, message: None, origin: None });
+    with_sidecar(sidecar, dispatch)
 }
 
 /// Lays what an entry of [`trace`](crate::trace) is beside its event, which `dispatch` dispatches.
 pub(crate) fn with_entry<T>(
     attributes: Vec<(Key, AnyValue)>,
     message: Arc<str>,
-    origin: Option<Arc<Origin>>,
+    origin: Option<Arc<SpanOrigin>>,
     dispatch: impl FnOnce() -> T,
 ) -> T {
-    lay(Some(Sidecar { attributes, message: Some(message), origin }), dispatch)
+    with_sidecar(Some(Sidecar { attributes, message: Some(message), origin }), dispatch)
 }
 
-fn lay<T>(laid: Option<Sidecar>, dispatch: impl FnOnce() -> T) -> T {
+fn with_sidecar<T>(sidecar: Option<Sidecar>, dispatch: impl FnOnce() -> T) -> T {
     struct Restore(Option<Sidecar>);
     impl Drop for Restore {
         fn drop(&mut self) {
             swap(self.0.take());
         }
     }
-    let _restore = Restore(swap(laid));
+    let _restore = Restore(swap(sidecar));
     dispatch()
 }
 
@@ -76,15 +76,15 @@ pub(crate) fn take() -> Option<Sidecar> {
 }
 
 /// Puts it back, for the next layer.
-pub(crate) fn put_back(beside: Sidecar) {
-    swap(Some(beside));
+pub(crate) fn restore(sidecar: Sidecar) {
+    swap(Some(sidecar));
 }
 
 /// The span that an event without a parent is of all the same: an entry that was made in a span of the
 /// OpenTelemetry API.
-pub(crate) fn origin(metadata: &Metadata<'_>) -> Option<Arc<Origin>> {
+pub(crate) fn origin(metadata: &Metadata<'_>) -> Option<Arc<SpanOrigin>> {
     if !callsite::is_entry(metadata) {
         return None;
     }
-    BESIDE.try_with(|slot| slot.try_borrow().ok()?.as_ref()?.origin.clone()).ok().flatten()
+    SIDECAR.try_with(|slot| slot.try_borrow().ok()?.as_ref()?.origin.clone()).ok().flatten()
 }

@@ -14,10 +14,10 @@ use crate::diagnostics::report_once;
 use crate::record::Ids;
 
 /// An op never fails, nor does a span of [`trace`](crate::trace): `None` where a sampler, a processor or another layer panics.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).ok();
     if done.is_none() {
-        start_guard::note_panic();
+        start_guard::set_panicked();
         report_once(format_args!(
             "a panic was caught in an op or span: a sampler's, a processor's, or that of another layer"
         ));
@@ -27,12 +27,12 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 /// Starts a span's OpenTelemetry span and takes its context, for one who ends that span itself. `prepare` is
 /// the last that happens to it before.
-pub(crate) fn start_now(
+pub(crate) fn start_otel_span(
     span: &Span,
     state: Option<&Arc<SpanState>>,
     prepare: impl FnOnce(),
 ) -> Option<Context> {
-    let context = guarded(|| {
+    let context = catch_panic(|| {
         prepare();
         let _starting = StartGuard::of(state.cloned());
         span.with_subscriber(|(id, dispatch)| tracing_opentelemetry::get_otel_context(id, dispatch)).flatten()

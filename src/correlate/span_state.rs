@@ -31,11 +31,11 @@ pub(crate) struct SpanState {
     /// The job that the span was created in, or its explicit parent's.
     job: Option<Arc<JobScope>>,
     /// The job of the `Context` that was set as its parent later.
-    adopted: OnceLock<Arc<JobScope>>,
+    parent_job: OnceLock<Arc<JobScope>>,
     /// What `job::set` had added when the span was created.
     pub(crate) job_added: Vec<KeyValue>,
     /// What `job::set` set on the span itself. Each key once.
-    set: Mutex<Vec<KeyValue>>,
+    set_stamps: Mutex<Vec<KeyValue>>,
     /// Tool and operation, if the span is an op's.
     pub(crate) op: Option<OpNames>,
     /// The span's fields as they were at creation, each formatted once for all our layers.
@@ -59,7 +59,7 @@ pub(crate) struct SpanState {
     /// A sampler or the like panicked while the wrapped layer held the span's lock.
     is_broken: AtomicBool,
     /// How often the span is entered without the wrapped layer having been told.
-    untold: AtomicUsize,
+    skipped_enters: AtomicUsize,
 }
 
 /// What an op is of. Either may be absent: the runner's own spans have no operation.
@@ -139,9 +139,9 @@ impl SpanState {
             has_children: AtomicBool::new(false),
             otel_span: OnceLock::new(),
             job: None,
-            adopted: OnceLock::new(),
+            parent_job: OnceLock::new(),
             job_added: Vec::new(),
-            set: Mutex::default(),
+            set_stamps: Mutex::default(),
             op: None,
             fields: SpanFieldValues::default(),
             added: RwLock::default(),
@@ -150,13 +150,13 @@ impl SpanState {
             is_stamped: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
-            untold: AtomicUsize::new(0),
+            skipped_enters: AtomicUsize::new(0),
         }
     }
 
     /// The job that the span belongs to.
     pub(crate) fn job(&self) -> Option<&Arc<JobScope>> {
-        self.job.as_ref().or_else(|| self.adopted.get())
+        self.job.as_ref().or_else(|| self.parent_job.get())
     }
 
     /// What `job::set` had added, but for what the span has a field of its own for.
@@ -165,19 +165,19 @@ impl SpanState {
     }
 
     /// Notes that `job::set` sets this on the span. False if it has it already.
-    pub(crate) fn note_set(&self, added: &KeyValue) -> bool {
-        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.added_stamps().chain(set.iter()).any(|known| known == added) {
+    pub(crate) fn insert_set_stamp(&self, added: &KeyValue) -> bool {
+        let mut set_stamps = self.set_stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.added_stamps().chain(set_stamps.iter()).any(|known| known == added) {
             return false;
         }
-        set.retain(|known| known.key != added.key);
-        set.push(added.clone());
+        set_stamps.retain(|known| known.key != added.key);
+        set_stamps.push(added.clone());
         true
     }
 
     /// Takes the span, which was made outside any job, into that of its parent.
-    pub(crate) fn adopt(&self, job: &Arc<JobScope>) {
-        let _ = self.adopted.set(job.clone());
+    pub(crate) fn set_parent_job(&self, job: &Arc<JobScope>) {
+        let _ = self.parent_job.set(job.clone());
     }
 
     /// Whether the wrapped layer must not be told of the span any more: it would panic, with a lock of the
@@ -187,14 +187,14 @@ impl SpanState {
     }
 
     /// The wrapped layer was not told that the span is entered, and must not be told that it is left.
-    pub(crate) fn set_untold(&self) {
-        self.untold.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn add_skipped_enter(&self) {
+        self.skipped_enters.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the span is left as untold as it was entered.
-    pub(crate) fn take_untold(&self) -> bool {
+    pub(crate) fn take_skipped_enter(&self) -> bool {
         let less = |count: usize| count.checked_sub(1);
-        self.untold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        self.skipped_enters.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     pub(crate) fn set_broken(&self) {

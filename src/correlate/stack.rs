@@ -59,7 +59,7 @@ pub(crate) struct Entry {
     /// The span's own job, or the scope's.
     pub(crate) job: Option<Arc<JobScope>>,
     /// What the `Context` said when the entry was pushed: what differs later was attached further in.
-    pub(crate) noted: OtelContext,
+    pub(crate) cx_at_push: OtelContext,
     /// Keeps the right job in the `Context` where entering the span took it out.
     pub(crate) correction: Option<ContextGuard>,
 }
@@ -106,9 +106,9 @@ impl Entry {
 
     /// Whether `now` is a span that was attached after this entry's span was entered.
     #[inline(always)]
-    pub(crate) fn is_outside_of(&self, now: &Option<Ids>, own: &Option<Ids>) -> bool {
+    pub(crate) fn encloses(&self, current: &Option<Ids>, own: &Option<Ids>) -> bool {
         // The span's own ids first: that is what the `Context` says inside most spans.
-        now.is_some() && now != own && *now != self.noted.span
+        current.is_some() && current != own && *current != self.cx_at_push.span
     }
 }
 
@@ -118,9 +118,9 @@ impl Stack {
         self.entries.push(entry);
     }
 
-    /// Removes the innermost entry that `is_it`. The caller drops it outside the borrow of the stack.
-    pub(crate) fn remove(&mut self, is_it: impl FnMut(&Entry) -> bool) -> Option<Entry> {
-        let index = self.entries.iter().rposition(is_it)?;
+    /// Removes the innermost entry that `matches`. The caller drops it outside the borrow of the stack.
+    pub(crate) fn remove(&mut self, matches: impl FnMut(&Entry) -> bool) -> Option<Entry> {
+        let index = self.entries.iter().rposition(matches)?;
         let removed = self.entries.remove(index);
         self.jobs -= usize::from(removed.job.is_some());
         Some(removed)
@@ -138,9 +138,9 @@ impl Stack {
     /// The version of the innermost job. `None` if the job must be read from the `Context`: one was attached
     /// there further in than all entries.
     #[inline(always)]
-    pub(crate) fn job_version(&self, now: &OtelContext) -> Option<JobVersion> {
-        let noted = self.entries.last().map_or(0, |entry| entry.noted.job);
-        let is_attached_further_in = now.job != 0 && now.job != noted;
+    pub(crate) fn job_version(&self, cx: &OtelContext) -> Option<JobVersion> {
+        let job_at_push = self.entries.last().map_or(0, |entry| entry.cx_at_push.job);
+        let is_attached_further_in = cx.job != 0 && cx.job != job_at_push;
         (!is_attached_further_in).then(|| JobVersion::of(self.innermost_job()))
     }
 
@@ -207,12 +207,12 @@ pub(crate) fn enter_span(
     id: &Id,
     state: &Arc<SpanState>,
     layer_span: Option<Arc<LayerSpan>>,
-    noted: OtelContext,
+    cx_at_push: OtelContext,
     ambient: Option<Arc<JobScope>>,
 ) {
     let span = EnteredSpan { layer, id: id.clone(), state: state.clone(), layer_span, inherited: None };
     let job = state.job().cloned().or(ambient);
-    push(Entry { kind: EntryKind::Span(span), job, noted, correction: None });
+    push(Entry { kind: EntryKind::Span(span), job, cx_at_push, correction: None });
 }
 
 /// Removes the innermost entry of a span; spans may be exited in any order.
@@ -224,7 +224,7 @@ pub(crate) fn exit_span(layer: LayerId, id: &Id) {
 }
 
 /// Takes notice that the layer's innermost entered span was taken into a job when it was started.
-pub(crate) fn note_adopted(layer: LayerId) {
+pub(crate) fn update_job(layer: LayerId) {
     with_stack(|stack| {
         let Stack { entries, jobs, .. } = stack;
         let mut entries = entries.iter_mut().rev();

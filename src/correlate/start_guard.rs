@@ -7,7 +7,7 @@ use crate::correlate::span_state::SpanState;
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static BEHIND_OUR_BACK: Cell<bool> = const { Cell::new(false) };
+    static FOREIGN_START: Cell<bool> = const { Cell::new(false) };
     static PANICKED: Cell<bool> = const { Cell::new(false) };
     static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
 }
@@ -17,35 +17,35 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct StartGuard {
     outer: Option<Arc<SpanState>>,
-    counts: bool,
+    holds_lock: bool,
 }
 
 impl StartGuard {
     /// `state`: the span that may be started, where it is known.
     pub(crate) fn of(state: Option<Arc<SpanState>>) -> Self {
         let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
-        Self { outer: announce(state), counts: true }
+        Self { outer: set_being_started(state), holds_lock: true }
     }
 
     /// Announces a span that is started without its mutex being held, as when a span closes.
     pub(crate) fn unlocked(state: Option<Arc<SpanState>>) -> Self {
-        Self { outer: announce(state), counts: false }
+        Self { outer: set_being_started(state), holds_lock: false }
     }
 
     pub(crate) fn is_under_way() -> bool {
         DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(true)
-            || BEHIND_OUR_BACK.try_with(Cell::get).unwrap_or(true)
+            || FOREIGN_START.try_with(Cell::get).unwrap_or(true)
     }
 
     /// Sets whether a start is under way that is not ours. Holds until it is set again.
-    pub(crate) fn set_behind_our_back(is_under_way: bool) {
-        let _ = BEHIND_OUR_BACK.try_with(|behind| behind.set(is_under_way));
+    pub(crate) fn set_foreign_start(is_under_way: bool) {
+        let _ = FOREIGN_START.try_with(|foreign| foreign.set(is_under_way));
     }
 }
 
 /// Notes that a panic went through the wrapped layer on this thread. Its own mark of being inside a start
 /// stays set from then on, so that mark says nothing any more.
-pub(crate) fn note_panic() {
+pub(crate) fn set_panicked() {
     let _ = PANICKED.try_with(|panicked| panicked.set(true));
 }
 
@@ -55,18 +55,18 @@ pub(crate) fn has_panicked() -> bool {
 
 impl Drop for StartGuard {
     fn drop(&mut self) {
-        if self.counts {
+        if self.holds_lock {
             let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
         }
-        drop(announce(self.outer.take()));
+        drop(set_being_started(self.outer.take()));
     }
 }
 
-fn announce(state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
-    BEING_STARTED.try_with(|being| being.replace(state)).ok().flatten()
+fn set_being_started(state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
+    BEING_STARTED.try_with(|slot| slot.replace(state)).ok().flatten()
 }
 
 /// The span that is being started on this thread, if a layer of ours announced it.
 pub(crate) fn span_being_started() -> Option<Arc<SpanState>> {
-    BEING_STARTED.try_with(|being| being.borrow().clone()).ok().flatten()
+    BEING_STARTED.try_with(|slot| slot.borrow().clone()).ok().flatten()
 }

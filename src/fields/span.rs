@@ -20,7 +20,7 @@ pub(crate) struct SpanFieldValues {
     fields: Vec<(Key, AnyValue)>,
     /// By index in the span's field set, control fields included: what a span layer is shown instead of the
     /// original values. `None`: it is shown the originals.
-    shown: Option<Vec<Option<AnyValue>>>,
+    replacements: Option<Vec<Option<AnyValue>>>,
 }
 
 impl SpanFieldValues {
@@ -38,8 +38,8 @@ impl SpanFieldValues {
 
     /// What a span layer must be shown instead of the original values: it would run the user code that formats
     /// them once more, with the span locked.
-    pub(crate) fn shown(&self) -> Option<&[Option<AnyValue>]> {
-        self.shown.as_deref()
+    pub(crate) fn replacements(&self) -> Option<&[Option<AnyValue>]> {
+        self.replacements.as_deref()
     }
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn capture(attributes: &Attributes<'_>) -> SpanFieldValues {
     attributes.record(&mut visitor);
     let CaptureSink { fields, by_index, has_formatted, has_error, has_failed } = visitor.0;
     // An error is shown as it is, for its chain, unless formatting a value of the span failed.
-    let shown = (has_formatted && (!has_error || has_failed)).then_some(by_index);
-    SpanFieldValues { fields, shown }
+    let replacements = (has_formatted && (!has_error || has_failed)).then_some(by_index);
+    SpanFieldValues { fields, replacements }
 }
 
 /// Reads the values that `Span::record` gives.
@@ -91,8 +91,8 @@ impl Sink for CaptureSink {
             Value::Str(value) => AnyValue::String(shared(value)),
             value => value.to_owned(),
         };
-        if let Some(shown) = self.by_index.get_mut(field.index()) {
-            *shown = Some(value.clone());
+        if let Some(slot) = self.by_index.get_mut(field.index()) {
+            *slot = Some(value.clone());
         }
         if !is_control(field.name()) {
             self.fields.push((keys::key(field.name()), value));

@@ -92,7 +92,7 @@ impl SpanProcessor for JobSpanProcessor {
             (Some(scope), _) => self.stamp(span, scope, &state.job_added),
             // Made outside any job, and then given a parent inside one.
             (None, Some(scope)) => {
-                state.adopt(scope);
+                state.set_parent_job(scope);
                 self.stamp(span, scope, &scope.added());
             }
             (None, None) => {}

@@ -203,7 +203,7 @@ impl<R: Records> LogLayer<R> {
         self.inherit.extras.write(event.metadata(), |key, value| own.put(key, value.to_owned()));
         write_merged(record, &inherited, own, limits, &self.counters);
         if let Some(sidecar) = sidecar {
-            sidecar::put_back(sidecar);
+            sidecar::restore(sidecar);
         }
     }
 }

@@ -14,10 +14,10 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::callsite::SpanNames;
 use crate::correlate::carry::WithJob;
-use crate::correlate::op_seed::OpSeed;
-use crate::correlate::span_start::{guarded, start_now};
+use crate::correlate::pending_op::PendingOp;
+use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
-use crate::correlate::{op_seed, stack};
+use crate::correlate::{pending_op, stack};
 use crate::job_scope::JobScope;
 use crate::keys::Keys;
 use crate::op::outcome;
@@ -61,14 +61,15 @@ impl Op {
         static NAMES: SpanNames = SpanNames::new("spanlog::op");
         let (metadata, is_named) = NAMES.metadata(&name);
         let state = Default::default();
-        let seed = Arc::new(OpSeed { name, metadata, names, attributes, caller: Some(caller), state });
-        let create = || create_span(&seed, is_named);
+        let pending = Arc::new(PendingOp { name, metadata, names, attributes, caller: Some(caller), state });
+        let create = || create_span(&pending, is_named);
         let span = match &job {
             Some(job) => job.run(create),
             None => create(),
         };
-        let state = seed.state.replace(None);
-        let context = start_now(&span, state.as_ref(), || add_attributes(&span, &seed, state.as_deref()));
+        let state = pending.state.replace(None);
+        let context =
+            start_otel_span(&span, state.as_ref(), || add_attributes(&span, &pending, state.as_deref()));
         Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
     }
 
@@ -149,7 +150,7 @@ impl Op {
     /// Ends the OpenTelemetry span. Processors run now, and a panic of theirs is not the program's.
     fn end_span(&self, last: impl FnOnce(&SpanRef<'_>)) {
         let Some(context) = &self.context else { return };
-        guarded(|| {
+        catch_panic(|| {
             let span = context.span();
             last(&span);
             span.end();
@@ -171,24 +172,24 @@ impl Drop for Op {
 
 /// Creates the `tracing` span of an op. Asks no filter, as the macros would: `RUST_LOG=myapp=debug` must
 /// not take ops out of the graph.
-fn create_span(seed: &Arc<OpSeed>, is_named: bool) -> Span {
-    let name = [Some(&seed.name as &dyn FieldValue)];
-    let values = seed.metadata.fields().value_set_all(if is_named { &[] } else { &name });
-    let create = || Span::new(seed.metadata, &values);
+fn create_span(pending: &Arc<PendingOp>, is_named: bool) -> Span {
+    let name = [Some(&pending.name as &dyn FieldValue)];
+    let values = pending.metadata.fields().value_set_all(if is_named { &[] } else { &name });
+    let create = || Span::new(pending.metadata, &values);
     if !stack::alive() {
         return Span::none();
     }
     // In a thread-local's destructor the registry may be past making spans, and panics.
-    guarded(|| op_seed::start_op(seed, create)).unwrap_or_else(Span::none)
+    catch_panic(|| pending_op::with_pending_op(pending, create)).unwrap_or_else(Span::none)
 }
 
 /// Writes what tracing's fields have no room for, before the span is started: samplers are to see it.
-fn add_attributes(span: &Span, seed: &OpSeed, state: Option<&SpanState>) {
-    let is_callers = |key: &str| seed.attributes.iter().any(|own| own.key.as_str() == key);
+fn add_attributes(span: &Span, pending: &PendingOp, state: Option<&SpanState>) {
+    let is_callers = |key: &str| pending.attributes.iter().any(|own| own.key.as_str() == key);
     if !state.is_some_and(SpanState::is_stamped) {
         // No `SpanLayer` has done it. Whose keys are wanted cannot be known then.
         let keys = Keys::default();
-        let names = [(keys.tool(), &seed.names.tool), (keys.operation(), &seed.names.operation)];
+        let names = [(keys.tool(), &pending.names.tool), (keys.operation(), &pending.names.operation)];
         for (key, value) in names {
             if let Some(value) = value.as_ref().filter(|_| !is_callers(key)) {
                 span.set_attribute(key, value.to_string());
@@ -207,8 +208,8 @@ fn add_attributes(span: &Span, seed: &OpSeed, state: Option<&SpanState>) {
     for added in state.into_iter().flat_map(SpanState::added_stamps) {
         span.set_attribute(added.key.clone(), added.value.clone());
     }
-    for (index, own) in seed.attributes.iter().enumerate() {
-        if !seed.attributes[index + 1..].iter().any(|later| later.key == own.key) {
+    for (index, own) in pending.attributes.iter().enumerate() {
+        if !pending.attributes[index + 1..].iter().any(|later| later.key == own.key) {
             span.set_attribute(own.key.clone(), own.value.clone());
         }
     }

@@ -8,26 +8,27 @@ use tracing_core::field::Value;
 use tracing_core::span::Attributes;
 
 use crate::callsite::{span_metadata, Cache, NAME_FIELD};
-use crate::correlate::op_seed::OpSeed;
+use crate::correlate::pending_op::PendingOp;
 use crate::correlate::span_state::SpanState;
 
 /// Shows the wrapped layer values that were formatted before. It holds the span's lock while it reads them.
-pub(crate) fn with_shown(
+pub(crate) fn with_captured_values(
     state: &SpanState,
     attributes: &Attributes<'_>,
     forward: impl FnOnce(&Attributes<'_>),
 ) {
-    let Some(shown) = state.fields.shown() else { return forward(attributes) };
-    let strings: Vec<Option<Shown<'_>>> = shown.iter().map(|value| value.as_ref().map(Shown::of)).collect();
+    let Some(replacements) = state.fields.replacements() else { return forward(attributes) };
+    let captured: Vec<Option<CapturedValue<'_>>> =
+        replacements.iter().map(|value| value.as_ref().map(CapturedValue::of)).collect();
     let values: Vec<Option<&dyn Value>> =
-        strings.iter().map(|value| value.as_ref().map(Shown::as_value)).collect();
+        captured.iter().map(|value| value.as_ref().map(CapturedValue::as_value)).collect();
     let metadata = attributes.metadata();
     let values = metadata.fields().value_set_all(&values);
-    forward(&like(attributes, metadata, &values));
+    forward(&with_same_parent(attributes, metadata, &values));
 }
 
 /// Attributes with the same parent as `original`.
-pub(crate) fn like<'a>(
+pub(crate) fn with_same_parent<'a>(
     original: &Attributes<'_>,
     metadata: &'static Metadata<'static>,
     values: &'a tracing_core::field::ValueSet<'a>,
@@ -40,7 +41,7 @@ pub(crate) fn like<'a>(
 }
 
 /// A captured value as one of tracing's.
-enum Shown<'a> {
+enum CapturedValue<'a> {
     Bool(bool),
     Int(i64),
     Double(f64),
@@ -48,7 +49,7 @@ enum Shown<'a> {
     Bytes(&'a [u8]),
 }
 
-impl<'a> Shown<'a> {
+impl<'a> CapturedValue<'a> {
     fn of(value: &'a AnyValue) -> Self {
         match value {
             AnyValue::Boolean(value) => Self::Bool(*value),
@@ -75,16 +76,16 @@ impl<'a> Shown<'a> {
 /// Shows `forward` the attributes of an op span as if its callsite were the caller's, so that location and
 /// target name the caller. The module path cannot be known at run time; the file stands for it as the target.
 pub(crate) fn with_caller(
-    seed: &Arc<OpSeed>,
+    pending: &Arc<PendingOp>,
     original: &Attributes<'_>,
     forward: impl FnOnce(&Attributes<'_>),
 ) {
     static CALLERS: Cache<(&'static str, u32), Metadata<'static>> = Cache::new();
-    let Some(caller) = seed.caller else { return forward(original) };
+    let Some(caller) = pending.caller else { return forward(original) };
     let metadata = CALLERS
         .get((caller.file(), caller.line()), || span_metadata("op", caller.file(), NAME_FIELD, Some(caller)));
-    let name = Some(&seed.name as &dyn Value);
+    let name = Some(&pending.name as &dyn Value);
     let values = [name];
     let values = metadata.fields().value_set_all(&values);
-    forward(&like(original, metadata, &values));
+    forward(&with_same_parent(original, metadata, &values));
 }

@@ -24,30 +24,30 @@ use crate::correlate::start_guard::StartGuard;
 
 thread_local! {
     /// Somebody asked for a context since a probe last found nothing being started.
-    static ASKED: Cell<bool> = const { Cell::new(false) };
+    static NEEDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Notes that a context is being asked for, and so a span may be about to be started.
-pub(crate) fn note_asked() {
+pub(crate) fn set_needed() {
     if !StartGuard::is_under_way() {
-        let _ = ASKED.try_with(|asked| asked.set(true));
+        let _ = NEEDED.try_with(|needed| needed.set(true));
     }
 }
 
 #[inline]
 pub(crate) fn is_needed() -> bool {
-    ASKED.try_with(Cell::get).unwrap_or(false)
+    NEEDED.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Finds out, with an event of the span `current` that is shown to the wrapped layer by `show`, and tells
+/// Finds out, with an event of the span `current` that is shown to the wrapped layer by `forward`, and tells
 /// whoever may ask a span next.
 #[cold]
-pub(crate) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
+pub(crate) fn run(current: Option<Id>, forward: impl FnOnce(&Event<'_>)) {
     // Where a panic aborts, nothing can be found out without doing harm.
     let Some(current) = current.filter(|_| cfg!(panic = "unwind")) else { return };
     if start_guard::has_panicked() {
-        StartGuard::set_behind_our_back(false);
-        let _ = ASKED.try_with(|asked| asked.set(false));
+        StartGuard::set_foreign_start(false);
+        let _ = NEEDED.try_with(|needed| needed.set(false));
         return;
     }
     let formatted = Cell::new(false);
@@ -57,11 +57,11 @@ pub(crate) fn find_out(current: Option<Id>, show: impl FnOnce(&Event<'_>)) {
     let values = metadata.fields().value_set_all(&values);
     let event = Event::new_child_of(current, metadata, &values);
     // The unwinding is ours, and ends here.
-    let _ = catch_unwind(AssertUnwindSafe(|| show(&event)));
+    let _ = catch_unwind(AssertUnwindSafe(|| forward(&event)));
     let is_over = formatted.get();
-    StartGuard::set_behind_our_back(!is_over);
+    StartGuard::set_foreign_start(!is_over);
     if is_over {
-        let _ = ASKED.try_with(|asked| asked.set(false));
+        let _ = NEEDED.try_with(|needed| needed.set(false));
     }
 }
 

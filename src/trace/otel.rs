@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opentelemetry::trace::{TraceContextExt, Tracer as ApiTracer};
 use opentelemetry::Context;
 
-use crate::correlate::origin::Origin;
+use crate::correlate::origin::SpanOrigin;
 use crate::correlate::{ambient, span_start};
 use crate::trace::nop::NopTracer;
 use crate::trace::place::Place;
@@ -73,11 +73,12 @@ where
 {
     fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
         let cx = ambient::with_ambient(cx);
-        let Some(span) = span_start::guarded(|| self.tracer.start_with_context(name.to_owned(), &cx)) else {
+        let Some(span) = span_start::catch_panic(|| self.tracer.start_with_context(name.to_owned(), &cx))
+        else {
             return NopTracer::new().start_span(&cx, name);
         };
         let own = cx.with_span(span);
-        let origin = Arc::new(Origin::of(&own, &cx));
+        let origin = Arc::new(SpanOrigin::of(&own, &cx));
         let after = own.with_value(origin.clone());
         started(own, &after, &cx, Place::Api(origin), self.has_events)
     }

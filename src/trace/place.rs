@@ -6,14 +6,14 @@ use opentelemetry::trace::SpanContext;
 use tracing::{dispatcher, Dispatch, Span as TracingSpan};
 use tracing_subscriber::Registry;
 
-use crate::correlate::origin::Origin;
+use crate::correlate::origin::SpanOrigin;
 use crate::correlate::span_start;
 
 /// Where the entries of a span belong.
 #[derive(Debug)]
 pub(crate) enum Place {
     /// To a span of the OpenTelemetry API, which tracing knows nothing of.
-    Api(Arc<Origin>),
+    Api(Arc<SpanOrigin>),
     /// To a tracing span, and the OpenTelemetry span that it has, if it has one.
     Tracing(AtHome, SpanContext),
 }
@@ -36,7 +36,7 @@ pub(crate) struct AtHome(pub(crate) TracingSpan);
 impl Drop for AtHome {
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.0, TracingSpan::none());
-        span_start::guarded(|| in_subscriber(subscriber_of(&span), || drop(span)));
+        span_start::catch_panic(|| in_subscriber(subscriber_of(&span), || drop(span)));
     }
 }
 

@@ -49,7 +49,7 @@ impl Started {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Open { fields, status }) = open else { return };
         // Processors run now. What they do to the span, through us, has no effect: it would wait for itself.
-        span_start::guarded(|| {
+        span_start::catch_panic(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());
             span.set_status(status);

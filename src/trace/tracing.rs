@@ -12,7 +12,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Registry;
 
-use crate::correlate::origin::Origin;
+use crate::correlate::origin::SpanOrigin;
 use crate::correlate::span_state::SpanState;
 use crate::correlate::{ambient, origin, span_start, stack};
 use crate::job_scope;
@@ -79,17 +79,17 @@ impl TracingTracer {
 impl Tracer for TracingTracer {
     fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
         let cx = ambient::with_ambient(cx);
-        let Some(span) = span_start::guarded(|| create(name, &cx)) else {
+        let Some(span) = span_start::catch_panic(|| create(name, &cx)) else {
             return NopTracer::new().start_span(&cx, name);
         };
-        let own = span_start::start_now(&span, state_of(&span).as_ref(), || ());
+        let own = span_start::start_otel_span(&span, state_of(&span).as_ref(), || ());
         let ids = own.as_ref().map_or(SpanContext::NONE, |own| own.span().span_context().clone());
         let after = match &own {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
             None => cx.clone(),
         };
         // For spans of the OpenTelemetry API in it: they inherit what it does.
-        let after = after.with_value(Arc::new(Origin::of(&after, &cx)));
+        let after = after.with_value(Arc::new(SpanOrigin::of(&after, &cx)));
         let span = AtHome(span);
         let after = after.with_value(Parent {
             span: span.clone(),
@@ -138,8 +138,8 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {
         return TracingSpan::none();
     }
-    let is_elsewhere = origin::is_elsewhere(cx);
-    let make = || match is_elsewhere {
+    let has_other_span = origin::has_other_span(cx);
+    let make = || match has_other_span {
         true => TracingSpan::new_root(metadata, &values),
         false => TracingSpan::new(metadata, &values),
     };
@@ -157,7 +157,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
 
 /// What our layers know of the span.
 fn state_of(span: &TracingSpan) -> Option<Arc<SpanState>> {
-    let found = span_start::guarded(|| {
+    let found = span_start::catch_panic(|| {
         span.with_subscriber(|(id, dispatch)| {
             SpanState::find(&dispatch.downcast_ref::<Registry>()?.span(id)?)
         })

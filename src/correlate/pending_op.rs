@@ -8,12 +8,12 @@ use opentelemetry::KeyValue;
 use crate::correlate::span_state::{OpNames, SpanState};
 
 thread_local! {
-    static OP: RefCell<Option<Arc<OpSeed>>> = const { RefCell::new(None) };
+    static PENDING: RefCell<Option<Arc<PendingOp>>> = const { RefCell::new(None) };
 }
 
-/// What `op` wants to say about the span that it creates and that tracing's static fields cannot.
+/// What an op says about the span that it creates and that tracing's static fields cannot.
 #[derive(Debug)]
-pub(crate) struct OpSeed {
+pub(crate) struct PendingOp {
     pub(crate) name: String,
     /// Of the span.
     pub(crate) metadata: &'static tracing::Metadata<'static>,
@@ -34,22 +34,22 @@ impl StateSlot {
     }
 }
 
-/// Runs `create`, which creates the one span that `seed` is about.
-pub(crate) fn start_op<T>(seed: &Arc<OpSeed>, create: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Arc<OpSeed>>);
+/// Runs `create`, which creates the one span that `pending` is about.
+pub(crate) fn with_pending_op<T>(pending: &Arc<PendingOp>, create: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Arc<PendingOp>>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            let _ = OP.try_with(|op| op.replace(self.0.take()));
+            let _ = PENDING.try_with(|slot| slot.replace(self.0.take()));
         }
     }
-    let _restore = Restore(OP.try_with(|op| op.replace(Some(seed.clone()))).ok().flatten());
+    let _restore = Restore(PENDING.try_with(|slot| slot.replace(Some(pending.clone()))).ok().flatten());
     create()
 }
 
 /// The seed of the span that is being created, if it is an op's.
 ///
 /// Another layer may create spans or log while an op's span is being created, so the callsite decides.
-pub(crate) fn next_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<OpSeed>> {
-    let is_its = |seed: &&Arc<OpSeed>| std::ptr::eq(seed.metadata, metadata);
-    OP.try_with(|op| op.borrow().as_ref().filter(is_its).cloned()).ok().flatten()
+pub(crate) fn find_pending_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<PendingOp>> {
+    let is_for_callsite = |pending: &&Arc<PendingOp>| std::ptr::eq(pending.metadata, metadata);
+    PENDING.try_with(|slot| slot.borrow().as_ref().filter(is_for_callsite).cloned()).ok().flatten()
 }
