@@ -12,7 +12,7 @@ type Hook = Box<dyn Fn(&str) + Send + Sync>;
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
 
-static SAID: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+static REPORTED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 
 /// Sends this crate's diagnostics to `hook` instead of standard error. Can be set once per process.
 ///
@@ -32,12 +32,12 @@ pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<()
 /// Says `message` if it was not said before.
 pub(crate) fn report_once(message: fmt::Arguments<'_>) {
     let message = message.to_string();
-    let fresh = SAID
+    let is_new = REPORTED
         .get_or_init(Mutex::default)
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(message.clone());
-    if !fresh {
+    if !is_new {
         return;
     }
     match HOOK.get() {

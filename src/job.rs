@@ -48,7 +48,7 @@ pub fn current() -> Option<JobMetadata> {
 pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
     let (key, value) = (key.into(), value.into());
     let added = KeyValue::new(key, value);
-    let fresh = match ambient::ambient_job() {
+    let is_new = match ambient::ambient_job() {
         Some(scope) => scope.set(added.clone()),
         None => true,
     };
@@ -60,7 +60,7 @@ pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
             }
         },
         |cx| {
-            if fresh {
+            if is_new {
                 cx.span().set_attribute(added.clone());
             }
         },

@@ -45,11 +45,11 @@
 
 mod callsite;
 mod context;
+mod entry_span;
 mod events;
 mod logger;
 mod nop;
 mod otel;
-mod place;
 mod proxy;
 mod span;
 mod start;

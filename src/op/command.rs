@@ -281,7 +281,7 @@ impl Command {
         // The caller's come last: of equal keys the last one counts.
         let attributes = names::attributes(&self.command, self.is_args_recorded).chain(self.attributes);
         let op = Op::start(&tool, &operation, attributes);
-        environment::pass_on(&mut self.command, &op.context());
+        environment::inject(&mut self.command, &op.context());
         let start = Start {
             program,
             command: self.command,

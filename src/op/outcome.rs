@@ -14,7 +14,7 @@ use crate::format::{with_text, Limit};
 const OUTCOME: &str = "op.outcome";
 
 /// The conventions' value of `error.type` where there is no better one.
-const OTHER: &str = "_OTHER";
+const UNKNOWN_ERROR: &str = "_OTHER";
 
 /// An end that no `Result` spoke of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Outcome {
 /// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
 pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
     let (message, type_path) = write_exception(error, span);
-    let error_type = type_path.unwrap_or_else(|| OTHER.to_owned());
+    let error_type = type_path.unwrap_or_else(|| UNKNOWN_ERROR.to_owned());
     span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
     span.set_status(Status::error(message));
 }
@@ -94,9 +94,9 @@ fn type_of<E: Debug>(error: &E) -> Option<String> {
     }
     let is_opaque = name.starts_with("alloc::boxed::Box<") || name.starts_with("dyn ");
     if is_opaque || name == "anyhow::Error" {
-        let told = text_of(format_args!("{}", ErrorType(error)));
-        return match told.is_empty() {
-            false => Some(told),
+        let type_path = text_of(format_args!("{}", ErrorType(error)));
+        return match type_path.is_empty() {
+            false => Some(type_path),
             true if is_opaque => None,
             true => Some(name.to_owned()),
         };

@@ -44,15 +44,15 @@ impl Callsites {
             Cow::Borrowed(target) => target,
             Cow::Owned(target) => Box::leak(target.into_boxed_str()),
         };
-        let made = Self::leak(target);
-        known.push(made);
-        made
+        let callsites = Self::leak(target);
+        known.push(callsites);
+        callsites
     }
 
     fn leak(target: &'static str) -> &'static Self {
-        let made: &'static Self =
+        let callsites: &'static Self =
             Box::leak(Box::new(Self { target, of_level: Level::ALL.map(|_| EntryCallsite::default()) }));
-        for (level, callsite) in Level::ALL.into_iter().zip(&made.of_level) {
+        for (level, callsite) in Level::ALL.into_iter().zip(&callsites.of_level) {
             let level = match level {
                 Level::Debug => tracing::Level::DEBUG,
                 Level::Info => tracing::Level::INFO,
@@ -64,7 +64,7 @@ impl Callsites {
                 Metadata::new(ENTRY, target, level, None, None, None, fields, Kind::EVENT)
             });
         }
-        made
+        callsites
     }
 
     pub(crate) fn at(&'static self, level: Level) -> &'static EntryCallsite {

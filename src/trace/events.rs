@@ -15,8 +15,8 @@ use tracing_core::span::Id;
 
 use crate::correlate::sidecar;
 use crate::trace::callsite::{Callsites, EntryCallsite};
+use crate::trace::entry_span::EntrySpan;
 use crate::trace::logger::{Entry, Level, Logger};
-use crate::trace::place::Place;
 use crate::trace::value;
 use crate::trace::value::Fields;
 
@@ -71,22 +71,22 @@ pub(crate) fn default_logger() -> &'static Arc<dyn Logger> {
 
 impl Logger for TracingLogger {
     fn log(&self, entry: &Entry<'_>) {
-        if let Some(is_in_tracing) = entry.is_in_tracing {
-            is_in_tracing.set(true);
+        if let Some(reached_tracing) = entry.reached_tracing {
+            reached_tracing.set(true);
         }
         let callsite = self.callsites.at(entry.level());
         if !callsite.may_be_enabled() {
             return;
         }
-        let in_span = match entry.place {
-            Some(Place::Tracing(span, _)) => span.0.with_subscriber(|(id, dispatch)| {
+        let in_span = match entry.span {
+            Some(EntrySpan::Tracing(span, _)) => span.0.with_subscriber(|(id, dispatch)| {
                 self.dispatch(callsite, dispatch, entry, Parent::Span(id));
             }),
             _ => None,
         };
         if in_span.is_none() {
-            let parent = match entry.place {
-                Some(Place::Api(_)) => Parent::None,
+            let parent = match entry.span {
+                Some(EntrySpan::Api(_)) => Parent::None,
                 _ => Parent::Current,
             };
             dispatcher::get_default(|dispatch| self.dispatch(callsite, dispatch, entry, parent));
@@ -129,9 +129,9 @@ impl TracingLogger {
         let mut message = Arc::from("");
         value::formatted(entry.message(), |text| message = Arc::from(text));
         let metadata = callsite.metadata();
-        let shown = Shown { message: &message, fields: &fields, level: entry.level() };
-        let shown = format_args!("{shown}");
-        let values = [Some(&shown as &dyn Value)];
+        let text = MessageWithFields { message: &message, fields: &fields, level: entry.level() };
+        let text = format_args!("{text}");
+        let values = [Some(&text as &dyn Value)];
         let values = metadata.fields().value_set_all(&values);
         let event = match parent {
             Parent::Current => Event::new(metadata, &values),
@@ -143,8 +143,8 @@ impl TracingLogger {
             (Key::from_static_str("otel.severity_number"), number)
         });
         let attributes = fields.record_attributes().chain(fatal).collect();
-        let origin = match entry.place {
-            Some(Place::Api(origin)) => Some(origin.clone()),
+        let origin = match entry.span {
+            Some(EntrySpan::Api(origin)) => Some(origin.clone()),
             _ => None,
         };
         sidecar::with_entry(attributes, message.clone(), origin, || dispatch.event(&event));
@@ -152,13 +152,13 @@ impl TracingLogger {
 }
 
 /// The message of an entry as layers see it that know nothing of what is beside it.
-struct Shown<'a> {
+struct MessageWithFields<'a> {
     message: &'a str,
     fields: &'a Fields,
     level: Level,
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for MessageWithFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message)?;
         if self.level == Level::Fatal {

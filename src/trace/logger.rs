@@ -9,7 +9,7 @@ use std::sync::Arc;
 use opentelemetry::trace::SpanContext;
 use opentelemetry::Key;
 
-use crate::trace::place::Place;
+use crate::trace::entry_span::EntrySpan;
 use crate::trace::value::{Fields, Value};
 
 /// How much an entry matters.
@@ -59,9 +59,9 @@ pub struct Entry<'a> {
     pub(crate) level: Level,
     pub(crate) message: fmt::Arguments<'a>,
     pub(crate) fields: &'a Fields,
-    pub(crate) place: Option<&'a Place>,
+    pub(crate) span: Option<&'a EntrySpan>,
     /// Set by a [`TracingLogger`](super::TracingLogger) that gets the entry.
-    pub(crate) is_in_tracing: Option<&'a Cell<bool>>,
+    pub(crate) reached_tracing: Option<&'a Cell<bool>>,
 }
 
 impl<'a> Entry<'a> {
@@ -74,7 +74,7 @@ impl<'a> Entry<'a> {
     /// TracingLogger::new().log(&Entry::new(Level::Info, format_args!("created"), &fields));
     /// ```
     pub fn new(level: Level, message: fmt::Arguments<'a>, fields: &'a Fields) -> Self {
-        Self { level, message, fields, place: None, is_in_tracing: None }
+        Self { level, message, fields, span: None, reached_tracing: None }
     }
 
     /// The entry with another message. For a logger that changes what it hands on to another: the span stays.
@@ -106,7 +106,7 @@ impl<'a> Entry<'a> {
 
     /// The span that the entry was made in. `None` if it was made in none, or in one without ids.
     pub fn span_context(&self) -> Option<SpanContext> {
-        self.place?.span_context()
+        self.span?.span_context()
     }
 }
 

@@ -8,10 +8,10 @@ use opentelemetry::Context;
 
 use crate::correlate::origin::SpanOrigin;
 use crate::correlate::{ambient, span_start};
+use crate::trace::entry_span::EntrySpan;
 use crate::trace::nop::NopTracer;
-use crate::trace::place::Place;
 use crate::trace::span::{Span, Tracer};
-use crate::trace::started::started;
+use crate::trace::started::new_handle;
 
 /// Starts spans with a tracer of the OpenTelemetry API.
 ///
@@ -80,7 +80,7 @@ where
         let own = cx.with_span(span);
         let origin = Arc::new(SpanOrigin::of(&own, &cx));
         let after = own.with_value(origin.clone());
-        started(own, &after, &cx, Place::Api(origin), self.has_events)
+        new_handle(own, &after, &cx, EntrySpan::Api(origin), self.has_events)
     }
 }
 

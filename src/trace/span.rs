@@ -126,25 +126,25 @@ impl dyn Span + '_ {
     pub fn end_with<T, E: fmt::Debug + fmt::Display>(&self, result: &Result<T, E>) {
         match result {
             Ok(_) => self.set_status(None),
-            Err(error) => self.set_status(Some(&Shown(error))),
+            Err(error) => self.set_status(Some(&DisplayError(error))),
         }
         self.end();
     }
 }
 
 /// Anything that can be shown, as an error.
-struct Shown<'a, E>(&'a E);
+struct DisplayError<'a, E>(&'a E);
 
-impl<E: fmt::Debug> fmt::Debug for Shown<'_, E> {
+impl<E: fmt::Debug> fmt::Debug for DisplayError<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<E: fmt::Display> fmt::Display for Shown<'_, E> {
+impl<E: fmt::Display> fmt::Display for DisplayError<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<E: fmt::Debug + fmt::Display> StdError for Shown<'_, E> {}
+impl<E: fmt::Debug + fmt::Display> StdError for DisplayError<'_, E> {}

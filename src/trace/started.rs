@@ -11,20 +11,20 @@ use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
 use crate::trace::context::{logger, with_shared_logger};
+use crate::trace::entry_span::EntrySpan;
 use crate::trace::events::TracingLogger;
 use crate::trace::logger::{Entry, Level, Logger};
 use crate::trace::nop::with_fields_on_logger;
-use crate::trace::place::Place;
 use crate::trace::span::Span;
 use crate::trace::value::Fields;
 use crate::trace::{context, events, value};
 
 /// What all handles, contexts and loggers of one span share.
 #[derive(Debug)]
-struct Started {
+struct StartedSpan {
     /// Has the OpenTelemetry span, or none.
     cx: Context,
-    place: Place,
+    entry_span: EntrySpan,
     /// Whether entries are events of the span.
     has_events: bool,
     /// What the span gets when it ends; `None` from then on. Not before, because the SDK appends where
@@ -38,7 +38,7 @@ struct Open {
     status: Status,
 }
 
-impl Started {
+impl StartedSpan {
     fn with_open(&self, change: impl FnOnce(&mut Open)) {
         if let Some(open) = &mut *self.open.lock().unwrap_or_else(PoisonError::into_inner) {
             change(open);
@@ -64,7 +64,7 @@ impl Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for StartedSpan {
     fn drop(&mut self) {
         self.end();
     }
@@ -74,21 +74,22 @@ impl Drop for Started {
 #[derive(Debug)]
 struct Handle {
     logger: Arc<dyn Logger>,
-    started: Arc<Started>,
+    started: Arc<StartedSpan>,
 }
 
 /// Makes handle and context of a span that was just started.
 ///
 /// `own` has the OpenTelemetry span, `cx` what the caller goes on with; `before` is the context that the
 /// span was started from.
-pub(crate) fn started(
+pub(crate) fn new_handle(
     own: Context,
     cx: &Context,
     before: &Context,
-    place: Place,
+    entry_span: EntrySpan,
     has_events: bool,
 ) -> (Context, Arc<dyn Span>) {
-    let started = Arc::new(Started { cx: own, place, has_events, open: Mutex::new(Some(Open::default())) });
+    let started =
+        Arc::new(StartedSpan { cx: own, entry_span, has_events, open: Mutex::new(Some(Open::default())) });
     let logger: Arc<dyn Logger> = Arc::new(SpanLogger {
         sink: without_span(logger(before)),
         fields: own_fields(&logger(before)),
@@ -134,13 +135,13 @@ impl Span for Handle {
 struct SpanLogger {
     sink: Arc<dyn Logger>,
     fields: Fields,
-    started: Arc<Started>,
+    started: Arc<StartedSpan>,
 }
 
 impl Logger for SpanLogger {
     fn log(&self, entry: &Entry<'_>) {
         let takes_events = self.started.takes_events();
-        if !takes_events && !self.is_heard(entry.level) {
+        if !takes_events && !self.has_receiver(entry.level) {
             return;
         }
         let fields = match entry.fields.is_empty() {
@@ -151,12 +152,12 @@ impl Logger for SpanLogger {
             if takes_events {
                 self.add_event(entry.level, text, &fields);
             }
-            self.pass_on(&Entry {
+            self.forward(&Entry {
                 level: entry.level,
                 message: format_args!("{text}"),
                 fields: &fields,
-                place: Some(&self.started.place),
-                is_in_tracing: None,
+                span: Some(&self.started.entry_span),
+                reached_tracing: None,
             });
         });
     }
@@ -170,28 +171,28 @@ impl Logger for SpanLogger {
     }
 
     fn is_enabled(&self, level: Level) -> bool {
-        self.started.takes_events() || self.is_heard(level)
+        self.started.takes_events() || self.has_receiver(level)
     }
 }
 
 impl SpanLogger {
     /// Whether an entry goes to `tracing` although the configured logger is another.
-    fn is_seen_by_tracing_as_well(&self) -> bool {
-        matches!(self.started.place, Place::Tracing(..)) && !context::is::<TracingLogger>(&self.sink)
+    fn also_goes_to_tracing(&self) -> bool {
+        matches!(self.started.entry_span, EntrySpan::Tracing(..)) && !context::is::<TracingLogger>(&self.sink)
     }
 
-    fn is_heard(&self, level: Level) -> bool {
+    fn has_receiver(&self, level: Level) -> bool {
         self.sink.is_enabled(level)
-            || self.is_seen_by_tracing_as_well() && events::default_logger().is_enabled(level)
+            || self.also_goes_to_tracing() && events::default_logger().is_enabled(level)
     }
 
-    fn pass_on(&self, entry: &Entry<'_>) {
+    fn forward(&self, entry: &Entry<'_>) {
         // The configured logger may be one that hands on to `tracing` itself.
-        let is_in_tracing = Cell::new(false);
+        let reached_tracing = Cell::new(false);
         if self.sink.is_enabled(entry.level) {
-            self.sink.log(&Entry { is_in_tracing: Some(&is_in_tracing), ..*entry });
+            self.sink.log(&Entry { reached_tracing: Some(&reached_tracing), ..*entry });
         }
-        if self.is_seen_by_tracing_as_well() && !is_in_tracing.get() {
+        if self.also_goes_to_tracing() && !reached_tracing.get() {
             events::default_logger().log(entry);
         }
     }

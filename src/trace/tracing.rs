@@ -17,11 +17,11 @@ use crate::correlate::span_state::SpanState;
 use crate::correlate::{ambient, origin, span_start, stack};
 use crate::job_scope;
 use crate::trace::callsite;
+use crate::trace::entry_span::{in_subscriber, subscriber_of, BoundSpan, EntrySpan};
 use crate::trace::nop::NopTracer;
-use crate::trace::place::{in_subscriber, subscriber_of, AtHome, Place};
 use crate::trace::proxy::Proxy;
 use crate::trace::span::{Span, Tracer};
-use crate::trace::started::started;
+use crate::trace::started::new_handle;
 
 /// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
 ///
@@ -90,19 +90,19 @@ impl Tracer for TracingTracer {
         };
         // For spans of the OpenTelemetry API in it: they inherit what it does.
         let after = after.with_value(Arc::new(SpanOrigin::of(&after, &cx)));
-        let span = AtHome(span);
+        let span = BoundSpan(span);
         let after = after.with_value(Parent {
             span: span.clone(),
             ids: after.span().span_context().clone(),
             job: job_id(&after),
         });
-        started(own.unwrap_or_default(), &after, &cx, Place::Tracing(span, ids), self.has_events)
+        new_handle(own.unwrap_or_default(), &after, &cx, EntrySpan::Tracing(span, ids), self.has_events)
     }
 }
 
 /// The span that a context was returned with, as a `Context` value.
 struct Parent {
-    span: AtHome,
+    span: BoundSpan,
     /// What the context said of its OpenTelemetry span. If it says something else, another span is further in.
     ids: SpanContext,
     /// A context with another job makes no children of this span in `tracing`: they would have its job.

@@ -22,7 +22,7 @@ const MAX_VALUE_BYTES: usize = 8192;
 
 /// Tells the child of `command` that it works inside `cx`. What the command's own settings say of a
 /// variable stays; what this process has inherited for itself goes.
-pub(crate) fn pass_on(command: &mut Command, cx: &Context) {
+pub(crate) fn inject(command: &mut Command, cx: &Context) {
     let mut variables = Variables::default();
     TraceContextPropagator::new().inject_context(cx, &mut variables);
     BaggagePropagator::new().inject_context(cx, &mut variables);

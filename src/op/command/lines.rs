@@ -92,11 +92,11 @@ impl Lines {
         if self.is_skipping {
             return;
         }
-        let room = MAX_LINE_BYTES + 1 - self.line.len();
-        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if bytes.len() > room {
+        let capacity = MAX_LINE_BYTES + 1 - self.line.len();
+        self.line.extend_from_slice(&bytes[..bytes.len().min(capacity)]);
+        if bytes.len() > capacity {
             // Now, not at its end: there may be none.
-            self.log_cut();
+            self.log_truncated();
             self.is_skipping = true;
         }
     }
@@ -109,13 +109,13 @@ impl Lines {
             self.line.pop();
         }
         if self.line.len() > MAX_LINE_BYTES {
-            self.log_cut();
+            self.log_truncated();
         } else {
             self.log();
         }
     }
 
-    fn log_cut(&mut self) {
+    fn log_truncated(&mut self) {
         self.line.truncate(MAX_LINE_BYTES);
         self.line.truncate(whole_chars(&self.line));
         self.cut += 1;

@@ -72,22 +72,22 @@ pub(crate) async fn run(start: Start) -> Result<Output, Error> {
     let stdout = Stream::new(child.stdout.take(), "stdout", Level::INFO);
     let stderr = Stream::new(child.stderr.take(), "stderr", stderr_level);
     let mut capture = Capture { stdout, stderr, span };
-    let lost = |error: io::Error| {
+    let wait_failed = |error: io::Error| {
         let message = format!("{program} could not be waited for");
         Error::program(ProgramEnd::Unknown, message).with_source(error)
     };
-    let mut status = watch(&mut child, &mut capture, time_limit).await.map_err(lost)?;
-    let late = time_limit.filter(|_| status.is_none());
-    if late.is_some() {
+    let mut status = watch(&mut child, &mut capture, time_limit).await.map_err(wait_failed)?;
+    let exceeded_limit = time_limit.filter(|_| status.is_none());
+    if exceeded_limit.is_some() {
         // It fails only where there is nothing left to kill.
         let _ = child.start_kill();
-        status = watch(&mut child, &mut capture, Some(KILL_WAIT)).await.map_err(lost)?;
+        status = watch(&mut child, &mut capture, Some(KILL_WAIT)).await.map_err(wait_failed)?;
     }
     if let Some(status) = status {
-        capture.note(status);
+        capture.record_exit(status);
     }
     let is_left_open = capture.drain().await;
-    match (late, status) {
+    match (exceeded_limit, status) {
         (None, Some(status)) => Ok(Output {
             program,
             status,
@@ -110,10 +110,10 @@ fn spawn(program: &str, command: std::process::Command) -> Result<Child, Error> 
         return Err(Error::program(ProgramEnd::Unknown, message));
     }
     // The system's error does not say which of the two is missing.
-    let place = command.get_current_dir().map(|directory| format!(" in {}", directory.display()));
+    let directory = command.get_current_dir().map(|path| format!(" in {}", path.display()));
     let mut command = Command::from(command);
     command.kill_on_drop(true).spawn().map_err(|error| {
-        let message = format!("{program} could not be started{}", place.unwrap_or_default());
+        let message = format!("{program} could not be started{}", directory.unwrap_or_default());
         Error::program(ProgramEnd::Unknown, message).with_source(error)
     })
 }
@@ -178,16 +178,16 @@ impl Capture {
     /// Reads what is left when the child is gone. Returns whether someone still holds the pipes.
     async fn drain(&mut self) -> bool {
         let mut grace = pin!(sleep(PIPE_GRACE));
-        let enough = self.read_bytes() + PIPE_BYTES;
-        let mut is_late = false;
+        let max_bytes = self.read_bytes() + PIPE_BYTES;
+        let mut is_grace_over = false;
         let mut was_idle = false;
         poll_fn(|task| {
             let reading = self.poll(task);
-            is_late = is_late || grace.as_mut().poll(task).is_ready();
-            if reading == Reading::Closed || (is_late && self.read_bytes() >= enough) {
+            is_grace_over = is_grace_over || grace.as_mut().poll(task).is_ready();
+            if reading == Reading::Closed || (is_grace_over && self.read_bytes() >= max_bytes) {
                 return Poll::Ready(());
             }
-            if is_late && reading == Reading::Idle {
+            if is_grace_over && reading == Reading::Idle {
                 // A task that has used its turn up is told "nothing yet", too: so it is asked again.
                 if std::mem::replace(&mut was_idle, true) {
                     return Poll::Ready(());
@@ -207,7 +207,7 @@ impl Capture {
         is_left_open
     }
 
-    fn note(&self, status: ExitStatus) {
+    fn record_exit(&self, status: ExitStatus) {
         if let Some(code) = status.code() {
             self.span.set(semconv::PROCESS_EXIT_CODE, i64::from(code));
         }

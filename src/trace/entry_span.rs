@@ -11,14 +11,14 @@ use crate::correlate::span_start;
 
 /// Where the entries of a span belong.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum EntrySpan {
     /// To a span of the OpenTelemetry API, which tracing knows nothing of.
     Api(Arc<SpanOrigin>),
     /// To a tracing span, and the OpenTelemetry span that it has, if it has one.
-    Tracing(AtHome, SpanContext),
+    Tracing(BoundSpan, SpanContext),
 }
 
-impl Place {
+impl EntrySpan {
     pub(crate) fn span_context(&self) -> Option<SpanContext> {
         let span = match self {
             Self::Api(origin) => origin.span(),
@@ -31,21 +31,21 @@ impl Place {
 /// A span that is closed in its own subscriber. A registry closes the parent as well, but in the subscriber that is the
 /// thread's: there the same id is another span, or none, which is a panic.
 #[derive(Clone, Debug)]
-pub(crate) struct AtHome(pub(crate) TracingSpan);
+pub(crate) struct BoundSpan(pub(crate) TracingSpan);
 
-impl Drop for AtHome {
+impl Drop for BoundSpan {
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.0, TracingSpan::none());
         span_start::catch_panic(|| in_subscriber(subscriber_of(&span), || drop(span)));
     }
 }
 
-/// Runs `work` where the ids of `home`'s spans mean something.
-pub(crate) fn in_subscriber<T>(home: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
+/// Runs `work` where the ids of `subscriber`'s spans mean something.
+pub(crate) fn in_subscriber<T>(subscriber: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
     let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
-    match home {
-        Some(home) if dispatcher::get_default(registry) != registry(&home) => {
-            dispatcher::with_default(&home, work)
+    match subscriber {
+        Some(subscriber) if dispatcher::get_default(registry) != registry(&subscriber) => {
+            dispatcher::with_default(&subscriber, work)
         }
         _ => work(),
     }
