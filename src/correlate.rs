@@ -1,16 +1,16 @@
-//! Which span, and which job, an event belongs to.
+//! Which span and which job an event belongs to.
 //!
-//! Second step of the walk. [`layer`](crate::layer) asks here for the ids of an event:
+//! [`lookup`] finds both for each event:
 //!
-//! | event | asked of |
+//! | event | its span |
 //! | --- | --- |
 //! | `parent: &span` | that span |
-//! | `parent: None` | nobody: there are none; an entry of [`trace`](crate::trace) brings its own ([`origin`]) |
-//! | contextual | the innermost entry of this thread's stack ([`active`]), or an OpenTelemetry span that was attached to the `Context` after it was entered |
+//! | `parent: None` | none, except for an entry of [`trace`](crate::trace), whose [sidecar] may name a span ([`origin`]) |
+//! | contextual | the innermost span on this thread's [`stack`], or an OpenTelemetry span that was attached to the `Context` after that was entered |
 //!
-//! A span's ids are kept in its [`SpanState`]. They become known when the span is entered, where
-//! that starts it anyway, and else at its first record ([`ask`]): starting a span freezes its
-//! parent, so nothing here may do it earlier.
+//! A span's ids are kept in its [`span_state`]. They become known when the span is entered, if that
+//! starts it, and otherwise at its first record, where [`resolve`] starts it. Nothing may start it
+//! earlier, because a started span's parent can no longer be set.
 
 pub(crate) mod ambient;
 pub(crate) mod carry;

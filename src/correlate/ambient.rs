@@ -1,4 +1,4 @@
-//! The job that the code on this thread works for, on the stack and in the `Context`.
+//! The current job: entering one, and finding the one that the calling code runs in.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use crate::correlate::otel_context::OtelContext;
 use crate::correlate::stack::{self, push, with_stack, Entry, EntryKind};
 use crate::job_scope::{of_context, JobScope, JobScopeValue};
 
-/// After a span layer entered a span: puts the innermost job back into the `Context` if entering
-/// the span replaced it with one from where the span was made.
+/// Called after a span layer has entered a span. Puts the innermost job back into the `Context` if
+/// entering the span replaced it with the job in which the span was created.
 ///
-/// The same goes for telemetry suppression, which an exporter set before it entered the span.
+/// It also restores telemetry suppression, which an exporter may have set before it entered the
+/// span.
 pub(crate) fn restore_inner(layer: LayerId, cx: OtelContext, was_suppressed: bool) {
     let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
     let scope = scope.filter(|scope| scope.id != cx.job);
@@ -40,19 +41,21 @@ pub(crate) fn restore_inner(layer: LayerId, cx: OtelContext, was_suppressed: boo
     drop(unused);
 }
 
-/// Attaches a `Context`; `None` inside `Context::map_current`, where OpenTelemetry panics.
+/// Attaches a `Context`. `None` inside `Context::map_current`, where OpenTelemetry panics.
 fn attach(cx: Context) -> Option<ContextGuard> {
     catch_unwind(AssertUnwindSafe(|| cx.attach())).ok()
 }
 
-/// Whether a `Context` can be attached now.
+/// Whether a `Context` can be attached, which is not so inside `Context::map_current`.
 pub(crate) fn can_attach() -> bool {
     attach(Context::new()).is_some()
 }
 
-/// A pushed scope; popped when dropped. Private to the crate: users have closures and futures.
+/// A job scope on the stack, removed on drop. Users get closures and futures instead: a guard held
+/// across an `.await` would stamp other tasks.
 #[derive(Debug)]
 pub(crate) struct EnteredScope {
+    /// The id of the [`JobScope`].
     scope: u64,
 }
 
@@ -75,8 +78,8 @@ impl Drop for EnteredScope {
     }
 }
 
-/// Puts a job into the current `Context`; `None` where that cannot be done: in a thread's last moments, and
-/// inside `Context::map_current`.
+/// Puts a job into the current `Context`. `None` where that cannot be done: when the thread's
+/// locals are destroyed, and inside `Context::map_current`.
 pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
     if !stack::alive() {
         return None;
@@ -84,7 +87,8 @@ pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
     attach(Context::current_with_value(JobScopeValue(scope.clone())))
 }
 
-/// The innermost job: of this thread's stack, or of a `Context` that was attached further in.
+/// The innermost job: of this thread's stack, or of a `Context` that was attached after its last
+/// entry.
 pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
     if !stack::alive() {
         return None;
@@ -94,13 +98,13 @@ pub(crate) fn ambient_job() -> Option<Arc<JobScope>> {
     on_stack.unwrap_or_else(|| Context::map_current(|cx| of_context(cx).cloned()))
 }
 
-/// `cx` with the job that the calling code runs in, unless it carries one.
+/// `cx`, with the job that the calling code runs in unless it carries one already.
 pub(crate) fn with_ambient(cx: &Context) -> Context {
     let ambient = if of_context(cx).is_none() { ambient_job() } else { None };
     ambient.map_or_else(|| cx.clone(), |scope| cx.with_value(JobScopeValue(scope)))
 }
 
-/// Whether this thread exports telemetry: what it logs is the exporter's own.
+/// Whether telemetry is suppressed, as on exporters' threads.
 #[cfg(feature = "install")]
 pub(crate) fn is_suppressed() -> bool {
     stack::alive() && Context::is_current_telemetry_suppressed()
@@ -109,7 +113,7 @@ pub(crate) fn is_suppressed() -> bool {
 impl JobScope {
     /// Runs `work` with this job as the innermost one, on the stack and in the `Context`.
     pub(crate) fn run<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
-        // Order matters on the way out: the guards drop in reverse.
+        // The order matters: the guards are dropped in reverse.
         let _context = attach_job(self);
         let _entered = enter_scope(self);
         work()

@@ -1,4 +1,4 @@
-//! Carrying a job to where the work goes on: futures, threads, tasks.
+//! Carrying a job to futures, threads and tasks.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,8 +15,8 @@ use crate::metadata::JobMetadata;
 pin_project! {
     /// A future that runs inside a job. Made by [`FutureExt::with_job`].
     ///
-    /// The job is entered at each poll and while the future is dropped, and left in between; the
-    /// rest of the `Context`, the active span above all, stays the poller's.
+    /// The job is entered for each poll, and while the future is dropped. The rest of the
+    /// `Context`, in particular the active span, remains the poller's.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct WithJob<F> {
@@ -46,7 +46,7 @@ impl<F: Future> Future for WithJob<F> {
         let this = self.project();
         match this.future.as_pin_mut() {
             Some(future) => in_scope(this.scope.as_ref(), || future.poll(task)),
-            // Only `drop` empties it, and nothing polls after that.
+            // Only `drop` takes the future, so this is never reached.
             None => Poll::Pending,
         }
     }
@@ -79,9 +79,10 @@ pub trait FutureExt: Future + Sized {
         WithJob::new(self, Some(JobScope::new(metadata)))
     }
 
-    /// Runs this future inside the job that is current now, if there is one.
+    /// Runs this future inside the current job, if there is one.
     ///
-    /// It is the same scope, not a copy: what [`set`](super::set) adds on one side, both sides carry.
+    /// It is the same job scope, not a copy: what [`set`](super::set) adds on one side appears on
+    /// both.
     fn with_current_job(self) -> WithJob<Self> {
         WithJob::new(self, ambient::ambient_job())
     }
@@ -89,7 +90,7 @@ pub trait FutureExt: Future + Sized {
 
 impl<F: Future> FutureExt for F {}
 
-/// Wraps `work` so that it runs inside the job that is current now, on whatever thread it is called.
+/// Wraps `work` so that it runs inside the current job, on whatever thread it is called.
 ///
 /// ```
 /// use spanlog::{job, JobMetadata};
@@ -104,11 +105,11 @@ pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
     move || in_scope(scope.as_ref(), work)
 }
 
-/// [`std::thread::spawn`], inside the current job. Only the job goes along, not the current span.
+/// [`std::thread::spawn`], inside the current job. It carries only the job, not the current span.
 ///
 /// # Panics
 ///
-/// Where [`std::thread::spawn`] does.
+/// If [`std::thread::spawn`] panics.
 pub fn thread<T, F>(work: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -119,11 +120,11 @@ where
 
 /// `tokio::spawn`, inside the current job.
 ///
-/// Only the job goes along, as tracing has it: for the current span, spawn `future.in_current_span()`.
+/// It carries only the job. To carry the current span as well, spawn `future.in_current_span()`.
 ///
 /// # Panics
 ///
-/// Where `tokio::spawn` does: outside a tokio runtime.
+/// Outside a tokio runtime, as `tokio::spawn` does.
 #[cfg(feature = "tokio")]
 #[track_caller]
 pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
@@ -134,11 +135,12 @@ where
     tokio::spawn(future.with_current_job())
 }
 
-/// `tokio::task::spawn_blocking`, inside the current job. Only the job goes along, not the current span.
+/// `tokio::task::spawn_blocking`, inside the current job. It carries only the job, not the current
+/// span.
 ///
 /// # Panics
 ///
-/// Where `tokio::task::spawn_blocking` does: outside a tokio runtime.
+/// Outside a tokio runtime, as `tokio::task::spawn_blocking` does.
 #[cfg(feature = "tokio")]
 #[track_caller]
 pub fn spawn_blocking<T, F>(work: F) -> tokio::task::JoinHandle<T>

@@ -7,8 +7,8 @@ use crate::correlate::queries;
 use crate::correlate::span_state::SpanState;
 use crate::correlate::stack::alive;
 
-/// Runs one of two functions on the innermost active span: a tracing span, or one that was made
-/// with the OpenTelemetry API and attached further in.
+/// Runs one of two functions on the innermost active span: `tracing` on a tracing span, `api` on
+/// one that was started with the OpenTelemetry API and attached after it.
 pub(crate) fn on_current_span(
     tracing: impl FnOnce(&tracing::Span, Option<&SpanState>),
     api: impl FnOnce(&Context),

@@ -6,39 +6,40 @@ use tracing_core::span::Id;
 
 use crate::diagnostics::report_once;
 
-/// The dispatcher that a layer is part of: needed to ask a span for its OpenTelemetry context.
+/// The dispatcher that a layer is part of. It is needed to get a span's OpenTelemetry context.
 #[derive(Debug, Default)]
 pub(crate) struct DispatchSlot(std::sync::OnceLock<WeakDispatch>);
 
 impl DispatchSlot {
     pub(crate) fn register(&self, dispatch: &Dispatch) {
-        // The first registration wins: a layer lives in one subscriber.
+        // The first registration wins: a layer is part of one subscriber.
         let _ = self.0.set(dispatch.downgrade());
     }
 
-    /// Finds the dispatcher when a span is entered, for a layer that was never told: `Option`,
-    /// `Vec` and `reload` do not forward `on_register_dispatch`.
+    /// Finds the dispatcher when a span is entered, for a layer inside `Option`, `Vec` or `reload`,
+    /// which do not forward `on_register_dispatch`.
     pub(crate) fn find(&self, entering: &Id, metadata: &'static tracing::Metadata<'static>) {
         if self.0.get().is_some() {
             return;
         }
         tracing::dispatcher::get_default(|dispatch| {
-            // The registry has pushed the span already, so in the right dispatcher it is current.
+            // The registry has already pushed the span, so it is the current one of the right
+            // dispatcher.
             let current = dispatch.current_span();
             if current.id() == Some(entering)
                 && current.metadata().is_some_and(|current| std::ptr::eq(current, metadata))
             {
                 self.register(dispatch);
                 report_once(format_args!(
-                    "the log layer was not told its dispatcher, as happens inside Option, Vec and reload; \
-                     it was found when a span was entered"
+                    "on_register_dispatch was not called on a layer, as happens inside Option, Vec and reload; \
+                     its dispatcher was found when a span was entered, and records before that may lack ids"
                 ));
             }
         });
     }
 
-    /// Finds the dispatcher while an event is being dispatched, where that can be done: under a
-    /// scoped default the dispatcher hides itself then, under the global one it does not.
+    /// Finds the dispatcher while an event is dispatched. This works with the global default only:
+    /// a scoped one is hidden during its own dispatch.
     pub(crate) fn find_in_event(&self) {
         if self.0.get().is_none() {
             tracing::dispatcher::get_default(|dispatch| {

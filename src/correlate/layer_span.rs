@@ -1,7 +1,7 @@
 //! What a record inherits: the stamps of its job and op, and the fields of its spans.
 //!
-//! It is put together when it changes, not when a record is made: each span of a log layer has a
-//! [`LayerSpan`], and what the records of a node start with is one ready [`InheritedAttributes`].
+//! They are collected when they change, not for each record: a log layer has a [`LayerSpan`] for
+//! each span, which caches the [`InheritedAttributes`] that the span's records start with.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use crate::record::inherited::{key_set, InheritedAttributes, Version};
 use crate::record::EncodeInherited;
 use crate::span_fields::SpanFields;
 
-/// Tells the layers of a process apart.
+/// Identifies a layer in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LayerId(NonZeroU64);
 
@@ -32,34 +32,35 @@ impl LayerId {
     }
 }
 
-/// What a layer puts into its blocks.
+/// A log layer's settings for inherited attributes.
 #[derive(Debug)]
 pub(crate) struct InheritSettings {
     pub(crate) keys: Keys,
     pub(crate) fields: SpanFields,
     pub(crate) limits: Limits,
-    /// Attributes that the layer writes last. Their keys must not meet inherited ones.
+    /// Attributes that the layer writes after the event's own.
     pub(crate) extras: Extras,
-    /// Encodes the attributes of a block once, for records that can use that.
+    /// Encodes inherited attributes once, for records that can use that.
     pub(crate) encode: EncodeInherited,
 }
 
-/// One span, as one log layer sees it.
+/// One span, as seen by one log layer.
 #[derive(Debug)]
 pub(crate) struct LayerSpan {
     pub(crate) state: Arc<SpanState>,
     pub(crate) parent: Option<Arc<LayerSpan>>,
-    /// The span's own inherited fields. Each key once.
+    /// The span's own fields that records inherit. Keys are unique.
     own: Mutex<Vec<(Key, AnyValue)>>,
+    /// The attributes built last, for any job.
     inherited: Mutex<Option<Arc<InheritedAttributes>>>,
 }
 
-/// The extension: the nodes of a span, by the layer's owner number.
+/// The span extension that holds its [`LayerSpan`]s, one for each log layer.
 #[derive(Debug, Default)]
 struct LayerSpans(Vec<(LayerId, Arc<LayerSpan>)>);
 
 impl LayerSpan {
-    /// The node of `span` for the layer `owner`, made where it is missing, with those of its ancestors.
+    /// Finds the [`LayerSpan`] of `span` for `layer`, or creates it and those of its ancestors.
     pub(crate) fn of<'a, R: LookupSpan<'a>>(
         span: &SpanRef<'a, R>,
         layer: LayerId,
@@ -93,8 +94,8 @@ impl LayerSpan {
         layer_spans.0.iter().find(|(known, _)| *known == layer).map(|(_, layer_span)| layer_span.clone())
     }
 
-    /// Takes over values that `Span::record` gave later. They were formatted before this call: the
-    /// lock is held for the copy only.
+    /// Adds values of a `Span::record` call. They are formatted before this call, so that no user
+    /// code runs under the lock.
     pub(crate) fn record(&self, fields: &SpanFields, recorded: Vec<(Key, AnyValue)>) {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in recorded {
@@ -106,17 +107,18 @@ impl LayerSpan {
         self.state.changed();
     }
 
-    /// What tells a current block from an outdated one.
+    /// The version of what records of this span inherit inside `job`.
     #[inline]
     pub(crate) fn version(&self, job: JobVersion) -> Version {
         Version { job, span: self.state.version() }
     }
 
+    /// This span and its ancestors.
     fn chain(&self) -> impl Iterator<Item = &LayerSpan> {
         std::iter::successors(Some(self), |layer_span| layer_span.parent.as_deref())
     }
 
-    /// The current block of this node for events of `job`.
+    /// What records of this span inherit inside `job`.
     pub(crate) fn inherited(
         &self,
         job: Option<&Arc<JobScope>>,
@@ -135,7 +137,7 @@ impl LayerSpan {
 }
 
 impl InheritedAttributes {
-    /// The block of events that belong to no span.
+    /// What records outside any span inherit.
     pub(crate) fn without_span(job: Option<&Arc<JobScope>>, inherit: &InheritSettings) -> Self {
         let version = Version { job: JobVersion::of(job), ..Version::default() };
         Self::build(None, job, version, inherit)
@@ -156,13 +158,14 @@ impl InheritedAttributes {
         let of_job = stamps.len();
         let chain: Vec<&LayerSpan> =
             layer_span.map(|layer_span| layer_span.chain().collect()).unwrap_or_default();
-        // The innermost op is the one that counts, the whole of it.
+        // Tool and operation are both the innermost op's; they are never mixed from two ops.
         let op_at = chain.iter().position(|layer_span| layer_span.state.op.is_some());
         let op = op_at.and_then(|at| Some((chain[at], chain[at].state.op.as_ref()?)));
         if let Some((layer_span, op)) = op {
             let names = [(inherit.keys.tool(), &op.tool), (inherit.keys.operation(), &op.operation)];
             for (name, value) in names {
-                // What the caller of the op says wins, whether or not fields are inherited.
+                // An attribute that the op's caller set takes precedence, even if fields are not
+                // inherited.
                 let own = layer_span.state.fields.iter().find(|(key, _)| key.as_str() == name);
                 let own = own.map(|(_, value)| value.clone());
                 let stamp = own.or_else(|| Some(AnyValue::String(value.clone()?.into())));
@@ -171,8 +174,9 @@ impl InheritedAttributes {
                 }
             }
         }
-        // A span may say otherwise than a stamp if it is one of those that are stamped: it was made in
-        // that job, or it is the op or inside it. What is further out knows nothing of them.
+        // A span's field overrides a stamp only if the stamp applies to that span: the span was
+        // created in that job, or it is the op or inside it. Spans further out are not about this
+        // job or op.
         let may_override = |at: usize, stamp: usize| match stamp < of_job {
             true => chain[at].state.job().map(|own| own.id) == job.map(|job| job.id),
             false => op_at.is_some_and(|op_at| at <= op_at),
@@ -190,7 +194,8 @@ impl InheritedAttributes {
                     }
                     overridden[stamp] = true;
                 }
-                // The later value wins, in the later place: what is further in stands nearer to the event.
+                // The inner span's value wins, and takes the last place: when the count limit drops
+                // fields, it drops the outermost first.
                 fields.retain(|(known, _)| *known != key);
                 fields.push((key, inherit.limits.truncate(value)));
             }
@@ -200,7 +205,8 @@ impl InheritedAttributes {
         let count = stamps.len();
         let mut attributes = stamps;
         attributes.append(&mut fields);
-        // Behind a mark, so that inherited and extra keys are not taken for each other.
+        // After a separator, so that the same key counts differently as an inherited and an extra
+        // one.
         let extra_keys = ["\0"].into_iter().chain(inherit.extras.keys.iter().copied());
         Self {
             version,
@@ -213,7 +219,7 @@ impl InheritedAttributes {
     }
 }
 
-/// Sets `key`, which stays where it is if it was there.
+/// Sets `key`, in the place that it has if it is present.
 fn put(attributes: &mut Vec<(Key, AnyValue)>, key: Key, value: AnyValue) {
     match attributes.iter_mut().find(|(known, _)| *known == key) {
         Some(known) => known.1 = value,

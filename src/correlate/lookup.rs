@@ -1,4 +1,4 @@
-//! The order in which sources are asked for an event's ids and job.
+//! Finds an event's ids and inherited attributes: which sources, in which order.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 use crate::stats::Counters;
 
-/// What a record takes from where its event stands: the ids, and everything it inherits.
+/// The ids of an event's span, and what its record inherits.
 pub(crate) type Correlation = (Option<Ids>, Arc<InheritedAttributes>);
 
-/// One log layer, asking.
+/// The parts of a log layer that a lookup needs.
 #[derive(Debug)]
 pub(crate) struct Lookup<'a> {
     pub(crate) layer: LayerId,
@@ -34,7 +34,7 @@ pub(crate) struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// What is to be looked up, as nothing is [`cached`](Self::cached).
+    /// Looks everything up, for an event for which nothing is [`cached`](Self::cached).
     #[inline(never)]
     pub(crate) fn resolve<'a, S>(
         &self,
@@ -55,12 +55,13 @@ impl Lookup<'_> {
         }
     }
 
-    /// `info!(parent: None, ..)`: no span, and the job that the code runs in.
+    /// `info!(parent: None, ..)`: no span, and the current job.
     fn root(&self) -> Correlation {
         (None, queries::inherited_outside_spans(self.layer, self.inherit))
     }
 
-    /// An entry that was made in a span of the OpenTelemetry API: that span, and where it was started.
+    /// A `trace` entry of a span of the OpenTelemetry API: that span, and what it inherits from
+    /// where it was started.
     fn of_api_span(&self, origin: &SpanOrigin) -> Correlation {
         let job = origin.job().cloned().or_else(ambient::ambient_job);
         let inherited = match origin.layer_span(self.layer) {
@@ -70,7 +71,7 @@ impl Lookup<'_> {
         (origin.ids(), inherited)
     }
 
-    /// `info!(parent: &span, ..)`: that span, and its job, entered or not.
+    /// `info!(parent: &span, ..)`: that span and its job, whether or not it is entered.
     fn explicit<'a, S>(&self, parent: &Id, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -88,13 +89,13 @@ impl Lookup<'_> {
     {
         let Some(span) = ctx.span(parent) else { return self.root() };
         let layer_span = LayerSpan::of(&span, self.layer, &self.inherit.fields);
-        // A span made outside any job is transparent, as for contextual events.
+        // For a span created outside any job, the current job counts, as for contextual events.
         let job = layer_span.state.job().cloned().or_else(ambient::ambient_job);
         (self.nearest_ids(span, ctx), layer_span.inherited(job.as_ref(), self.inherit))
     }
 
-    /// An explicit parent of a line that may be logged from inside the start of that very span: its
-    /// extensions may be locked by this thread, so only what the stack knows is told.
+    /// An explicit parent, while a span is being started on this thread. It may be this very span,
+    /// with its extensions locked by this thread, so this uses only what the stack has.
     fn of_starting_span(&self, parent: &Id) -> Correlation {
         let Some(layer_span) = queries::entered_layer_span(self.layer, parent) else { return self.root() };
         let ids = match layer_span.state.otel_span() {
@@ -105,7 +106,7 @@ impl Lookup<'_> {
         (ids, layer_span.inherited(job.as_ref(), self.inherit))
     }
 
-    /// `info!(..)`: the innermost active span, and the innermost job.
+    /// `info!(..)`: the innermost active span and the innermost job.
     fn contextual<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -114,15 +115,15 @@ impl Lookup<'_> {
         correlation.unwrap_or_else(|_| self.fallback(cx.span))
     }
 
-    /// What can be told where the registry's extensions cannot be read: another layer panicked with their
-    /// lock in its hands, and left it poisoned for this span and whichever has its place next.
+    /// For spans whose extensions cannot be read: another layer panicked while it held their lock.
+    /// It stays poisoned, also for the span that reuses the registry's slot.
     fn fallback(&self, ids: Option<Ids>) -> Correlation {
         self.counters.panicked_spans(1);
         (ids, queries::inherited_outside_spans(self.layer, self.inherit))
     }
 
-    /// The answer for a contextual event where nothing has changed since this thread's last event in the span,
-    /// or outside any.
+    /// The result for a contextual event, if nothing has changed since this thread's last event in
+    /// the same span, or outside any span.
     #[inline(always)]
     pub(crate) fn cached<'s, S>(
         &self,
@@ -162,7 +163,7 @@ impl Lookup<'_> {
         let ids = match own {
             Some(OtelSpan::Known(own)) if !self.api_span_is_inside(cx, own) => own,
             Some(OtelSpan::Known(_)) => cx.span,
-            // Without an OpenTelemetry span of its own, or being started: the next one out.
+            // It has no OpenTelemetry span, or is being started: the next enclosing span counts.
             _ if self.api_span_is_inside(cx, None) => cx.span,
             _ => self.enclosing_ids().unwrap_or(cx.span),
         };
@@ -172,9 +173,10 @@ impl Lookup<'_> {
         (ids, inherited)
     }
 
-    /// The stack is empty. The registry may still know of a current span: one that was entered before
-    /// this layer was there, or one that is being entered right now, whose lock a plain
-    /// `OpenTelemetryLayer` may hold. So a span is asked only where a `SpanLayer` tells these apart.
+    /// No span of this layer is on the stack, but the registry may have a current one: it was
+    /// entered before this layer existed, or is being entered right now, and then a plain
+    /// `OpenTelemetryLayer` may hold its lock. Only a `SpanLayer` distinguishes these, so without
+    /// one the span's ids are not resolved.
     fn of_registry_span<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -196,7 +198,7 @@ impl Lookup<'_> {
         queries::api_span_is_inside_innermost(self.layer, &cx.span, &own)
     }
 
-    /// The ids of the innermost entered span, but for the first, that has any.
+    /// The ids of the nearest span that encloses the innermost one and has an OpenTelemetry span.
     fn enclosing_ids(&self) -> Option<Option<Ids>> {
         let spans = (1..).map_while(|nth| queries::enclosing_span(self.layer, nth));
         for (id, state) in spans {
@@ -207,7 +209,8 @@ impl Lookup<'_> {
         None
     }
 
-    /// What records of the innermost entered span inherit, which is cached for this thread's next event in it.
+    /// What records of the innermost entered span inherit. Cached for this thread's next event in
+    /// it.
     fn inherited_of_innermost(&self) -> Option<Arc<InheritedAttributes>> {
         let layer_span = queries::innermost_layer_span(self.layer)?;
         let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
@@ -215,7 +218,7 @@ impl Lookup<'_> {
         Some(inherited)
     }
 
-    /// The ids of `span`, or, where it has no OpenTelemetry span, of its nearest ancestor that has one.
+    /// The ids of `span`, or of its nearest ancestor that has an OpenTelemetry span.
     fn nearest_ids<'a, S>(&self, span: SpanRef<'a, S>, ctx: &Context<'_, S>) -> Option<Ids>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -235,9 +238,8 @@ impl Lookup<'_> {
             .flatten()
     }
 
-    /// With a plain `OpenTelemetryLayer`, whose starting of spans nobody announces: a span that is
-    /// current but whose ids are not known is being started right now, under its lock. Any other
-    /// current span's became known when it was entered.
+    /// Whether a plain `OpenTelemetryLayer` is starting `span` right now, holding its lock. It does
+    /// not announce that, but any other current span's ids became known when it was entered.
     fn is_being_started<S>(&self, span: &SpanRef<'_, S>, state: &SpanState, ctx: &Context<'_, S>) -> bool
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -249,7 +251,7 @@ impl Lookup<'_> {
     }
 }
 
-/// Whether the registry knows of no current span that may be asked for its ids.
+/// Whether the registry has no current span whose ids may be resolved.
 #[inline]
 fn is_outside_spans<S>(ctx: &Context<'_, S>) -> bool
 where

@@ -1,4 +1,4 @@
-//! A span that is being created.
+//! Makes the state of a span that is being created.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::correlate::ambient::ambient_job;
 use crate::correlate::pending_op::find_pending_op;
 use crate::correlate::span_state::SpanState;
 
-/// The state of a span that is being created, made by whichever of our layers sees it first.
+/// The state of a span that is being created. Whichever layer of this crate sees the span first
+/// makes it.
 pub(crate) fn create_state<'a, R: LookupSpan<'a>>(
     span: &SpanRef<'a, R>,
     attributes: &Attributes<'_>,

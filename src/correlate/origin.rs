@@ -1,4 +1,5 @@
-//! Where a span of the OpenTelemetry API was started, for entries that are of that span wherever they are made.
+//! Where a span of the OpenTelemetry API was started. Its [`trace`](crate::trace) entries belong to
+//! it wherever they are made.
 
 use std::sync::Arc;
 
@@ -11,23 +12,26 @@ use crate::correlate::stack;
 use crate::job_scope::{self, JobScope};
 use crate::record::Ids;
 
-/// Whether `cx` names a span that is not the current one: what is current on this thread has nothing to do with it.
+/// Whether `cx` has a valid span that is not this thread's current one. Then what is current on
+/// this thread is unrelated to `cx`.
 pub(crate) fn has_other_span(cx: &Context) -> bool {
     let own = cx.span().span_context().clone();
     own.is_valid() && stack::alive() && Context::map_current(|current| *current.span().span_context() != own)
 }
 
-/// One started span: whose ids an entry has, and what its record inherits.
+/// A started span: the ids of its entries, and what their records inherit.
 #[derive(Debug)]
 pub(crate) struct SpanOrigin {
     span: SpanContext,
     job: Option<Arc<JobScope>>,
-    /// By log layer, the tracing span that it was started in. It may be over: a node keeps no span open.
+    /// For each log layer, the tracing span that it was started in. That may be closed by now: a
+    /// [`LayerSpan`] does not keep it open.
     layer_spans: Vec<(LayerId, Arc<LayerSpan>)>,
 }
 
 impl SpanOrigin {
-    /// The origin of the span in `own`, which was just started on this thread from `parent`.
+    /// The origin of the span in `own`, which was just started on this thread as a child of
+    /// `parent`.
     pub(crate) fn of(own: &Context, parent: &Context) -> Self {
         let parent_origin =
             parent.get::<Arc<Self>>().filter(|origin| origin.span == *parent.span().span_context());
@@ -35,7 +39,7 @@ impl SpanOrigin {
             span: own.span().span_context().clone(),
             job: job_scope::of_context(own).cloned(),
             layer_spans: match parent_origin {
-                // A child inherits with its parent, on whatever thread it is started.
+                // A child inherits what its parent does, on whatever thread it is started.
                 Some(parent_origin) => parent_origin.layer_spans.clone(),
                 None if has_other_span(parent) => Vec::new(),
                 None => queries::innermost_layer_spans(),

@@ -6,17 +6,19 @@ use opentelemetry::Context;
 use crate::job_scope;
 use crate::record::Ids;
 
-/// What the current OpenTelemetry `Context` says, read at one go.
+/// What this crate uses of the current OpenTelemetry `Context`, read in one go.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OtelContext {
+    /// The active span, if it is valid.
     pub(crate) span: Option<Ids>,
     /// The id of the job scope in the `Context`; 0 if there is none.
     pub(crate) job: u64,
+    /// Telemetry is suppressed, as on exporters' threads.
     pub(crate) suppressed: bool,
 }
 
 impl OtelContext {
-    /// Only to be called while [`alive`].
+    /// Must only be called while [`alive`](crate::correlate::stack::alive).
     #[inline]
     pub(crate) fn read() -> Self {
         Context::map_current(|cx| Self {

@@ -1,4 +1,4 @@
-//! What an op says of the span that it creates, laid beside the creation for our layers to pick up.
+//! The op whose span is being created on this thread, for our layers to find.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,20 +11,23 @@ thread_local! {
     static PENDING: RefCell<Option<Arc<PendingOp>>> = const { RefCell::new(None) };
 }
 
-/// What an op says about the span that it creates and that tracing's static fields cannot.
+/// What tracing's static fields cannot say about the span that an op creates.
 #[derive(Debug)]
 pub(crate) struct PendingOp {
+    /// `<tool>.<operation>`, or the name of a runner's span.
     pub(crate) name: String,
-    /// Of the span.
+    /// The callsite of the span, by which it is recognised.
     pub(crate) metadata: &'static tracing::Metadata<'static>,
     pub(crate) names: OpNames,
+    /// The attributes that the op's caller gave.
     pub(crate) attributes: Vec<KeyValue>,
+    /// Where the op was started, which becomes the span's source location.
     pub(crate) caller: Option<&'static std::panic::Location<'static>>,
-    /// Given back: the state of the span that was created.
+    /// Filled in by the layer that creates the span's state.
     pub(crate) state: StateSlot,
 }
 
-/// A slot for one state, written and read on one thread; `Sync` so that the seed can be shared.
+/// A slot for one state, written and read on one thread. `Sync`, as the [`PendingOp`] is shared.
 #[derive(Debug, Default)]
 pub(crate) struct StateSlot(Mutex<Option<Arc<SpanState>>>);
 
@@ -34,7 +37,7 @@ impl StateSlot {
     }
 }
 
-/// Runs `create`, which creates the one span that `pending` is about.
+/// Runs `create`, which creates the span of `pending`.
 pub(crate) fn with_pending_op<T>(pending: &Arc<PendingOp>, create: impl FnOnce() -> T) -> T {
     struct Restore(Option<Arc<PendingOp>>);
     impl Drop for Restore {
@@ -46,9 +49,9 @@ pub(crate) fn with_pending_op<T>(pending: &Arc<PendingOp>, create: impl FnOnce()
     create()
 }
 
-/// The seed of the span that is being created, if it is an op's.
+/// The pending op of the span that is being created, if it is an op's.
 ///
-/// Another layer may create spans or log while an op's span is being created, so the callsite decides.
+/// Other layers may create spans of their own meanwhile, so it is recognised by its callsite.
 pub(crate) fn find_pending_op(metadata: &'static tracing::Metadata<'static>) -> Option<Arc<PendingOp>> {
     let is_for_callsite = |pending: &&Arc<PendingOp>| std::ptr::eq(pending.metadata, metadata);
     PENDING.try_with(|slot| slot.borrow().as_ref().filter(is_for_callsite).cloned()).ok().flatten()

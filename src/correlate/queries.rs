@@ -1,4 +1,4 @@
-//! What is read of a thread's stack where nothing is cached for an event.
+//! Lookups in this thread's stack, for events for which nothing is cached.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(crate) fn innermost_layer_span(layer: LayerId) -> Option<Arc<LayerSpan>> {
     .flatten()
 }
 
-/// Remembers what records of that span inherit.
+/// Caches what records of that span inherit.
 pub(crate) fn cache_inherited(layer: LayerId, inherited: &Arc<InheritedAttributes>) {
     let replaced = with_stack(|stack| {
         let mut open = stack.entries.iter_mut().rev().filter(|entry| !entry.is_stale());
@@ -43,7 +43,8 @@ pub(crate) fn cache_inherited(layer: LayerId, inherited: &Arc<InheritedAttribute
     drop(replaced);
 }
 
-/// Whether a span of the OpenTelemetry API, `current`, was attached after the layer's innermost span was entered.
+/// Whether `current` is a span of the OpenTelemetry API that was attached after the layer's
+/// innermost span, whose ids are `own`, was entered.
 pub(crate) fn api_span_is_inside_innermost(layer: LayerId, current: &Option<Ids>, own: &Option<Ids>) -> bool {
     with_stack(|stack| {
         let mut open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
@@ -61,7 +62,7 @@ pub(crate) fn entered_layer_span(layer: LayerId, id: &Id) -> Option<Arc<LayerSpa
     .flatten()
 }
 
-/// For each log layer, the innermost span that it knows to be entered.
+/// For each log layer, its innermost entered span.
 pub(crate) fn innermost_layer_spans() -> Vec<(LayerId, Arc<LayerSpan>)> {
     with_stack(|stack| {
         let mut innermost: Vec<(LayerId, Arc<LayerSpan>)> = Vec::new();
@@ -81,7 +82,7 @@ pub(crate) fn inherited_outside_spans(layer: LayerId, inherit: &InheritSettings)
     inherited_of_job(layer, ambient_job().as_ref(), inherit)
 }
 
-/// What records inherit that have a job and no span.
+/// What records of `job` inherit outside any span. Cached for this thread.
 pub(crate) fn inherited_of_job(
     layer: LayerId,
     job: Option<&Arc<JobScope>>,
@@ -100,12 +101,12 @@ pub(crate) fn inherited_of_job(
     inherited
 }
 
-/// What is known of the span `id`, if a layer has entered it on this thread.
+/// The state of the span `id`, if it is entered on this thread.
 pub(crate) fn entered_state(id: &Id) -> Option<Arc<SpanState>> {
     with_stack(|stack| Some(innermost_entry_of(&stack.entries, id)?.span()?.state.clone())).flatten()
 }
 
-/// Whether `current` was attached after the span `id` was entered.
+/// Whether the span `current` was attached after the span `id` was entered.
 pub(crate) fn api_span_is_inside(id: &Id, current: Option<Ids>) -> bool {
     with_stack(|stack| {
         let entry = innermost_entry_of(&stack.entries, id)?;
@@ -119,7 +120,7 @@ pub(crate) fn api_span_is_inside(id: &Id, current: Option<Ids>) -> bool {
     .unwrap_or(false)
 }
 
-/// Of whichever layer.
+/// The innermost entry of the span `id`, of any layer.
 fn innermost_entry_of<'a>(entries: &'a [Entry], id: &Id) -> Option<&'a Entry> {
     entries.iter().rev().find(|entry| entry.span().is_some_and(|span| span.id == *id))
 }

@@ -1,4 +1,4 @@
-//! The ids of one span, from its span layer if need be.
+//! The ids of one span, which may have to be started to get them.
 
 use opentelemetry::trace::TraceContextExt;
 use tracing_core::dispatcher::WeakDispatch;
@@ -10,10 +10,11 @@ use crate::correlate::start_guard::{set_panicked, StartGuard};
 use crate::record::Ids;
 use crate::stats::Counters;
 
-/// The ids of `state`'s span, asking its span layer if need be. `None`: not to be had now.
+/// The ids of `state`'s span, from its span layer unless they are known. `None`: unavailable now.
 ///
-/// Asking locks the span and starts it, which runs samplers and processors, and they may log. So it
-/// is not done while a span is being started on this thread: the line may come from inside that lock.
+/// The span layer locks the span and starts it, which runs samplers and processors, and they may
+/// log. So this returns `None` while a span is being started on this thread: the event may come
+/// from inside that lock, and would deadlock.
 pub(crate) fn resolve_ids(
     state: &std::sync::Arc<SpanState>,
     id: &Id,

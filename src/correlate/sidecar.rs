@@ -1,8 +1,8 @@
-//! Attributes that travel beside an event, not through it.
+//! Attributes that travel in a thread-local next to an event, not in it.
 //!
-//! tracing's macros take static field names only. What has names made at run time, the key-values
-//! of a `log` record and the fields of an entry of [`trace`](crate::trace), is laid here for the one
-//! event that is dispatched next.
+//! tracing's field names are static. Attributes whose names are made at run time, that is the
+//! key-values of a `log` record and the fields of a [`trace`](crate::trace) entry, are put here for
+//! the one event that is dispatched next.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use tracing::Metadata;
 use crate::callsite;
 use crate::correlate::origin::SpanOrigin;
 
-/// What lies beside the event that is being dispatched on this thread.
+/// What belongs to the event that is being dispatched on this thread.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
     attributes: Vec<(Key, AnyValue)>,
-    /// The message of an entry. The event's own has the fields behind it, for those who cannot look here.
+    /// The message of a `trace` entry. The event's own message has the fields appended, for layers
+    /// that do not know the sidecar.
     message: Option<Arc<str>>,
-    /// The span that an entry is of, where tracing does not know it.
+    /// The span that a `trace` entry belongs to, if tracing does not have it.
     origin: Option<Arc<SpanOrigin>>,
 }
 
@@ -42,13 +43,13 @@ fn swap(sidecar: Option<Sidecar>) -> Option<Sidecar> {
     SIDECAR.try_with(|slot| slot.replace(sidecar)).ok().flatten()
 }
 
-/// Lays `attributes` beside the event that `dispatch` dispatches.
+/// Attaches `attributes` to the event that `dispatch` dispatches.
 pub(crate) fn with_attributes<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl FnOnce() -> T) -> T {
     let sidecar = (!attributes.is_empty()).then_some(Sidecar { attributes, message: None, origin: None });
     with_sidecar(sidecar, dispatch)
 }
 
-/// Lays what an entry of [`trace`](crate::trace) is beside its event, which `dispatch` dispatches.
+/// Attaches a [`trace`](crate::trace) entry to its event, which `dispatch` dispatches.
 pub(crate) fn with_entry<T>(
     attributes: Vec<(Key, AnyValue)>,
     message: Arc<str>,
@@ -69,19 +70,19 @@ fn with_sidecar<T>(sidecar: Option<Sidecar>, dispatch: impl FnOnce() -> T) -> T 
     dispatch()
 }
 
-/// Takes what lies beside an event of the `log` facade, or an entry. Only for these: another event may be logged by
-/// a value of the event for which it was laid.
+/// Takes the sidecar of an event of the `log` facade, or of a `trace` entry. It must not be taken
+/// for any other event, such as one that is logged while a value of the first is formatted.
 pub(crate) fn take() -> Option<Sidecar> {
     swap(None)
 }
 
-/// Puts it back, for the next layer.
+/// Puts the sidecar back for the next layer.
 pub(crate) fn restore(sidecar: Sidecar) {
     swap(Some(sidecar));
 }
 
-/// The span that an event without a parent is of all the same: an entry that was made in a span of the
-/// OpenTelemetry API.
+/// The span of an event without a parent, if it is a `trace` entry of a span of the OpenTelemetry
+/// API.
 pub(crate) fn origin(metadata: &Metadata<'_>) -> Option<Arc<SpanOrigin>> {
     if !callsite::is_entry(metadata) {
         return None;

@@ -1,4 +1,4 @@
-//! StartGuard a span that is ended by us.
+//! Starts spans that this crate ends itself.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -13,20 +13,21 @@ use crate::correlate::start_guard::StartGuard;
 use crate::diagnostics::report_once;
 use crate::record::Ids;
 
-/// An op never fails, nor does a span of [`trace`](crate::trace): `None` where a sampler, a processor or another layer panics.
+/// Runs `work`, and catches a panic of a sampler, a processor or another layer: ops and
+/// [`trace`](crate::trace) spans never fail. `None` after a panic.
 pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).ok();
     if done.is_none() {
         start_guard::set_panicked();
         report_once(format_args!(
-            "a panic was caught in an op or span: a sampler's, a processor's, or that of another layer"
+            "an op or span caught a panic, which came from a sampler, a processor or another layer"
         ));
     }
     done
 }
 
-/// Starts a span's OpenTelemetry span and takes its context, for one who ends that span itself. `prepare` is
-/// the last that happens to it before.
+/// Starts a span's OpenTelemetry span and returns its context, through which the caller ends it.
+/// `prepare` runs immediately before the start.
 pub(crate) fn start_otel_span(
     span: &Span,
     state: Option<&Arc<SpanState>>,

@@ -1,4 +1,5 @@
-//! What this crate knows of one span, kept in the span's extensions and shared by its layers.
+//! What this crate knows about one span, kept in the span's extensions and shared by all its
+//! layers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -14,82 +15,82 @@ use crate::job_scope::JobScope;
 use crate::keys;
 use crate::record::Ids;
 
-/// What is known of a span's ids, once anything is known.
+/// Whether a span has an OpenTelemetry span, once that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OtelSpan {
-    /// The span has an OpenTelemetry span, with these ids, or with invalid ones.
+    /// It has one, with these ids. `None`: with invalid ids.
     Known(Option<Ids>),
-    /// No layer makes an OpenTelemetry span of it: its nearest ancestor that has one counts.
+    /// It has none. Its nearest ancestor that has one counts.
     Absent,
 }
 
-/// One span. Made when the span is, by whichever of our layers sees it first.
+/// The state of one span. Whichever layer of this crate sees the span first makes it.
 #[derive(Debug)]
 pub(crate) struct SpanState {
-    /// Set once: an OpenTelemetry span's ids never change, not even after its end.
+    /// Set once: the ids of an OpenTelemetry span never change, not even after its end.
     otel_span: OnceLock<OtelSpan>,
     /// The job that the span was created in, or its explicit parent's.
     job: Option<Arc<JobScope>>,
-    /// The job of the `Context` that was set as its parent later.
+    /// The job of the `Context` that became its parent later, for a span created outside any job.
     parent_job: OnceLock<Arc<JobScope>>,
-    /// What `job::set` had added when the span was created.
+    /// The attributes that `job::set` had added to the job when the span was created.
     pub(crate) job_added: Vec<KeyValue>,
-    /// What `job::set` set on the span itself. Each key once.
+    /// The attributes that `job::set` has set on the span itself. Keys are unique.
     set_stamps: Mutex<Vec<KeyValue>>,
-    /// Tool and operation, if the span is an op's.
+    /// Tool and operation, if it is the span of an op.
     pub(crate) op: Option<OpNames>,
-    /// The span's fields as they were at creation, each formatted once for all our layers.
+    /// The fields that the span was created with, formatted once for all layers of this crate.
     pub(crate) fields: SpanFieldValues,
-    /// Attributes with run-time keys, added later (`op.set`). Each key once.
+    /// Attributes added later by `op.set`, whose keys are made at run time. Keys are unique.
     added: RwLock<Vec<(Key, AnyValue)>>,
     /// Counts changes of what records inherit from this span.
     generation: AtomicU64,
-    /// Counts those changes of all spans of the tree that have children: they outdate what
-    /// descendants inherit, too. A leaf's changes concern nobody else, so they do not count here.
+    /// Counts such changes of all spans in the tree that have children, because descendants inherit
+    /// them, too. A leaf's changes affect only itself.
     tree: Arc<AtomicU64>,
     has_children: AtomicBool,
-    /// Set where a `SpanLayer` forwards the span: it is then started by its first record at the
-    /// earliest. Holds the dispatcher of that layer.
+    /// Set if a `SpanLayer` forwards the span, which announces each start. Holds that layer's
+    /// dispatcher, if it is known.
     span_layer: OnceLock<Option<WeakDispatch>>,
-    /// The OpenTelemetry span carries the job's stamps since before it was started.
+    /// The job's stamps were put on the OpenTelemetry span before it was started.
     is_stamped: AtomicBool,
-    /// The span is gone: a stack entry that still names it is stale. A layer can miss that a span
-    /// was left, while it was reloaded away.
+    /// The registry has closed the span, so a stack entry that still names it is stale. A layer
+    /// misses `on_exit` while it is reloaded away.
     is_closed: AtomicBool,
-    /// A sampler or the like panicked while the wrapped layer held the span's lock.
+    /// A sampler or other user code panicked while the wrapped layer held the span's lock.
     is_broken: AtomicBool,
-    /// How often the span is entered without the wrapped layer having been told.
+    /// How many current enters of the span were not forwarded to the wrapped layer.
     skipped_enters: AtomicUsize,
 }
 
-/// What an op is of. Either may be absent: the runner's own spans have no operation.
+/// The tool and operation of an op. Spans of executions and steps have no operation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpNames {
     pub(crate) tool: Option<Arc<str>>,
     pub(crate) operation: Option<Arc<str>>,
 }
 
-/// The extension: a private type, so that nobody else's code can meet it.
+/// The span extension. Its type is private, so no other code can access it.
 #[derive(Debug)]
 struct Extension(Arc<SpanState>);
 
 impl Drop for Extension {
-    /// The registry has let go of the span.
+    /// The registry has closed the span.
     fn drop(&mut self) {
         self.0.is_closed.store(true, Ordering::Relaxed);
     }
 }
 
 impl SpanState {
-    /// The state of a span, if one of our layers saw it being created, or made one since.
+    /// The state of a span, if a layer of this crate has made one.
     pub(crate) fn find<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Option<Arc<Self>> {
         span.extensions().get::<Extension>().map(|state| state.0.clone())
     }
 
-    /// The state of a span that is being created. `ambient`: the job that the code runs in. `op`: names and
-    /// attributes, if the span is an op's.
+    /// Makes the state of a span that is being created. `ambient` finds the current job. `op`:
+    /// names and attributes, if it is the span of an op.
     ///
-    /// Formats the span's fields, with no lock held.
+    /// Formats the span's fields while no lock is held.
     pub(crate) fn create<'a, R: LookupSpan<'a>>(
         span: &SpanRef<'a, R>,
         attributes: &Attributes<'_>,
@@ -114,7 +115,8 @@ impl SpanState {
         state
     }
 
-    /// The state of a span that was created before any of our layers was there to see it.
+    /// The state of a span, made now, with what little is known, if no layer of this crate saw its
+    /// creation.
     pub(crate) fn find_or_unknown<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Arc<Self> {
         Self::find(span).unwrap_or_else(|| {
             let state = Arc::new(Self::unknown(span));
@@ -125,7 +127,7 @@ impl SpanState {
 
     fn insert<'a, R: LookupSpan<'a>>(self: &Arc<Self>, span: &SpanRef<'a, R>) {
         let replaced = span.extensions_mut().replace(Extension(self.clone()));
-        // Dropped after the lock: two layers on two threads may have raced to make the state.
+        // Dropped after the lock is released. Two threads may have raced to make the state.
         drop(replaced);
     }
 
@@ -159,12 +161,13 @@ impl SpanState {
         self.job.as_ref().or_else(|| self.parent_job.get())
     }
 
-    /// What `job::set` had added, but for what the span has a field of its own for.
+    /// The attributes that `job::set` had added at creation, except those that the span has a field
+    /// for.
     pub(crate) fn added_stamps(&self) -> impl Iterator<Item = &KeyValue> {
         self.job_added.iter().filter(|stamp| !self.fields.iter().any(|(key, _)| *key == stamp.key))
     }
 
-    /// Notes that `job::set` sets this on the span. False if it has it already.
+    /// Records that `job::set` sets `added` on the span. False if the span has it already.
     pub(crate) fn insert_set_stamp(&self, added: &KeyValue) -> bool {
         let mut set_stamps = self.set_stamps.lock().unwrap_or_else(PoisonError::into_inner);
         if self.added_stamps().chain(set_stamps.iter()).any(|known| known == added) {
@@ -175,23 +178,25 @@ impl SpanState {
         true
     }
 
-    /// Takes the span, which was made outside any job, into that of its parent.
+    /// Assigns the span, which was created outside any job, to the job of its parent.
     pub(crate) fn set_parent_job(&self, job: &Arc<JobScope>) {
         let _ = self.parent_job.set(job.clone());
     }
 
-    /// Whether the wrapped layer must not be told of the span any more: it would panic, with a lock of the
-    /// registry in its hands, which would stay poisoned for whatever span has the place next.
+    /// Whether hooks must no longer be forwarded for the span: the wrapped layer would panic while
+    /// it holds a lock of the registry, which would stay poisoned for the span that reuses the
+    /// slot.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Relaxed)
     }
 
-    /// The wrapped layer was not told that the span is entered, and must not be told that it is left.
+    /// Records that an enter was not forwarded to the wrapped layer, so that the exit is not
+    /// either.
     pub(crate) fn add_skipped_enter(&self) {
         self.skipped_enters.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether the span is left as untold as it was entered.
+    /// Whether the enter that matches this exit was not forwarded.
     pub(crate) fn take_skipped_enter(&self) -> bool {
         let less = |count: usize| count.checked_sub(1);
         self.skipped_enters.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
@@ -217,7 +222,7 @@ impl SpanState {
         (self.tree.load(Ordering::Acquire), self.generation.load(Ordering::Acquire))
     }
 
-    /// What records inherit from this span has changed. To be called after the change.
+    /// Must be called after a change of what records inherit from this span.
     pub(crate) fn changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
         if self.has_children.load(Ordering::Acquire) {
@@ -225,7 +230,7 @@ impl SpanState {
         }
     }
 
-    /// Adds an attribute to what later records of the span and its descendants carry.
+    /// Adds an attribute that later records of the span and its descendants inherit.
     pub(crate) fn add(&self, key: Key, value: AnyValue) {
         if keys::is_control(key.as_str()) {
             return;

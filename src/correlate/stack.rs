@@ -1,8 +1,8 @@
 //! This thread's stack of entered spans and job scopes.
 //!
-//! Each layer that needs it pushes entries of its own, marked with its [`LayerId`], so that two layers, or two
-//! subscribers, on one thread never read each other's spans. Jobs are read across layers: a job belongs to the
-//! thread.
+//! Each layer pushes entries of its own, marked with its [`LayerId`], so that two layers or
+//! subscribers on one thread do not see each other's spans. Jobs are shared by all layers, as a job
+//! belongs to the thread.
 
 use std::cell::{Ref, RefCell};
 use std::sync::Arc;
@@ -17,10 +17,11 @@ use crate::job_scope::{JobScope, JobVersion};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 
-/// Whether OpenTelemetry's thread-locals, and ours, can still be used on this thread.
+/// Whether the thread-locals of OpenTelemetry and this crate can still be used on this thread.
 ///
-/// In a thread-local's destructor `Context::map_current` may abort the process. Destructors run in
-/// the reverse order of first use, so this canary, made after touching the `Context`, dies before it.
+/// In the destructor of a thread-local, `Context::map_current` may abort the process. Destructors
+/// run in the reverse order of first use, so this canary, which is initialised after the `Context`,
+/// is destroyed before it.
 #[inline]
 pub(crate) fn alive() -> bool {
     struct Canary;
@@ -46,9 +47,10 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) entries: Vec<Entry>,
-    /// How many entries have a job: without one, no event searches the stack for it.
+    /// How many entries have a job. If none has, events need not search the stack.
     jobs: usize,
-    /// For each layer, what its last record outside any span inherited. A thread has few layers.
+    /// For each layer, what its last record outside any span inherited. A list, as a thread has few
+    /// layers.
     outside_spans: Vec<(LayerId, Arc<InheritedAttributes>)>,
 }
 
@@ -58,9 +60,9 @@ pub(crate) struct Entry {
     pub(crate) kind: EntryKind,
     /// The span's own job, or the scope's.
     pub(crate) job: Option<Arc<JobScope>>,
-    /// What the `Context` said when the entry was pushed: what differs later was attached further in.
+    /// The `Context` when the entry was pushed. What differs later was attached after that.
     pub(crate) cx_at_push: OtelContext,
-    /// Keeps the right job in the `Context` where entering the span took it out.
+    /// Keeps the right job in the `Context` if entering the span replaced it.
     pub(crate) correction: Option<ContextGuard>,
 }
 
@@ -70,16 +72,16 @@ pub(crate) enum EntryKind {
     JobScope,
 }
 
-/// A span that a layer was told is entered.
+/// A span that a layer has seen entered.
 #[derive(Debug)]
 pub(crate) struct EnteredSpan {
     pub(crate) layer: LayerId,
-    /// Of its registry.
+    /// The id in its registry.
     pub(crate) id: Id,
     pub(crate) state: Arc<SpanState>,
-    /// The span as the layer sees it, if that is a log layer.
+    /// The layer's own view of the span, if it is a log layer.
     pub(crate) layer_span: Option<Arc<LayerSpan>>,
-    /// What the last record of this thread in the span inherited.
+    /// What this thread's last record in the span inherited.
     pub(crate) inherited: Option<Arc<InheritedAttributes>>,
 }
 
@@ -98,16 +100,17 @@ impl Entry {
         self.span().filter(|span| span.layer == layer)
     }
 
-    /// Whether the span is closed, and was exited while its layer was reloaded away.
+    /// Whether the span is closed: its layer missed the exit while it was reloaded away.
     #[inline]
     pub(crate) fn is_stale(&self) -> bool {
         self.span().is_some_and(|span| span.state.is_closed())
     }
 
-    /// Whether `now` is a span that was attached after this entry's span was entered.
+    /// Whether the span `current` was attached after this entry's span, whose ids are `own`, was
+    /// entered.
     #[inline(always)]
     pub(crate) fn encloses(&self, current: &Option<Ids>, own: &Option<Ids>) -> bool {
-        // The span's own ids first: that is what the `Context` says inside most spans.
+        // Its own ids first: inside most spans they are the current ones.
         current.is_some() && current != own && *current != self.cx_at_push.span
     }
 }
@@ -118,7 +121,8 @@ impl Stack {
         self.entries.push(entry);
     }
 
-    /// Removes the innermost entry that `matches`. The caller drops it outside the borrow of the stack.
+    /// Removes the innermost entry that `matches`. The caller drops it outside the borrow of the
+    /// stack.
     pub(crate) fn remove(&mut self, matches: impl FnMut(&Entry) -> bool) -> Option<Entry> {
         let index = self.entries.iter().rposition(matches)?;
         let removed = self.entries.remove(index);
@@ -135,8 +139,8 @@ impl Stack {
         with_job.filter(|entry| !entry.is_stale()).find_map(|entry| entry.job.as_ref())
     }
 
-    /// The version of the innermost job. `None` if the job must be read from the `Context`: one was attached
-    /// there further in than all entries.
+    /// The version of the innermost job. `None` if it must be read from the `Context`, to which a
+    /// job was attached after the last entry.
     #[inline(always)]
     pub(crate) fn job_version(&self, cx: &OtelContext) -> Option<JobVersion> {
         let job_at_push = self.entries.last().map_or(0, |entry| entry.cx_at_push.job);
@@ -144,7 +148,7 @@ impl Stack {
         (!is_attached_further_in).then(|| JobVersion::of(self.innermost_job()))
     }
 
-    /// The layer's innermost entered span, with its entry. It may be stale, see [`Entry::is_stale`].
+    /// The layer's innermost entered span, with its entry, which may be [stale](Entry::is_stale).
     #[inline(always)]
     pub(crate) fn innermost(&self, layer: LayerId) -> Option<(&Entry, &EnteredSpan)> {
         self.entries.iter().rev().find_map(|entry| Some((entry, entry.span_of(layer)?)))
@@ -156,7 +160,7 @@ impl Stack {
         self.outside_spans.iter().find(|(known, _)| *known == layer).map(|(_, inherited)| inherited)
     }
 
-    /// Remembers that. Gives back what was there, to be dropped outside the borrow of the stack.
+    /// Caches that. Returns the previous value, to be dropped outside the borrow of the stack.
     pub(crate) fn set_outside_spans(
         &mut self,
         layer: LayerId,
@@ -172,25 +176,25 @@ impl Stack {
     }
 }
 
-/// This thread's stack, as an event finds it.
+/// This thread's stack, not borrowed yet.
 #[derive(Debug)]
 pub(crate) struct ThreadStack<'a>(&'a RefCell<Stack>);
 
-/// Runs `work` with this thread's stack, not borrowed yet; `None` if the thread's locals are gone.
+/// Runs `work` with this thread's stack. `None` if the thread's locals are destroyed.
 #[inline(always)]
 pub(crate) fn with_thread_stack<T>(work: impl FnOnce(ThreadStack<'_>) -> T) -> Option<T> {
     STACK.try_with(|stack| work(ThreadStack(stack))).ok()
 }
 
 impl<'a> ThreadStack<'a> {
-    /// Borrows it. No user code runs until the borrow ends.
+    /// Borrows it. User code must not run until the borrow ends.
     #[inline(always)]
     pub(crate) fn borrow(&self) -> Option<Ref<'a, Stack>> {
         self.0.try_borrow().ok()
     }
 }
 
-/// Runs `read` on the stack; `None` if the thread's locals are gone or `read` is already running.
+/// Runs `read` on the stack. `None` if the thread's locals are destroyed, or the stack is borrowed.
 #[inline]
 pub(crate) fn with_stack<T>(read: impl FnOnce(&mut Stack) -> T) -> Option<T> {
     STACK.try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| read(&mut stack))).ok().flatten()
@@ -200,8 +204,8 @@ pub(crate) fn push(entry: Entry) {
     with_stack(|stack| stack.push(entry));
 }
 
-/// Pushes a span that a layer was told is entered. `ambient`: the job that was the innermost before, which
-/// a span of no job passes on.
+/// Pushes a span that a layer has seen entered. `ambient`: the current job, which applies inside a
+/// span that has none.
 pub(crate) fn enter_span(
     layer: LayerId,
     id: &Id,
@@ -215,15 +219,16 @@ pub(crate) fn enter_span(
     push(Entry { kind: EntryKind::Span(span), job, cx_at_push, correction: None });
 }
 
-/// Removes the innermost entry of a span; spans may be exited in any order.
+/// Removes the innermost entry of a span. Spans may be exited in any order.
 pub(crate) fn exit_span(layer: LayerId, id: &Id) {
     let removed =
         with_stack(|stack| stack.remove(|entry| entry.span_of(layer).is_some_and(|span| span.id == *id)));
-    // Dropped here, outside the borrow: an entry's guard touches the `Context`.
+    // Dropped outside the borrow, as an entry's guard changes the `Context`.
     drop(removed);
 }
 
-/// Takes notice that the layer's innermost entered span was taken into a job when it was started.
+/// Copies the job of the layer's innermost entered span to its entry, if the span got one when it
+/// was started.
 pub(crate) fn update_job(layer: LayerId) {
     with_stack(|stack| {
         let Stack { entries, jobs, .. } = stack;

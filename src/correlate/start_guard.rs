@@ -1,4 +1,5 @@
-//! Telling that a span is being started on this thread: by us, by the wrapped layer, or behind our back.
+//! Whether a span is being started on this thread: by this crate, by the wrapped layer, or by code
+//! that called tracing-opentelemetry itself.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,39 +13,43 @@ thread_local! {
     static BEING_STARTED: RefCell<Option<Arc<SpanState>>> = const { RefCell::new(None) };
 }
 
-/// While this lives, a span is being started on this thread: by us, or by the span layer under a
-/// call that we forwarded. It is where a span's mutex is held while user code runs.
+/// Lives while a span may be started on this thread: by this crate, or by the wrapped layer in a
+/// hook forwarded to it. Meanwhile samplers and other user code run while the span's mutex is held.
 #[derive(Debug)]
 pub(crate) struct StartGuard {
+    /// The span that was being started when this guard was made, restored on drop.
     outer: Option<Arc<SpanState>>,
+    /// Whether the mutex is held, so that the guard counts in [`StartGuard::is_under_way`].
     holds_lock: bool,
 }
 
 impl StartGuard {
-    /// `state`: the span that may be started, where it is known.
+    /// `state`: the span that may be started, if it is known.
     pub(crate) fn of(state: Option<Arc<SpanState>>) -> Self {
         let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
         Self { outer: set_being_started(state), holds_lock: true }
     }
 
-    /// Announces a span that is started without its mutex being held, as when a span closes.
+    /// For a span that is started while its mutex is not held, as on close.
     pub(crate) fn unlocked(state: Option<Arc<SpanState>>) -> Self {
         Self { outer: set_being_started(state), holds_lock: false }
     }
 
+    /// Whether a span may be locked by this thread. No span's ids may be resolved then.
     pub(crate) fn is_under_way() -> bool {
         DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(true)
             || FOREIGN_START.try_with(Cell::get).unwrap_or(true)
     }
 
-    /// Sets whether a start is under way that is not ours. Holds until it is set again.
+    /// Sets whether a start is under way that no guard announced. Stays in force until it is set
+    /// again.
     pub(crate) fn set_foreign_start(is_under_way: bool) {
         let _ = FOREIGN_START.try_with(|foreign| foreign.set(is_under_way));
     }
 }
 
-/// Notes that a panic went through the wrapped layer on this thread. Its own mark of being inside a start
-/// stays set from then on, so that mark says nothing any more.
+/// Records that a panic unwound through the wrapped layer on this thread. Its own flag of being
+/// inside a start is never reset then, so that flag is no longer reliable.
 pub(crate) fn set_panicked() {
     let _ = PANICKED.try_with(|panicked| panicked.set(true));
 }
@@ -66,7 +71,7 @@ fn set_being_started(state: Option<Arc<SpanState>>) -> Option<Arc<SpanState>> {
     BEING_STARTED.try_with(|slot| slot.replace(state)).ok().flatten()
 }
 
-/// The span that is being started on this thread, if a layer of ours announced it.
+/// The span that is being started on this thread, if a guard named it.
 pub(crate) fn span_being_started() -> Option<Arc<SpanState>> {
     BEING_STARTED.try_with(|slot| slot.borrow().clone()).ok().flatten()
 }
