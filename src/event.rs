@@ -1,4 +1,4 @@
-//! What becomes of an event's fields: body, severity, exception, attributes.
+//! An event's fields as a record's body, severity, exception and attributes.
 
 pub(crate) mod callsite;
 pub(crate) mod exception;

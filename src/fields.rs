@@ -1,7 +1,8 @@
-//! tracing's values as attribute values: one table, one `Visit`.
+//! tracing's values as attribute values.
 //!
-//! Third step of the walk. [`Fields`] is the table; what becomes of a value is said by a [`Sink`]:
-//! of an event's by [`EventVisitor`], of a span's by [`capture`].
+//! [`Fields`] maps tracing's types, and a [`Sink`] takes the values: an event's go to
+//! [`EventVisitor`](crate::event::visitor::EventVisitor), a span's are captured by
+//! [`span::capture`].
 //!
 //! | value | becomes |
 //! | --- | --- |
@@ -21,17 +22,19 @@ use crate::wire::scalar::Scalar;
 
 /// Takes the values of fields.
 pub(crate) trait Sink {
+    /// A value that keeps its type.
     fn value<'a>(&mut self, field: &Field, value: impl Scalar<'a>);
-    /// A value of user code, to be formatted as text.
+    /// A value that user code formats as text.
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>);
-    /// An integer that does not fit `i64`, to be formatted as text.
+    /// An integer that does not fit `i64`, as decimal text.
     fn wide(&mut self, field: &Field, digits: fmt::Arguments<'_>) {
         self.text(field, digits);
     }
+    /// An error, with its sources.
     fn error(&mut self, field: &Field, error: &(dyn Error + 'static));
 }
 
-/// The table: the only place that knows tracing's types.
+/// The one implementation of tracing's `Visit`.
 #[derive(Debug)]
 pub(crate) struct Fields<S>(pub(crate) S);
 

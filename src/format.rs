@@ -1,4 +1,5 @@
-//! Running a user's `Debug` or `Display` once, and living with whatever it does.
+//! Formats a user's value once, whatever its `Debug` or `Display` does: fail, panic, log, or write
+//! too much.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,7 +8,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use crate::stats::Counters;
 
-/// The most bytes of a text that are kept.
+/// The maximum length of a text in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) usize);
 
@@ -15,20 +16,21 @@ impl Limit {
     pub(crate) const NONE: Self = Self(usize::MAX);
 }
 
-/// A buffer larger than this is given back to the allocator: one 50 MiB value must not stay for ever.
+/// A larger buffer is freed rather than cached, so that one huge value does not hold its memory
+/// forever.
 const MAX_CACHED_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    // Taken out while in use: a `Debug` that logs comes here again, and finds an empty one.
+    // Taken while in use: a `Debug` that logs comes here again and gets a new buffer.
     static BUFFER: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// What became of a text.
+/// How formatting a text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formatted {
-    /// All of it is there.
+    /// The text is complete.
     Complete,
-    /// It was cut to a limit.
+    /// The text was truncated to the limit.
     Truncated,
     /// The formatting returned an error.
     Failed,
@@ -55,9 +57,11 @@ impl Formatted {
     }
 }
 
-/// Formats `text` and shows it to `read`. A panic goes no further, and what was written by then is shown.
+/// Formats `text` and passes it to `read`. A panic is caught: `read` gets what was written before
+/// it.
 ///
-/// What became of it is returned, not counted: a caller whose counters `read` borrows would have to clone them.
+/// Returns how it ended rather than counting that: a caller whose counters `read` borrows would
+/// have to clone them.
 pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnce(&str)) -> Formatted {
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.clear();
@@ -73,7 +77,7 @@ pub(crate) fn with_text(limit: Limit, text: fmt::Arguments<'_>, read: impl FnOnc
     formatted
 }
 
-/// Formats `text` into `out`. A panic goes no further, and what was written by then stays.
+/// Formats `text` into `out`. A panic is caught, and what was written before it stays.
 #[inline(always)]
 pub(crate) fn write_text(out: &mut impl Write, text: fmt::Arguments<'_>) -> Formatted {
     match catch_unwind(AssertUnwindSafe(|| out.write_fmt(text))) {
@@ -83,10 +87,11 @@ pub(crate) fn write_text(out: &mut impl Write, text: fmt::Arguments<'_>) -> Form
     }
 }
 
-/// Keeps up to a limit, then refuses: most formatting stops there.
+/// Writes up to a limit, then returns an error, at which most formatting stops.
 struct Writer<'a> {
     text: &'a mut String,
     limit: Limit,
+    /// The limit was reached.
     is_truncated: bool,
 }
 
@@ -106,7 +111,7 @@ impl Write for Writer<'_> {
     }
 }
 
-/// The part of `text` that `limit` leaves, ending on a character boundary.
+/// The longest prefix of `text` within `limit` that ends on a character boundary.
 pub(crate) fn truncate(text: &str, limit: Limit) -> &str {
     &text[..text.floor_char_boundary(limit.0)]
 }

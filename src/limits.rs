@@ -1,4 +1,4 @@
-//! How much of a record is kept, and what goes first when it is too much.
+//! The limits of a record's attributes.
 
 use std::env;
 use std::sync::Arc;
@@ -8,10 +8,12 @@ use opentelemetry::logs::AnyValue;
 use crate::diagnostics;
 use crate::format::{truncate, Limit};
 
-/// Limits of one record, as the specification has them for [attributes]. They never touch the body.
+/// Limits of a record's attributes, as in OpenTelemetry's [specification][attributes]. They do not
+/// apply to the body.
 ///
-/// When the count bites, inherited fields go first, those of the outermost span before all, then
-/// the event's last ones. Stamps of the job and op stay. What goes is counted in [`Stats`](crate::Stats).
+/// Beyond the count, inherited fields are dropped first, beginning with the outermost span's, then
+/// the event's last attributes. Stamps of the job and op are never dropped. [`Stats`](crate::Stats)
+/// counts what is dropped.
 ///
 /// [attributes]: https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +29,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits that `OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT`
-    /// and their general forms (`OTEL_ATTRIBUTE_…`) set; the record's own form goes first.
+    /// The limits that `OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT`,
+    /// `OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT` and their general forms (`OTEL_ATTRIBUTE_…`)
+    /// set. The `LOGRECORD` form takes precedence.
     ///
-    /// An unusable value is reported once through the diagnostics and ignored.
+    /// A value that is not a number is ignored, and reported once through the
+    /// [diagnostics](crate::set_diagnostics).
     pub fn from_env() -> Self {
         let default = Self::default();
         Self {
@@ -42,15 +46,15 @@ impl Limits {
         }
     }
 
-    /// Sets the most attributes that a record has. Default: 128.
+    /// Sets the maximum number of attributes of a record. Default: 128.
     #[must_use]
     pub fn with_attribute_count(self, attribute_count: usize) -> Self {
         Self { attribute_count, ..self }
     }
 
-    /// Sets the most bytes that a string value has. Default: unlimited.
+    /// Sets the maximum length of a string value in bytes. Default: unlimited.
     ///
-    /// A longer string ends on the last character boundary before.
+    /// A longer string is truncated at the last character boundary within the limit.
     #[must_use]
     pub fn with_value_length(self, bytes: usize) -> Self {
         Self { value_length: Some(bytes), ..self }
@@ -66,7 +70,7 @@ impl Limits {
         self.value_length.map_or(Limit::NONE, Limit)
     }
 
-    /// Cuts the strings of a value that came ready-made, where they are too long.
+    /// Truncates the strings of a value, also those in arrays.
     pub(crate) fn truncate(&self, value: AnyValue) -> AnyValue {
         match value {
             AnyValue::String(text) if text.as_str().len() > self.value_length().0 => {
@@ -79,13 +83,13 @@ impl Limits {
     }
 }
 
-/// An environment variable that is a number; empty is unset.
+/// The number in an environment variable. An empty one counts as unset.
 fn number(name: &str) -> Option<usize> {
     let value = env::var_os(name).filter(|value| !value.is_empty())?;
     let number = value.to_str().and_then(|value| value.trim().parse().ok());
     if number.is_none() {
         diagnostics::report_once(format_args!(
-            "{name} is {value:?}, which is no number of at least 0; it is ignored"
+            "{name} is {value:?}, but must be a number of at least 0; it is ignored"
         ));
     }
     number

@@ -1,7 +1,8 @@
-//! What is known of an event before its values are.
+//! What is known about an event from its callsite alone.
 //!
-//! A callsite's fields are inspected once in the life of the program: the role of each, and its key as it is
-//! encoded. Each thread caches the callsites that it logs from, so an event finds its own with one comparison.
+//! A callsite's fields are inspected once per process: the role of each field, and its encoded key.
+//! Each thread caches the callsites that it logs from, so an event usually finds its own with one
+//! comparison.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -17,28 +18,28 @@ use crate::record::inherited::InheritedAttributes;
 use crate::wire::log_record::attribute_key;
 use crate::wire::scalar::EncodedKey;
 
-/// A callsite of events.
+/// A callsite of events, inspected.
 #[derive(Debug)]
 pub(crate) struct CallsiteInfo {
     metadata: &'static Metadata<'static>,
     /// In the order of the callsite's field set.
     fields: Box<[FieldInfo]>,
-    /// The name of its events, if the user gave one.
+    /// The name of its events, if the user gave them one.
     pub(crate) event_name: Option<&'static str>,
-    /// Its events may have a [sidecar](crate::correlate::sidecar): they come from the `log` facade, or are
-    /// entries of [`trace`](crate::trace).
+    /// Whether its events may have a [sidecar](crate::correlate::sidecar): they come from the `log`
+    /// facade, or are entries of [`trace`](crate::trace).
     pub(crate) may_have_sidecar: bool,
-    /// No two fields are attributes of the same key.
+    /// No two fields are attributes with the same key.
     is_unique: bool,
-    /// Answers of [`can_append`](Self::can_append): the key set that was asked about, with the answer as its
-    /// lowest bit. Shared by all threads, which rarely write: a program has few key sets for one callsite.
+    /// Cached results of [`can_append`](Self::can_append): a key set, with the result as its lowest
+    /// bit. All threads share them, and rarely write: one callsite meets few key sets.
     appends: [AtomicU64; CACHED_KEY_SETS],
 }
 
-/// A power of two. Two key sets that share a place work their answers out more often, no worse.
+/// A power of two. Key sets that share a slot are computed more often, that is all.
 const CACHED_KEY_SETS: usize = 4;
 
-/// A field of a callsite. It fills a line of the processor's cache.
+/// A field of a callsite. It fills one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct FieldInfo {
@@ -46,16 +47,17 @@ pub(crate) struct FieldInfo {
     pub(crate) key: EncodedKey,
 }
 
-/// What a field is for.
+/// What a field becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Attribute,
     Body,
     /// An attribute whose text is the body of an event without a message: `error` or `err`.
     ErrorText,
-    /// It says something about the record.
+    /// Says something about the record and is no attribute, such as `otel.severity_number`.
     Control,
-    /// What tracing-log says about a `log` record, which the record says otherwise.
+    /// tracing-log's `log.*` fields. The record has them in other places: its scope and its
+    /// location.
     LogMetadata,
 }
 
@@ -75,7 +77,7 @@ impl Role {
     }
 }
 
-/// A power of two. Two callsites that share a place are found in the map more often, no worse.
+/// A power of two. Callsites that share a slot are looked up in the map more often, that is all.
 const CACHED_CALLSITES: usize = 64;
 
 thread_local! {
@@ -94,7 +96,8 @@ impl CallsiteInfo {
         }
     }
 
-    /// Finds it, or inspects it. It is kept for the life of the program, as the callsite itself is.
+    /// Looks the callsite up in the map, or inspects it. It is never freed, nor is the callsite
+    /// itself.
     #[cold]
     fn find(metadata: &'static Metadata<'static>, slot: usize) -> &'static Self {
         static ALL: OnceLock<Mutex<HashMap<usize, &'static CallsiteInfo>>> = OnceLock::new();
@@ -125,12 +128,12 @@ impl CallsiteInfo {
 
     #[inline]
     pub(crate) fn field(&self, field: &Field) -> &FieldInfo {
-        /// Of a field that is not the callsite's, of which there is none.
+        /// For a field of another callsite, which tracing never passes.
         static UNKNOWN: FieldInfo = FieldInfo { role: Role::Control, key: EncodedKey::NONE };
         self.fields.get(field.index()).unwrap_or(&UNKNOWN)
     }
 
-    /// How many fields its events have at most.
+    /// The most fields that an event of this callsite has.
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }
@@ -142,7 +145,8 @@ impl CallsiteInfo {
         fields.filter(|(_, role)| role.is_attribute()).map(|(field, _)| field.name())
     }
 
-    /// Whether its fields can be appended to the inherited attributes as they come: no key can be there twice.
+    /// Whether the fields can be appended to the inherited attributes as they are visited, because
+    /// no key can appear twice.
     #[inline]
     pub(crate) fn can_append(&self, inherited: &InheritedAttributes) -> bool {
         let key_set = inherited.key_set & !1;
@@ -157,7 +161,7 @@ impl CallsiteInfo {
     fn compute_can_append(&self, inherited: &InheritedAttributes) -> bool {
         let extra = inherited.extra_keys;
         let inherits = |name: &str| inherited.attributes.iter().any(|(key, _)| key.as_str() == name);
-        // Any field may hold an error, which is written under other keys than its own.
+        // Any field may hold an error, which is written as `exception.*`.
         let is_exception = |name: &str| name.starts_with("exception.");
         let mut keys = inherited.attributes.iter().map(|(key, _)| key.as_str());
         let can_append = self.is_unique
@@ -176,7 +180,7 @@ fn slot_of(key_set: u64) -> usize {
     (key_set >> 1) as usize % CACHED_KEY_SETS
 }
 
-/// Tells callsites apart.
+/// Identifies the callsite: its metadata lives as long as the program.
 #[inline]
 fn address(metadata: &'static Metadata<'static>) -> usize {
     std::ptr::from_ref(metadata) as usize
@@ -184,7 +188,8 @@ fn address(metadata: &'static Metadata<'static>) -> usize {
 
 fn is_log(metadata: &Metadata<'_>) -> bool {
     use tracing_log::AsTrace;
-    // tracing-log's callsites are private, but metadata of a `log` record carries their identity.
+    // tracing-log's callsites are private, but the metadata of a `log` record carries their
+    // identifier.
     metadata.name() == "log event"
         && metadata.target() == "log"
         && log::Level::iter().any(|level| {
@@ -193,7 +198,8 @@ fn is_log(metadata: &Metadata<'_>) -> bool {
         })
 }
 
-/// tracing names an event `event FILE:LINE` if the user does not, and tracing-log `log event`.
+/// Whether the user named the event. Otherwise tracing names it `event FILE:LINE`, and tracing-log
+/// `log event`.
 fn is_named(metadata: &Metadata<'_>, is_log: bool) -> bool {
     let generated = || {
         let location = metadata.name().strip_prefix("event ")?;

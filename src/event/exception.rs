@@ -1,13 +1,13 @@
-//! What can be told of an error: its causes and its type.
+//! The causes of an error, and its type, as text.
 
 use std::error::Error;
 use std::fmt;
 use std::fmt::Write;
 
-/// One `Caused by:` line for each source of an error.
+/// Displays one `Caused by:` line for each source of an error.
 pub(crate) struct Causes<'a>(pub(crate) &'a (dyn Error + 'static));
 
-/// An error that is its own source would be followed for ever.
+/// Stops at a cycle: an error may be its own source.
 const MAX_CAUSES: usize = 128;
 
 impl fmt::Display for Causes<'_> {
@@ -24,32 +24,38 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
-/// The type path that an error's `Debug` begins with; nothing where it does not begin with one.
+/// Displays the type path that the `Debug` output of an error begins with, or nothing if it does
+/// not begin with one.
 pub(crate) struct ErrorType<T>(pub(crate) T);
 
 impl<T: fmt::Debug> fmt::Display for ErrorType<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut path = TypePathReader::default();
-        // It stops the formatting by an error as soon as it has seen enough.
+        // The reader returns an error to stop the formatting once it has seen enough.
         let _ = write!(path, "{:?}", self.0);
         f.write_str(path.get().unwrap_or_default())
     }
 }
 
-/// Reads `path::To::Type` up to what may follow a type in a derived `Debug`: nothing, `(`, or ` {`.
+/// Reads `path::To::Type`, up to what follows a type in a derived `Debug`: nothing, `(`, or ` {`.
 #[derive(Default)]
 struct TypePathReader {
     text: String,
+    /// What stood behind the path. `None`: nothing so far.
     stop: Option<Stop>,
 }
 
+/// What ended the path.
 enum Stop {
+    /// A space, so far.
     Space,
+    /// `(` or ` {`: the path is a type.
     TypePath,
+    /// Anything else: it is not a type, or too long.
     Other,
 }
 
-/// Longer than any type path that a person wrote.
+/// Longer than any type path that a person would write.
 const MAX_TYPE_PATH_BYTES: usize = 256;
 
 impl Write for TypePathReader {
@@ -75,7 +81,8 @@ impl Write for TypePathReader {
 }
 
 impl TypePathReader {
-    /// A word that a sentence begins with is no type; a unit struct's `Debug` is one word in camel case.
+    /// The type path. The first word of a sentence is not one; the `Debug` of a unit struct is a
+    /// single word in camel case.
     fn get(&self) -> Option<&str> {
         let name = self.text.rsplit("::").next()?;
         let is_type = !matches!(self.stop, Some(Stop::Space | Stop::Other));

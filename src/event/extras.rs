@@ -9,20 +9,20 @@ use tracing::Metadata;
 use crate::keys;
 use crate::value::Value;
 
-/// Attributes that a layer adds on request, behind the event's own.
+/// The attributes that a layer adds on request, after the event's own.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extras {
     location: bool,
     threads: bool,
-    /// Every key that may be written.
+    /// The keys that may be written.
     pub(crate) keys: &'static [&'static str],
 }
 
 const ALL: [&str; 5] = [
     semconv::CODE_FILE_PATH,
     semconv::CODE_LINE_NUMBER,
-    // Superseded in the conventions by `code.function.name`, which a module is not; it is also what
-    // tracing-opentelemetry calls the module of a span.
+    // The conventions replaced it with `code.function.name`, but a module is not a function.
+    // tracing-opentelemetry uses it for spans, too.
     "code.module.name",
     semconv::THREAD_ID,
     semconv::THREAD_NAME,
@@ -49,6 +49,7 @@ impl Extras {
         Self { location, threads, keys }
     }
 
+    /// Passes the enabled attributes to `write`.
     pub(crate) fn write(&self, metadata: &Metadata<'_>, mut write: impl FnMut(Key, Value<'_>)) {
         if self.location {
             if let Some(file) = metadata.file() {
@@ -72,7 +73,8 @@ impl Extras {
     }
 }
 
-/// The number of this thread. The standard library shows it only as text, so it is read once a thread.
+/// The number of this thread. The standard library has it only in the `Debug` text of `ThreadId`,
+/// so it is parsed once per thread.
 fn thread_id() -> Option<i64> {
     thread_local! {
         static ID: OnceCell<Option<i64>> = const { OnceCell::new() };

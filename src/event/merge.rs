@@ -1,4 +1,5 @@
-//! Merging inherited and own attributes, where keys could appear twice or a limit could bite.
+//! Merging inherited attributes with the event's own, where a key could appear twice or the count
+//! limit could be exceeded.
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
@@ -9,10 +10,11 @@ use crate::record::Record;
 use crate::stats::Counters;
 use crate::value::Value;
 
-/// An attribute that is not written yet.
+/// An attribute that is not yet written to a record.
 pub(crate) type Attribute = (Key, AnyValue);
 
-/// Attributes put aside. Each key once, the last value in the last place.
+/// Attributes collected before they are written. Keys are unique: the last value wins, and takes
+/// the last place.
 #[derive(Debug, Default)]
 pub(crate) struct MergedAttributes(pub(crate) Vec<Attribute>);
 
@@ -23,7 +25,9 @@ impl MergedAttributes {
     }
 }
 
-/// Writes inherited and own attributes where their keys may meet or the count limit may bite.
+/// Writes inherited attributes, except those that the event overrides, and then the event's own.
+/// Beyond the count limit it drops inherited fields, the outermost first, then the event's last
+/// attributes. Stamps stay.
 pub(crate) fn write_merged<R: Record>(
     record: &mut R,
     inherited: &InheritedAttributes,

@@ -1,4 +1,5 @@
-//! What becomes of an event's fields: body, severity, exception, attributes.
+//! The visitor that writes an event's fields into its record: body, severity, exception,
+//! attributes.
 
 use std::error::Error;
 use std::fmt;
@@ -20,14 +21,15 @@ use crate::stats::Counters;
 use crate::value::Value;
 use crate::wire::scalar::Scalar;
 
-/// How many attributes an event can have beyond its fields: an error becomes three.
+/// How many attributes an event can have beyond its fields: one error becomes three attributes.
 pub(crate) const MAX_EXTRA: usize = 2;
 
 /// Writes an event's fields into a record as they are visited.
 #[derive(Debug)]
 pub(crate) struct EventVisitor<'a, R> {
     record: &'a mut R,
-    /// Where attributes go if keys could appear twice or a limit could bite; else into the record.
+    /// Collects the attributes if a key could appear twice or the count limit could be exceeded.
+    /// `None`: they go straight to the record.
     merged: Option<&'a mut MergedAttributes>,
     callsite: &'static CallsiteInfo,
     value_limit: Limit,
@@ -58,7 +60,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
-    /// Gives an event without a message the next best body.
+    /// Sets the fallback body of an event without a message: its error's text, else its name.
     #[inline]
     pub(crate) fn finish(&mut self) {
         if !self.has_body {
@@ -73,7 +75,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
-    /// An attribute that is not of the usual kind, or is put aside.
+    /// Writes or collects an attribute, and truncates a string that is too long.
     fn attribute(&mut self, name: &'static str, value: Value<'_>) {
         let value = match value {
             Value::Str(text) if text.len() > self.value_limit.0 => {
@@ -88,13 +90,15 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
-    /// The message of an entry, whose event shows more than that.
+    /// Sets the message of a `trace` entry. The event's own message has the entry's fields
+    /// appended, for other layers.
     pub(crate) fn message(&mut self, message: &str) {
         self.record.set_body(Value::Str(message));
         self.has_body = true;
     }
 
-    /// A field whose name is not the callsite's. Only where attributes are put aside.
+    /// Adds an attribute from the sidecar, whose name was made at run time. Only called when
+    /// attributes are collected.
     pub(crate) fn dynamic_attribute(&mut self, key: &Key, value: AnyValue) {
         if is_control(key.as_str()) {
             self.control(key.as_str(), Value::Any(&value));
@@ -103,6 +107,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
+    /// Applies a control field. Only the severity number has an effect.
     fn control(&mut self, name: &str, value: Value<'_>) {
         if name != "otel.severity_number" {
             return;
@@ -117,6 +122,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
+    /// Everything but a short attribute that goes straight to the record.
     #[inline(never)]
     fn slow_path(&mut self, known: &FieldInfo, field: &Field, value: Value<'_>) {
         match known.role {
@@ -134,7 +140,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
-    /// Whether the text of this field is the body of an event that has no message.
+    /// Whether the text of this field becomes the body if the event has no message.
     fn may_become_body(&self, known: &FieldInfo) -> bool {
         !self.has_body && self.error_text.is_none() && known.role == Role::ErrorText
     }
@@ -152,9 +158,9 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         };
     }
 
-    /// How much of a formatted value is of use.
+    /// How much of a formatted value to keep.
     fn limit(&self, known: &FieldInfo) -> Limit {
-        // Limits never touch the body, and this may become it.
+        // Limits do not apply to the body, which this may become.
         if self.may_become_body(known) {
             Limit::NONE
         } else {
@@ -168,7 +174,8 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         formatted.count(self.counters);
     }
 
-    /// `exception.message`, `.type` and `.stacktrace`. The text is formatted once, also where it serves as the body.
+    /// Writes `exception.message`, `.type` and `.stacktrace`. The text is formatted once, even if
+    /// it becomes the body as well.
     fn exception(&mut self, known: &FieldInfo, error: &(dyn Error + 'static)) {
         let is_body = self.may_become_body(known);
         let message = with_text(self.limit(known), format_args!("{error}"), |text| {
@@ -194,7 +201,8 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 }
 
 impl<R: Record> Sink for EventVisitor<'_, R> {
-    // Inlined into each kind of value, down to the record. The compiler does not do it unasked.
+    // `always`: for each type of value this should be inlined down to the record's buffer. The
+    // compiler does not do so by itself.
     #[inline(always)]
     fn value<'v>(&mut self, field: &Field, value: impl Scalar<'v>) {
         let known = self.callsite.field(field);

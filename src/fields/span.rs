@@ -1,4 +1,4 @@
-//! The fields of a span, each formatted once for all our layers.
+//! The fields of a span, formatted once for all layers of this crate.
 
 use std::error::Error;
 use std::fmt;
@@ -18,8 +18,8 @@ use crate::wire::scalar::Scalar;
 #[derive(Debug, Default)]
 pub(crate) struct SpanFieldValues {
     fields: Vec<(Key, AnyValue)>,
-    /// By index in the span's field set, control fields included: what a span layer is shown instead of the
-    /// original values. `None`: it is shown the originals.
+    /// The values that the wrapped span layer gets in place of the originals, by index in the
+    /// span's field set, control fields included. `None`: it gets the originals.
     replacements: Option<Vec<Option<AnyValue>>>,
 }
 
@@ -28,7 +28,8 @@ impl SpanFieldValues {
         self.fields.iter()
     }
 
-    /// Adds attributes with names made at run time, which tracing's static field sets cannot hold.
+    /// Adds attributes whose names were made at run time, which tracing's static field sets cannot
+    /// hold.
     pub(crate) fn append(&mut self, attributes: &[KeyValue]) {
         for attribute in attributes.iter().filter(|attribute| !is_control(attribute.key.as_str())) {
             let value = any_value(attribute.value.clone());
@@ -36,40 +37,43 @@ impl SpanFieldValues {
         }
     }
 
-    /// What a span layer must be shown instead of the original values: it would run the user code that formats
-    /// them once more, with the span locked.
+    /// The values that the wrapped span layer gets in place of the originals. It would format those
+    /// a second time, running user code while the span is locked.
     pub(crate) fn replacements(&self) -> Option<&[Option<AnyValue>]> {
         self.replacements.as_deref()
     }
 }
 
-/// Reads the fields of a span that is being created.
+/// Captures the fields of a span that is being created.
 pub(crate) fn capture(attributes: &Attributes<'_>) -> SpanFieldValues {
     let count = attributes.metadata().fields().len();
     let mut visitor = Fields(CaptureSink::new(count));
     attributes.record(&mut visitor);
     let CaptureSink { fields, by_index, has_formatted, has_error, has_failed } = visitor.0;
-    // An error is shown as it is, for its chain, unless formatting a value of the span failed.
+    // An error is passed on as it is, for its sources, unless formatting one of the span's values
+    // failed.
     let replacements = (has_formatted && (!has_error || has_failed)).then_some(by_index);
     SpanFieldValues { fields, replacements }
 }
 
-/// Reads the values that `Span::record` gives.
+/// Captures the values of a `Span::record` call.
 pub(crate) fn capture_later(values: &SpanRecord<'_>) -> Vec<(Key, AnyValue)> {
     let mut visitor = Fields(CaptureSink::new(0));
     values.record(&mut visitor);
     visitor.0.fields
 }
 
-/// Keeps a span's values, owned so that every record can share them.
+/// Captures values as owned ones, which all records of the span share.
 #[derive(Debug)]
 struct CaptureSink {
     fields: Vec<(Key, AnyValue)>,
+    /// By index in the field set, control fields included.
     by_index: Vec<Option<AnyValue>>,
-    /// User code formatted a value.
+    /// Whether user code formatted a value.
     has_formatted: bool,
     has_error: bool,
-    /// A value could not be formatted completely. It is not counted: the layer's counters are for events.
+    /// Whether formatting a value failed or panicked. Not counted, as a layer's counters are about
+    /// events.
     has_failed: bool,
 }
 
