@@ -1,4 +1,4 @@
-//! [`LogLayer`]: the first step of the walk. An event comes in, a record goes out.
+//! [`LogLayer`]: turns each event into a log record.
 
 mod emit;
 #[cfg(feature = "graph")]
@@ -32,8 +32,8 @@ use crate::record::Records;
 use crate::span_fields::SpanFields;
 use crate::stats::Counters;
 
-/// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record whose own
-/// ids are those of the event's span, and which carries the job that the event belongs to.
+/// A `tracing-subscriber` layer that turns every event into an OpenTelemetry log record that
+/// carries the ids of the event's span, and the metadata of its job.
 ///
 /// ```
 /// use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
@@ -48,33 +48,37 @@ use crate::stats::Counters;
 /// assert_eq!(exporter.get_emitted_logs().unwrap().len(), 1);
 /// ```
 ///
-/// Levels and targets are filtered inside the layer. A per-layer filter (`with_filter`) is not
-/// needed and not advisable: while any layer has one, a call of `log::log_enabled!` can drop the
-/// next event (tokio-rs/tracing#2519), and spans that it rejects pass nothing on to their events.
+/// Levels and targets are filtered inside the layer. Do not wrap it in a per-layer filter
+/// (`with_filter`): while any layer has one, a call of `log::log_enabled!` can drop the next event
+/// (tokio-rs/tracing#2519), and events do not inherit the fields of spans that the filter rejects.
 #[derive(Debug)]
 pub struct LogLayer<R> {
+    /// Where records are emitted: an SDK logger, a pipeline, or a graph recorder.
     records: R,
-    /// Tells this layer's spans on the thread's stack from those of others.
+    /// Marks this layer's entries on the thread's stack of spans.
     id: LayerId,
     level: LevelFilter,
+    /// `None`: all targets.
     targets: Option<Targets>,
+    /// What records inherit from their span and job.
     inherit: InheritSettings,
+    /// Needed to ask a span for its OpenTelemetry context.
     dispatch: DispatchSlot,
     counters: Counters,
 }
 
 impl<L: Logger + Send + Sync + 'static> LogLayer<SdkRecords<L>> {
-    /// A layer that writes through any logger provider: that of the SDK, with all its processors
-    /// and exporters, or another.
+    /// A layer that emits through any logger provider: the SDK's, with all its processors and
+    /// exporters, or another implementation.
     pub fn new<P: LoggerProvider<Logger = L>>(provider: &P) -> Self {
         Self::of_records(SdkRecords::new(provider.logger("")))
     }
 }
 
 impl LogLayer<DirectRecords> {
-    /// A layer that writes straight to OTLP bytes and leaves them to `pipeline`, which sends them.
+    /// A layer that encodes each record as OTLP and enqueues it in `pipeline`, which sends it.
     ///
-    /// Many layers may share a pipeline.
+    /// Several layers may share a pipeline.
     pub fn direct(pipeline: Pipeline) -> Self {
         let limits = pipeline.limits();
         Self::of_records(DirectRecords::new(pipeline)).with_limits(limits)
@@ -102,8 +106,8 @@ impl<R: Records> LogLayer<R> {
 
     /// Makes records of events up to this verbosity. Default: all.
     ///
-    /// The filter acts on this layer only, and inside it: the event still reaches the other layers.
-    /// What makes a disabled event free is a global filter.
+    /// This filters inside the layer: the event still reaches the other layers, and its fields are
+    /// still evaluated. Only a global filter makes a disabled event free.
     #[must_use]
     pub fn with_level(self, level: impl Into<LevelFilter>) -> Self {
         Self { level: level.into(), ..self }
@@ -136,21 +140,21 @@ impl<R: Records> LogLayer<R> {
         self
     }
 
-    /// Sets the names of job and tool stamps.
+    /// Sets the attribute names of job and tool metadata.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
         self.inherit.keys = keys;
         self
     }
 
-    /// Sets how much of a record is kept. Default: what [`Limits::from_env`] says.
+    /// Sets the limits of a record's attributes. Default: [`Limits::from_env`].
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.inherit.limits = limits;
         self
     }
 
-    /// The counters of this layer, to be read after the layer has gone into a subscriber.
+    /// The counters of this layer. Clone them before the layer moves into a subscriber.
     pub fn counters(&self) -> Counters {
         self.counters.clone()
     }
@@ -203,9 +207,10 @@ where
             self.dispatch.find(id, span.metadata());
             let layer_span = LayerSpan::of(&span, self.id, &self.inherit.fields);
             if !layer_span.state.has_span_layer() {
-                // A plain `OpenTelemetryLayer` starts spans where we cannot see it, and a line logged
-                // from inside that cannot be told from a span's first record. Asked here, it never
-                // is the first: nobody holds the lock of a span that is being entered.
+                // A plain `OpenTelemetryLayer` does not announce that it starts a span, so an event
+                // logged during that start (a sampler may log) looks like the span's first event,
+                // and resolving its ids would deadlock. Resolve them now, while nobody holds the
+                // span's lock, so that no event is the first.
                 resolve::resolve_ids(&layer_span.state, id, &self.dispatch, &self.counters);
             }
             let state = layer_span.state.clone();
@@ -224,8 +229,8 @@ where
 }
 
 impl<R: Records> LogLayer<R> {
-    /// Runs a hook other than `on_event`: not on a thread that is too far gone, and without letting
-    /// a panic through. One can come from another layer's poisoned extension lock.
+    /// Runs a hook other than `on_event`, unless this thread's locals are destroyed. Catches
+    /// panics: another layer may have poisoned the extension lock.
     fn run_hook(&self, hook: impl FnOnce()) {
         if stack::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
             self.counters.panicked_spans(1);

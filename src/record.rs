@@ -1,8 +1,8 @@
-//! The record that the layer fills.
+//! The traits between the layer and the kinds of record that it can fill.
 //!
-//! Fourth step of the walk. The layer knows this trait only; what stands behind it is one of the
-//! kinds of record: [`sdk`](crate::sdk) for any `LoggerProvider`, [`otlp::record`](crate::otlp::record)
-//! straight to bytes.
+//! There are two kinds for users, and the layer does not know which one it fills: [`sdk`] emits
+//! through any `LoggerProvider`, [`otlp::record`](crate::otlp::record) encodes OTLP bytes. A third
+//! feeds the graph's recorder.
 
 pub(crate) mod inherited;
 pub(crate) mod sdk;
@@ -22,7 +22,7 @@ use crate::stats::Thread;
 use crate::value::Value;
 use crate::wire::scalar::{EncodedKey, Scalar};
 
-/// The ids that a record gets, all valid.
+/// The ids of a record's span. Both are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ids {
     pub(crate) trace_id: TraceId,
@@ -31,7 +31,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// `None` for the invalid context: of a tracer that was shut down, or of a no-op one.
+    /// `None` if the context is invalid: the tracer is a no-op one, or was shut down.
     pub(crate) fn of(span: &SpanContext) -> Option<Self> {
         span.is_valid().then(|| Self {
             trace_id: span.trace_id(),
@@ -41,87 +41,90 @@ impl Ids {
     }
 }
 
-/// Encodes the attributes of a [`InheritedAttributes`].
+/// Encodes inherited attributes once, for all the records that start with them.
 pub(crate) type EncodeInherited = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
-/// One log record being filled. No method fails: what cannot be kept is counted.
+/// A log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
-    /// The time of the event, which is also the time at which it was observed. The clock can be
-    /// set before 1970; OTLP has no time for that but 0.
+    /// Sets the time of the event, which is also the time at which it was observed. A time before
+    /// 1970 becomes 0, as OTLP cannot express it.
     fn set_time(&mut self, time: SystemTime);
 
-    /// Number and text of the severity.
+    /// Sets the severity's number and text. The last call counts.
     fn set_severity(&mut self, severity: Severity);
 
-    /// A name that the user gave to the event.
+    /// Sets the name that the user gave to the event.
     fn set_event_name(&mut self, name: &'static str);
 
-    /// The ids. `None` says that there are none, whatever span is current.
+    /// Sets the ids. `None`: the record has none, whatever span is current.
     fn set_trace_context(&mut self, ids: Option<&Ids>);
 
-    /// The body. Set at most once.
+    /// Sets the body. The last call counts.
     fn set_body(&mut self, body: Value<'_>);
 
-    /// The body, of a text that is still to be formatted, by a `Debug` that may panic.
+    /// Sets the body to a text that is yet to be formatted, by a `Debug` that may panic.
     fn format_body(&mut self, text: fmt::Arguments<'_>) -> Formatted {
         with_text(Limit::NONE, text, |text| self.set_body(Value::Str(text)))
     }
 
-    /// One attribute. The caller sees to it that keys are unique.
+    /// Adds an attribute. The caller makes sure that keys are unique.
     fn add_attribute(&mut self, key: Key, value: Value<'_>);
 
-    /// One attribute, for a field of the event's callsite.
-    // Always: see `EventVisitor::value`.
+    /// Adds an attribute for a field of the event's callsite.
+    // `always`: see `EventVisitor::value`.
     #[inline(always)]
     fn add_field<'a>(&mut self, field: &Field, _key: &EncodedKey, value: impl Scalar<'a>) {
         self.add_attribute(keys::key(field.name()), value.into());
     }
 
-    /// Adds everything that the record inherits. Called at most once, before any other attribute.
+    /// Adds the inherited attributes. Called at most once, before any other attribute.
     ///
-    /// The thread's stack is borrowed meanwhile: this runs no user code.
+    /// The thread's stack is borrowed during this call, so it must not run user code.
     fn add_inherited(&mut self, inherited: &InheritedAttributes);
 
-    /// How many attributes the limits cut.
+    /// Sets how many attributes were dropped because of the limits.
     fn set_dropped_attributes(&mut self, count: u32);
 }
 
-/// Makes and takes the records of one kind.
+/// Makes and emits records of one kind.
 pub trait Records: Send + Sync + 'static {
     /// The record.
     type Record<'a>: Record
     where
         Self: 'a;
 
-    /// Room for one record. Dropped before a record is opened in it, it counts the record as lost.
+    /// Reserved capacity for one record. Dropped before a record is opened, it counts the record as
+    /// lost.
     type Permit<'a>
     where
         Self: 'a;
 
-    /// Encodes inherited attributes once, for records that can use that.
+    /// How inherited attributes are encoded for records of this kind.
     fn encode_inherited() -> EncodeInherited {
         |_| Box::default()
     }
 
-    /// Whether a record like this is wanted at all.
+    /// Whether anything wants a record like this.
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
 
-    /// Reserves room for one record. `None` if there is no room, which is counted.
+    /// Reserves capacity for one record. `None`, and counted, if there is none.
     fn reserve(&self, thread: Thread) -> Option<Self::Permit<'_>>;
 
-    /// An empty record in the room that was reserved. Dropped before it is emitted, it counts itself as lost.
+    /// Starts a record in the reserved capacity. Dropped before it is emitted, it counts itself as
+    /// lost.
     fn open<'a>(&'a self, permit: Self::Permit<'a>, target: Target<'a>) -> Self::Record<'a>;
 
-    /// Takes a finished record.
+    /// Emits a finished record.
     fn emit(&self, record: Self::Record<'_>);
 }
 
-/// The target of an event: a literal of the callsite, or that of a `log` record, which may be made up at run time.
+/// The target of an event: a literal at the callsite, or that of a `log` record, which may be made
+/// at run time.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// Lives for the program.
+    /// Lives as long as the program.
     Static(&'static str),
-    /// Lives for the event.
+    /// Lives as long as the event.
     Short(&'a str),
 }
 

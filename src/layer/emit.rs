@@ -1,5 +1,4 @@
-//! From an event to its record: ids and inherited attributes, then the event's own fields, in the order in which
-//! they are written.
+//! Makes the record of an event: ids and inherited attributes first, then the event's own fields.
 
 use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -23,19 +22,20 @@ use crate::record::inherited::InheritedAttributes;
 use crate::record::{severity_of_level, Ids, Record, Records, Target};
 use crate::stats::Thread;
 
-/// What happened to an event for which a record was wanted.
+/// How emitting a record ended.
 enum Outcome {
     Emitted,
+    /// The queue is full or closed.
     NoPermit,
-    /// The thread's locals are gone.
+    /// The thread is exiting: its locals are destroyed.
     ThreadExit,
 }
 
-/// An event of an enabled callsite.
+/// An event that passed the filters.
 #[derive(Clone, Copy)]
 struct EnabledEvent<'a> {
     event: &'a Event<'a>,
-    /// The real metadata, where that is a `log` record's.
+    /// The metadata of a `log` record; the event's own describes tracing-log's callsite.
     log: Option<&'a Metadata<'a>>,
     callsite: &'static CallsiteInfo,
 }
@@ -54,12 +54,12 @@ impl<'a> EnabledEvent<'a> {
 }
 
 impl<R: Records> LogLayer<R> {
-    /// Makes the record of an event and emits it, or counts why not.
+    /// Makes and emits the record of an event, or counts why there is none.
     pub(super) fn emit<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        // The callsite of a `log` record is tracing-log's.
+        // The event of a `log` record has the metadata of tracing-log's callsite.
         let log = if may_be_log(event.metadata()) { event.normalized_metadata() } else { None };
         let metadata = log.as_ref().unwrap_or_else(|| event.metadata());
         if !self.is_enabled(metadata) {
@@ -119,7 +119,7 @@ impl<R: Records> LogLayer<R> {
     ) where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        // The one clock read of an event.
+        // The only time the clock is read for an event.
         record.set_time(SystemTime::now());
         if let Some(name) = event.callsite.event_name {
             record.set_event_name(name);
@@ -149,10 +149,11 @@ impl<R: Records> LogLayer<R> {
         }
     }
 
-    /// Writes ids and, if nothing else can have the same keys and no limit can bite, inherited attributes. Else
-    /// these are returned, to be merged.
+    /// Writes the ids, and also the inherited attributes unless a key could appear twice or the
+    /// count limit could be exceeded. In that case they are returned, to be merged with the event's
+    /// own.
     ///
-    /// The thread's stack may be borrowed meanwhile, so this runs no user code.
+    /// The thread's stack may be borrowed during this call, so it runs no user code.
     #[inline(always)]
     fn begin(
         &self,
@@ -174,6 +175,7 @@ impl<R: Records> LogLayer<R> {
         }
     }
 
+    /// Appends the event's fields to the inherited attributes, which are already written.
     #[inline(always)]
     fn append_fields(&self, record: &mut R::Record<'_>, event: EnabledEvent<'_>) {
         let visitor = EventVisitor::new(record, None, event.callsite, self.value_limit(), &self.counters);
@@ -185,6 +187,7 @@ impl<R: Records> LogLayer<R> {
         }
     }
 
+    /// Collects the event's fields, then writes them together with the inherited attributes.
     fn merge_fields(&self, record: &mut R::Record<'_>, event: EnabledEvent<'_>, merge: Merge) {
         let Merge { inherited, sidecar } = merge;
         let limits = self.inherit.limits;
@@ -208,12 +211,13 @@ impl<R: Records> LogLayer<R> {
     }
 }
 
-/// What must be merged with an event's own fields before any of it is written.
+/// What has to be merged with an event's own fields before anything is written.
 struct Merge {
     inherited: std::sync::Arc<InheritedAttributes>,
     sidecar: Option<Sidecar>,
 }
 
+/// A cheap check before `normalized_metadata`.
 #[inline]
 fn may_be_log(metadata: &Metadata<'_>) -> bool {
     metadata.target() == "log" && metadata.name() == "log event"
@@ -223,11 +227,12 @@ thread_local! {
     static EMITTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While this lives, a record is being emitted on this thread. Events logged then, by a log processor, make no
-/// records, or each would make the next. A `Debug` that logs is another matter: it runs while its record is
-/// filled.
+/// Lives while a record is emitted on this thread. An event logged meanwhile, by a log processor,
+/// makes no record, because that record would be processed too and log again. It does not cover a
+/// `Debug` that logs: that runs earlier, while the record is filled.
 ///
-/// A guard, not a function that takes the work: a closure would move the record, which is half a kilobyte.
+/// A guard rather than a function taking a closure: the closure would move the record, which is
+/// half a kilobyte.
 struct Emitting;
 
 impl Emitting {

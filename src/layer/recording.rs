@@ -1,6 +1,6 @@
 //! [`LogLayer::recording`]: a layer whose records go to a [`Recorder`].
 //!
-//! The only file that knows both the layer and the graph.
+//! The only file that uses both the layer and the graph.
 
 use std::time::SystemTime;
 
@@ -19,12 +19,11 @@ use crate::value::Value;
 pub(crate) use crate::graph::live::recorder::Recorder;
 
 impl LogLayer<Recorder> {
-    /// A layer whose records go to a recorder only.
+    /// A layer that only feeds a recorder.
     ///
-    /// For pipelines without a logger provider that could have the recorder as its processor, such
-    /// as a [direct](LogLayer::direct) layer, which encodes its records at once. Each event is
-    /// recorded once more for it. Use either this or the processor, not both, or the recorder has
-    /// every record twice.
+    /// For set-ups without a logger provider to which the recorder could be added as a processor,
+    /// such as a [direct](LogLayer::direct) layer. Each event is then recorded a second time, for
+    /// the graph. Use either this or the processor: with both, the recorder has every record twice.
     ///
     /// ```
     /// use opentelemetry::trace::TracerProvider;
@@ -54,7 +53,7 @@ impl LogLayer<Recorder> {
 #[derive(Debug, Default)]
 pub struct Draft {
     record: LogRecord,
-    /// Records of spans that are not sampled are not kept.
+    /// To drop records of spans that are not sampled, as the graph has no such spans.
     flags: TraceFlags,
 }
 

@@ -1,8 +1,8 @@
-//! The kind of record that any OpenTelemetry `LoggerProvider` takes, and with it every SDK processor and exporter.
+//! Records for any OpenTelemetry `LoggerProvider`, and with it every SDK processor and exporter.
 //!
-//! The scope of a record is its target. The logs API has one logger for one scope, but also a
-//! target on the record, which the SDK's exporters write as the scope's name; one logger serves all
-//! targets that way, as it does in opentelemetry-appender-tracing.
+//! A record's scope is its target. A logger of the logs API has one scope, but its records have a
+//! target of their own, which the SDK's exporters write as the scope's name. So one logger serves
+//! all targets, as in opentelemetry-appender-tracing.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -43,7 +43,7 @@ where
         Some(())
     }
 
-    // Always: a record is half a kilobyte to move.
+    // `always`: moving a record copies half a kilobyte.
     #[inline(always)]
     fn open<'a>(&'a self, _permit: (), target: Target<'a>) -> Self::Record<'a> {
         let mut record = self.logger.create_log_record();
@@ -60,8 +60,7 @@ where
     }
 }
 
-/// A record of the SDK, or of another implementation of the logs API, as it is: to be taken out of
-/// a wrapper it would have to be copied.
+/// For the logs API's own record type, without a wrapper: taking it out of one would copy it.
 impl<R: LogRecord> Record for R {
     fn set_time(&mut self, time: SystemTime) {
         let time = time.max(UNIX_EPOCH);
@@ -83,8 +82,9 @@ impl<R: LogRecord> Record for R {
             Some(ids) => {
                 LogRecord::set_trace_context(self, ids.trace_id, ids.span_id, Some(ids.flags));
             }
-            // `SdkLogger::emit` gives a record without a trace context that of the active span. The
-            // invalid one, which OTLP defines as none, stops it; where no span is active none is better.
+            // `SdkLogger::emit` fills in the active span's context if the record has none. An
+            // invalid context, which OTLP defines as none, prevents that. Where no span is active,
+            // the field can stay unset.
             None if Context::map_current(TraceContextExt::has_active_span) => {
                 LogRecord::set_trace_context(self, TraceId::INVALID, SpanId::INVALID, None);
             }
@@ -96,7 +96,7 @@ impl<R: LogRecord> Record for R {
         LogRecord::set_body(self, body.to_owned());
     }
 
-    // Always: see `EventVisitor::value`.
+    // `always`: see `EventVisitor::value`.
     #[inline(always)]
     fn add_attribute(&mut self, key: Key, value: Value<'_>) {
         LogRecord::add_attribute(self, key, value.to_owned());
@@ -105,7 +105,7 @@ impl<R: LogRecord> Record for R {
     fn add_inherited(&mut self, inherited: &InheritedAttributes) {
         for (key, value) in &inherited.attributes {
             let value = match value {
-                // The usual kind. Its clone can be inlined, that of all kinds cannot.
+                // The usual variant. Its clone can be inlined, that of the whole enum cannot.
                 AnyValue::String(text) => AnyValue::String(text.clone()),
                 other => other.clone(),
             };
@@ -113,6 +113,6 @@ impl<R: LogRecord> Record for R {
         }
     }
 
-    /// The SDK's record has no place for it; `Stats` counts it.
+    /// The logs API has no such field. `Stats` counts it.
     fn set_dropped_attributes(&mut self, _count: u32) {}
 }
