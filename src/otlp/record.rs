@@ -1,8 +1,9 @@
-//! The kind of record that is written straight to protobuf bytes.
+//! Records that are encoded as OTLP while the layer fills them.
 //!
-//! Fifth step of the walk, on the direct road. What the layer fills in is encoded as it comes, into
-//! two buffers of this thread: `LogRecord`'s fields in the order of their numbers, so that the bytes
-//! are those that prost would write. The body can come behind attributes, hence two.
+//! Values are encoded into two buffers of this thread as they come. `LogRecord`'s fields are
+//! written in the order of their numbers, so that the bytes equal those that prost would write.
+//! There are two buffers because the body precedes the attributes in that order, but the layer may
+//! set it after them.
 
 mod prefix;
 
@@ -31,7 +32,7 @@ use crate::wire::put::{
 };
 use crate::wire::scalar::{put_attribute, EncodedKey, Scalar};
 
-/// Encodes the attributes of a block once, for all the records that begin with it.
+/// Encodes inherited attributes once, for all the records that start with them.
 fn encode_inherited(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
     let mut bytes = Vec::new();
     for (key, value) in attributes {
@@ -43,21 +44,23 @@ fn encode_inherited(attributes: &[(Key, AnyValue)]) -> Box<[u8]> {
 /// A record being written.
 #[derive(Debug)]
 pub(crate) struct Draft {
+    /// 0: not set.
     unix_nanos: u64,
     severity: Severity,
-    /// Flags, ids and time of observation, encoded, and where what there is of them begins.
+    /// Flags, ids and the observed time, encoded.
     tail: [u8; TAIL_LEN],
+    /// Where the part of `tail` that is set starts: at the flags, the ids or the time.
     tail_start: usize,
     event_name: &'static str,
     dropped_attributes: u32,
-    /// Room for what is in front of the body, and the body with its header.
+    /// Reserved bytes for the prefix, then the body with its header.
     front: Buffer,
-    /// The attributes, each with its header, and everything behind them.
+    /// The attributes, each with its header, and every field after them.
     rest: Buffer,
 }
 
 impl Draft {
-    /// The thread's, emptied. A value's `Debug` may log while it is in use: then there is another one.
+    /// Takes this thread's cached draft, emptied, or a new one if that is in use.
     #[inline]
     fn take() -> Box<Self> {
         let kept = CACHED.try_with(Cell::take).ok().flatten();
@@ -85,7 +88,7 @@ impl Draft {
         })
     }
 
-    /// Keeps the memory for the thread's next record. What something panicked over is not kept.
+    /// Caches the draft for this thread's next record. After a panic it is dropped instead.
     #[inline(always)]
     fn recycle(mut self: Box<Self>) {
         if self.front.is_large() || self.rest.is_large() {
@@ -95,7 +98,7 @@ impl Draft {
         let _ = CACHED.try_with(|kept| kept.set(Some(self)));
     }
 
-    /// The record, encoded.
+    /// Completes the record, and returns its bytes.
     #[inline(always)]
     pub(crate) fn finish(&mut self) -> Encoded<'_> {
         if self.dropped_attributes > 0 {
@@ -104,7 +107,7 @@ impl Draft {
         }
         let end = if self.unix_nanos > 0 { TAIL_LEN } else { TIME_AT };
         match (self.tail_start, end) {
-            // All of it, as in a sampled span: the compiler knows how long that is.
+            // All of it, as in a sampled span. The compiler knows this length.
             (0, TAIL_LEN) => self.rest.append(&self.tail),
             (start, end) => self.rest.append(&self.tail[start..end]),
         }
@@ -117,17 +120,17 @@ impl Draft {
     }
 }
 
-/// How long flags and ids are.
+/// Where the time starts in the tail: after flags, trace id and span id.
 const TIME_AT: usize = IDS_AT + 18 + 10;
 
-/// How long flags are.
+/// Where the ids start in the tail: after the flags.
 const IDS_AT: usize = 5;
 
-/// How long flags, ids and time are.
+/// The length of flags, ids and time.
 const TAIL_LEN: usize = TIME_AT + 9;
 
 thread_local! {
-    // Taken out while in use: a value's `Debug` may log, and then a second record is being written.
+    // Taken while in use: a value's `Debug` may log, and then a second record is written meanwhile.
     static CACHED: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
 }
 
@@ -156,7 +159,7 @@ impl Records for DirectRecords {
         true
     }
 
-    /// A full queue costs no encoding.
+    /// Before anything is encoded, so that a full queue costs little.
     #[inline]
     fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
         self.pipeline.queue().reserve(thread)
@@ -175,11 +178,12 @@ impl Records for DirectRecords {
     }
 }
 
-/// A record being written, and the place that is reserved for it.
+/// A record being written, and the queue capacity reserved for it.
 #[derive(Debug)]
 pub struct DirectRecord<'a> {
+    /// Dropped unused, it counts the record as lost.
     permit: Permit<'a>,
-    /// Its scope.
+    /// The name of its scope.
     target: Target<'a>,
     pub(crate) draft: Box<Draft>,
 }
@@ -191,7 +195,8 @@ impl<'a> DirectRecord<'a> {
     }
 }
 
-/// Puts the header of a text of `len` bytes in front of it, where there is room for one of `room` bytes.
+/// Puts the header of a body of `len` bytes in front of it, where `reserved` bytes were left for
+/// the header.
 #[cold]
 fn put_long_body_header(out: &mut Buffer, reserved: usize, len: usize) {
     let mut header = Vec::with_capacity(2 * MOST_HEADER);
@@ -204,7 +209,7 @@ impl Record for DirectRecord<'_> {
     #[inline]
     fn set_time(&mut self, time: SystemTime) {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Until the year 2554.
+        // Wraps in the year 2554.
         let unix_nanos = since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos());
         self.draft.unix_nanos = unix_nanos;
         self.draft.tail[TIME_AT] = tag(field::OBSERVED_TIME, FIXED64);
@@ -237,12 +242,12 @@ impl Record for DirectRecord<'_> {
     #[inline]
     fn set_body(&mut self, body: Value<'_>) {
         let out = &mut self.draft.front;
-        // A field set can name `message` twice; the last one counts.
+        // A callsite may have two fields named `message`. The last one counts.
         out.begin(BODY_AT);
         out.append_with(|out| put_message(out, field::BODY, &body));
     }
 
-    /// Formats into the place where the text belongs, behind a header of the usual length.
+    /// Formats the text in its final place, after a header of the usual length.
     #[inline(always)]
     fn format_body(&mut self, text: fmt::Arguments<'_>) -> Formatted {
         const HEADER: usize = 4;
@@ -264,7 +269,7 @@ impl Record for DirectRecord<'_> {
         self.draft.rest.append_with(|out| put_pair(out, field::ATTRIBUTES, key.as_str(), &value));
     }
 
-    // Always: see `EventVisitor::value`.
+    // `always`: see `EventVisitor::value`.
     #[inline(always)]
     fn add_field<'v>(&mut self, field: &Field, key: &EncodedKey, value: impl Scalar<'v>) {
         if !put_attribute(&mut self.draft.rest, key, value) {

@@ -1,18 +1,19 @@
-//! Memory that records are written in, one after the other.
+//! A reusable buffer that records are encoded into.
 //!
-//! A `Vec` looks at its capacity for each piece that is added, and a field has many. Here room for all
-//! of them is made at once, and it is initialised: what is behind the end is left over from earlier
-//! records. So pieces are plain stores, at places that the compiler mostly knows.
+//! A `Vec` checks its capacity at each append, and encoding one field takes several. Here the
+//! capacity for a whole field is ensured once, and all of it is initialised memory, left over from
+//! earlier records. So the parts of a field are plain stores, mostly at constant offsets.
 
 use std::fmt;
 
-/// A buffer larger than this is given back to the allocator: one 50 MiB value must not stay for ever.
+/// A larger buffer is shrunk rather than cached, so that one huge value does not hold its memory
+/// forever.
 const MAX_CACHED_BYTES: usize = 64 * 1024;
 
-/// Bytes that are written front to back.
+/// Bytes, written from front to back.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
-    /// All initialised; `len` of them are written.
+    /// All initialised. The first `len` are written, the rest is spare capacity.
     bytes: Vec<u8>,
     len: usize,
 }
@@ -22,7 +23,7 @@ impl Buffer {
         Self { bytes: Vec::new(), len: 0 }
     }
 
-    /// Begins anew, with `len` bytes that are to be overwritten.
+    /// Clears the buffer and reserves its first `len` bytes, to be overwritten later.
     #[inline]
     pub(crate) fn begin(&mut self, len: usize) {
         if self.bytes.len() < len {
@@ -31,7 +32,7 @@ impl Buffer {
         self.len = len;
     }
 
-    /// Shows `write` the room for `N` bytes; it returns how many it has written.
+    /// Passes `N` spare bytes to `write`, which returns how many of them it has written.
     #[inline(always)]
     pub(crate) fn write<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N]) -> usize) {
         match self.bytes.get_mut(self.len..).and_then(|behind| behind.first_chunk_mut()) {
@@ -58,7 +59,7 @@ impl Buffer {
         self.len += bytes.len();
     }
 
-    /// Lets `write` append in its own way. For what is rare or large.
+    /// Lets `write` append to the `Vec`. For what is rare or large.
     #[inline(never)]
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.bytes.truncate(self.len);
@@ -66,12 +67,12 @@ impl Buffer {
         self.len = self.bytes.len();
     }
 
-    /// Replaces the `replaced` bytes at `at`, which are written, by `bytes`.
+    /// Replaces the `replaced` written bytes at `at` with `bytes`.
     pub(crate) fn replace(&mut self, at: usize, replaced: usize, bytes: &[u8]) {
         self.append_with(|out| drop(out.splice(at..at + replaced, bytes.iter().copied())));
     }
 
-    /// What is written.
+    /// The written bytes.
     #[inline]
     pub(crate) fn written(&self) -> &[u8] {
         &self.bytes[..self.len]
@@ -82,13 +83,13 @@ impl Buffer {
         &mut self.bytes[..self.len]
     }
 
-    /// Whether this has more memory than should stay for ever.
+    /// Whether it holds more memory than may be cached.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {
         self.bytes.capacity() > MAX_CACHED_BYTES
     }
 
-    /// Empties it, and gives back what memory is too much.
+    /// Clears the buffer, and frees what exceeds the limit.
     #[cold]
     pub(crate) fn shrink(&mut self) {
         self.len = 0;
@@ -96,7 +97,7 @@ impl Buffer {
         self.bytes.shrink_to(MAX_CACHED_BYTES);
     }
 
-    /// Makes room for `more` bytes, twice as much as there was at least.
+    /// Ensures spare capacity for `more` bytes. It at least doubles the buffer.
     #[cold]
     #[inline(never)]
     fn grow(&mut self, more: usize) {
@@ -119,13 +120,13 @@ impl fmt::Write for Buffer {
     }
 }
 
-/// The longest text that is copied in two pieces.
+/// The longest text that is copied as two words.
 const MAX_SMALL_COPY: usize = 2 * WORD;
 
 const WORD: usize = 8;
 
-/// Copies `bytes` to the front of `to`. Most texts are short, and a call would cost more than copying them:
-/// two pieces, which may overlap.
+/// Copies `bytes` to the front of `to`. Most texts are short, and a `memcpy` call would cost more
+/// than the copy itself, so these are copied as two words, which may overlap.
 #[inline(always)]
 pub(crate) fn copy(to: &mut [u8], bytes: &[u8]) {
     match (bytes.first_chunk::<WORD>(), bytes.last_chunk::<WORD>()) {

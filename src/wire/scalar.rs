@@ -1,31 +1,36 @@
-//! The usual values, written the short way: all lengths take one byte, so they are known to be where
-//! they are, and what is the same for all events of a callsite is encoded once.
+//! A fast encoding of attributes that are short enough: every length takes one byte, so offsets are
+//! known in advance, and a callsite's keys are encoded only once.
 
 use crate::value::Value;
 use crate::wire::buffer::{copy, Buffer};
 use crate::wire::put::{tag, varint_len, FIXED64, LENGTH, VARINT};
 
-/// What a length of one byte says at most.
+/// The largest length that takes one byte as a varint.
 const MAX_ONE_BYTE_LEN: usize = 0x7f;
 
-/// The longest key that is encoded beforehand.
+/// The longest key that is pre-encoded. The start of a pair then takes 48 bytes, three vector
+/// registers, and a callsite's field fits in one cache line.
 const MAX_KEY: usize = 43;
 
-/// A `KeyValue` up to its value, as an attribute of a `LogRecord`. A callsite's are known before its events.
+/// The start of an encoded `KeyValue`, up to its value. A callsite's keys are encoded once, for all
+/// its events.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedKey {
-    /// Tag and length of the pair, the key with both, and the tag of the value. The length is a blank.
+    /// The pair's tag and length, the key with its tag and length, and the value's tag. The pair's
+    /// length is filled in for each value.
     bytes: [u8; MAX_KEY + 5],
     len: u8,
-    /// The longest message that a value can be behind this key; 0 for a key that has no short form.
+    /// The longest value message that keeps the pair's length within one byte. 0: the key is too
+    /// long or empty, and cannot be used here.
     value_capacity: u8,
 }
 
 impl EncodedKey {
+    /// A key that cannot be used here: no value fits it.
     pub(crate) const NONE: Self = Self { bytes: [0; MAX_KEY + 5], len: 0, value_capacity: 0 };
 
     pub(crate) fn new(field: u8, key: &str) -> Self {
-        // An empty key is left out, as proto3 has it.
+        // Proto3 leaves out an empty key.
         if key.is_empty() || key.len() > MAX_KEY {
             return Self::NONE;
         }
@@ -34,12 +39,13 @@ impl EncodedKey {
         bytes[..4].copy_from_slice(&[tag(field, LENGTH), 0, tag(1, LENGTH), key.len() as u8]);
         bytes[4..end].copy_from_slice(key.as_bytes());
         bytes[end] = tag(2, LENGTH);
-        // The length of the pair counts from behind itself, and the value has a length, too.
+        // The pair's length does not include its tag and itself, but the value's length byte.
         let value_capacity = MAX_ONE_BYTE_LEN - (end + 1 - 2) - 1;
         Self { bytes, len: end as u8 + 1, value_capacity: value_capacity as u8 }
     }
 
-    /// Begins the pair of a value that is a message of `value_len` bytes. Returns where it goes.
+    /// Writes the start of a pair whose value is a message of `value_len` bytes. Returns where the
+    /// value goes.
     #[inline(always)]
     fn begin(&self, out: &mut [u8; MAX_ATTRIBUTE], value_len: u8) -> usize {
         out[..self.bytes.len()].copy_from_slice(&self.bytes);
@@ -49,19 +55,20 @@ impl EncodedKey {
     }
 }
 
-/// More than a pair takes whose lengths take one byte, wherever an `u8` says that its value begins.
+/// More than such a pair takes, for every offset that a `u8` can hold, so that the compiler can
+/// drop bounds checks.
 const MAX_ATTRIBUTE: usize = 512;
 
-/// A value of a kind that has a short form. A trait, not an enum: what is written is settled when this is
-/// compiled, so nobody looks again which kind it is.
+/// A value that may have the fast encoding. A trait rather than an enum, so that its type is
+/// resolved at compile time.
 pub trait Scalar<'a>: Copy + Into<Value<'a>> {
-    /// How long the text is, if it is one.
+    /// The length of a text, 0 for other values.
     #[inline(always)]
     fn text_len(self) -> usize {
         0
     }
 
-    /// How many bytes it takes as an `AnyValue` message, if those are at most `capacity`.
+    /// The length of its `AnyValue` message, if that is at most `capacity`.
     fn message_len(self, capacity: u8) -> Option<u8>;
 
     /// Writes that message of `len` bytes to `out[at..]`.
@@ -140,7 +147,7 @@ impl<'a> Scalar<'a> for &'a str {
 impl<'a> Scalar<'a> for &'a [u8] {
     #[inline(always)]
     fn message_len(self, capacity: u8) -> Option<u8> {
-        // A header of two bytes.
+        // The header takes two bytes.
         (self.len() < usize::from(capacity.saturating_sub(1))).then(|| self.len() as u8 + 2)
     }
 
@@ -157,7 +164,7 @@ fn put_bytes(out: &mut [u8; MAX_ATTRIBUTE], at: usize, tag: u8, bytes: &[u8], le
     copy(&mut out[at + 2..], bytes);
 }
 
-/// Writes an attribute. False, and nothing, if it has no short form.
+/// Writes an attribute. If it is too long for this encoding, returns false and writes nothing.
 #[inline(always)]
 pub(crate) fn put_attribute<'a>(out: &mut Buffer, key: &EncodedKey, value: impl Scalar<'a>) -> bool {
     let Some(len) = value.message_len(key.value_capacity) else { return false };

@@ -1,5 +1,5 @@
-//! What stands in front of a record's body: time and severity. It is written last, when both are settled,
-//! into room that was left for it.
+//! The prefix of a record's body: time and severity. It is written last, as a field may still set
+//! the severity, into bytes that were reserved for it.
 
 use opentelemetry::logs::Severity;
 
@@ -8,7 +8,7 @@ use crate::record::ALL_SEVERITIES;
 use crate::wire::log_record::field;
 use crate::wire::put::{tag, FIXED64, LENGTH, VARINT};
 
-/// Writes time and severity in front of the body, and returns where they begin.
+/// Writes time and severity in front of the body, and returns where they start.
 #[inline(always)]
 pub(crate) fn put_prefix(front: &mut [u8], severity: Severity, unix_nanos: u64) -> usize {
     let Some(prefix) = front.first_chunk_mut::<BODY_AT>() else { return 0 };
@@ -24,14 +24,14 @@ pub(crate) fn put_prefix(front: &mut [u8], severity: Severity, unix_nanos: u64) 
     start
 }
 
-/// Number and text of a severity at their longest, "DEBUG4".
+/// The longest encoding of a severity's number and text, that of "DEBUG4".
 const MAX_SEVERITY: usize = 4 + 6;
 
-/// Where the body begins: behind the record's own header, the time and the longest severity.
+/// Where the body starts: after the record's own header, the time and the longest severity.
 pub(crate) const BODY_AT: usize = MOST_HEADER + 9 + MAX_SEVERITY;
 
-/// Number and text of each severity by its number, at the end of the bytes, and where they begin in
-/// front of a body. There are 24 of them; 32 is a power of two.
+/// The encoded number and text of each severity, by number: right-aligned, with the place where
+/// they start in front of a body. There are 24; 32 is a power of two.
 static SEVERITIES: [([u8; MAX_SEVERITY], u8); 32] = {
     let mut all = [([0; MAX_SEVERITY], BODY_AT as u8); 32];
     let mut at = 0;
