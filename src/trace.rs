@@ -1,8 +1,9 @@
-//! A small abstraction over spans and log lines, so that one shares with the other what it knows.
+//! A small abstraction over spans and loggers, which share ids and fields.
 //!
-//! Beside the walk. Code that is written against [`Tracer`], [`Span`] and [`Logger`] does not say which
-//! telemetry there is: the program chooses a back end, once with [`set_tracer`] or for one context
-//! with [`with_tracer`]. All of it goes by an OpenTelemetry [`Context`] that is passed on by hand.
+//! Code written against [`Tracer`], [`Span`] and [`Logger`] does not depend on a telemetry library:
+//! the program chooses the back end, for the process with [`set_tracer`] or for one context with
+//! [`with_tracer`]. The current span and logger are those of an OpenTelemetry [`Context`] that is
+//! passed explicitly.
 //!
 //! ```
 //! use spanlog::opentelemetry::Context;
@@ -21,8 +22,8 @@
 //! create_pod(&Context::current(), "web-0");
 //! ```
 //!
-//! A program sets its tracer once, when what stands behind it is set up; until then there are no spans, and
-//! what is logged is logged all the same:
+//! A program sets its tracer once, after the telemetry behind it is set up. Until then there are no
+//! spans, but entries are logged:
 //!
 //! ```
 //! use spanlog::opentelemetry::global;
@@ -39,9 +40,9 @@
 //! | [`OtelTracer`] | a span of the OpenTelemetry API | the same, with the span's ids, and an event on the span |
 //! | [`TracingTracer`] | a `tracing` span | an event in that span, which every layer sees, and an event on its OpenTelemetry span |
 //!
-//! Where a context names no logger, entries are `tracing` events ([`TracingLogger`]): a
-//! [`LogLayer`](crate::LogLayer) makes one record of each, with an attribute for each field, and a console
-//! shows the fields behind the message. [`with_logger`] sends them elsewhere.
+//! In a context without a logger, entries are `tracing` events ([`TracingLogger`]): a
+//! [`LogLayer`](crate::LogLayer) makes a record of each, with an attribute for each field, and a
+//! console shows the fields after the message. [`with_logger`] sends them elsewhere.
 
 mod callsite;
 mod context;

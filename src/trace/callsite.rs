@@ -1,4 +1,5 @@
-//! The callsites of entries and spans. A target is said at run time, so its callsites are made then.
+//! The callsites of entries and spans. Targets and names are set at run time, so the callsites are
+//! made then.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -17,7 +18,7 @@ use crate::trace::logger::Level;
 
 const DEFAULT_TARGET: &str = "spanlog::trace";
 
-/// One callsite for each level.
+/// The callsites of one target, one for each level.
 #[derive(Debug)]
 pub(crate) struct Callsites {
     target: &'static str,
@@ -30,7 +31,7 @@ impl Callsites {
         DEFAULT.get_or_init(|| Self::leak(DEFAULT_TARGET))
     }
 
-    /// The callsites of a target, made once. A program has few targets.
+    /// The callsites of a target, made once and never freed. A program has few targets.
     pub(crate) fn of(target: Cow<'static, str>) -> &'static Self {
         static KNOWN: Mutex<Vec<&'static Callsites>> = Mutex::new(Vec::new());
         if target == DEFAULT_TARGET {
@@ -72,12 +73,12 @@ impl Callsites {
     }
 }
 
-/// One level of one target.
+/// The callsite of one level of a target.
 #[derive(Debug, Default)]
 pub(crate) struct EntryCallsite {
-    /// Set before anybody has the callsite.
+    /// Set before the callsite is used.
     metadata: OnceLock<Metadata<'static>>,
-    /// Whether `tracing` knows the callsite, and how interested somebody is in it.
+    /// Whether the callsite is registered with `tracing`, and the interest in it.
     state: AtomicU8,
 }
 
@@ -96,13 +97,13 @@ impl EntryCallsite {
         self.metadata.get().unwrap_or_else(|| placeholder())
     }
 
-    /// Whether any subscriber may want it. What tracing's macros ask first.
+    /// Whether any subscriber may want it. The first check of tracing's macros.
     pub(crate) fn may_be_enabled(&'static self) -> bool {
         let level = *self.metadata().level();
         level <= STATIC_MAX_LEVEL && level <= LevelFilter::current() && self.interest() != NEVER
     }
 
-    /// Whether this subscriber wants it. What they ask next.
+    /// Whether this subscriber wants it. The macros' second check.
     pub(crate) fn is_enabled(&'static self, dispatch: &Dispatch) -> bool {
         match self.interest() {
             NEVER => false,
@@ -118,14 +119,16 @@ impl EntryCallsite {
         }
     }
 
-    /// Makes the callsite known to `tracing`, which answers through `set_interest`, then and whenever it changes.
+    /// Registers the callsite with `tracing`, which calls `set_interest` now, and whenever the
+    /// interest changes.
     #[cold]
     fn register(&'static self) -> u8 {
         let first = self.state.compare_exchange(UNKNOWN, REGISTERING, Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
             callsite::register(self);
         }
-        // On another thread, or in a layer that is being asked, the answer is not there yet.
+        // If another thread registers it, or a layer logs during registration, the interest is not
+        // known yet.
         self.state.load(Ordering::Acquire)
     }
 }
@@ -145,7 +148,7 @@ impl Callsite for EntryCallsite {
     }
 }
 
-/// The metadata of spans of this name, and whether the name is in it.
+/// The metadata of spans of this name, and whether the name is in it or must be in a field.
 pub(crate) fn span_metadata(name: &str) -> (&'static Metadata<'static>, bool) {
     static NAMES: SpanNames = SpanNames::new(DEFAULT_TARGET);
     NAMES.metadata(name)

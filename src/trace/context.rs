@@ -1,4 +1,4 @@
-//! What a context says of loggers.
+//! The logger of a context.
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -9,8 +9,8 @@ use crate::trace::events;
 use crate::trace::logger::Logger;
 use crate::trace::span::Span;
 
-/// The logger of `cx`: the innermost span's, with the fields that were set on the way; else the one
-/// given to [`with_logger`]; else a [`TracingLogger`].
+/// The logger of `cx`: that of the innermost span, with the fields set so far; otherwise the one
+/// given to [`with_logger`]; otherwise a [`TracingLogger`].
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -25,8 +25,8 @@ pub fn logger(cx: &Context) -> Arc<dyn Logger> {
     }
 }
 
-/// A context with this logger. Spans that are started from it log through it. Fields that it has by then are on its
-/// entries; those of a [`TracingLogger`] are on the spans' events as well.
+/// A context with this logger. Spans started from it log through it. The logger's own fields are on
+/// its entries; those of a [`TracingLogger`] are on the spans' events as well.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -64,11 +64,11 @@ impl IntoLogger for Arc<dyn Logger> {
 /// The logger as a `Context` value.
 pub(crate) struct LoggerValue {
     pub(crate) logger: Arc<dyn Logger>,
-    /// The no-op span of this logger, made once: a span that does nothing allocates nothing.
+    /// The no-op span of this logger, made once, so that no-op spans do not allocate.
     pub(crate) nop: OnceLock<Arc<dyn Span>>,
 }
 
-/// Whether the logger is one of ours that is treated apart.
+/// Whether the logger is of type `L`.
 pub(crate) fn is<L: Logger>(logger: &Arc<dyn Logger>) -> bool {
     let logger: &dyn Any = &**logger;
     logger.is::<L>()

@@ -1,4 +1,4 @@
-//! Where the entries of a span belong.
+//! The span that entries belong to.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use tracing_subscriber::Registry;
 use crate::correlate::origin::SpanOrigin;
 use crate::correlate::span_start;
 
-/// Where the entries of a span belong.
+/// The span that entries belong to.
 #[derive(Debug)]
 pub(crate) enum EntrySpan {
-    /// To a span of the OpenTelemetry API, which tracing knows nothing of.
+    /// A span of the OpenTelemetry API, which tracing does not have.
     Api(Arc<SpanOrigin>),
-    /// To a tracing span, and the OpenTelemetry span that it has, if it has one.
+    /// A tracing span, and the context of its OpenTelemetry span, invalid if it has none.
     Tracing(BoundSpan, SpanContext),
 }
 
@@ -28,8 +28,9 @@ impl EntrySpan {
     }
 }
 
-/// A span that is closed in its own subscriber. A registry closes the parent as well, but in the subscriber that is the
-/// thread's: there the same id is another span, or none, which is a panic.
+/// A span handle that is dropped with the span's own subscriber as the thread's default. Closing a
+/// span also closes its parent, which the registry does in the thread's default subscriber: in
+/// another one the parent's id would be a different span, or none, which panics.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundSpan(pub(crate) TracingSpan);
 
@@ -40,7 +41,7 @@ impl Drop for BoundSpan {
     }
 }
 
-/// Runs `work` where the ids of `subscriber`'s spans mean something.
+/// Runs `work` with `subscriber` as the thread's default, so that its span ids are valid.
 pub(crate) fn in_subscriber<T>(subscriber: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
     let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
     match subscriber {

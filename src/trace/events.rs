@@ -1,7 +1,8 @@
-//! The logger that is there by default: entries as `tracing` events.
+//! The default logger: entries as `tracing` events.
 //!
-//! tracing's fields have static names. So the event has a message only, and the fields go beside it, where a
-//! [`LogLayer`](crate::LogLayer) finds them; every other layer sees them written behind the message.
+//! tracing's fields have static names. So the event has only a message, and the fields travel in
+//! its [sidecar], where a [`LogLayer`](crate::LogLayer) finds them. Other layers see them appended
+//! to the message.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,10 +21,10 @@ use crate::trace::logger::{Entry, Level, Logger};
 use crate::trace::value;
 use crate::trace::value::Fields;
 
-/// Logs through `tracing`, so that records, consoles and every other layer have the entries.
+/// Logs through `tracing`, so that every layer gets the entries.
 ///
-/// Filters go by the level (Fatal is ERROR to `tracing`) and by the target, which is also the scope of the
-/// records: `spanlog::trace`, unless it is set.
+/// Filters apply to the level (Fatal is ERROR in `tracing`) and to the target, which is also the
+/// scope of the records. It is `spanlog::trace` by default.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -52,7 +53,7 @@ impl TracingLogger {
 
     /// Sets the target of its events.
     ///
-    /// What `tracing` knows of a target is kept for the life of the program, so let there be few.
+    /// The callsites of a target are never freed, so use few targets.
     #[must_use]
     pub fn with_target(self, target: impl Into<Cow<'static, str>>) -> Self {
         Self { callsites: Callsites::of(target.into()), ..self }
@@ -63,7 +64,7 @@ impl TracingLogger {
     }
 }
 
-/// What a context that names no logger has.
+/// The logger of a context without one.
 pub(crate) fn default_logger() -> &'static Arc<dyn Logger> {
     static DEFAULT: OnceLock<Arc<dyn Logger>> = OnceLock::new();
     DEFAULT.get_or_init(|| Arc::new(TracingLogger::new()))
@@ -102,11 +103,11 @@ impl Logger for TracingLogger {
     }
 }
 
-/// Where `tracing` is to see the event.
+/// The parent of the event.
 #[derive(Clone, Copy)]
 enum Parent<'a> {
     Current,
-    /// In no span: the one that the entry is of is not tracing's.
+    /// None, as tracing does not have the entry's span.
     None,
     Span(&'a Id),
 }
@@ -151,7 +152,7 @@ impl TracingLogger {
     }
 }
 
-/// The message of an entry as layers see it that know nothing of what is beside it.
+/// The message of an entry, with its fields appended, for layers that do not know the sidecar.
 struct MessageWithFields<'a> {
     message: &'a str,
     fields: &'a Fields,
@@ -162,7 +163,7 @@ impl fmt::Display for MessageWithFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message)?;
         if self.level == Level::Fatal {
-            // `tracing` has no such level: the line says ERROR.
+            // `tracing` has no such level, so consoles say ERROR.
             write!(f, " level={}", self.level)?;
         }
         if !self.fields.is_empty() {

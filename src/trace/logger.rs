@@ -1,4 +1,4 @@
-//! [`Logger`], and what it is given: an [`Entry`].
+//! [`Logger`], and the [`Entry`] that it logs.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -12,26 +12,26 @@ use opentelemetry::Key;
 use crate::trace::entry_span::EntrySpan;
 use crate::trace::value::{Fields, Value};
 
-/// How much an entry matters.
+/// The level of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// For those who work on the program. Severity 5.
+    /// For developers of the program. Severity 5.
     Debug,
-    /// What goes on. Severity 9.
+    /// Normal progress. Severity 9.
     Info,
-    /// Something that should not be so. Severity 13.
+    /// Something unexpected. Severity 13.
     Warn,
     /// Something failed. Severity 17.
     Error,
-    /// The program cannot go on. Severity 21. Saying so does not end it.
+    /// The program cannot continue. Severity 21. Logging it does not end the program.
     Fatal,
 }
 
 impl Level {
-    /// All of them, from [`Debug`](Self::Debug) on.
+    /// All levels, from [`Debug`](Self::Debug) upward.
     pub const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
-    /// The name in lower case, as it is on a span's event.
+    /// The name in lower case, as on a span's event.
     ///
     /// ```
     /// assert_eq!(spanlog::trace::Level::Warn.as_str(), "warn");
@@ -53,19 +53,21 @@ impl fmt::Display for Level {
     }
 }
 
-/// One log line on its way to a logger.
+/// One log entry, passed to a logger.
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
     pub(crate) level: Level,
     pub(crate) message: fmt::Arguments<'a>,
     pub(crate) fields: &'a Fields,
+    /// The span that the entry was made in.
     pub(crate) span: Option<&'a EntrySpan>,
-    /// Set by a [`TracingLogger`](super::TracingLogger) that gets the entry.
+    /// Set to true by a [`TracingLogger`](super::TracingLogger) that gets the entry, so that it
+    /// goes to `tracing` only once.
     pub(crate) reached_tracing: Option<&'a Cell<bool>>,
 }
 
 impl<'a> Entry<'a> {
-    /// An entry of no span.
+    /// An entry outside any span.
     ///
     /// ```
     /// use spanlog::trace::{Entry, Fields, Level, Logger, TracingLogger};
@@ -77,13 +79,14 @@ impl<'a> Entry<'a> {
         Self { level, message, fields, span: None, reached_tracing: None }
     }
 
-    /// The entry with another message. For a logger that changes what it hands on to another: the span stays.
+    /// The entry with another message, for a logger that wraps another one. The span stays the
+    /// same.
     #[must_use]
     pub fn with_message(self, message: fmt::Arguments<'a>) -> Self {
         Self { message, ..self }
     }
 
-    /// The entry with other fields, instead of those that it has. The span stays.
+    /// The entry with these fields instead of its own. The span stays the same.
     #[must_use]
     pub fn with_fields(self, fields: &'a Fields) -> Self {
         Self { fields, ..self }
@@ -94,17 +97,18 @@ impl<'a> Entry<'a> {
         self.level
     }
 
-    /// The message. An entry that came through a span is formatted already: showing it runs no code of the caller.
+    /// The message. If the entry was made in a span, it is already formatted, so displaying it runs
+    /// no code of the caller.
     pub fn message(&self) -> fmt::Arguments<'a> {
         self.message
     }
 
-    /// The entry's fields, each key once.
+    /// The entry's fields.
     pub fn fields(&self) -> &'a Fields {
         self.fields
     }
 
-    /// The span that the entry was made in. `None` if it was made in none, or in one without ids.
+    /// The span that the entry was made in. `None` outside any span, or in one without valid ids.
     pub fn span_context(&self) -> Option<SpanContext> {
         self.span?.span_context()
     }
@@ -127,7 +131,7 @@ macro_rules! levels {
             self.$formatted(format_args!("{message}"));
         }
 
-        #[doc = concat!("Logs `message` at [`Level::", stringify!($level), "`], formatting it only if somebody wants it.")]
+        #[doc = concat!("Logs `message` at [`Level::", stringify!($level), "`], which is formatted only if the level is enabled.")]
         fn $formatted(&self, message: fmt::Arguments<'_>) {
             if self.is_enabled(Level::$level) {
                 self.log(&Entry::new(Level::$level, message, &Fields::EMPTY));
@@ -136,9 +140,10 @@ macro_rules! levels {
     )*};
 }
 
-/// Takes log lines.
+/// Logs entries.
 ///
-/// What a program gets is a shared one, from [`logger`](super::logger) or [`Span::logger`](super::Span::logger):
+/// Programs get a shared logger from [`logger`](super::logger) or
+/// [`Span::logger`](super::Span::logger):
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -150,7 +155,8 @@ macro_rules! levels {
 /// logger.with_error(&std::io::Error::other("no room")).fatal("giving up"); // and does not exit
 /// ```
 ///
-/// To send the lines somewhere else, implement two functions and hand it to [`with_logger`](super::with_logger):
+/// To send entries somewhere else, implement two functions and pass the logger to
+/// [`with_logger`](super::with_logger):
 ///
 /// ```
 /// use std::sync::Arc;
@@ -172,21 +178,23 @@ macro_rules! levels {
 /// }
 /// ```
 pub trait Logger: Any + fmt::Debug + Send + Sync {
-    /// Takes one entry. The fields of this logger are to be added to the entry's, which win.
+    /// Logs an entry. Implementations merge the logger's fields into the entry's, which take
+    /// precedence.
     fn log(&self, entry: &Entry<'_>);
 
-    /// A logger with these fields in addition. For those who write a logger; others have
+    /// A logger with these additional fields. For implementations; callers use
     /// [`with_field`](trait.Logger.html#method.with_field).
     fn derive(&self, fields: Fields) -> Arc<dyn Logger>;
 
-    /// Whether anybody would see an entry of this level. If not, `log` is not called for it, and it is not even
-    /// formatted, unless it is an event of a span.
+    /// Whether entries of this level are logged. If not, `log` is not called for them, and they are
+    /// formatted only if they are also events of a span.
     fn is_enabled(&self, level: Level) -> bool {
         let _ = level;
         true
     }
 
-    /// Whether fields have any effect. If not, [`with_field`](trait.Logger.html#method.with_field) makes no list of them.
+    /// Whether fields have any effect. If not, [`with_field`](trait.Logger.html#method.with_field)
+    /// does not collect them.
     fn takes_fields(&self) -> bool {
         true
     }
@@ -201,7 +209,7 @@ pub trait Logger: Any + fmt::Debug + Send + Sync {
 }
 
 impl dyn Logger + '_ {
-    /// A logger whose entries have this field in addition. The last value of a key wins.
+    /// A logger whose entries have this additional field. The last value of a key wins.
     ///
     /// ```
     /// use spanlog::opentelemetry::Context;
@@ -214,7 +222,7 @@ impl dyn Logger + '_ {
         self.with_fields([(key, value)])
     }
 
-    /// [`with_field`](trait.Logger.html#method.with_field) for many at once.
+    /// [`with_field`](trait.Logger.html#method.with_field) for several fields.
     ///
     /// ```
     /// use spanlog::opentelemetry::Context;

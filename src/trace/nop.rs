@@ -1,4 +1,4 @@
-//! The back end that does nothing, and the logger that says nothing.
+//! The back end and the logger that do nothing.
 
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
@@ -11,10 +11,11 @@ use crate::trace::logger::{Entry, Level, Logger};
 use crate::trace::span::{Span, Tracer};
 use crate::trace::value::Fields;
 
-/// Starts spans that do nothing, without an allocation.
+/// Starts spans that do nothing, without allocating.
 ///
-/// It silences nothing: such a span passes the context's logger through, that of an enclosing span
-/// included, and fields that are set on it are on entries. To silence those, there is [`NopLogger`].
+/// It does not silence loggers: such a span passes on the context's logger, including that of an
+/// enclosing span, and fields set on the span are on entries. To silence entries, use
+/// [`NopLogger`].
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -47,7 +48,7 @@ impl Tracer for NopTracer {
     }
 }
 
-/// Does nothing, and knows the logger that was there before it.
+/// A span that does nothing, and passes on the logger of its context.
 #[derive(Debug)]
 struct NopSpan {
     logger: Arc<dyn Logger>,
@@ -71,7 +72,7 @@ impl Span for NopSpan {
     }
 }
 
-/// `cx` with `fields` on its logger, which is `own` if it names none.
+/// `cx` with `fields` added to its logger, or to `own` if it has none.
 pub(crate) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
     let logger = cx.get::<LoggerValue>().map_or(own, |value| &value.logger);
     if !logger.takes_fields() {
@@ -80,7 +81,7 @@ pub(crate) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields:
     with_shared_logger(cx, logger.derive(fields))
 }
 
-/// Says nothing.
+/// Logs nothing.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;

@@ -15,8 +15,8 @@ use crate::trace::started::new_handle;
 
 /// Starts spans with a tracer of the OpenTelemetry API.
 ///
-/// Entries go to the context's logger with the span's ids, and are events on the span. They are of that
-/// span wherever they are made: on another thread, inside another span, after its end.
+/// Entries go to the context's logger with the span's ids, and are events on the span. They belong
+/// to that span wherever they are made: on another thread, inside another span, or after its end.
 ///
 /// ```
 /// use opentelemetry::trace::TracerProvider;
@@ -38,9 +38,9 @@ use crate::trace::started::new_handle;
 /// assert_eq!(spans[0].events[0].name, "creating");
 /// ```
 ///
-/// Fields are written when the span ends. So samplers do not see them, and a span that is ended through the
-/// OpenTelemetry API instead has none. A [`JobSpanProcessor`](crate::JobSpanProcessor) stamps the span with
-/// the job of the context that it is started from, else with the one that the code runs in.
+/// Fields are written when the span ends. So samplers do not see them, and a span that is ended
+/// through the OpenTelemetry API has none. A [`JobSpanProcessor`](crate::JobSpanProcessor) stamps
+/// the span with the job of its parent context, or else with the current job.
 pub struct OtelTracer<T> {
     tracer: T,
     has_events: bool,
@@ -51,15 +51,15 @@ where
     T: ApiTracer + Send + Sync,
     T::Span: Send + Sync + 'static,
 {
-    /// A back end over `tracer`, such as `opentelemetry::global::tracer("kubelet")`. Ask for a global one after the
-    /// provider was set: one that is asked for before does nothing, for ever.
+    /// A back end over `tracer`, such as `opentelemetry::global::tracer("kubelet")`. Get a global
+    /// tracer only after the provider was set: one from before that never does anything.
     pub fn new(tracer: T) -> Self {
         Self { tracer, has_events: true }
     }
 }
 
 impl<T> OtelTracer<T> {
-    /// Whether entries are events on their span as well. Default: yes.
+    /// Sets whether entries are also events on their span. Default: yes.
     #[must_use]
     pub fn with_span_events(self, has_events: bool) -> Self {
         Self { has_events, ..self }

@@ -1,4 +1,4 @@
-//! A span that another context has.
+//! A span that another context owns.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -6,10 +6,13 @@ use std::time::SystemTime;
 use opentelemetry::trace::{Span, SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-/// Puts the span of one context into another one, which `Context` has no way to do. tracing-opentelemetry has the
-/// span in a context of its own, and the caller's, with baggage and whatever else, must not be lost.
+/// Puts the span of one context into another, for which `Context` has no method.
+/// tracing-opentelemetry keeps the span in a context of its own, but the caller's context, with its
+/// baggage and other values, has to be kept.
 pub(crate) struct Proxy {
+    /// The context that owns the span.
     cx: Context,
+    /// A copy, as [`Span::span_context`] returns a reference.
     ids: SpanContext,
 }
 

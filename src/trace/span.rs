@@ -22,7 +22,8 @@ use crate::trace::value::{Fields, Value};
 /// span.end();
 /// ```
 pub trait Tracer: fmt::Debug + Send + Sync {
-    /// Starts a span, a child of the one in `cx`. It lives in the returned context, whose logger is the span's.
+    /// Starts a span as a child of the one in `cx`. The returned context holds the span and its
+    /// logger.
     fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>);
 }
 
@@ -32,43 +33,44 @@ impl<T: Tracer + ?Sized> Tracer for Arc<T> {
     }
 }
 
-/// A started span. It can be used from any thread, and is the same span wherever it is cloned to.
+/// A started span. It can be used from any thread, and clones of the handle are the same span.
 ///
-/// It ends at [`end`](Self::end), else when nothing refers to it any more: no handle, no context and no
-/// logger. Whatever is done to it after that has no effect.
+/// It ends with [`end`](Self::end), or when the last handle, context and logger that refer to it
+/// are dropped. Nothing has an effect on it after that.
 pub trait Span: fmt::Debug + Send + Sync {
     /// Ends the span.
     fn end(&self);
 
-    /// Sets the status: Ok for `None`, Error with the error's text else.
+    /// Sets the status: Ok for `None`, otherwise Error with the error's text.
     ///
-    /// A status never goes back: an error after Ok is ignored, as OpenTelemetry has it. Among errors the
-    /// last one counts.
+    /// As in OpenTelemetry, Ok is final: an error after it is ignored. Of several errors the last
+    /// one counts.
     fn set_status(&self, error: Option<&dyn StdError>);
 
-    /// What [`with_field`](trait.Span.html#method.with_field) and
-    /// [`with_fields`](trait.Span.html#method.with_fields) are made of. For those who write a back end.
+    /// Implements [`with_field`](trait.Span.html#method.with_field) and
+    /// [`with_fields`](trait.Span.html#method.with_fields). For back ends.
     fn add_fields(&self, cx: &Context, fields: Fields) -> Context;
 
-    /// Whether fields have any effect, on the span or on the logger of `cx`. If not, no list of them is made, and
-    /// `cx` stays as it is.
+    /// Whether fields have any effect, on the span or on the logger of `cx`. If not, they are not
+    /// collected, and `cx` is returned unchanged.
     fn takes_fields(&self, cx: &Context) -> bool {
         let _ = cx;
         true
     }
 
-    /// The span's own logger, as it was when the span was started: with the fields that the starting
-    /// context's logger had. The fields of the span are with the loggers of the contexts that
-    /// [`with_field`](trait.Span.html#method.with_field) returned ([`logger`]).
+    /// The span's logger as of its start, with the fields of the parent context's logger. Fields
+    /// set on the span later are on the [`logger`] of the contexts that
+    /// [`with_field`](trait.Span.html#method.with_field) returns.
     ///
-    /// What is set on it touches single entries, never the span. It can be used after the span's end.
+    /// Fields set on it are on entries only, not on the span. It can be used after the span has
+    /// ended.
     fn logger(&self) -> Arc<dyn Logger>;
 }
 
 impl dyn Span + '_ {
-    /// Sets a field: on the span, and on what the logger of the returned context says from now on.
+    /// Sets a field on the span, and on the entries of the returned context's logger.
     ///
-    /// The last value of a key wins. `cx` itself is not changed, nor is any context that was made from it.
+    /// The last value of a key wins. `cx` itself is not changed, nor are contexts derived from it.
     ///
     /// ```
     /// use spanlog::opentelemetry::Context;
@@ -83,7 +85,7 @@ impl dyn Span + '_ {
         self.with_fields(cx, [(key, value)])
     }
 
-    /// [`with_field`](trait.Span.html#method.with_field) for many at once.
+    /// [`with_field`](trait.Span.html#method.with_field) for several fields.
     ///
     /// ```
     /// use spanlog::opentelemetry::Context;
@@ -105,8 +107,8 @@ impl dyn Span + '_ {
         self.add_fields(cx, fields.into_iter().collect())
     }
 
-    /// Sets the status that a result comes to, and ends the span. Errors need not implement
-    /// [`Error`](std::error::Error): `anyhow::Error`, `Box<dyn Error>` and strings do as well.
+    /// Sets the status from a result, and ends the span. Errors need not implement
+    /// [`Error`](std::error::Error): `anyhow::Error`, `Box<dyn Error>` and strings work, too.
     ///
     /// ```
     /// use spanlog::opentelemetry::Context;
@@ -132,7 +134,7 @@ impl dyn Span + '_ {
     }
 }
 
-/// Anything that can be shown, as an error.
+/// Anything with `Debug` and `Display`, as an error.
 struct DisplayError<'a, E>(&'a E);
 
 impl<E: fmt::Debug> fmt::Debug for DisplayError<'_, E> {

@@ -1,4 +1,4 @@
-//! StartGuard a span with the tracer of a context, or of the process.
+//! Starting a span with the tracer of a context, or of the process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::trace::nop::NopTracer;
 use crate::trace::span::{Span, Tracer};
 
-/// Starts a span with the tracer of `cx`, else with the process-wide one, else none at all.
+/// Starts a span with the tracer of `cx`, or with the process-wide one. Without either, the span
+/// does nothing.
 ///
 /// The logger of the returned context is the span's.
 ///
@@ -28,7 +29,7 @@ pub fn start_span(cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
     }
 }
 
-/// A context in which [`start_span`] uses `tracer`. So do the contexts that are made from it.
+/// A context in which [`start_span`] uses `tracer`, as do contexts derived from it.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -43,7 +44,7 @@ pub fn with_tracer(cx: &Context, tracer: impl Tracer + 'static) -> Context {
     cx.with_value(TracerValue(Arc::new(tracer)))
 }
 
-/// Sets the tracer of the whole process, for contexts that have none of their own.
+/// Sets the tracer of the process, for contexts that have none of their own.
 ///
 /// ```
 /// use spanlog::trace::{self, TracingTracer};
@@ -54,7 +55,7 @@ pub fn with_tracer(cx: &Context, tracer: impl Tracer + 'static) -> Context {
 ///
 /// # Errors
 ///
-/// If one was set before. That one stays.
+/// If one was set before, which stays in place.
 pub fn set_tracer(tracer: impl Tracer + 'static) -> Result<(), Error> {
     DEFAULT.set(Arc::new(tracer)).map_err(|_| Error::already_set("the tracer of `spanlog::trace`"))
 }

@@ -1,4 +1,4 @@
-//! A span that is there, of whichever back end, and the logger that belongs to it.
+//! A started span of any back end, and its logger.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -19,16 +19,17 @@ use crate::trace::span::Span;
 use crate::trace::value::Fields;
 use crate::trace::{context, events, value};
 
-/// What all handles, contexts and loggers of one span share.
+/// The state that all handles, contexts and loggers of a span share.
 #[derive(Debug)]
 struct StartedSpan {
-    /// Has the OpenTelemetry span, or none.
+    /// Holds the OpenTelemetry span, if there is one.
     cx: Context,
     entry_span: EntrySpan,
-    /// Whether entries are events of the span.
+    /// Whether entries are also events of the span.
     has_events: bool,
-    /// What the span gets when it ends; `None` from then on. Not before, because the SDK appends where
-    /// the specification says overwrite: a field that is set twice would be there twice.
+    /// Fields and status, which are written when the span ends; `None` after that. They are not
+    /// written earlier because the SDK appends attributes where the specification says that they
+    /// are overwritten, so a field set twice would appear twice.
     open: Mutex<Option<Open>>,
 }
 
@@ -48,7 +49,8 @@ impl StartedSpan {
     fn end(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Open { fields, status }) = open else { return };
-        // Processors run now. What they do to the span, through us, has no effect: it would wait for itself.
+        // Span processors run now. What they do to the span through this crate has no effect, as it
+        // counts as ended; otherwise they would deadlock.
         span_start::catch_panic(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());
@@ -77,10 +79,10 @@ struct Handle {
     started: Arc<StartedSpan>,
 }
 
-/// Makes handle and context of a span that was just started.
+/// Makes the handle and the context of a span that was just started.
 ///
-/// `own` has the OpenTelemetry span, `cx` what the caller goes on with; `before` is the context that the
-/// span was started from.
+/// `own` holds the OpenTelemetry span. `cx` is the context to return, with the logger added, and
+/// `before` the one that the span was started from.
 pub(crate) fn new_handle(
     own: Context,
     cx: &Context,
@@ -129,10 +131,11 @@ impl Span for Handle {
     }
 }
 
-/// The logger of a span: each entry is an event of the span, and goes on to where the context had sent
-/// it before there was a span.
+/// The logger of a span: each entry becomes an event of the span, and is forwarded to the logger
+/// that the context had before.
 #[derive(Debug)]
 struct SpanLogger {
+    /// The logger that entries are forwarded to.
     sink: Arc<dyn Logger>,
     fields: Fields,
     started: Arc<StartedSpan>,
@@ -176,18 +179,19 @@ impl Logger for SpanLogger {
 }
 
 impl SpanLogger {
-    /// Whether an entry goes to `tracing` although the configured logger is another.
+    /// Whether entries go to `tracing` in addition to the configured logger.
     fn also_goes_to_tracing(&self) -> bool {
         matches!(self.started.entry_span, EntrySpan::Tracing(..)) && !context::is::<TracingLogger>(&self.sink)
     }
 
+    /// Whether any logger takes entries of this level.
     fn has_receiver(&self, level: Level) -> bool {
         self.sink.is_enabled(level)
             || self.also_goes_to_tracing() && events::default_logger().is_enabled(level)
     }
 
     fn forward(&self, entry: &Entry<'_>) {
-        // The configured logger may be one that hands on to `tracing` itself.
+        // The configured logger may forward to `tracing` itself.
         let reached_tracing = Cell::new(false);
         if self.sink.is_enabled(entry.level) {
             self.sink.log(&Entry { reached_tracing: Some(&reached_tracing), ..*entry });
@@ -199,19 +203,20 @@ impl SpanLogger {
 
     fn add_event(&self, level: Level, message: &str, fields: &Fields) {
         const LEVEL: &str = "level";
-        // First, because the SDK cuts the last ones of too many.
+        // First, because the SDK drops the last attributes beyond its limit.
         let mut attributes = vec![KeyValue::new(LEVEL, level.as_str())];
         attributes.extend(fields.span_attributes().filter(|field| field.key.as_str() != LEVEL));
         self.started.cx.span().add_event(message.to_owned(), attributes);
     }
 }
 
-/// What a child span's entries go to: the parent's events are its own.
+/// The logger that a child span's entries go to, without the parent span's: they are not events of
+/// the parent.
 fn without_span(logger: Arc<dyn Logger>) -> Arc<dyn Logger> {
     of_span(&logger).map(|own| own.sink.clone()).unwrap_or(logger)
 }
 
-/// The fields that entries of a span start with. A logger of the user's own keeps its fields to itself.
+/// The fields that entries of a span start with. A user's own logger adds its fields itself.
 fn own_fields(logger: &Arc<dyn Logger>) -> Fields {
     let any: &dyn Any = &**logger;
     let of_tracing = || Some(any.downcast_ref::<TracingLogger>()?.fields());

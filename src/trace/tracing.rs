@@ -23,22 +23,23 @@ use crate::trace::proxy::Proxy;
 use crate::trace::span::{Span, Tracer};
 use crate::trace::started::new_handle;
 
-/// Starts `tracing` spans, so that every layer sees them, and what is logged in them.
+/// Starts `tracing` spans, so that every layer sees them and the entries in them.
 ///
-/// Such a span is there whatever the filters say, like an [op](crate::op). Entries are events in it and, with a span
-/// layer, events on its OpenTelemetry span. If a [`with_logger`](super::with_logger) sends them elsewhere, they go
-/// there as well; a logger that itself hands them on to `tracing` makes no second event of them.
+/// No filter disables such a span, as with an [op](crate::op). Entries are events in it and, with a
+/// span layer, events on its OpenTelemetry span. If [`with_logger`](super::with_logger) sends them
+/// elsewhere, they go there as well. A logger that forwards them to `tracing` itself does not cause
+/// a second event.
 ///
-/// A span lives in the subscriber that its thread has when it is started, and its children and entries go there from
-/// every thread. Without a subscriber there is no span, and entries are what a [`TracingLogger`](super::TracingLogger)
-/// makes of them.
+/// A span belongs to the subscriber that is the thread's default when it is started. Its children
+/// and entries go there from every thread. Without a subscriber there is no span, and a
+/// [`TracingLogger`](super::TracingLogger) logs the entries.
 ///
-/// `tracing` keeps the name of a span for the life of the program. So it is told the first 512 different names;
-/// a span of a later one is called `span` there, with its name in the field `otel.name`, by which
-/// tracing-opentelemetry calls it.
+/// `tracing` never frees the name of a span, so only the first 512 different names are used in
+/// `tracing`. A span with a later name is called `span` there, and has its name in the field
+/// `otel.name`, which tracing-opentelemetry uses as the name.
 ///
-/// Its fields have names that are made at run time, for which `tracing` has no room: they are on the OpenTelemetry
-/// span and on entries.
+/// The names of its fields are made at run time, but those of `tracing` are static. So fields are
+/// on the OpenTelemetry span and on entries, not on the `tracing` span.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -50,8 +51,9 @@ use crate::trace::started::new_handle;
 /// span.end();
 /// ```
 ///
-/// Sidecar a plain `OpenTelemetryLayer` entries are on the span twice, because that layer copies events, and one of
-/// level Error sets its status to Error. [`SpanLayer`](crate::SpanLayer) does neither.
+/// With a plain `OpenTelemetryLayer`, entries are on the span twice, because that layer copies
+/// events, and an entry of level Error sets the span's status to Error.
+/// [`SpanLayer`](crate::SpanLayer) does neither.
 #[derive(Clone, Copy, Debug)]
 pub struct TracingTracer {
     has_events: bool,
@@ -69,7 +71,7 @@ impl TracingTracer {
         Self::default()
     }
 
-    /// Whether entries are events on their OpenTelemetry span as well. Default: yes.
+    /// Sets whether entries are also events on their OpenTelemetry span. Default: yes.
     #[must_use]
     pub fn with_span_events(self, has_events: bool) -> Self {
         Self { has_events }
@@ -88,7 +90,7 @@ impl Tracer for TracingTracer {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
             None => cx.clone(),
         };
-        // For spans of the OpenTelemetry API in it: they inherit what it does.
+        // So that spans of the OpenTelemetry API inside it inherit what it does.
         let after = after.with_value(Arc::new(SpanOrigin::of(&after, &cx)));
         let span = BoundSpan(span);
         let after = after.with_value(Parent {
@@ -100,12 +102,14 @@ impl Tracer for TracingTracer {
     }
 }
 
-/// The span that a context was returned with, as a `Context` value.
+/// The span of a context that `start_span` returned, as a `Context` value.
 struct Parent {
     span: BoundSpan,
-    /// What the context said of its OpenTelemetry span. If it says something else, another span is further in.
+    /// The OpenTelemetry span of that context. If a context has another one, a span was started
+    /// inside this one.
     ids: SpanContext,
-    /// A context with another job makes no children of this span in `tracing`: they would have its job.
+    /// The job of that context. With another job, new spans are not children of this one in
+    /// `tracing`, as they would get its job.
     job: u64,
 }
 
@@ -134,7 +138,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
         let create = || TracingSpan::child_of(parent.id(), metadata, &values);
         return in_subscriber(subscriber_of(parent), create);
     }
-    // What is said in a span of no subscriber would reach no other either, one that comes later included.
+    // Entries of a span without a subscriber would not reach one that is set later.
     if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {
         return TracingSpan::none();
     }
@@ -149,13 +153,14 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
         _ => make(),
     };
     if cx.span().span_context().is_valid() {
-        // It fails where there is no span layer, and then there is nothing to be a parent of.
+        // This fails without a span layer, and then there is no OpenTelemetry span that needs a
+        // parent.
         let _ = span.set_parent(cx.clone());
     }
     span
 }
 
-/// What our layers know of the span.
+/// The state that this crate's layers keep for the span.
 fn state_of(span: &TracingSpan) -> Option<Arc<SpanState>> {
     let found = span_start::catch_panic(|| {
         span.with_subscriber(|(id, dispatch)| {

@@ -1,6 +1,6 @@
-//! What a field can hold, and the fields of a span or entry.
+//! [`Value`] and [`Fields`]: the fields of a span, a logger or an entry.
 //!
-//! The table of what becomes of which value is in `docs/mapping.md`.
+//! `docs/mapping.md` lists how values are converted.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -18,8 +18,8 @@ use crate::value::any_value;
 
 /// The value of a field.
 ///
-/// Booleans, integers, floating-point numbers and strings are themselves; integers that do not fit 64
-/// signed bits are exact decimal strings. Of everything else, say how it is to be shown:
+/// Booleans, integers, floating-point numbers and strings keep their type; integers that do not fit
+/// `i64` become exact decimal strings. For everything else, choose how it is formatted:
 ///
 /// ```
 /// use spanlog::trace::Value;
@@ -31,22 +31,22 @@ use crate::value::any_value;
 /// assert_eq!(Value::error(&std::io::Error::other("no room")).to_string(), "no room");
 /// ```
 ///
-/// `None` is no attribute at all. It takes away an earlier value of the same key.
+/// `None` is no attribute. It removes an earlier value of the same key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value(Option<opentelemetry::Value>);
 
 impl Value {
-    /// The text that the `Display` of `value` writes. It is formatted here, once; a panic goes no further.
+    /// The `Display` text of `value`. It is formatted here, once, and a panic is caught.
     pub fn display(value: &(impl fmt::Display + ?Sized)) -> Self {
         Self::text(format_args!("{value}"))
     }
 
-    /// The text that the `Debug` of `value` writes. It is formatted here, once; a panic goes no further.
+    /// The `Debug` text of `value`. It is formatted here, once, and a panic is caught.
     pub fn debug(value: &(impl fmt::Debug + ?Sized)) -> Self {
         Self::text(format_args!("{value:?}"))
     }
 
-    /// The text of an error, without those of its sources.
+    /// The text of an error, without its sources.
     pub fn error(error: &dyn Error) -> Self {
         Self::text(format_args!("{error}"))
     }
@@ -71,7 +71,7 @@ impl Value {
 }
 
 impl fmt::Display for Value {
-    /// Nothing for an absent value.
+    /// Writes nothing for an absent value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Some(value) => value.fmt(f),
@@ -116,7 +116,7 @@ from! {
     f32 => |value| f64::from(value).into();
     f64 => |value| Self(Some(value.into()));
     char => |value| (&*value.encode_utf8(&mut [0; 4])).into();
-    // Shared, as the value goes to the span and to every entry.
+    // Shared, as the span and every entry get a clone.
     &str => |value| StringValue::from(Arc::<str>::from(value)).into();
     String => |value| value.as_str().into();
     &String => |value| value.as_str().into();
@@ -134,17 +134,18 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// Formats `text` once and shows it to `read`, as far as it got. No panic goes further.
+/// Formats `text` once and passes it to `read`. A panic is caught: `read` gets what was written
+/// before it.
 pub(crate) fn formatted(text: fmt::Arguments<'_>, read: impl FnOnce(&str)) {
     if let Formatted::Failed | Formatted::Panicked = with_text(Limit::NONE, text, read) {
-        // There is no layer here whose counters could have it.
+        // No layer is at hand to count it.
         diagnostics::report_once(format_args!(
-            "a value or message of `spanlog::trace` could not be formatted"
+            "a value or message of `spanlog::trace` was cut short: its Display or Debug failed or panicked"
         ));
     }
 }
 
-/// Fields of a span, a logger or an entry. Each key once.
+/// Fields of a span, a logger or an entry. Keys are unique.
 ///
 /// ```
 /// use spanlog::trace::{Fields, Value};
@@ -164,7 +165,7 @@ impl Fields {
         Self::EMPTY
     }
 
-    /// Sets a field. The last value of a key wins, in the first one's place.
+    /// Sets a field. The last value of a key wins, and keeps the place of the first.
     pub fn set(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         match self.0.iter_mut().find(|(known, _)| *known == key) {
@@ -173,7 +174,7 @@ impl Fields {
         }
     }
 
-    /// These fields and `later` ones, which win.
+    /// These fields and `later` ones, which take precedence.
     #[must_use]
     pub fn merged(&self, later: &Self) -> Self {
         let mut all = self.clone();
@@ -181,24 +182,24 @@ impl Fields {
         all
     }
 
-    /// Whether there is no field, not even an absent one.
+    /// Whether there are no fields, not even absent ones.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Key and value of every field that has a value, in the order of first use.
+    /// The keys and values of the fields that have one, in the order of first use.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &opentelemetry::Value)> {
         self.0.iter().filter_map(|(key, value)| Some((key, value.0.as_ref()?)))
     }
 
-    /// As a span and its events have them.
+    /// The attributes for a span and its events.
     pub(crate) fn span_attributes(&self) -> impl Iterator<Item = KeyValue> + '_ {
         self.iter()
             .filter(|(key, _)| !is_control(key.as_str()))
             .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
     }
 
-    /// As a record has them. Control fields go along, for the layer to understand.
+    /// The attributes for a record, including control fields, which the layer handles.
     pub(crate) fn record_attributes(&self) -> impl Iterator<Item = (Key, AnyValue)> + '_ {
         self.0.iter().filter_map(|(key, value)| Some((key.clone(), value.any()?)))
     }
@@ -236,7 +237,8 @@ impl IntoIterator for Fields {
 }
 
 impl fmt::Display for Fields {
-    /// `key=value`, one behind the other; strings in quotes, and control characters escaped, so that a line stays a line.
+    /// Writes `key=value` pairs, with strings in quotes, and control characters escaped so that it
+    /// stays on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (key, value)) in self.iter().enumerate() {
             if index > 0 {
