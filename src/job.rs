@@ -1,11 +1,11 @@
 //! Job metadata: which job, execution and step the code on this thread works for.
 //!
-//! Beside the walk: [`layer`](crate::LogLayer) asks this module for the stamps of a record,
-//! [`SpanLayer`](crate::SpanLayer) and [`JobSpanProcessor`] for those of a span.
+//! [`LogLayer`](crate::LogLayer) stamps records with the current job,
+//! [`SpanLayer`](crate::SpanLayer) and [`JobSpanProcessor`] stamp spans.
 //!
-//! A job is carried twice: as a value in the OpenTelemetry `Context`, so that everything that hands
-//! a `Context` on hands the job on; and on a thread-local stack of scopes and entered spans (in
-//! `correlate`), because the `Context` alone loses the job where a span from outside the scope is
+//! A job is carried in two ways: as a value in the OpenTelemetry `Context`, so that it goes
+//! wherever a `Context` is passed; and on a thread-local stack of job scopes and entered spans (in
+//! `correlate`), because the `Context` alone loses the job when a span from outside the scope is
 //! entered inside it.
 
 pub(crate) mod processor;
@@ -26,25 +26,26 @@ pub use crate::op::execution::{execution, Execution};
 
 /// Runs `work` inside the job: records logged and spans started in it carry `metadata`.
 ///
-/// An inner scope replaces the whole value of an outer one; nothing is merged
-/// ([`JobMetadata::with_step`] derives a value). There is no guard type on purpose: a guard held
-/// across an `.await` would stamp other tasks. For futures there is [`FutureExt::with_job`].
+/// An inner scope replaces the metadata of an outer one; the two are not merged. There is
+/// deliberately no guard type: a guard held across an `.await` would stamp other tasks. For futures
+/// there is [`FutureExt::with_job`].
 pub fn scope<T>(metadata: JobMetadata, work: impl FnOnce() -> T) -> T {
     JobScope::new(metadata).run(work)
 }
 
-/// The metadata of the job that the calling code runs in, if it runs in one.
+/// The metadata of the current job, if the calling code runs in one.
 pub fn current() -> Option<JobMetadata> {
     ambient::ambient_job().map(|scope| scope.metadata.clone())
 }
 
-/// Adds a stamp while the job runs: on the current span, on every later record of this scope, and
-/// on every span started later in it.
+/// Adds an attribute to the running job: to the current span, to every later record of this job
+/// scope, and to every span started later in it.
 ///
-/// The last value of a key wins. Outside any job only the current span gets it.
+/// The last value of a key wins. Outside any job, only the current span gets it.
 ///
-/// The current span is the innermost active one. The SDK appends where the specification says
-/// overwrite, so a key that is set to two different values on one span is there twice.
+/// The current span is the innermost active one. The SDK appends attributes where the specification
+/// says that they are overwritten, so a key that is set to two different values appears twice on
+/// the span.
 pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
     let (key, value) = (key.into(), value.into());
     let added = KeyValue::new(key, value);
@@ -54,7 +55,8 @@ pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
     };
     current::on_current_span(
         |span, state| {
-            // Each span remembers what it was told; another one may have been told the same.
+            // The span tracks what is set on it: the same value may have been set on another span
+            // only.
             if state.is_none_or(|state| state.insert_set_stamp(&added)) {
                 span.set_attribute(added.key.clone(), added.value.clone());
             }

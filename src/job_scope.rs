@@ -1,4 +1,4 @@
-//! One job scope: what the stack, the `Context` and every span started inside it point to.
+//! A job scope: the metadata of one job, and the attributes that were added while it runs.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,19 +12,19 @@ use crate::keys::Keys;
 use crate::metadata::JobMetadata;
 use crate::value::any_value;
 
-/// One job scope: what the stack, the `Context` and every span started inside it point to.
+/// A job scope. The stack, the `Context` and every span started inside it share it.
 #[derive(Debug)]
 pub(crate) struct JobScope {
-    /// Never zero, never reused: caches of stamps are keyed by it.
+    /// Never zero, as 0 means no job, and never reused, as caches are keyed by it.
     pub(crate) id: u64,
     pub(crate) metadata: JobMetadata,
-    /// What [`set`] added, in the order of first use. Each key once.
+    /// The attributes that `job::set` added, in the order of first use. Keys are unique.
     added: RwLock<Vec<KeyValue>>,
-    /// Counts changes of `added`; the other half of the cache key.
+    /// Counts changes of `added`. With the id, it is the key of caches.
     generation: AtomicU64,
 }
 
-/// The job as a `Context` value. The type is private, so the value cannot be forged or lost track of.
+/// The job as a `Context` value. Its type is private, so only this crate can set it.
 #[derive(Clone, Debug)]
 pub(crate) struct JobScopeValue(pub(crate) Arc<JobScope>);
 
@@ -39,7 +39,7 @@ impl JobScope {
         })
     }
 
-    /// A scope for one step of this job. What was added to this one so far is in it, too.
+    /// A scope for one step of this job. It starts with the attributes added so far.
     pub(crate) fn with_step(&self, step: String) -> Arc<Self> {
         let scope = Self::new(self.metadata.clone().with_step(step));
         *scope.added.write().unwrap_or_else(PoisonError::into_inner) = self.added();
@@ -50,7 +50,7 @@ impl JobScope {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Returns whether the value is new or changed.
+    /// Sets an attribute. Returns whether that changed anything.
     pub(crate) fn set(&self, added: KeyValue) -> bool {
         let mut all = self.added.write().unwrap_or_else(PoisonError::into_inner);
         match all.iter_mut().find(|known| known.key == added.key) {
@@ -67,12 +67,12 @@ impl JobScope {
         self.added.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Every stamp of this job as attributes of a record.
+    /// All stamps of this job, as attributes of a record.
     pub(crate) fn record_stamps(&self, keys: &Keys) -> Vec<(Key, AnyValue)> {
         let fixed = self.metadata.stamps(keys).map(|(name, value)| {
             let value = match value {
                 Cow::Borrowed(value) => (*value).into(),
-                // The clones of a string value share one allocation.
+                // Clones of the value then share one allocation.
                 Cow::Owned(value) => Arc::<str>::from(value.as_str()).into(),
             };
             (keys::key(name), AnyValue::String(value))
@@ -88,7 +88,7 @@ pub(crate) fn of_context(cx: &Context) -> Option<&Arc<JobScope>> {
     cx.get::<JobScopeValue>().map(|value| &value.0)
 }
 
-/// Which job, in which state: the half of a block's cache key that the stack knows.
+/// Which job, in which state. Part of the version of inherited attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct JobVersion {
     pub(crate) id: u64,

@@ -1,7 +1,7 @@
-//! One span per tool call, so that a job's run becomes a tool-call graph.
+//! Ops: one span for each tool call, so that a job's run becomes a tool-call graph.
 //!
-//! Beside the walk. An op is a `tracing` span of its own kind: its name and attributes are made at run
-//! time, it is there whatever the filters say, and it ends when it is ended, not when it was last left.
+//! An op is a `tracing` span whose name and attributes are made at run time. No filter disables it,
+//! and it ends when it is ended, not when it was last exited.
 //!
 //! ```
 //! use spanlog::op;
@@ -17,11 +17,11 @@
 //! assert_eq!(plan(), Ok(3));
 //! ```
 //!
-//! Where work does not fit into a closure or a future, [`start`] gives the [`Op`] itself. It is ended
-//! with the result at hand, so it cannot report one that was not known yet.
+//! For work that does not fit into a closure or a future, [`start`] returns the [`Op`] itself,
+//! which is then ended with the work's result.
 //!
-//! A tool that is a program of its own is run by `op::Command` (feature `tokio`): its lines become
-//! records of the op, and its exit code the op's status.
+//! `op::Command` (feature `tokio`) runs a program as an op: its output lines become records of the
+//! op, and its exit code the op's status.
 
 #[cfg(feature = "tokio")]
 mod command;
@@ -44,8 +44,8 @@ pub use self::handle::Op;
 
 /// Starts an op: a child of the current span, named `<tool>.<operation>`.
 ///
-/// Its attributes are tool, operation, the job's stamps and `attributes`, which win where keys are
-/// equal. Samplers see all of them. It never fails: without a subscriber it does nothing.
+/// Its attributes are tool, operation, the job's stamps and `attributes`, which take precedence.
+/// Samplers see all of them. It never fails: without a subscriber it does nothing.
 ///
 /// ```
 /// use spanlog::op;
@@ -59,7 +59,8 @@ pub fn start(tool: &str, operation: &str, attributes: impl IntoIterator<Item = K
     Op::start(tool, operation, attributes)
 }
 
-/// [`start`], at the call site of a tool: terraform, helm, `kubernetes_manifest`, job, git, oci, docker, action.
+/// [`start`], under a name for calls of tools: terraform, helm, `kubernetes_manifest`, job, git,
+/// oci, docker, action.
 #[track_caller]
 pub fn tool(tool: &str, operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -> Op {
     start(tool, operation, attributes)
@@ -71,9 +72,9 @@ pub fn runner(operation: &str, attributes: impl IntoIterator<Item = KeyValue>) -
     start(RUNNER, operation, attributes)
 }
 
-/// Runs `work` inside an op that ends with its result. The result comes back unchanged.
+/// Runs `work` inside an op, ends the op with the result, and returns the result unchanged.
 ///
-/// If `work` panics, the op's outcome is `panicked`, and the panic goes on.
+/// If `work` panics, the op's outcome is `panicked`, and the panic continues.
 #[track_caller]
 pub fn run<T, E: Debug + Display>(
     tool: &str,
@@ -84,7 +85,7 @@ pub fn run<T, E: Debug + Display>(
     start(tool, operation, attributes).run(work)
 }
 
-/// Runs `future` inside an op that ends with its result. The op starts now, not when it is first polled.
+/// Runs `future` inside an op that ends with its result. The op starts now, not at the first poll.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

@@ -1,6 +1,6 @@
 //! [`SpanLayer`]: tracing-opentelemetry's layer without its side effects.
 //!
-//! Beside the walk: spans take the well-kept road, and this layer stands in front of it.
+//! Spans are made by tracing-opentelemetry; this layer decides what reaches it.
 #![expect(unsafe_code, reason = "`downcast_raw` must be forwarded, and is an unsafe method")]
 
 mod forward;
@@ -33,12 +33,13 @@ use crate::spans::forward::with_captured_values;
 use crate::spans::stamps::StampFields;
 use crate::stats::Counters;
 
-/// A thin layer around an [`OpenTelemetryLayer`] that forwards everything but events.
+/// A thin wrapper around an [`OpenTelemetryLayer`] that forwards everything except events.
 ///
-/// With it, an ERROR line does not turn a span's status to Error, events are not copied into
-/// spans, a span that is never entered does not grow with each of its events, and none of that
-/// needs a per-layer filter. It also makes spans carry their job from their creation on, and makes
-/// [ops](crate::op) possible; it does so without a [`LogLayer`](crate::LogLayer), too.
+/// With it, an ERROR event does not set a span's status to Error, events are not copied into spans,
+/// and a span that is never entered does not grow with each of its events. None of that needs a
+/// per-layer filter. It also puts the job's stamps on spans when they are created, and gives
+/// [ops](crate::op) their stamps and source location. A [`LogLayer`](crate::LogLayer) is not
+/// required.
 ///
 /// Downcasts, [`get_otel_context`](tracing_opentelemetry::get_otel_context) and
 /// [`OpenTelemetrySpanExt`](tracing_opentelemetry::OpenTelemetrySpanExt) work as without it.
@@ -57,14 +58,18 @@ use crate::stats::Counters;
 #[derive(Debug)]
 pub struct SpanLayer<S, T> {
     inner: Inner<S, T>,
+    /// Marks this layer's entries on the thread's stack of spans.
     id: LayerId,
+    /// The fields under which job and tool metadata are recorded on spans.
     stamps: &'static StampFields,
+    /// Needed to resolve the ids of a parent span.
     dispatch: DispatchSlot,
-    /// Nobody reads them: what goes wrong with a span is said by the diagnostics.
+    /// Required by `resolve_ids`, and never read: problems with spans are reported through the
+    /// diagnostics.
     counters: Counters,
 }
 
-/// Only for its `Debug`, which the wrapped layer does not have.
+/// The wrapped layer, which has no `Debug` of its own.
 struct Inner<S, T>(OpenTelemetryLayer<S, T>);
 
 impl<S, T> std::fmt::Debug for Inner<S, T> {
@@ -85,7 +90,7 @@ impl<S, T> SpanLayer<S, T> {
         }
     }
 
-    /// Sets the names of job and tool attributes.
+    /// Sets the attribute names of job and tool metadata.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { stamps: StampFields::of(keys), ..self }
@@ -115,7 +120,8 @@ where
         self.inner.0.enabled(metadata, ctx)
     }
 
-    /// Asked before any layer sees the event: whoever asks a span for its ids then knows whether it may.
+    /// Called before any layer gets the event, so it is the place to find out whether a span is
+    /// being started. Layers that resolve a span's ids for this event rely on that.
     #[inline]
     fn event_enabled(&self, event: &Event<'_>, ctx: Context<'_, S>) -> bool {
         if probe::is_needed() {
@@ -136,8 +142,9 @@ where
             let Some(span) = ctx.span(id) else { return };
             let state = create_state(&span, attributes);
             state.set_span_layer(self.dispatch.weak());
-            // The wrapped layer starts the parent, if that was not started yet, with the new span's
-            // extensions locked. A panic there would be beyond repair, so a parent is started before.
+            // The wrapped layer starts a parent that is not started yet while it holds the new
+            // span's extensions lock. A panic there would poison that lock, so start the parent
+            // first.
             let parent = match attributes.is_contextual() {
                 true => ctx.lookup_current(),
                 false => span.parent(),
@@ -183,7 +190,7 @@ where
         });
     }
 
-    /// Not forwarded: this is the side effects.
+    /// Not forwarded: the wrapped layer would copy the event into the span and set its status.
     fn on_event(&self, _event: &Event<'_>, _ctx: Context<'_, S>) {}
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
@@ -207,7 +214,7 @@ where
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
         run_hook(|| {
-            // First ours: contexts are left in the reverse order of attaching.
+            // Ours first: contexts must be detached in the reverse order of attaching.
             stack::exit_span(self.id, id);
             let state = ctx.span(id).as_ref().and_then(SpanState::find);
             if !state.is_some_and(|state| state.is_broken() || state.take_skipped_enter()) {
@@ -222,7 +229,7 @@ where
                 return;
             }
             let state = ctx.span(&id).as_ref().and_then(SpanState::find);
-            // A span that was never started is started here, and no lock is held meanwhile.
+            // This starts a span that was never started, without holding a lock.
             let starting = StartGuard::unlocked(state);
             self.inner.0.on_close(id, ctx);
             drop(starting);
@@ -233,14 +240,14 @@ where
         run_hook(|| self.inner.0.on_id_change(old, new, ctx));
     }
 
-    // SAFETY: the pointer is that of a field of `self` or of `self`, valid as long as `&self` is, and
-    // of the type that was asked for: either we compare the type ourselves, or the wrapped layer does.
+    // SAFETY: the pointer is to `self` or to a field of it, so it is valid as long as `&self` is. It
+    // is of the requested type: that is compared here, or by the wrapped layer.
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
             return Some(std::ptr::from_ref(self).cast());
         }
         if id == TypeId::of::<OpenTelemetryLayer<S, T>>() {
-            // It asks for itself before it starts a span for somebody.
+            // `get_otel_context` looks for the layer like this before it starts a span.
             probe::set_needed();
         }
         // SAFETY: as above; the wrapped layer lives as long as `self`.
@@ -254,14 +261,14 @@ where
     T: opentelemetry::trace::Tracer + Send + Sync + 'static,
     T::Span: Send + Sync,
 {
-    /// Lets the wrapped layer enter the span, which may start it and attach its context.
+    /// Forwards the enter to the wrapped layer, which may start the span and attach its context.
     fn forward_enter(&self, state: &Arc<SpanState>, id: &Id, ctx: &Context<'_, S>) {
         if state.is_broken() {
             return;
         }
         if !ambient::can_attach() {
-            // Inside `Context::map_current` the wrapped layer panics under the span's lock, so it is not
-            // told. What is logged in the span has its ids all the same.
+            // Inside `Context::map_current` the wrapped layer would panic while it holds the span's
+            // lock, so the enter is not forwarded. Records in the span still get its ids.
             resolve::resolve_ids(state, id, &self.dispatch, &self.counters);
             state.add_skipped_enter();
             return;
@@ -275,7 +282,7 @@ where
         }
     }
 
-    /// Writes the job's stamps, and those of an op, into the span before anybody can start it.
+    /// Writes the stamps of the job and the op into the span before anything can start it.
     fn stamp(&self, state: &Arc<SpanState>, id: &Id, ctx: Context<'_, S>) {
         if state.job().is_none() && state.op.is_none() {
             return;
@@ -285,7 +292,7 @@ where
     }
 }
 
-/// Whether the wrapped layer must not be told of the span any more.
+/// Whether hooks must no longer be forwarded for the span.
 fn is_broken<S>(id: &Id, ctx: &Context<'_, S>) -> bool
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -293,13 +300,13 @@ where
     ctx.span(id).as_ref().and_then(SpanState::find).is_some_and(|state| state.is_broken())
 }
 
-/// Runs a hook where OpenTelemetry's thread-locals still live, and lets no panic through: a sampler's,
-/// or that of a `Debug`, must not take the program with it.
+/// Runs a hook, unless OpenTelemetry's thread-locals are destroyed. Catches panics, of a sampler or
+/// a `Debug` for example.
 fn run_hook(hook: impl FnOnce()) {
     if stack::alive() && catch_unwind(AssertUnwindSafe(hook)).is_err() {
         start_guard::set_panicked();
         report_once(format_args!(
-            "a panic was caught in the span layer: a sampler's, a processor's, or that of a field's Debug"
+            "the span layer caught a panic, which came from a sampler, a processor or a field's Debug"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! [`JobSpanProcessor`]: the job's stamps on every span, whoever started it.
+//! [`JobSpanProcessor`]: puts the job's stamps on every span, however it is started.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::correlate::start_guard;
 use crate::job_scope::{of_context, JobScope};
 use crate::keys::Keys;
 
-/// Stamps each span, when it starts, with the job that it belongs to.
+/// Stamps each span with the metadata of its job when it starts.
 ///
-/// Span attributes do not inherit, so a store can find a job's spans only if each carries the job
-/// itself: those of `#[instrument]`, of libraries, and of the OpenTelemetry API.
+/// Spans do not inherit attributes, so a store finds all spans of a job only if each carries the
+/// job itself: those of `#[instrument]`, of libraries, and of the OpenTelemetry API.
 ///
-/// The job is that of the span being started, where a layer of this crate knows it, else that of
-/// the parent `Context`; never that of whatever happens to be current on the starting thread. A
-/// [`SpanLayer`](crate::SpanLayer) stamps its spans already when they are created, where samplers
-/// see it; then this processor adds what [`job::set`](super::set) added.
+/// The job is that of the span being started, if a layer of this crate knows it, and otherwise that
+/// of the parent `Context`. It is never the current job of the starting thread. A
+/// [`SpanLayer`](crate::SpanLayer) already stamps spans when they are created, so that samplers see
+/// the stamps; then this processor only adds the attributes of [`job::set`](super::set).
 ///
 /// ```
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -41,15 +41,15 @@ impl JobSpanProcessor {
         Self::default()
     }
 
-    /// Sets the names of the stamps.
+    /// Sets the attribute names of the stamps.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { keys }
     }
 
-    /// Adds the job's stamps that the span does not have, unless it was stamped with another job.
+    /// Adds the job's stamps that the span lacks, unless it carries the ids of another job.
     ///
-    /// Copies the span's data: there is no other way to read an attribute.
+    /// Copies the span's data, as the SDK has no other way to read an attribute.
     fn stamp(&self, span: &mut Span, scope: &JobScope, added: &[KeyValue]) {
         let Some(data) = span.exported_data() else { return };
         let find = |key: &str| data.attributes.iter().find(|attribute| attribute.key.as_str() == key);
@@ -75,14 +75,15 @@ impl JobSpanProcessor {
 impl SpanProcessor for JobSpanProcessor {
     fn on_start(&self, span: &mut Span, parent: &Context) {
         let Some(state) = start_guard::span_being_started() else {
-            // Nobody announced it: it is the API's, or `Span::context()` starts it.
+            // No guard named it: it was started through the OpenTelemetry API, or by
+            // `Span::context()`.
             if let Some(scope) = of_context(parent) {
                 self.stamp(span, scope, &scope.added());
             }
             return;
         };
         match (state.job(), of_context(parent)) {
-            // An op writes all its attributes itself, in their order.
+            // An op writes all its attributes itself, in order.
             (Some(_), _) if state.is_stamped() && state.op.is_some() => {}
             (Some(_), _) if state.is_stamped() => {
                 for stamp in state.added_stamps() {
@@ -90,7 +91,7 @@ impl SpanProcessor for JobSpanProcessor {
                 }
             }
             (Some(scope), _) => self.stamp(span, scope, &state.job_added),
-            // Made outside any job, and then given a parent inside one.
+            // It was created outside any job, and then got a parent inside one.
             (None, Some(scope)) => {
                 state.set_parent_job(scope);
                 self.stamp(span, scope, &scope.added());

@@ -1,8 +1,8 @@
-//! `op::Command`: a child process as an op.
+//! `op::Command`: runs a child process as an op.
 //!
-//! Beside the walk. [`Command`] collects what to run, `names` names its op, `environment` tells the
-//! child which span it works for, `process` runs it, `lines` makes events of what it writes, and
-//! [`Output`] is what became of it.
+//! [`Command`] is the builder, `names` derives the op's name and attributes, `environment` passes
+//! the trace context on, `process` runs the child, `lines` logs what it writes, and [`Output`] is
+//! the result.
 
 mod environment;
 mod lines;
@@ -30,10 +30,11 @@ use crate::op::outcome::Outcome;
 
 pub use self::output::Output;
 
-/// A child process as an op: its lines become records of the op, its exit code the op's status.
+/// Runs a child process as an op: its output lines become records of the op, its exit code the op's
+/// status.
 ///
-/// A builder in the manner of `std::process::Command`, but one value is one run: it is handed on by
-/// value, to [`run`](Self::run) at last.
+/// A builder like `std::process::Command`, except that one value is one run, so [`run`](Self::run)
+/// takes it by value.
 ///
 /// ```
 /// use spanlog::op::Command;
@@ -51,38 +52,40 @@ pub use self::output::Output;
 ///
 /// # The span
 ///
-/// It is named `<tool>.<operation>` as that of any op is, and has `process.executable.name`, once it
-/// is started `process.pid`, and at its end `process.exit.code` or, if a signal ended it,
-/// `process.exit.signal` (the conventions have no name for it; this one is ours). It is red, that is
-/// its status is Error, if the program could not be started, exited with another code than 0, was
-/// killed, or took longer than its [`time_limit`](Self::time_limit).
+/// It is named `<tool>.<operation>`, like that of any op. It has `process.executable.name`, from
+/// the child's start on `process.pid`, and at the end `process.exit.code`, or `process.exit.signal`
+/// if a signal killed the child (the conventions have no name for this). Its status is Error if the
+/// program could not be started, exited with a code other than 0, was killed, or exceeded its
+/// [`time_limit`](Self::time_limit).
 ///
 /// # The records
 ///
-/// Each line of the child's stdout and stderr is one `tracing` event as soon as it is there: target
-/// `spanlog::op::command`, `log.iostream` = `stdout` or `stderr`, level INFO. They pass the filters
-/// that every event does. Empty lines are records, too; the line's end is not part of it, and a last
-/// line needs none. Bytes that are not UTF-8 become U+FFFD. Of a line longer than 64 KiB the first
-/// 64 KiB are one record, cut on a character boundary, and the rest is skipped;
-/// [`Output::cut_lines`] and the span's `op.command.cut_lines` count these.
+/// Each line of the child's stdout and stderr becomes a `tracing` event as soon as it is complete:
+/// target `spanlog::op::command`, `log.iostream` = `stdout` or `stderr`, level INFO. Filters apply
+/// as to any event. Empty lines are records, too. The line ending is not part of the record, and
+/// the last line needs none. Bytes that are not UTF-8 become U+FFFD. A line longer than 64 KiB is
+/// truncated to that, at a character boundary; [`Output::cut_lines`] and the span's
+/// `op.command.cut_lines` count these.
 ///
-/// No more is held of the output than one buffer and one line a stream: a child that writes faster
-/// than its lines are logged waits at its pipe.
+/// At most one buffer and one line of each stream are held in memory. A child that writes faster
+/// than its lines are logged blocks on its pipe.
 ///
-/// # The child's surroundings
+/// # The child's environment
 ///
-/// `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` name the op in the child's environment, so that what it
-/// traces is part of the same trace. Values inherited from this process are never passed on. What
-/// [`env`](Self::env) sets wins.
+/// `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` carry the op's context, so that the child's own spans
+/// join the trace. The values that this process inherited are not passed on. [`env`](Self::env)
+/// takes precedence.
 ///
-/// Dropping the future kills the child, not the children that it has: there is no way to do that
-/// without `unsafe` code. Those may go on, and may keep the pipes open. So once the child has exited,
-/// what is in the pipes is still read, but their end is waited for no longer than half a second;
-/// [`Output::is_left_open`] and the span's `op.command.left_open` tell.
+/// Dropping the future kills the child, but not the child's own children, which would need `unsafe`
+/// code. They may keep running, and keep the pipes open. So when the child has exited, what is in
+/// the pipes is still read, but their end is awaited for half a second at most.
+/// [`Output::is_left_open`] and the span's `op.command.left_open` tell whether it was missed.
 #[must_use = "nothing happens until it is run"]
 pub struct Command {
     command: std::process::Command,
+    /// `None`: derived from the program's name.
     tool: Option<String>,
+    /// `None`: derived from the arguments.
     operation: Option<String>,
     attributes: Vec<KeyValue>,
     time_limit: Option<Duration>,
@@ -91,12 +94,12 @@ pub struct Command {
 }
 
 impl Command {
-    /// A run of `program`, which is looked for in `PATH` unless it is a path.
+    /// A run of `program`, which is searched for in `PATH` unless it is a path.
     ///
     /// The tool is the program's file name, without its extension.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let mut command = std::process::Command::new(program);
-        // A tool that asks would wait for ever: nobody answers.
+        // Otherwise a tool that prompts would wait forever.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self {
             command,
@@ -109,7 +112,7 @@ impl Command {
         }
     }
 
-    /// Names the tool, where the program's name does not.
+    /// Sets the name of the tool, if it is not the program's.
     ///
     /// ```
     /// let plan = spanlog::op::Command::new("./bin/tf-1.9").tool("terraform").arg("plan");
@@ -119,11 +122,11 @@ impl Command {
         self
     }
 
-    /// Names the operation.
+    /// Sets the name of the operation.
     ///
-    /// By default it is the first argument that is no flag, if that looks like a subcommand (ASCII
-    /// letters, digits, `-` and `_`) and follows no flag whose value it could be. Else it is `run`: a
-    /// span name must be neither a script nor a secret.
+    /// By default it is the first argument that is not a flag, if it looks like a subcommand (ASCII
+    /// letters, digits, `-` and `_`) and cannot be the value of a flag before it. Otherwise it is
+    /// `run`, so that no script or secret becomes a span name.
     ///
     /// ```
     /// let status = spanlog::op::Command::new("git").args(["-C", "infra", "status"]).operation("status");
@@ -147,20 +150,22 @@ impl Command {
 
     /// Sets a variable of the child's environment.
     ///
-    /// `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` can be set, too: then the child is told this
-    /// instead of the op. A `TRACESTATE` goes with its `TRACEPARENT`, so the op's is left out then.
+    /// This can also set `TRACEPARENT`, `TRACESTATE` and `BAGGAGE`, instead of the op's context.
+    /// With a `TRACEPARENT` that is set here, the op's `TRACESTATE` is left out, as it belongs to
+    /// the op's `TRACEPARENT`.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
         self
     }
 
-    /// Removes a variable from the child's environment, also one that names the op.
+    /// Removes a variable from the child's environment, including those that carry the op's
+    /// context.
     pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
         self.command.env_remove(key);
         self
     }
 
-    /// Removes everything from the child's environment, but for what names the op.
+    /// Clears the child's environment, except for the variables that carry the op's context.
     pub fn env_clear(mut self) -> Self {
         self.command.env_clear();
         self
@@ -172,19 +177,19 @@ impl Command {
         self
     }
 
-    /// Gives the child nothing to read. This is the default.
+    /// Gives the child an empty stdin. This is the default.
     pub fn stdin_null(mut self) -> Self {
         self.command.stdin(Stdio::null());
         self
     }
 
-    /// Gives the child this process's stdin, for a tool that someone sits in front of.
+    /// Gives the child this process's stdin, for an interactive tool.
     pub fn stdin_inherit(mut self) -> Self {
         self.command.stdin(Stdio::inherit());
         self
     }
 
-    /// Adds attributes of the span. They win over this type's own where keys are equal.
+    /// Adds attributes to the span. They take precedence over those that this type sets.
     ///
     /// ```
     /// use spanlog::opentelemetry::KeyValue;
@@ -200,13 +205,13 @@ impl Command {
 
     /// Puts the arguments on the span, as `process.command_args`.
     ///
-    /// Off by default: arguments may hold secrets, and a span goes far.
+    /// Off by default, as arguments may hold secrets, and spans are exported.
     pub fn with_args_recorded(mut self, is_recorded: bool) -> Self {
         self.is_args_recorded = is_recorded;
         self
     }
 
-    /// Sets the level of stderr's lines. The default is INFO: most tools write their progress there.
+    /// Sets the level of stderr's lines. Default: INFO, as most tools write their progress there.
     ///
     /// ```
     /// use spanlog::tracing::Level;
@@ -218,9 +223,9 @@ impl Command {
         self
     }
 
-    /// Kills the child if it runs longer than `limit`, counted from its start.
+    /// Kills the child if it runs longer than `limit`.
     ///
-    /// The run is an error then ([`Error::is_timeout`]), and the op's outcome is `timed_out`.
+    /// The run then returns an error ([`Error::is_timeout`]), and the op's outcome is `timed_out`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -236,27 +241,29 @@ impl Command {
         self
     }
 
-    /// Runs the child inside an op. The op starts now, the child when the future is first polled.
+    /// Runs the child inside an op. The op starts now, the child at the future's first poll.
     ///
-    /// Dropped before it is ready, the future kills the child, and the op's outcome is `cancelled`.
+    /// If the future is dropped before completion, the child is killed, and the op's outcome is
+    /// `cancelled`.
     ///
     /// # Errors
     ///
-    /// An error that [`is_program`](Error::is_program), if the child could not be started, exited
-    /// with another code than 0, was killed by a signal, or took longer than its limit. Outside a
-    /// tokio runtime it cannot be started.
+    /// An error for which [`is_program`](Error::is_program) is true, if the child could not be
+    /// started, exited with a code other than 0, was killed by a signal, or exceeded its time
+    /// limit. Outside a tokio runtime it cannot be started.
     ///
     /// # Panics
     ///
-    /// Where tokio does: in a runtime that was built without `enable_all`.
+    /// In a tokio runtime that was built without `enable_all`, as tokio does.
     #[track_caller]
     pub fn run(self) -> impl Future<Output = Result<Output, Error>> + Send + 'static {
         let output = self.output();
         async move { output.await?.into_result() }
     }
 
-    /// [`run`](Self::run), but for callers who want to look at a failed child themselves: one that
-    /// exited by itself is `Ok`, whatever its exit code or signal. Its op is red all the same.
+    /// [`run`](Self::run), for callers who inspect the exit status themselves: a child that ended
+    /// by itself is `Ok`, whatever its exit code or signal. The op's status is the same as with
+    /// `run`.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -268,7 +275,7 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), for a child that could not be started or took longer than its limit.
+    /// As [`run`](Self::run), for a child that could not be started or exceeded its time limit.
     ///
     /// # Panics
     ///
@@ -278,7 +285,7 @@ impl Command {
         let program = self.command.get_program().to_string_lossy().into_owned();
         let tool = self.tool.take().unwrap_or_else(|| names::tool(self.command.get_program()));
         let operation = self.operation.take().unwrap_or_else(|| names::operation(self.command.get_args()));
-        // The caller's come last: of equal keys the last one counts.
+        // The caller's attributes come last, as the last value of a key wins.
         let attributes = names::attributes(&self.command, self.is_args_recorded).chain(self.attributes);
         let op = Op::start(&tool, &operation, attributes);
         environment::inject(&mut self.command, &op.context());
@@ -293,7 +300,7 @@ impl Command {
     }
 }
 
-/// Arguments and environment are left out: a debug line is no place for secrets either.
+/// Arguments and environment are left out, as they may hold secrets.
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Command")
@@ -304,7 +311,7 @@ impl fmt::Debug for Command {
     }
 }
 
-/// Ends the op by what became of its child, whatever [`Command::output`] gives back.
+/// Ends the op according to how the child ended, which [`Command::output`] may return as `Ok`.
 fn end(mut op: Op, result: &Result<Output, Error>) {
     match result {
         Ok(output) => op.end(&output.result()),

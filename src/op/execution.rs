@@ -1,4 +1,4 @@
-//! The runner's own spans: one for an execution, one for each of its steps.
+//! The runner's own spans: one for an execution, and one for each of its steps.
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
@@ -14,9 +14,9 @@ use crate::metadata::JobMetadata;
 use crate::op::future::Instrumented;
 use crate::op::handle::{Op, RUNNER};
 
-/// Opens the span `job.<kind>` of one execution, and its job scope.
+/// Starts an execution: the span `job.<kind>`, and its job scope.
 ///
-/// It is a root span unless a span is active, such as that of the request which brought the job.
+/// It is a root span unless a span is current, such as that of the request that delivered the job.
 ///
 /// ```
 /// use spanlog::{job, op, JobMetadata};
@@ -40,7 +40,7 @@ fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) 
     Op::open(name, names, Vec::new(), Some(scope), caller)
 }
 
-/// A running execution of a job. It ends as an [`Op`] does.
+/// A running execution of a job. It ends like an [`Op`].
 #[derive(Debug)]
 #[must_use = "an execution that is dropped at once has the outcome `dropped`"]
 pub struct Execution {
@@ -49,14 +49,15 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Opens the span `step.<name>`, a child of the execution's, and a job scope whose metadata has this step.
+    /// Starts a step: the span `step.<name>`, a child of the execution's, and a job scope whose
+    /// metadata has this step.
     ///
-    /// The execution need not be current for that, and it stays open.
+    /// The execution need not be current, and stays open.
     #[track_caller]
     pub fn step(&self, name: impl Into<String>) -> Op {
         let name = name.into();
         let scope = self.scope.with_step(name.clone());
-        // Taken here: a closure does not track its caller.
+        // Taken here, as `#[track_caller]` has no effect in a closure.
         let caller = Location::caller();
         self.op.in_scope(|| open(format!("step.{name}"), scope, caller))
     }
@@ -95,7 +96,7 @@ impl Execution {
         self.op.end(result);
     }
 
-    /// The op that an execution is.
+    /// The op of this execution.
     pub fn op(&self) -> &Op {
         &self.op
     }

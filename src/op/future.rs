@@ -1,4 +1,4 @@
-//! An op around a future.
+//! A future inside an op.
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
@@ -14,15 +14,15 @@ use crate::op::outcome::Outcome;
 pin_project! {
     /// A future inside an op. Made by [`Op::instrument`] and [`run_async`](super::run_async).
     ///
-    /// The op's span is current at each poll and while the future is dropped. The op ends with the
-    /// future's result; dropped before that, with the outcome `cancelled`.
+    /// The op's span is current during each poll, and while the future is dropped. The op ends with
+    /// the future's result, or with the outcome `cancelled` if it is dropped before that.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F: Future> {
         #[pin]
         future: Option<F>,
         op: Option<Op>,
-        // What ends the op when the future is ready: `Op::end`, or what a child process made of it.
+        // Ends the op when the future is ready: `Op::end`, or that of a child process.
         end: fn(Op, &F::Output),
     }
 
@@ -31,7 +31,8 @@ pin_project! {
             let mut this = this.project();
             if let Some(mut op) = this.op.take() {
                 op.in_scope(|| this.future.set(None));
-                // A panic of the future's own is settled in `poll`: if one goes through here, it is another's.
+                // A panic of the future itself is handled in `poll`. One that unwinds through here
+                // is unrelated.
                 op.settle(Outcome::Cancelled);
             }
         }
@@ -39,7 +40,8 @@ pin_project! {
 }
 
 impl Op {
-    /// Runs `future` inside the op, which ends with its result. Dropped before, it has the outcome `cancelled`.
+    /// Runs `future` inside the op, which ends with its result, or with the outcome `cancelled` if
+    /// the future is dropped before that.
     pub fn instrument<F, T, E>(self, future: F) -> Instrumented<F>
     where
         F: Future<Output = Result<T, E>>,
@@ -61,16 +63,17 @@ impl<F: Future> Future for Instrumented<F> {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let (Some(future), Some(op)) = (this.future.as_mut().as_pin_mut(), this.op.as_ref()) else {
-            // Polled after it was ready, which only a broken executor does.
+            // Polled after completion, which only a broken executor does.
             return Poll::Pending;
         };
-        // A runtime may catch the panic before it drops the future; then nothing tells a panic from
-        // a cancellation any more. So the outcome is settled here, and the panic goes on.
+        // A runtime may catch the panic before it drops the future, and in `drop` a panic could
+        // then not be distinguished from a cancellation. So set the outcome here, and resume the
+        // panic.
         match catch_unwind(AssertUnwindSafe(|| op.in_scope(|| future.poll(task)))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => {
                 if let Some(op) = this.op.take() {
-                    // What the future still holds is dropped inside its span.
+                    // What the future still owns is dropped inside its span.
                     op.in_scope(|| this.future.set(None));
                     (this.end)(op, &result);
                 }
@@ -78,7 +81,7 @@ impl<F: Future> Future for Instrumented<F> {
             }
             Err(panic) => {
                 if let Some(mut op) = this.op.take() {
-                    // What the future still holds is dropped inside its span, here too.
+                    // As above: dropped inside the span.
                     let dropped = catch_unwind(AssertUnwindSafe(|| op.in_scope(|| this.future.set(None))));
                     op.settle(Outcome::Panicked);
                     drop(dropped);

@@ -27,19 +27,23 @@ use crate::value::any_value;
 /// The tool of the runner's own operations.
 pub(crate) const RUNNER: &str = "runner";
 
-/// A running op. It ends once: with [`end`](Self::end), or when it is dropped.
+/// A running op. It ends with [`end`](Self::end), or when it is dropped.
 ///
-/// Dropped without an end, its span has `op.outcome` = `dropped`; dropped by a panic, `panicked` and the status Error.
+/// If it is dropped without an end, its span has `op.outcome` = `dropped`. If a panic drops it,
+/// that is `panicked`, and the status is Error.
 #[derive(Debug)]
 #[must_use = "an op that is dropped at once has the outcome `dropped`"]
 pub struct Op {
     span: Span,
     /// The `Context` that holds the op's OpenTelemetry span; `None` without a tracer.
     pub(crate) context: Option<Context>,
+    /// `None` if no layer of this crate has seen the span.
     state: Option<Arc<SpanState>>,
-    /// The job that the op opens, if it opens one.
+    /// The job scope that the op has, if it is an execution or a step.
     job: Option<Arc<JobScope>>,
+    /// A panic was under way when the op started, so that one during its drop may not be its own.
     was_panicking: bool,
+    /// The op has ended.
     is_settled: bool,
 }
 
@@ -73,7 +77,7 @@ impl Op {
         Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
     }
 
-    /// Runs `work` with the op's span current, and in the op's job if it opened one.
+    /// Runs `work` inside the op's span, and inside its job scope if it has one.
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
         let entered = || self.span.in_scope(work);
         match &self.job {
@@ -82,23 +86,24 @@ impl Op {
         }
     }
 
-    /// [`in_scope`](Self::in_scope) for a future. The op stays open: [`instrument`](Self::instrument) is
-    /// what ends it with the future's result.
+    /// [`in_scope`](Self::in_scope) for a future. The op stays open;
+    /// [`instrument`](Self::instrument) ends it with the future's result.
     pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
         WithJob::new(future.instrument(self.span.clone()), self.job.clone())
     }
 
-    /// Runs `work` inside the op and ends it with the result, which comes back unchanged.
+    /// Runs `work` inside the op, ends the op with the result, and returns the result unchanged.
     pub fn run<T, E: Debug + Display>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let result = self.in_scope(work);
         self.end(&result);
         result
     }
 
-    /// Sets an attribute: on the span, and on what is logged inside the op from now on.
+    /// Sets an attribute on the span, and on records made inside the op from now on.
     ///
-    /// The SDK appends where the specification says overwrite, so a key that is set twice is on the
-    /// span twice; on records it is once, with the last value.
+    /// The SDK appends attributes where the specification says that they are overwritten, so a key
+    /// that is set twice appears twice on the span. On records it appears once, with the last
+    /// value.
     pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         self.span.set_attribute(key.clone(), value.clone());
@@ -107,8 +112,8 @@ impl Op {
         }
     }
 
-    /// Ends the op, now. An error becomes an `exception` event, the status Error and `error.type`;
-    /// `Ok` leaves the status unset, for whoever knows better.
+    /// Ends the op. An error becomes an `exception` event, the status Error and `error.type`. `Ok`
+    /// leaves the status unset, as OpenTelemetry recommends for instrumentation.
     pub fn end<T, E: Debug + Display>(mut self, result: &Result<T, E>) {
         self.is_settled = true;
         self.end_span(|span| {
@@ -118,7 +123,7 @@ impl Op {
         });
     }
 
-    /// The op's end as a function, for a callback or another thread.
+    /// A function that ends the op, for a callback or another thread.
     ///
     /// ```
     /// let end = spanlog::op::start("oci", "push", []).end_fn();
@@ -128,18 +133,18 @@ impl Op {
         move |result| self.end(result)
     }
 
-    /// The op's `tracing` span: to be entered elsewhere, or to instrument a future that is not the op's own.
+    /// The op's `tracing` span, to enter it elsewhere or to instrument another future with it.
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// The OpenTelemetry context of the op, for propagation to where the work goes on. Without a
-    /// tracer it is the current one.
+    /// The OpenTelemetry context of the op, for propagation. Without a tracer it is the current
+    /// one.
     pub fn context(&self) -> Context {
         self.context.clone().unwrap_or_else(Context::current)
     }
 
-    /// Ends the op without a result.
+    /// Ends the op with an outcome instead of a result, unless it has ended.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
         if std::mem::replace(&mut self.is_settled, true) {
             return;
@@ -147,7 +152,7 @@ impl Op {
         self.end_span(|span| outcome.write_to(span));
     }
 
-    /// Ends the OpenTelemetry span. Processors run now, and a panic of theirs is not the program's.
+    /// Ends the OpenTelemetry span. A panic of a span processor, which runs now, is caught.
     fn end_span(&self, last: impl FnOnce(&SpanRef<'_>)) {
         let Some(context) = &self.context else { return };
         catch_panic(|| {
@@ -157,7 +162,7 @@ impl Op {
         });
     }
 
-    /// Whether a panic that began after the op did is going through this thread.
+    /// Whether a panic that began after the op started is unwinding this thread.
     fn is_unwinding(&self) -> bool {
         panicking() && !self.was_panicking
     }
@@ -170,8 +175,8 @@ impl Drop for Op {
     }
 }
 
-/// Creates the `tracing` span of an op. Asks no filter, as the macros would: `RUST_LOG=myapp=debug` must
-/// not take ops out of the graph.
+/// Creates the `tracing` span of an op. Unlike the macros, this consults no filter:
+/// `RUST_LOG=myapp=debug` must not remove ops from the graph.
 fn create_span(pending: &Arc<PendingOp>, is_named: bool) -> Span {
     let name = [Some(&pending.name as &dyn FieldValue)];
     let values = pending.metadata.fields().value_set_all(if is_named { &[] } else { &name });
@@ -179,15 +184,17 @@ fn create_span(pending: &Arc<PendingOp>, is_named: bool) -> Span {
     if !stack::alive() {
         return Span::none();
     }
-    // In a thread-local's destructor the registry may be past making spans, and panics.
+    // In the destructor of a thread-local the registry may panic, as its own thread-locals are
+    // destroyed.
     catch_panic(|| pending_op::with_pending_op(pending, create)).unwrap_or_else(Span::none)
 }
 
-/// Writes what tracing's fields have no room for, before the span is started: samplers are to see it.
+/// Sets the attributes that tracing's static fields cannot hold, before the span is started, so
+/// that samplers see them.
 fn add_attributes(span: &Span, pending: &PendingOp, state: Option<&SpanState>) {
     let is_callers = |key: &str| pending.attributes.iter().any(|own| own.key.as_str() == key);
     if !state.is_some_and(SpanState::is_stamped) {
-        // No `SpanLayer` has done it. Whose keys are wanted cannot be known then.
+        // No `SpanLayer` has stamped the span, so the configured keys are unknown.
         let keys = Keys::default();
         let names = [(keys.tool(), &pending.names.tool), (keys.operation(), &pending.names.operation)];
         for (key, value) in names {

@@ -1,4 +1,4 @@
-//! How an op ended, and what that makes of its span.
+//! How an op ended, and what that writes to its span.
 
 use std::any::type_name;
 use std::fmt::{Debug, Display};
@@ -10,22 +10,22 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 use crate::event::exception::ErrorType;
 use crate::format::{with_text, Limit};
 
-/// The attribute that tells the ways of not ending apart.
+/// The attribute for an op that ended without a result.
 const OUTCOME: &str = "op.outcome";
 
-/// The conventions' value of `error.type` where there is no better one.
+/// The conventions' value of `error.type` for an error of unknown type.
 const UNKNOWN_ERROR: &str = "_OTHER";
 
-/// An end that no `Result` spoke of.
+/// How an op ended without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Dropped without an end.
+    /// It was dropped.
     Dropped,
-    /// The op's future was dropped before it was ready.
+    /// Its future was dropped before completion.
     Cancelled,
-    /// A panic went through the op.
+    /// A panic unwound through it.
     Panicked,
-    /// The op took longer than it was given.
+    /// It exceeded its time limit.
     #[cfg(feature = "tokio")]
     TimedOut,
 }
@@ -58,9 +58,9 @@ impl Outcome {
     }
 }
 
-/// Writes an error to a span: one `exception` event, the status, and `error.type`.
+/// Writes an error to a span: an `exception` event, the status Error, and `error.type`.
 ///
-/// The source is the conventions for [exceptions on spans] and for [recording errors].
+/// See the conventions for [exceptions on spans] and for [recording errors].
 ///
 /// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
 /// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
@@ -71,8 +71,8 @@ pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
     span.set_status(Status::error(message));
 }
 
-/// Writes an error as an `exception` event alone, for an [`Outcome`] that writes the rest.
-/// Gives back its message and its type.
+/// Writes only the `exception` event of an error, for an [`Outcome`] that writes the rest. Returns
+/// the error's message and type.
 pub(crate) fn write_exception<E: Debug + Display>(error: &E, span: &SpanRef<'_>) -> (String, Option<String>) {
     let message = text_of(format_args!("{error}"));
     let type_path = type_of(error);
@@ -85,8 +85,8 @@ pub(crate) fn write_exception<E: Debug + Display>(error: &E, span: &SpanRef<'_>)
     (message, type_path)
 }
 
-/// The type of an error, where it can be told: the type itself, or, of an error in a box, what its
-/// `Debug` begins with. A string has none.
+/// The type of an error, if it can be determined: the static type, or for a boxed error the type
+/// that its `Debug` begins with. A string has none.
 fn type_of<E: Debug>(error: &E) -> Option<String> {
     let name = type_name::<E>().trim_start_matches('&');
     if name == "str" || name == "alloc::string::String" || name.starts_with("alloc::borrow::Cow<") {
@@ -106,7 +106,8 @@ fn type_of<E: Debug>(error: &E) -> Option<String> {
 
 fn text_of(text: std::fmt::Arguments<'_>) -> String {
     let mut owned = String::new();
-    // Nobody counts these: a panic inside an error's `Display` leaves what it had written.
+    // Failures are not counted: after a panic inside `Display`, the text is what was written before
+    // it.
     with_text(Limit::NONE, text, |text| text.clone_into(&mut owned));
     owned
 }

@@ -1,4 +1,4 @@
-//! What the wrapped layer is shown in place of what the program said.
+//! Attributes that the wrapped layer gets in place of a span's original ones.
 
 use std::sync::Arc;
 
@@ -11,7 +11,9 @@ use crate::callsite::{span_metadata, Cache, NAME_FIELD};
 use crate::correlate::pending_op::PendingOp;
 use crate::correlate::span_state::SpanState;
 
-/// Shows the wrapped layer values that were formatted before. It holds the span's lock while it reads them.
+/// Passes `forward` the values that were captured when the span was created. The wrapped layer
+/// reads values while it holds the span's lock, and formatting the originals would run user code
+/// there.
 pub(crate) fn with_captured_values(
     state: &SpanState,
     attributes: &Attributes<'_>,
@@ -27,7 +29,7 @@ pub(crate) fn with_captured_values(
     forward(&with_same_parent(attributes, metadata, &values));
 }
 
-/// Attributes with the same parent as `original`.
+/// Attributes with other values and the parent of `original`.
 pub(crate) fn with_same_parent<'a>(
     original: &Attributes<'_>,
     metadata: &'static Metadata<'static>,
@@ -40,7 +42,7 @@ pub(crate) fn with_same_parent<'a>(
     }
 }
 
-/// A captured value as one of tracing's.
+/// A captured value, as tracing's type for it.
 enum CapturedValue<'a> {
     Bool(bool),
     Int(i64),
@@ -57,7 +59,7 @@ impl<'a> CapturedValue<'a> {
             AnyValue::Double(value) => Self::Double(*value),
             AnyValue::String(value) => Self::Str(value.as_str()),
             AnyValue::Bytes(value) => Self::Bytes(value),
-            // Capturing makes no other kind.
+            // Capturing makes no other variant.
             _ => Self::Str(""),
         }
     }
@@ -73,8 +75,9 @@ impl<'a> CapturedValue<'a> {
     }
 }
 
-/// Shows `forward` the attributes of an op span as if its callsite were the caller's, so that location and
-/// target name the caller. The module path cannot be known at run time; the file stands for it as the target.
+/// Passes `forward` the attributes of an op's span with a callsite at the op's caller, so that
+/// location and target are the caller's. The caller's module path is unknown at run time, so the
+/// target is its file.
 pub(crate) fn with_caller(
     pending: &Arc<PendingOp>,
     original: &Attributes<'_>,

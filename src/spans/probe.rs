@@ -1,13 +1,14 @@
-//! Whether a span is being started on this thread behind our back.
+//! Detects that a span is being started on this thread by a call that bypassed this crate.
 //!
-//! Where user code calls `Span::context()` or `get_otel_context`, tracing-opentelemetry starts the span
-//! under its lock, and a sampler that logs then must not be answered by asking that span. Whether that is
-//! so is known to one thread-local of the wrapped layer, which shows it in one way only: while a span is
-//! being started, the layer returns from `on_event` before it formats the event's values.
+//! When user code calls `Span::context()` or `get_otel_context`, tracing-opentelemetry starts the
+//! span while it holds the span's lock. If a sampler logs then, resolving that span's ids would
+//! deadlock. Only a thread-local of the wrapped layer knows about such a start. It has one visible
+//! effect: while a span is being started, the layer returns from `on_event` before it formats the
+//! event's values.
 //!
-//! So it is given an event whose only value says that it was formatted, and then unwinds, before anything
-//! is done with the event. That is done only after somebody asked for a context, and until it is known
-//! that the start is over.
+//! So the probe is an event whose only value records that it was formatted, and then unwinds, so
+//! that nothing comes of the event. It is sent only after a context was requested, and until a
+//! probe finds that no start is under way.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,27 +24,28 @@ use crate::correlate::start_guard;
 use crate::correlate::start_guard::StartGuard;
 
 thread_local! {
-    /// Somebody asked for a context since a probe last found nothing being started.
+    /// A context was requested since a probe last found no start under way.
     static NEEDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes that a context is being asked for, and so a span may be about to be started.
+/// Records that a context is requested, so that a span may be about to be started.
 pub(crate) fn set_needed() {
     if !StartGuard::is_under_way() {
         let _ = NEEDED.try_with(|needed| needed.set(true));
     }
 }
 
+/// Whether a context was requested since the last probe that found no start.
 #[inline]
 pub(crate) fn is_needed() -> bool {
     NEEDED.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Finds out, with an event of the span `current` that is shown to the wrapped layer by `forward`, and tells
-/// whoever may ask a span next.
+/// Sends the probe, an event of the span `current`, to the wrapped layer through `forward`, and
+/// sets whether a start is under way.
 #[cold]
 pub(crate) fn run(current: Option<Id>, forward: impl FnOnce(&Event<'_>)) {
-    // Where a panic aborts, nothing can be found out without doing harm.
+    // With `panic = "abort"` the probe cannot unwind.
     let Some(current) = current.filter(|_| cfg!(panic = "unwind")) else { return };
     if start_guard::has_panicked() {
         StartGuard::set_foreign_start(false);
@@ -56,7 +58,7 @@ pub(crate) fn run(current: Option<Id>, forward: impl FnOnce(&Event<'_>)) {
     let metadata = metadata();
     let values = metadata.fields().value_set_all(&values);
     let event = Event::new_child_of(current, metadata, &values);
-    // The unwinding is ours, and ends here.
+    // The unwinding of the probe's value ends here.
     let _ = catch_unwind(AssertUnwindSafe(|| forward(&event)));
     let is_over = formatted.get();
     StartGuard::set_foreign_start(!is_over);
@@ -70,13 +72,13 @@ fn metadata() -> &'static Metadata<'static> {
     METADATA.get_or_init(|| callsite::span_metadata("probe", "spanlog::probe", &["probe"], None))
 }
 
-/// Says that it is being formatted, and lets nothing happen after that.
+/// Records that it is formatted, then unwinds.
 struct Probe<'a>(&'a Cell<bool>);
 
 impl fmt::Debug for Probe<'_> {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.set(true);
-        // Not `panic!`: that would call the panic hook.
+        // Not `panic!`, which would run the panic hook.
         resume_unwind(Box::new(()))
     }
 }

@@ -12,7 +12,7 @@ const STAMPS: usize = 2 + JOB_KEYS;
 /// The stamps of spans under one set of keys, as fields that can be recorded.
 #[derive(Debug)]
 pub(crate) struct StampFields {
-    /// Tool, operation, and the job's.
+    /// Tool, operation, and the job's, in this order.
     names: [&'static str; STAMPS],
     fields: &'static FieldSet,
 }
@@ -31,8 +31,8 @@ impl StampFields {
         })
     }
 
-    /// Shows `forward` tool, operation and the job's fixed stamps as one record, in this order. What
-    /// the span has a field of its own for is left out: the caller wins.
+    /// Passes tool, operation and the job's metadata to `forward` as one record. Names for which
+    /// the span has a field of its own are left out: the caller's value takes precedence.
     pub(crate) fn with_record(&self, state: &SpanState, forward: impl FnOnce(&Record<'_>)) {
         let own = |name: &str| {
             state.fields.iter().any(|(key, _)| key.as_str() == name)
@@ -40,7 +40,7 @@ impl StampFields {
         };
         let op = state.op.as_ref();
         let job = state.job();
-        // Arrays, not vectors: four allocations less for every span that has stamps.
+        // Arrays save four allocations for each stamped span.
         let texts: [Option<&str>; STAMPS] = std::array::from_fn(|index| {
             let text = match index {
                 0 => op.and_then(|op| op.tool.as_deref()),

@@ -1,6 +1,6 @@
-//! The trace context in a child's environment.
+//! Passes the trace context on in a child's environment.
 //!
-//! The names are those of the specification's [environment variable carriers][spec].
+//! The names are those of the specification for [environment variable carriers][spec].
 //!
 //! [spec]: https://opentelemetry.io/docs/specs/otel/context/env-carriers/
 
@@ -16,12 +16,12 @@ const TRACESTATE: &str = "TRACESTATE";
 
 const BAGGAGE: &str = "BAGGAGE";
 
-/// The W3C's limit of a baggage header, beyond which readers drop it. The system has a limit, too, and
-/// beyond that the child would not start: telemetry must not be the reason.
+/// The W3C's limit for a baggage header: readers drop a longer one. It also stays below the
+/// system's limit, beyond which the child would not start.
 const MAX_VALUE_BYTES: usize = 8192;
 
-/// Tells the child of `command` that it works inside `cx`. What the command's own settings say of a
-/// variable stays; what this process has inherited for itself goes.
+/// Sets the variables that carry `cx`. A variable that was set on `command` is kept; one that this
+/// process inherited is removed.
 pub(crate) fn inject(command: &mut Command, cx: &Context) {
     let mut variables = Variables::default();
     TraceContextPropagator::new().inject_context(cx, &mut variables);
@@ -30,7 +30,7 @@ pub(crate) fn inject(command: &mut Command, cx: &Context) {
     let is_parent_set = is_set(TRACEPARENT);
     let names = [
         (TRACEPARENT, is_parent_set, true),
-        // It continues a `TRACEPARENT`, and says nothing about another one.
+        // It belongs to the op's `TRACEPARENT`.
         (TRACESTATE, is_set(TRACESTATE), !is_parent_set),
         (BAGGAGE, is_set(BAGGAGE), true),
     ];
@@ -45,7 +45,7 @@ pub(crate) fn inject(command: &mut Command, cx: &Context) {
     }
 }
 
-/// Where the propagators write to: environment variables are named in capitals.
+/// Collects what the propagators write, under names in capitals.
 #[derive(Default)]
 struct Variables(Vec<(String, String)>);
 
@@ -58,7 +58,7 @@ impl Variables {
 
 impl Injector for Variables {
     fn set(&mut self, key: &str, value: String) {
-        // A NUL cannot be in an environment: the child would not start.
+        // With a NUL in its environment the child would not start.
         let fits = !value.is_empty() && value.len() <= MAX_VALUE_BYTES && !value.contains('\0');
         if fits {
             self.0.push((key.to_ascii_uppercase(), value));

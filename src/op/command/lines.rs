@@ -1,4 +1,4 @@
-//! What a child writes, as events: one a line, as soon as the line is there.
+//! Logs what a child writes: one event for each line, as soon as it is complete.
 
 use std::io;
 use std::pin::Pin;
@@ -7,16 +7,16 @@ use std::task::{ready, Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 use tracing::Level;
 
-/// What a line may have; more of it is not kept. Large enough for a plan or a stack trace on one
-/// line, small enough for every back end.
+/// The limit of a line, beyond which it is truncated. Large enough for a plan or a stack trace on
+/// one line, small enough for every back end.
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// One read. A pipe holds 64 KiB, so this is a few reads for all of it.
+/// The size of a read. A pipe holds 64 KiB, so a few reads empty it.
 const READ_BYTES: usize = 8 * 1024;
 
-/// One of a child's output streams, being read. It holds one read and one line, never more.
+/// One of a child's output streams. It buffers one read and one line, never more.
 pub(crate) struct Stream<R> {
-    /// `None` after its end.
+    /// `None` after the end of the stream.
     pipe: Option<R>,
     buffer: Box<[u8]>,
     pub(crate) lines: Lines,
@@ -33,13 +33,13 @@ impl<R: AsyncRead + Unpin> Stream<R> {
         self.pipe.is_some()
     }
 
-    /// Reads once, and logs what that completes. Not ready: there is nothing to read now.
+    /// Reads once, and logs the lines that this completes. Pending: there is nothing to read now.
     pub(crate) fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
         let Some(pipe) = &mut self.pipe else { return Poll::Pending };
         let mut buffer = ReadBuf::new(&mut self.buffer);
         let read: io::Result<()> = ready!(Pin::new(pipe).poll_read(task, &mut buffer));
         let bytes = buffer.filled();
-        // A pipe that cannot be read is at its end, for all that can be done about it.
+        // A read error is treated as the end, as nothing more can be read.
         if read.is_err() || bytes.is_empty() {
             self.pipe = None;
             self.lines.finish();
@@ -51,13 +51,13 @@ impl<R: AsyncRead + Unpin> Stream<R> {
     }
 }
 
-/// Bytes to lines to events.
+/// Splits bytes into lines, and logs each.
 pub(crate) struct Lines {
     name: &'static str,
     level: Level,
-    /// The line so far: at most [`MAX_LINE_BYTES`] and one byte, which may be the `\r` of its end.
+    /// The line so far: at most [`MAX_LINE_BYTES`], and one byte that may be the `\r` of its end.
     line: Vec<u8>,
-    /// The line was cut and logged; the rest of it is skipped.
+    /// The line was truncated and logged, and the rest of it is skipped.
     is_skipping: bool,
     pub(crate) logged: u64,
     pub(crate) cut: u64,
@@ -80,7 +80,7 @@ impl Lines {
         }
     }
 
-    /// Logs a last line that had no end.
+    /// Logs a last line without a line ending.
     pub(crate) fn finish(&mut self) {
         if !self.line.is_empty() {
             self.end_line();
@@ -95,7 +95,7 @@ impl Lines {
         let capacity = MAX_LINE_BYTES + 1 - self.line.len();
         self.line.extend_from_slice(&bytes[..bytes.len().min(capacity)]);
         if bytes.len() > capacity {
-            // Now, not at its end: there may be none.
+            // Logged now, as the end of the line may never come.
             self.log_truncated();
             self.is_skipping = true;
         }
@@ -129,7 +129,7 @@ impl Lines {
     }
 }
 
-/// The length of `bytes` without a character at its end that is not all there.
+/// The length of `bytes` without an incomplete UTF-8 character at its end.
 fn whole_chars(bytes: &[u8]) -> usize {
     let lead = bytes.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000);
     let Some(lead) = lead else { return bytes.len() };
@@ -147,7 +147,7 @@ fn whole_chars(bytes: &[u8]) -> usize {
 }
 
 fn log(level: Level, stream: &'static str, line: &str) {
-    // A level is part of a callsite, so each needs its own.
+    // The level is part of a callsite, so each level needs its own.
     macro_rules! event {
         ($level:expr) => {
             tracing::event!(target: "spanlog::op::command", $level, log.iostream = stream, message = line)

@@ -1,4 +1,4 @@
-//! What an op is called and described by, from what it runs.
+//! The name and attributes of an op, derived from its command.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::process::Command;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_semantic_conventions::attribute as semconv;
 
-/// The operation of a command that does not say what it does.
+/// The operation of a command without a recognisable subcommand.
 const UNNAMED: &str = "run";
 
-/// What is longer is no operation: it would make a span name of a script or of a key.
+/// A longer argument may be a script or a secret, which must not become a span name.
 const MAX_OPERATION_BYTES: usize = 32;
 
 pub(crate) fn tool(program: &OsStr) -> String {
@@ -22,7 +22,8 @@ pub(crate) fn operation<'a>(args: impl Iterator<Item = &'a OsStr>) -> String {
     for arg in args {
         match arg.to_str() {
             Some(arg) if is_subcommand(arg) => return arg.to_owned(),
-            // `-chdir=infra plan`: this flag has its value with it. Any other may take the next argument.
+            // `-chdir=infra plan`: this flag includes its value. Any other may take the next
+            // argument.
             Some(arg) if arg.starts_with('-') && arg.contains('=') => {}
             _ => break,
         }
@@ -36,7 +37,7 @@ fn is_subcommand(arg: &str) -> bool {
         && arg.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_'))
 }
 
-/// What the conventions for processes say of a child before it is started, so that samplers see it.
+/// The `process.*` attributes that are known before the child starts, so that samplers see them.
 pub(crate) fn attributes(command: &Command, has_args: bool) -> impl Iterator<Item = KeyValue> + use<> {
     let program = command.get_program();
     let name = Path::new(program).file_name().unwrap_or(program);

@@ -1,12 +1,12 @@
-//! What became of a child process.
+//! [`Output`]: how a child process ended.
 
 use std::process::ExitStatus;
 
 use crate::error::{Error, ProgramEnd};
 
-/// How a child process exited, and how much it wrote. Made by [`Command`](super::Command).
+/// How a child process ended, and how much it wrote. Made by [`Command`](super::Command).
 ///
-/// The lines themselves are records by then; nothing of them is kept here.
+/// The lines themselves became records, and are not kept here.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -32,43 +32,45 @@ impl Output {
         self.status.success()
     }
 
-    /// The exit status, as the standard library has it.
+    /// The standard library's exit status.
     pub fn status(&self) -> ExitStatus {
         self.status
     }
 
-    /// The exit code; none if a signal ended the child.
+    /// The exit code, or `None` if a signal killed the child.
     pub fn exit_code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// The signal that ended the child, if one did. Never on other systems than Unix.
+    /// The signal that killed the child, if one did. Always `None` on systems other than Unix.
     pub fn signal(&self) -> Option<i32> {
         signal_of(self.status)
     }
 
-    /// The lines of stdout, cut ones and empty ones included.
+    /// The number of lines on stdout, including empty and truncated ones.
     pub fn stdout_lines(&self) -> u64 {
         self.stdout_lines
     }
 
-    /// The lines of stderr, cut ones and empty ones included.
+    /// The number of lines on stderr, including empty and truncated ones.
     pub fn stderr_lines(&self) -> u64 {
         self.stderr_lines
     }
 
-    /// The lines, of both streams, that were cut because they were longer than 64 KiB.
+    /// The number of lines, on both streams, that were truncated because they were longer than 64
+    /// KiB.
     pub fn cut_lines(&self) -> u64 {
         self.cut_lines
     }
 
-    /// Whether someone else, such as a child of the child, still held the pipes when the child was
-    /// gone. What they write after that is in no record.
+    /// Whether another process, such as a child of the child, still held the pipes open after the
+    /// child had exited. What it writes later is not recorded.
     pub fn is_left_open(&self) -> bool {
         self.is_left_open
     }
 
-    /// The output of a child that succeeded, or the error that [`Command::run`](super::Command::run) gives.
+    /// This output if the child succeeded, otherwise the error that
+    /// [`Command::run`](super::Command::run) would return.
     ///
     /// ```
     /// use spanlog::op::Command;
@@ -83,7 +85,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// If the child exited with another code than 0, or was ended by a signal.
+    /// If the child exited with a code other than 0, or was killed by a signal.
     pub fn into_result(self) -> Result<Self, Error> {
         self.result().map(|()| self)
     }

@@ -19,30 +19,30 @@ use crate::error::{Error, ProgramEnd};
 use crate::op::command::lines::Stream;
 use crate::op::command::output::{signal_of, Output};
 
-/// Sidecar `process.exit.code`; the conventions have no name for it.
+/// Like `process.exit.code`; the conventions have no name for the signal.
 const EXIT_SIGNAL: &str = "process.exit.signal";
 
 const CUT_LINES: &str = "op.command.cut_lines";
 
 const LEFT_OPEN: &str = "op.command.left_open";
 
-/// How long the end of the pipes is waited for when the child is gone. What the child itself wrote is
-/// in them by then, so this is for its children's last words only.
+/// How long to wait for the end of the pipes after the child has exited. Its own output is in the
+/// pipes by then, so this only concerns its children's.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
 
-/// What is read at most after that, while there is something to read: all that two pipes can hold
-/// (Linux's `pipe-max-size`). So nothing that the child wrote is lost, and a grandchild that writes
-/// for ever is left behind.
+/// How much to read at most after that: all that two pipes can hold (Linux's `pipe-max-size`). So
+/// nothing that the child wrote is lost, and a grandchild that writes forever cannot keep the run
+/// open.
 const PIPE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// How long a killed child is waited for. One that the system cannot end, such as on a file system
-/// that is gone, must not hold its time limit up for ever.
+/// How long to wait for a killed child. One that the system cannot end, for example on an
+/// unreachable file system, must not keep the run open forever.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 
-/// Reads of each stream at one poll. After these, others on this thread get their turn.
+/// Reads of each stream per poll, before other tasks on this thread get a turn.
 const READS_PER_POLL: usize = 16;
 
-/// Everything that one run needs.
+/// The input of one run.
 pub(crate) struct Start {
     pub(crate) program: String,
     pub(crate) command: std::process::Command,
@@ -51,7 +51,7 @@ pub(crate) struct Start {
     pub(crate) span: OwnSpan,
 }
 
-/// The op's OpenTelemetry span, if it has one, and no other: not the one that happens to be current.
+/// The op's OpenTelemetry span, if it has one. Attributes are set on it, never on the current span.
 pub(crate) struct OwnSpan(pub(crate) Option<Context>);
 
 impl OwnSpan {
@@ -62,7 +62,7 @@ impl OwnSpan {
     }
 }
 
-/// Runs the child. An exit by itself is `Ok`, whatever its code.
+/// Runs the child. A child that ended by itself is `Ok`, whatever its exit code.
 pub(crate) async fn run(start: Start) -> Result<Output, Error> {
     let Start { program, command, time_limit, stderr_level, span } = start;
     let mut child = spawn(&program, command)?;
@@ -79,7 +79,7 @@ pub(crate) async fn run(start: Start) -> Result<Output, Error> {
     let mut status = watch(&mut child, &mut capture, time_limit).await.map_err(wait_failed)?;
     let exceeded_limit = time_limit.filter(|_| status.is_none());
     if exceeded_limit.is_some() {
-        // It fails only where there is nothing left to kill.
+        // This only fails if the child has exited.
         let _ = child.start_kill();
         status = watch(&mut child, &mut capture, Some(KILL_WAIT)).await.map_err(wait_failed)?;
     }
@@ -109,7 +109,7 @@ fn spawn(program: &str, command: std::process::Command) -> Result<Child, Error> 
         let message = format!("{program} could not be started: op::Command needs a tokio runtime");
         return Err(Error::program(ProgramEnd::Unknown, message));
     }
-    // The system's error does not say which of the two is missing.
+    // The system's error does not tell a missing program from a missing directory.
     let directory = command.get_current_dir().map(|path| format!(" in {}", path.display()));
     let mut command = Command::from(command);
     command.kill_on_drop(true).spawn().map_err(|error| {
@@ -118,7 +118,7 @@ fn spawn(program: &str, command: std::process::Command) -> Result<Child, Error> 
     })
 }
 
-/// Logs what the child writes until it exits. `None`: `limit` was over before that.
+/// Logs what the child writes until it exits. `None`: `limit` passed before that.
 async fn watch(
     child: &mut Child,
     capture: &mut Capture,
@@ -139,27 +139,28 @@ async fn watch(
     .await
 }
 
-/// Both streams of a child. Dropped before their end, it logs the lines that were begun: what a child
-/// had said last is what one wants to know of it.
+/// Both output streams of a child. On drop it logs incomplete lines, as a child's last words matter
+/// most.
 struct Capture {
     stdout: Stream<ChildStdout>,
     stderr: Stream<ChildStderr>,
     span: OwnSpan,
 }
 
-/// What there is to read.
+/// Whether there is more to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
-    /// Nothing at the moment.
+    /// Not at the moment.
     Idle,
-    /// More than one poll may take. The task has been woken.
+    /// Yes, but this poll has read enough. The task has been woken.
     Busy,
-    /// Nothing any more.
+    /// No: both streams have ended.
     Closed,
 }
 
 impl Capture {
-    /// Reads both streams in turn, so that lines of both are logged about as they were written.
+    /// Reads both streams in turn, so that their lines are logged roughly in the order in which
+    /// they were written.
     fn poll(&mut self, task: &mut Task<'_>) -> Reading {
         for _ in 0..READS_PER_POLL {
             let stdout = self.stdout.poll_read(task);
@@ -175,7 +176,8 @@ impl Capture {
         Reading::Busy
     }
 
-    /// Reads what is left when the child is gone. Returns whether someone still holds the pipes.
+    /// Reads what is left after the child has exited. Returns whether another process still holds
+    /// the pipes open.
     async fn drain(&mut self) -> bool {
         let mut grace = pin!(sleep(PIPE_GRACE));
         let max_bytes = self.read_bytes() + PIPE_BYTES;
@@ -188,7 +190,8 @@ impl Capture {
                 return Poll::Ready(());
             }
             if is_grace_over && reading == Reading::Idle {
-                // A task that has used its turn up is told "nothing yet", too: so it is asked again.
+                // tokio also returns `Pending` to a task that has used up its budget, so poll once
+                // more.
                 if std::mem::replace(&mut was_idle, true) {
                     return Poll::Ready(());
                 }
@@ -236,7 +239,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        // A second panic would end the process.
+        // A second panic would abort the process.
         if !std::thread::panicking() {
             self.finish();
         }
