@@ -1,7 +1,8 @@
-//! Callsites made at run time, for spans whose names, callers or fields are not known at compile time.
+//! Callsites made at run time, for spans whose names, callers or fields are unknown at compile
+//! time.
 //!
-//! They are never registered, so no filter is asked about them. What `tracing` knows of a callsite is kept for the
-//! life of the program, so whatever makes them bounds their number.
+//! They are not registered with `tracing`, so no filter is consulted. They are never freed, so
+//! their number has to be bounded.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -14,21 +15,22 @@ use tracing_core::field::FieldSet;
 use tracing_core::metadata::Kind;
 use tracing_core::subscriber::Interest;
 
-/// The field by which tracing-opentelemetry names a span, instead of by its metadata.
+/// The field that overrides a span's name for tracing-opentelemetry.
 pub(crate) const NAME_FIELD: &[&str] = &["otel.name"];
 
-/// The names of one target's spans that are kept at most. Few are expected: a name with an id in it would be a
-/// mistake everywhere, but it must not exhaust the memory.
+/// The most span names of one target. Few are expected, but a program that puts an id into span
+/// names must not exhaust the memory.
 const MAX_NAMES: usize = 512;
 
-/// The name in `tracing` of a span whose own name is in [`NAME_FIELD`].
+/// The name in `tracing` of a span that has its own name in [`NAME_FIELD`].
 const UNNAMED: &str = "span";
 
-/// The names of one target's spans.
+/// The callsites of one target's spans, by name.
 #[derive(Debug)]
 pub(crate) struct SpanNames {
     target: &'static str,
     known: RwLock<BTreeMap<&'static str, &'static Metadata<'static>>>,
+    /// The callsite of all spans beyond [`MAX_NAMES`].
     unnamed: OnceLock<&'static Metadata<'static>>,
 }
 
@@ -37,8 +39,8 @@ impl SpanNames {
         Self { target, known: RwLock::new(BTreeMap::new()), unnamed: OnceLock::new() }
     }
 
-    /// The metadata of spans of this name, and whether it has the name; if not, it has [`NAME_FIELD`]. It has no
-    /// location: ours would be the wrong one.
+    /// The metadata of spans with this name, and whether the name is in it. If not, it has the
+    /// field [`NAME_FIELD`]. It has no location, as that would be one in this crate.
     pub(crate) fn metadata(&self, name: &str) -> (&'static Metadata<'static>, bool) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(name).copied();
         if let Some(known) = known {
@@ -61,7 +63,7 @@ impl SpanNames {
     }
 }
 
-/// The callsite of a span. Its metadata is set before it is shown to anybody.
+/// The callsite of a span. Its metadata is set before it is used.
 #[derive(Debug, Default)]
 struct SpanCallsite(OnceLock<Metadata<'static>>);
 
@@ -73,7 +75,7 @@ impl Callsite for SpanCallsite {
     }
 }
 
-/// Metadata of a new callsite at INFO, which lives for the program. Only called under a cache.
+/// The metadata of a new callsite at level INFO. It is leaked, so callers cache it.
 pub(crate) fn span_metadata(
     name: &'static str,
     target: &'static str,
@@ -88,13 +90,13 @@ pub(crate) fn span_metadata(
     })
 }
 
-/// The metadata of a callsite that has none, which none of ours is.
+/// The metadata of a callsite whose own is not set yet. It is never seen.
 pub(crate) fn placeholder() -> &'static Metadata<'static> {
     static PLACEHOLDER: OnceLock<&'static Metadata<'static>> = OnceLock::new();
     PLACEHOLDER.get_or_init(|| span_metadata(UNNAMED, "spanlog", &[], None))
 }
 
-/// A map from set-up values, of which a program has few, to what is leaked for each.
+/// A map from configuration values, of which a program has few, to what is leaked for each.
 pub(crate) struct Cache<K, V: 'static>(Mutex<Option<HashMap<K, &'static V>>>);
 
 impl<K: Hash + Eq, V> Cache<K, V> {
@@ -108,10 +110,11 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     }
 }
 
-/// The event name that marks the entries of [`trace`](crate::trace).
+/// The event name that marks entries of [`trace`](crate::trace).
 pub(crate) const ENTRY: &str = "spanlog::trace entry";
 
-/// Whether an event with this metadata is an entry, which may have a [sidecar](crate::correlate::sidecar).
+/// Whether an event with this metadata is a `trace` entry, which has a
+/// [sidecar](crate::correlate::sidecar).
 pub(crate) fn is_entry(metadata: &Metadata<'_>) -> bool {
     metadata.name() == ENTRY
 }

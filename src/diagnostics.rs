@@ -1,5 +1,5 @@
-//! What this crate has to say about itself. It never goes through `tracing`: a line about the
-//! exporter that became a record would make the next export.
+//! Messages about this crate itself. They do not go through `tracing`: a message about a failed
+//! export would become a record, and so cause the next export.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -14,13 +14,15 @@ static HOOK: OnceLock<Hook> = OnceLock::new();
 
 static REPORTED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 
-/// Sends this crate's diagnostics to `hook` instead of standard error. Can be set once per process.
+/// Sends this crate's diagnostics to `hook` instead of standard error. It can only be set once per
+/// process.
 ///
-/// Each message is sent once, however often its cause recurs. The hook must not log.
+/// Each message is sent once, however often its cause recurs. The hook must not log through
+/// `tracing` or `log`.
 ///
 /// # Errors
 ///
-/// If a hook was set before.
+/// If a hook is already set.
 ///
 /// ```
 /// spanlog::set_diagnostics(|message| eprintln!("telemetry: {message}")).unwrap();
@@ -29,7 +31,7 @@ pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<()
     HOOK.set(Box::new(hook)).map_err(|_| Error::already_set("the diagnostics hook"))
 }
 
-/// Says `message` if it was not said before.
+/// Reports `message`, unless it was reported before.
 pub(crate) fn report_once(message: fmt::Arguments<'_>) {
     let message = message.to_string();
     let is_new = REPORTED
@@ -42,7 +44,7 @@ pub(crate) fn report_once(message: fmt::Arguments<'_>) {
     }
     match HOOK.get() {
         Some(hook) => hook(&message),
-        // Unlike `eprintln!`, it does not panic where nobody reads.
+        // Unlike `eprintln!`, this does not panic if stderr is closed.
         None => drop(writeln!(io::stderr(), "spanlog: {message}")),
     }
 }

@@ -1,11 +1,11 @@
-//! The one error type of set-up, flush, shutdown and reading back. The emit path has none: it counts.
+//! The error type of everything that can fail. The emit path cannot: it counts what it loses.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why something could not be set up, flushed, shut down, run or read back.
+/// An error of set-up, delivery, running a program, or reading a file.
 ///
-/// The text says what was wrong and what to do about it.
+/// The text says what was wrong and what to do about it. The `is_*` methods tell the kinds apart.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -22,11 +22,11 @@ enum Kind {
     Unreadable,
 }
 
-/// What became of a program that did not succeed.
+/// How a program that did not succeed ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only `op::Command` runs programs"))]
 pub(crate) enum ProgramEnd {
-    /// It could not be started or waited for, or it ended in a way that has no number.
+    /// It could not be started or waited for, or it ended without an exit code or signal.
     Unknown,
     Exited(i32),
     Killed(i32),
@@ -39,7 +39,7 @@ impl Error {
     }
 
     pub(crate) fn already_set(what: &str) -> Self {
-        Self::new(Kind::AlreadySet, format!("{what} is set already; it can be set once per process"))
+        Self::new(Kind::AlreadySet, format!("{what} is already set; it can only be set once per process"))
     }
 
     pub(crate) fn setting(name: &str, value: &str, wanted: impl fmt::Display) -> Self {
@@ -64,26 +64,27 @@ impl Error {
         Self { source: Some(source.into()), ..self }
     }
 
-    /// Something that can be set once per process, such as the global subscriber, was set before.
+    /// Whether something that can only be set once per process, such as the global subscriber, was
+    /// already set.
     pub fn is_already_set(&self) -> bool {
         self.kind == Kind::AlreadySet
     }
 
-    /// A setting or an environment variable has a value that cannot be used.
+    /// Whether a setting or an environment variable has an invalid value.
     pub fn is_setting(&self) -> bool {
         self.kind == Kind::Setting
     }
 
-    /// A program could not be started or waited for, exited with another code than 0, was killed by
-    /// a signal, or took longer than its limit.
+    /// Whether a program could not be started or waited for, exited with a code other than 0, was
+    /// killed by a signal, or exceeded its time limit.
     pub fn is_program(&self) -> bool {
         matches!(self.kind, Kind::Program(_))
     }
 
-    /// The exit code of the program that this error is about, if it exited with one.
+    /// The exit code of the program, if it exited with one.
     ///
-    /// For tools whose codes mean something: `terraform plan -detailed-exitcode` says with 2 that
-    /// there is something to do.
+    /// For tools whose exit codes have a meaning: for `terraform plan -detailed-exitcode`, 2 means
+    /// that there are changes.
     pub fn exit_code(&self) -> Option<i32> {
         match self.kind {
             Kind::Program(ProgramEnd::Exited(code)) => Some(code),
@@ -91,7 +92,7 @@ impl Error {
         }
     }
 
-    /// The signal that killed the program that this error is about, if one did that this crate did not send.
+    /// The signal that killed the program, if one did, unless this crate sent it.
     pub fn signal(&self) -> Option<i32> {
         match self.kind {
             Kind::Program(ProgramEnd::Killed(signal)) => Some(signal),
@@ -99,17 +100,17 @@ impl Error {
         }
     }
 
-    /// A program took longer than its limit, and was killed for it.
+    /// Whether a program exceeded its time limit, and was killed for it.
     pub fn is_timeout(&self) -> bool {
         self.kind == Kind::Program(ProgramEnd::TimedOut)
     }
 
-    /// Not everything could be delivered in time.
+    /// Whether something could not be delivered in time.
     pub fn is_delivery(&self) -> bool {
         self.kind == Kind::Delivery
     }
 
-    /// A file or stream could not be read back, or had nothing in it that was expected there.
+    /// Whether a file or stream could not be read, or did not contain what was expected.
     pub fn is_unreadable(&self) -> bool {
         self.kind == Kind::Unreadable
     }
@@ -127,7 +128,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The direct source is part of the text; a chain that printed both would say it twice.
+        // The text includes the direct source, so a printed chain must not repeat it.
         self.source.as_deref().and_then(StdError::source)
     }
 }

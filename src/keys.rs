@@ -1,4 +1,4 @@
-//! The names under which job and tool metadata appear. One [`Keys`] value holds them all.
+//! [`Keys`]: the attribute names of job and tool metadata.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -8,8 +8,9 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 
 /// The attribute names of job and tool metadata.
 ///
-/// A value is cheap to copy. The same keys belong on every layer and processor that stamps
-/// ([`LogLayer::with_keys`](crate::LogLayer::with_keys), [`SpanLayer::with_keys`](crate::SpanLayer::with_keys),
+/// It is cheap to copy. Use the same keys on every layer and processor that stamps
+/// ([`LogLayer::with_keys`](crate::LogLayer::with_keys),
+/// [`SpanLayer::with_keys`](crate::SpanLayer::with_keys),
 /// [`JobSpanProcessor::with_keys`](crate::JobSpanProcessor::with_keys));
 /// [`Builder::with_keys`](crate::install::Builder::with_keys) sets all three.
 ///
@@ -22,7 +23,7 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keys {
-    /// In the order in which stamps are written: the nine of the job, then tool and operation.
+    /// In the order in which stamps are written: the job's nine, then tool and operation.
     names: [&'static str; COUNT],
 }
 
@@ -32,7 +33,7 @@ const TOOL: usize = 9;
 
 const OPERATION: usize = 10;
 
-/// How many of the names belong to the job; the rest are the tool's.
+/// How many of the names are the job's.
 pub(crate) const JOB_KEYS: usize = TOOL;
 
 impl Keys {
@@ -55,9 +56,10 @@ impl Keys {
         }
     }
 
-    /// OpenTelemetry's CI/CD names where the [semantic conventions] have one.
+    /// OpenTelemetry's CI/CD names, where the [semantic conventions] have one.
     ///
-    /// Group, organisation, install, log stream, tool and operation have no name there and keep ours.
+    /// Group, organisation, install, log stream, tool and operation have none, and keep their
+    /// default names.
     ///
     /// [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/registry/attributes/cicd/
     pub const fn cicd() -> Self {
@@ -82,7 +84,7 @@ impl Keys {
         &self.names[..JOB_KEYS]
     }
 
-    /// Whether this is one of the names that tell one job from another.
+    /// Whether this is the name of an id that distinguishes executions of jobs.
     pub(crate) fn is_id(&self, name: &str) -> bool {
         self.names[..2].contains(&name)
     }
@@ -132,8 +134,8 @@ names! {
     OPERATION, operation, with_operation, "operation of an op";
 }
 
-/// Key names must live for the program: tracing's field sets take nothing else. They are set up
-/// once, by the programmer, so the few that are not literals are leaked, each name once.
+/// Makes a key name `'static`, as tracing's field sets require. Names are set once by the program,
+/// so the few that are not literals are leaked, each only once.
 fn intern(name: Cow<'static, str>) -> &'static str {
     static NAMES: OnceLock<Mutex<Vec<&'static str>>> = OnceLock::new();
     let name = match name {
@@ -149,12 +151,13 @@ fn intern(name: Cow<'static, str>) -> &'static str {
     name
 }
 
-/// A key whose name lives for the program; cloning it allocates nothing.
+/// A key with a static name, whose clones do not allocate.
 pub(crate) fn key(name: &'static str) -> Key {
     Key::from_static_str(name)
 }
 
-/// A control field: it says something about a span or record and is no attribute of it.
+/// Whether this is the name of a control field, which configures a span or record and is no
+/// attribute.
 #[inline]
 pub(crate) fn is_control(name: &str) -> bool {
     name.starts_with("otel.")

@@ -1,4 +1,4 @@
-//! [`LogTracer`]: the `log` facade's records as events, with their key-values.
+//! [`LogTracer`]: turns records of the `log` facade into events, with their key-values.
 
 use log::kv::{Key, Value, VisitSource};
 use log::{kv, Log, Metadata, Record};
@@ -10,9 +10,10 @@ use crate::format::{with_text, Limit};
 
 /// Sends the records of the `log` crate through `tracing`, their key-values included.
 ///
-/// tracing-log's own `LogTracer` drops the key-values; in everything else this one is the same, and a
-/// [`LogLayer`](crate::LogLayer) treats what comes through either alike: the real target is the scope,
-/// and the `log.*` fields are metadata. Other layers do not see the key-values: tracing has no room for them.
+/// Unlike tracing-log's own `LogTracer`, it keeps the key-values; otherwise the two are the same. A
+/// [`LogLayer`](crate::LogLayer) treats the events of both alike: the record's real target is the
+/// scope, and the `log.*` fields are metadata. Other layers do not see the key-values, as tracing's
+/// fields have static names.
 ///
 /// ```
 /// spanlog::LogTracer::install(log::LevelFilter::Info).unwrap();
@@ -24,16 +25,16 @@ pub struct LogTracer {
 }
 
 impl LogTracer {
-    /// A logger to be installed with `log::set_boxed_logger`.
+    /// A logger for `log::set_boxed_logger`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes it the process-wide logger, for records up to `level`.
+    /// Sets it as the logger of the process, for records up to `level`.
     ///
     /// # Errors
     ///
-    /// If the process has a logger already.
+    /// If the process already has a logger.
     pub fn install(level: log::LevelFilter) -> Result<(), Error> {
         log::set_boxed_logger(Box::new(Self::new()))
             .map_err(|_| Error::already_set("the logger of the `log` crate"))?;
@@ -50,7 +51,7 @@ impl Log for LogTracer {
     fn log(&self, record: &Record<'_>) {
         if self.inner.enabled(record.metadata()) {
             let mut pairs = Pairs(Vec::new());
-            // A source that fails has said what it could by then.
+            // If the source fails, the pairs before that are kept.
             let _ = record.key_values().visit(&mut pairs);
             sidecar::with_attributes(pairs.0, || self.inner.log(record));
         }
@@ -59,6 +60,7 @@ impl Log for LogTracer {
     fn flush(&self) {}
 }
 
+/// Collects key-values. The last value of a key wins.
 struct Pairs(Vec<(opentelemetry::Key, AnyValue)>);
 
 impl<'kvs> VisitSource<'kvs> for Pairs {
@@ -70,7 +72,8 @@ impl<'kvs> VisitSource<'kvs> for Pairs {
     }
 }
 
-/// The same table as for tracing's values: what fits keeps its type, the rest is text.
+/// Converts like [`Fields`](crate::fields::Fields): what fits keeps its type, the rest becomes
+/// text.
 fn any_value(value: &Value<'_>) -> AnyValue {
     if let Some(value) = value.to_bool() {
         AnyValue::Boolean(value)

@@ -1,12 +1,12 @@
-//! [`JobMetadata`]: what a job is known by.
+//! [`JobMetadata`]: the metadata of a job.
 
 use std::borrow::Cow;
 
 use crate::keys::{Keys, JOB_KEYS};
 
-/// What a job is known by: two ids that it must have, and names that it may have.
+/// The metadata of a job: two ids that are required, and other ids and names that are optional.
 ///
-/// An empty value is an absent one: it stamps nothing.
+/// An empty value counts as absent and is not stamped.
 ///
 /// ```
 /// use spanlog::{job, JobMetadata};
@@ -32,12 +32,12 @@ impl JobMetadata {
         metadata
     }
 
-    /// The value at an index of [`Keys::job`]; empty if there is none.
+    /// The value at an index of [`Keys::job`], empty if there is none.
     pub(crate) fn value(&self, index: usize) -> &str {
         &self.values[index]
     }
 
-    /// Name and value of everything that is not empty, under `keys`.
+    /// The attribute names under `keys`, and the values, of everything that is not empty.
     pub(crate) fn stamps(
         &self,
         keys: &Keys,

@@ -2,9 +2,9 @@
 
 use wildmatch::WildMatch;
 
-/// Which fields of the enclosing spans a record inherits: all, unless said otherwise.
+/// Which fields of the enclosing spans a record inherits. Default: all.
 ///
-/// Patterns match whole field names; `*` stands for any run of characters, `?` for one.
+/// Patterns match whole field names. `*` matches any number of characters, `?` exactly one.
 ///
 /// ```
 /// use spanlog::SpanFields;
@@ -17,6 +17,7 @@ use wildmatch::WildMatch;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SpanFields {
+    /// `None`: every field.
     include: Option<Vec<WildMatch>>,
     exclude: Vec<WildMatch>,
 }
@@ -27,26 +28,27 @@ impl SpanFields {
         Self::default()
     }
 
-    /// No field, until some are included.
+    /// No field, unless included.
     pub fn none() -> Self {
         Self { include: Some(Vec::new()), exclude: Vec::new() }
     }
 
-    /// Adds the fields whose name matches `pattern`. The first call on [`all`](Self::all) leaves only those.
+    /// Includes the fields whose names match `pattern`. The first call on [`all`](Self::all)
+    /// excludes all others.
     #[must_use]
     pub fn include(mut self, pattern: &str) -> Self {
         self.include.get_or_insert_default().push(WildMatch::new(pattern));
         self
     }
 
-    /// Takes out the fields whose name matches `pattern`, whether or not they are included.
+    /// Excludes the fields whose names match `pattern`, even if they are included.
     #[must_use]
     pub fn exclude(mut self, pattern: &str) -> Self {
         self.exclude.push(WildMatch::new(pattern));
         self
     }
 
-    /// Whether a field of this name is inherited.
+    /// Whether a field with this name is inherited.
     pub fn matches(&self, name: &str) -> bool {
         let any = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(name));
         self.include.as_deref().is_none_or(any) && !any(&self.exclude)

@@ -1,4 +1,4 @@
-//! For the tests of those who use this crate: a pipeline that keeps what it would send.
+//! For tests and benchmarks of programs: pipelines that do not send anything.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::{Answer, Transport};
 
-/// A pipeline that sends nothing, and the requests that it would have sent.
+/// A pipeline that keeps its requests instead of sending them, and those requests.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::otlp::transport::{Answer, Transport};
 ///
 /// # Panics
 ///
-/// If the process cannot start one more thread.
+/// If the process cannot start another thread.
 pub fn pipeline() -> (Pipeline, Requests) {
     let requests = Requests::default();
     // Nothing is to be cut for the sake of a receiver.
@@ -33,16 +33,16 @@ pub fn pipeline() -> (Pipeline, Requests) {
     let pipeline = Pipeline::start(settings, Box::new(Keep(requests.clone())));
     match pipeline {
         Ok(pipeline) => (pipeline, requests),
-        Err(error) => panic!("no pipeline: {error}"),
+        Err(error) => panic!("the pipeline could not be started: {error}"),
     }
 }
 
-/// Encoded `ExportLogsServiceRequest` messages, in the order in which they were finished.
+/// Encoded `ExportLogsServiceRequest` messages, in the order in which they were completed.
 #[derive(Clone, Debug, Default)]
 pub struct Requests(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Requests {
-    /// All of them, up to now. [`Pipeline::flush`] first.
+    /// All requests so far. Call [`Pipeline::flush`] first.
     pub fn bytes(&self) -> Vec<Vec<u8>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -57,11 +57,11 @@ impl Transport for Keep {
     }
 }
 
-/// A pipeline that throws away what it would send: for benchmarks of everything before that.
+/// A pipeline that discards its requests, for benchmarks of everything before the transport.
 ///
 /// # Panics
 ///
-/// If the process cannot start one more thread.
+/// If the process cannot start another thread.
 pub fn discarding() -> Pipeline {
     struct Discard;
     impl Transport for Discard {
@@ -71,6 +71,6 @@ pub fn discarding() -> Pipeline {
     }
     match Pipeline::start(Settings::default(), Box::new(Discard)) {
         Ok(pipeline) => pipeline,
-        Err(error) => panic!("no pipeline: {error}"),
+        Err(error) => panic!("the pipeline could not be started: {error}"),
     }
 }

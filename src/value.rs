@@ -1,22 +1,23 @@
-//! Values on their way into a record: borrowed ones, and owned ones made of span attributes.
+//! Attribute values: borrowed ones on their way into a record, and owned ones made from span
+//! attributes.
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Array, StringValue};
 
-/// A value on its way into a record: borrowed, so that each kind of record copies it once.
+/// A value on its way into a record. Borrowed, so that each kind of record copies it only once.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     /// A boolean.
     Bool(bool),
-    /// A signed integer; unsigned and wider ones that do not fit are decimal strings.
+    /// A signed integer. Unsigned and wider ones that do not fit become decimal strings.
     I64(i64),
     /// A double, NaN and infinities included.
     F64(f64),
-    /// A string, or what a `Debug` or `Display` wrote.
+    /// A string, or the text of a `Debug` or `Display`.
     Str(&'a str),
     /// Bytes.
     Bytes(&'a [u8]),
-    /// A value that was put together before, for a span or a job.
+    /// An owned value, of a span or a job for example.
     Any(&'a AnyValue),
 }
 
@@ -40,8 +41,8 @@ from! {
 }
 
 impl Value<'_> {
-    /// The value with its own memory. A string takes one allocation of exactly its size.
-    // Always: see `EventVisitor::value`.
+    /// Clones the value into owned memory. A string takes one allocation of exactly its size.
+    // `always`: see `EventVisitor::value`.
     #[inline(always)]
     pub(crate) fn to_owned(self) -> AnyValue {
         match self {
@@ -55,7 +56,7 @@ impl Value<'_> {
     }
 }
 
-/// A span attribute's value as a record's.
+/// Converts a span attribute's value to a record's.
 pub(crate) fn any_value(value: opentelemetry::Value) -> AnyValue {
     use opentelemetry::Value as V;
     match value {
@@ -67,12 +68,12 @@ pub(crate) fn any_value(value: opentelemetry::Value) -> AnyValue {
         V::Array(Array::I64(values)) => values.into_iter().collect(),
         V::Array(Array::F64(values)) => values.into_iter().collect(),
         V::Array(Array::String(values)) => values.into_iter().collect(),
-        // Both enums may grow. A value that is new to us is kept readable.
+        // Both enums are non-exhaustive. The text of an unknown variant is kept.
         other => AnyValue::String(other.to_string().into()),
     }
 }
 
-/// A string whose clones share one allocation: each record of a span clones it.
+/// A string whose clones share one allocation, as each record of a span clones it.
 pub(crate) fn shared(text: &str) -> StringValue {
     std::sync::Arc::<str>::from(text).into()
 }

@@ -1,8 +1,8 @@
-//! The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
+//! The protobuf message `opentelemetry.proto.logs.v1.LogRecord`.
 
 use crate::wire::scalar::EncodedKey;
 
-/// The field numbers of `opentelemetry.proto.logs.v1.LogRecord`.
+/// Its field numbers.
 pub(crate) mod field {
     pub(crate) const TIME: u8 = 1;
     pub(crate) const SEVERITY_NUMBER: u8 = 2;
@@ -17,7 +17,7 @@ pub(crate) mod field {
     pub(crate) const EVENT_NAME: u8 = 12;
 }
 
-/// The key of a callsite's field, encoded once for all its events.
+/// The encoded key of a callsite's field.
 pub(crate) fn attribute_key(name: &str) -> EncodedKey {
     EncodedKey::new(field::ATTRIBUTES, name)
 }
