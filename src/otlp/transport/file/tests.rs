@@ -1,3 +1,5 @@
+//! Lines, rotation, and files that go away.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
