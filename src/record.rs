@@ -46,6 +46,9 @@ pub(crate) type Prepare = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
 /// One log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
+    /// The target of the event, for records that are not opened with it.
+    fn set_target(&mut self, _target: Target<'_>) {}
+
     /// The time of the event, which is also the time at which it was observed. The clock can be
     /// set before 1970; OTLP has no time for that but 0.
     fn set_time(&mut self, time: SystemTime);

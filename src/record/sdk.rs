@@ -45,13 +45,8 @@ where
 
     // Always: a record is half a kilobyte to move.
     #[inline(always)]
-    fn open<'a>(&'a self, _permit: (), target: Target<'a>) -> Self::Record<'a> {
-        let mut record = self.logger.create_log_record();
-        match target {
-            Target::Static(target) => record.set_target(target),
-            Target::Short(target) => record.set_target(target.to_owned()),
-        }
-        record
+    fn open<'a>(&'a self, _permit: (), _target: Target<'a>) -> Self::Record<'a> {
+        self.logger.create_log_record()
     }
 
     #[inline(always)]
@@ -63,6 +58,13 @@ where
 /// A record of the SDK, or of another implementation of the logs API, as it is: to be taken out of
 /// a wrapper it would have to be copied.
 impl<R: LogRecord> Record for R {
+    fn set_target(&mut self, target: Target<'_>) {
+        match target {
+            Target::Static(target) => LogRecord::set_target(self, target),
+            Target::Short(target) => LogRecord::set_target(self, target.to_owned()),
+        }
+    }
+
     fn set_time(&mut self, time: SystemTime) {
         let time = time.max(UNIX_EPOCH);
         self.set_timestamp(time);
