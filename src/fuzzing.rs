@@ -7,6 +7,7 @@
 mod answer;
 #[cfg(feature = "graph")]
 pub mod graph;
+pub(crate) mod oracle;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
@@ -16,9 +17,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue as Read, KeyValue};
 use prost::Message;
 use serde_json::Value as Json;
 
-use crate::json_lines::encode;
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::json::request_to_json;
+use crate::otlp::json::{request_to_json, trace_request_to_json};
 use crate::value::Value;
 use crate::wire::put::{put_fixed64, put_pair, put_uint, tag, FIXED32};
 
@@ -62,10 +62,18 @@ pub fn encoder(input: &[u8]) {
     json(&bytes);
 }
 
-/// Transcodes any bytes. It may fail, but not where prost would have written just these bytes, and what
-/// it writes then must be what the other encoder writes.
+/// Transcodes any bytes, as a request of logs and as one of spans. It may fail, but not where prost would
+/// have written just these bytes, and what it writes then must be what the oracle writes.
 pub fn json(input: &[u8]) {
-    let line = request_to_json(input);
+    json_of(input, request_to_json(input), oracle::logs);
+    json_of(input, trace_request_to_json(input), oracle::spans);
+}
+
+fn json_of<M: Message + Default>(
+    input: &[u8],
+    line: Result<String, impl std::fmt::Debug>,
+    oracle: fn(&M) -> Json,
+) {
     if let Ok(line) = &line {
         assert!(!line.contains('\n'), "{line}");
         if let Err(error) = serde_json::from_str::<Json>(line) {
@@ -74,14 +82,10 @@ pub fn json(input: &[u8]) {
             return;
         }
     }
-    let Ok(read) = ExportLogsServiceRequest::decode(input) else { return };
-    let oracle = encode::logs(&read.resource_logs).to_string();
-    // The one field that is skipped here and known there; profiles use it, logs do not.
-    if read.encode_to_vec() != input || oracle.contains("Strindex\":") {
-        return;
-    }
+    let Some(read) = M::decode(input).ok().filter(|read| read.encode_to_vec() == input) else { return };
     let line = line.expect("it is what prost writes");
     let parsed: Json = serde_json::from_str(&line).expect("it was read before");
+    let oracle = oracle(&read).to_string();
     assert_eq!(parsed, serde_json::from_str::<Json>(&oracle).expect("serde_json wrote it"));
 }
 

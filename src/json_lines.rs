@@ -4,8 +4,6 @@
 //! `otlpjsonfile` receiver reads, and what [`install`](crate::install) writes for
 //! `with_json_lines` and for the `console` exporter.
 
-pub(crate) mod encode;
-
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -15,15 +13,21 @@ use std::time::Duration;
 use std::{fmt, fs, io};
 
 use opentelemetry::InstrumentationScope;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::resource::v1::Resource as ResourceMessage;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sdk::Resource;
+use prost::Message;
 
 use crate::error::Error;
+use crate::otlp::json::{request_to_json, trace_request_to_json};
+use crate::wire::read::Malformed;
 
 /// Writes log records, one `ExportLogsServiceRequest` as JSON on each line.
 ///
@@ -71,11 +75,14 @@ impl LogExporter for JsonLinesLogExporter {
         if scope_logs.is_empty() {
             return Ok(());
         }
-        self.lines.write(&encode::logs(&[ResourceLogs {
-            resource: Some(encode::resource(&self.resource)),
+        let attributes = self.resource.attributes.0.clone();
+        let resource_logs = vec![ResourceLogs {
+            resource: Some(ResourceMessage { attributes, ..ResourceMessage::default() }),
             schema_url: self.resource.schema_url.clone().unwrap_or_default(),
             scope_logs,
-        }]))
+        }];
+        let request = ExportLogsServiceRequest { resource_logs };
+        self.lines.write(request_to_json(&request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -115,7 +122,9 @@ impl SpanExporter for JsonLinesSpanExporter {
         if batch.is_empty() {
             return Ok(());
         }
-        self.lines.write(&encode::spans(&group_spans_by_resource_and_scope(batch, &self.resource)))
+        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
+        let request = ExportTraceServiceRequest { resource_spans };
+        self.lines.write(trace_request_to_json(&request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -195,18 +204,16 @@ impl Lines {
         Self { name: name.to_owned(), out: Mutex::new(Some(Out { writer, is_torn: false })) }
     }
 
-    /// Nothing is kept back: a line is in the hands of the operating system when this returns.
-    fn write(&self, request: &serde_json::Value) -> OTelSdkResult {
+    /// Nothing is buffered: the operating system has the line when this returns.
+    fn write(&self, request: Result<String, Malformed>) -> OTelSdkResult {
         let mut out = self.lock();
         let out = out.as_mut().ok_or(OTelSdkError::AlreadyShutdown)?;
-        let mut line = Vec::new();
+        let mut line = request.map_err(|error| self.failed("cannot be encoded for", &error))?;
         if out.is_torn {
-            line.push(b'\n');
+            line.insert(0, '\n');
         }
-        serde_json::to_writer(&mut line, request)
-            .map_err(|error| self.failed("cannot be encoded for", &error))?;
-        line.push(b'\n');
-        let written = out.writer.write_all(&line).and_then(|()| out.writer.flush());
+        line.push('\n');
+        let written = out.writer.write_all(line.as_bytes()).and_then(|()| out.writer.flush());
         out.is_torn = written.is_err();
         written.map_err(|error| self.failed("cannot be written to", &error))
     }
@@ -278,9 +285,9 @@ mod tests {
     fn a_torn_line_costs_no_other() {
         let writer = Tearing::default();
         let lines = Lines::new(Path::new("tearing"), Box::new(writer.clone()));
-        let error = lines.write(&serde_json::json!({ "a": 1 })).expect_err("the writer fails");
+        let error = lines.write(Ok(r#"{"a":1}"#.into())).expect_err("the writer fails");
         assert!(error.to_string().contains("tearing: full"), "{error}");
-        lines.write(&serde_json::json!({ "b": 2 })).expect("the writer works again");
+        lines.write(Ok(r#"{"b":2}"#.into())).expect("the writer works again");
         lines.close().expect("it is open");
         assert!(matches!(lines.flush(), Err(OTelSdkError::AlreadyShutdown)));
         let state = writer.0.lock().unwrap_or_else(PoisonError::into_inner);

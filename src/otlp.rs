@@ -40,7 +40,7 @@ pub(crate) mod sync;
 pub(crate) mod transport;
 #[cfg(feature = "otlp-http")]
 mod builder;
-#[cfg(any(feature = "otlp-http", all(any(fuzzing, test), feature = "json-lines")))]
+#[cfg(any(feature = "otlp-http", feature = "json-lines"))]
 pub(crate) mod json;
 #[cfg(feature = "otlp-http")]
 pub(crate) mod settings;

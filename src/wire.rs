@@ -3,6 +3,6 @@
 pub(crate) mod buffer;
 pub(crate) mod log_record;
 pub(crate) mod put;
-#[cfg(any(feature = "otlp-http", feature = "graph", all(any(fuzzing, test), feature = "json-lines")))]
+#[cfg(any(feature = "otlp-http", feature = "graph", feature = "json-lines"))]
 pub(crate) mod read;
 pub(crate) mod scalar;

@@ -25,6 +25,19 @@ const OTHER_KIND: Malformed = Malformed("a field has another wire type than its 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a>(&'a [u8]);
 
+/// Reads every field of a message, so that a malformed one is found wherever it is.
+#[inline]
+pub(crate) fn each<'a>(
+    message: &'a [u8],
+    mut field: impl FnMut(u64, Raw<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut fields = Fields::of(message);
+    while let Some((number, raw)) = fields.next()? {
+        field(number, raw)?;
+    }
+    Ok(())
+}
+
 /// The value of one field, as far as the wire knows what it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Raw<'a> {
