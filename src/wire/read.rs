@@ -1,11 +1,10 @@
-//! Protobuf's wire format, read: the other direction of [`wire`](super::wire).
+//! Protobuf's wire format, read.
 //!
-//! Beside the walk: for requests that go out in another form than protobuf, and for answers. What it
-//! reads may come from anywhere, so it checks everything and never panics.
+//! The bytes may come from anywhere, so everything is checked and nothing panics.
 
 use std::fmt;
 
-/// Why bytes are no message.
+/// Why bytes are not a protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
@@ -50,6 +49,11 @@ pub(crate) enum Raw<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn of(message: &'a [u8]) -> Self {
         Self(message)
+    }
+
+    /// What follows the fields that were read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.0
     }
 
     /// The next field and its number; `None` at the end.

@@ -16,10 +16,10 @@ use crate::otlp::deliver::lanes::Lanes;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::queue::chunk::{Chunk, Piece};
 use crate::otlp::queue::control::Order;
-use crate::otlp::queue::shrink::varint;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
+use crate::wire::read::Fields;
 
 /// Starts the thread. It ends after a shutdown.
 pub(crate) fn start(
@@ -185,23 +185,16 @@ impl Room {
             return Self { records, bytes: framed.len() };
         }
         let mut part = Self { records: 0, bytes: 0 };
-        let mut rest = framed;
+        let mut fields = Fields::of(framed);
         while part.records < self.records.min(records) {
-            let Some(behind) = behind_first(rest) else { break };
-            let end = framed.len() - behind.len();
+            // One field, tag and length included, is one record.
+            let Ok(Some(_)) = fields.next() else { break };
+            let end = framed.len() - fields.rest().len();
             if end > self.bytes {
                 break;
             }
             part = Self { records: part.records + 1, bytes: end };
-            rest = behind;
         }
         part
     }
-}
-
-/// What follows the first record.
-fn behind_first(framed: &[u8]) -> Option<&[u8]> {
-    let (_tag, mut rest) = framed.split_first()?;
-    let len = usize::try_from(varint(&mut rest)?).ok()?;
-    rest.get(len..)
 }
