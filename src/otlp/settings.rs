@@ -9,17 +9,20 @@ pub(crate) mod destination;
 pub(crate) mod signal;
 pub(crate) mod tls;
 pub(crate) mod variables;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Uri};
+
 use crate::limits::Limits;
 use crate::otlp::deliver::request::Resource;
 use crate::otlp::queue::Overflow;
 use crate::otlp::settings::choices::Compression;
 use crate::otlp::settings::tls::Tls;
 use crate::otlp::settings::variables::{ignore, number, text};
-use http::{HeaderMap, Uri};
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Gives headers for one request, such as a token that expires.
 #[derive(Clone)]

@@ -1,8 +1,5 @@
 //! The transcoder against the oracle of `fuzzing/oracle.rs`, which makes the same of prost's types with serde_json.
 
-use super::*;
-use crate::fuzzing::oracle;
-use crate::wire::put::{put_bytes, put_header, put_uint};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Variant;
@@ -18,6 +15,10 @@ use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::{json, Value};
+
+use super::*;
+use crate::fuzzing::oracle;
+use crate::wire::put::{put_bytes, put_header, put_uint};
 
 /// Strings of everything that JSON or Unicode treat in a way of their own, and of anything else.
 fn text() -> impl Strategy<Value = String> {

@@ -2,12 +2,13 @@
 //!
 //! What cannot be used here is an error whoever set it: without it, data would go elsewhere or nowhere.
 
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables::{demanded, pairs};
-use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 /// What the builder was told.
 #[derive(Clone, Debug)]

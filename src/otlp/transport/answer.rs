@@ -10,11 +10,14 @@ pub(crate) mod protobuf;
 pub(crate) mod said;
 #[cfg(test)]
 mod tests;
-use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
-use crate::otlp::transport::Answer;
+
+use std::time::{Duration, SystemTime};
+
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use std::time::{Duration, SystemTime};
+
+use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
+use crate::otlp::transport::Answer;
 
 /// How much of what a receiver says is kept: enough for a person to know what it is about.
 pub(crate) const MOST_TEXT_CHARS: usize = 300;

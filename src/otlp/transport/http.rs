@@ -9,6 +9,19 @@ mod body;
 pub(crate) mod tls;
 #[cfg(test)]
 mod tests;
+
+use std::io::Read;
+use std::net::IpAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::{Instant, SystemTime};
+use std::{io, mem};
+
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use ureq::{Agent, Proxy};
+
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::deliver::request;
@@ -17,16 +30,6 @@ use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::transport::answer::Reply;
 use crate::otlp::transport::http::body::{Bodies, JsonEncoder};
 use crate::otlp::transport::{Answer, Transport};
-use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use std::io::Read;
-use std::net::IpAddr;
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::time::{Instant, SystemTime};
-use std::{io, mem};
-use ureq::{Agent, Proxy};
 
 /// What an answer may have at most: the bound that the specification suggests.
 pub(crate) const MOST_BODY_BYTES: u64 = 4 * 1024 * 1024;

@@ -3,11 +3,12 @@
 
 use std::time::UNIX_EPOCH;
 
-use super::*;
 use http::HeaderValue;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use proptest::prelude::*;
 use prost::Message;
+
+use super::*;
 
 const PROTOBUF: &str = "application/x-protobuf";
 

@@ -4,10 +4,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Mutex;
 
-use super::*;
-use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::transport::grpc::answer::{CUT_OFF, OF_A_PROXY};
-use crate::wire::put::{put_bytes, put_uint};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
@@ -17,6 +13,11 @@ use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tonic::Response;
+
+use super::*;
+use crate::otlp::deliver::request::{Batch, Resource};
+use crate::otlp::transport::grpc::answer::{CUT_OFF, OF_A_PROXY};
+use crate::wire::put::{put_bytes, put_uint};
 
 type Reply = Result<Response<ExportLogsServiceResponse>, Status>;
 

@@ -4,14 +4,15 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::*;
-use crate::otlp::settings::tls::Pem;
-use crate::otlp::transport::http::tests::server::{answer, Act, Server};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+use super::*;
+use crate::otlp::settings::tls::Pem;
+use crate::otlp::transport::http::tests::server::{answer, Act, Server};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
