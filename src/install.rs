@@ -54,7 +54,6 @@ mod grpc;
 mod guard;
 mod metered;
 mod output;
-mod otlp;
 mod providers;
 mod subscriber;
 
@@ -76,15 +75,15 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::graph::Recorder;
-use crate::install::destination::Told;
 use crate::install::guard::Direct;
-use crate::install::otlp::About;
 use crate::install::providers::{Change, Outputs};
 use crate::install::subscriber::{Layers, Levels, Logs};
 use crate::keys::Keys;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
 use crate::otlp::settings::choices::Protocol;
+use crate::otlp::settings::destination::Endpoint;
+use crate::otlp::settings::overrides::Overrides;
 use crate::record::Records;
 use crate::span_fields::SpanFields;
 
@@ -98,9 +97,7 @@ pub fn builder() -> Builder {
 
 /// What to install. See the [module](self) for what it installs by default.
 pub struct Builder {
-    service_name: Option<String>,
-    attributes: Vec<KeyValue>,
-    otlp: Told,
+    overrides: Overrides,
     json_lines: Option<PathBuf>,
     level: LevelFilter,
     filter: Option<String>,
@@ -120,9 +117,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            service_name: None,
-            attributes: Vec::new(),
-            otlp: Told::default(),
+            overrides: Overrides::default(),
             json_lines: None,
             level: LevelFilter::INFO,
             filter: None,
@@ -143,10 +138,8 @@ impl Default for Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers are left out: they may be secrets.
         f.debug_struct("Builder")
-            .field("service_name", &self.service_name)
-            .field("endpoint", &self.otlp.endpoint)
+            .field("overrides", &self.overrides)
             .field("json_lines", &self.json_lines)
             .field("level", &self.level)
             .field("filter", &self.filter)
@@ -158,7 +151,7 @@ impl Builder {
     /// Sets `service.name` of the resource.
     #[must_use]
     pub fn with_service_name(mut self, name: impl Into<String>) -> Self {
-        self.service_name = Some(name.into());
+        self.overrides.service_name = Some(name.into());
         self
     }
 
@@ -171,14 +164,14 @@ impl Builder {
     /// Adds attributes to the resource.
     #[must_use]
     pub fn with_resource_attributes(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
-        self.attributes.extend(attributes);
+        self.overrides.attributes.extend(attributes);
         self
     }
 
     /// Sets the base URL that OTLP goes to; `/v1/logs` and `/v1/traces` are added.
     #[must_use]
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
-        self.otlp.endpoint = Some(base_url.into());
+        self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
         self
     }
 
@@ -186,14 +179,14 @@ impl Builder {
     /// else protobuf over HTTP. gRPC needs the feature `grpc`.
     #[must_use]
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
-        self.otlp.protocol = Some(protocol);
+        self.overrides.protocol = Some(protocol);
         self
     }
 
     /// Adds a header to every OTLP request. It goes before one of the same name in the environment.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.otlp.headers.push((name.into(), value.into()));
+        self.overrides.headers.push((name.into(), value.into()));
         self
     }
 
@@ -359,16 +352,15 @@ impl Builder {
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording = None;
         if !env::is_disabled() {
-            let resource = env::resource(self.service_name.clone(), self.attributes.clone());
-            let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
+            let resource = self.overrides.resource();
+            let to = Outputs { overrides: &self.overrides, directory: self.json_lines.as_deref() };
             let recorder = self.recorder.take().map(|recorder| recorder.with_keys(self.keys));
             let mut changes = std::mem::take(&mut self.tracer_provider);
             changes.extend(recorder.clone().map(providers::span_processor));
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
             let mut changes = std::mem::take(&mut self.logger_provider);
             if !self.sdk_logs && changes.is_empty() && to.is_direct_for_logs() {
-                let attributes = std::mem::take(&mut self.attributes);
-                direct = to.pipelines(About { service_name: self.service_name.take(), attributes })?;
+                direct = to.pipelines()?;
                 recording =
                     recorder.map(|recorder| self.log_layer(LogLayer::recording(recorder), levels.records));
             } else {

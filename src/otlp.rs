@@ -39,7 +39,7 @@ pub(crate) mod record;
 pub(crate) mod sync;
 pub(crate) mod transport;
 #[cfg(feature = "otlp-http")]
-mod builder;
+pub(crate) mod builder;
 #[cfg(any(feature = "otlp-http", feature = "json-lines"))]
 pub(crate) mod json;
 #[cfg(feature = "otlp-http")]

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use opentelemetry_sdk::{logs, trace};
 
-use crate::otlp::settings::variables::{ignore, number};
-
-pub(crate) use crate::otlp::settings::variables::{resource, text};
+use crate::otlp::settings::variables::{self, ignore, number, text};
 
 /// `OTEL_SDK_DISABLED`.
 pub(crate) fn is_disabled() -> bool {
@@ -46,7 +44,7 @@ fn count(name: &str, default: usize) -> usize {
 }
 
 fn millis(name: &str, default: u64) -> Duration {
-    Duration::from_millis(number(name).unwrap_or(default))
+    variables::millis(name).unwrap_or(Duration::from_millis(default))
 }
 
 /// `OTEL_BLRP_*`.

@@ -3,21 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use opentelemetry_otlp as sdk;
 use opentelemetry_sdk::logs::{LogExporter, LogProcessor, LoggerProviderBuilder, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_sdk::Resource;
 
 use crate::error::Error;
-use crate::install::destination::Told;
+use crate::install::destination::Destination;
 use crate::install::env::Exporters;
 use crate::install::guard::Direct;
 use crate::install::metered::{Meter, Metered};
-use crate::install::otlp::About;
-use crate::install::{env, otlp};
+use crate::install::{env, grpc};
 use crate::job::processor::JobSpanProcessor;
 use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use crate::keys::Keys;
+use crate::otlp::builder::Builder as PipelineBuilder;
+use crate::otlp::settings::choices::Protocol;
+use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::signal::Signal;
+use crate::otlp::settings::variables;
 
 /// What the builder was told of a provider, of types that only the telling knew.
 pub(crate) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
@@ -32,7 +36,7 @@ pub(crate) fn log_processor(processor: impl LogProcessor + 'static) -> Change<Lo
 
 /// Where telemetry goes.
 pub(crate) struct Outputs<'a> {
-    pub(crate) told: &'a Told,
+    pub(crate) overrides: &'a Overrides,
     /// Of the JSON-lines files.
     pub(crate) directory: Option<&'a Path>,
 }
@@ -54,7 +58,7 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            provider = with_spans(provider, otlp::span_exporter(self.told)?, "otlp", meters);
+            provider = with_spans(provider, span_exporter(self.overrides)?, "otlp", meters);
         }
         if let Some(directory) = self.directory {
             let exporter = JsonLinesSpanExporter::new(directory.join("traces.jsonl"))?;
@@ -71,15 +75,16 @@ impl Outputs<'_> {
         !self.exporters(Signal::Logs).console
     }
 
-    /// A pipeline to each place that records go to. The file comes first: it keeps nobody waiting.
-    pub(crate) fn pipelines(&self, about: About) -> Result<Vec<Direct>, Error> {
+    /// A pipeline to each place that records go to. The file comes first: it never makes the others wait.
+    pub(crate) fn pipelines(&self) -> Result<Vec<Direct>, Error> {
+        let builder = || PipelineBuilder::from(self.overrides.clone());
         let mut pipelines = Vec::new();
         if let Some(directory) = self.directory {
-            let pipeline = otlp::pipeline_to_file(directory.join("logs.jsonl"), about.clone())?;
+            let pipeline = builder().with_json_lines(directory.join("logs.jsonl")).build()?;
             pipelines.push(Direct { exporter: "json-lines", pipeline });
         }
         if self.exporters(Signal::Logs).otlp {
-            pipelines.push(Direct { exporter: "otlp", pipeline: otlp::pipeline(self.told, about)? });
+            pipelines.push(Direct { exporter: "otlp", pipeline: builder().build()? });
         }
         Ok(pipelines)
     }
@@ -100,7 +105,7 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            provider = with_logs(provider, otlp::log_exporter(self.told)?, "otlp", meters);
+            provider = with_logs(provider, log_exporter(self.overrides)?, "otlp", meters);
         }
         if let Some(directory) = self.directory {
             let exporter = JsonLinesLogExporter::new(directory.join("logs.jsonl"))?;
@@ -116,9 +121,30 @@ impl Outputs<'_> {
     /// nothing else, has no collector there.
     fn exporters(&self, signal: Signal) -> Exporters {
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
-            otlp: self.directory.is_none() || otlp::has_endpoint(signal, self.told),
+            otlp: self.directory.is_none() || self.has_endpoint(signal),
             console: false,
         })
+    }
+
+    fn has_endpoint(&self, signal: Signal) -> bool {
+        let is_set = |name: &String| variables::text(name).is_some();
+        self.overrides.endpoint.is_some() || signal.variables("ENDPOINT").iter().any(is_set)
+    }
+}
+
+fn log_exporter(overrides: &Overrides) -> Result<sdk::LogExporter, Error> {
+    let to = Destination::find(Signal::Logs, overrides)?;
+    match to.protocol {
+        Protocol::Grpc => grpc::log_exporter(to),
+        _ => to.over_http(sdk::LogExporter::builder().with_http(), |builder| builder.build()),
+    }
+}
+
+fn span_exporter(overrides: &Overrides) -> Result<sdk::SpanExporter, Error> {
+    let to = Destination::find(Signal::Traces, overrides)?;
+    match to.protocol {
+        Protocol::Grpc => grpc::span_exporter(to),
+        _ => to.over_http(sdk::SpanExporter::builder().with_http(), |builder| builder.build()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::worker;
@@ -43,12 +43,12 @@ impl Pipeline {
         self.0.limits
     }
 
-    pub(crate) fn start(settings: Settings, transport: Box<dyn Transport>) -> Result<Self, Error> {
+    pub(crate) fn start(settings: Config, transport: Box<dyn Transport>) -> Result<Self, Error> {
         Self::start_with(settings, vec![transport])
     }
 
     /// With as many requests on their way at once as there are transports.
-    pub(crate) fn start_with(settings: Settings, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
+    pub(crate) fn start_with(settings: Config, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
         let empty = Batch::default().most_with(&settings.resource, "");
         let least = empty + MIN_REQUEST;
         if settings.max_request_bytes < least {
@@ -67,7 +67,7 @@ impl Pipeline {
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
         let sizes = Sizes::new(settings.memory_limit_bytes, record, settings.max_batch_records);
         let queue = Arc::new(Queue::new(sizes, settings.overflow));
-        let Settings { limits, exporter, .. } = settings;
+        let Config { limits, exporter, .. } = settings;
         worker::start(Arc::clone(&queue), settings, transports)?;
         Ok(Self(Arc::new(Handle { queue, limits, exporter, process: std::process::id() })))
     }

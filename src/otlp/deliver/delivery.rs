@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::diagnostics::report_once;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::deliver::retry::Backoff;
 use crate::otlp::queue::control::Standing;
@@ -45,7 +45,7 @@ impl Said {
 
 pub(crate) struct Delivery {
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Arc<Config>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) said: Arc<Said>,
 }

@@ -9,7 +9,7 @@ use std::thread;
 use opentelemetry::Context;
 
 use crate::error::Error;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::deliver::delivery::{Delivery, Parcel, Said};
 use crate::otlp::deliver::held::Held;
 use crate::otlp::deliver::lanes::Lanes;
@@ -24,7 +24,7 @@ use crate::wire::read::Fields;
 /// Starts the thread. It ends after a shutdown.
 pub(crate) fn start(
     queue: Arc<Queue>,
-    settings: Settings,
+    settings: Config,
     transports: Vec<Box<dyn Transport>>,
 ) -> Result<(), Error> {
     let settings = Arc::new(settings);
@@ -60,7 +60,7 @@ pub(crate) fn start(
 
 struct Worker {
     lanes: Lanes,
-    settings: Arc<Settings>,
+    settings: Arc<Config>,
     queue: Arc<Queue>,
     batch: Batch,
     _end: End,

@@ -30,24 +30,7 @@ impl TransportConfig {
 
 #[cfg(feature = "grpc")]
 fn grpc(to: Target) -> Result<Box<dyn Transport>, Error> {
-    use crate::otlp::settings::Compression;
-    use crate::otlp::transport::grpc::{Grpc, Receiver};
-
-    let is_gzip = match to.compression {
-        Compression::None => false,
-        Compression::Gzip => true,
-        Compression::Zstd => {
-            return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
-        }
-    };
-    Ok(Box::new(Grpc::new(Receiver {
-        url: to.url,
-        headers: to.headers,
-        header_provider: to.header_provider.map(|provider| provider.0),
-        is_gzip,
-        roots: to.tls.roots.map(|roots| roots.bytes),
-        client: to.tls.client.map(|(chain, key)| (chain.bytes, key.bytes)),
-    })?))
+    Ok(Box::new(crate::otlp::transport::grpc::Grpc::new(to)?))
 }
 
 #[cfg(not(feature = "grpc"))]

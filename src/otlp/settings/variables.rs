@@ -39,13 +39,12 @@ pub(crate) fn number(name: &str) -> Option<u64> {
     number
 }
 
-/// The time that an export may take, of the first of `names` that says so.
-pub(crate) fn timeout(names: &[String]) -> Duration {
-    names.iter().find_map(|name| number(name)).map_or(Duration::from_secs(10), Duration::from_millis)
+pub(crate) fn millis(name: &str) -> Option<Duration> {
+    number(name).map(Duration::from_millis)
 }
 
-/// The resource: what the SDK knows, under `OTEL_RESOURCE_ATTRIBUTES`, under `OTEL_SERVICE_NAME`, under
-/// what the builder was told.
+/// The resource: what the SDK detects, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME` and the arguments, each
+/// of which takes precedence over those before.
 pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource {
     let resource = Resource::builder_empty()
         .with_detector(Box::new(SdkProvidedResourceDetector))

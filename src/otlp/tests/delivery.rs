@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::stage::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Answer;
 use crate::record::Target;
@@ -11,7 +11,7 @@ use crate::record::Target;
 #[test]
 fn flush_delivers_what_was_pushed_before() {
     let taken = Taken::default();
-    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     emit(&pipeline, "one");
     emit_to(&pipeline, Target::Short("run time"), "two");
@@ -34,7 +34,7 @@ fn flush_delivers_what_was_pushed_before() {
 fn age_and_count_deliver_without_a_flush() {
     for (delay, count) in [(Duration::from_millis(5), 1000), (LONG, 4)] {
         let taken = Taken::default();
-        let settings = Settings { schedule_delay: delay, max_batch_records: count, ..quick() };
+        let settings = Config { schedule_delay: delay, max_batch_records: count, ..quick() };
         let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
         for _ in 0..4 {
             emit(&pipeline, "x");
@@ -51,7 +51,7 @@ fn age_and_count_deliver_without_a_flush() {
 #[test]
 fn each_threads_order_is_kept() {
     let taken = Taken::default();
-    let settings = Settings { max_batch_records: 37, max_request_bytes: 6_000, ..quick() };
+    let settings = Config { max_batch_records: 37, max_request_bytes: 6_000, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -82,7 +82,7 @@ fn each_threads_order_is_kept() {
 #[test]
 fn one_that_is_too_large_is_cut() {
     let taken = Taken::default();
-    let pipeline = Pipeline::start(Settings::default(), taken.transport()).unwrap();
+    let pipeline = Pipeline::start(Config::default(), taken.transport()).unwrap();
     let large = "é€".repeat((8 << 20) / 5);
     for number in 0..512 {
         emit(&pipeline, if number == 300 { &large } else { "small" });
@@ -124,7 +124,7 @@ fn the_same_bytes_are_sent_again() {
 #[test]
 fn each_outcome_has_its_count() {
     let pipeline = Pipeline::start(
-        Settings { max_batch_records: 1, retry_max_elapsed: Duration::from_millis(20), ..quick() },
+        Config { max_batch_records: 1, retry_max_elapsed: Duration::from_millis(20), ..quick() },
         scripted(|_, request| match request.len() % 4 {
             0 => accepted(0),
             1 => accepted(7),
@@ -189,7 +189,7 @@ fn deadlines_hold_with_a_transport_that_hangs() {
 #[test]
 fn shutdown_delivers_and_then_only_counts() {
     let taken = Taken::default();
-    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     emit(&pipeline, "x");
     let report = pipeline.shutdown(LONG);
@@ -212,7 +212,7 @@ fn shutdown_delivers_and_then_only_counts() {
 #[test]
 fn shutdown_does_not_sit_out_a_wait() {
     for (asked, delivered) in [(None, 1), (Some(2 * LONG), 0)] {
-        let settings = Settings { retry_first: 2 * LONG, retry_longest: 2 * LONG, ..quick() };
+        let settings = Config { retry_first: 2 * LONG, retry_longest: 2 * LONG, ..quick() };
         let (sent, was_sent) = std::sync::mpsc::channel();
         let pipeline = Pipeline::start(
             settings,
@@ -240,7 +240,7 @@ fn shutdown_does_not_sit_out_a_wait() {
 #[test]
 fn dropping_the_last_handle_delivers() {
     let taken = Taken::default();
-    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     let clone = pipeline.clone();
     emit(&clone, "x");
@@ -264,9 +264,9 @@ async fn works_from_a_current_thread_runtime() {
 #[test]
 fn unusable_settings_are_refused() {
     let start = |settings| Pipeline::start(settings, Taken::default().transport());
-    assert!(start(Settings { max_request_bytes: 100, ..quick() }).unwrap_err().is_setting());
-    assert!(start(Settings { memory_limit_bytes: 100, ..quick() }).unwrap_err().is_setting());
-    assert!(start(Settings { max_batch_records: 0, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Config { max_request_bytes: 100, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Config { memory_limit_bytes: 100, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Config { max_batch_records: 0, ..quick() }).unwrap_err().is_setting());
 }
 
 /// Guarantees: the worker is under no subscriber and under suppression.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::stage::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Transport;
 
@@ -47,11 +47,11 @@ impl Gathering {
 }
 
 /// One record in each request.
-fn singly() -> Settings {
-    Settings { max_batch_records: 1, ..quick() }
+fn singly() -> Config {
+    Config { max_batch_records: 1, ..quick() }
 }
 
-fn start(settings: Settings, lanes: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
+fn start(settings: Config, lanes: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
     Pipeline::start_with(settings, (0..lanes).map(|_| transport()).collect()).unwrap()
 }
 
@@ -183,7 +183,7 @@ fn deadlines_hold_where_all_of_them_hang() {
 fn what_is_on_its_way_counts_against_the_memory_limit() {
     const LIMIT: usize = 256 * 1024;
     let (door, taken) = (Door::default(), Taken::default());
-    let settings = Settings { memory_limit_bytes: LIMIT, max_batch_records: 32, ..quick() };
+    let settings = Config { memory_limit_bytes: LIMIT, max_batch_records: 32, ..quick() };
     let pipeline = start(settings, 4, || door.transport(&taken));
     let body = "x".repeat(1_000);
     for _ in 0..4_000 {
@@ -204,7 +204,7 @@ fn what_is_on_its_way_counts_against_the_memory_limit() {
 #[test]
 fn order_is_kept_within_a_request() {
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let settings = Settings { max_batch_records: 37, ..quick() };
+    let settings = Config { max_batch_records: 37, ..quick() };
     let pipeline = start(settings, 4, || {
         let requests = Arc::clone(&requests);
         scripted(move |_, request| {

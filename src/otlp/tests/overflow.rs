@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::stage::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
 use crate::otlp::queue::pool::Pool;
@@ -17,7 +17,7 @@ const MEMORY: usize = 256 * 1024;
 /// A pipeline with one record in flight that does not come back before the door opens.
 fn stuck(overflow: Overflow) -> (Pipeline, Door, Taken) {
     let (door, taken) = (Door::default(), Taken::default());
-    let settings = Settings { memory_limit_bytes: MEMORY, overflow, ..quick() };
+    let settings = Config { memory_limit_bytes: MEMORY, overflow, ..quick() };
     let pipeline = Pipeline::start(settings, door.transport(&taken)).unwrap();
     emit(&pipeline, "first");
     door.wait_for_visitor();

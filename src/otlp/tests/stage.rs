@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{any_value, AnyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
@@ -118,12 +118,12 @@ pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
 }
 
 /// Settings for which nothing waits.
-pub(crate) fn quick() -> Settings {
-    Settings {
+pub(crate) fn quick() -> Config {
+    Config {
         schedule_delay: Duration::from_millis(5),
         retry_first: Duration::from_millis(1),
         retry_longest: Duration::from_millis(2),
-        ..Settings::default()
+        ..Config::default()
     }
 }
 

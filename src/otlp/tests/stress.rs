@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::stage::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
@@ -98,7 +98,7 @@ fn every_record_is_accounted_for() {
             }) as Box<dyn Transport>
         };
         let transports = (0..lanes).map(transport).collect();
-        let settings = Settings {
+        let settings = Config {
             memory_limit_bytes: 128 * 1024,
             overflow,
             max_batch_records: 64,
@@ -167,7 +167,7 @@ fn every_record_is_accounted_for() {
 #[test]
 fn delivered_is_what_the_receiver_has() {
     let taken = Taken::default();
-    let settings = Settings { max_batch_records: 64, ..quick() };
+    let settings = Config { max_batch_records: 64, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..8 {

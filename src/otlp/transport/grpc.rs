@@ -5,26 +5,27 @@
 
 mod answer;
 mod runtime;
+pub(crate) mod tls;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
-use http::header::{HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use opentelemetry::Context;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::error::Error;
 use crate::otlp::deliver::request;
+use crate::otlp::settings::choices::Compression;
+use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::transport::grpc::answer::{accepted, failed};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
 use crate::otlp::transport::{Answer, Transport};
@@ -38,32 +39,6 @@ const LEAST_TIME: Duration = Duration::from_millis(1);
 /// How often the runtime is let go around before a request: the first turn looks at the sockets, the next
 /// ones run the tasks that this wakes, one after the other. Two are enough without TLS, one is not.
 const TURNS: usize = 4;
-
-/// Gives headers for one request, such as a token that expires.
-pub(crate) type HeaderProvider = Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
-
-/// A receiver, and how to speak to it.
-#[derive(Clone, Default)]
-pub(crate) struct Receiver {
-    /// Scheme and authority. With `https` the connection is encrypted.
-    pub(crate) url: Uri,
-    /// Sent as metadata with every request.
-    pub(crate) headers: HeaderMap,
-    /// Asked before each request; what it gives goes before `headers`.
-    pub(crate) header_provider: Option<HeaderProvider>,
-    pub(crate) is_gzip: bool,
-    /// PEM of those to trust, instead of the built-in roots.
-    pub(crate) roots: Option<Vec<u8>>,
-    /// PEM of our own certificate chain, and of its key.
-    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers and certificates may be secrets.
-        f.debug_struct("Receiver").field("url", &self.url).finish_non_exhaustive()
-    }
-}
 
 /// One connection, made when the first request goes out, and again whenever it is lost.
 pub(crate) struct Grpc {
@@ -80,7 +55,7 @@ impl Grpc {
     /// # Errors
     ///
     /// If the URL or a certificate cannot be used, or the runtime cannot be started.
-    pub(crate) fn new(to: Receiver) -> Result<Self, Error> {
+    pub(crate) fn new(to: Target) -> Result<Self, Error> {
         let unusable = |error: tonic::transport::Error| {
             let wanted = "the URL of a gRPC receiver, with certificates that can be read";
             Error::setting("the endpoint of logs", &to.url.to_string(), wanted).with_source(error)
@@ -89,23 +64,20 @@ impl Grpc {
             .user_agent(concat!("spanlog/", env!("CARGO_PKG_VERSION")))
             .map_err(unusable)?;
         if to.url.scheme_str() == Some("https") {
-            let mut tls = match &to.roots {
-                Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
-                None => ClientTlsConfig::new().with_webpki_roots(),
-            };
-            if let Some((chain, key)) = &to.client {
-                tls = tls.identity(Identity::from_pem(chain, key));
-            }
-            endpoint = endpoint.tls_config(tls).map_err(unusable)?;
+            endpoint = endpoint.tls_config(tls::config(&to.tls)).map_err(unusable)?;
         }
         let runtime = OwnRuntime::new()?;
         let channel = runtime.within(|| endpoint.connect_lazy());
-        let mut client = tonic::client::Grpc::new(channel);
-        if to.is_gzip {
-            client = client
-                .send_compressed(CompressionEncoding::Gzip)
-                .accept_compressed(CompressionEncoding::Gzip);
-        }
+        let client = tonic::client::Grpc::new(channel);
+        let client = match to.compression {
+            Compression::None => client,
+            Compression::Gzip => {
+                client.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip)
+            }
+            Compression::Zstd => {
+                return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
+            }
+        };
         Ok(Self { client, runtime, headers: to.headers, header_provider: to.header_provider })
     }
 
@@ -146,14 +118,7 @@ impl Grpc {
 
     fn headers_now(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
-        let provided = self.header_provider.as_ref().map(|provide| provide()).unwrap_or_default();
-        for (name, value) in provided {
-            // What cannot be a header is left out; the receiver says what it misses.
-            if let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                value.set_sensitive(true);
-                headers.insert(name, value);
-            }
-        }
+        headers.extend(self.header_provider.iter().flat_map(HeaderProvider::headers));
         headers
     }
 }

@@ -25,7 +25,6 @@ use ureq::{Agent, Proxy};
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::deliver::request;
-use crate::otlp::settings::destination::add;
 use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::transport::answer::Reply;
 use crate::otlp::transport::http::body::{Bodies, JsonEncoder};
@@ -132,7 +131,11 @@ impl Client {
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
         *headers = self.headers.clone();
-        self.provide(headers);
+        if let Some(provider) = &self.provider {
+            let mut provided = provider.headers();
+            drop_reserved(&mut provided);
+            headers.extend(provided);
+        }
         if waits {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
@@ -144,22 +147,6 @@ impl Client {
         // The status decides. A body that breaks off, or is late, only costs what it would have told.
         let _ = body.as_reader().take(MOST_BODY_BYTES).read_to_end(&mut kept);
         Ok(Reply { status: parts.status, headers: parts.headers, body: kept })
-    }
-
-    fn provide(&self, headers: &mut HeaderMap) {
-        let Some(provider) = &self.provider else { return };
-        let mut provided = HeaderMap::new();
-        for (name, value) in (provider.0)() {
-            if let Err(error) = add(&mut provided, "the header provider", &name, &value) {
-                report_once(format_args!("{error}; it is left out"));
-            }
-        }
-        drop_reserved(&mut provided);
-        for (name, value) in provided {
-            // Each name is there once, so that none is missing.
-            let Some(name) = name else { continue };
-            headers.insert(name, value);
-        }
     }
 
     /// What it means that there is no answer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::{env, thread};
 
 use super::*;
+use crate::otlp::settings::destination::add;
 use crate::otlp::transport::http::tests::server::{answer, Act, Server};
 
 #[test]
