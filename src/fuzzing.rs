@@ -12,15 +12,18 @@ pub(crate) mod oracle;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Variant;
 use opentelemetry_proto::tonic::common::v1::{AnyValue as Read, KeyValue};
 use prost::Message;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::otlp::deliver::request::{Batch, Resource};
 use crate::otlp::json::{request_to_json, trace_request_to_json};
 use crate::value::Value;
 use crate::wire::put::{put_fixed64, put_pair, put_uint, tag, FIXED32};
+use crate::wire::read::Malformed;
 
 #[cfg(feature = "otlp-http")]
 pub use self::answer::answer;
@@ -65,17 +68,12 @@ pub fn encoder(input: &[u8]) {
 /// Transcodes any bytes, as a request of logs and as one of spans. It may fail, but not where prost would
 /// have written just these bytes, and what it writes then must be what the oracle writes.
 pub fn json(input: &[u8]) {
-    json_of(input, request_to_json(input), oracle::logs);
-    json_of(input, trace_request_to_json(input), oracle::spans);
+    json_of::<ExportLogsServiceRequest>(input, request_to_json(input));
+    json_of::<ExportTraceServiceRequest>(input, trace_request_to_json(input));
 }
 
-fn json_of<M: Message + Default>(
-    input: &[u8],
-    line: Result<String, impl std::fmt::Debug>,
-    oracle: fn(&M) -> Json,
-) {
+fn json_of<M: Message + Default + Serialize>(input: &[u8], line: Result<String, Malformed>) {
     if let Ok(line) = &line {
-        assert!(!line.contains('\n'), "{line}");
         if let Err(error) = serde_json::from_str::<Json>(line) {
             // It reads 128 levels, which are fewer than are written.
             assert!(error.to_string().contains("recursion limit"), "{error}: {line}");
@@ -84,9 +82,10 @@ fn json_of<M: Message + Default>(
     }
     let Some(read) = M::decode(input).ok().filter(|read| read.encode_to_vec() == input) else { return };
     let line = line.expect("it is what prost writes");
-    let parsed: Json = serde_json::from_str(&line).expect("it was read before");
-    let oracle = oracle(&read).to_string();
-    assert_eq!(parsed, serde_json::from_str::<Json>(&oracle).expect("serde_json wrote it"));
+    // The one field that is skipped here and known there; profiles use it, logs do not.
+    if !oracle::json(&read).to_string().contains("Strindex\":") {
+        oracle::assert_same(&line, &read);
+    }
 }
 
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use prost::Message;
 use unicode_width::UnicodeWidthStr;
 
-use crate::fuzzing::oracle;
 use crate::graph::{Reader, ToolCallGraph};
+use crate::otlp::json::{request_to_json, trace_request_to_json};
 
 /// Reads any bytes as a file. The first of them says in pieces of which size they come, and how much
 /// is kept.
@@ -89,7 +89,8 @@ pub fn forms(input: &[u8]) {
         scope.spans.retain(|span| is_id(&span.trace_id, 16) && is_id(&span.span_id, 8));
         scope.spans.iter_mut().flat_map(|span| &mut span.attributes).for_each(make_readable);
     }
-    same(&traces.encode_to_vec(), &oracle::spans(&traces).to_string());
+    let bytes = traces.encode_to_vec();
+    same(&bytes, &trace_request_to_json(&bytes).expect("prost wrote it"));
 
     let mut logs = ExportLogsServiceRequest::decode(input).unwrap_or_default();
     let scopes = logs.resource_logs.iter_mut().flat_map(|resource| &mut resource.scope_logs);
@@ -97,7 +98,8 @@ pub fn forms(input: &[u8]) {
         record.attributes.iter_mut().for_each(make_readable);
         record.body.iter_mut().for_each(make_value_readable);
     }
-    same(&logs.encode_to_vec(), &oracle::logs(&logs).to_string());
+    let bytes = logs.encode_to_vec();
+    same(&bytes, &request_to_json(&bytes).expect("prost wrote it"));
 }
 
 fn is_id(id: &[u8], len: usize) -> bool {
