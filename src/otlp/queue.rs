@@ -10,7 +10,7 @@ pub(crate) mod budget;
 pub(crate) mod chunk;
 pub(crate) mod control;
 pub(crate) mod pool;
-pub(crate) mod shrink;
+pub(crate) mod truncate;
 pub(crate) mod sizes;
 mod take;
 
@@ -22,8 +22,8 @@ use crate::otlp::queue::budget::Budget;
 use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
 use crate::otlp::queue::control::Control;
 use crate::otlp::queue::pool::Pool;
-use crate::otlp::queue::shrink::shrink;
 use crate::otlp::queue::sizes::Sizes;
+use crate::otlp::queue::truncate::truncate;
 use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::Thread;
@@ -172,11 +172,11 @@ impl Queue {
     #[cold]
     fn push_large(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
         let frame = Chunk::most(target, MOST_HEADER);
-        match shrink(&record.record(), self.sizes.record.saturating_sub(frame)) {
-            Some(mut shrunk) => {
-                self.counters.truncated_values(shrunk.values_cut);
-                shrunk.record.splice(0..0, [0; MOST_HEADER]);
-                self.push_to(shard, target, &Encoded::new(&mut shrunk.record, MOST_HEADER, &[]));
+        match truncate(&record.record(), self.sizes.record.saturating_sub(frame)) {
+            Some(mut truncated) => {
+                self.counters.truncated_values(truncated.values_cut);
+                truncated.record.splice(0..0, [0; MOST_HEADER]);
+                self.push_to(shard, target, &Encoded::new(&mut truncated.record, MOST_HEADER, &[]));
             }
             None => self.counters.dropped_too_large(1),
         }

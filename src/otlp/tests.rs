@@ -4,6 +4,6 @@ mod delivery;
 mod encoding;
 mod lanes;
 mod overflow;
-mod shrinking;
+mod truncating;
 mod stage;
 mod stress;

@@ -8,7 +8,7 @@ const DEPTH: usize = 64;
 
 /// A record that was cut.
 #[derive(Debug)]
-pub(crate) struct Shrunk {
+pub(crate) struct Truncated {
     pub(crate) record: Vec<u8>,
     pub(crate) values_cut: u64,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Shrunk {
 /// The encoded `LogRecord` in at most `most` bytes: strings and bytes of the body and the attributes
 /// are cut to one length, so that the largest lose first and most; strings on a character boundary.
 /// `None` if even empty values would not do.
-pub(crate) fn shrink(record: &[u8], most: usize) -> Option<Shrunk> {
+pub(crate) fn truncate(record: &[u8], most: usize) -> Option<Truncated> {
     let mut lengths = Vec::new();
     leaves(record, Kind::Record, 0, &mut lengths).ok()?;
     let excess = record.len().saturating_sub(most);
@@ -34,10 +34,10 @@ pub(crate) fn shrink(record: &[u8], most: usize) -> Option<Shrunk> {
             too_long = middle;
         }
     }
-    let mut shrunk = Vec::with_capacity(most);
-    rewrite(record, Kind::Record, 0, enough, &mut shrunk).ok()?;
+    let mut truncated = Vec::with_capacity(most);
+    rewrite(record, Kind::Record, 0, enough, &mut truncated).ok()?;
     let values_cut = lengths.iter().filter(|leaf| **leaf > enough).count() as u64;
-    Some(Shrunk { record: shrunk, values_cut })
+    Some(Truncated { record: truncated, values_cut })
 }
 
 /// Which message it is, so far as that says where values are.
