@@ -12,7 +12,7 @@ use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::worker;
 #[cfg(feature = "metrics")]
 use crate::otlp::queue::control::Passed;
-use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
@@ -65,8 +65,8 @@ impl Pipeline {
             return Err(Error::setting("the largest batch", "0", "at least 1"));
         }
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
-        let sizes = Sizes::new(settings.memory_limit_bytes, record, settings.max_batch_records);
-        let queue = Arc::new(Queue::new(sizes, settings.overflow));
+        let queue_limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records);
+        let queue = Arc::new(Queue::new(queue_limits, settings.overflow));
         let Config { limits, exporter, .. } = settings;
         worker::start(Arc::clone(&queue), settings, transports)?;
         Ok(Self(Arc::new(Handle { queue, limits, exporter, process: std::process::id() })))

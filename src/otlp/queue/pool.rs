@@ -1,7 +1,7 @@
 //! Chunks that are empty, for the next ones to be begun.
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
-use crate::otlp::queue::sizes::Sizes;
+use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::sync::{lock, Mutex};
 
 /// How many are kept at most. With the chunk that each shard may have begun, this is the memory beyond
@@ -16,8 +16,8 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(sizes: Sizes) -> Self {
-        Self { chunks: Mutex::new(Vec::new()), usual: sizes.chunk + sizes.slack }
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        Self { chunks: Mutex::new(Vec::new()), usual: limits.chunk + limits.slack }
     }
 
     pub(crate) fn take(&self) -> Chunk {

@@ -15,7 +15,7 @@ use crate::otlp::counters::Counters;
 use crate::otlp::queue::budget::Budget;
 use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
 use crate::otlp::queue::control::{Control, Order};
-use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::record::Target;
 
@@ -30,7 +30,7 @@ fn far() -> Instant {
 }
 
 fn queue(overflow: Overflow) -> Arc<Queue> {
-    Arc::new(Queue::new(Sizes::new(MIN_MEMORY, MIN_MEMORY / 2, 1), overflow))
+    Arc::new(Queue::new(QueueLimits::new(MIN_MEMORY, MIN_MEMORY / 2, 1), overflow))
 }
 
 const TARGET: Target<'static> = Target::Static("loom");

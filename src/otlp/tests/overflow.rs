@@ -6,8 +6,8 @@ use super::stage::*;
 use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
-use crate::otlp::queue::sizes::Sizes;
 use crate::otlp::queue::Overflow;
 use crate::record::Target;
 use crate::stats::Thread;
@@ -146,8 +146,8 @@ fn memory_is_bounded_and_comes_back() {
 /// Guarantees: a chunk that is mostly empty does not keep its room while it waits, and one that is full is not copied.
 #[test]
 fn what_waits_takes_the_room_that_it_needs() {
-    let sizes = Sizes::new(64 << 20, 1 << 20, 512);
-    let pool = Pool::new(sizes);
+    let limits = QueueLimits::new(64 << 20, 1 << 20, 512);
+    let pool = Pool::new(limits);
     let begun = |bytes: usize| {
         let mut front = vec![0; MOST_HEADER + bytes];
         let record = Encoded::new(&mut front, MOST_HEADER, &[]);
@@ -160,7 +160,7 @@ fn what_waits_takes_the_room_that_it_needs() {
     let fitting = pool.fit(nearly_empty);
     assert_eq!((fitting.cost(), fitting.bytes(), fitting.records), (cost, bytes.as_slice(), 1));
     assert!(fitting.capacity() < 2 * bytes.len(), "{}", fitting.capacity());
-    let full = begun(sizes.chunk);
+    let full = begun(limits.chunk);
     let at = full.bytes().as_ptr();
     assert_eq!(pool.fit(full).bytes().as_ptr(), at);
 }

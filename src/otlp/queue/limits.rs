@@ -9,7 +9,7 @@ const CHUNK: usize = 60 * 1024;
 pub(crate) const MIN_MEMORY: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
+pub(crate) struct QueueLimits {
     pub(crate) memory: usize,
     /// What one record may take, its frame and scope included.
     pub(crate) record: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Sizes {
     pub(crate) slack: usize,
 }
 
-impl Sizes {
+impl QueueLimits {
     pub(crate) fn new(memory: usize, record: usize, wake_records: usize) -> Self {
         let chunk = (memory / 128).min(CHUNK);
         Self { memory, record, wake_records, chunk, slack: chunk / 16 }
