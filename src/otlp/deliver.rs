@@ -1,7 +1,7 @@
 //! From the queue to an answer: requests, sent until each has an outcome.
 
 pub(crate) mod delivery;
-pub(crate) mod held;
+pub(crate) mod chunk_ref;
 pub(crate) mod lanes;
 pub(crate) mod request;
 pub(crate) mod retry;

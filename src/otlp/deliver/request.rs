@@ -11,7 +11,7 @@ use std::sync::Arc;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 
-use crate::otlp::deliver::held::Held;
+use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::queue::chunk::Piece;
 use crate::value::Value;
 use crate::wire::put::{field_len, put_bytes, put_header, put_pair};
@@ -51,7 +51,7 @@ pub(crate) struct Batch {
     /// The scopes of this request, in their order.
     used: Vec<usize>,
     /// Where the records are.
-    chunks: Vec<Arc<Held>>,
+    chunks: Vec<Arc<ChunkRef>>,
     records: usize,
     /// What the scopes take in the request at most, the records and all frames included.
     most: usize,
@@ -79,7 +79,7 @@ struct Place {
 
 impl Batch {
     /// Adds records of a chunk: all of them are in `piece`, which is of this chunk.
-    pub(crate) fn add(&mut self, chunk: &Arc<Held>, piece: &Piece<'_>) {
+    pub(crate) fn add(&mut self, chunk: &Arc<ChunkRef>, piece: &Piece<'_>) {
         if self.chunks.last().is_none_or(|last| !Arc::ptr_eq(last, chunk)) {
             self.chunks.push(Arc::clone(chunk));
         }
@@ -166,7 +166,7 @@ impl Scope {
 pub(crate) struct Request {
     /// What is not records, front to back.
     frames: Vec<u8>,
-    chunks: Vec<Arc<Held>>,
+    chunks: Vec<Arc<ChunkRef>>,
     places: Vec<Place>,
     len: usize,
     /// The request in one piece, if somebody asked for that.
@@ -236,7 +236,7 @@ mod alone {
             let (target, record) = (Target::Static(""), Encoded::new(&mut front, MOST_HEADER, &[]));
             let mut chunk = Chunk::default();
             chunk.add(target, &record, Chunk::most(target, record.len()));
-            let chunk = Arc::new(Held::new(chunk, Weak::new()));
+            let chunk = Arc::new(ChunkRef::new(chunk, Weak::new()));
             for piece in chunk.pieces() {
                 self.add(&chunk, &Piece { scope, ..piece });
             }

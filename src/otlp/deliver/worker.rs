@@ -10,8 +10,8 @@ use opentelemetry::Context;
 
 use crate::error::Error;
 use crate::otlp::config::Config;
+use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::deliver::delivery::{Delivery, Parcel, Said};
-use crate::otlp::deliver::held::Held;
 use crate::otlp::deliver::lanes::Lanes;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::queue::chunk::{Chunk, Piece};
@@ -128,12 +128,12 @@ impl Worker {
         if !self.queue.control.hold(chunk.records as u64, &self.queue.counters) {
             return false;
         }
-        let chunk = Arc::new(Held::new(self.queue.pool.fit(chunk), Arc::downgrade(&self.queue)));
+        let chunk = Arc::new(ChunkRef::new(self.queue.pool.fit(chunk), Arc::downgrade(&self.queue)));
         let mut pieces = chunk.pieces();
         pieces.all(|piece| self.place(&chunk, piece))
     }
 
-    fn place(&mut self, chunk: &Arc<Held>, mut piece: Piece<'_>) -> bool {
+    fn place(&mut self, chunk: &Arc<ChunkRef>, mut piece: Piece<'_>) -> bool {
         while piece.records > 0 {
             let taken = self.batch.most_with(&self.settings.resource, piece.scope);
             let room = Room {

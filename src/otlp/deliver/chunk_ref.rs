@@ -10,18 +10,18 @@ use crate::otlp::queue::Queue;
 
 /// Gives everything back when it is dropped: the bytes that the chunk is charged with, and its memory.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct ChunkRef {
     chunk: Chunk,
     queue: Weak<Queue>,
 }
 
-impl Held {
+impl ChunkRef {
     pub(crate) fn new(chunk: Chunk, queue: Weak<Queue>) -> Self {
         Self { chunk, queue }
     }
 }
 
-impl Deref for Held {
+impl Deref for ChunkRef {
     type Target = Chunk;
 
     fn deref(&self) -> &Chunk {
@@ -29,7 +29,7 @@ impl Deref for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for ChunkRef {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.upgrade() {
             queue.budget.give_back(queue.cost(&self.chunk));
