@@ -2,7 +2,7 @@
 
 mod delivery;
 mod encoding;
-mod lanes;
+mod senders;
 mod overflow;
 mod truncating;
 mod stage;

@@ -1,6 +1,6 @@
 //! Makes requests of what is queued, on a thread of its own.
 //!
-//! Between the queue and the lanes in the walk. The thread is under no subscriber and under
+//! Between the queue and the senders in the walk. The thread is under no subscriber and under
 //! telemetry suppression: what a transport or a library below it logs never becomes a record.
 
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::deliver::delivery::{Delivery, Parcel, Said};
-use crate::otlp::deliver::lanes::Lanes;
 use crate::otlp::deliver::request::Batch;
+use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::{Chunk, Piece};
 use crate::otlp::queue::control::Order;
 use crate::otlp::queue::Queue;
@@ -37,7 +37,7 @@ pub(crate) fn start(
     };
     let deliveries = transports.into_iter().map(delivery).collect();
     let worker = Worker {
-        lanes: Lanes::new(Arc::clone(&queue), deliveries)?,
+        senders: Senders::new(Arc::clone(&queue), deliveries)?,
         settings,
         batch: Batch::default(),
         _end: End(Arc::clone(&queue)),
@@ -59,7 +59,7 @@ pub(crate) fn start(
 }
 
 struct Worker {
-    lanes: Lanes,
+    senders: Senders,
     settings: Arc<Config>,
     queue: Arc<Queue>,
     batch: Batch,
@@ -80,10 +80,10 @@ impl Drop for End {
 impl Worker {
     fn run(mut self) {
         self.work();
-        let Self { lanes, batch, _end, .. } = self;
+        let Self { senders, batch, _end, .. } = self;
         // In this order: what was not sent is let go of and a file is closed before the end is told.
         drop(batch);
-        lanes.close();
+        senders.close();
     }
 
     fn work(&mut self) {
@@ -167,8 +167,8 @@ impl Worker {
             return true;
         }
         let records = self.batch.records() as u64;
-        let request = self.batch.finish(&self.settings.resource, self.lanes.spare());
-        self.lanes.send(Parcel { request, records })
+        let request = self.batch.finish(&self.settings.resource, self.senders.spare());
+        self.senders.send(Parcel { request, records })
     }
 }
 

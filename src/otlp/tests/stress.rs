@@ -87,7 +87,7 @@ fn every_record_is_accounted_for() {
         let ended = Arc::new(AtomicBool::new(false));
         let received = Arc::new(Mutex::new(HashSet::new()));
         let doubles = Arc::new(AtomicU64::new(0));
-        let lanes = if round % 4 < 2 { 1 } else { 4 };
+        let senders = if round % 4 < 2 { 1 } else { 4 };
         let transport = |_| {
             Box::new(Faulty {
                 state: random(&mut state) | 1,
@@ -97,7 +97,7 @@ fn every_record_is_accounted_for() {
                 doubles: Arc::clone(&doubles),
             }) as Box<dyn Transport>
         };
-        let transports = (0..lanes).map(transport).collect();
+        let transports = (0..senders).map(transport).collect();
         let settings = Config {
             memory_limit_bytes: 128 * 1024,
             overflow,

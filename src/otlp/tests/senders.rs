@@ -51,8 +51,8 @@ fn singly() -> Config {
     Config { max_batch_records: 1, ..quick() }
 }
 
-fn start(settings: Config, lanes: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
-    Pipeline::start_with(settings, (0..lanes).map(|_| transport()).collect()).unwrap()
+fn start(settings: Config, senders: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
+    Pipeline::start_with(settings, (0..senders).map(|_| transport()).collect()).unwrap()
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_flush_does_not_wait_for_what_came_later() {
     assert!(pipeline.shutdown(LONG).is_complete);
 }
 
-/// Guarantees: flush and shutdown return although no lane does, what they have is counted once, and what
+/// Guarantees: flush and shutdown return although no sender does, what they have is counted once, and what
 /// they deliver afterwards changes nothing.
 #[test]
 fn deadlines_hold_where_all_of_them_hang() {

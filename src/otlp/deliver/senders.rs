@@ -17,7 +17,7 @@ use crate::otlp::deliver::request::Request;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, Mutex};
 
-pub(crate) enum Lanes {
+pub(crate) enum Senders {
     One(Arc<Queue>, Box<Delivery>, Spare),
     Many(Arc<Queue>, Threads),
 }
@@ -44,8 +44,8 @@ impl Drop for OnItsWay {
     }
 }
 
-impl Lanes {
-    /// One lane for each of `deliveries`; of none, nothing is ever sent.
+impl Senders {
+    /// One sender for each of `deliveries`; of none, nothing is ever sent.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Lanes {
         }
     }
 
-    /// Sends a request, or waits until there is a lane that will. False if nobody waits for it any more.
+    /// Sends a request, or waits until there is a sender that will. False if nobody waits for it any more.
     pub(crate) fn send(&mut self, mut parcel: Parcel) -> bool {
         let (queue, most) = match self {
             Self::One(queue, ..) => (queue, 1),
