@@ -17,13 +17,6 @@ use crate::otlp::queue::Queue;
 use crate::otlp::sync::{after, lock, Mutex};
 use crate::otlp::transport::{Answer, Transport};
 
-/// A finished request.
-#[derive(Debug, Default)]
-pub(crate) struct Parcel {
-    pub(crate) request: Request,
-    pub(crate) records: u64,
-}
-
 /// What was said already, in full. The text is partly the receiver's and may differ each time, so there
 /// is an end to it.
 #[derive(Debug, Default)]
@@ -60,16 +53,15 @@ enum Outcome {
 
 impl Delivery {
     /// Sends the request, settles its records and lets go of them. False if they were written off meanwhile.
-    pub(crate) fn see_through(&mut self, parcel: &mut Parcel) -> bool {
-        let is_alive = self.settle(parcel);
-        parcel.request.clear();
+    pub(crate) fn see_through(&mut self, request: &mut Request) -> bool {
+        let is_alive = self.settle(request);
+        request.clear();
         is_alive
     }
 
-    fn settle(&mut self, parcel: &mut Parcel) -> bool {
-        let Parcel { request, records } = parcel;
-        let records = *records;
-        let Some(outcome) = self.deliver(request, records) else { return false };
+    fn settle(&mut self, request: &mut Request) -> bool {
+        let Some(outcome) = self.deliver(request) else { return false };
+        let records = request.records();
         let counters = &self.queue.counters;
         self.queue.control.settle(records, || {
             match outcome {
@@ -91,7 +83,7 @@ impl Delivery {
     }
 
     /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
-    fn deliver(&mut self, request: &mut Request, records: u64) -> Option<Outcome> {
+    fn deliver(&mut self, request: &mut Request) -> Option<Outcome> {
         let begun = Instant::now();
         let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
         let mut is_again = false;
@@ -109,7 +101,7 @@ impl Delivery {
             self.queue.counters.retries(u64::from(is_again));
             let (asked, why) = match self.send(request, deadline) {
                 Answer::Accepted { rejected, message } => {
-                    let rejected = rejected.min(records);
+                    let rejected = rejected.min(request.records());
                     if rejected > 0 {
                         self.said.say("the receiver rejected log records", &message);
                     }

@@ -128,6 +128,7 @@ impl Batch {
         let scopes = self.used.iter().map(|index| field_len(self.scopes[*index].len()));
         let len = field_len(resource.0.len()) + scopes.sum::<usize>();
         request.len = field_len(len);
+        request.records = self.records as u64;
         put_header(&mut request.frames, 1, len);
         put_bytes(&mut request.frames, 1, &resource.0);
         let mut framed = 0;
@@ -168,12 +169,17 @@ pub(crate) struct Request {
     frames: Vec<u8>,
     chunks: Vec<Arc<ChunkRef>>,
     places: Vec<Place>,
+    records: u64,
     len: usize,
     /// The request in one piece, if somebody asked for that.
     joined: Vec<u8>,
 }
 
 impl Request {
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -216,7 +222,7 @@ impl Request {
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES);
         }
-        self.len = 0;
+        (self.records, self.len) = (0, 0);
     }
 }
 

@@ -12,7 +12,7 @@ use std::{mem, thread};
 use opentelemetry::Context;
 
 use crate::error::Error;
-use crate::otlp::deliver::delivery::{Delivery, Parcel};
+use crate::otlp::deliver::delivery::Delivery;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, Mutex};
@@ -28,7 +28,7 @@ pub(crate) struct Spare(Request);
 
 pub(crate) struct Threads {
     /// Never holds more than there are threads: who sends asks for leave first.
-    parcels: Sender<(Parcel, OnItsWay)>,
+    requests: Sender<(Request, OnItsWay)>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -56,7 +56,7 @@ impl Senders {
                 return Ok(Self::One(queue, Box::new(only), Spare::default()));
             }
         }
-        let (parcels, to_come) = mpsc::channel();
+        let (requests, to_come) = mpsc::channel();
         let to_come = Arc::new(Mutex::new(to_come));
         let mut threads = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
@@ -69,7 +69,7 @@ impl Senders {
                 })?;
             threads.push(thread);
         }
-        Ok(Self::Many(queue, Threads { parcels, threads }))
+        Ok(Self::Many(queue, Threads { requests, threads }))
     }
 
     /// Memory to write the next request in, empty.
@@ -81,31 +81,31 @@ impl Senders {
     }
 
     /// Sends a request, or waits until there is a sender that will. False if nobody waits for it any more.
-    pub(crate) fn send(&mut self, mut parcel: Parcel) -> bool {
+    pub(crate) fn send(&mut self, mut request: Request) -> bool {
         let (queue, most) = match self {
             Self::One(queue, ..) => (queue, 1),
             Self::Many(queue, threads) => (queue, threads.threads.len()),
         };
-        let Some(number) = queue.control.take_off(most, parcel.records) else { return false };
+        let Some(number) = queue.control.take_off(most, request.records()) else { return false };
         let on_its_way = OnItsWay { queue: Arc::clone(queue), number };
         match self {
             Self::One(_, delivery, spare) => {
-                let is_alive = delivery.see_through(&mut parcel);
-                spare.0 = parcel.request;
+                let is_alive = delivery.see_through(&mut request);
+                spare.0 = request;
                 is_alive
             }
-            Self::Many(_, threads) => threads.parcels.send((parcel, on_its_way)).is_ok(),
+            Self::Many(_, threads) => threads.requests.send((request, on_its_way)).is_ok(),
         }
     }
 
     /// Waits until everything has landed, and ends the threads. Where nobody waits any more they are left
     /// behind: a transport may hang.
     pub(crate) fn close(self) {
-        let Self::Many(queue, Threads { parcels, threads }) = self else { return };
+        let Self::Many(queue, Threads { requests, threads }) = self else { return };
         if !queue.control.all_landed() {
             return;
         }
-        drop(parcels);
+        drop(requests);
         for thread in threads {
             // One that panicked has nothing more to say.
             let _ = thread.join();
@@ -113,13 +113,13 @@ impl Senders {
     }
 }
 
-fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Parcel, OnItsWay)>>) {
+fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Request, OnItsWay)>>) {
     // As on the worker's own thread.
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     loop {
         // Who waits here keeps the others waiting for the lock, which comes to the same.
         let next = lock(to_come).recv();
-        let Ok((mut parcel, _on_its_way)) = next else { return };
-        delivery.see_through(&mut parcel);
+        let Ok((mut request, _on_its_way)) = next else { return };
+        delivery.see_through(&mut request);
     }
 }

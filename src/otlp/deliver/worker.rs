@@ -11,7 +11,7 @@ use opentelemetry::Context;
 use crate::error::Error;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::chunk_ref::ChunkRef;
-use crate::otlp::deliver::delivery::{Delivery, Parcel, Said};
+use crate::otlp::deliver::delivery::{Delivery, Said};
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::{Chunk, Piece};
@@ -166,9 +166,8 @@ impl Worker {
         if self.batch.is_empty() {
             return true;
         }
-        let records = self.batch.records() as u64;
         let request = self.batch.finish(&self.settings.resource, self.senders.spare());
-        self.senders.send(Parcel { request, records })
+        self.senders.send(request)
     }
 }
 
