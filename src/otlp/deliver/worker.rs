@@ -15,7 +15,7 @@ use crate::otlp::deliver::delivery::{Delivery, Said};
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::{Chunk, Piece};
-use crate::otlp::queue::control::Order;
+use crate::otlp::queue::control::Command;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
@@ -89,19 +89,19 @@ impl Worker {
     fn work(&mut self) {
         let mut tick = after(self.settings.schedule_delay);
         loop {
-            let order = self.queue.control.next(tick);
-            let before = match order {
-                Order::Stop => return,
-                Order::Last => u64::MAX,
+            let command = self.queue.control.next_command(tick);
+            let before = match command {
+                Command::Stop => return,
+                Command::Last => u64::MAX,
                 // What threads add meanwhile is for the next time, or a flush might never end.
-                Order::Full | Order::Everything { .. } => self.queue.next_ticket(),
+                Command::Full | Command::Everything { .. } => self.queue.next_ticket(),
             };
-            let is_alive = self.drain(before) && (order == Order::Full || self.send_batch());
-            match order {
+            let is_alive = self.drain(before) && (command == Command::Full || self.send_batch());
+            match command {
                 _ if !is_alive => return,
-                Order::Last | Order::Stop => return,
-                Order::Full => {}
-                Order::Everything { flush } => {
+                Command::Last | Command::Stop => return,
+                Command::Full => {}
+                Command::Everything { flush } => {
                     self.queue.control.flushed(flush);
                     tick = after(self.settings.schedule_delay);
                 }

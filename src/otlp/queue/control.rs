@@ -62,7 +62,7 @@ pub(crate) struct Passed {
 
 /// What the worker is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum Command {
     /// Send the batches that are full.
     Full,
     /// Send everything, and say that this flush is done.
@@ -114,22 +114,22 @@ impl Control {
     }
 
     /// Waits for something to do, until `tick`, when everything is to be sent.
-    pub(crate) fn next(&self, tick: Instant) -> Order {
+    pub(crate) fn next_command(&self, tick: Instant) -> Command {
         let mut state = lock(&self.state);
         loop {
             // Cleared before the worker looks into the shards: what comes later sets it again.
             let woken = self.woken.swap(false, Ordering::AcqRel);
             if state.abandoned {
-                return Order::Stop;
+                return Command::Stop;
             }
             if state.shutdown.is_some() {
-                return Order::Last;
+                return Command::Last;
             }
             if state.flush_wanted > state.flush_sent || Instant::now() >= tick {
-                return Order::Everything { flush: state.flush_wanted };
+                return Command::Everything { flush: state.flush_wanted };
             }
             if woken {
-                return Order::Full;
+                return Command::Full;
             }
             state = wait_until(&self.to_worker, state, tick);
         }

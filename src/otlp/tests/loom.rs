@@ -14,7 +14,7 @@ use loom::thread;
 use crate::otlp::counters::Counters;
 use crate::otlp::queue::budget::Budget;
 use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
-use crate::otlp::queue::control::{Control, Order};
+use crate::otlp::queue::control::{Command, Control};
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::record::Target;
@@ -76,7 +76,7 @@ fn loom_no_wake_up_is_lost() {
             .collect();
         let mut records = 0;
         while records < 2 {
-            assert_eq!(queue.control.next(far()), Order::Full);
+            assert_eq!(queue.control.next_command(far()), Command::Full);
             records += drain(&queue);
         }
         for thread in emitting {
@@ -178,7 +178,7 @@ fn loom_flush_comes_back() {
         let control = Arc::new(Control::default());
         let asks = Arc::clone(&control);
         let asking = thread::spawn(move || assert_eq!(asks.flush(far()), Some(true)));
-        let Order::Everything { flush } = control.next(far()) else { panic!() };
+        let Command::Everything { flush } = control.next_command(far()) else { panic!() };
         control.flushed(flush);
         asking.join().unwrap();
     });
