@@ -12,7 +12,7 @@ use crate::diagnostics::report_once;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::deliver::retry::Backoff;
-use crate::otlp::queue::control::Standing;
+use crate::otlp::queue::control::Phase;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::{after, lock, Mutex};
 use crate::otlp::transport::{Answer, Transport};
@@ -88,15 +88,15 @@ impl Delivery {
         let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
         let mut is_again = false;
         loop {
-            let standing = self.queue.control.standing();
+            let phase = self.queue.control.phase();
             let mut deadline = after(self.settings.export_timeout);
-            match standing {
-                Standing::Abandoned => return None,
-                Standing::ShuttingDown { deadline: last } if Instant::now() >= last => {
+            match phase {
+                Phase::Abandoned => return None,
+                Phase::ShuttingDown { deadline: last } if Instant::now() >= last => {
                     return Some(Outcome::Shutdown)
                 }
-                Standing::ShuttingDown { deadline: last } => deadline = deadline.min(last),
-                Standing::Running => {}
+                Phase::ShuttingDown { deadline: last } => deadline = deadline.min(last),
+                Phase::Running => {}
             }
             self.queue.counters.retries(u64::from(is_again));
             let (asked, why) = match self.send(request, deadline) {
@@ -120,10 +120,10 @@ impl Delivery {
             }
             self.said.say("log records cannot be delivered now, trying again", &why);
             // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
-            let is_ours = asked.is_none() && standing == Standing::Running;
+            let is_ours = asked.is_none() && phase == Phase::Running;
             let until = after(wait);
-            match self.queue.control.standing() {
-                Standing::ShuttingDown { deadline } if !is_ours && until >= deadline => {
+            match self.queue.control.phase() {
+                Phase::ShuttingDown { deadline } if !is_ours && until >= deadline => {
                     return Some(Outcome::Shutdown)
                 }
                 _ => self.queue.control.pause(until, is_ours),

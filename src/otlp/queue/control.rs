@@ -75,7 +75,7 @@ pub(crate) enum Command {
 
 /// How things stand for a request that is being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Phase {
     Running,
     ShuttingDown { deadline: Instant },
     Abandoned,
@@ -159,12 +159,12 @@ impl Control {
         !state.abandoned
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn phase(&self) -> Phase {
         let state = lock(&self.state);
         match state.shutdown {
-            _ if state.abandoned => Standing::Abandoned,
-            Some(deadline) => Standing::ShuttingDown { deadline },
-            None => Standing::Running,
+            _ if state.abandoned => Phase::Abandoned,
+            Some(deadline) => Phase::ShuttingDown { deadline },
+            None => Phase::Running,
         }
     }
 
