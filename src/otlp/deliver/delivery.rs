@@ -20,16 +20,16 @@ use crate::otlp::transport::{Answer, Transport};
 /// What was said already, in full. The text is partly the receiver's and may differ each time, so there
 /// is an end to it.
 #[derive(Debug, Default)]
-pub(crate) struct Said(Mutex<HashSet<String>>);
+pub(crate) struct OnceLog(Mutex<HashSet<String>>);
 
 /// How many different causes a pipeline tells of.
-const MOST_SAID: usize = 16;
+const MAX_REPORTS: usize = 16;
 
-impl Said {
-    fn say(&self, what: &str, why: &str) {
+impl OnceLog {
+    fn report(&self, what: &str, why: &str) {
         let message = format!("{what}: {}", short(why));
         let mut said = lock(&self.0);
-        if said.len() < MOST_SAID && said.insert(message.clone()) {
+        if said.len() < MAX_REPORTS && said.insert(message.clone()) {
             drop(said);
             report_once(format_args!("{message}"));
         }
@@ -40,7 +40,7 @@ pub(crate) struct Delivery {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) settings: Arc<Config>,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) said: Arc<Said>,
+    pub(crate) log: Arc<OnceLog>,
 }
 
 /// What became of a request.
@@ -103,22 +103,22 @@ impl Delivery {
                 Answer::Accepted { rejected, message } => {
                     let rejected = rejected.min(request.records());
                     if rejected > 0 {
-                        self.said.say("the receiver rejected log records", &message);
+                        self.log.report("the receiver rejected log records", &message);
                     }
                     return Some(Outcome::Taken { rejected });
                 }
                 Answer::Refused { why } => {
-                    self.said.say("log records were refused and are lost", &why);
+                    self.log.report("log records were refused and are lost", &why);
                     return Some(Outcome::Refused);
                 }
                 Answer::TryAgain { after, why } => (after, why),
             };
             let wait = backoff.next(asked);
             if begun.elapsed().saturating_add(wait) > self.settings.retry_max_elapsed {
-                self.said.say("log records were given up and are lost", &why);
+                self.log.report("log records were given up and are lost", &why);
                 return Some(Outcome::GaveUp);
             }
-            self.said.say("log records cannot be delivered now, trying again", &why);
+            self.log.report("log records cannot be delivered now, trying again", &why);
             // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
             let is_ours = asked.is_none() && phase == Phase::Running;
             let until = after(wait);

@@ -11,7 +11,7 @@ use opentelemetry::Context;
 use crate::error::Error;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::chunk_ref::ChunkRef;
-use crate::otlp::deliver::delivery::{Delivery, Said};
+use crate::otlp::deliver::delivery::{Delivery, OnceLog};
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::{Chunk, Piece};
@@ -28,12 +28,12 @@ pub(crate) fn start(
     transports: Vec<Box<dyn Transport>>,
 ) -> Result<(), Error> {
     let settings = Arc::new(settings);
-    let said = Arc::new(Said::default());
+    let log = Arc::new(OnceLog::default());
     let delivery = |transport| Delivery {
         transport,
         settings: Arc::clone(&settings),
         queue: Arc::clone(&queue),
-        said: Arc::clone(&said),
+        log: Arc::clone(&log),
     };
     let deliveries = transports.into_iter().map(delivery).collect();
     let worker = Worker {
