@@ -9,7 +9,7 @@ use prost::Message;
 use serde_json::Value as Json;
 
 use crate::fuzzing::Input;
-use crate::otlp::transport::answer::said::MOST_PATIENCE;
+use crate::otlp::transport::answer::partial_success::MAX_RETRY_AFTER;
 use crate::otlp::transport::answer::{printable, protobuf, Reply, MOST_TEXT_CHARS};
 use crate::otlp::transport::Answer;
 
@@ -88,11 +88,11 @@ fn http(reply: &Reply, status: u16, kind: &str, retry_after: &[u8], now: SystemT
         }
         (429 | 502..=504, Answer::TryAgain { after, why }) => {
             assert_text(why.split_once(": ").map_or("", |(_, reason)| reason));
-            assert!(after.is_none_or(|after| after <= MOST_PATIENCE));
+            assert!(after.is_none_or(|after| after <= MAX_RETRY_AFTER));
             let seconds = std::str::from_utf8(retry_after).ok().and_then(|text| text.parse::<u32>().ok());
             let has_sign = retry_after.starts_with(b"+");
             if let Some(seconds) = seconds.filter(|_| !has_sign) {
-                assert_eq!(*after, Some(Duration::from_secs(seconds.into()).min(MOST_PATIENCE)));
+                assert_eq!(*after, Some(Duration::from_secs(seconds.into()).min(MAX_RETRY_AFTER)));
             }
         }
         (_, Answer::Refused { why }) => {
@@ -105,7 +105,7 @@ fn http(reply: &Reply, status: u16, kind: &str, retry_after: &[u8], now: SystemT
 /// What gRPC carries is read by the same functions, without a type to begin with.
 fn grpc(body: &[u8]) {
     let delay = protobuf::retry_delay(body);
-    assert!(delay.is_none_or(|delay| delay <= MOST_PATIENCE));
+    assert!(delay.is_none_or(|delay| delay <= MAX_RETRY_AFTER));
     let Answer::Accepted { rejected, message } = protobuf::partial_success(body).unwrap_or_default().into()
     else {
         panic!("an answer of OK is one")
@@ -125,7 +125,7 @@ fn grpc(body: &[u8]) {
         let Delay { seconds, nanos } = info.retry_delay.clone().unwrap_or_default();
         let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-        seconds.saturating_add(nanos).min(MOST_PATIENCE)
+        seconds.saturating_add(nanos).min(MAX_RETRY_AFTER)
     });
     assert_eq!(delay, expected);
 }

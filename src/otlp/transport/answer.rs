@@ -7,7 +7,7 @@
 
 mod json;
 pub(crate) mod protobuf;
-pub(crate) mod said;
+pub(crate) mod partial_success;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
+use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
 use crate::otlp::transport::Answer;
 
 /// How much of what a receiver says is kept: enough for a person to know what it is about.
@@ -30,8 +30,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-impl From<Said> for Answer {
-    fn from(said: Said) -> Self {
+impl From<PartialSuccess> for Answer {
+    fn from(said: PartialSuccess) -> Self {
         Self::Accepted {
             // Less than none makes no sense; a receiver that says so refused nothing.
             rejected: u64::try_from(said.rejected).unwrap_or(0),
@@ -55,7 +55,7 @@ impl Reply {
         }
     }
 
-    fn partial_success(&self) -> Option<Said> {
+    fn partial_success(&self) -> Option<PartialSuccess> {
         match self.form() {
             Form::Protobuf => protobuf::partial_success(&self.body),
             Form::Json => json::partial_success(&self.body),
@@ -102,7 +102,7 @@ impl Reply {
             // A date that passed means now.
             false => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
         };
-        Some(after.min(MOST_PATIENCE))
+        Some(after.min(MAX_RETRY_AFTER))
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::otlp::transport::answer::said::Said;
+use crate::otlp::transport::answer::partial_success::PartialSuccess;
 
 #[derive(Default, Deserialize)]
 struct Response {
@@ -37,14 +37,14 @@ struct Status {
 }
 
 /// What the `partialSuccess` of an `ExportLogsServiceResponse` says.
-pub(crate) fn partial_success(text: &[u8]) -> Option<Said> {
+pub(crate) fn partial_success(text: &[u8]) -> Option<PartialSuccess> {
     let partial = read::<Response>(text)?.partial_success.unwrap_or_default();
     let rejected = match partial.rejected {
         Some(Integer::Number(count)) => count,
         Some(Integer::Quoted(count)) => count.parse().ok()?,
         None => 0,
     };
-    Some(Said { rejected, message: partial.message.unwrap_or_default().0 })
+    Some(PartialSuccess { rejected, message: partial.message.unwrap_or_default().0 })
 }
 
 /// The message of a `google.rpc.Status`, unless it is empty.

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
+use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
 use crate::wire::read::{each, Malformed, Raw};
 
 /// What the `partial_success` of an `ExportLogsServiceResponse` says.
-pub(crate) fn partial_success(message: &[u8]) -> Option<Said> {
-    let mut said = Said::default();
+pub(crate) fn partial_success(message: &[u8]) -> Option<PartialSuccess> {
+    let mut said = PartialSuccess::default();
     let read = each_message(message, 1, |partial| {
         each(partial, |number, raw| {
             match (number, raw) {
@@ -74,7 +74,7 @@ fn seconds_and_nanos(duration: &[u8]) -> Result<Duration, Malformed> {
     // A negative duration has passed.
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-    Ok(seconds.saturating_add(nanos).min(MOST_PATIENCE))
+    Ok(seconds.saturating_add(nanos).min(MAX_RETRY_AFTER))
 }
 
 /// Reads each message in field `number`.
