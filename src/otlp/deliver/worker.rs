@@ -136,12 +136,12 @@ impl Worker {
     fn place(&mut self, chunk: &Arc<ChunkRef>, mut piece: Piece<'_>) -> bool {
         while piece.records > 0 {
             let taken = self.batch.most_with(&self.settings.resource, piece.scope);
-            let room = Room {
+            let capacity = Capacity {
                 records: self.settings.max_batch_records.saturating_sub(self.batch.records()),
                 bytes: self.settings.max_request_bytes.saturating_sub(taken),
             };
             let framed = &chunk.bytes()[piece.framed.clone()];
-            let mut part = room.take(piece.records, framed);
+            let mut part = capacity.take(piece.records, framed);
             if part.records == 0 {
                 if !self.batch.is_empty() {
                     if !self.send_batch() {
@@ -150,7 +150,7 @@ impl Worker {
                     continue;
                 }
                 // Records were cut to fit when they came. Should one not: too long is better than never.
-                part = Room { records: 1, bytes: usize::MAX }.take(piece.records, framed);
+                part = Capacity { records: 1, bytes: usize::MAX }.take(piece.records, framed);
             }
             let end = piece.framed.start + part.bytes;
             let framed = piece.framed.start..end;
@@ -172,12 +172,12 @@ impl Worker {
 }
 
 /// What a batch has room for, or what of a piece goes into it.
-struct Room {
+struct Capacity {
     records: usize,
     bytes: usize,
 }
 
-impl Room {
+impl Capacity {
     /// As many of the records, from the first one, as there is room for.
     fn take(&self, records: usize, framed: &[u8]) -> Self {
         if records <= self.records && framed.len() <= self.bytes {
