@@ -154,7 +154,7 @@ impl Handle {
         let ended = !self.is_forked() && queue.control.shut_down(after(deadline));
         if !ended {
             queue.control.abandon(&queue.counters);
-            queue.sweep();
+            queue.drop_all();
         }
         ended
     }

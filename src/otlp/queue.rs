@@ -12,7 +12,7 @@ pub(crate) mod control;
 pub(crate) mod limits;
 pub(crate) mod pool;
 pub(crate) mod truncate;
-mod take;
+mod dequeue;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -195,7 +195,7 @@ impl Queue {
                 self.counters.dropped_shutdown(1);
                 return;
             }
-            if inner.leased >= wanted || self.budget.top_up(&mut inner.leased, wanted) {
+            if inner.leased >= wanted || self.budget.extend_lease(&mut inner.leased, wanted) {
                 let is_due = self.append(shard, &mut inner, target, record, most);
                 drop(inner);
                 if is_due {
@@ -221,11 +221,11 @@ impl Queue {
         match self.overflow {
             Overflow::DropNewest => false,
             Overflow::DropOldest if attempts > ATTEMPTS => false,
-            Overflow::DropOldest => match self.take_oldest(u64::MAX) {
+            Overflow::DropOldest => match self.pop_oldest(u64::MAX) {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
-                    self.budget.give_back(self.cost(&chunk));
-                    self.pool.keep(chunk);
+                    self.budget.release(self.cost(&chunk));
+                    self.pool.recycle(chunk);
                     true
                 }
                 // The worker has all there is.
@@ -256,7 +256,7 @@ impl Queue {
             inner.leased -= open.add(target, record, most);
         }
         inner.records += 1;
-        inner.records >= self.limits.wake_records || (begins && self.budget.is_half_taken())
+        inner.records >= self.limits.wake_records || (begins && self.budget.is_half_used())
     }
 
     #[cold]

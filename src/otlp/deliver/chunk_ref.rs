@@ -32,8 +32,8 @@ impl Deref for ChunkRef {
 impl Drop for ChunkRef {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.upgrade() {
-            queue.budget.give_back(queue.cost(&self.chunk));
-            queue.pool.keep(mem::take(&mut self.chunk));
+            queue.budget.release(queue.cost(&self.chunk));
+            queue.pool.recycle(mem::take(&mut self.chunk));
         }
     }
 }

@@ -72,7 +72,7 @@ struct End(Arc<Queue>);
 impl Drop for End {
     fn drop(&mut self) {
         self.0.close();
-        self.0.sweep();
+        self.0.drop_all();
         self.0.control.end(&self.0.counters);
     }
 }
@@ -113,12 +113,12 @@ impl Worker {
     /// what the worker has was written off.
     fn drain(&mut self, before: u64) -> bool {
         loop {
-            while let Some(chunk) = self.queue.take_oldest(before) {
+            while let Some(chunk) = self.queue.pop_oldest(before) {
                 if !self.absorb(chunk) {
                     return false;
                 }
             }
-            if !self.queue.look_again(before) {
+            if !self.queue.reclaim_leases(before) {
                 return true;
             }
         }
@@ -128,7 +128,7 @@ impl Worker {
         if !self.queue.control.hold(chunk.records as u64, &self.queue.counters) {
             return false;
         }
-        let chunk = Arc::new(ChunkRef::new(self.queue.pool.fit(chunk), Arc::downgrade(&self.queue)));
+        let chunk = Arc::new(ChunkRef::new(self.queue.pool.compact(chunk), Arc::downgrade(&self.queue)));
         let mut pieces = chunk.pieces();
         pieces.all(|piece| self.place(&chunk, piece))
     }

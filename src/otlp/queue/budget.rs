@@ -32,7 +32,7 @@ impl Budget {
 
     /// Grows what is on lease to at least `wanted`, if there is as much. Takes a whole lease where it
     /// can, so that this is rare.
-    pub(crate) fn top_up(&self, leased: &mut usize, wanted: usize) -> bool {
+    pub(crate) fn extend_lease(&self, leased: &mut usize, wanted: usize) -> bool {
         let missing = wanted.saturating_sub(*leased);
         let mut taken = 0;
         let took = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
@@ -46,7 +46,7 @@ impl Budget {
     }
 
     /// Gives bytes back, and wakes those who wait for them.
-    pub(crate) fn give_back(&self, bytes: usize) {
+    pub(crate) fn release(&self, bytes: usize) {
         if bytes == 0 {
             return;
         }
@@ -69,7 +69,7 @@ impl Budget {
         let mut room = lock(&self.room.0);
         self.waiting.fetch_add(1, Ordering::AcqRel);
         let mut in_time = true;
-        while self.left() < wanted && !over() {
+        while self.available() < wanted && !over() {
             if Instant::now() >= until {
                 in_time = false;
                 break;
@@ -82,7 +82,7 @@ impl Budget {
 
     /// Bytes that nobody has.
     #[inline]
-    pub(crate) fn left(&self) -> usize {
+    pub(crate) fn available(&self) -> usize {
         self.left.load(Ordering::Acquire)
     }
 
@@ -93,7 +93,7 @@ impl Budget {
     }
 
     /// More than half is taken: time to deliver, however few records that is.
-    pub(crate) fn is_half_taken(&self) -> bool {
-        self.left() < self.limit / 2
+    pub(crate) fn is_half_used(&self) -> bool {
+        self.available() < self.limit / 2
     }
 }

@@ -26,7 +26,7 @@ impl Pool {
     }
 
     /// Keeps a chunk's memory for later.
-    pub(crate) fn keep(&self, mut chunk: Chunk) {
+    pub(crate) fn recycle(&self, mut chunk: Chunk) {
         // One that grew for a large record is given back, and so is one that was made to fit.
         if !(self.usual..=self.usual + RUN_COST).contains(&chunk.capacity()) {
             return;
@@ -39,12 +39,12 @@ impl Pool {
     }
 
     /// A chunk that is to lie for a while: one that is mostly empty must not keep its room for so long.
-    pub(crate) fn fit(&self, chunk: Chunk) -> Chunk {
+    pub(crate) fn compact(&self, chunk: Chunk) -> Chunk {
         if chunk.len() >= self.usual / 2 {
             return chunk;
         }
         let fitting = chunk.compact();
-        self.keep(chunk);
+        self.recycle(chunk);
         fitting
     }
 }

@@ -45,18 +45,18 @@ fn drain(queue: &Queue) -> u64 {
     let before = queue.next_ticket();
     let mut records = 0;
     loop {
-        while let Some(chunk) = queue.take_oldest(before) {
+        while let Some(chunk) = queue.pop_oldest(before) {
             let count = chunk.records as u64;
             assert!(queue.control.hold(count, &queue.counters));
             assert!(queue.control.settle(count, || {
                 queue.counters.delivered(count);
                 false
             }));
-            queue.budget.give_back(queue.cost(&chunk));
-            queue.pool.keep(chunk);
+            queue.budget.release(queue.cost(&chunk));
+            queue.pool.recycle(chunk);
             records += count;
         }
-        if !queue.look_again(before) {
+        if !queue.reclaim_leases(before) {
             return records;
         }
     }
@@ -120,11 +120,11 @@ fn loom_closing_loses_and_doubles_nothing() {
             push(&emits, 0);
         });
         queue.close();
-        queue.sweep();
+        queue.drop_all();
         emitting.join().unwrap();
         let stats = queue.counters.snapshot();
         assert_eq!((stats.dropped_shutdown, stats.pending), (2, 0));
-        assert!(queue.take_oldest(u64::MAX).is_none());
+        assert!(queue.pop_oldest(u64::MAX).is_none());
     });
 }
 
@@ -158,16 +158,16 @@ fn loom_room_that_comes_back_is_seen() {
     model(|| {
         let budget = Arc::new(Budget::new(10, 10));
         let mut leased = 0;
-        assert!(budget.top_up(&mut leased, 10));
+        assert!(budget.extend_lease(&mut leased, 10));
         let waits = Arc::clone(&budget);
         let waiting = thread::spawn(move || {
             assert!(waits.wait(10, far(), || false));
-            assert!(waits.top_up(&mut 0, 10));
+            assert!(waits.extend_lease(&mut 0, 10));
         });
-        budget.give_back(4);
-        budget.give_back(6);
+        budget.release(4);
+        budget.release(6);
         waiting.join().unwrap();
-        assert_eq!(budget.left(), 0);
+        assert_eq!(budget.available(), 0);
     });
 }
 

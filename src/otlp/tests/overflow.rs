@@ -128,7 +128,7 @@ fn memory_is_bounded_and_comes_back() {
         let (pipeline, door, _taken) = stuck(overflow);
         for number in 0..3_000 {
             emit(&pipeline, &"x".repeat(number * 7 % 5_000));
-            assert!(pipeline.queue().budget.left() <= MEMORY);
+            assert!(pipeline.queue().budget.available() <= MEMORY);
         }
         // Everything that is kept now, by its true size.
         let before = pipeline.stats();
@@ -138,8 +138,8 @@ fn memory_is_bounded_and_comes_back() {
         assert!(sent < MEMORY + 4096, "{sent}");
         // The worker gives idle leases back when it looks.
         pipeline.shutdown(LONG);
-        pipeline.queue().sweep();
-        assert_eq!(pipeline.queue().budget.left(), MEMORY);
+        pipeline.queue().drop_all();
+        assert_eq!(pipeline.queue().budget.available(), MEMORY);
     }
 }
 
@@ -157,10 +157,10 @@ fn what_waits_takes_the_room_that_it_needs() {
     };
     let nearly_empty = begun(100);
     let (cost, bytes) = (nearly_empty.cost(), nearly_empty.bytes().to_vec());
-    let fitting = pool.fit(nearly_empty);
+    let fitting = pool.compact(nearly_empty);
     assert_eq!((fitting.cost(), fitting.bytes(), fitting.records), (cost, bytes.as_slice(), 1));
     assert!(fitting.capacity() < 2 * bytes.len(), "{}", fitting.capacity());
     let full = begun(limits.chunk);
     let at = full.bytes().as_ptr();
-    assert_eq!(pool.fit(full).bytes().as_ptr(), at);
+    assert_eq!(pool.compact(full).bytes().as_ptr(), at);
 }

@@ -197,7 +197,7 @@ fn what_is_on_its_way_counts_against_the_memory_limit() {
     assert_eq!(pipeline.stats().delivered, stats.pending);
     // The leases of shards come back with a look at them when they are empty.
     pipeline.flush(LONG).unwrap();
-    assert_eq!(pipeline.queue().budget.left(), LIMIT);
+    assert_eq!(pipeline.queue().budget.available(), LIMIT);
 }
 
 /// Guarantees: within a request the records of a thread are in its order; none is missing, none there twice.

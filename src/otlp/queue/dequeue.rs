@@ -15,7 +15,7 @@ impl Queue {
     }
 
     /// The oldest chunk of all shards, if it was begun before `before`.
-    pub(crate) fn take_oldest(&self, before: u64) -> Option<Chunk> {
+    pub(crate) fn pop_oldest(&self, before: u64) -> Option<Chunk> {
         loop {
             let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
             let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;
@@ -35,7 +35,7 @@ impl Queue {
 
     /// Takes back the leases of shards in which nothing is. True if there is still a chunk begun
     /// before `before`: read under the locks, so that a worker that is told no can sleep.
-    pub(crate) fn look_again(&self, before: u64) -> bool {
+    pub(crate) fn reclaim_leases(&self, before: u64) -> bool {
         let mut found = false;
         for shard in self.shards.iter() {
             let mut inner = lock(&shard.inner);
@@ -43,7 +43,7 @@ impl Queue {
             if inner.front() == u64::MAX {
                 let leased = mem::take(&mut inner.leased);
                 drop(inner);
-                self.budget.give_back(leased);
+                self.budget.release(leased);
             }
         }
         found
@@ -58,19 +58,19 @@ impl Queue {
             let leased = mem::take(&mut inner.leased);
             shard.refuses.store(true, Ordering::Relaxed);
             drop(inner);
-            self.budget.give_back(leased);
+            self.budget.release(leased);
         }
         self.budget.wake_all();
     }
 
     /// Drops what is here, after [`close`](Self::close).
-    pub(crate) fn sweep(&self) {
+    pub(crate) fn drop_all(&self) {
         loop {
-            while let Some(chunk) = self.take_oldest(u64::MAX) {
+            while let Some(chunk) = self.pop_oldest(u64::MAX) {
                 self.counters.dropped_shutdown(chunk.records as u64);
-                self.budget.give_back(self.cost(&chunk));
+                self.budget.release(self.cost(&chunk));
             }
-            if !self.look_again(u64::MAX) {
+            if !self.reclaim_leases(u64::MAX) {
                 return;
             }
         }
