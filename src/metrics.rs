@@ -28,7 +28,7 @@ use opentelemetry_semantic_conventions::metric::{
 
 use crate::otlp::counters::Stats;
 use crate::otlp::pipeline::Pipeline;
-use crate::otlp::queue::control::Passed;
+use crate::otlp::queue::control::Exports;
 use crate::stats::Counters;
 
 const UNIT: &str = "{log_record}";
@@ -38,23 +38,23 @@ type Count = (Option<&'static str>, u64);
 
 /// One reading of a pipeline.
 struct Reading {
-    passed: Passed,
+    exports: Exports,
     stats: Stats,
 }
 
 impl Reading {
     fn queued(&self) -> u64 {
-        self.stats.pending.saturating_sub(self.passed.in_flight)
+        self.stats.pending.saturating_sub(self.exports.in_flight)
     }
 
     /// A record is processed when it is passed on, as with the SDK's batch processor.
     fn processed(&self) -> Vec<Count> {
         let stats = &self.stats;
         vec![
-            (None, self.passed.all),
+            (None, self.exports.begun),
             // Those that made room for newer ones, too: the queue was full.
             (Some("queue_full"), stats.dropped_queue_full + stats.dropped_oldest),
-            (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.passed.lost)),
+            (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.exports.lost)),
             (Some("too_large"), stats.dropped_too_large),
             (Some("unmade"), stats.dropped_unmade),
         ]
@@ -67,7 +67,7 @@ impl Reading {
             (Some("rejected"), stats.rejected),
             (Some("refused"), stats.dropped_refused),
             (Some("retries_exhausted"), stats.dropped_gave_up),
-            (Some("shutdown"), self.passed.lost),
+            (Some("shutdown"), self.exports.lost),
         ]
     }
 }
@@ -118,8 +118,8 @@ impl Pipeline {
         let exporter = component(self.exporter(), number);
         let pipeline = self.downgrade();
         let read = move || {
-            let (passed, stats) = pipeline()?.read();
-            Some(Reading { passed, stats })
+            let (exports, stats) = pipeline()?.read();
+            Some(Reading { exports, stats })
         };
 
         let reading = read.clone();
@@ -153,7 +153,7 @@ impl Pipeline {
             .with_description("The number of log records which were passed to the exporter, but that have not been exported yet (neither successful, nor failed).")
             .with_callback(move |observer| {
                 if let Some(reading) = reading() {
-                    observer.observe(signed(reading.passed.in_flight), &whose);
+                    observer.observe(signed(reading.exports.in_flight), &whose);
                 }
             })
             .build();

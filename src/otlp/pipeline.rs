@@ -11,7 +11,7 @@ use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::worker;
 #[cfg(feature = "metrics")]
-use crate::otlp::queue::control::Passed;
+use crate::otlp::queue::control::Exports;
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
@@ -122,8 +122,8 @@ impl Pipeline {
         self.0.exporter
     }
 
-    pub(crate) fn read(&self) -> (Passed, Stats) {
-        self.0.queue.control.passed(&self.0.queue.counters)
+    pub(crate) fn read(&self) -> (Exports, Stats) {
+        self.0.queue.control.exports(&self.0.queue.counters)
     }
 
     /// This pipeline for as long as somebody else keeps it.

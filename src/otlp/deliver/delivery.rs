@@ -63,7 +63,7 @@ impl Delivery {
         let Some(outcome) = self.deliver(request) else { return false };
         let records = request.records();
         let counters = &self.queue.counters;
-        self.queue.control.settle(records, || {
+        self.queue.control.complete(records, || {
             match outcome {
                 Outcome::Taken { rejected } => {
                     counters.delivered(records - rejected);
@@ -120,13 +120,13 @@ impl Delivery {
             }
             self.log.report("log records cannot be delivered now, trying again", &why);
             // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
-            let is_ours = asked.is_none() && phase == Phase::Running;
+            let can_shorten = asked.is_none() && phase == Phase::Running;
             let until = after(wait);
             match self.queue.control.phase() {
-                Phase::ShuttingDown { deadline } if !is_ours && until >= deadline => {
+                Phase::ShuttingDown { deadline } if !can_shorten && until >= deadline => {
                     return Some(Outcome::Shutdown)
                 }
-                _ => self.queue.control.pause(until, is_ours),
+                _ => self.queue.control.wait_to_retry(until, can_shorten),
             }
             is_again = true;
         }

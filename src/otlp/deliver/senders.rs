@@ -28,19 +28,19 @@ pub(crate) struct Spare(Request);
 
 pub(crate) struct Threads {
     /// Never holds more than there are threads: who sends asks for leave first.
-    requests: Sender<(Request, OnItsWay)>,
+    requests: Sender<(Request, InFlight)>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// Says that a request has ended, whatever ends it.
-struct OnItsWay {
+struct InFlight {
     queue: Arc<Queue>,
     number: u64,
 }
 
-impl Drop for OnItsWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.queue.control.landed(self.number);
+        self.queue.control.end_request(self.number);
     }
 }
 
@@ -86,23 +86,23 @@ impl Senders {
             Self::One(queue, ..) => (queue, 1),
             Self::Many(queue, threads) => (queue, threads.threads.len()),
         };
-        let Some(number) = queue.control.take_off(most, request.records()) else { return false };
-        let on_its_way = OnItsWay { queue: Arc::clone(queue), number };
+        let Some(number) = queue.control.begin_request(most, request.records()) else { return false };
+        let in_flight = InFlight { queue: Arc::clone(queue), number };
         match self {
             Self::One(_, delivery, spare) => {
                 let is_alive = delivery.see_through(&mut request);
                 spare.0 = request;
                 is_alive
             }
-            Self::Many(_, threads) => threads.requests.send((request, on_its_way)).is_ok(),
+            Self::Many(_, threads) => threads.requests.send((request, in_flight)).is_ok(),
         }
     }
 
-    /// Waits until everything has landed, and ends the threads. Where nobody waits any more they are left
+    /// Waits until everything has end_request, and ends the threads. Where nobody waits any more they are left
     /// behind: a transport may hang.
     pub(crate) fn close(self) {
         let Self::Many(queue, Threads { requests, threads }) = self else { return };
-        if !queue.control.all_landed() {
+        if !queue.control.wait_until_idle() {
             return;
         }
         drop(requests);
@@ -113,13 +113,13 @@ impl Senders {
     }
 }
 
-fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Request, OnItsWay)>>) {
+fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Request, InFlight)>>) {
     // As on the worker's own thread.
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     loop {
         // Who waits here keeps the others waiting for the lock, which comes to the same.
         let next = lock(to_come).recv();
-        let Ok((mut request, _on_its_way)) = next else { return };
+        let Ok((mut request, _in_flight)) = next else { return };
         delivery.see_through(&mut request);
     }
 }

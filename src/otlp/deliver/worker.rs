@@ -73,7 +73,7 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.close();
         self.0.drop_all();
-        self.0.control.end(&self.0.counters);
+        self.0.control.worker_ended(&self.0.counters);
     }
 }
 
@@ -102,7 +102,7 @@ impl Worker {
                 Command::Last | Command::Stop => return,
                 Command::Full => {}
                 Command::Everything { flush } => {
-                    self.queue.control.flushed(flush);
+                    self.queue.control.flush_sent(flush);
                     tick = after(self.settings.schedule_delay);
                 }
             }
@@ -125,7 +125,7 @@ impl Worker {
     }
 
     fn absorb(&mut self, chunk: Chunk) -> bool {
-        if !self.queue.control.hold(chunk.records as u64, &self.queue.counters) {
+        if !self.queue.control.dequeued(chunk.records as u64, &self.queue.counters) {
             return false;
         }
         let chunk = Arc::new(ChunkRef::new(self.queue.pool.compact(chunk), Arc::downgrade(&self.queue)));

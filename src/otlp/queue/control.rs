@@ -36,15 +36,15 @@ struct State {
     /// The flushes in between, each with the number of the next request: those before it must end.
     flushing: VecDeque<(u64, u64)>,
     /// The numbers of the requests that are on their way, and their records. As many as there may be at once: a few.
-    on_their_way: Vec<(u64, u64)>,
+    in_flight_requests: Vec<(u64, u64)>,
     next_request: u64,
     /// Records of all requests that were begun.
-    passed: u64,
+    begun: u64,
     /// Of those, the ones that a shutdown left without an answer.
     lost: u64,
     /// The deadline of the shutdown that has begun.
     shutdown: Option<Instant>,
-    held: u64,
+    outstanding: u64,
     /// Nobody waits for the worker any more; what it held is written off.
     abandoned: bool,
     ended: bool,
@@ -53,8 +53,8 @@ struct State {
 /// Records that were passed on to be sent.
 #[cfg(feature = "metrics")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Passed {
-    pub(crate) all: u64,
+pub(crate) struct Exports {
+    pub(crate) begun: u64,
     pub(crate) in_flight: u64,
     /// A shutdown came before their answer.
     pub(crate) lost: u64,
@@ -84,7 +84,7 @@ pub(crate) enum Phase {
 impl State {
     /// True if a flush is done that was not before.
     fn finish_flushes(&mut self) -> bool {
-        let oldest = self.on_their_way.iter().map(|(request, _)| *request).min().unwrap_or(u64::MAX);
+        let oldest = self.in_flight_requests.iter().map(|(request, _)| *request).min().unwrap_or(u64::MAX);
         let mut is_done = false;
         while let Some((flush, _)) = self.flushing.front().filter(|(_, before)| *before <= oldest) {
             is_done |= *flush > self.flushed;
@@ -136,25 +136,25 @@ impl Control {
     }
 
     /// The worker has `records` now. False if they are written off, and counted here.
-    pub(crate) fn hold(&self, records: u64, counters: &Counters) -> bool {
+    pub(crate) fn dequeued(&self, records: u64, counters: &Counters) -> bool {
         let mut state = lock(&self.state);
         if state.abandoned {
             counters.dropped_shutdown(records);
         } else {
-            state.held += records;
+            state.outstanding += records;
         }
         !state.abandoned
     }
 
     /// `records` of the held ones have their outcome, which `count` counts, unless they were written
     /// off. False if so. It says whether a shutdown came before their answer.
-    pub(crate) fn settle(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn complete(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
         let mut state = lock(&self.state);
         if !state.abandoned {
             if count() {
                 state.lost += records;
             }
-            state.held -= records;
+            state.outstanding -= records;
         }
         !state.abandoned
     }
@@ -168,13 +168,13 @@ impl Control {
         }
     }
 
-    /// Waits until `until`, the deadline of a shutdown, or, if the wait `is_ours` to shorten, until a
+    /// Waits until `until`, the deadline of a shutdown, or, if the wait `can_shorten` to shorten, until a
     /// shutdown has begun.
-    pub(crate) fn pause(&self, until: Instant, is_ours: bool) {
+    pub(crate) fn wait_to_retry(&self, until: Instant, can_shorten: bool) {
         let mut state = lock(&self.state);
         loop {
             let until = state.shutdown.map_or(until, |deadline| deadline.min(until));
-            let is_cut = is_ours && state.shutdown.is_some();
+            let is_cut = can_shorten && state.shutdown.is_some();
             if state.abandoned || is_cut || Instant::now() >= until {
                 return;
             }
@@ -183,10 +183,10 @@ impl Control {
     }
 
     /// A request with `records` begins, as soon as fewer than `most` are on their way. Its number, for
-    /// [`landed`](Self::landed); `None` if nobody waits for it any more.
-    pub(crate) fn take_off(&self, most: usize, records: u64) -> Option<u64> {
+    /// [`end_request`](Self::end_request); `None` if nobody waits for it any more.
+    pub(crate) fn begin_request(&self, most: usize, records: u64) -> Option<u64> {
         let mut state = lock(&self.state);
-        while state.on_their_way.len() >= most && !state.abandoned {
+        while state.in_flight_requests.len() >= most && !state.abandoned {
             state = wait(&self.to_worker, state);
         }
         if state.abandoned {
@@ -194,15 +194,15 @@ impl Control {
         }
         let request = state.next_request;
         state.next_request += 1;
-        state.passed += records;
-        state.on_their_way.push((request, records));
+        state.begun += records;
+        state.in_flight_requests.push((request, records));
         Some(request)
     }
 
     /// The request with this number has ended.
-    pub(crate) fn landed(&self, request: u64) {
+    pub(crate) fn end_request(&self, request: u64) {
         let mut state = lock(&self.state);
-        state.on_their_way.retain(|(other, _)| *other != request);
+        state.in_flight_requests.retain(|(other, _)| *other != request);
         let is_done = state.finish_flushes();
         drop(state);
         self.to_worker.notify_one();
@@ -213,24 +213,24 @@ impl Control {
 
     /// What became of records that were passed on, with a reading of `counters` that fits it.
     #[cfg(feature = "metrics")]
-    pub(crate) fn passed(&self, counters: &Counters) -> (Passed, Stats) {
+    pub(crate) fn exports(&self, counters: &Counters) -> (Exports, Stats) {
         let state = lock(&self.state);
-        let on_their_way = state.on_their_way.iter().map(|(_, records)| records).sum();
-        let in_flight = if state.abandoned { 0 } else { on_their_way };
-        (Passed { all: state.passed, in_flight, lost: state.lost }, counters.snapshot())
+        let in_flight_requests = state.in_flight_requests.iter().map(|(_, records)| records).sum();
+        let in_flight = if state.abandoned { 0 } else { in_flight_requests };
+        (Exports { begun: state.begun, in_flight, lost: state.lost }, counters.snapshot())
     }
 
     /// Waits until nothing is on its way. False if nobody waits for it any more.
-    pub(crate) fn all_landed(&self) -> bool {
+    pub(crate) fn wait_until_idle(&self) -> bool {
         let mut state = lock(&self.state);
-        while !state.on_their_way.is_empty() && !state.abandoned {
+        while !state.in_flight_requests.is_empty() && !state.abandoned {
             state = wait(&self.to_worker, state);
         }
         !state.abandoned
     }
 
-    /// Everything of the flush with this number was sent. It is done when all of it has landed.
-    pub(crate) fn flushed(&self, flush: u64) {
+    /// Everything of the flush with this number was sent. It is done when all of it has end_request.
+    pub(crate) fn flush_sent(&self, flush: u64) {
         let mut state = lock(&self.state);
         let before = state.next_request;
         state.flush_sent = flush;
@@ -243,9 +243,9 @@ impl Control {
     }
 
     /// The worker is gone. It holds something only if it panicked.
-    pub(crate) fn end(&self, counters: &Counters) {
+    pub(crate) fn worker_ended(&self, counters: &Counters) {
         let mut state = lock(&self.state);
-        counters.dropped_shutdown(std::mem::take(&mut state.held));
+        counters.dropped_shutdown(std::mem::take(&mut state.outstanding));
         state.ended = true;
         drop(state);
         self.to_callers.notify_all();
@@ -296,8 +296,8 @@ impl Control {
         let mut state = lock(&self.state);
         if !state.abandoned {
             state.abandoned = true;
-            state.lost += state.on_their_way.iter().map(|(_, records)| records).sum::<u64>();
-            counters.dropped_shutdown(std::mem::take(&mut state.held));
+            state.lost += state.in_flight_requests.iter().map(|(_, records)| records).sum::<u64>();
+            counters.dropped_shutdown(std::mem::take(&mut state.outstanding));
         }
         self.to_worker.notify_one();
         self.to_senders.notify_all();

@@ -47,8 +47,8 @@ fn drain(queue: &Queue) -> u64 {
     loop {
         while let Some(chunk) = queue.pop_oldest(before) {
             let count = chunk.records as u64;
-            assert!(queue.control.hold(count, &queue.counters));
-            assert!(queue.control.settle(count, || {
+            assert!(queue.control.dequeued(count, &queue.counters));
+            assert!(queue.control.complete(count, || {
                 queue.counters.delivered(count);
                 false
             }));
@@ -137,8 +137,8 @@ fn loom_held_records_are_settled_once() {
         let settles = Arc::clone(&both);
         let worker = thread::spawn(move || {
             let (control, counters) = &*settles;
-            if control.hold(1, counters) {
-                control.settle(1, || {
+            if control.dequeued(1, counters) {
+                control.complete(1, || {
                     counters.delivered(1);
                     false
                 });
@@ -179,7 +179,7 @@ fn loom_flush_comes_back() {
         let asks = Arc::clone(&control);
         let asking = thread::spawn(move || assert_eq!(asks.flush(far()), Some(true)));
         let Command::Everything { flush } = control.next_command(far()) else { panic!() };
-        control.flushed(flush);
+        control.flush_sent(flush);
         asking.join().unwrap();
     });
 }

@@ -117,7 +117,7 @@ fn one_that_is_tried_again_stops_no_other() {
     assert_eq!(pipeline.stats().pending, 0);
 }
 
-/// Guarantees: a flush is done when what came before it has landed, whatever came later.
+/// Guarantees: a flush is done when what came before it has end_request, whatever came later.
 #[test]
 fn a_flush_does_not_wait_for_what_came_later() {
     let (is_open, taken) = (Arc::new(Mutex::new(false)), Taken::default());
@@ -180,7 +180,7 @@ fn deadlines_hold_where_all_of_them_hang() {
 
 /// Guarantees: requests that are on their way are part of the one memory limit, and give it back whole.
 #[test]
-fn what_is_on_its_way_counts_against_the_memory_limit() {
+fn what_is_in_flight_counts_against_the_memory_limit() {
     const LIMIT: usize = 256 * 1024;
     let (door, taken) = (Door::default(), Taken::default());
     let settings = Config { memory_limit_bytes: LIMIT, max_batch_records: 32, ..quick() };
