@@ -41,7 +41,7 @@ pub fn encoder(input: &[u8]) {
         batch.add_one(scope, &record.encode());
     }
     assert_eq!(batch.records(), records.len());
-    let most = batch.most_with(&encoded_resource, "");
+    let most = batch.max_len_with(&encoded_resource, "");
     let bytes = batch.request(&encoded_resource);
     assert!(bytes.len() <= most);
 

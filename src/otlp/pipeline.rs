@@ -49,7 +49,7 @@ impl Pipeline {
 
     /// With as many requests on their way at once as there are transports.
     pub(crate) fn start_with(settings: Config, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
-        let empty = Batch::default().most_with(&settings.resource, "");
+        let empty = Batch::default().max_len_with(&settings.resource, "");
         let least = empty + MIN_REQUEST;
         if settings.max_request_bytes < least {
             let wanted = format_args!("at least {least}, as the resource takes a part of it");

@@ -38,14 +38,14 @@ impl OnceLog {
 
 pub(crate) struct Delivery {
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) settings: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) log: Arc<OnceLog>,
 }
 
 /// What became of a request.
 enum Outcome {
-    Taken { rejected: u64 },
+    Accepted { rejected: u64 },
     Refused,
     GaveUp,
     Shutdown,
@@ -53,19 +53,19 @@ enum Outcome {
 
 impl Delivery {
     /// Sends the request, settles its records and lets go of them. False if they were written off meanwhile.
-    pub(crate) fn see_through(&mut self, request: &mut Request) -> bool {
-        let is_alive = self.settle(request);
+    pub(crate) fn deliver(&mut self, request: &mut Request) -> bool {
+        let is_alive = self.complete(request);
         request.clear();
         is_alive
     }
 
-    fn settle(&mut self, request: &mut Request) -> bool {
-        let Some(outcome) = self.deliver(request) else { return false };
+    fn complete(&mut self, request: &mut Request) -> bool {
+        let Some(outcome) = self.send_until_done(request) else { return false };
         let records = request.records();
         let counters = &self.queue.counters;
         self.queue.control.complete(records, || {
             match outcome {
-                Outcome::Taken { rejected } => {
+                Outcome::Accepted { rejected } => {
                     counters.delivered(records - rejected);
                     counters.rejected(rejected);
                     counters.batches(1);
@@ -83,13 +83,13 @@ impl Delivery {
     }
 
     /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
-    fn deliver(&mut self, request: &mut Request) -> Option<Outcome> {
+    fn send_until_done(&mut self, request: &mut Request) -> Option<Outcome> {
         let begun = Instant::now();
-        let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
+        let mut backoff = Backoff::new(self.config.retry_first, self.config.retry_longest);
         let mut is_again = false;
         loop {
             let phase = self.queue.control.phase();
-            let mut deadline = after(self.settings.export_timeout);
+            let mut deadline = after(self.config.export_timeout);
             match phase {
                 Phase::Abandoned => return None,
                 Phase::ShuttingDown { deadline: last } if Instant::now() >= last => {
@@ -105,7 +105,7 @@ impl Delivery {
                     if rejected > 0 {
                         self.log.report("the receiver rejected log records", &message);
                     }
-                    return Some(Outcome::Taken { rejected });
+                    return Some(Outcome::Accepted { rejected });
                 }
                 Answer::Refused { why } => {
                     self.log.report("log records were refused and are lost", &why);
@@ -114,7 +114,7 @@ impl Delivery {
                 Answer::TryAgain { after, why } => (after, why),
             };
             let wait = backoff.next(asked);
-            if begun.elapsed().saturating_add(wait) > self.settings.retry_max_elapsed {
+            if begun.elapsed().saturating_add(wait) > self.config.retry_max_elapsed {
                 self.log.report("log records were given up and are lost", &why);
                 return Some(Outcome::GaveUp);
             }

@@ -1,6 +1,6 @@
 //! Finished records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
 //!
-//! A batch is a list of places: the records stay in the chunks that their threads wrote them to, and nobody
+//! A batch is a list of segments: the records stay in the chunks that their threads wrote them to, and nobody
 //! copies them before a transport asks for the request in one piece.
 
 use std::collections::HashMap;
@@ -34,13 +34,13 @@ impl Resource {
     }
 }
 
-/// Scopes that are remembered from one request to the next, and the places and bytes that may be kept room
+/// Scopes that are remembered from one request to the next, and the segments and bytes that may be kept room
 /// for: a busy program's requests take no new memory, and what one large request took is given back.
-const REMEMBERED: usize = 32;
+const MAX_CACHED_SCOPES: usize = 32;
 
-const KEPT_PLACES: usize = 1024;
+const MAX_SPARE_SEGMENTS: usize = 1024;
 
-const KEPT_BYTES: usize = 256 * 1024;
+const MAX_SPARE_BYTES: usize = 256 * 1024;
 
 /// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ pub(crate) struct Batch {
     chunks: Vec<Arc<ChunkRef>>,
     records: usize,
     /// What the scopes take in the request at most, the records and all frames included.
-    most: usize,
+    max_len: usize,
 }
 
 /// What frames take at most: a tag and a length for each.
@@ -65,13 +65,13 @@ struct Scope {
     /// The encoded `InstrumentationScope` message.
     message: Vec<u8>,
     /// The records, each with its header: the `log_records` of a `ScopeLogs`.
-    records: Vec<Place>,
+    records: Vec<Segment>,
     records_len: usize,
 }
 
 /// Bytes of a request.
 #[derive(Clone, Debug)]
-struct Place {
+struct Segment {
     /// Which of the chunks they are in; `None` are frames.
     chunk: Option<usize>,
     bytes: Range<usize>,
@@ -85,21 +85,21 @@ impl Batch {
         }
         let index = match self.by_name.get(piece.scope) {
             Some(index) => *index,
-            None => self.remember(piece.scope),
+            None => self.add_scope(piece.scope),
         };
         let scope = &mut self.scopes[index];
         if scope.records.is_empty() {
             self.used.push(index);
-            self.most += 2 * FRAME + scope.message.len();
+            self.max_len += 2 * FRAME + scope.message.len();
         }
         let bytes = piece.framed.clone();
         scope.records_len += bytes.len();
-        self.most += bytes.len();
+        self.max_len += bytes.len();
         self.records += piece.records;
-        scope.records.push(Place { chunk: Some(self.chunks.len() - 1), bytes });
+        scope.records.push(Segment { chunk: Some(self.chunks.len() - 1), bytes });
     }
 
-    fn remember(&mut self, name: &str) -> usize {
+    fn add_scope(&mut self, name: &str) -> usize {
         let mut message = Vec::new();
         if !name.is_empty() {
             put_bytes(&mut message, 1, name.as_bytes());
@@ -110,8 +110,8 @@ impl Batch {
     }
 
     /// How many bytes the request has at most once a scope of this name is added to it.
-    pub(crate) fn most_with(&self, resource: &Resource, scope: &str) -> usize {
-        2 * FRAME + resource.0.len() + self.most + 3 * FRAME + scope.len()
+    pub(crate) fn max_len_with(&self, resource: &Resource, scope: &str) -> usize {
+        2 * FRAME + resource.0.len() + self.max_len + 3 * FRAME + scope.len()
     }
 
     pub(crate) fn records(&self) -> usize {
@@ -132,23 +132,23 @@ impl Batch {
         put_header(&mut request.frames, 1, len);
         put_bytes(&mut request.frames, 1, &resource.0);
         let mut framed = 0;
-        let mut frame = |frames: &[u8]| Place {
+        let mut frame = |frames: &[u8]| Segment {
             chunk: None,
             bytes: mem::replace(&mut framed, frames.len())..frames.len(),
         };
-        request.places.push(frame(&request.frames));
+        request.segments.push(frame(&request.frames));
         for index in self.used.drain(..) {
             let scope = &mut self.scopes[index];
             put_header(&mut request.frames, 2, scope.len());
             put_bytes(&mut request.frames, 1, &scope.message);
-            request.places.push(frame(&request.frames));
-            request.places.append(&mut scope.records);
-            scope.records.shrink_to(KEPT_PLACES);
+            request.segments.push(frame(&request.frames));
+            request.segments.append(&mut scope.records);
+            scope.records.shrink_to(MAX_SPARE_SEGMENTS);
             scope.records_len = 0;
         }
         mem::swap(&mut request.chunks, &mut self.chunks);
-        (self.records, self.most) = (0, 0);
-        if self.scopes.len() > REMEMBERED {
+        (self.records, self.max_len) = (0, 0);
+        if self.scopes.len() > MAX_CACHED_SCOPES {
             *self = Self::default();
         }
         request
@@ -168,7 +168,7 @@ pub(crate) struct Request {
     /// What is not records, front to back.
     frames: Vec<u8>,
     chunks: Vec<Arc<ChunkRef>>,
-    places: Vec<Place>,
+    segments: Vec<Segment>,
     records: u64,
     len: usize,
     /// The request in one piece, if somebody asked for that.
@@ -204,23 +204,23 @@ impl Request {
 
     fn append_to(&self, out: &mut Vec<u8>) {
         out.reserve_exact(self.len);
-        for place in &self.places {
-            let all = match place.chunk {
+        for segment in &self.segments {
+            let all = match segment.chunk {
                 Some(chunk) => self.chunks[chunk].bytes(),
                 None => &self.frames,
             };
-            out.extend_from_slice(&all[place.bytes.clone()]);
+            out.extend_from_slice(&all[segment.bytes.clone()]);
         }
     }
 
     /// Lets go of the records, and keeps memory for the next request.
     pub(crate) fn clear(&mut self) {
         self.chunks.clear();
-        self.places.clear();
-        self.places.shrink_to(KEPT_PLACES);
+        self.segments.clear();
+        self.segments.shrink_to(MAX_SPARE_SEGMENTS);
         for bytes in [&mut self.frames, &mut self.joined] {
             bytes.clear();
-            bytes.shrink_to(KEPT_BYTES);
+            bytes.shrink_to(MAX_SPARE_BYTES);
         }
         (self.records, self.len) = (0, 0);
     }
@@ -256,8 +256,8 @@ mod alone {
 
     impl From<Vec<u8>> for Request {
         fn from(bytes: Vec<u8>) -> Self {
-            let whole = Place { chunk: None, bytes: 0..bytes.len() };
-            Self { len: bytes.len(), places: vec![whole], frames: bytes, ..Self::default() }
+            let whole = Segment { chunk: None, bytes: 0..bytes.len() };
+            Self { len: bytes.len(), segments: vec![whole], frames: bytes, ..Self::default() }
         }
     }
 }

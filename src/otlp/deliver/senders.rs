@@ -73,7 +73,7 @@ impl Senders {
     }
 
     /// Memory to write the next request in, empty.
-    pub(crate) fn spare(&mut self) -> Request {
+    pub(crate) fn take_spare(&mut self) -> Request {
         match self {
             Self::One(_, _, spare) => mem::take(&mut spare.0),
             Self::Many(..) => Request::default(),
@@ -90,7 +90,7 @@ impl Senders {
         let in_flight = InFlight { queue: Arc::clone(queue), number };
         match self {
             Self::One(_, delivery, spare) => {
-                let is_alive = delivery.see_through(&mut request);
+                let is_alive = delivery.deliver(&mut request);
                 spare.0 = request;
                 is_alive
             }
@@ -120,6 +120,6 @@ fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Request, InFlight)>>) {
         // Who waits here keeps the others waiting for the lock, which comes to the same.
         let next = lock(to_come).recv();
         let Ok((mut request, _in_flight)) = next else { return };
-        delivery.see_through(&mut request);
+        delivery.deliver(&mut request);
     }
 }

@@ -24,21 +24,21 @@ use crate::wire::read::Fields;
 /// Starts the thread. It ends after a shutdown.
 pub(crate) fn start(
     queue: Arc<Queue>,
-    settings: Config,
+    config: Config,
     transports: Vec<Box<dyn Transport>>,
 ) -> Result<(), Error> {
-    let settings = Arc::new(settings);
+    let config = Arc::new(config);
     let log = Arc::new(OnceLog::default());
     let delivery = |transport| Delivery {
         transport,
-        settings: Arc::clone(&settings),
+        config: Arc::clone(&config),
         queue: Arc::clone(&queue),
         log: Arc::clone(&log),
     };
     let deliveries = transports.into_iter().map(delivery).collect();
     let worker = Worker {
         senders: Senders::new(Arc::clone(&queue), deliveries)?,
-        settings,
+        config,
         batch: Batch::default(),
         _end: End(Arc::clone(&queue)),
         queue,
@@ -60,7 +60,7 @@ pub(crate) fn start(
 
 struct Worker {
     senders: Senders,
-    settings: Arc<Config>,
+    config: Arc<Config>,
     queue: Arc<Queue>,
     batch: Batch,
     _end: End,
@@ -87,7 +87,7 @@ impl Worker {
     }
 
     fn work(&mut self) {
-        let mut tick = after(self.settings.schedule_delay);
+        let mut tick = after(self.config.schedule_delay);
         loop {
             let command = self.queue.control.next_command(tick);
             let before = match command {
@@ -103,7 +103,7 @@ impl Worker {
                 Command::Full => {}
                 Command::Everything { flush } => {
                     self.queue.control.flush_sent(flush);
-                    tick = after(self.settings.schedule_delay);
+                    tick = after(self.config.schedule_delay);
                 }
             }
         }
@@ -114,7 +114,7 @@ impl Worker {
     fn drain(&mut self, before: u64) -> bool {
         loop {
             while let Some(chunk) = self.queue.pop_oldest(before) {
-                if !self.absorb(chunk) {
+                if !self.add_chunk(chunk) {
                     return false;
                 }
             }
@@ -124,21 +124,21 @@ impl Worker {
         }
     }
 
-    fn absorb(&mut self, chunk: Chunk) -> bool {
+    fn add_chunk(&mut self, chunk: Chunk) -> bool {
         if !self.queue.control.dequeued(chunk.records as u64, &self.queue.counters) {
             return false;
         }
         let chunk = Arc::new(ChunkRef::new(self.queue.pool.compact(chunk), Arc::downgrade(&self.queue)));
         let mut pieces = chunk.pieces();
-        pieces.all(|piece| self.place(&chunk, piece))
+        pieces.all(|piece| self.add_piece(&chunk, piece))
     }
 
-    fn place(&mut self, chunk: &Arc<ChunkRef>, mut piece: Piece<'_>) -> bool {
+    fn add_piece(&mut self, chunk: &Arc<ChunkRef>, mut piece: Piece<'_>) -> bool {
         while piece.records > 0 {
-            let taken = self.batch.most_with(&self.settings.resource, piece.scope);
+            let taken = self.batch.max_len_with(&self.config.resource, piece.scope);
             let capacity = Capacity {
-                records: self.settings.max_batch_records.saturating_sub(self.batch.records()),
-                bytes: self.settings.max_request_bytes.saturating_sub(taken),
+                records: self.config.max_batch_records.saturating_sub(self.batch.records()),
+                bytes: self.config.max_request_bytes.saturating_sub(taken),
             };
             let framed = &chunk.bytes()[piece.framed.clone()];
             let mut part = capacity.take(piece.records, framed);
@@ -158,7 +158,7 @@ impl Worker {
             piece.records -= part.records;
             piece.framed.start = end;
         }
-        self.batch.records() < self.settings.max_batch_records || self.send_batch()
+        self.batch.records() < self.config.max_batch_records || self.send_batch()
     }
 
     /// Sends the batch. False if its records were written off meanwhile.
@@ -166,7 +166,7 @@ impl Worker {
         if self.batch.is_empty() {
             return true;
         }
-        let request = self.batch.finish(&self.settings.resource, self.senders.spare());
+        let request = self.batch.finish(&self.config.resource, self.senders.take_spare());
         self.senders.send(request)
     }
 }

@@ -188,7 +188,7 @@ proptest! {
         let expected = ExportLogsServiceRequest {
             resource_logs: vec![ResourceLogs { resource: Some(resource), scope_logs: scopes, ..Default::default() }],
         };
-        let (most, count) = (batch.most_with(&ours, ""), batch.records());
+        let (most, count) = (batch.max_len_with(&ours, ""), batch.records());
         let bytes = batch.request(&ours);
         prop_assert!(most >= bytes.len());
         prop_assert_eq!(count, records.len());
