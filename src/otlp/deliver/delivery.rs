@@ -1,7 +1,7 @@
-//! Sees requests through: each is sent until there is an outcome, which is counted.
+//! Delivers a request: sends it, with retries, until it has an outcome, and counts that.
 //!
-//! Between the worker and the transport in the walk. There is one of these for each request that may be on
-//! its way at once; they share nothing but the counts and what was said.
+//! Requests that are in flight at once have a [`Delivery`] each. They share only the queue with its counters,
+//! and the [`OnceLog`].
 
 use std::collections::HashSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -17,20 +17,24 @@ use crate::otlp::queue::Queue;
 use crate::otlp::sync::{after, lock, Mutex};
 use crate::otlp::transport::{Answer, Transport};
 
-/// What was said already, in full. The text is partly the receiver's and may differ each time, so there
-/// is an end to it.
+/// Diagnostics that were reported already, so that each is reported once.
+///
+/// Their texts are partly the receiver's and may differ each time, so that their number is limited.
 #[derive(Debug, Default)]
 pub(crate) struct OnceLog(Mutex<HashSet<String>>);
 
-/// How many different causes a pipeline tells of.
+/// How many different diagnostics a pipeline reports.
 const MAX_REPORTS: usize = 16;
+
+/// How much of a receiver's text is reported.
+const MAX_REASON_BYTES: usize = 300;
 
 impl OnceLog {
     fn report(&self, what: &str, why: &str) {
-        let message = format!("{what}: {}", short(why));
-        let mut said = lock(&self.0);
-        if said.len() < MAX_REPORTS && said.insert(message.clone()) {
-            drop(said);
+        let message = format!("{what}: {}", &why[..why.floor_char_boundary(MAX_REASON_BYTES)]);
+        let mut reported = lock(&self.0);
+        if reported.len() < MAX_REPORTS && reported.insert(message.clone()) {
+            drop(reported);
             report_once(format_args!("{message}"));
         }
     }
@@ -43,7 +47,6 @@ pub(crate) struct Delivery {
     pub(crate) log: Arc<OnceLog>,
 }
 
-/// What became of a request.
 enum Outcome {
     Accepted { rejected: u64 },
     Refused,
@@ -52,7 +55,8 @@ enum Outcome {
 }
 
 impl Delivery {
-    /// Sends the request, settles its records and lets go of them. False if they were written off meanwhile.
+    /// Sends the request, counts the outcome of its records and releases them. False if the worker was
+    /// abandoned.
     pub(crate) fn deliver(&mut self, request: &mut Request) -> bool {
         let is_alive = self.complete(request);
         request.clear();
@@ -82,11 +86,11 @@ impl Delivery {
         })
     }
 
-    /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
+    /// Sends the same bytes until there is an outcome. `None` if the worker was abandoned.
     fn send_until_done(&mut self, request: &mut Request) -> Option<Outcome> {
         let begun = Instant::now();
         let mut backoff = Backoff::new(self.config.retry_first, self.config.retry_longest);
-        let mut is_again = false;
+        let mut is_retry = false;
         loop {
             let phase = self.queue.control.phase();
             let mut deadline = after(self.config.export_timeout);
@@ -98,8 +102,8 @@ impl Delivery {
                 Phase::ShuttingDown { deadline: last } => deadline = deadline.min(last),
                 Phase::Running => {}
             }
-            self.queue.counters.retries(u64::from(is_again));
-            let (asked, why) = match self.send(request, deadline) {
+            self.queue.counters.retries(u64::from(is_retry));
+            let (retry_after, why) = match self.send(request, deadline) {
                 Answer::Accepted { rejected, message } => {
                     let rejected = rejected.min(request.records());
                     if rejected > 0 {
@@ -113,14 +117,14 @@ impl Delivery {
                 }
                 Answer::TryAgain { after, why } => (after, why),
             };
-            let wait = backoff.next(asked);
+            let wait = backoff.next(retry_after);
             if begun.elapsed().saturating_add(wait) > self.config.retry_max_elapsed {
-                self.log.report("log records were given up and are lost", &why);
+                self.log.report("log records were dropped after all retries", &why);
                 return Some(Outcome::GaveUp);
             }
-            self.log.report("log records cannot be delivered now, trying again", &why);
-            // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
-            let can_shorten = asked.is_none() && phase == Phase::Running;
+            self.log.report("log records cannot be delivered yet, retrying", &why);
+            // A shutdown that begins later shortens our own backoff, but not a wait that the receiver asked for.
+            let can_shorten = retry_after.is_none() && phase == Phase::Running;
             let until = after(wait);
             match self.queue.control.phase() {
                 Phase::ShuttingDown { deadline } if !can_shorten && until >= deadline => {
@@ -128,19 +132,14 @@ impl Delivery {
                 }
                 _ => self.queue.control.wait_to_retry(until, can_shorten),
             }
-            is_again = true;
+            is_retry = true;
         }
     }
 
-    /// A transport must not panic. One that does has not delivered, and is not asked for the same again.
+    /// A transport must not panic. If it does, the request counts as refused: a retry might panic again.
     fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer {
         let transport = &mut self.transport;
         catch_unwind(AssertUnwindSafe(|| transport.send(request, deadline)))
             .unwrap_or_else(|_| Answer::Refused { why: "the transport panicked".into() })
     }
-}
-
-/// The beginning of a text that is not ours.
-fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(300)]
 }

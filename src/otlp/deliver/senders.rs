@@ -1,8 +1,7 @@
-//! How many requests are on their way at once: one, or as many as there are threads for it.
+//! Who sends the requests: the worker itself, or a pool of threads, so that several are in flight at once.
 //!
-//! Between the worker and its deliveries in the walk. One request is sent by the worker itself, which keeps the
-//! order of records. For more there is a thread each, with a transport, and so a connection, of its own: while
-//! one waits to be sent again, the others go on.
+//! With one request at a time, the order of records is kept. A thread of the pool has a transport, and so a
+//! connection, of its own: while its request waits for a retry, the others continue.
 
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{mpsc, Arc};
@@ -18,21 +17,18 @@ use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, Mutex};
 
 pub(crate) enum Senders {
-    One(Arc<Queue>, Box<Delivery>, Spare),
+    /// The worker sends. The request is an empty one: its memory is reused for the next.
+    One(Arc<Queue>, Box<Delivery>, Request),
     Many(Arc<Queue>, Threads),
 }
 
-/// The memory of the last request, for the next one.
-#[derive(Default)]
-pub(crate) struct Spare(Request);
-
 pub(crate) struct Threads {
-    /// Never holds more than there are threads: who sends asks for leave first.
+    /// Never holds more requests than there are threads: the worker waits for a free one first.
     requests: Sender<(Request, InFlight)>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Says that a request has ended, whatever ends it.
+/// Marks a request as in flight until it is dropped.
 struct InFlight {
     queue: Arc<Queue>,
     number: u64,
@@ -45,7 +41,7 @@ impl Drop for InFlight {
 }
 
 impl Senders {
-    /// One sender for each of `deliveries`; of none, nothing is ever sent.
+    /// One sender for each of `deliveries`. Without any, nothing is ever sent.
     ///
     /// # Errors
     ///
@@ -53,17 +49,17 @@ impl Senders {
     pub(crate) fn new(queue: Arc<Queue>, mut deliveries: Vec<Delivery>) -> Result<Self, Error> {
         if deliveries.len() == 1 {
             if let Some(only) = deliveries.pop() {
-                return Ok(Self::One(queue, Box::new(only), Spare::default()));
+                return Ok(Self::One(queue, Box::new(only), Request::default()));
             }
         }
-        let (requests, to_come) = mpsc::channel();
-        let to_come = Arc::new(Mutex::new(to_come));
+        let (requests, receiver) = mpsc::channel();
+        let receiver = Arc::new(Mutex::new(receiver));
         let mut threads = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            let to_come = Arc::clone(&to_come);
+            let receiver = Arc::clone(&receiver);
             let thread = thread::Builder::new()
                 .name("spanlog-otlp".into())
-                .spawn(move || run(delivery, &to_come))
+                .spawn(move || run(delivery, &receiver))
                 .map_err(|error| {
                     Error::delivery("cannot start a thread that delivers records".into()).with_source(error)
                 })?;
@@ -72,34 +68,36 @@ impl Senders {
         Ok(Self::Many(queue, Threads { requests, threads }))
     }
 
-    /// Memory to write the next request in, empty.
+    /// An empty request to write the next one into, which may reuse memory.
     pub(crate) fn take_spare(&mut self) -> Request {
         match self {
-            Self::One(_, _, spare) => mem::take(&mut spare.0),
+            Self::One(_, _, spare) => mem::take(spare),
             Self::Many(..) => Request::default(),
         }
     }
 
-    /// Sends a request, or waits until there is a sender that will. False if nobody waits for it any more.
+    /// Sends a request, or hands it to a free thread, for which it waits. False if the worker was abandoned.
     pub(crate) fn send(&mut self, mut request: Request) -> bool {
-        let (queue, most) = match self {
+        let (queue, max_in_flight) = match self {
             Self::One(queue, ..) => (queue, 1),
             Self::Many(queue, threads) => (queue, threads.threads.len()),
         };
-        let Some(number) = queue.control.begin_request(most, request.records()) else { return false };
+        let Some(number) = queue.control.begin_request(max_in_flight, request.records()) else {
+            return false;
+        };
         let in_flight = InFlight { queue: Arc::clone(queue), number };
         match self {
             Self::One(_, delivery, spare) => {
                 let is_alive = delivery.deliver(&mut request);
-                spare.0 = request;
+                *spare = request;
                 is_alive
             }
             Self::Many(_, threads) => threads.requests.send((request, in_flight)).is_ok(),
         }
     }
 
-    /// Waits until everything has end_request, and ends the threads. Where nobody waits any more they are left
-    /// behind: a transport may hang.
+    /// Waits until no request is in flight, then joins the threads. An abandoned worker does not wait, as a
+    /// transport may hang.
     pub(crate) fn close(self) {
         let Self::Many(queue, Threads { requests, threads }) = self else { return };
         if !queue.control.wait_until_idle() {
@@ -107,18 +105,18 @@ impl Senders {
         }
         drop(requests);
         for thread in threads {
-            // One that panicked has nothing more to say.
+            // A thread that panicked has nothing to join for.
             let _ = thread.join();
         }
     }
 }
 
-fn run(mut delivery: Delivery, to_come: &Mutex<Receiver<(Request, InFlight)>>) {
+fn run(mut delivery: Delivery, receiver: &Mutex<Receiver<(Request, InFlight)>>) {
     // As on the worker's own thread.
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     loop {
-        // Who waits here keeps the others waiting for the lock, which comes to the same.
-        let next = lock(to_come).recv();
+        // One thread waits here with the lock, the others wait for the lock: that makes no difference.
+        let next = lock(receiver).recv();
         let Ok((mut request, _in_flight)) = next else { return };
         delivery.deliver(&mut request);
     }

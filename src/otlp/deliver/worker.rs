@@ -1,7 +1,7 @@
-//! Makes requests of what is queued, on a thread of its own.
+//! The worker thread: it takes chunks out of the queue and batches their records into requests.
 //!
-//! Between the queue and the senders in the walk. The thread is under no subscriber and under
-//! telemetry suppression: what a transport or a library below it logs never becomes a record.
+//! It runs under telemetry suppression, so that what a transport or a library below it logs never becomes
+//! a record.
 
 use std::sync::Arc;
 use std::thread;
@@ -21,7 +21,7 @@ use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
 use crate::wire::read::Fields;
 
-/// Starts the thread. It ends after a shutdown.
+/// Starts the worker thread, which ends after a shutdown.
 pub(crate) fn start(
     queue: Arc<Queue>,
     config: Config,
@@ -44,9 +44,9 @@ pub(crate) fn start(
         queue,
     };
     let run = || {
-        // What the transport logs is dropped by every log layer of ours. A scoped `NoSubscriber` would
-        // keep it from other layers too, but while any thread has a scoped default, tracing swallows what
-        // the values of an event log, on all threads.
+        // Our log layers drop what the transport logs. A scoped `NoSubscriber` would keep it from other
+        // layers, too, but while any thread has a scoped default, tracing drops the events that an event's
+        // values log while they are formatted, on all threads.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         worker.run();
     };
@@ -62,11 +62,13 @@ struct Worker {
     senders: Senders,
     config: Arc<Config>,
     queue: Arc<Queue>,
+    /// The records of the next request.
     batch: Batch,
     _end: End,
 }
 
-/// When the worker ends, even by a panic, nothing stays behind without an outcome, and nobody waits.
+/// When the worker ends, even by a panic, this gives the remaining records their outcome and wakes everyone
+/// who waits for the worker.
 struct End(Arc<Queue>);
 
 impl Drop for End {
@@ -81,7 +83,7 @@ impl Worker {
     fn run(mut self) {
         self.work();
         let Self { senders, batch, _end, .. } = self;
-        // In this order: what was not sent is let go of and a file is closed before the end is told.
+        // In this order: records are released and files are closed before anyone learns of the end.
         drop(batch);
         senders.close();
     }
@@ -93,7 +95,7 @@ impl Worker {
             let before = match command {
                 Command::Stop => return,
                 Command::Last => u64::MAX,
-                // What threads add meanwhile is for the next time, or a flush might never end.
+                // What threads add from now on is left for the next command, or a flush might never end.
                 Command::Full | Command::Everything { .. } => self.queue.next_ticket(),
             };
             let is_alive = self.drain(before) && (command == Command::Full || self.send_batch());
@@ -109,8 +111,8 @@ impl Worker {
         }
     }
 
-    /// Puts all chunks begun before `before` into batches, and sends those that are full. False if
-    /// what the worker has was written off.
+    /// Adds all chunks begun before `before` to the batch, and sends it whenever it is full. False if the
+    /// worker was abandoned.
     fn drain(&mut self, before: u64) -> bool {
         loop {
             while let Some(chunk) = self.queue.pop_oldest(before) {
@@ -149,7 +151,7 @@ impl Worker {
                     }
                     continue;
                 }
-                // Records were cut to fit when they came. Should one not: too long is better than never.
+                // The queue truncated records that exceed a request. Should one still do so, send it alone.
                 part = Capacity { records: 1, bytes: usize::MAX }.take(piece.records, framed);
             }
             let end = piece.framed.start + part.bytes;
@@ -161,7 +163,7 @@ impl Worker {
         self.batch.records() < self.config.max_batch_records || self.send_batch()
     }
 
-    /// Sends the batch. False if its records were written off meanwhile.
+    /// Sends the batch. False if the worker was abandoned.
     fn send_batch(&mut self) -> bool {
         if self.batch.is_empty() {
             return true;
@@ -171,14 +173,14 @@ impl Worker {
     }
 }
 
-/// What a batch has room for, or what of a piece goes into it.
+/// The records and bytes that a batch can still take, or that are taken from a piece.
 struct Capacity {
     records: usize,
     bytes: usize,
 }
 
 impl Capacity {
-    /// As many of the records, from the first one, as there is room for.
+    /// The longest run of records, from the first one, that fits.
     fn take(&self, records: usize, framed: &[u8]) -> Self {
         if records <= self.records && framed.len() <= self.bytes {
             return Self { records, bytes: framed.len() };
