@@ -174,7 +174,7 @@ impl Queue {
         let frame = Chunk::most(target, MOST_HEADER);
         match truncate(&record.record(), self.limits.record.saturating_sub(frame)) {
             Some(mut truncated) => {
-                self.counters.truncated_values(truncated.values_cut);
+                self.counters.truncated_values(truncated.values);
                 truncated.record.splice(0..0, [0; MOST_HEADER]);
                 self.push_to(shard, target, &Encoded::new(&mut truncated.record, MOST_HEADER, &[]));
             }

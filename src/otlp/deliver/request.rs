@@ -1,7 +1,7 @@
-//! Finished records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
+//! Encoded records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
 //!
-//! A batch is a list of segments: the records stay in the chunks that their threads wrote them to, and nobody
-//! copies them before a transport asks for the request in one piece.
+//! A batch is a list of segments: the records stay in the chunks that their threads wrote them to, and are
+//! copied only when a transport wants the request in one piece.
 
 use std::collections::HashMap;
 use std::mem;
@@ -16,7 +16,7 @@ use crate::otlp::queue::chunk::Piece;
 use crate::value::Value;
 use crate::wire::put::{field_len, put_bytes, put_header, put_pair};
 
-/// The encoded `Resource` message that every request of a pipeline begins with.
+/// The encoded `Resource` message with which every request of a pipeline begins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resource(Vec<u8>);
 
@@ -34,30 +34,32 @@ impl Resource {
     }
 }
 
-/// Scopes that are remembered from one request to the next, and the segments and bytes that may be kept room
-/// for: a busy program's requests take no new memory, and what one large request took is given back.
+/// How many scopes are cached from one request to the next. The requests of most programs allocate nothing.
 const MAX_CACHED_SCOPES: usize = 32;
 
+/// How many segments a request keeps memory for, so that one large request does not keep its memory for ever.
 const MAX_SPARE_SEGMENTS: usize = 1024;
 
+/// How many bytes a request keeps for its frames, and for its single piece.
 const MAX_SPARE_BYTES: usize = 256 * 1024;
 
-/// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
+/// The records of the next request, grouped by scope in the order in which the scopes were first seen.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Those of this request, and others of earlier ones, which have no records.
+    /// The scopes of this request, and cached ones without records.
     scopes: Vec<Scope>,
+    /// Indices into `scopes`.
     by_name: HashMap<String, usize>,
-    /// The scopes of this request, in their order.
+    /// The scopes of this request, in their order: indices into `scopes`.
     used: Vec<usize>,
-    /// Where the records are.
+    /// The chunks that the records are in.
     chunks: Vec<Arc<ChunkRef>>,
     records: usize,
-    /// What the scopes take in the request at most, the records and all frames included.
+    /// An upper bound of what the scopes take in the request, records and frames included.
     max_len: usize,
 }
 
-/// What frames take at most: a tag and a length for each.
+/// The longest frame: a tag and a length.
 const FRAME: usize = 1 + 10;
 
 #[derive(Debug)]
@@ -69,16 +71,16 @@ struct Scope {
     records_len: usize,
 }
 
-/// Bytes of a request.
+/// A range of a request's bytes.
 #[derive(Clone, Debug)]
 struct Segment {
-    /// Which of the chunks they are in; `None` are frames.
+    /// The chunk that it is in: an index into `chunks`. `None` for frames.
     chunk: Option<usize>,
     bytes: Range<usize>,
 }
 
 impl Batch {
-    /// Adds records of a chunk: all of them are in `piece`, which is of this chunk.
+    /// Adds the records of `piece`, which is a part of `chunk`.
     pub(crate) fn add(&mut self, chunk: &Arc<ChunkRef>, piece: &Piece<'_>) {
         if self.chunks.last().is_none_or(|last| !Arc::ptr_eq(last, chunk)) {
             self.chunks.push(Arc::clone(chunk));
@@ -109,7 +111,7 @@ impl Batch {
         self.scopes.len() - 1
     }
 
-    /// How many bytes the request has at most once a scope of this name is added to it.
+    /// An upper bound of the request's length once a scope of this name is added to it.
     pub(crate) fn max_len_with(&self, resource: &Resource, scope: &str) -> usize {
         2 * FRAME + resource.0.len() + self.max_len + 3 * FRAME + scope.len()
     }
@@ -122,7 +124,7 @@ impl Batch {
         self.records == 0
     }
 
-    /// The request, in the memory of `spare`, which is empty. The batch is empty then.
+    /// Makes the request, in the memory of `spare`, which is empty. Leaves the batch empty.
     pub(crate) fn finish(&mut self, resource: &Resource, spare: Request) -> Request {
         let mut request = spare;
         let scopes = self.used.iter().map(|index| field_len(self.scopes[*index].len()));
@@ -156,22 +158,22 @@ impl Batch {
 }
 
 impl Scope {
-    /// How long the `ScopeLogs` message is.
+    /// The length of the `ScopeLogs` message.
     fn len(&self) -> usize {
         field_len(self.message.len()) + self.records_len
     }
 }
 
-/// An encoded `ExportLogsServiceRequest`, in pieces.
+/// An encoded `ExportLogsServiceRequest`, as a list of segments.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
-    /// What is not records, front to back.
+    /// Everything but the records, front to back.
     frames: Vec<u8>,
     chunks: Vec<Arc<ChunkRef>>,
     segments: Vec<Segment>,
     records: u64,
     len: usize,
-    /// The request in one piece, if somebody asked for that.
+    /// The request in one piece, once a transport asked for that.
     joined: Vec<u8>,
 }
 
@@ -184,7 +186,7 @@ impl Request {
         self.len
     }
 
-    /// The request in one piece. It is put together once, however often it is sent.
+    /// The request in one piece, which is assembled once, however often it is sent.
     pub(crate) fn bytes(&mut self) -> &[u8] {
         if self.joined.is_empty() {
             let mut joined = mem::take(&mut self.joined);
@@ -213,7 +215,7 @@ impl Request {
         }
     }
 
-    /// Lets go of the records, and keeps memory for the next request.
+    /// Releases the records, and keeps memory for the next request.
     pub(crate) fn clear(&mut self) {
         self.chunks.clear();
         self.segments.clear();
@@ -235,7 +237,7 @@ mod alone {
     use crate::record::Target;
 
     impl Batch {
-        /// Adds one encoded `LogRecord`. The worker gets many at a time.
+        /// Adds one encoded `LogRecord`, where the worker adds many at a time.
         pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
             let mut front = vec![0; MOST_HEADER];
             front.extend_from_slice(record);

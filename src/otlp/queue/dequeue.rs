@@ -1,4 +1,4 @@
-//! How chunks leave the queue: to the worker, the oldest first, or to nobody when it closes.
+//! How chunks leave the queue: to the worker, the oldest first, or dropped after shutdown.
 
 use std::mem;
 
@@ -7,10 +7,10 @@ use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, Ordering};
 
 impl Queue {
-    /// Chunks begun up to now have smaller tickets.
+    /// The ticket of the next chunk: those begun up to now have smaller ones.
     pub(crate) fn next_ticket(&self) -> u64 {
-        // A write, not a load: whoever begins a chunk after it knows that the worker's flag was
-        // cleared before, and sets it again. After a load it might not, and the worker would sleep.
+        // A write, not a load: a thread that begins a chunk after it sees that the worker cleared its wake
+        // flag before, and sets it again. After a load it might not, and the worker would sleep.
         self.next_ticket.fetch_add(0, Ordering::AcqRel)
     }
 
@@ -23,7 +23,7 @@ impl Queue {
                 return None;
             }
             let mut inner = lock(&shard.inner);
-            // Somebody else may have been here since.
+            // Another thread may have changed it since.
             if inner.front() == ticket {
                 let chunk = inner.full.pop_front().or_else(|| inner.open.take());
                 inner.records -= chunk.as_ref().map_or(0, |chunk| chunk.records);
@@ -33,8 +33,8 @@ impl Queue {
         }
     }
 
-    /// Takes back the leases of shards in which nothing is. True if there is still a chunk begun
-    /// before `before`: read under the locks, so that a worker that is told no can sleep.
+    /// Releases the leases of empty shards. True if there is still a chunk begun before `before`: as that is
+    /// read under the locks, the worker can sleep if not.
     pub(crate) fn reclaim_leases(&self, before: u64) -> bool {
         let mut found = false;
         for shard in self.shards.iter() {
@@ -49,7 +49,7 @@ impl Queue {
         found
     }
 
-    /// From now on, what comes is dropped. What is here stays.
+    /// Drops records that come from now on. Those in the queue stay.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for shard in self.shards.iter() {
@@ -63,7 +63,7 @@ impl Queue {
         self.budget.wake_all();
     }
 
-    /// Drops what is here, after [`close`](Self::close).
+    /// Drops the records in the queue, after [`close`](Self::close).
     pub(crate) fn drop_all(&self) {
         loop {
             while let Some(chunk) = self.pop_oldest(u64::MAX) {

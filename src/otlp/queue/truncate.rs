@@ -1,46 +1,46 @@
-//! Cuts a record that no request could take: its largest values, to what fits. The rest stays as it is.
+//! Truncates the largest values of a record that exceeds a request.
 
 use crate::wire::put::put_bytes;
 use crate::wire::read::{each, Fields, Malformed, Raw};
 
-/// Deeper values than this are not looked into. The stack of the emitting thread is not ours.
+/// Values nested deeper than this are left as they are. The stack of the emitting thread is not ours.
 const DEPTH: usize = 64;
 
-/// A record that was cut.
+/// A truncated record.
 #[derive(Debug)]
 pub(crate) struct Truncated {
     pub(crate) record: Vec<u8>,
-    pub(crate) values_cut: u64,
+    /// How many of its values were truncated.
+    pub(crate) values: u64,
 }
 
-/// The encoded `LogRecord` in at most `most` bytes: strings and bytes of the body and the attributes
-/// are cut to one length, so that the largest lose first and most; strings on a character boundary.
-/// `None` if even empty values would not do.
-pub(crate) fn truncate(record: &[u8], most: usize) -> Option<Truncated> {
+/// The encoded `LogRecord` in at most `max_len` bytes: strings and bytes of the body and the attributes are
+/// truncated to a common length, strings on a character boundary. `None` if even empty values do not suffice.
+pub(crate) fn truncate(record: &[u8], max_len: usize) -> Option<Truncated> {
     let mut lengths = Vec::new();
     leaves(record, Kind::Record, 0, &mut lengths).ok()?;
-    let excess = record.len().saturating_sub(most);
-    let gain = |length: usize| lengths.iter().map(|leaf| leaf.saturating_sub(length)).sum::<usize>();
-    if gain(0) < excess {
+    let excess = record.len().saturating_sub(max_len);
+    let saved = |length: usize| lengths.iter().map(|leaf| leaf.saturating_sub(length)).sum::<usize>();
+    if saved(0) < excess {
         return None;
     }
-    // The largest length that gains enough. Lengths of what is around can only become shorter.
+    // The largest length that saves enough. The length prefixes of messages around can only become shorter.
     let (mut enough, mut too_long) = (0, record.len() + 1);
     while too_long - enough > 1 {
         let middle = enough + (too_long - enough) / 2;
-        if gain(middle) >= excess {
+        if saved(middle) >= excess {
             enough = middle;
         } else {
             too_long = middle;
         }
     }
-    let mut truncated = Vec::with_capacity(most);
+    let mut truncated = Vec::with_capacity(max_len);
     rewrite(record, Kind::Record, 0, enough, &mut truncated).ok()?;
-    let values_cut = lengths.iter().filter(|leaf| **leaf > enough).count() as u64;
-    Some(Truncated { record: truncated, values_cut })
+    let values = lengths.iter().filter(|leaf| **leaf > enough).count() as u64;
+    Some(Truncated { record: truncated, values })
 }
 
-/// Which message it is, so far as that says where values are.
+/// What a message or field is, as far as that says where values are.
 #[derive(Clone, Copy)]
 enum Kind {
     Record,
@@ -54,7 +54,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What stands in this field of this message. Numbers as in `logs.proto` and `common.proto`.
+    /// What this field of the message holds. Numbers as in `logs.proto` and `common.proto`.
     fn of_field(self, field: u64) -> Self {
         match (self, field) {
             (Self::Record, 5) | (Self::Pair, 2) | (Self::List, 1) => Self::Value,
