@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::fuzzing::Input;
 use crate::otlp::transport::answer::partial_success::MAX_RETRY_AFTER;
-use crate::otlp::transport::answer::{printable, protobuf, Reply, MOST_TEXT_CHARS};
+use crate::otlp::transport::answer::{printable, protobuf, Reply, MAX_TEXT_CHARS};
 use crate::otlp::transport::Answer;
 
 /// As `google/rpc/status.proto` and `google/protobuf/any.proto` have them.
@@ -160,6 +160,6 @@ fn has_other_spelling(body: &[u8]) -> bool {
 }
 
 fn assert_text(text: &str) {
-    assert!(text.chars().count() <= MOST_TEXT_CHARS + 1, "{text}");
+    assert!(text.chars().count() <= MAX_TEXT_CHARS + 1, "{text}");
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }

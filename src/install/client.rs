@@ -14,7 +14,7 @@ use ureq::Agent;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::transport::http::{tls, MOST_BODY_BYTES};
+use crate::otlp::transport::http::{tls, MAX_BODY_BYTES};
 
 #[derive(Debug)]
 pub(crate) struct BlockingClient {
@@ -51,7 +51,7 @@ impl BlockingClient {
         });
         let (parts, body) = answer?.into_parts();
         // The status decides. A body that is too large, or breaks off, only costs what it would have told.
-        let body = body.into_with_config().limit(MOST_BODY_BYTES).read_to_vec().unwrap_or_default();
+        let body = body.into_with_config().limit(MAX_BODY_BYTES).read_to_vec().unwrap_or_default();
         Ok(Response::from_parts(parts, body.into()))
     }
 }

@@ -45,7 +45,7 @@ fn transcode(request: &[u8], fields: &[Field]) -> Result<String, Malformed> {
     // Names take more bytes than field numbers: typical requests come to twice their size.
     let mut text = Text::with_capacity(request.len() * 2 + 64);
     object(&mut text, request, fields, 0)?;
-    Ok(text.done())
+    Ok(text.finish())
 }
 
 /// A message as an object with the members that `fields` names, in that order.

@@ -1,7 +1,7 @@
-//! OTLP over gRPC. The last step of the walk where the receiver speaks it.
+//! OTLP over gRPC.
 //!
-//! tonic does the transport only: requests go out as the bytes that they are, and answers are read
-//! by [`read`](crate::otlp::read), so that no message type stands in between.
+//! tonic only transports bytes: requests are encoded already, and answers are read by
+//! [`wire::read`](crate::wire::read), without message types.
 
 mod answer;
 mod runtime;
@@ -32,17 +32,16 @@ use crate::otlp::transport::{Answer, Transport};
 
 const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
-/// How long an attempt has at least, so that a deadline that just passed is not a timeout of zero,
-/// which stands for none in places.
-const LEAST_TIME: Duration = Duration::from_millis(1);
+/// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could mean none.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// How often the runtime is let go around before a request: the first turn looks at the sockets, the next
-/// ones run the tasks that this wakes, one after the other. Two are enough without TLS, one is not.
+/// How often the runtime is yielded to before a request: the first turn polls the sockets, the next ones run
+/// the tasks that this wakes. Without TLS, two are enough, and one is not.
 const TURNS: usize = 4;
 
 /// One connection, made when the first request goes out, and again whenever it is lost.
 pub(crate) struct Grpc {
-    // Declared before the runtime, so that its tasks end first.
+    // Declared before the runtime, so that it is dropped first.
     client: tonic::client::Grpc<Channel>,
     runtime: OwnRuntime,
     headers: HeaderMap,
@@ -85,7 +84,7 @@ impl Grpc {
         let mut outcome = self.attempt(message, deadline);
         let is_stale = |status: &Status| status.code() == Code::Unauthenticated;
         if self.header_provider.is_some() && outcome.as_ref().is_err_and(is_stale) {
-            // The token may have expired between being given and being looked at: once more, with a fresh one.
+            // The token may have expired on the way: retry once, with a fresh one.
             outcome = self.attempt(message, deadline);
         }
         match outcome {
@@ -95,15 +94,15 @@ impl Grpc {
     }
 
     fn attempt(&mut self, message: &Bytes, deadline: Instant) -> Result<Bytes, Status> {
-        let time_left = deadline.saturating_duration_since(Instant::now()).max(LEAST_TIME);
+        let time_left = deadline.saturating_duration_since(Instant::now()).max(MIN_TIMEOUT);
         let mut request = Request::new(message.clone());
         *request.metadata_mut() = MetadataMap::from_headers(self.headers_now());
-        // Tells the receiver too how long somebody waits for it.
+        // Tells the receiver, too, how long it has.
         request.set_timeout(time_left);
         let client = &mut self.client;
         let answered = self.runtime.block_on(async move {
-            // Since the last request nobody has looked at the connection. Its tasks must see that it was
-            // closed before the request is lost on it.
+            // The connection was not polled since the last request. Its tasks must notice if it was closed
+            // meanwhile, before the request is lost on it.
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
@@ -125,11 +124,11 @@ impl Grpc {
 
 impl Transport for Grpc {
     fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
-        // tonic, hyper and rustls would write about every request, which makes another one. The threads that
-        // send are suppressed already; who calls this elsewhere need not be.
+        // tonic, hyper and rustls log about every request, which would cause the next one. The pipeline's threads
+        // are suppressed already, but other callers need not be.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let request = Bytes::from(request.to_vec());
-        // The provider is the user's code.
+        // The header provider is user code.
         catch_unwind(AssertUnwindSafe(|| self.exchange(&request, deadline))).unwrap_or_else(|_| {
             let why = String::from("the header provider or the gRPC client panicked");
             Answer::TryAgain { after: None, why }
@@ -145,21 +144,21 @@ impl fmt::Debug for Grpc {
 
 /// The body of the answer; empty if there was none.
 ///
-/// Read as a stream: of one message the client would want that it is there, but a status of OK alone
-/// says that the request arrived.
+/// It is read as a stream, because a unary call would fail without a message, although the status OK alone
+/// says that the request was accepted.
 async fn call(client: &mut tonic::client::Grpc<Channel>, request: Request<Bytes>) -> Result<Bytes, Status> {
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(PATH);
     let mut stream = client.server_streaming(request, path, Raw).await?.into_inner();
     let mut body = Bytes::new();
-    // To the end, where the status is.
+    // Up to the end, where the status is.
     while let Some(message) = stream.message().await? {
         body = message;
     }
     Ok(body)
 }
 
-/// Messages that are encoded already, and stay so.
+/// A codec that leaves messages encoded.
 #[derive(Clone, Copy, Debug)]
 struct Raw;
 

@@ -142,7 +142,7 @@ fn a_refusal_says_why() {
     let Answer::Refused { why } = meaning(400, "text/html", "ä".repeat(1 << 20).as_bytes()) else {
         panic!()
     };
-    assert!(why.chars().count() < MOST_TEXT_CHARS + 30 && why.ends_with('…'), "{why}");
+    assert!(why.chars().count() < MAX_TEXT_CHARS + 30 && why.ends_with('…'), "{why}");
 }
 
 proptest! {

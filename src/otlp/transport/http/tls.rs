@@ -1,4 +1,4 @@
-//! Certificates, as the client wants them.
+//! Certificates, as ureq takes them.
 
 use ureq::tls::{parse_pem, Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 

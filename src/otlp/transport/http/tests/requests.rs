@@ -67,7 +67,7 @@ fn compressed_bodies_decode() {
     }
     let mut to = target(&server.url());
     to.compression = Compression::Zstd;
-    if !crate::otlp::transport::http::body::zstd::IS_THERE {
+    if !crate::otlp::transport::http::body::zstd::IS_AVAILABLE {
         assert!(Http::new(to, None).unwrap_err().is_setting());
         return;
     }
