@@ -1,7 +1,7 @@
-//! What the fuzz targets check, in reach of the tests as well.
+//! The checks of the fuzz targets.
 //!
-//! Beside the walk: `fuzz/` runs these on inputs that it makes up, the test below on the inputs that are
-//! kept in `fuzz/corpus`. A failed check is a panic.
+//! `fuzz/` runs them on generated inputs, the tests below on those that are kept in `fuzz/corpus`. A failed check
+//! is a panic.
 
 #[cfg(feature = "otlp-http")]
 mod answer;
@@ -75,14 +75,14 @@ pub fn json(input: &[u8]) {
 fn json_of<M: Message + Default + Serialize>(input: &[u8], line: Result<String, Malformed>) {
     if let Ok(line) = &line {
         if let Err(error) = serde_json::from_str::<Json>(line) {
-            // It reads 128 levels, which are fewer than are written.
+            // serde_json reads at most 128 levels.
             assert!(error.to_string().contains("recursion limit"), "{error}: {line}");
             return;
         }
     }
     let Some(read) = M::decode(input).ok().filter(|read| read.encode_to_vec() == input) else { return };
     let line = line.expect("it is what prost writes");
-    // The one field that is skipped here and known there; profiles use it, logs do not.
+    // The one field that the transcoder skips and the oracle knows: only profiles use it.
     if !oracle::json(&read).to_string().contains("Strindex\":") {
         oracle::assert_same(&line, &read);
     }
@@ -116,7 +116,7 @@ impl Record {
     }
 }
 
-/// As the layer hands values over: those of the event borrowed, lists and maps as they are.
+/// A value as the layer passes it: scalars borrowed, lists and maps as they are.
 fn borrowed(value: &AnyValue) -> Value<'_> {
     match value {
         AnyValue::Boolean(value) => Value::Bool(*value),
@@ -140,7 +140,7 @@ fn assert_same(read: &Read, expected: &AnyValue) {
     match (read.value.as_ref().expect("every kind is known"), expected) {
         (Variant::BoolValue(read), AnyValue::Boolean(expected)) => assert_eq!(read, expected),
         (Variant::IntValue(read), AnyValue::Int(expected)) => assert_eq!(read, expected),
-        // By bits: also NaN is what it was.
+        // By bits, because of NaN.
         (Variant::DoubleValue(read), AnyValue::Double(expected)) => {
             assert_eq!(read.to_bits(), expected.to_bits());
         }
@@ -158,7 +158,7 @@ fn assert_same(read: &Read, expected: &AnyValue) {
     }
 }
 
-/// Bytes, taken apart as whatever is asked for. When there are no more, everything is empty or 0.
+/// Bytes, read as whatever is asked for. At their end, everything is empty or 0.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -176,7 +176,7 @@ impl<'a> Input<'a> {
         self.take(8).iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
     }
 
-    /// Up to 255 bytes; 255 stands for some kilobytes, so that lengths take one, two and three bytes.
+    /// Up to 254 bytes, or some kilobytes, so that lengths take one, two and three bytes.
     fn bytes(&mut self) -> Vec<u8> {
         match self.byte() {
             255 => self.take(8).repeat(usize::from(self.byte()) * 16),

@@ -1,8 +1,7 @@
 //! OTLP JSON lines, as exporters for any SDK provider: one request per line, one signal per file.
 //!
-//! Beside the walk: an end of the road that needs no server. The files are what a collector's
-//! `otlpjsonfile` receiver reads, and what [`install`](crate::install) writes for
-//! `with_json_lines` and for the `console` exporter.
+//! A collector's `otlpjsonfile` receiver reads these files. [`install`](crate::install) writes them for
+//! `with_json_lines`, and such lines for the `console` exporter.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -54,7 +53,7 @@ pub struct JsonLinesLogExporter {
 }
 
 impl JsonLinesLogExporter {
-    /// An exporter that appends to the file at `path`, which is made if need be, its directories too.
+    /// An exporter that appends to the file at `path`, which is created with its directories if needed.
     ///
     /// # Errors
     ///
@@ -102,7 +101,7 @@ pub struct JsonLinesSpanExporter {
 }
 
 impl JsonLinesSpanExporter {
-    /// An exporter that appends to the file at `path`, which is made if need be, its directories too.
+    /// An exporter that appends to the file at `path`, which is created with its directories if needed.
     ///
     /// # Errors
     ///
@@ -140,10 +139,10 @@ impl SpanExporter for JsonLinesSpanExporter {
     }
 }
 
-/// Groups as OTLP exporters do, by the scope with the record's target as its name; but in order,
-/// which opentelemetry-proto's own grouping does not keep.
+/// Groups records by scope, with their target as its name, as OTLP exporters do. In contrast to the grouping of
+/// opentelemetry-proto, this keeps their order.
 fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
-    let mut places: HashMap<InstrumentationScope, usize> = HashMap::new();
+    let mut indices: HashMap<InstrumentationScope, usize> = HashMap::new();
     let mut groups: Vec<ScopeLogs> = Vec::new();
     for (record, scope) in batch.iter() {
         let key = match record.target() {
@@ -160,7 +159,7 @@ fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
                 named.build()
             }
         };
-        let place = *places.entry(key).or_insert_with_key(|key| {
+        let index = *indices.entry(key).or_insert_with_key(|key| {
             groups.push(ScopeLogs {
                 scope: Some((key, None).into()),
                 schema_url: key.schema_url().unwrap_or_default().to_owned(),
@@ -168,13 +167,14 @@ fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
             });
             groups.len() - 1
         });
-        groups[place].log_records.push(LogRecord::from(record));
+        groups[index].log_records.push(LogRecord::from(record));
     }
     groups
 }
 
-/// A file, or standard output, that takes whole lines.
+/// A file, or standard output, that whole lines are written to.
 struct Lines {
+    /// For errors.
     name: PathBuf,
     /// `None` after shutdown.
     out: Mutex<Option<Out>>,
@@ -182,7 +182,7 @@ struct Lines {
 
 struct Out {
     writer: Box<dyn Write + Send>,
-    /// The last line was not written whole, so the next one must not continue it.
+    /// The last line is incomplete, so that the next one must begin with a line break.
     is_torn: bool,
 }
 

@@ -1,18 +1,17 @@
-//! The counts as metrics, under the names of OpenTelemetry's [semantic conventions] for SDKs.
+//! The counters as metrics, with the names of OpenTelemetry's [semantic conventions] for SDKs.
 //!
-//! Beside the walk. Nothing is counted twice: the instruments are observable ones, which read the counts
-//! whenever the meter's reader collects.
+//! The instruments are observable: they read the counters whenever the meter's reader collects.
 //!
-//! | metric | of a pipeline | of a layer over the SDK |
+//! | metric | of a pipeline | of a layer on the SDK path |
 //! | --- | --- | --- |
 //! | `otel.sdk.log.created` | `emitted` | `delivered` |
-//! | `otel.sdk.processor.log.queue.size` | pending, and not on their way | |
-//! | `otel.sdk.processor.log.processed` | passed on to be sent, or dropped before | dropped by the layer |
-//! | `otel.sdk.exporter.log.inflight` | on their way, or waiting to be sent again | |
-//! | `otel.sdk.exporter.log.exported` | answered, or given up | |
+//! | `otel.sdk.processor.log.queue.size` | pending, and not in flight | |
+//! | `otel.sdk.processor.log.processed` | sent, or dropped before | dropped by the layer |
+//! | `otel.sdk.exporter.log.inflight` | in flight, or waiting for a retry | |
+//! | `otel.sdk.exporter.log.exported` | answered, or dropped after all retries | |
 //!
-//! `otel.sdk.processor.log.queue.capacity` is a number of records, and a pipeline's queue has no such bound: its bound is
-//! in bytes.
+//! There is no `otel.sdk.processor.log.queue.capacity`, which is a number of records: the queue is bounded in
+//! bytes.
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
 
@@ -33,7 +32,7 @@ use crate::stats::Counters;
 
 const UNIT: &str = "{log_record}";
 
-/// What a record was lost for, and how many were. `None`: it was not.
+/// Why records were lost, `None` if they were not, and how many.
 type Count = (Option<&'static str>, u64);
 
 /// One reading of a pipeline.
@@ -47,12 +46,12 @@ impl Reading {
         self.stats.pending.saturating_sub(self.exports.in_flight)
     }
 
-    /// A record is processed when it is passed on, as with the SDK's batch processor.
+    /// A record is processed when it is passed to the exporter, as by the SDK's batch processor.
     fn processed(&self) -> Vec<Count> {
         let stats = &self.stats;
         vec![
             (None, self.exports.begun),
-            // Those that made room for newer ones, too: the queue was full.
+            // Evicted ones, too: the queue was full.
             (Some("queue_full"), stats.dropped_queue_full + stats.dropped_oldest),
             (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.exports.lost)),
             (Some("too_large"), stats.dropped_too_large),
@@ -72,7 +71,7 @@ impl Reading {
     }
 }
 
-/// Whose counts they are. Numbered, so that no two have the same name.
+/// The attributes of a component. `number` makes its name unique.
 fn component(kind: &'static str, number: u64) -> Vec<KeyValue> {
     vec![
         KeyValue::new(OTEL_COMPONENT_TYPE, kind),
@@ -85,7 +84,7 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Counts of nothing are left out, but that of success: a reason that never was is no series.
+/// The counts with their attributes. Counts of failures that are zero are left out, so that they make no series.
 fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValue>)> {
     let is_there = |(why, count): &Count| why.is_none() || *count > 0;
     let with_reason = |(why, count): Count| {
@@ -96,10 +95,11 @@ fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValu
 }
 
 impl Pipeline {
-    /// Makes this pipeline's counts metrics of `meter`: `otel.sdk.log.created`, `otel.sdk.processor.log.queue.size` and
-    /// `.processed`, `otel.sdk.exporter.log.inflight` and `.exported`.
+    /// Registers this pipeline's counters as metrics of `meter`: `otel.sdk.log.created`,
+    /// `otel.sdk.processor.log.queue.size` and `.processed`, `otel.sdk.exporter.log.inflight` and `.exported`.
     ///
-    /// Once for each pipeline. They do not keep it alive: after the last handle is gone they stay as they were.
+    /// Call it once for each pipeline. The metrics do not keep it alive, and no longer change after the last
+    /// handle is dropped.
     ///
     /// ```no_run
     /// use opentelemetry::global;
@@ -176,11 +176,11 @@ impl Pipeline {
 }
 
 impl Counters {
-    /// Makes a layer's counts metrics of `meter`: `otel.sdk.log.created`, and `otel.sdk.processor.log.processed` of what the
-    /// layer dropped.
+    /// Registers a layer's counters as metrics of `meter`: `otel.sdk.log.created`, and
+    /// `otel.sdk.processor.log.processed` for what the layer dropped.
     ///
-    /// For a layer over an SDK provider, whose own processors say the rest where they say anything; on the direct
-    /// road [`Pipeline::register_metrics`] says all. Once for each layer.
+    /// Call it once for each layer over an SDK provider, whose own processors may have further metrics. On the
+    /// direct path, [`Pipeline::register_metrics`] has all of them.
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn register_metrics(&self, meter: &Meter) {
         let layer = component("spanlog::LogLayer", next_number());

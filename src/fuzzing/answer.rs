@@ -1,4 +1,4 @@
-//! Answers of receivers: statuses, headers and bodies that somebody else wrote.
+//! Answers of receivers: arbitrary statuses, headers and bodies.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -102,7 +102,7 @@ fn http(reply: &Reply, status: u16, kind: &str, retry_after: &[u8], now: SystemT
     }
 }
 
-/// What gRPC carries is read by the same functions, without a type to begin with.
+/// The bodies of gRPC answers are read by the same functions, without a content type.
 fn grpc(body: &[u8]) {
     let delay = protobuf::retry_delay(body);
     assert!(delay.is_none_or(|delay| delay <= MAX_RETRY_AFTER));
@@ -143,14 +143,14 @@ fn assert_like_prost(body: &[u8], rejected: u64, message: &str) {
 }
 
 fn assert_like_serde(body: &[u8], rejected: u64) {
-    // Of a key that is there twice serde_json keeps the last one, as is done here, but forgets the rest of the first.
+    // Bodies in which a key occurs twice are read differently.
     let Ok(Json::Object(read)) = serde_json::from_slice(body) else { return };
     let is_once = |name: &str| body.windows(name.len()).filter(|part| *part == name.as_bytes()).count() == 1;
     let partial = read.get("partialSuccess").and_then(|partial| partial.get("rejectedLogRecords"));
     let Some(count) = partial.and_then(Json::as_i64) else { return };
     if is_once("partialSuccess") && is_once("rejectedLogRecords") && !has_other_spelling(body) {
         let is_readable = rejected == u64::try_from(count).unwrap_or(0);
-        // All or nothing: what cannot be read elsewhere in the body takes the count with it.
+        // All or nothing: if another part of the body cannot be read, the count is not, either.
         assert!(is_readable || rejected == 0, "{rejected} is not {count}");
     }
 }

@@ -1,4 +1,4 @@
-//! The SDK's providers: resource, processors and exporters put together.
+//! Builds the SDK's providers with their processors and exporters, and the pipelines of the direct path.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables;
 
-/// What the builder was told of a provider, of types that only the telling knew.
+/// A change to the builder of a provider, which hides the type of what is added.
 pub(crate) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
 
 pub(crate) fn span_processor(processor: impl SpanProcessor + 'static) -> Change<TracerProviderBuilder> {
@@ -34,15 +34,15 @@ pub(crate) fn log_processor(processor: impl LogProcessor + 'static) -> Change<Lo
     Box::new(|provider| provider.with_log_processor(processor))
 }
 
-/// Where telemetry goes.
+/// The destinations of telemetry.
 pub(crate) struct Outputs<'a> {
     pub(crate) overrides: &'a Overrides,
-    /// Of the JSON-lines files.
+    /// Where the files of JSON lines are written, if any.
     pub(crate) directory: Option<&'a Path>,
 }
 
 impl Outputs<'_> {
-    /// Without any exporter there is a provider nonetheless: records take their ids from its spans.
+    /// A provider exists even without exporters: records take their ids from its spans.
     pub(crate) fn spans(
         &self,
         resource: Resource,
@@ -50,7 +50,7 @@ impl Outputs<'_> {
         changes: Vec<Change<TracerProviderBuilder>>,
         meters: &mut Vec<Arc<Meter>>,
     ) -> Result<SdkTracerProvider, Error> {
-        env::report_unusable_of_spans();
+        env::report_invalid_of_spans();
         let exporters = self.exporters(Signal::Traces);
         let job = JobSpanProcessor::new().with_keys(keys);
         let mut provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(job);
@@ -70,12 +70,12 @@ impl Outputs<'_> {
         Ok(provider.build())
     }
 
-    /// Whether there is a direct road to all places that records go to.
+    /// Whether the direct path leads to all destinations of records.
     pub(crate) fn is_direct_for_logs(&self) -> bool {
         !self.exporters(Signal::Logs).console
     }
 
-    /// A pipeline to each place that records go to. The file comes first: it never makes the others wait.
+    /// A pipeline to each destination of records. The file comes first: it never makes the others wait.
     pub(crate) fn pipelines(&self) -> Result<Vec<Direct>, Error> {
         let builder = || PipelineBuilder::from(self.overrides.clone());
         let mut pipelines = Vec::new();
@@ -89,7 +89,7 @@ impl Outputs<'_> {
         Ok(pipelines)
     }
 
-    /// `None` if nobody would get the records.
+    /// `None` if there is no destination.
     pub(crate) fn logs(
         &self,
         resource: Resource,
@@ -117,8 +117,8 @@ impl Outputs<'_> {
         Ok(Some(provider.build()))
     }
 
-    /// The specification's default is OTLP, to localhost if need be. Who asked for files, and for
-    /// nothing else, has no collector there.
+    /// The specification's default is OTLP, to localhost if nothing else is set. A program that only asks for files
+    /// has no collector there.
     fn exporters(&self, signal: Signal) -> Exporters {
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
             otlp: self.directory.is_none() || self.has_endpoint(signal),

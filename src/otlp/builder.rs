@@ -1,4 +1,4 @@
-//! What a direct pipeline is told before it starts. Before the walk.
+//! [`Builder`]: the settings of a pipeline, by the program and by the environment.
 
 #[cfg(test)]
 mod tests;
@@ -24,27 +24,28 @@ use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::{variables, HeaderProvider, TransportConfig};
 use crate::value::any_value;
 
-/// Settings of a direct pipeline; each one goes before its variable in the environment.
+/// Settings of a [`Pipeline`]. Each takes precedence over its environment variable.
 ///
-/// The variables are `OTEL_EXPORTER_OTLP_LOGS_…`, then `OTEL_EXPORTER_OTLP_…`, of `ENDPOINT`, `HEADERS`,
-/// `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`, `CLIENT_CERTIFICATE` and `CLIENT_KEY`;
-/// `OTEL_BLRP_SCHEDULE_DELAY`, `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BLRP_EXPORT_TIMEOUT`;
-/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty one is unset. Numbers
-/// and words that cannot be used are said once through the [diagnostics](crate::set_diagnostics) and
-/// ignored; an endpoint, a header and a certificate that cannot be used are errors.
+/// The variables are `OTEL_EXPORTER_OTLP_LOGS_…` and, with lower precedence, `OTEL_EXPORTER_OTLP_…` with
+/// `ENDPOINT`, `HEADERS`, `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`, `CLIENT_CERTIFICATE` and
+/// `CLIENT_KEY`; `OTEL_BLRP_SCHEDULE_DELAY`, `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BLRP_EXPORT_TIMEOUT`;
+/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty variable counts as
+/// unset. Invalid numbers and enumerations are reported once through the
+/// [diagnostics](crate::set_diagnostics) and ignored; an invalid endpoint, header or certificate is an error.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Debug)]
 pub struct Builder {
     overrides: Overrides,
-    /// The defaults, and what the program set where there is no variable to look for.
+    /// The defaults, and what the program set of that which has no variable.
     config: Config,
     limits: Option<Limits>,
     batch_records: Option<usize>,
     schedule_delay: Option<Duration>,
     retries: Option<Duration>,
     max_concurrent_exports: usize,
-    /// JSON lines go here, instead of requests to a receiver.
+    /// Where JSON lines are written, instead of sending requests to a receiver.
     file: Option<PathBuf>,
+    /// The most bytes of a file, and how many full files are kept.
     rotation: Option<(u64, usize)>,
 }
 
@@ -71,7 +72,7 @@ impl Default for Builder {
 }
 
 impl Pipeline {
-    /// A pipeline's settings, to be built. The environment sets what the builder does not.
+    /// A builder of a pipeline. What it does not set is taken from the environment, or is a default.
     #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
     pub fn builder() -> Builder {
         Builder::default()
@@ -79,35 +80,37 @@ impl Pipeline {
 }
 
 impl Builder {
-    /// Sets the base URL that OTLP goes to; over HTTP, `/v1/logs` is added. Default: port 4318 of this machine, 4317
-    /// for gRPC.
+    /// Sets the base URL of the receiver; over HTTP, `/v1/logs` is appended. Default: `http://localhost:4318`, or
+    /// `:4317` for gRPC.
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
         self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
         self
     }
 
-    /// Sets the URL that records go to, as it is. The last of this and [`with_endpoint`](Self::with_endpoint) counts.
+    /// Sets the URL that records are sent to, which is used as it is. Replaces
+    /// [`with_endpoint`](Self::with_endpoint), and the other way around.
     pub fn with_logs_url(mut self, url: impl Into<String>) -> Self {
         self.overrides.endpoint = Some(Endpoint::Url(url.into()));
         self
     }
 
-    /// Sets how requests are written and carried. Default: protobuf over HTTP.
+    /// Sets the encoding and the transport of requests. Default: protobuf over HTTP.
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
         self.overrides.protocol = Some(protocol);
         self
     }
 
-    /// Adds a header to every request. It goes before one of the same name in the environment.
+    /// Adds a header to every request. It takes precedence over one with the same name in the environment.
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets what is asked for more headers before each request: for a token that expires. They go before all others.
+    /// Sets a function that returns more headers for each request, such as a token that expires. They take
+    /// precedence over all others.
     ///
-    /// After an answer 401 it is asked once more, and the request is sent once more. It runs on the
-    /// pipeline's thread; what it logs is not collected.
+    /// If the receiver answers 401, the function is called again, and the request is sent once more. It runs on
+    /// the pipeline's thread; what it logs is not collected.
     pub fn with_header_provider(
         mut self,
         provider: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
@@ -116,31 +119,31 @@ impl Builder {
         self
     }
 
-    /// Sets how requests are compressed. Default: not at all.
+    /// Sets how requests are compressed. Default: not.
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.overrides.compression = Some(compression);
         self
     }
 
-    /// Trusts the certificates of this PEM file, instead of the built-in ones.
+    /// Trusts the authorities of this PEM file instead of the built-in ones.
     pub fn with_ca_certificate(mut self, pem: impl Into<PathBuf>) -> Self {
         self.overrides.ca_certificate = Some(pem.into());
         self
     }
 
-    /// Shows receivers this certificate, of PEM files with a chain and its key.
+    /// Sets the client certificate for receivers: PEM files with its chain and its key.
     pub fn with_client_certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.overrides.client_certificate = Some((chain.into(), key.into()));
         self
     }
 
-    /// Sets the time that one request and its answer may take. Default: 10 seconds.
+    /// Sets the timeout of one request with its answer. Default: 10 seconds.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.overrides.timeout = Some(timeout);
         self
     }
 
-    /// Sets how many bytes the records that wait for delivery may take. Default: 32 MiB.
+    /// Sets the memory limit of all records that are queued, in flight or waiting to be sent again. Default: 32 MiB.
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.config.memory_limit_bytes = bytes;
         self
@@ -152,49 +155,49 @@ impl Builder {
         self
     }
 
-    /// Sets how many records one request has at most. Default: 512.
+    /// Sets the most records of one request. Default: 512.
     pub fn with_batch_records(mut self, records: usize) -> Self {
         self.batch_records = Some(records);
         self
     }
 
-    /// Sets how many requests are on their way at once, each over a connection of its own. Default: one.
+    /// Sets how many requests can be in flight at once, each over a connection of its own. Default: one.
     ///
-    /// With one, records arrive in the order in which each thread logged them. With more, that holds within a
-    /// request only, and throughput does not end at the time that an answer takes: 512 records a round trip. A request
-    /// that is tried again keeps none of the others waiting. The memory limit holds for all of them together. A file of JSON
-    /// lines is always written by one.
+    /// With one, the records of a thread arrive in the order in which it logged them, and throughput is limited
+    /// to one request per round trip. With more, the order holds only within a request, and a request that is
+    /// retried does not delay the others. The memory limit covers all of them together. A file of JSON lines is
+    /// always written one request at a time.
     pub fn with_max_concurrent_exports(mut self, requests: usize) -> Self {
         self.max_concurrent_exports = requests;
         self
     }
 
-    /// Sets how many bytes one request has at most, before compression. Default: 4 MiB.
+    /// Sets the most bytes of one request, before compression. Default: 4 MiB.
     pub fn with_request_limit(mut self, bytes: usize) -> Self {
         self.config.max_request_bytes = bytes;
         self
     }
 
-    /// Sets how long a record waits for others to share its request. Default: a second.
+    /// Sets how long a record waits for others to share its request. Default: 1 second.
     pub fn with_schedule_delay(mut self, delay: Duration) -> Self {
         self.schedule_delay = Some(delay);
         self
     }
 
-    /// Sets how long a batch is tried before it is dropped. Default: 5 minutes.
+    /// Sets how long a request is retried before its records are dropped. Default: 5 minutes.
     pub fn with_retries(mut self, elapsed: Duration) -> Self {
         self.retries = Some(elapsed);
         self
     }
 
-    /// Writes the records to this file, as OTLP JSON lines, instead of sending them anywhere.
+    /// Writes records to this file, as OTLP JSON lines, instead of sending them to a receiver.
     pub fn with_json_lines(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// Moves the file of JSON lines to `<path>.1` before it would have more than `max_bytes`, the one there to
-    /// `<path>.2`, and so on up to `keep`. Default: the file grows on.
+    /// Renames the file of JSON lines to `<path>.1` before it exceeds `max_bytes`, the previous one to `<path>.2`,
+    /// and so on up to `keep`. Default: no rotation.
     pub fn with_rotation(mut self, max_bytes: u64, keep: usize) -> Self {
         self.rotation = Some((max_bytes, keep));
         self
@@ -212,25 +215,25 @@ impl Builder {
         self
     }
 
-    /// Sets how much of a record is kept.
+    /// Sets the attribute limits of records.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// Starts the pipeline. Nothing is connected before there is something to send.
+    /// Starts the pipeline. It connects when there is something to send.
     ///
     /// # Errors
     ///
-    /// If a setting cannot be used, a certificate cannot be read, the file cannot be opened, or no
-    /// thread can be started.
+    /// If a setting is invalid, a certificate cannot be read, the file cannot be opened, or a thread cannot be
+    /// started.
     pub fn build(self) -> Result<Pipeline, Error> {
         let (config, transport, connections) = self.resolve()?;
         let transports = (0..connections).map(|_| transport.connect()).collect::<Result<_, _>>()?;
         Pipeline::start_with(config, transports)
     }
 
-    /// What the builder, the environment and the defaults come to, and the number of connections.
+    /// The settings of the builder, the environment and the defaults together, and the number of connections.
     fn resolve(self) -> Result<(Config, TransportConfig, usize), Error> {
         let mut config = self.config;
         config.limits = self.limits.unwrap_or_else(Limits::from_env);
@@ -250,7 +253,7 @@ impl Builder {
         }
         let queue = "OTEL_BLRP_MAX_QUEUE_SIZE";
         if let Some(value) = variables::text(queue) {
-            // A count says nothing about bytes: any factor would drop someone's records, or take too much memory.
+            // A count is no measure of bytes: any factor would drop records, or take too much memory.
             variables::ignore(
                 queue,
                 &value,
@@ -284,7 +287,7 @@ impl Builder {
 
 fn positive<T: Default + PartialEq + fmt::Debug>(name: &str, value: T) -> Result<T, Error> {
     match value == T::default() {
-        true => Err(Error::setting(name, &format!("{value:?}"), "more than nothing")),
+        true => Err(Error::setting(name, &format!("{value:?}"), "more than zero")),
         false => Ok(value),
     }
 }

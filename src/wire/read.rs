@@ -1,4 +1,4 @@
-//! Protobuf's wire format, read.
+//! Reading protobuf's wire format.
 //!
 //! The bytes may come from anywhere, so everything is checked and nothing panics.
 
@@ -18,7 +18,7 @@ impl std::error::Error for Malformed {}
 
 const CUT_OFF: Malformed = Malformed("it ends inside a field");
 
-const OTHER_KIND: Malformed = Malformed("a field has another wire type than its number says");
+const WRONG_TYPE: Malformed = Malformed("a field has another wire type than its number says");
 
 /// The fields of one message, in the order in which they were written.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub(crate) fn each<'a>(
     Ok(())
 }
 
-/// The value of one field, as far as the wire knows what it is.
+/// The value of one field, with its wire type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Raw<'a> {
     Varint(u64),
@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
-    /// What follows the fields that were read.
+    /// The bytes after the fields that were read.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0
     }
@@ -100,7 +100,7 @@ impl<'a> Fields<'a> {
     fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for (index, byte) in self.0.iter().enumerate() {
-            // Nine bytes carry 63 bits, so the tenth, which is the last, can be 0 or 1.
+            // Nine bytes carry 63 bits, so that the tenth and last can only be 0 or 1.
             if index == 9 && *byte > 1 {
                 return Err(Malformed("a varint has more than 64 bits"));
             }
@@ -119,7 +119,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn varint(self) -> Result<u64, Malformed> {
         match self {
             Self::Varint(value) => Ok(value),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn fixed64(self) -> Result<u64, Malformed> {
         match self {
             Self::Fixed64(value) => Ok(value),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn fixed32(self) -> Result<u32, Malformed> {
         match self {
             Self::Fixed32(value) => Ok(value),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 
@@ -144,7 +144,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The transport that the settings ask for.
+//! Makes the transports of a [`TransportConfig`].
 
 use crate::error::Error;
 use crate::otlp::json::request_to_json;
@@ -8,7 +8,7 @@ use crate::otlp::transport::http::Http;
 use crate::otlp::transport::Transport;
 
 impl TransportConfig {
-    /// A transport with a connection of its own.
+    /// A new transport, with a connection of its own.
     pub(crate) fn connect(&self) -> Result<Box<dyn Transport>, Error> {
         Ok(match self {
             Self::Http { to, is_json: false } => Box::new(Http::new(to.clone(), None)?),

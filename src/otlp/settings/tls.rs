@@ -20,7 +20,7 @@ pub(crate) struct Tls {
 #[derive(Clone)]
 pub(crate) struct Pem {
     pub(crate) bytes: Vec<u8>,
-    /// The setting that named the file, and its path: for errors.
+    /// The setting that named the file, for errors.
     pub(crate) setting: String,
     pub(crate) path: PathBuf,
 }
