@@ -1,7 +1,7 @@
 //! The checks of the fuzz targets.
 //!
-//! `fuzz/` runs them on generated inputs, the tests below on those that are kept in `fuzz/corpus`. A failed check
-//! is a panic.
+//! `fuzz/` runs them on generated inputs, the tests below on those that are kept in `fuzz/corpus`.
+//! A failed check is a panic.
 
 #[cfg(feature = "otlp-http")]
 mod answer;
@@ -28,8 +28,8 @@ use crate::wire::read::Malformed;
 #[cfg(feature = "otlp-http")]
 pub use self::answer::answer;
 
-/// Builds a request from `input`, and reads it with prost: every name and every value must be there,
-/// and prost must write it the same way.
+/// Builds a request from `input`, and reads it with prost: every name and every value must be
+/// there, and prost must write it the same way.
 pub fn encoder(input: &[u8]) {
     let mut input = Input(input);
     let resource = input.pairs();
@@ -65,8 +65,8 @@ pub fn encoder(input: &[u8]) {
     json(&bytes);
 }
 
-/// Transcodes any bytes, as a request of logs and as one of spans. It may fail, but not where prost would
-/// have written just these bytes, and what it writes then must be what the oracle writes.
+/// Transcodes any bytes, as a request of logs and as one of spans. It may fail, but not where prost
+/// would have written just these bytes, and what it writes then must be what the oracle writes.
 pub fn json(input: &[u8]) {
     json_of::<ExportLogsServiceRequest>(input, request_to_json(input));
     json_of::<ExportTraceServiceRequest>(input, trace_request_to_json(input));

@@ -10,34 +10,39 @@
 //!
 //! # What it installs
 //!
-//! * a global filter, so that a disabled event costs nothing: `RUST_LOG`, else [`Builder::with_filter`], else
-//!   [`Builder::with_level`]. A level keeps spans up to INFO in any case, because a record without its span has
-//!   no ids. The directives of `RUST_LOG` and `with_filter` decide about spans themselves;
+//! * a global filter, so that a disabled event costs nothing: `RUST_LOG`, else
+//!   [`Builder::with_filter`], else [`Builder::with_level`]. A level keeps spans up to INFO in any
+//!   case, because a record without its span has no ids. The directives of `RUST_LOG` and
+//!   `with_filter` decide about spans themselves;
 //! * the console, on standard error;
 //! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider;
-//! * a [`LogLayer`] that writes directly to OTLP, through a [`Pipeline`](crate::otlp::Pipeline), for each
-//!   destination: a receiver, a file. With a [log processor](Builder::with_log_processor), with `console` in
-//!   `OTEL_LOGS_EXPORTER`, and with [`with_sdk_logs`](Builder::with_sdk_logs), it is one layer over an SDK logger
-//!   provider instead. Events of targets that begin with `opentelemetry` are left out: they are the SDK's own;
+//! * a [`LogLayer`] that writes directly to OTLP, through a [`Pipeline`](crate::otlp::Pipeline),
+//!   for each destination: a receiver, a file. With a [log processor](Builder::with_log_processor),
+//!   with `console` in `OTEL_LOGS_EXPORTER`, and with [`with_sdk_logs`](Builder::with_sdk_logs), it
+//!   is one layer over an SDK logger provider instead. Events of targets that begin with
+//!   `opentelemetry` are left out: they are the SDK's own;
 //! * the global tracer provider, and W3C trace context and baggage as the global propagator;
 //! * a [`LogTracer`], unless the process already has a logger for the `log` crate.
 //!
 //! # Where telemetry goes
 //!
-//! To an OTLP receiver: at [`Builder::with_endpoint`], else at `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` and
-//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else at `OTEL_EXPORTER_OTLP_ENDPOINT`, else at `http://localhost:4318`
-//! (`4317` for gRPC). The protocol is that of [`Builder::with_protocol`] or `OTEL_EXPORTER_OTLP_PROTOCOL` (and its
-//! `LOGS` and `TRACES` forms), else protobuf over HTTP. `OTEL_LOGS_EXPORTER` and `OTEL_TRACES_EXPORTER` choose among
-//! `otlp`, `console` (JSON lines on standard output) and `none`. [`Builder::with_json_lines`] writes files in any
-//! case, and then OTLP is used only if an endpoint or an exporter variable asks for it. With
+//! To an OTLP receiver: at [`Builder::with_endpoint`], else at `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`
+//! and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else at `OTEL_EXPORTER_OTLP_ENDPOINT`, else at
+//! `http://localhost:4318` (`4317` for gRPC). The protocol is that of [`Builder::with_protocol`] or
+//! `OTEL_EXPORTER_OTLP_PROTOCOL` (and its `LOGS` and `TRACES` forms), else protobuf over HTTP.
+//! `OTEL_LOGS_EXPORTER` and `OTEL_TRACES_EXPORTER` choose among `otlp`, `console` (JSON lines on
+//! standard output) and `none`. [`Builder::with_json_lines`] writes files in any case, and then
+//! OTLP is used only if an endpoint or an exporter variable asks for it. With
 //! `OTEL_SDK_DISABLED=true` there is only the console.
 //!
 //! # Invalid values
 //!
-//! The builder takes precedence over the environment, and an empty variable counts as unset. Invalid numbers and
-//! enumerations are reported once through the [diagnostics](crate::set_diagnostics) and ignored. An endpoint, a
-//! header or a filter cannot be ignored without sending data elsewhere, or nowhere: if invalid, they are errors of
-//! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that cannot be read.
+//! The builder takes precedence over the environment, and an empty variable counts as unset.
+//! Invalid numbers and enumerations are reported once through the
+//! [diagnostics](crate::set_diagnostics) and ignored. An endpoint, a header or a filter cannot be
+//! ignored without sending data elsewhere, or nowhere: if invalid, they are errors of
+//! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
+//! cannot be read.
 
 mod client;
 mod destination;
@@ -180,7 +185,8 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every OTLP request. It takes precedence over one with the same name in the environment.
+    /// Adds a header to every OTLP request. It takes precedence over one with the same name in the
+    /// environment.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.headers.push((name.into(), value.into()));
@@ -201,7 +207,8 @@ impl Builder {
         self
     }
 
-    /// Sets the filter directives that are used if `RUST_LOG` is not set, in its syntax. They replace the level.
+    /// Sets the filter directives that are used if `RUST_LOG` is not set, in its syntax. They
+    /// replace the level.
     #[must_use]
     pub fn with_filter(mut self, directives: &str) -> Self {
         self.filter = Some(directives.to_owned());
@@ -226,8 +233,8 @@ impl Builder {
         self
     }
 
-    /// Sets the level of the console. Default: that of [`with_level`](Self::with_level), or all that the directives
-    /// of a filter enable.
+    /// Sets the level of the console. Default: that of [`with_level`](Self::with_level), or all
+    /// that the directives of a filter enable.
     #[must_use]
     pub fn with_console_level(mut self, level: impl Into<LevelFilter>) -> Self {
         self.console_level = Some(level.into());
@@ -269,25 +276,29 @@ impl Builder {
         self
     }
 
-    /// Adds a log processor. It runs before the exporters. All records go through the SDK then, because those that
-    /// the processor changes or drops must not reach a receiver unchanged on the direct path.
+    /// Adds a log processor. It runs before the exporters. All records go through the SDK then,
+    /// because those that the processor changes or drops must not reach a receiver unchanged on the
+    /// direct path.
     #[must_use]
     pub fn with_log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
         self.logger_provider.push(providers::log_processor(processor));
         self
     }
 
-    /// Sends records through an SDK logger provider, with its batch processor, in any case. Default: off.
+    /// Sends records through an SDK logger provider, with its batch processor, in any case.
+    /// Default: off.
     #[must_use]
     pub fn with_sdk_logs(mut self, sdk_logs: bool) -> Self {
         self.sdk_logs = sdk_logs;
         self
     }
 
-    /// Adds a recorder of spans and records, which uses the [keys](Self::with_keys) of this builder.
+    /// Adds a recorder of spans and records, which uses the [keys](Self::with_keys) of this
+    /// builder.
     ///
-    /// If records go through the SDK, it is the last log processor and sees what those before it left of a record;
-    /// otherwise a layer of its own makes its records, see [`LogLayer::recording`].
+    /// If records go through the SDK, it is the last log processor and sees what those before it
+    /// left of a record; otherwise a layer of its own makes its records, see
+    /// [`LogLayer::recording`].
     #[must_use]
     pub fn with_recorder(mut self, recorder: Recorder) -> Self {
         self.recorder = Some(recorder);
@@ -306,7 +317,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the process already has a global subscriber ([`Error::is_already_set`]), and as [`build`](Self::build).
+    /// If the process already has a global subscriber ([`Error::is_already_set`]), and as
+    /// [`build`](Self::build).
     pub fn install(self) -> Result<Guard, Error> {
         let (dispatch, guard) = self.build()?;
         tracing::dispatcher::set_global_default(dispatch)
@@ -339,7 +351,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a filter, an endpoint or a header is invalid, or a file cannot be written to ([`Error::is_setting`]).
+    /// If a filter, an endpoint or a header is invalid, or a file cannot be written to
+    /// ([`Error::is_setting`]).
     pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
         let levels =
             Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;

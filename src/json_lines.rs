@@ -1,7 +1,7 @@
 //! OTLP JSON lines, as exporters for any SDK provider: one request per line, one signal per file.
 //!
-//! A collector's `otlpjsonfile` receiver reads these files. [`install`](crate::install) writes them for
-//! `with_json_lines`, and such lines for the `console` exporter.
+//! A collector's `otlpjsonfile` receiver reads these files. [`install`](crate::install) writes them
+//! for `with_json_lines`, and such lines for the `console` exporter.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -53,7 +53,8 @@ pub struct JsonLinesLogExporter {
 }
 
 impl JsonLinesLogExporter {
-    /// An exporter that appends to the file at `path`, which is created with its directories if needed.
+    /// An exporter that appends to the file at `path`, which is created with its directories if
+    /// needed.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ pub struct JsonLinesSpanExporter {
 }
 
 impl JsonLinesSpanExporter {
-    /// An exporter that appends to the file at `path`, which is created with its directories if needed.
+    /// An exporter that appends to the file at `path`, which is created with its directories if
+    /// needed.
     ///
     /// # Errors
     ///
@@ -139,8 +141,8 @@ impl SpanExporter for JsonLinesSpanExporter {
     }
 }
 
-/// Groups records by scope, with their target as its name, as OTLP exporters do. In contrast to the grouping of
-/// opentelemetry-proto, this keeps their order.
+/// Groups records by scope, with their target as its name, as OTLP exporters do. In contrast to the
+/// grouping of opentelemetry-proto, this keeps their order.
 fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
     let mut indices: HashMap<InstrumentationScope, usize> = HashMap::new();
     let mut groups: Vec<ScopeLogs> = Vec::new();

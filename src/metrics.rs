@@ -10,8 +10,8 @@
 //! | `otel.sdk.exporter.log.inflight` | in flight, or waiting for a retry | |
 //! | `otel.sdk.exporter.log.exported` | answered, or dropped after all retries | |
 //!
-//! There is no `otel.sdk.processor.log.queue.capacity`, which is a number of records: the queue is bounded in
-//! bytes.
+//! There is no `otel.sdk.processor.log.queue.capacity`, which is a number of records: the queue is
+//! bounded in bytes.
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
 
@@ -84,7 +84,8 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The counts with their attributes. Counts of failures that are zero are left out, so that they make no series.
+/// The counts with their attributes. Counts of failures that are zero are left out, so that they
+/// make no series.
 fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValue>)> {
     let is_there = |(why, count): &Count| why.is_none() || *count > 0;
     let with_reason = |(why, count): Count| {
@@ -96,10 +97,11 @@ fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValu
 
 impl Pipeline {
     /// Registers this pipeline's counters as metrics of `meter`: `otel.sdk.log.created`,
-    /// `otel.sdk.processor.log.queue.size` and `.processed`, `otel.sdk.exporter.log.inflight` and `.exported`.
+    /// `otel.sdk.processor.log.queue.size` and `.processed`, `otel.sdk.exporter.log.inflight` and
+    /// `.exported`.
     ///
-    /// Call it once for each pipeline. The metrics do not keep it alive, and no longer change after the last
-    /// handle is dropped.
+    /// Call it once for each pipeline. The metrics do not keep it alive, and no longer change after
+    /// the last handle is dropped.
     ///
     /// ```no_run
     /// use opentelemetry::global;
@@ -179,8 +181,8 @@ impl Counters {
     /// Registers a layer's counters as metrics of `meter`: `otel.sdk.log.created`, and
     /// `otel.sdk.processor.log.processed` for what the layer dropped.
     ///
-    /// Call it once for each layer over an SDK provider, whose own processors may have further metrics. On the
-    /// direct path, [`Pipeline::register_metrics`] has all of them.
+    /// Call it once for each layer over an SDK provider, whose own processors may have further
+    /// metrics. On the direct path, [`Pipeline::register_metrics`] has all of them.
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn register_metrics(&self, meter: &Meter) {
         let layer = component("spanlog::LogLayer", next_number());

@@ -4,14 +4,17 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-/// A handle to the counters of one [`LogLayer`](crate::LogLayer). Cheap to clone, and it outlives the layer.
+/// A handle to the counters of one [`LogLayer`](crate::LogLayer). Cheap to clone, and it outlives
+/// the layer.
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<[Cells; SHARDS]>);
 
-/// Threads that count on the same cache line wait for each other, so that each has one of a few lines.
+/// Threads that count on the same cache line wait for each other, so that each has one of a few
+/// lines.
 const SHARDS: usize = 16;
 
-/// The number of a thread, which spreads threads over shards. They are numbered as they first ask for it.
+/// The number of a thread, which spreads threads over shards. They are numbered as they first ask
+/// for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Thread(usize);
 
@@ -26,14 +29,15 @@ impl Thread {
         }
     }
 
-    /// This thread's shard. No other thread uses it as long as there are not more threads than shards.
+    /// This thread's shard. No other thread uses it as long as there are not more threads than
+    /// shards.
     #[inline]
     pub(crate) fn shard(self, shards: usize) -> usize {
         self.0 % shards
     }
 
-    /// Which of `shards` lines this thread counts on, and whether no other thread does. The first threads of
-    /// a process have half of the lines to themselves, the others share the rest.
+    /// Which of `shards` lines this thread counts on, and whether no other thread does. The first
+    /// threads of a process have half of the lines to themselves, the others share the rest.
     #[inline]
     pub(crate) fn own_line(self, shards: usize) -> (usize, bool) {
         // Under loom, all threads are one.
@@ -57,10 +61,11 @@ fn next_number() -> usize {
     own
 }
 
-/// Declares `Stats`, one reading of counters, and how `Counters`, a list of [`SHARDS`] `Cells`, counts.
+/// Declares `Stats`, one reading of counters, and how `Counters`, a list of [`SHARDS`] `Cells`,
+/// counts.
 ///
-/// A field in brackets is derived from the others. `SHARDS`, `AtomicU64` and `Ordering` are those of the module
-/// that uses the macro: std's, or loom's.
+/// A field in brackets is derived from the others. `SHARDS`, `AtomicU64` and `Ordering` are those
+/// of the module that uses the macro: std's, or loom's.
 macro_rules! counters {
     (
         $(#[$lint:meta])*
@@ -123,7 +128,8 @@ macro_rules! counters {
                 self.add(&self.cells.$name, count);
             })*
 
-            /// Without a locked instruction where no other thread writes: that is most of what a count costs.
+            /// Without a locked instruction where no other thread writes: that is most of what a
+            /// count costs.
             #[inline]
             fn add(self, cell: &AtomicU64, count: u64) {
                 if self.is_own {
@@ -148,8 +154,8 @@ counters! {
         /// Events not handed over because telemetry is suppressed on their thread
         /// (`Context::enter_telemetry_suppressed_scope`): an exporter's own events.
         dropped_suppressed,
-        /// Events not handed over because they were logged by a log processor while it was given a record on
-        /// the same thread: each would cause the next.
+        /// Events not handed over because they were logged by a log processor while it was given a
+        /// record on the same thread: each would cause the next.
         dropped_reentrant,
         /// Events not handed over because they were logged from a thread-local's destructor, after
         /// OpenTelemetry's own thread-locals were destroyed.
@@ -160,10 +166,11 @@ counters! {
         dropped_panicked,
         /// Events that the layer was enabled for.
         emitted,
-        /// Values whose `Debug` or `Display` panicked. Their record was emitted with what they had written.
-        panicked_values,
-        /// Values whose `Debug` or `Display` returned `fmt::Error`. Their record was emitted with what they had
+        /// Values whose `Debug` or `Display` panicked. Their record was emitted with what they had
         /// written.
+        panicked_values,
+        /// Values whose `Debug` or `Display` returned `fmt::Error`. Their record was emitted with
+        /// what they had written.
         failed_values,
         /// Values truncated to the value length limit.
         truncated_values,
@@ -193,7 +200,8 @@ impl Stats {
             + self.dropped_panicked
     }
 
-    /// Events whose record is being made right now: what `emitted` has beyond `delivered` and [`dropped`](Self::dropped).
+    /// Events whose record is being made right now: what `emitted` has beyond `delivered` and
+    /// [`dropped`](Self::dropped).
     pub fn pending(&self) -> u64 {
         self.emitted.saturating_sub(self.delivered + self.dropped())
     }

@@ -52,8 +52,9 @@ const STATUSES: [u16; 16] = [200, 202, 204, 299, 301, 307, 400, 401, 404, 413, 4
 const KINDS: [&str; 5] =
     ["", "application/x-protobuf", "application/json", "Application/JSON; a=b", "text/html"];
 
-/// Takes a status, headers and a body from `input`. Whatever they are, the status decides, texts are short
-/// and of one line, waits are bounded; and where prost or serde_json read a body, it means the same here.
+/// Takes a status, headers and a body from `input`. Whatever they are, the status decides, texts
+/// are short and of one line, waits are bounded; and where prost or serde_json read a body, it
+/// means the same here.
 pub fn answer(input: &[u8]) {
     let mut input = Input(input);
     let status = STATUSES[usize::from(input.byte()) % STATUSES.len()];
@@ -130,7 +131,8 @@ fn grpc(body: &[u8]) {
     assert_eq!(delay, expected);
 }
 
-/// The message, if these are just the bytes that it is written as: then there is one way to read them.
+/// The message, if these are just the bytes that it is written as: then there is one way to read
+/// them.
 fn as_prost_writes<M: Message + Default>(bytes: &[u8]) -> Option<M> {
     M::decode(bytes).ok().filter(|message| message.encode_to_vec() == bytes)
 }

@@ -1,5 +1,5 @@
-//! OTLP's JSON as opentelemetry-proto's serde forms have it, with their deviations from OTLP mended: what the
-//! transcoder of `otlp/json.rs` is compared with.
+//! OTLP's JSON as opentelemetry-proto's serde forms have it, with their deviations from OTLP
+//! mended: what the transcoder of `otlp/json.rs` is compared with.
 
 use serde::Serialize;
 use serde_json::{json, Value};
@@ -12,7 +12,8 @@ pub(crate) fn json<M: Serialize>(request: &M) -> Value {
     serde_json::from_str(&json.to_string()).expect("serde_json wrote it")
 }
 
-/// Asserts that `line` has the JSON of `request`. Which of the three `null`s is meant is not compared.
+/// Asserts that `line` has the JSON of `request`. Which of the three `null`s is meant is not
+/// compared.
 pub(crate) fn assert_same<M: Serialize>(line: &str, request: &M) {
     assert!(!line.contains('\n'), "{line}");
     let mut read = serde_json::from_str(line).expect("it is JSON");
@@ -20,8 +21,9 @@ pub(crate) fn assert_same<M: Serialize>(line: &str, request: &M) {
     assert_eq!(read, json(request));
 }
 
-/// Leaves out members with their default value, and ids of zeros, which are OTLP's other way to say that there
-/// is none. A variant of `AnyValue` is written even if it has its default value, and so is a key.
+/// Leaves out members with their default value, and ids of zeros, which are OTLP's other way to say
+/// that there is none. A variant of `AnyValue` is written even if it has its default value, and so
+/// is a key.
 fn mend(json: &mut Value) {
     each_child(json, mend);
     let Value::Object(members) = json else { return };

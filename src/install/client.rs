@@ -1,7 +1,7 @@
 //! The blocking HTTP client of the SDK's OTLP exporters.
 //!
-//! The SDK's batch processors export on threads of their own and wait there, so that an asynchronous client would
-//! gain nothing, and its runtime could be one that the caller blocks.
+//! The SDK's batch processors export on threads of their own and wait there, so that an
+//! asynchronous client would gain nothing, and its runtime could be one that the caller blocks.
 
 use std::time::Duration;
 
@@ -59,10 +59,10 @@ impl BlockingClient {
 #[async_trait]
 impl HttpClient for BlockingClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        // What the client and its TLS log is not collected: the SDK exports under telemetry suppression, which
-        // the log layer and the console respect. A scoped `NoSubscriber` is no alternative: while any thread has
-        // a scoped default, tracing drops the events that an event's values log while they are formatted, on all
-        // threads.
+        // What the client and its TLS log is not collected: the SDK exports under telemetry
+        // suppression, which the log layer and the console respect. A scoped `NoSubscriber` is no
+        // alternative: while any thread has a scoped default, tracing drops the events that an
+        // event's values log while they are formatted, on all threads.
         self.send(request)
     }
 }

@@ -26,8 +26,9 @@ where
 
 /// Restricts a layer to events up to a level, but not to spans.
 ///
-/// A per-layer filter is no alternative: while any layer has one, a call of `log::log_enabled!` can drop the next
-/// event for all layers (tokio-rs/tracing#2519), and it would hide spans from the lines inside them.
+/// A per-layer filter is no alternative: while any layer has one, a call of `log::log_enabled!` can
+/// drop the next event for all layers (tokio-rs/tracing#2519), and it would hide spans from the
+/// lines inside them.
 struct EventsUpTo<L> {
     level: LevelFilter,
     inner: L,

@@ -1,4 +1,5 @@
-//! Environment variables that only `install` reads: exporters, sampler, limits and batches of the SDK.
+//! Environment variables that only `install` reads: exporters, sampler, limits and batches of the
+//! SDK.
 
 use std::time::Duration;
 

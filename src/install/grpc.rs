@@ -52,8 +52,9 @@ fn with_headers(mut request: Request<()>, headers: &HeaderMap) -> Request<()> {
     request
 }
 
-/// A runtime with one thread, which drives the connections of all exporters for the life of the process: the
-/// batch processors wait on threads of their own, and the caller may block any runtime of its own.
+/// A runtime with one thread, which drives the connections of all exporters for the life of the
+/// process: the batch processors wait on threads of their own, and the caller may block any runtime
+/// of its own.
 fn runtime() -> Result<Handle, Error> {
     static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps what was installed alive. Dropping it delivers what is pending, for at most 5 seconds.
 ///
-/// Keep it in `main` until the end. It works without a tokio runtime, and within one of either kind: the
-/// exporters have threads of their own.
+/// Keep it in `main` until the end. It works without a tokio runtime, and within one of either
+/// kind: the exporters have threads of their own.
 #[must_use = "dropping the guard shuts telemetry down"]
 #[derive(Debug)]
 pub struct Guard {
@@ -58,25 +58,24 @@ impl Direct {
 }
 
 impl Guard {
-    /// Delivers all records that were logged and all spans that ended before, or as many as `deadline` allows.
+    /// Delivers all records that were logged and all spans that ended before, or as many as
+    /// `deadline` allows.
     ///
     /// # Errors
     ///
-    /// If something could not be delivered, if the deadline passed, or after [`shutdown`](Self::shutdown).
+    /// If something could not be delivered, if the deadline passed, or after
+    /// [`shutdown`](Self::shutdown).
     pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
         if self.is_down.load(Ordering::Acquire) {
             return Err(Error::delivery("telemetry is shut down".into()));
         }
         let before = self.failed();
         let until = after(deadline);
-        let logs = self
-            .logs
-            .clone()
-            .map(|logs| within(until, "logs", move || flush_until(until, || logs.force_flush())));
-        let spans = self
-            .spans
-            .clone()
-            .map(|spans| within(until, "traces", move || flush_until(until, || spans.force_flush())));
+        let logs =
+            start(self.logs.clone(), until, "logs", move |logs| flush_until(until, || logs.force_flush()));
+        let spans = start(self.spans.clone(), until, "traces", move |spans| {
+            flush_until(until, || spans.force_flush())
+        });
         let direct = self.each_direct(|pipeline| pipeline.flush(left(until)));
         direct.and(wait(logs, until)).and(wait(spans, until))?;
         match self.failed().saturating_sub(before) {
@@ -87,27 +86,24 @@ impl Guard {
 
     /// Delivers what is pending, stops everything that was installed, and reports the outcome.
     ///
-    /// It returns by the deadline, whatever the exporters do. What is logged afterwards only reaches the console. A
-    /// second call only reports.
+    /// It returns by the deadline, whatever the exporters do. What is logged afterwards only
+    /// reaches the console. A second call only reports.
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_first = !self.is_down.swap(true, Ordering::AcqRel);
         let until = after(deadline);
-        let logs = self
-            .logs
-            .clone()
-            .filter(|_| is_first)
-            .map(|logs| within(until, "logs", move || logs.shutdown_with_timeout(left(until))));
-        let spans = self
-            .spans
-            .clone()
-            .filter(|_| is_first)
-            .map(|spans| within(until, "traces", move || spans.shutdown_with_timeout(left(until))));
+        let logs = start(self.logs.clone().filter(|_| is_first), until, "logs", move |logs| {
+            logs.shutdown_with_timeout(left(until))
+        });
+        let spans = start(self.spans.clone().filter(|_| is_first), until, "traces", move |spans| {
+            spans.shutdown_with_timeout(left(until))
+        });
         let direct = self.each_direct(|pipeline| stop(pipeline, left(until)));
         let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
 
-    /// The counters of the log layer. If there are layers for a receiver and for a file, those of the former.
+    /// The counters of the log layer. If there are layers for a receiver and for a file, those of
+    /// the former.
     pub fn stats(&self) -> Stats {
         self.counters.snapshot()
     }
@@ -155,7 +151,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Everything stopped in time, and every record and span that an exporter was given has arrived.
+    /// Everything stopped in time, and every record and span that an exporter was given has
+    /// arrived.
     pub fn is_complete(&self) -> bool {
         self.logs.is_ok()
             && self.spans.is_ok()
@@ -178,17 +175,20 @@ impl fmt::Display for Report {
     }
 }
 
-/// Does the work on a new thread, so that the caller can stop waiting: a call into the SDK can exceed its timeout,
-/// and on a current-thread runtime no other task could run meanwhile.
-fn within(
+/// Starts work on a provider, if there is one, on a new thread, so that the caller can stop
+/// waiting: a call into the SDK can exceed its timeout, and on a current-thread runtime no other
+/// task could run meanwhile.
+fn start<P: Send + 'static>(
+    provider: Option<P>,
     until: Instant,
     signal: &'static str,
-    work: impl FnOnce() -> OTelSdkResult + Send + 'static,
-) -> Receiver<Result<(), Error>> {
+    work: impl FnOnce(P) -> OTelSdkResult + Send + 'static,
+) -> Option<Receiver<Result<(), Error>>> {
+    let provider = provider?;
     let (sender, receiver) = mpsc::channel();
     let result = sender.clone();
     let spawned = thread::Builder::new().name(format!("spanlog {signal}")).spawn(move || {
-        let done = work()
+        let done = work(provider)
             .map_err(|error| Error::delivery(format!("{signal} could not be delivered")).with_source(error));
         // If this fails, the caller has stopped waiting.
         let _ = result.send(done);
@@ -197,7 +197,7 @@ fn within(
         let failed = Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
         let _ = sender.send(Err(failed.with_source(error)));
     }
-    receiver
+    Some(receiver)
 }
 
 fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(), Error> {
@@ -208,7 +208,8 @@ fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(),
     }
 }
 
-/// Retries a flush until the deadline: the SDK's batch processors wait for one no longer than five seconds.
+/// Retries a flush until the deadline: the SDK's batch processors wait for one no longer than five
+/// seconds.
 fn flush_until(until: Instant, flush: impl Fn() -> OTelSdkResult) -> OTelSdkResult {
     loop {
         match flush() {

@@ -1,5 +1,6 @@
-//! Counts the outcome of records and spans on the SDK path. The SDK itself does not tell: its batch processors drop
-//! silently when their queue is full, and their shutdown loses the exporter's error.
+//! Counts the outcome of records and spans on the SDK path. The SDK itself does not tell: its batch
+//! processors drop silently when their queue is full, and their shutdown loses the exporter's
+//! error.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -158,7 +159,8 @@ impl SpanProcessor for Metered<BatchSpanProcessor> {
     }
 
     fn on_end(&self, span: SpanData) {
-        // Recorded, but not sampled: for other processors only. The SDK's batch processor does not check.
+        // Recorded, but not sampled: for other processors only. The SDK's batch processor does not
+        // check.
         if !span.span_context.is_sampled() {
             return;
         }

@@ -19,7 +19,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// Neither exported nor failed: pending, or dropped because the queue was full or the deadline passed.
+    /// Neither exported nor failed: pending, or dropped because the queue was full or the deadline
+    /// passed.
     pub fn unsettled(&self) -> u64 {
         self.taken.saturating_sub(self.exported + self.failed)
     }

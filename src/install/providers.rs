@@ -1,4 +1,5 @@
-//! Builds the SDK's providers with their processors and exporters, and the pipelines of the direct path.
+//! Builds the SDK's providers with their processors and exporters, and the pipelines of the direct
+//! path.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -75,7 +76,8 @@ impl Outputs<'_> {
         !self.exporters(Signal::Logs).console
     }
 
-    /// A pipeline to each destination of records. The file comes first: it never makes the others wait.
+    /// A pipeline to each destination of records. The file comes first: it never makes the others
+    /// wait.
     pub(crate) fn pipelines(&self) -> Result<Vec<Direct>, Error> {
         let builder = || PipelineBuilder::from(self.overrides.clone());
         let mut pipelines = Vec::new();
@@ -117,8 +119,8 @@ impl Outputs<'_> {
         Ok(Some(provider.build()))
     }
 
-    /// The specification's default is OTLP, to localhost if nothing else is set. A program that only asks for files
-    /// has no collector there.
+    /// The specification's default is OTLP, to localhost if nothing else is set. A program that
+    /// only asks for files has no collector there.
     fn exporters(&self, signal: Signal) -> Exporters {
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
             otlp: self.directory.is_none() || self.has_endpoint(signal),

@@ -87,7 +87,8 @@ pub(crate) struct Layers<'a> {
     pub(crate) console: Option<(LevelFilter, BoxMakeWriter)>,
 }
 
-/// Absent layers are `Identity`, as an `Option` does not forward `on_register_dispatch` to its layer.
+/// Absent layers are `Identity`, as an `Option` does not forward `on_register_dispatch` to its
+/// layer.
 pub(crate) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch {
     let subscriber = tracing_subscriber::registry().with(filter);
     let subscriber = subscriber.with(span_layer(layers.spans, layers.keys));

@@ -26,12 +26,13 @@ use crate::value::any_value;
 
 /// Settings of a [`Pipeline`]. Each takes precedence over its environment variable.
 ///
-/// The variables are `OTEL_EXPORTER_OTLP_LOGS_…` and, with lower precedence, `OTEL_EXPORTER_OTLP_…` with
-/// `ENDPOINT`, `HEADERS`, `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`, `CLIENT_CERTIFICATE` and
-/// `CLIENT_KEY`; `OTEL_BLRP_SCHEDULE_DELAY`, `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BLRP_EXPORT_TIMEOUT`;
-/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty variable counts as
-/// unset. Invalid numbers and enumerations are reported once through the
-/// [diagnostics](crate::set_diagnostics) and ignored; an invalid endpoint, header or certificate is an error.
+/// The variables are `OTEL_EXPORTER_OTLP_LOGS_…` and, with lower precedence, `OTEL_EXPORTER_OTLP_…`
+/// with `ENDPOINT`, `HEADERS`, `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`,
+/// `CLIENT_CERTIFICATE` and `CLIENT_KEY`; `OTEL_BLRP_SCHEDULE_DELAY`,
+/// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BLRP_EXPORT_TIMEOUT`; `OTEL_SERVICE_NAME` and
+/// `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty variable counts as unset. Invalid
+/// numbers and enumerations are reported once through the [diagnostics](crate::set_diagnostics) and
+/// ignored; an invalid endpoint, header or certificate is an error.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Debug)]
 pub struct Builder {
@@ -72,7 +73,8 @@ impl Default for Builder {
 }
 
 impl Pipeline {
-    /// A builder of a pipeline. What it does not set is taken from the environment, or is a default.
+    /// A builder of a pipeline. What it does not set is taken from the environment, or is a
+    /// default.
     #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
     pub fn builder() -> Builder {
         Builder::default()
@@ -80,8 +82,8 @@ impl Pipeline {
 }
 
 impl Builder {
-    /// Sets the base URL of the receiver; over HTTP, `/v1/logs` is appended. Default: `http://localhost:4318`, or
-    /// `:4317` for gRPC.
+    /// Sets the base URL of the receiver; over HTTP, `/v1/logs` is appended. Default:
+    /// `http://localhost:4318`, or `:4317` for gRPC.
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
         self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
         self
@@ -100,17 +102,18 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request. It takes precedence over one with the same name in the environment.
+    /// Adds a header to every request. It takes precedence over one with the same name in the
+    /// environment.
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets a function that returns more headers for each request, such as a token that expires. They take
-    /// precedence over all others.
+    /// Sets a function that returns more headers for each request, such as a token that expires.
+    /// They take precedence over all others.
     ///
-    /// If the receiver answers 401, the function is called again, and the request is sent once more. It runs on
-    /// the pipeline's thread; what it logs is not collected.
+    /// If the receiver answers 401, the function is called again, and the request is sent once
+    /// more. It runs on the pipeline's thread; what it logs is not collected.
     pub fn with_header_provider(
         mut self,
         provider: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
@@ -143,7 +146,8 @@ impl Builder {
         self
     }
 
-    /// Sets the memory limit of all records that are queued, in flight or waiting to be sent again. Default: 32 MiB.
+    /// Sets the memory limit of all records that are queued, in flight or waiting to be sent again.
+    /// Default: 32 MiB.
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.config.memory_limit_bytes = bytes;
         self
@@ -161,12 +165,13 @@ impl Builder {
         self
     }
 
-    /// Sets how many requests can be in flight at once, each over a connection of its own. Default: one.
+    /// Sets how many requests can be in flight at once, each over a connection of its own. Default:
+    /// one.
     ///
-    /// With one, the records of a thread arrive in the order in which it logged them, and throughput is limited
-    /// to one request per round trip. With more, the order holds only within a request, and a request that is
-    /// retried does not delay the others. The memory limit covers all of them together. A file of JSON lines is
-    /// always written one request at a time.
+    /// With one, the records of a thread arrive in the order in which it logged them, and
+    /// throughput is limited to one request per round trip. With more, the order holds only within
+    /// a request, and a request that is retried does not delay the others. The memory limit covers
+    /// all of them together. A file of JSON lines is always written one request at a time.
     pub fn with_max_concurrent_exports(mut self, requests: usize) -> Self {
         self.max_concurrent_exports = requests;
         self
@@ -196,8 +201,8 @@ impl Builder {
         self
     }
 
-    /// Renames the file of JSON lines to `<path>.1` before it exceeds `max_bytes`, the previous one to `<path>.2`,
-    /// and so on up to `keep`. Default: no rotation.
+    /// Renames the file of JSON lines to `<path>.1` before it exceeds `max_bytes`, the previous one
+    /// to `<path>.2`, and so on up to `keep`. Default: no rotation.
     pub fn with_rotation(mut self, max_bytes: u64, keep: usize) -> Self {
         self.rotation = Some((max_bytes, keep));
         self
@@ -225,15 +230,16 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, a certificate cannot be read, the file cannot be opened, or a thread cannot be
-    /// started.
+    /// If a setting is invalid, a certificate cannot be read, the file cannot be opened, or a
+    /// thread cannot be started.
     pub fn build(self) -> Result<Pipeline, Error> {
         let (config, transport, connections) = self.resolve()?;
         let transports = (0..connections).map(|_| transport.connect()).collect::<Result<_, _>>()?;
         Pipeline::start_with(config, transports)
     }
 
-    /// The settings of the builder, the environment and the defaults together, and the number of connections.
+    /// The settings of the builder, the environment and the defaults together, and the number of
+    /// connections.
     fn resolve(self) -> Result<(Config, TransportConfig, usize), Error> {
         let mut config = self.config;
         config.limits = self.limits.unwrap_or_else(Limits::from_env);
@@ -253,7 +259,8 @@ impl Builder {
         }
         let queue = "OTEL_BLRP_MAX_QUEUE_SIZE";
         if let Some(value) = variables::text(queue) {
-            // A count is no measure of bytes: any factor would drop records, or take too much memory.
+            // A count is no measure of bytes: any factor would drop records, or take too much
+            // memory.
             variables::ignore(
                 queue,
                 &value,

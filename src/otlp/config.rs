@@ -38,7 +38,8 @@ impl Default for Config {
             resource: Resource::default(),
             exporter: "spanlog::otlp::Pipeline",
             limits: Limits::default(),
-            // Minutes of a chatty service, and little of its memory: some 80,000 records of 400 bytes.
+            // Minutes of a chatty service, and little of its memory: some 80,000 records of 400
+            // bytes.
             memory_limit_bytes: 32 << 20,
             overflow: Overflow::default(),
             // The specification's default for the batch processor.

@@ -1,16 +1,18 @@
-//! Counts of a pipeline's records: each has one outcome, which is counted once. Readable at any time.
+//! Counts of a pipeline's records: each has one outcome, which is counted once. Readable at any
+//! time.
 //!
 //! # Why every reading adds up
 //!
-//! A record is counted as emitted before it is handed to the queue, and its one outcome is counted after
-//! that, on the same thread or on one that received it through a lock. A reading loads all outcomes first
-//! (acquire) and `emitted` last, so that each record whose outcome it includes is included as emitted, too.
-//! The difference is what is pending. No count ever decreases.
+//! A record is counted as emitted before it is handed to the queue, and its one outcome is counted
+//! after that, on the same thread or on one that received it through a lock. A reading loads all
+//! outcomes first (acquire) and `emitted` last, so that each record whose outcome it includes is
+//! included as emitted, too. The difference is what is pending. No count ever decreases.
 
 use crate::otlp::sync::{AtomicU64, Ordering};
 use crate::stats::{counters, Thread};
 
-/// Threads that count on the same cache line wait for each other, so that each has one of some lines.
+/// Threads that count on the same cache line wait for each other, so that each has one of some
+/// lines.
 pub(crate) const SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
 
 counters! {
@@ -26,11 +28,13 @@ counters! {
         ]
         /// Records that the receiver accepted.
         delivered,
-        /// Records that the receiver rejected in a request that it accepted otherwise (`partial_success`).
+        /// Records that the receiver rejected in a request that it accepted otherwise
+        /// (`partial_success`).
         rejected,
         /// Records dropped because the queue was full.
         dropped_queue_full,
-        /// Records evicted to make room for newer ones, with [`Overflow::DropOldest`](super::Overflow).
+        /// Records evicted to make room for newer ones, with
+        /// [`Overflow::DropOldest`](super::Overflow).
         dropped_oldest,
         /// Records that could not be truncated to the size of a request or of the queue.
         dropped_too_large,

@@ -1,11 +1,11 @@
 //! OTLP requests as [OTLP's JSON], transcoded from the bytes of their protobuf form.
 //!
-//! The crate has one encoder of log records, and it writes protobuf. JSON is made of what it wrote, without
-//! message types in between, for transports that send JSON or write it to files.
+//! The crate has one encoder of log records, and it writes protobuf. JSON is made of what it wrote,
+//! without message types in between, for transports that send JSON or write it to files.
 //!
-//! Names are lowerCamelCase, ids lower-case hex, 64-bit integers strings, enumerations integers, bytes
-//! base64; fields with their default value are left out. If a singular field occurs twice, the last one
-//! counts; protobuf would merge messages, but no encoder writes such.
+//! Names are lowerCamelCase, ids lower-case hex, 64-bit integers strings, enumerations integers,
+//! bytes base64; fields with their default value are left out. If a singular field occurs twice,
+//! the last one counts; protobuf would merge messages, but no encoder writes such.
 //!
 //! [OTLP's JSON]: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
@@ -122,8 +122,8 @@ fn member(
 
 /// A repeated field of messages, each written by `item`. Left out if there are none.
 ///
-/// The message is read once more: elements may stand between other fields, and skipping a field takes a
-/// few instructions.
+/// The message is read once more: elements may stand between other fields, and skipping a field
+/// takes a few instructions.
 fn list(
     text: &mut Text,
     name: &'static str,
@@ -149,7 +149,8 @@ fn list(
     Ok(())
 }
 
-/// An `AnyValue`. The member's name says which variant it is, so that also default values are written.
+/// An `AnyValue`. The member's name says which variant it is, so that also default values are
+/// written.
 fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Result<(), Malformed> {
     if nesting > NESTING_LIMIT {
         return Err(Malformed("values are nested more than 64 levels deep"));

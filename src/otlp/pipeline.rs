@@ -23,8 +23,8 @@ const DROP_PATIENCE: Duration = Duration::from_secs(5);
 /// The smallest request limit beyond the resource: enough for one record with a long scope name.
 const MIN_REQUEST: usize = 4 * 1024;
 
-/// Delivers log records to an OTLP receiver or a file. Cheap to clone; dropping the last clone delivers what is
-/// pending, for at most 5 seconds.
+/// Delivers log records to an OTLP receiver or a file. Cheap to clone; dropping the last clone
+/// delivers what is pending, for at most 5 seconds.
 ///
 /// Delivery happens on a thread of its own. It works with and without an async runtime.
 #[derive(Clone)]
@@ -79,7 +79,8 @@ impl Pipeline {
         &self.0.queue
     }
 
-    /// Waits until all records that were logged before are delivered or dropped, for at most `deadline`.
+    /// Waits until all records that were logged before are delivered or dropped, for at most
+    /// `deadline`.
     ///
     /// # Errors
     ///
@@ -103,9 +104,9 @@ impl Pipeline {
 
     /// Delivers what is pending, stops, and reports the outcome of all records.
     ///
-    /// It returns by the deadline, whatever the transport does: records that are not delivered by then are
-    /// counted as dropped, even if the receiver gets them later. Records that are logged afterwards are counted
-    /// as dropped, too.
+    /// It returns by the deadline, whatever the transport does: records that are not delivered by
+    /// then are counted as dropped, even if the receiver gets them later. Records that are logged
+    /// afterwards are counted as dropped, too.
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_complete = self.0.shut_down(deadline);
         Report { is_complete, stats: self.stats() }

@@ -1,4 +1,5 @@
-//! The settings of a direct pipeline and of the SDK's exporters, by the program and by the environment.
+//! The settings of a direct pipeline and of the SDK's exporters, by the program and by the
+//! environment.
 //!
 //! All of them are read once, when a pipeline or an exporter is built.
 

@@ -1,4 +1,5 @@
-//! The locks and atomics of the queue and the worker: std's, or those of [loom](https://docs.rs/loom).
+//! The locks and atomics of the queue and the worker: std's, or those of
+//! [loom](https://docs.rs/loom).
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ pub(crate) use std::sync::{
     Condvar, Mutex, MutexGuard,
 };
 
-/// Locks even if the lock is poisoned: nothing in here panics while it holds one, and should it do so, going on
-/// is better than taking the application down.
+/// Locks even if the lock is poisoned: nothing in here panics while it holds one, and should it do
+/// so, going on is better than taking the application down.
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

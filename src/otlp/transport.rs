@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::otlp::deliver::request::Request;
 
-/// Sends one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.
+/// Sends one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may
+/// block it.
 pub(crate) trait Transport: Send {
     /// Sends `request` and waits for the answer until `deadline` at the latest.
     ///
@@ -28,7 +29,8 @@ pub(crate) trait Transport: Send {
 pub(crate) enum Answer {
     /// The receiver accepted it, but for so many of its records. It is not sent again.
     Accepted { rejected: u64, message: String },
-    /// The same bytes are to be sent again, not before the time that the receiver asked for, if it did.
+    /// The same bytes are to be sent again, not before the time that the receiver asked for, if it
+    /// did.
     #[cfg_attr(
         not(any(test, feature = "otlp-http")),
         expect(dead_code, reason = "only the builder knows transports that fail")

@@ -1,6 +1,7 @@
 //! Writing protobuf's [wire format][encoding]: the primitives that OTLP logs need.
 //!
-//! Varints are minimal, so that the bytes are those that prost writes, and can be compared with them.
+//! Varints are minimal, so that the bytes are those that prost writes, and can be compared with
+//! them.
 //!
 //! [encoding]: https://protobuf.dev/programming-guides/encoding/
 
@@ -93,7 +94,8 @@ fn any_len(value: &AnyValue) -> usize {
         AnyValue::Map(entries) => field_len(
             entries.iter().map(|(key, value)| field_len(pair_len(key.as_str(), any_len(value)))).sum(),
         ),
-        // The enum is non-exhaustive. An unknown variant is written as an empty value, as OTLP allows.
+        // The enum is non-exhaustive. An unknown variant is written as an empty value, as OTLP
+        // allows.
         _ => 0,
     }
 }

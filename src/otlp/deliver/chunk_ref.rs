@@ -1,5 +1,5 @@
-//! A chunk that the worker has dequeued. Requests refer to its records in place, until the last of those
-//! requests has an outcome.
+//! A chunk that the worker has dequeued. Requests refer to its records in place, until the last of
+//! those requests has an outcome.
 
 use std::mem;
 use std::ops::Deref;

@@ -1,7 +1,7 @@
 //! Delivers a request: sends it, with retries, until it has an outcome, and counts that.
 //!
-//! Requests that are in flight at once have a [`Delivery`] each. They share only the queue with its counters,
-//! and the [`OnceLog`].
+//! Requests that are in flight at once have a [`Delivery`] each. They share only the queue with its
+//! counters, and the [`OnceLog`].
 
 use std::collections::HashSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -55,8 +55,8 @@ enum Outcome {
 }
 
 impl Delivery {
-    /// Sends the request, counts the outcome of its records and releases them. False if the worker was
-    /// abandoned.
+    /// Sends the request, counts the outcome of its records and releases them. False if the worker
+    /// was abandoned.
     pub(crate) fn deliver(&mut self, request: &mut Request) -> bool {
         let is_alive = self.complete(request);
         request.clear();
@@ -123,7 +123,8 @@ impl Delivery {
                 return Some(Outcome::GaveUp);
             }
             self.log.report("log records cannot be delivered yet, retrying", &why);
-            // A shutdown that begins later shortens our own backoff, but not a wait that the receiver asked for.
+            // A shutdown that begins later shortens our own backoff, but not a wait that the
+            // receiver asked for.
             let can_shorten = retry_after.is_none() && phase == Phase::Running;
             let until = after(wait);
             match self.queue.control.phase() {
@@ -136,7 +137,8 @@ impl Delivery {
         }
     }
 
-    /// A transport must not panic. If it does, the request counts as refused: a retry might panic again.
+    /// A transport must not panic. If it does, the request counts as refused: a retry might panic
+    /// again.
     fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer {
         let transport = &mut self.transport;
         catch_unwind(AssertUnwindSafe(|| transport.send(request, deadline)))

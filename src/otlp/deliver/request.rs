@@ -1,7 +1,8 @@
-//! Encoded records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
+//! Encoded records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for
+//! each scope.
 //!
-//! A batch is a list of segments: the records stay in the chunks that their threads wrote them to, and are
-//! copied only when a transport wants the request in one piece.
+//! A batch is a list of segments: the records stay in the chunks that their threads wrote them to,
+//! and are copied only when a transport wants the request in one piece.
 
 use std::collections::HashMap;
 use std::mem;
@@ -34,16 +35,19 @@ impl Resource {
     }
 }
 
-/// How many scopes are cached from one request to the next. The requests of most programs allocate nothing.
+/// How many scopes are cached from one request to the next. The requests of most programs allocate
+/// nothing.
 const MAX_CACHED_SCOPES: usize = 32;
 
-/// How many segments a request keeps memory for, so that one large request does not keep its memory for ever.
+/// How many segments a request keeps memory for, so that one large request does not keep its memory
+/// for ever.
 const MAX_SPARE_SEGMENTS: usize = 1024;
 
 /// How many bytes a request keeps for its frames, and for its single piece.
 const MAX_SPARE_BYTES: usize = 256 * 1024;
 
-/// The records of the next request, grouped by scope in the order in which the scopes were first seen.
+/// The records of the next request, grouped by scope in the order in which the scopes were first
+/// seen.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// The scopes of this request, and cached ones without records.

@@ -4,8 +4,9 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-/// Exponential backoff: each wait is twice as long as the one before, up to a limit. Each is shortened at
-/// random by up to half, so that the clients of a restarted collector do not all return at once.
+/// Exponential backoff: each wait is twice as long as the one before, up to a limit. Each is
+/// shortened at random by up to half, so that the clients of a restarted collector do not all
+/// return at once.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -38,7 +39,8 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    /// Guarantees: waits grow to their limit, stay above half of it, and are never shorter than asked for.
+    /// Guarantees: waits grow to their limit, stay above half of it, and are never shorter than
+    /// asked for.
     #[test]
     fn waits_double_within_bounds() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(400));

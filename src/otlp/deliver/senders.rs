@@ -1,7 +1,8 @@
-//! Who sends the requests: the worker itself, or a pool of threads, so that several are in flight at once.
+//! Who sends the requests: the worker itself, or a pool of threads, so that several are in flight
+//! at once.
 //!
-//! With one request at a time, the order of records is kept. A thread of the pool has a transport, and so a
-//! connection, of its own: while its request waits for a retry, the others continue.
+//! With one request at a time, the order of records is kept. A thread of the pool has a transport,
+//! and so a connection, of its own: while its request waits for a retry, the others continue.
 
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{mpsc, Arc};
@@ -76,7 +77,8 @@ impl Senders {
         }
     }
 
-    /// Sends a request, or hands it to a free thread, for which it waits. False if the worker was abandoned.
+    /// Sends a request, or hands it to a free thread, for which it waits. False if the worker was
+    /// abandoned.
     pub(crate) fn send(&mut self, mut request: Request) -> bool {
         let (queue, max_in_flight) = match self {
             Self::One(queue, ..) => (queue, 1),
@@ -96,8 +98,8 @@ impl Senders {
         }
     }
 
-    /// Waits until no request is in flight, then joins the threads. An abandoned worker does not wait, as a
-    /// transport may hang.
+    /// Waits until no request is in flight, then joins the threads. An abandoned worker does not
+    /// wait, as a transport may hang.
     pub(crate) fn close(self) {
         let Self::Many(queue, Threads { requests, threads }) = self else { return };
         if !queue.control.wait_until_idle() {
@@ -115,7 +117,8 @@ fn run(mut delivery: Delivery, receiver: &Mutex<Receiver<(Request, InFlight)>>) 
     // As on the worker's own thread.
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     loop {
-        // One thread waits here with the lock, the others wait for the lock: that makes no difference.
+        // One thread waits here with the lock, the others wait for the lock: that makes no
+        // difference.
         let next = lock(receiver).recv();
         let Ok((mut request, _in_flight)) = next else { return };
         delivery.deliver(&mut request);

@@ -1,7 +1,7 @@
 //! The worker thread: it takes chunks out of the queue and batches their records into requests.
 //!
-//! It runs under telemetry suppression, so that what a transport or a library below it logs never becomes
-//! a record.
+//! It runs under telemetry suppression, so that what a transport or a library below it logs never
+//! becomes a record.
 
 use std::sync::Arc;
 use std::thread;
@@ -44,9 +44,9 @@ pub(crate) fn start(
         queue,
     };
     let run = || {
-        // Our log layers drop what the transport logs. A scoped `NoSubscriber` would keep it from other
-        // layers, too, but while any thread has a scoped default, tracing drops the events that an event's
-        // values log while they are formatted, on all threads.
+        // Our log layers drop what the transport logs. A scoped `NoSubscriber` would keep it from
+        // other layers, too, but while any thread has a scoped default, tracing drops the events
+        // that an event's values log while they are formatted, on all threads.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         worker.run();
     };
@@ -67,8 +67,8 @@ struct Worker {
     _end: End,
 }
 
-/// When the worker ends, even by a panic, this gives the remaining records their outcome and wakes everyone
-/// who waits for the worker.
+/// When the worker ends, even by a panic, this gives the remaining records their outcome and wakes
+/// everyone who waits for the worker.
 struct End(Arc<Queue>);
 
 impl Drop for End {
@@ -95,7 +95,8 @@ impl Worker {
             let before = match command {
                 Command::Stop => return,
                 Command::Last => u64::MAX,
-                // What threads add from now on is left for the next command, or a flush might never end.
+                // What threads add from now on is left for the next command, or a flush might never
+                // end.
                 Command::Full | Command::Everything { .. } => self.queue.next_ticket(),
             };
             let is_alive = self.drain(before) && (command == Command::Full || self.send_batch());
@@ -111,8 +112,8 @@ impl Worker {
         }
     }
 
-    /// Adds all chunks begun before `before` to the batch, and sends it whenever it is full. False if the
-    /// worker was abandoned.
+    /// Adds all chunks begun before `before` to the batch, and sends it whenever it is full. False
+    /// if the worker was abandoned.
     fn drain(&mut self, before: u64) -> bool {
         loop {
             while let Some(chunk) = self.queue.pop_oldest(before) {
@@ -151,7 +152,8 @@ impl Worker {
                     }
                     continue;
                 }
-                // The queue truncated records that exceed a request. Should one still do so, send it alone.
+                // The queue truncated records that exceed a request. Should one still do so, send
+                // it alone.
                 part = Capacity { records: 1, bytes: usize::MAX }.take(piece.records, framed);
             }
             let end = piece.framed.start + part.bytes;

@@ -1,5 +1,5 @@
-//! The messages of OTLP that are written as JSON: their fields' numbers, as in the `.proto` files of
-//! opentelemetry-proto, and names.
+//! The messages of OTLP that are written as JSON: their fields' numbers, as in the `.proto` files
+//! of opentelemetry-proto, and names.
 
 /// A field of a message, under its name in JSON.
 pub(crate) struct Field {
@@ -28,7 +28,8 @@ pub(crate) enum Kind {
     List(&'static [Field]),
 }
 
-/// The largest field number below. Fields beyond it are skipped, as are all others that are not listed.
+/// The largest field number below. Fields beyond it are skipped, as are all others that are not
+/// listed.
 pub(crate) const MAX_FIELD: usize = 16;
 
 const fn field(number: usize, name: &'static str, kind: Kind) -> Field {

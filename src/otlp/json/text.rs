@@ -4,7 +4,8 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 
 /// JSON that is being written.
 ///
-/// Whether a comma is needed is derived from the last byte: none is needed after an opening bracket.
+/// Whether a comma is needed is derived from the last byte: none is needed after an opening
+/// bracket.
 #[derive(Debug)]
 pub(crate) struct Text(String);
 
@@ -62,8 +63,8 @@ impl Text {
 
     /// A double. Those that JSON has no number for are strings, as in proto3's JSON.
     ///
-    /// Some readers, rotel among them, accept numbers only and reject the whole request. There is no other form
-    /// that keeps the value.
+    /// Some readers, rotel among them, accept numbers only and reject the whole request. There is
+    /// no other form that keeps the value.
     pub(crate) fn double(&mut self, value: f64) {
         if value.is_finite() {
             self.0.push_str(zmij::Buffer::new().format_finite(value));

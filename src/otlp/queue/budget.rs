@@ -1,8 +1,9 @@
-//! The memory limit of all threads. Shards lease parts of it, so that threads rarely contend for it.
+//! The memory limit of all threads. Shards lease parts of it, so that threads rarely contend for
+//! it.
 //!
-//! Invariant: what is available here, what shards have leased, and what records and chunks are charged with
-//! add up to the limit. Bytes are charged before a record is stored and released after it has its outcome, so
-//! that what is stored never exceeds the limit.
+//! Invariant: what is available here, what shards have leased, and what records and chunks are
+//! charged with add up to the limit. Bytes are charged before a record is stored and released after
+//! it has its outcome, so that what is stored never exceeds the limit.
 
 use std::time::Instant;
 
@@ -30,8 +31,8 @@ impl Budget {
         }
     }
 
-    /// Extends a lease to at least `wanted` bytes, if so many are available. Takes a whole lease where it can,
-    /// so that this is rare.
+    /// Extends a lease to at least `wanted` bytes, if so many are available. Takes a whole lease
+    /// where it can, so that this is rare.
     pub(crate) fn extend_lease(&self, leased: &mut usize, wanted: usize) -> bool {
         let missing = wanted.saturating_sub(*leased);
         let mut taken = 0;
@@ -51,8 +52,9 @@ impl Budget {
             return;
         }
         self.available.fetch_add(bytes, Ordering::AcqRel);
-        // A waiting thread counts itself before it looks. Both sides write `waiting`, so that one comes after
-        // the other: either it is seen here, or it sees these bytes. A plain load could miss it.
+        // A waiting thread counts itself before it looks. Both sides write `waiting`, so that one
+        // comes after the other: either it is seen here, or it sees these bytes. A plain load could
+        // miss it.
         if self.waiting.fetch_add(0, Ordering::AcqRel) > 0 {
             self.wake_all();
         }
@@ -63,7 +65,8 @@ impl Budget {
         self.released.1.notify_all();
     }
 
-    /// Waits until `wanted` bytes might be available, or `is_closed`. False if it is `until` before.
+    /// Waits until `wanted` bytes might be available, or `is_closed`. False if it is `until`
+    /// before.
     pub(crate) fn wait(&self, wanted: usize, until: Instant, is_closed: impl Fn() -> bool) -> bool {
         let mut guard = lock(&self.released.0);
         self.waiting.fetch_add(1, Ordering::AcqRel);

@@ -13,14 +13,15 @@ const LOG_RECORDS: u8 = 2;
 /// The names of scopes are truncated to so many bytes.
 const MAX_NAME: usize = 1024;
 
-/// The bytes that a chunk is charged with for each run: a `Vec` that has just doubled has twice what it needs.
+/// The bytes that a chunk is charged with for each run: a `Vec` that has just doubled has twice
+/// what it needs.
 pub(crate) const RUN_COST: usize = 2 * size_of::<Run>();
 
 /// The longest header of a record: a tag and a length.
 pub(crate) const MOST_HEADER: usize = 1 + 10;
 
-/// An encoded `LogRecord` with its header, in the two pieces in which it was written. They are joined where
-/// they are stored, which saves a copy.
+/// An encoded `LogRecord` with its header, in the two pieces in which it was written. They are
+/// joined where they are stored, which saves a copy.
 #[derive(Debug)]
 pub(crate) struct Encoded<'a> {
     /// The header, and the record up to its body.
@@ -117,7 +118,8 @@ impl Chunk {
         self.runs.clear();
     }
 
-    /// The bytes that the records of this chunk are charged with, see [`Budget`](super::budget::Budget).
+    /// The bytes that the records of this chunk are charged with, see
+    /// [`Budget`](super::budget::Budget).
     pub(crate) fn cost(&self) -> usize {
         self.bytes.len() + self.runs.len() * RUN_COST
     }
@@ -144,7 +146,8 @@ impl Chunk {
         framed + name + RUN_COST
     }
 
-    /// Appends a record, which is charged with at most `most` bytes, and returns with how many it is.
+    /// Appends a record, which is charged with at most `most` bytes, and returns with how many it
+    /// is.
     #[inline]
     pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, most: usize) -> usize {
         if self.bytes.capacity() - self.bytes.len() < most {

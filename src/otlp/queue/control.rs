@@ -1,11 +1,12 @@
 //! How callers and the worker coordinate: wake, flush, shut down.
 //!
-//! Requests in flight are numbered in the order in which they were begun. A flush is done when all requests
-//! begun before it have ended, so that it does not wait for later ones.
+//! Requests in flight are numbered in the order in which they were begun. A flush is done when all
+//! requests begun before it have ended, so that it does not wait for later ones.
 //!
-//! Records that the worker has dequeued, and that have no outcome yet, are *outstanding*. A shutdown whose
-//! deadline passes abandons the worker: it counts them as dropped, under the same lock under which they are
-//! completed, so that each has one outcome, even if the transport succeeds later.
+//! Records that the worker has dequeued, and that have no outcome yet, are *outstanding*. A
+//! shutdown whose deadline passes abandons the worker: it counts them as dropped, under the same
+//! lock under which they are completed, so that each has one outcome, even if the transport
+//! succeeds later.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -17,7 +18,8 @@ use crate::otlp::sync::{lock, wait, wait_until, AtomicBool, Condvar, Mutex, Orde
 
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// There are enough records for a batch. An emitting thread that finds it set touches nothing else here.
+    /// There are enough records for a batch. An emitting thread that finds it set touches nothing
+    /// else here.
     woken: AtomicBool,
     state: Mutex<State>,
     /// Wakes the worker.
@@ -139,7 +141,8 @@ impl Control {
         }
     }
 
-    /// The worker has dequeued `records`. False if it was abandoned; then they are counted as dropped here.
+    /// The worker has dequeued `records`. False if it was abandoned; then they are counted as
+    /// dropped here.
     pub(crate) fn dequeued(&self, records: u64, counters: &Counters) -> bool {
         let mut state = lock(&self.state);
         if state.abandoned {
@@ -150,8 +153,8 @@ impl Control {
         !state.abandoned
     }
 
-    /// `records` of the outstanding ones have their outcome. `count` counts it and returns whether a shutdown
-    /// left them without an answer. False, and not counted, if the worker was abandoned.
+    /// `records` of the outstanding ones have their outcome. `count` counts it and returns whether
+    /// a shutdown left them without an answer. False, and not counted, if the worker was abandoned.
     pub(crate) fn complete(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
         let mut state = lock(&self.state);
         if !state.abandoned {
@@ -172,8 +175,8 @@ impl Control {
         }
     }
 
-    /// Waits until `until`, but not beyond the deadline of a shutdown. If `can_shorten`, the beginning of a
-    /// shutdown ends the wait.
+    /// Waits until `until`, but not beyond the deadline of a shutdown. If `can_shorten`, the
+    /// beginning of a shutdown ends the wait.
     pub(crate) fn wait_to_retry(&self, until: Instant, can_shorten: bool) {
         let mut state = lock(&self.state);
         loop {
@@ -186,8 +189,9 @@ impl Control {
         }
     }
 
-    /// Begins a request with `records`, as soon as fewer than `max_in_flight` are in flight. Returns its number,
-    /// for [`end_request`](Self::end_request); `None` if the worker was abandoned.
+    /// Begins a request with `records`, as soon as fewer than `max_in_flight` are in flight.
+    /// Returns its number, for [`end_request`](Self::end_request); `None` if the worker was
+    /// abandoned.
     pub(crate) fn begin_request(&self, max_in_flight: usize, records: u64) -> Option<u64> {
         let mut state = lock(&self.state);
         while state.in_flight_requests.len() >= max_in_flight && !state.abandoned {
@@ -255,7 +259,8 @@ impl Control {
         self.to_callers.notify_all();
     }
 
-    /// Waits until everything is flushed. False if that is not so by `until`, `None` after shutdown.
+    /// Waits until everything is flushed. False if that is not so by `until`, `None` after
+    /// shutdown.
     pub(crate) fn flush(&self, until: Instant) -> Option<bool> {
         let mut state = lock(&self.state);
         if state.shutdown.is_some() || state.ended {

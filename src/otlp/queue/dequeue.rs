@@ -9,8 +9,9 @@ use crate::otlp::sync::{lock, Ordering};
 impl Queue {
     /// The ticket of the next chunk: those begun up to now have smaller ones.
     pub(crate) fn next_ticket(&self) -> u64 {
-        // A write, not a load: a thread that begins a chunk after it sees that the worker cleared its wake
-        // flag before, and sets it again. After a load it might not, and the worker would sleep.
+        // A write, not a load: a thread that begins a chunk after it sees that the worker cleared
+        // its wake flag before, and sets it again. After a load it might not, and the worker would
+        // sleep.
         self.next_ticket.fetch_add(0, Ordering::AcqRel)
     }
 
@@ -33,8 +34,8 @@ impl Queue {
         }
     }
 
-    /// Releases the leases of empty shards. True if there is still a chunk begun before `before`: as that is
-    /// read under the locks, the worker can sleep if not.
+    /// Releases the leases of empty shards. True if there is still a chunk begun before `before`:
+    /// as that is read under the locks, the worker can sleep if not.
     pub(crate) fn reclaim_leases(&self, before: u64) -> bool {
         let mut found = false;
         for shard in self.shards.iter() {

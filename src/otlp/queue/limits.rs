@@ -15,10 +15,11 @@ pub(crate) struct QueueLimits {
     pub(crate) record: usize,
     /// So many records in one shard wake the worker.
     pub(crate) wake_records: usize,
-    /// The bytes up to which chunks are filled. With a small memory limit they are small, as one is evicted at
-    /// a time.
+    /// The bytes up to which chunks are filled. With a small memory limit they are small, as one is
+    /// evicted at a time.
     pub(crate) chunk: usize,
-    /// The bytes that a chunk has beyond that, for its last record. They are charged to the budget, too.
+    /// The bytes that a chunk has beyond that, for its last record. They are charged to the budget,
+    /// too.
     pub(crate) slack: usize,
 }
 
@@ -28,7 +29,8 @@ impl QueueLimits {
         Self { memory, record, wake_records, chunk, slack: chunk / 16 }
     }
 
-    /// How many bytes a shard leases at once. Idle leases are at most an eighth of the memory limit.
+    /// How many bytes a shard leases at once. Idle leases are at most an eighth of the memory
+    /// limit.
     pub(crate) fn lease(self) -> usize {
         (self.memory / (8 * SHARDS)).min(CHUNK)
     }

@@ -4,8 +4,8 @@ use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::sync::{lock, Mutex};
 
-/// How many are kept. With the open chunk of each shard, this is the memory beyond the memory limit:
-/// (32 + 32) times 64 KiB.
+/// How many are kept. With the open chunk of each shard, this is the memory beyond the memory
+/// limit: (32 + 32) times 64 KiB.
 const POOLED: usize = 32;
 
 #[derive(Debug)]

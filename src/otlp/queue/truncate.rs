@@ -3,7 +3,8 @@
 use crate::wire::put::put_bytes;
 use crate::wire::read::{each, Fields, Malformed, Raw};
 
-/// Values nested deeper than this are left as they are. The stack of the emitting thread is not ours.
+/// Values nested deeper than this are left as they are. The stack of the emitting thread is not
+/// ours.
 const DEPTH: usize = 64;
 
 /// A truncated record.
@@ -14,8 +15,9 @@ pub(crate) struct Truncated {
     pub(crate) values: u64,
 }
 
-/// The encoded `LogRecord` in at most `max_len` bytes: strings and bytes of the body and the attributes are
-/// truncated to a common length, strings on a character boundary. `None` if even empty values do not suffice.
+/// The encoded `LogRecord` in at most `max_len` bytes: strings and bytes of the body and the
+/// attributes are truncated to a common length, strings on a character boundary. `None` if even
+/// empty values do not suffice.
 pub(crate) fn truncate(record: &[u8], max_len: usize) -> Option<Truncated> {
     let mut lengths = Vec::new();
     leaves(record, Kind::Record, 0, &mut lengths).ok()?;
@@ -24,7 +26,8 @@ pub(crate) fn truncate(record: &[u8], max_len: usize) -> Option<Truncated> {
     if saved(0) < excess {
         return None;
     }
-    // The largest length that saves enough. The length prefixes of messages around can only become shorter.
+    // The largest length that saves enough. The length prefixes of messages around can only become
+    // shorter.
     let (mut enough, mut too_long) = (0, record.len() + 1);
     while too_long - enough > 1 {
         let middle = enough + (too_long - enough) / 2;

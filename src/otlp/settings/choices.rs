@@ -17,7 +17,8 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL` or that of another signal, else `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL` or that of another signal, else
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL`.
     pub(crate) fn from_env(signal: Signal) -> Option<Self> {
         choice(signal, "PROTOCOL", "one of grpc, http/protobuf and http/json", |word| match word {
             "http/protobuf" => Some(Self::HttpProtobuf),

@@ -19,7 +19,8 @@ pub(crate) enum Endpoint {
     Url(String),
 }
 
-/// The signal's path is appended to base URLs, but not for gRPC, and not to the signal's own variable.
+/// The signal's path is appended to base URLs, but not for gRPC, and not to the signal's own
+/// variable.
 pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protocol) -> Result<Uri, Error> {
     let joined = |name: &str, base: &str| match protocol {
         Protocol::Grpc => checked(name, base),

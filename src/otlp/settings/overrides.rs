@@ -1,4 +1,5 @@
-//! What the program sets about OTLP. It takes precedence over the environment, and that over the defaults.
+//! What the program sets about OTLP. It takes precedence over the environment, and that over the
+//! defaults.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -55,8 +56,8 @@ impl Overrides {
         })
     }
 
-    /// Where a signal is sent, and how. Its compression is what the program set: SDK exporters look for theirs
-    /// in the environment themselves.
+    /// Where a signal is sent, and how. Its compression is what the program set: SDK exporters look
+    /// for theirs in the environment themselves.
     pub(crate) fn target(&self, signal: Signal) -> Result<Target, Error> {
         Ok(Target {
             url: url(signal, self.endpoint.as_ref(), self.protocol(signal))?,
@@ -67,8 +68,8 @@ impl Overrides {
         })
     }
 
-    /// What the SDK detects, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what the program
-    /// set: the last one takes precedence.
+    /// What the SDK detects, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what
+    /// the program set: the last one takes precedence.
     pub(crate) fn resource(&self) -> Resource {
         variables::resource(self.service_name.clone(), self.attributes.clone())
     }

@@ -26,8 +26,8 @@ impl Signal {
 }
 
 impl Signal {
-    /// The names of an `OTEL_EXPORTER_OTLP_…` variable: the signal's own form, which takes precedence, and the
-    /// general one.
+    /// The names of an `OTEL_EXPORTER_OTLP_…` variable: the signal's own form, which takes
+    /// precedence, and the general one.
     pub(crate) fn variables(self, what: &str) -> [String; 2] {
         let own = match self {
             Self::Logs => "LOGS",

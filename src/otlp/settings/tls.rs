@@ -52,7 +52,8 @@ impl Pem {
 impl Tls {
     /// The certificates that the program names, or else the environment.
     ///
-    /// Without its certificates a connection fails, or trusts others than it should: none can be ignored.
+    /// Without its certificates a connection fails, or trusts others than it should: none can be
+    /// ignored.
     pub(crate) fn find(
         signal: Signal,
         roots: Option<&Path>,

@@ -1,5 +1,6 @@
-//! Reading environment variables, by the specification's rules: an empty one counts as unset, and an invalid
-//! value is reported once and ignored, unless ignoring it would send data elsewhere or nowhere.
+//! Reading environment variables, by the specification's rules: an empty one counts as unset, and
+//! an invalid value is reported once and ignored, unless ignoring it would send data elsewhere or
+//! nowhere.
 
 use std::env;
 use std::time::Duration;
@@ -44,8 +45,8 @@ pub(crate) fn millis(name: &str) -> Option<Duration> {
     number(name).map(Duration::from_millis)
 }
 
-/// The resource: what the SDK detects, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME` and the arguments, each
-/// of which takes precedence over those before.
+/// The resource: what the SDK detects, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME` and the
+/// arguments, each of which takes precedence over those before.
 pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource {
     let resource = Resource::builder_empty()
         .with_detector(Box::new(SdkProvidedResourceDetector))
@@ -59,7 +60,8 @@ pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) 
     }
 }
 
-/// `OTEL_RESOURCE_ATTRIBUTES`. By the specification, the whole value is discarded if a part of it is invalid.
+/// `OTEL_RESOURCE_ATTRIBUTES`. By the specification, the whole value is discarded if a part of it
+/// is invalid.
 fn resource_attributes() -> Vec<KeyValue> {
     let name = "OTEL_RESOURCE_ATTRIBUTES";
     let Some(value) = text(name) else { return Vec::new() };
@@ -72,7 +74,8 @@ fn resource_attributes() -> Vec<KeyValue> {
     }
 }
 
-/// Parses `key=value,key=value`. The error is the key of an invalid pair, and never the value: it may be a secret.
+/// Parses `key=value,key=value`. The error is the key of an invalid pair, and never the value: it
+/// may be a secret.
 pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
     list.split(',')
         .map(str::trim)

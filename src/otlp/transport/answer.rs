@@ -1,4 +1,5 @@
-//! What an HTTP answer means, by the [specification], and the messages in answers over HTTP and gRPC.
+//! What an HTTP answer means, by the [specification], and the messages in answers over HTTP and
+//! gRPC.
 //!
 //! The status decides; the body only adds details, and none if it cannot be read.
 //!

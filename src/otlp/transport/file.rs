@@ -1,7 +1,8 @@
-//! JSON lines in a file: one request on each line, as a collector's `otlpjsonfile` receiver reads them.
+//! JSON lines in a file: one request on each line, as a collector's `otlpjsonfile` receiver reads
+//! them.
 //!
-//! The operating system has a line when its request is answered: nothing is buffered, and nothing is synced
-//! to the disk.
+//! The operating system has a line when its request is answered: nothing is buffered, and nothing
+//! is synced to the disk.
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,8 @@ use crate::otlp::transport::{Answer, Transport};
 
 /// Appends to a file, and rotates it when it is full.
 ///
-/// Other processes may read, move or delete the file. The lines of one that appends to it come between ours
-/// and are rotated with them.
+/// Other processes may read, move or delete the file. The lines of one that appends to it come
+/// between ours and are rotated with them.
 #[derive(Debug)]
 pub(crate) struct FileTransport {
     path: PathBuf,
@@ -45,7 +46,8 @@ struct OpenFile {
 }
 
 impl FileTransport {
-    /// A transport that appends to the file at `path`, which is created with its directories if needed.
+    /// A transport that appends to the file at `path`, which is created with its directories if
+    /// needed.
     ///
     /// # Errors
     ///
@@ -67,7 +69,8 @@ impl FileTransport {
         Self { rotation: Some(Rotation { max_bytes, keep }), ..self }
     }
 
-    /// Writes `line`, which ends in a line break. Returns a warning if the file could not be rotated.
+    /// Writes `line`, which ends in a line break. Returns a warning if the file could not be
+    /// rotated.
     fn write(&mut self, line: &[u8]) -> io::Result<String> {
         let mut open = self.current()?;
         let mut warning = String::new();
@@ -103,7 +106,8 @@ impl FileTransport {
 }
 
 impl Transport for FileTransport {
-    /// Ignores the deadline: writing to a file waits for nobody, and a late line is better than a lost one.
+    /// Ignores the deadline: writing to a file waits for nobody, and a late line is better than a
+    /// lost one.
     fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
         let mut line = match request_to_json(request.bytes()) {
             Ok(line) => line,
@@ -156,7 +160,8 @@ impl OpenFile {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let found = file.metadata()?;
-        // If the end cannot be read, it is taken for torn: readers skip an empty line, but not a broken one.
+        // If the end cannot be read, it is taken for torn: readers skip an empty line, but not a
+        // broken one.
         let is_torn = found.is_file() && found.len() > 0 && last_byte(path).ok() != Some(b'\n');
         Ok(Self { file, is_torn })
     }
@@ -186,8 +191,8 @@ impl OpenFile {
         self.file.flush()
     }
 
-    /// Removes a part of a line that was written, as to a full disk, unless another process has appended since.
-    /// In that case the next line begins with a line break, as after a crash.
+    /// Removes a part of a line that was written, as to a full disk, unless another process has
+    /// appended since. In that case the next line begins with a line break, as after a crash.
     fn undo(&self, before: &Metadata, written: usize, error: io::Error) -> io::Result<()> {
         let ours = before.len().saturating_add(written as u64);
         if written > 0 && before.is_file() && self.file.metadata()?.len() == ours {
@@ -206,7 +211,8 @@ fn last_byte(path: &Path) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// Errors for which a retry is of no use. Others may pass: a disk is cleaned up, a share comes back.
+/// Errors for which a retry is of no use. Others may pass: a disk is cleaned up, a share comes
+/// back.
 fn is_permanent(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::*;
     matches!(

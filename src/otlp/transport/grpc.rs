@@ -32,11 +32,12 @@ use crate::otlp::transport::{Answer, Transport};
 
 const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
-/// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could mean none.
+/// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could
+/// mean none.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// How often the runtime is yielded to before a request: the first turn polls the sockets, the next ones run
-/// the tasks that this wakes. Without TLS, two are enough, and one is not.
+/// How often the runtime is yielded to before a request: the first turn polls the sockets, the next
+/// ones run the tasks that this wakes. Without TLS, two are enough, and one is not.
 const TURNS: usize = 4;
 
 /// One connection, made when the first request goes out, and again whenever it is lost.
@@ -101,8 +102,8 @@ impl Grpc {
         request.set_timeout(time_left);
         let client = &mut self.client;
         let answered = self.runtime.block_on(async move {
-            // The connection was not polled since the last request. Its tasks must notice if it was closed
-            // meanwhile, before the request is lost on it.
+            // The connection was not polled since the last request. Its tasks must notice if it was
+            // closed meanwhile, before the request is lost on it.
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
@@ -124,8 +125,8 @@ impl Grpc {
 
 impl Transport for Grpc {
     fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
-        // tonic, hyper and rustls log about every request, which would cause the next one. The pipeline's threads
-        // are suppressed already, but other callers need not be.
+        // tonic, hyper and rustls log about every request, which would cause the next one. The
+        // pipeline's threads are suppressed already, but other callers need not be.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let request = Bytes::from(request.to_vec());
         // The header provider is user code.
@@ -144,8 +145,8 @@ impl fmt::Debug for Grpc {
 
 /// The body of the answer; empty if there was none.
 ///
-/// It is read as a stream, because a unary call would fail without a message, although the status OK alone
-/// says that the request was accepted.
+/// It is read as a stream, because a unary call would fail without a message, although the status
+/// OK alone says that the request was accepted.
 async fn call(client: &mut tonic::client::Grpc<Channel>, request: Request<Bytes>) -> Result<Bytes, Status> {
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(PATH);

@@ -1,8 +1,9 @@
 //! OTLP over HTTP, with a blocking client.
 //!
-//! The worker's thread waits for answers, so that an asynchronous client would gain nothing, and its runtime
-//! could be one that the caller blocks. What the client and its TLS log is suppressed on that thread. ureq
-//! resolves host names on a thread of its own, which logs nothing, because a lookup has no timeout.
+//! The worker's thread waits for answers, so that an asynchronous client would gain nothing, and
+//! its runtime could be one that the caller blocks. What the client and its TLS log is suppressed
+//! on that thread. ureq resolves host names on a thread of its own, which logs nothing, because a
+//! lookup has no timeout.
 
 mod body;
 pub(crate) mod tls;
@@ -50,7 +51,8 @@ impl Http {
     ///
     /// If a certificate cannot be used, or the compression is not built in.
     pub(crate) fn new(to: Target, json: Option<JsonEncoder>) -> Result<Self, Error> {
-        // To a proxy, a loopback address is another machine. Go's clients exempt it, too; curl does not.
+        // To a proxy, a loopback address is another machine. Go's clients exempt it, too; curl does
+        // not.
         let proxy = if is_loopback(&to.url) { None } else { Proxy::try_from_env() };
         let agent = Agent::config_builder()
             .proxy(proxy)
@@ -79,8 +81,9 @@ impl Http {
             Ok(body) => body,
             Err(why) => return Answer::Refused { why },
         };
-        // A receiver that rejects a request may answer its head and close, which the client misses while it
-        // writes the body. So the next time it expects `100 Continue` before the body, for a second at most.
+        // A receiver that rejects a request may answer its head and close, which the client misses
+        // while it writes the body. So the next time it expects `100 Continue` before the body, for
+        // a second at most.
         let expects_continue = mem::take(&mut self.was_cut_off);
         let mut reply = self.client.post(&body, expects_continue, deadline);
         let is_unauthorized = |reply: &Reply| reply.status == StatusCode::UNAUTHORIZED;
@@ -171,8 +174,8 @@ fn is_loopback(url: &Uri) -> bool {
     bare.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Removes the headers that frame a request: the client sets them, and others could make receivers see requests
-/// that were never sent.
+/// Removes the headers that frame a request: the client sets them, and others could make receivers
+/// see requests that were never sent.
 fn drop_reserved(headers: &mut HeaderMap) {
     for name in [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING]
     {

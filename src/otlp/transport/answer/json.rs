@@ -1,7 +1,7 @@
 //! The two messages of answers, read from JSON.
 //!
-//! Protobuf's JSON has 64-bit integers as strings; readers must accept numbers too, `null` for any field,
-//! and either spelling of a field's name.
+//! Protobuf's JSON has 64-bit integers as strings; readers must accept numbers too, `null` for any
+//! field, and either spelling of a field's name.
 
 use std::fmt;
 

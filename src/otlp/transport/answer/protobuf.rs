@@ -33,8 +33,8 @@ pub(crate) fn status(message: &[u8]) -> Option<String> {
     text.filter(|text| read.is_ok() && !text.is_empty())
 }
 
-/// The delay of a `google.rpc.RetryInfo` among the details of a `google.rpc.Status`. One without a delay
-/// still means that the request may be sent again.
+/// The delay of a `google.rpc.RetryInfo` among the details of a `google.rpc.Status`. One without a
+/// delay still means that the request may be sent again.
 #[cfg_attr(not(any(test, fuzzing, feature = "grpc")), expect(dead_code, reason = "only gRPC sends details"))]
 pub(crate) fn retry_delay(status: &[u8]) -> Option<Duration> {
     let mut delay = None;

@@ -10,11 +10,12 @@ use tonic::{Code, Status};
 use crate::otlp::transport::answer::{printable, protobuf};
 use crate::otlp::transport::Answer;
 
-/// tonic's message when a stream ends without a status, as when a proxy resets it. Its code is one that a
-/// receiver may send, too, so that only the message identifies it.
+/// tonic's message when a stream ends without a status, as when a proxy resets it. Its code is one
+/// that a receiver may send, too, so that only the message identifies it.
 pub(crate) const CUT_OFF: &str = "protocol error: missing grpc-status trailer";
 
-/// The start of tonic's message about a body that is not gRPC, such as a proxy's page. The HTTP status follows.
+/// The start of tonic's message about a body that is not gRPC, such as a proxy's page. The HTTP
+/// status follows.
 pub(crate) const OF_A_PROXY: &str = "protocol error: received message with invalid compression flag";
 
 /// The HTTP statuses that gRPC maps to UNAVAILABLE.
@@ -34,8 +35,8 @@ pub(crate) fn failed(status: &Status) -> Answer {
         source = error.source();
     }
     let why = printable(&why);
-    // Errors of the connection have a source, and many codes, UNKNOWN among them. A status that the receiver
-    // sent has no source.
+    // Errors of the connection have a source, and many codes, UNKNOWN among them. A status that the
+    // receiver sent has no source.
     let is_cut_off = status.message().starts_with(CUT_OFF);
     let is_busy =
         status.message().starts_with(OF_A_PROXY) && BUSY.iter().any(|busy| status.message().contains(busy));

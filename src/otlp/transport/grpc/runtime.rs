@@ -11,8 +11,8 @@ use crate::error::Error;
 
 /// A runtime that runs only on the thread that blocks on it.
 ///
-/// So whatever the client logs is logged on a thread under telemetry suppression. Host names are resolved on
-/// threads of the runtime, which suppress telemetry themselves.
+/// So whatever the client logs is logged on a thread under telemetry suppression. Host names are
+/// resolved on threads of the runtime, which suppress telemetry themselves.
 #[derive(Debug)]
 pub(crate) struct OwnRuntime(Option<Runtime>);
 
@@ -22,8 +22,8 @@ thread_local! {
 
 /// Suppresses telemetry for the life of this thread.
 ///
-/// A scoped `NoSubscriber` is no alternative: while any thread has one, tracing drops the events that an event's
-/// values log while they are formatted, on all threads.
+/// A scoped `NoSubscriber` is no alternative: while any thread has one, tracing drops the events
+/// that an event's values log while they are formatted, on all threads.
 fn silence() {
     let guard = Context::enter_telemetry_suppressed_scope();
     SILENCE.with_borrow_mut(|silence| *silence = Some(guard));
