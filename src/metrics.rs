@@ -17,7 +17,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute::{ERROR_TYPE, OTEL_COMPONENT_NAME, OTEL_COMPONENT_TYPE};
 use opentelemetry_semantic_conventions::metric::{
@@ -31,6 +31,35 @@ use crate::otlp::queue::control::Exports;
 use crate::stats::Counters;
 
 const UNIT: &str = "{log_record}";
+
+/// A metric's name and description.
+type Metric = (&'static str, &'static str);
+
+const CREATED: Metric = (OTEL_SDK_LOG_CREATED, "The number of logs submitted to enabled SDK Loggers.");
+
+const QUEUE_SIZE: Metric = (
+    OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
+    "The number of log records in the queue of a given instance of an SDK log processor.",
+);
+
+const PROCESSED: Metric = (
+    OTEL_SDK_PROCESSOR_LOG_PROCESSED,
+    "The number of log records for which the processing has finished, either successful or failed.",
+);
+
+const IN_FLIGHT: Metric = (
+    OTEL_SDK_EXPORTER_LOG_INFLIGHT,
+    "The number of log records which were passed to the exporter, but that have not been exported yet \
+     (neither successful, nor failed).",
+);
+
+const EXPORTED: Metric = (
+    OTEL_SDK_EXPORTER_LOG_EXPORTED,
+    "The number of log records for which the export has finished, either successful or failed.",
+);
+
+/// A value and its attributes.
+type Observation = (u64, Vec<KeyValue>);
 
 /// Why records were lost, `None` if they were not, and how many.
 type Count = (Option<&'static str>, u64);
@@ -86,7 +115,7 @@ fn next_number() -> u64 {
 
 /// The counts with their attributes. Counts of failures that are zero are left out, so that they
 /// make no series.
-fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValue>)> {
+fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<Observation> {
     let is_there = |(why, count): &Count| why.is_none() || *count > 0;
     let with_reason = |(why, count): Count| {
         let reason = why.map(|why| KeyValue::new(ERROR_TYPE, why));
@@ -124,56 +153,15 @@ impl Pipeline {
             Some(Reading { exports, stats })
         };
 
+        let (reading, component) = (read.clone(), processor.clone());
+        gauge(meter, QUEUE_SIZE, move || Some((reading()?.queued(), component.clone())));
+        let (reading, component) = (read.clone(), exporter.clone());
+        gauge(meter, IN_FLIGHT, move || Some((reading()?.exports.in_flight, component.clone())));
         let reading = read.clone();
-        meter
-            .u64_observable_counter(OTEL_SDK_LOG_CREATED)
-            .with_unit(UNIT)
-            .with_description("The number of logs submitted to enabled SDK Loggers.")
-            .with_callback(move |observer| {
-                if let Some(reading) = reading() {
-                    observer.observe(reading.stats.emitted, &[]);
-                }
-            })
-            .build();
-        let (reading, whose) = (read.clone(), processor.clone());
-        meter
-            .i64_observable_up_down_counter(OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE)
-            .with_unit(UNIT)
-            .with_description(
-                "The number of log records in the queue of a given instance of an SDK log processor.",
-            )
-            .with_callback(move |observer| {
-                if let Some(reading) = reading() {
-                    observer.observe(signed(reading.queued()), &whose);
-                }
-            })
-            .build();
-        let (reading, whose) = (read.clone(), exporter.clone());
-        meter
-            .i64_observable_up_down_counter(OTEL_SDK_EXPORTER_LOG_INFLIGHT)
-            .with_unit(UNIT)
-            .with_description("The number of log records which were passed to the exporter, but that have not been exported yet (neither successful, nor failed).")
-            .with_callback(move |observer| {
-                if let Some(reading) = reading() {
-                    observer.observe(signed(reading.exports.in_flight), &whose);
-                }
-            })
-            .build();
+        counter(meter, CREATED, move || Some(vec![(reading()?.stats.emitted, Vec::new())]));
         let reading = read.clone();
-        processed(meter, move || Some(observed(&processor, reading()?.processed())));
-        let description =
-            "The number of log records for which the export has finished, either successful or failed.";
-        meter
-            .u64_observable_counter(OTEL_SDK_EXPORTER_LOG_EXPORTED)
-            .with_unit(UNIT)
-            .with_description(description)
-            .with_callback(move |observer| {
-                let Some(reading) = read() else { return };
-                for (count, attributes) in observed(&exporter, reading.exported()) {
-                    observer.observe(count, &attributes);
-                }
-            })
-            .build();
+        counter(meter, PROCESSED, move || Some(observed(&processor, reading()?.processed())));
+        counter(meter, EXPORTED, move || Some(observed(&exporter, read()?.exported())));
     }
 }
 
@@ -187,14 +175,9 @@ impl Counters {
     pub fn register_metrics(&self, meter: &Meter) {
         let layer = component("spanlog::LogLayer", next_number());
         let counters = self.clone();
-        meter
-            .u64_observable_counter(OTEL_SDK_LOG_CREATED)
-            .with_unit(UNIT)
-            .with_description("The number of logs submitted to enabled SDK Loggers.")
-            .with_callback(move |observer| observer.observe(counters.snapshot().delivered, &[]))
-            .build();
+        counter(meter, CREATED, move || Some(vec![(counters.snapshot().delivered, Vec::new())]));
         let counters = self.clone();
-        processed(meter, move || {
+        counter(meter, PROCESSED, move || {
             let stats = counters.snapshot();
             let counts = vec![
                 (Some("suppressed"), stats.dropped_suppressed),
@@ -208,21 +191,30 @@ impl Counters {
     }
 }
 
-fn processed(meter: &Meter, counts: impl Fn() -> Option<Vec<(u64, Vec<KeyValue>)>> + Send + Sync + 'static) {
-    let description =
-        "The number of log records for which the processing has finished, either successful or failed.";
-    meter
-        .u64_observable_counter(OTEL_SDK_PROCESSOR_LOG_PROCESSED)
-        .with_unit(UNIT)
-        .with_description(description)
-        .with_callback(move |observer| {
-            for (count, attributes) in counts().unwrap_or_default() {
-                observer.observe(count, &attributes);
-            }
-        })
-        .build();
+fn counter(
+    meter: &Meter,
+    (name, description): Metric,
+    counts: impl Fn() -> Option<Vec<Observation>> + Send + Sync + 'static,
+) {
+    let observe = move |observer: &dyn AsyncInstrument<u64>| {
+        for (count, attributes) in counts().unwrap_or_default() {
+            observer.observe(count, &attributes);
+        }
+    };
+    let builder = meter.u64_observable_counter(name).with_unit(UNIT).with_description(description);
+    builder.with_callback(observe).build();
 }
 
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+fn gauge(
+    meter: &Meter,
+    (name, description): Metric,
+    count: impl Fn() -> Option<Observation> + Send + Sync + 'static,
+) {
+    let observe = move |observer: &dyn AsyncInstrument<i64>| {
+        if let Some((count, attributes)) = count() {
+            observer.observe(i64::try_from(count).unwrap_or(i64::MAX), &attributes);
+        }
+    };
+    let builder = meter.i64_observable_up_down_counter(name).with_unit(UNIT).with_description(description);
+    builder.with_callback(observe).build();
 }

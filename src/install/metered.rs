@@ -58,6 +58,33 @@ impl Meter {
     }
 }
 
+/// Methods that the wrapped exporter or processor does.
+macro_rules! forward {
+    ($($method:ident),*) => {
+        $(forward!(@$method);)*
+    };
+    (@shutdown_with_timeout) => {
+        fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+            self.inner.shutdown_with_timeout(timeout)
+        }
+    };
+    (@force_flush) => {
+        fn force_flush(&self) -> OTelSdkResult {
+            self.inner.force_flush()
+        }
+    };
+    (@set_resource) => {
+        fn set_resource(&mut self, resource: &Resource) {
+            self.inner.set_resource(resource);
+        }
+    };
+    (@event_enabled) => {
+        fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
+            self.inner.event_enabled(level, target, name)
+        }
+    };
+}
+
 /// An exporter that counts outcomes.
 #[derive(Debug)]
 struct MeteredExporter<E> {
@@ -73,17 +100,7 @@ impl<E: LogExporter> LogExporter for MeteredExporter<E> {
         result
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-        self.inner.event_enabled(level, target, name)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(shutdown_with_timeout, event_enabled, set_resource);
 }
 
 impl<E: SpanExporter> SpanExporter for MeteredExporter<E> {
@@ -94,17 +111,7 @@ impl<E: SpanExporter> SpanExporter for MeteredExporter<E> {
         result
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(shutdown_with_timeout, force_flush, set_resource);
 }
 
 /// A batch processor that counts the records or spans that it receives.
@@ -128,21 +135,7 @@ impl LogProcessor for Metered<BatchLogProcessor> {
         self.inner.emit(record, scope);
     }
 
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-        self.inner.event_enabled(level, target, name)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(force_flush, shutdown_with_timeout, event_enabled, set_resource);
 }
 
 impl Metered<BatchSpanProcessor> {
@@ -168,15 +161,5 @@ impl SpanProcessor for Metered<BatchSpanProcessor> {
         self.inner.on_end(span);
     }
 
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(force_flush, shutdown_with_timeout, set_resource);
 }
