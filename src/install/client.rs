@@ -14,7 +14,7 @@ use ureq::Agent;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::transport::http::{tls, MAX_BODY_BYTES};
+use crate::otlp::transport::http::{agent, MAX_BODY_BYTES};
 
 #[derive(Debug)]
 pub(crate) struct BlockingClient {
@@ -25,16 +25,7 @@ pub(crate) struct BlockingClient {
 
 impl BlockingClient {
     pub(crate) fn new(timeout: Duration, headers: HeaderMap, tls: &Tls) -> Result<Self, Error> {
-        let agent = Agent::config_builder()
-            .timeout_global(Some(timeout))
-            // The exporter interprets the status.
-            .http_status_as_error(false)
-            // A redirect could send the headers, which may be secrets, to anyone.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .tls_config(tls::config(tls)?)
-            .build()
-            .new_agent();
+        let agent = agent::config(tls)?.timeout_global(Some(timeout)).build().new_agent();
         Ok(Self { agent, headers })
     }
 
@@ -43,10 +34,9 @@ impl BlockingClient {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let host = agent::host(request.uri()).to_owned();
         let answer = self.agent.run(request).inspect_err(|error| {
-            // The exporter says no more than "network error". What is before an @ may be a secret.
-            let host = host.rsplit('@').next().unwrap_or_default();
+            // The exporter says no more than "network error".
             report_once(format_args!("no answer from {host}: {error}"));
         });
         let (parts, body) = answer?.into_parts();

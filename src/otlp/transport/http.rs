@@ -5,8 +5,8 @@
 //! on that thread. ureq resolves host names on a thread of its own, which logs nothing, because a
 //! lookup has no timeout.
 
+pub(crate) mod agent;
 mod body;
-pub(crate) mod tls;
 #[cfg(test)]
 mod tests;
 
@@ -54,17 +54,7 @@ impl Http {
         // To a proxy, a loopback address is another machine. Go's clients exempt it, too; curl does
         // not.
         let proxy = if is_loopback(&to.url) { None } else { Proxy::try_from_env() };
-        let agent = Agent::config_builder()
-            .proxy(proxy)
-            // `Reply::meaning` interprets the status.
-            .http_status_as_error(false)
-            // A redirect could send the headers, which may be secrets, to anyone.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(USER_AGENT)
-            .tls_config(tls::config(&to.tls)?)
-            .build()
-            .new_agent();
+        let agent = agent::config(&to.tls)?.proxy(proxy).user_agent(USER_AGENT).build().new_agent();
         let bodies = Bodies::new(json, to.compression)?;
         let mut headers = to.headers;
         drop_reserved(&mut headers);
@@ -153,10 +143,7 @@ impl Client {
 
     /// The meaning of an error that occurred before an answer.
     fn no_answer(&self, error: ureq::Error) -> Answer {
-        // What is before an @ may be a secret.
-        let host = self.url.authority().map_or("", |authority| authority.as_str());
-        let host = host.rsplit('@').next().unwrap_or_default();
-        let why = format!("no answer from {host}: {error}");
+        let why = format!("no answer from {}: {error}", agent::host(&self.url));
         match error {
             // Errors of the settings, which no retry mends.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
