@@ -1,4 +1,4 @@
-//! What the builder and the environment come to.
+//! The settings of the builder and the environment together.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 use std::time::Duration;
@@ -70,7 +70,8 @@ fn secrets_are_in_no_debugging_form() {
     assert!(!format!("{:?}", builder.resolve().unwrap()).contains("hunter2"));
 }
 
-/// The environment is the process's: each case has a process of its own, of this same test.
+/// The environment belongs to the process, so that each case runs this same test in a process of
+/// its own.
 #[test]
 fn the_environment_counts_where_the_builder_is_silent() {
     const CASE: &str = "SPANLOG_TEST_SETTINGS";

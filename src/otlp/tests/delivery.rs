@@ -1,4 +1,4 @@
-//! What arrives, in which order, in what requests, and by when.
+//! What is delivered, in which order, in which requests, and when.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,8 @@ fn age_and_count_deliver_without_a_flush() {
     }
 }
 
-/// Guarantees: the records of each thread arrive in its order, whatever the sizes of batches and chunks.
+/// Guarantees: the records of each thread arrive in its order, whatever the sizes of batches and
+/// chunks.
 #[test]
 fn each_threads_order_is_kept() {
     let taken = Taken::default();
@@ -77,8 +78,8 @@ fn each_threads_order_is_kept() {
 
 /// Scenario: 511 small records and one of 8 MiB, with a limit of 4 MiB.
 ///
-/// Guarantees: 512 arrive, the large value is cut on a character boundary and counted, no request is
-/// over the limit.
+/// Guarantees: 512 arrive, the large value is truncated on a character boundary and counted, no
+/// request exceeds the limit.
 #[test]
 fn one_that_is_too_large_is_cut() {
     let taken = Taken::default();
@@ -160,8 +161,8 @@ fn a_transport_that_panics_loses_its_request_only() {
     assert_eq!((stats.delivered, stats.dropped_refused), (1, 1));
 }
 
-/// Guarantees: flush and shutdown return although the transport does not; what it has is counted
-/// once, also when it succeeds afterwards.
+/// Guarantees: flush and shutdown return although the transport does not; its records are counted
+/// once, even if it succeeds afterwards.
 #[test]
 fn deadlines_hold_with_a_transport_that_hangs() {
     let (door, taken) = (Door::default(), Taken::default());
@@ -205,10 +206,10 @@ fn shutdown_delivers_and_then_only_counts() {
     assert_adds_up(&stats);
 }
 
-/// Scenario: shutdown while a request waits to be sent again for a minute.
+/// Scenario: shutdown while a request waits a minute for its retry.
 ///
-/// Guarantees: a wait of ours is cut short for one more attempt; a wait that the receiver asked for
-/// and that is longer than the deadline is not waited for.
+/// Guarantees: our own backoff is shortened for one more attempt; a wait that the receiver asked
+/// for and that exceeds the deadline is given up.
 #[test]
 fn shutdown_does_not_sit_out_a_wait() {
     for (asked, delivered) in [(None, 1), (Some(2 * LONG), 0)] {
@@ -229,7 +230,7 @@ fn shutdown_does_not_sit_out_a_wait() {
         emit(&pipeline, "x");
         was_sent.recv().unwrap();
         let begun = Instant::now();
-        // The second case is seen only once the wait has begun, so it has a deadline to fall back to.
+        // The second case needs a deadline, as it is noticed only once the wait has begun.
         let report = pipeline.shutdown(if asked.is_some() { Duration::from_secs(1) } else { LONG });
         assert!(begun.elapsed() < LONG);
         assert_eq!(report.stats.delivered, delivered, "{report}");
@@ -269,7 +270,7 @@ fn unusable_settings_are_refused() {
     assert!(start(Config { max_batch_records: 0, ..quick() }).unwrap_err().is_setting());
 }
 
-/// Guarantees: the worker is under no subscriber and under suppression.
+/// Guarantees: the worker runs under telemetry suppression.
 #[test]
 fn what_a_transport_logs_goes_nowhere() {
     let (say, said) = std::sync::mpsc::channel();

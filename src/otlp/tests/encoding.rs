@@ -1,4 +1,4 @@
-//! What is written here is what prost writes, byte for byte.
+//! Encoded records and requests are byte for byte what prost writes.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -65,7 +65,7 @@ fn proto_pair(key: &str, value: &AnyValue) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(proto_value(value)), ..Default::default() }
 }
 
-/// What goes into a record.
+/// The content of a record.
 #[derive(Clone, Debug)]
 struct Given {
     scope: String,
@@ -196,8 +196,8 @@ proptest! {
         prop_assert_eq!(bytes, expected.encode_to_vec());
     }
 
-    /// Guarantees: the short form of an attribute is what prost writes, and there is none only where a
-    /// length would take more than one byte or the key is not encoded beforehand.
+    /// Guarantees: the short form of an attribute is what prost writes, and there is none only
+    /// where a length would take more than one byte or the key is not encoded beforehand.
     #[test]
     fn short_attributes_are_what_prost_writes(
         key in "[a-z.]{0,50}",

@@ -1,10 +1,10 @@
-//! The hand-off under every interleaving that [loom](https://docs.rs/loom) can think of.
+//! The queue and its control under every interleaving that [loom](https://docs.rs/loom) explores.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --lib --release --no-default-features loom_`
 //!
-//! The types are the ones that run: under loom they are made of loom's locks and atomics. Threads
-//! name their shard, as loom's threads share thread-locals. What loom has no clock for, which is
-//! every time limit, is for the stress test.
+//! The types are the production ones, with loom's locks and atomics. Threads name their shard, as
+//! loom's threads share thread-locals. Time limits are left to the stress test, as loom has no
+//! clock.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ fn push(queue: &Queue, shard: usize) {
     queue.push_to(shard, TARGET, &Encoded::new(&mut front, MOST_HEADER, b"y"));
 }
 
-/// Takes what there is, as the worker does. Returns how many records that was.
+/// Dequeues everything, as the worker does. Returns the number of records.
 fn drain(queue: &Queue) -> u64 {
     let before = queue.next_ticket();
     let mut records = 0;
@@ -62,8 +62,8 @@ fn drain(queue: &Queue) -> u64 {
     }
 }
 
-/// Guarantees: a worker that only ever wakes when it is told finds every record. Were a wake-up
-/// lost, it would sleep for ever, which loom reports.
+/// Guarantees: a worker that runs only when it is woken finds every record. If a wake-up were lost,
+/// it would sleep for ever, which loom reports.
 #[test]
 fn loom_no_wake_up_is_lost() {
     model(|| {
@@ -85,7 +85,8 @@ fn loom_no_wake_up_is_lost() {
     });
 }
 
-/// Guarantees: a reading at any moment has no more outcomes than records, and all add up in the end.
+/// Guarantees: a reading at any moment has no more outcomes than records, and all add up in the
+/// end.
 #[test]
 fn loom_readings_add_up() {
     model(|| {
@@ -128,8 +129,8 @@ fn loom_closing_loses_and_doubles_nothing() {
     });
 }
 
-/// Guarantees: whoever is first, the worker that settles or the caller that writes off, a held
-/// record has one outcome.
+/// Guarantees: whether the worker completes an outstanding record or a caller abandons it first, it
+/// has one outcome.
 #[test]
 fn loom_held_records_are_settled_once() {
     model(|| {
@@ -152,7 +153,8 @@ fn loom_held_records_are_settled_once() {
     });
 }
 
-/// Guarantees: a thread that waits for room gets what comes back; a lost wake-up would be a deadlock.
+/// Guarantees: a thread that waits for capacity gets what is released; a lost wake-up would be a
+/// deadlock.
 #[test]
 fn loom_room_that_comes_back_is_seen() {
     model(|| {
@@ -171,7 +173,7 @@ fn loom_room_that_comes_back_is_seen() {
     });
 }
 
-/// Guarantees: a flush that was asked for is seen by the worker, and its end by who asked.
+/// Guarantees: the worker notices a flush, and the caller its end.
 #[test]
 fn loom_flush_comes_back() {
     model(|| {

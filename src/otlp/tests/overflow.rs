@@ -1,4 +1,4 @@
-//! What becomes of records for which there is no room, and that there is a bound.
+//! Records that exceed the memory limit, and that the limit holds.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::stats::Thread;
 
 const MEMORY: usize = 256 * 1024;
 
-/// A pipeline with one record in flight that does not come back before the door opens.
+/// A pipeline with one record in flight until the door opens.
 fn stuck(overflow: Overflow) -> (Pipeline, Door, Taken) {
     let (door, taken) = (Door::default(), Taken::default());
     let settings = Config { memory_limit_bytes: MEMORY, overflow, ..quick() };
@@ -120,8 +120,8 @@ fn shutdown_frees_blocked_threads() {
     door.open();
 }
 
-/// Guarantees: what records are charged with never exceeds the limit, comes back whole, and covers
-/// what their bytes take.
+/// Guarantees: the charges of records never exceed the limit, are released in full, and cover the
+/// bytes of the records.
 #[test]
 fn memory_is_bounded_and_comes_back() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
@@ -130,20 +130,21 @@ fn memory_is_bounded_and_comes_back() {
             emit(&pipeline, &"x".repeat(number * 7 % 5_000));
             assert!(pipeline.queue().budget.available() <= MEMORY);
         }
-        // Everything that is kept now, by its true size.
+        // Everything that is kept now, by its actual size.
         let before = pipeline.stats();
         door.open();
         pipeline.flush(LONG).unwrap();
         let sent = (pipeline.stats().sent_bytes - before.sent_bytes) as usize;
         assert!(sent < MEMORY + 4096, "{sent}");
-        // The worker gives idle leases back when it looks.
+        // The worker releases idle leases.
         pipeline.shutdown(LONG);
         pipeline.queue().drop_all();
         assert_eq!(pipeline.queue().budget.available(), MEMORY);
     }
 }
 
-/// Guarantees: a chunk that is mostly empty does not keep its room while it waits, and one that is full is not copied.
+/// Guarantees: a waiting chunk that is mostly empty does not keep its capacity, and a full one is
+/// not copied.
 #[test]
 fn what_waits_takes_the_room_that_it_needs() {
     let limits = QueueLimits::new(64 << 20, 1 << 20, 512);

@@ -1,4 +1,4 @@
-//! Everything at once, and every record accounted for.
+//! Everything at once, with every record accounted for.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::Overflow;
 use crate::otlp::transport::{Answer, Transport};
 
-/// Differs from run to run, and says so where a test fails.
+/// Differs from run to run, and is printed if a test fails.
 fn seed() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1
 }
@@ -25,7 +25,7 @@ fn random(state: &mut u64) -> u64 {
     *state >> 11
 }
 
-/// A receiver with bad days: each answer is one of all kinds, some late, one never.
+/// A receiver with random answers of all kinds, some of them late, one never.
 struct Faulty {
     state: u64,
     /// Whether it may hang.
@@ -68,7 +68,8 @@ impl Transport for Faulty {
 }
 
 /// Scenario: 8 threads emit, the receiver fails in every way, somebody flushes, somebody reads the
-/// counts all the time, and a shutdown comes at a random moment; with one request on its way, and with four.
+/// counts all the time, and a shutdown comes at a random moment; with one request on its way, and
+/// with four.
 ///
 /// Guarantees: every reading adds up and none goes back; in the end nothing is pending, each record
 /// has one outcome, and none that was taken was sent twice.
@@ -161,7 +162,8 @@ fn every_record_is_accounted_for() {
     }
 }
 
-/// Scenario: the same without a shutdown before all is emitted, and a receiver that takes everything.
+/// Scenario: the same without a shutdown before all is emitted, and a receiver that takes
+/// everything.
 ///
 /// Guarantees: what was delivered is what the receiver has.
 #[test]

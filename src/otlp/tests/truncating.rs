@@ -1,4 +1,4 @@
-//! Records that are cut, compared with what prost reads.
+//! Truncated records, as prost reads them.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
@@ -36,8 +36,8 @@ fn sample() -> LogRecord {
     }
 }
 
-/// Guarantees: whatever the limit, the result fits and decodes, values are beginnings of what they
-/// were, and everything else is as it was.
+/// Guarantees: whatever the limit, the result fits and decodes, values are prefixes of the original
+/// ones, and everything else is unchanged.
 #[test]
 fn any_limit_is_kept_and_the_rest_stays() {
     let whole = sample();
@@ -49,7 +49,7 @@ fn any_limit_is_kept_and_the_rest_stays() {
         assert!(truncated.record.len() <= most);
         let cut = LogRecord::decode(truncated.record.as_slice()).unwrap();
         assert!(truncated.values >= 1);
-        // Leaves go down together: the largest first.
+        // All values have a common length limit, so that the largest are truncated first.
         if most > bytes.len() - 200 {
             assert_eq!((truncated.values, &cut.body), (1, &whole.body));
         }

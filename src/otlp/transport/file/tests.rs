@@ -4,7 +4,7 @@ use super::*;
 use crate::otlp::deliver::request::{Batch, Resource};
 use crate::wire::put::put_bytes;
 
-/// A directory of this test's own, gone when it ends.
+/// A directory of a test's own, which is removed when it ends.
 struct Directory(PathBuf);
 
 impl Directory {
