@@ -8,12 +8,12 @@ use serde_json::{json, Value};
 pub(crate) fn json<M: Serialize>(request: &M) -> Value {
     let mut json = serde_json::to_value(request).expect("its maps have keys that are strings");
     mend(&mut json);
-    // Through text, as the transcoder's JSON, so that both take the same way back to doubles.
+    // Parsed from text, as the transcoder's JSON is, so that equal doubles compare equal.
     serde_json::from_str(&json.to_string()).expect("serde_json wrote it")
 }
 
-/// Asserts that `line` has the JSON of `request`. Which of the three `null`s is meant is not
-/// compared.
+/// Asserts that `line` is the JSON of `request`, except that a `null` of the oracle stands for any of
+/// the three doubles that JSON has no number for.
 pub(crate) fn assert_same<M: Serialize>(line: &str, request: &M) {
     assert!(!line.contains('\n'), "{line}");
     let mut read = serde_json::from_str(line).expect("it is JSON");

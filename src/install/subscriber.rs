@@ -37,7 +37,7 @@ impl Levels {
         console: Option<LevelFilter>,
         directives: Option<&str>,
     ) -> Result<Self, Error> {
-        let variable = variables::demanded("RUST_LOG")?;
+        let variable = variables::try_text("RUST_LOG")?;
         let directives = match &variable {
             Some(variable) => Some(parse("RUST_LOG", variable)?),
             None => directives.map(|directives| parse("with_filter", directives)).transpose()?,

@@ -149,8 +149,7 @@ fn list(
     Ok(())
 }
 
-/// An `AnyValue`. The member's name says which variant it is, so that also default values are
-/// written.
+/// An `AnyValue`. A default value is written, too, as the member's name is the variant.
 fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Result<(), Malformed> {
     if nesting > NESTING_LIMIT {
         return Err(Malformed("values are nested more than 64 levels deep"));

@@ -79,11 +79,15 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// Whether a request that is being delivered still may take its time.
+/// How long a request may still take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// As long as its retries are allowed.
     Running,
-    ShuttingDown { deadline: Instant },
+    ShuttingDown {
+        deadline: Instant,
+    },
+    /// Nobody waits for it any more.
     Abandoned,
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::signal::Signal;
-use crate::otlp::settings::variables::{demanded, pairs};
+use crate::otlp::settings::variables::{pairs, try_text};
 
 /// The endpoint that the program sets.
 #[derive(Clone, Debug)]
@@ -32,10 +32,10 @@ pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protoco
         None => {}
     }
     let [own, general] = signal.variables("ENDPOINT");
-    if let Some(url) = demanded(&own)? {
+    if let Some(url) = try_text(&own)? {
         return checked(&own, &url);
     }
-    match (demanded(&general)?, protocol) {
+    match (try_text(&general)?, protocol) {
         (Some(base), _) => joined(&general, &base),
         (None, Protocol::Grpc) => joined("the default endpoint", "http://localhost:4317"),
         (None, _) => joined("the default endpoint", "http://localhost:4318"),
@@ -66,7 +66,7 @@ fn checked(name: &str, url: &str) -> Result<Uri, Error> {
 pub(crate) fn headers(signal: Signal, own: &[(String, String)]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for name in signal.variables("HEADERS") {
-        let Some(list) = demanded(&name)? else { continue };
+        let Some(list) = try_text(&name)? else { continue };
         let pairs = pairs(&list)
             .map_err(|key| Error::setting(&name, &key, "a list of key=value with percent-encoded values"))?;
         for (key, value) in &pairs {

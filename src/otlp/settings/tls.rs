@@ -5,7 +5,7 @@ use std::{fmt, fs};
 
 use crate::error::Error;
 use crate::otlp::settings::signal::Signal;
-use crate::otlp::settings::variables::demanded;
+use crate::otlp::settings::variables::try_text;
 
 /// The certificates of a connection.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +81,7 @@ impl Tls {
 
 fn variable(signal: Signal, what: &str) -> Result<Option<Pem>, Error> {
     for name in signal.variables(what) {
-        if let Some(path) = demanded(&name)? {
+        if let Some(path) = try_text(&name)? {
             return Pem::read(&name, Path::new(&path)).map(Some);
         }
     }

@@ -14,14 +14,14 @@ use crate::error::Error;
 
 /// The value of a variable. If it is not Unicode, it is reported and ignored.
 pub(crate) fn text(name: &str) -> Option<String> {
-    demanded(name).unwrap_or_else(|error| {
+    try_text(name).unwrap_or_else(|error| {
         report_once(format_args!("{error}; it is ignored"));
         None
     })
 }
 
 /// The value of a variable that must not be ignored.
-pub(crate) fn demanded(name: &str) -> Result<Option<String>, Error> {
+pub(crate) fn try_text(name: &str) -> Result<Option<String>, Error> {
     let Some(value) = env::var_os(name) else { return Ok(None) };
     match value.to_str().map(str::trim) {
         Some("") => Ok(None),

@@ -181,7 +181,7 @@ fn deadlines_hold_where_all_of_them_hang() {
 
 /// Guarantees: requests in flight are charged to the memory limit, and released in full.
 #[test]
-fn what_is_in_flight_counts_against_the_memory_limit() {
+fn what_is_on_its_way_counts_against_the_memory_limit() {
     const LIMIT: usize = 256 * 1024;
     let (door, taken) = (Door::default(), Taken::default());
     let settings = Config { memory_limit_bytes: LIMIT, max_batch_records: 32, ..quick() };

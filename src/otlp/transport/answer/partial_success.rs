@@ -9,6 +9,7 @@ pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// An `ExportLogsPartialSuccess`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartialSuccess {
+    /// As received, so that it may be negative.
     pub(crate) rejected: i64,
     pub(crate) message: String,
 }
