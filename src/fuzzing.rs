@@ -1,32 +1,35 @@
-//! What the fuzz targets check, in reach of the tests as well.
+//! The checks of the fuzz targets.
 //!
-//! Beside the walk: `fuzz/` runs these on inputs that it makes up, the test below on the inputs that are
-//! kept in `fuzz/corpus`. A failed check is a panic.
+//! `fuzz/` runs them on generated inputs, the tests below on those that are kept in `fuzz/corpus`.
+//! A failed check is a panic.
 
 #[cfg(feature = "otlp-http")]
 mod answer;
 #[cfg(feature = "graph")]
 pub mod graph;
+pub(crate) mod oracle;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Variant;
 use opentelemetry_proto::tonic::common::v1::{AnyValue as Read, KeyValue};
 use prost::Message;
+use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::json_lines::encode;
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::json::request_to_json;
+use crate::otlp::json::{request_to_json, trace_request_to_json};
 use crate::value::Value;
 use crate::wire::put::{put_fixed64, put_pair, put_uint, tag, FIXED32};
+use crate::wire::read::Malformed;
 
 #[cfg(feature = "otlp-http")]
 pub use self::answer::answer;
 
-/// Builds a request from `input`, and reads it with prost: every name and every value must be there,
-/// and prost must write it the same way.
+/// Builds a request from `input`, and reads it with prost: every name and every value must be
+/// there, and prost must write it the same way.
 pub fn encoder(input: &[u8]) {
     let mut input = Input(input);
     let resource = input.pairs();
@@ -38,7 +41,7 @@ pub fn encoder(input: &[u8]) {
         batch.add_one(scope, &record.encode());
     }
     assert_eq!(batch.records(), records.len());
-    let most = batch.most_with(&encoded_resource, "");
+    let most = batch.max_len_with(&encoded_resource, "");
     let bytes = batch.request(&encoded_resource);
     assert!(bytes.len() <= most);
 
@@ -62,27 +65,27 @@ pub fn encoder(input: &[u8]) {
     json(&bytes);
 }
 
-/// Transcodes any bytes. It may fail, but not where prost would have written just these bytes, and what
-/// it writes then must be what the other encoder writes.
+/// Transcodes any bytes, as a request of logs and as one of spans. It may fail, but not where prost
+/// would have written just these bytes, and what it writes then must be what the oracle writes.
 pub fn json(input: &[u8]) {
-    let line = request_to_json(input);
+    json_of::<ExportLogsServiceRequest>(input, request_to_json(input));
+    json_of::<ExportTraceServiceRequest>(input, trace_request_to_json(input));
+}
+
+fn json_of<M: Message + Default + Serialize>(input: &[u8], line: Result<String, Malformed>) {
     if let Ok(line) = &line {
-        assert!(!line.contains('\n'), "{line}");
         if let Err(error) = serde_json::from_str::<Json>(line) {
-            // It reads 128 levels, which are fewer than are written.
+            // serde_json reads at most 128 levels.
             assert!(error.to_string().contains("recursion limit"), "{error}: {line}");
             return;
         }
     }
-    let Ok(read) = ExportLogsServiceRequest::decode(input) else { return };
-    let oracle = encode::logs(&read.resource_logs).to_string();
-    // The one field that is skipped here and known there; profiles use it, logs do not.
-    if read.encode_to_vec() != input || oracle.contains("Strindex\":") {
-        return;
-    }
+    let Some(read) = M::decode(input).ok().filter(|read| read.encode_to_vec() == input) else { return };
     let line = line.expect("it is what prost writes");
-    let parsed: Json = serde_json::from_str(&line).expect("it was read before");
-    assert_eq!(parsed, serde_json::from_str::<Json>(&oracle).expect("serde_json wrote it"));
+    // The one field that the transcoder skips and the oracle knows: only profiles use it.
+    if !oracle::json(&read).to_string().contains("Strindex\":") {
+        oracle::assert_same(&line, &read);
+    }
 }
 
 #[derive(Debug)]
@@ -113,7 +116,7 @@ impl Record {
     }
 }
 
-/// As the layer hands values over: those of the event borrowed, lists and maps as they are.
+/// A value as the layer passes it: scalars borrowed, lists and maps as they are.
 fn borrowed(value: &AnyValue) -> Value<'_> {
     match value {
         AnyValue::Boolean(value) => Value::Bool(*value),
@@ -137,7 +140,7 @@ fn assert_same(read: &Read, expected: &AnyValue) {
     match (read.value.as_ref().expect("every kind is known"), expected) {
         (Variant::BoolValue(read), AnyValue::Boolean(expected)) => assert_eq!(read, expected),
         (Variant::IntValue(read), AnyValue::Int(expected)) => assert_eq!(read, expected),
-        // By bits: also NaN is what it was.
+        // By bits, because of NaN.
         (Variant::DoubleValue(read), AnyValue::Double(expected)) => {
             assert_eq!(read.to_bits(), expected.to_bits());
         }
@@ -155,7 +158,7 @@ fn assert_same(read: &Read, expected: &AnyValue) {
     }
 }
 
-/// Bytes, taken apart as whatever is asked for. When there are no more, everything is empty or 0.
+/// Bytes, read as whatever is asked for. At their end, everything is empty or 0.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -173,7 +176,7 @@ impl<'a> Input<'a> {
         self.take(8).iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
     }
 
-    /// Up to 255 bytes; 255 stands for some kilobytes, so that lengths take one, two and three bytes.
+    /// Up to 254 bytes, or some kilobytes, so that lengths take one, two and three bytes.
     fn bytes(&mut self) -> Vec<u8> {
         match self.byte() {
             255 => self.take(8).repeat(usize::from(self.byte()) * 16),

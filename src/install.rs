@@ -1,7 +1,5 @@
 //! Registration in one call: console, spans and logs, with every `OTEL_*` variable honoured.
 //!
-//! Before the walk: this puts the layers together that the walk goes through.
-//!
 //! ```no_run
 //! # fn main() -> Result<(), spanlog::Error> {
 //! let _guard = spanlog::builder().with_service_name("runner").install()?;
@@ -12,35 +10,39 @@
 //!
 //! # What it installs
 //!
-//! * a global filter, so that a disabled event is free: `RUST_LOG`, else [`Builder::with_filter`], else
-//!   [`Builder::with_level`]. Spans up to INFO are kept whatever the level is: without its span a
-//!   record has no ids. The directives of `RUST_LOG` and `with_filter` say themselves which spans they keep;
+//! * a global filter, so that a disabled event costs nothing: `RUST_LOG`, else
+//!   [`Builder::with_filter`], else [`Builder::with_level`]. A level keeps spans up to INFO in any
+//!   case, because a record without its span has no ids. The directives of `RUST_LOG` and
+//!   `with_filter` decide about spans themselves;
 //! * the console, on standard error;
 //! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider;
-//! * a [`LogLayer`] that writes straight to OTLP, through a [`Pipeline`](crate::otlp::Pipeline), for each place that records go to: a
-//!   receiver, a file. Where there is a [log processor](Builder::with_log_processor), where `OTEL_LOGS_EXPORTER`
-//!   has `console`, and [where asked for](Builder::with_sdk_logs), it is one layer over an SDK logger provider instead.
-//!   Records of targets that begin with `opentelemetry` are left out: they are the SDK's own lines;
+//! * a [`LogLayer`] that writes directly to OTLP, through a [`Pipeline`](crate::otlp::Pipeline),
+//!   for each destination: a receiver, a file. With a [log processor](Builder::with_log_processor),
+//!   with `console` in `OTEL_LOGS_EXPORTER`, and with [`with_sdk_logs`](Builder::with_sdk_logs), it
+//!   is one layer over an SDK logger provider instead. Events of targets that begin with
+//!   `opentelemetry` are left out: they are the SDK's own;
 //! * the global tracer provider, and W3C trace context and baggage as the global propagator;
-//! * a [`LogTracer`], unless the process has a logger for the `log` crate already.
+//! * a [`LogTracer`], unless the process already has a logger for the `log` crate.
 //!
 //! # Where telemetry goes
 //!
-//! OTLP, in the form that [`Builder::with_protocol`] or `OTEL_EXPORTER_OTLP_PROTOCOL` (and its `LOGS` and `TRACES`
-//! forms) says, else protobuf over HTTP; to [`Builder::with_endpoint`], else to
-//! `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else to
-//! `OTEL_EXPORTER_OTLP_ENDPOINT`, else to `http://localhost:4318` (`4317` for gRPC). `OTEL_LOGS_EXPORTER` and
-//! `OTEL_TRACES_EXPORTER` choose of `otlp`, `console` (JSON lines on standard output) and `none`.
-//! [`Builder::with_json_lines`] writes files in any case, and then OTLP is used only where an endpoint
-//! or an exporter variable asks for it. With `OTEL_SDK_DISABLED=true` there is the console, and nothing else.
+//! To an OTLP receiver: at [`Builder::with_endpoint`], else at `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`
+//! and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else at `OTEL_EXPORTER_OTLP_ENDPOINT`, else at
+//! `http://localhost:4318` (`4317` for gRPC). The protocol is that of [`Builder::with_protocol`] or
+//! `OTEL_EXPORTER_OTLP_PROTOCOL` (and its `LOGS` and `TRACES` forms), else protobuf over HTTP.
+//! `OTEL_LOGS_EXPORTER` and `OTEL_TRACES_EXPORTER` choose among `otlp`, `console` (JSON lines on
+//! standard output) and `none`. [`Builder::with_json_lines`] writes files in any case, and then
+//! OTLP is used only if an endpoint or an exporter variable asks for it. With
+//! `OTEL_SDK_DISABLED=true` there is only the console.
 //!
-//! # Values that cannot be used
+//! # Invalid values
 //!
-//! The builder goes before the environment, and an empty variable is an unset one. Numbers and
-//! enumerations that cannot be used are said once through the [diagnostics](crate::set_diagnostics)
-//! and ignored. An endpoint, a header and a filter cannot be ignored without sending data
-//! elsewhere, or nowhere: those are errors of [`Builder::install`]. So are `grpc` as a protocol without the feature, and a
-//! certificate that cannot be read.
+//! The builder takes precedence over the environment, and an empty variable counts as unset.
+//! Invalid numbers and enumerations are reported once through the
+//! [diagnostics](crate::set_diagnostics) and ignored. An endpoint, a header or a filter cannot be
+//! ignored without sending data elsewhere, or nowhere: if invalid, they are errors of
+//! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
+//! cannot be read.
 
 mod client;
 mod destination;
@@ -54,7 +56,6 @@ mod grpc;
 mod guard;
 mod metered;
 mod output;
-mod otlp;
 mod providers;
 #[cfg(feature = "graph")]
 mod recording;
@@ -80,9 +81,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
-use crate::install::destination::Told;
 use crate::install::guard::Direct;
-use crate::install::otlp::About;
 use crate::install::providers::{Change, Outputs};
 use crate::install::recording::Recording;
 use crate::install::subscriber::{Layers, Levels, Logs};
@@ -92,22 +91,22 @@ use crate::layer::recording::Recorder;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
 use crate::otlp::settings::choices::Protocol;
+use crate::otlp::settings::destination::Endpoint;
+use crate::otlp::settings::overrides::Overrides;
 use crate::record::Records;
 use crate::span_fields::SpanFields;
 
 pub use self::guard::{Guard, Report};
 pub use self::output::Output;
 
-/// Begins an installation; [`Builder::install`] ends it.
+/// Begins an installation, which [`Builder::install`] completes.
 pub fn builder() -> Builder {
     Builder::default()
 }
 
 /// What to install. See the [module](self) for what it installs by default.
 pub struct Builder {
-    service_name: Option<String>,
-    attributes: Vec<KeyValue>,
-    otlp: Told,
+    overrides: Overrides,
     json_lines: Option<PathBuf>,
     level: LevelFilter,
     filter: Option<String>,
@@ -127,9 +126,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            service_name: None,
-            attributes: Vec::new(),
-            otlp: Told::default(),
+            overrides: Overrides::default(),
             json_lines: None,
             level: LevelFilter::INFO,
             filter: None,
@@ -150,10 +147,8 @@ impl Default for Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers are left out: they may be secrets.
         f.debug_struct("Builder")
-            .field("service_name", &self.service_name)
-            .field("endpoint", &self.otlp.endpoint)
+            .field("overrides", &self.overrides)
             .field("json_lines", &self.json_lines)
             .field("level", &self.level)
             .field("filter", &self.filter)
@@ -165,7 +160,7 @@ impl Builder {
     /// Sets `service.name` of the resource.
     #[must_use]
     pub fn with_service_name(mut self, name: impl Into<String>) -> Self {
-        self.service_name = Some(name.into());
+        self.overrides.service_name = Some(name.into());
         self
     }
 
@@ -178,29 +173,30 @@ impl Builder {
     /// Adds attributes to the resource.
     #[must_use]
     pub fn with_resource_attributes(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
-        self.attributes.extend(attributes);
+        self.overrides.attributes.extend(attributes);
         self
     }
 
-    /// Sets the base URL that OTLP goes to; `/v1/logs` and `/v1/traces` are added.
+    /// Sets the base URL of the OTLP receiver; `/v1/logs` and `/v1/traces` are appended.
     #[must_use]
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
-        self.otlp.endpoint = Some(base_url.into());
+        self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
         self
     }
 
-    /// Sets how OTLP requests are written and carried, of both signals. Default: what `OTEL_EXPORTER_OTLP_PROTOCOL` says,
-    /// else protobuf over HTTP. gRPC needs the feature `grpc`.
+    /// Sets the encoding and the transport of OTLP requests, for both signals. Default:
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else protobuf over HTTP. gRPC needs the feature `grpc`.
     #[must_use]
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
-        self.otlp.protocol = Some(protocol);
+        self.overrides.protocol = Some(protocol);
         self
     }
 
-    /// Adds a header to every OTLP request. It goes before one of the same name in the environment.
+    /// Adds a header to every OTLP request. It takes precedence over one with the same name in the
+    /// environment.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.otlp.headers.push((name.into(), value.into()));
+        self.overrides.headers.push((name.into(), value.into()));
         self
     }
 
@@ -211,14 +207,15 @@ impl Builder {
         self
     }
 
-    /// Makes records, and console lines, of events up to this verbosity. Default: INFO.
+    /// Sets the level up to which events become records and console lines. Default: INFO.
     #[must_use]
     pub fn with_level(mut self, level: impl Into<LevelFilter>) -> Self {
         self.level = level.into();
         self
     }
 
-    /// Sets directives as `RUST_LOG` has them, for when that is not set. They replace the level.
+    /// Sets the filter directives that are used if `RUST_LOG` is not set, in its syntax. They
+    /// replace the level.
     #[must_use]
     pub fn with_filter(mut self, directives: &str) -> Self {
         self.filter = Some(directives.to_owned());
@@ -232,7 +229,7 @@ impl Builder {
         self
     }
 
-    /// Sets where the console's lines go. Default: standard error. With a live view it is
+    /// Sets where the console's lines are written. Default: standard error. With a live view, use
     /// [`Progress::writer`](crate::graph::Progress::writer), which keeps lines and view apart.
     #[must_use]
     pub fn with_console_writer(
@@ -243,8 +240,8 @@ impl Builder {
         self
     }
 
-    /// Sets the verbosity of the console. Default: that of [`with_level`](Self::with_level), or all that
-    /// the directives of a filter let through.
+    /// Sets the level of the console. Default: that of [`with_level`](Self::with_level), or all
+    /// that the directives of a filter enable.
     #[must_use]
     pub fn with_console_level(mut self, level: impl Into<LevelFilter>) -> Self {
         self.console_level = Some(level.into());
@@ -272,40 +269,43 @@ impl Builder {
         self
     }
 
-    /// Sets the names of job and tool stamps, on records and spans.
+    /// Sets the names of the job and tool attributes, on records and spans.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
         self
     }
 
-    /// Adds a span processor. It comes after the one that stamps the job, and before the exporters.
+    /// Adds a span processor. It runs after the one that stamps the job, and before the exporters.
     #[must_use]
     pub fn with_span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
         self.tracer_provider.push(providers::span_processor(processor));
         self
     }
 
-    /// Adds a log processor. It comes before the exporters. Records go through the SDK then: what a processor changes
-    /// or drops must not reach a receiver on another road.
+    /// Adds a log processor. It runs before the exporters. All records go through the SDK then,
+    /// because those that the processor changes or drops must not reach a receiver unchanged on the
+    /// direct path.
     #[must_use]
     pub fn with_log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
         self.logger_provider.push(providers::log_processor(processor));
         self
     }
 
-    /// Sends records through a logger provider of the SDK, with its batch processor, in any case. Default: off.
+    /// Sends records through an SDK logger provider, with its batch processor, in any case.
+    /// Default: off.
     #[must_use]
     pub fn with_sdk_logs(mut self, sdk_logs: bool) -> Self {
         self.sdk_logs = sdk_logs;
         self
     }
 
-    /// Lets a recorder listen to spans and records, wherever else they go, under the [keys](Self::with_keys) of
-    /// this builder.
+    /// Adds a recorder of spans and records, which uses the [keys](Self::with_keys) of this
+    /// builder.
     ///
-    /// Where records go through the SDK, it is the last of the log processors and gets what those before it left;
-    /// else records are made for it [besides](LogLayer::recording).
+    /// If records go through the SDK, it is the last log processor and sees what those before it
+    /// left of a record; otherwise a layer of its own makes its records, see
+    /// [`LogLayer::recording`].
     #[cfg(feature = "graph")]
     #[cfg_attr(docsrs, doc(cfg(feature = "graph")))]
     #[must_use]
@@ -314,7 +314,7 @@ impl Builder {
         self
     }
 
-    /// Sets the sampler. Default: what `OTEL_TRACES_SAMPLER` says.
+    /// Sets the sampler. Default: that of `OTEL_TRACES_SAMPLER`.
     #[must_use]
     pub fn with_sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
         self.tracer_provider
@@ -322,12 +322,12 @@ impl Builder {
         self
     }
 
-    /// Builds all of it and makes it the process's own.
+    /// Builds everything and installs it for the whole process.
     ///
     /// # Errors
     ///
-    /// If the process has a global subscriber already ([`Error::is_already_set`]), and where
-    /// [`build`](Self::build) fails.
+    /// If the process already has a global subscriber ([`Error::is_already_set`]), and as
+    /// [`build`](Self::build).
     pub fn install(self) -> Result<Guard, Error> {
         let (dispatch, guard) = self.build()?;
         tracing::dispatcher::set_global_default(dispatch)
@@ -345,9 +345,9 @@ impl Builder {
         Ok(guard)
     }
 
-    /// Builds all of it and leaves the process as it is: for a scoped default, as in a test.
+    /// Builds everything without installing it: for a scoped default, as in a test.
     ///
-    /// Neither the global tracer provider and propagator nor the logger of the `log` crate are set.
+    /// The global tracer provider, the propagator and the logger of the `log` crate are not set.
     ///
     /// ```
     /// let directory = std::env::temp_dir().join(format!("spanlog-build-{}", std::process::id()));
@@ -360,7 +360,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a filter, an endpoint or a header cannot be used, or a file not be written to ([`Error::is_setting`]).
+    /// If a filter, an endpoint or a header is invalid, or a file cannot be written to
+    /// ([`Error::is_setting`]).
     pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
         let levels =
             Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
@@ -368,16 +369,15 @@ impl Builder {
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording_layer = None;
         if !env::is_disabled() {
-            let resource = env::resource(self.service_name.clone(), self.attributes.clone());
-            let to = Outputs { told: &self.otlp, directory: self.json_lines.as_deref() };
+            let resource = self.overrides.resource();
+            let to = Outputs { overrides: &self.overrides, directory: self.json_lines.as_deref() };
             let recording = std::mem::take(&mut self.recording).with_keys(self.keys);
             let mut changes = std::mem::take(&mut self.tracer_provider);
             changes.extend(recording.span_processor());
             spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
             let mut changes = std::mem::take(&mut self.logger_provider);
             if !self.sdk_logs && changes.is_empty() && to.is_direct_for_logs() {
-                let attributes = std::mem::take(&mut self.attributes);
-                direct = to.pipelines(About { service_name: self.service_name.take(), attributes })?;
+                direct = to.pipelines()?;
                 recording_layer = recording.layer().map(|layer| self.log_layer(layer, levels.records));
             } else {
                 changes.extend(recording.log_processor());
@@ -406,7 +406,7 @@ impl Builder {
     fn log_layer<R: Records>(&self, layer: LogLayer<R>, level: LevelFilter) -> LogLayer<R> {
         layer
             .with_level(level)
-            // The SDK's own lines: a record about the export would make the next export.
+            // The SDK's own events: a record about an export would cause the next one.
             .with_targets(
                 Targets::new()
                     .with_default(LevelFilter::TRACE)

@@ -1,10 +1,7 @@
 //! OTLP JSON lines, as exporters for any SDK provider: one request per line, one signal per file.
 //!
-//! Beside the walk: an end of the road that needs no server. The files are what a collector's
-//! `otlpjsonfile` receiver reads, and what [`install`](crate::install) writes for
-//! `with_json_lines` and for the `console` exporter.
-
-pub(crate) mod encode;
+//! A collector's `otlpjsonfile` receiver reads these files. [`install`](crate::install) writes them
+//! for `with_json_lines`, and such lines for the `console` exporter.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -15,15 +12,21 @@ use std::time::Duration;
 use std::{fmt, fs, io};
 
 use opentelemetry::InstrumentationScope;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::resource::v1::Resource as ResourceMessage;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sdk::Resource;
+use prost::Message;
 
 use crate::error::Error;
+use crate::otlp::json::{request_to_json, trace_request_to_json};
+use crate::wire::read::Malformed;
 
 /// Writes log records, one `ExportLogsServiceRequest` as JSON on each line.
 ///
@@ -50,7 +53,8 @@ pub struct JsonLinesLogExporter {
 }
 
 impl JsonLinesLogExporter {
-    /// An exporter that appends to the file at `path`, which is made if need be, its directories too.
+    /// An exporter that appends to the file at `path`, which is created with its directories if
+    /// needed.
     ///
     /// # Errors
     ///
@@ -71,11 +75,14 @@ impl LogExporter for JsonLinesLogExporter {
         if scope_logs.is_empty() {
             return Ok(());
         }
-        self.lines.write(&encode::logs(&[ResourceLogs {
-            resource: Some(encode::resource(&self.resource)),
+        let attributes = self.resource.attributes.0.clone();
+        let resource_logs = vec![ResourceLogs {
+            resource: Some(ResourceMessage { attributes, ..ResourceMessage::default() }),
             schema_url: self.resource.schema_url.clone().unwrap_or_default(),
             scope_logs,
-        }]))
+        }];
+        let request = ExportLogsServiceRequest { resource_logs };
+        self.lines.write(request_to_json(&request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -95,7 +102,8 @@ pub struct JsonLinesSpanExporter {
 }
 
 impl JsonLinesSpanExporter {
-    /// An exporter that appends to the file at `path`, which is made if need be, its directories too.
+    /// An exporter that appends to the file at `path`, which is created with its directories if
+    /// needed.
     ///
     /// # Errors
     ///
@@ -115,7 +123,9 @@ impl SpanExporter for JsonLinesSpanExporter {
         if batch.is_empty() {
             return Ok(());
         }
-        self.lines.write(&encode::spans(&group_spans_by_resource_and_scope(batch, &self.resource)))
+        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
+        let request = ExportTraceServiceRequest { resource_spans };
+        self.lines.write(trace_request_to_json(&request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -131,10 +141,10 @@ impl SpanExporter for JsonLinesSpanExporter {
     }
 }
 
-/// Groups as OTLP exporters do, by the scope with the record's target as its name; but in order,
-/// which opentelemetry-proto's own grouping does not keep.
+/// Groups records by scope, with their target as its name, as OTLP exporters do. In contrast to the
+/// grouping of opentelemetry-proto, this keeps their order.
 fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
-    let mut places: HashMap<InstrumentationScope, usize> = HashMap::new();
+    let mut indices: HashMap<InstrumentationScope, usize> = HashMap::new();
     let mut groups: Vec<ScopeLogs> = Vec::new();
     for (record, scope) in batch.iter() {
         let key = match record.target() {
@@ -151,7 +161,7 @@ fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
                 named.build()
             }
         };
-        let place = *places.entry(key).or_insert_with_key(|key| {
+        let index = *indices.entry(key).or_insert_with_key(|key| {
             groups.push(ScopeLogs {
                 scope: Some((key, None).into()),
                 schema_url: key.schema_url().unwrap_or_default().to_owned(),
@@ -159,13 +169,14 @@ fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
             });
             groups.len() - 1
         });
-        groups[place].log_records.push(LogRecord::from(record));
+        groups[index].log_records.push(LogRecord::from(record));
     }
     groups
 }
 
-/// A file, or standard output, that takes whole lines.
+/// A file, or standard output, that whole lines are written to.
 struct Lines {
+    /// For errors.
     name: PathBuf,
     /// `None` after shutdown.
     out: Mutex<Option<Out>>,
@@ -173,7 +184,7 @@ struct Lines {
 
 struct Out {
     writer: Box<dyn Write + Send>,
-    /// The last line was not written whole, so the next one must not continue it.
+    /// The last line is incomplete, so that the next one must begin with a line break.
     is_torn: bool,
 }
 
@@ -195,18 +206,16 @@ impl Lines {
         Self { name: name.to_owned(), out: Mutex::new(Some(Out { writer, is_torn: false })) }
     }
 
-    /// Nothing is kept back: a line is in the hands of the operating system when this returns.
-    fn write(&self, request: &serde_json::Value) -> OTelSdkResult {
+    /// Nothing is buffered: the operating system has the line when this returns.
+    fn write(&self, request: Result<String, Malformed>) -> OTelSdkResult {
         let mut out = self.lock();
         let out = out.as_mut().ok_or(OTelSdkError::AlreadyShutdown)?;
-        let mut line = Vec::new();
+        let mut line = request.map_err(|error| self.failed("cannot be encoded for", &error))?;
         if out.is_torn {
-            line.push(b'\n');
+            line.insert(0, '\n');
         }
-        serde_json::to_writer(&mut line, request)
-            .map_err(|error| self.failed("cannot be encoded for", &error))?;
-        line.push(b'\n');
-        let written = out.writer.write_all(&line).and_then(|()| out.writer.flush());
+        line.push('\n');
+        let written = out.writer.write_all(line.as_bytes()).and_then(|()| out.writer.flush());
         out.is_torn = written.is_err();
         written.map_err(|error| self.failed("cannot be written to", &error))
     }
@@ -278,9 +287,9 @@ mod tests {
     fn a_torn_line_costs_no_other() {
         let writer = Tearing::default();
         let lines = Lines::new(Path::new("tearing"), Box::new(writer.clone()));
-        let error = lines.write(&serde_json::json!({ "a": 1 })).expect_err("the writer fails");
+        let error = lines.write(Ok(r#"{"a":1}"#.into())).expect_err("the writer fails");
         assert!(error.to_string().contains("tearing: full"), "{error}");
-        lines.write(&serde_json::json!({ "b": 2 })).expect("the writer works again");
+        lines.write(Ok(r#"{"b":2}"#.into())).expect("the writer works again");
         lines.close().expect("it is open");
         assert!(matches!(lines.flush(), Err(OTelSdkError::AlreadyShutdown)));
         let state = writer.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -52,36 +52,41 @@
 //!
 //! # Layout
 //!
-//! The walk of an event, in the order in which to read the files:
+//! The path of an event to the queue of a [`Pipeline`](otlp::Pipeline), in reading order. Indented: what an event
+//! passes through only in some cases.
 //!
-//! | step | file | what it does |
-//! | --- | --- | --- |
-//! | 1 | `layer.rs` | an event comes in: enabled here? open a record, fill it, hand it over |
-//! |   | `layer/make.rs` | how its record is made |
-//! | 2 | `correlate.rs` | which span and which job the event belongs to |
-//! |   | `correlate/asker.rs` | the order in which sources are asked for that |
-//! |   | `correlate/active.rs` | this thread's stack of entered spans and job scopes |
-//! |   | `correlate/active/asked.rs` | what is asked of it |
-//! |   | `correlate/state.rs` | what is known of one span |
-//! |   | `correlate/starting.rs` | telling that a span is being started |
-//! |   | `correlate/op_seed.rs` | what an op says of its span |
-//! |   | `correlate/origin.rs` | where a span of the OpenTelemetry API was started |
-//! | 3 | `inherit.rs` | what the record inherits, put together once per span and job |
-//! | 4 | `fields.rs` | tracing's values as attribute values: one table, one `Visit` |
-//! |   | `fields/event.rs` | what becomes of an event's fields |
-//! |   | `fields/format.rs` | running a user's `Debug` once, whatever it does |
-//! |   | `fields/plan.rs` | whether keys could meet |
-//! |   | `beside.rs` | attributes with names made at run time, beside the event |
-//! |   | `limits.rs` | how much of a record is kept |
-//! | 5 | `record.rs` | the trait that the layer fills |
-//! |   | `sdk.rs` | the record of any OpenTelemetry `LoggerProvider` |
-//! |   | `otlp/record.rs` | the record that is written straight to OTLP bytes |
-//! | 6 | `otlp.rs` | the direct road from there: queue, worker, requests, transports, in a table of its own |
+//! | file | what it does |
+//! | --- | --- |
+//! | `layer/emit.rs` | from an event to its record: filters, ids, inherited attributes, fields |
+//! | `event/callsite.rs` | what is known of the event's callsite: the role and the encoded key of each field |
+//! | `record.rs` | the trait of records: a permit, then the record in it |
+//! | `correlate/stack.rs` | this thread's entered spans and job scopes, with what is cached for them |
+//! | `correlate/lookup.rs` | the ids and the inherited attributes of the event, cached or resolved |
+//! | &emsp; `correlate/resolve.rs` | asking a span layer for the ids of a span |
+//! | &emsp; `correlate/queries.rs` | reading the stack where nothing is cached |
+//! | &emsp; `correlate/layer_span.rs` | building what the records of a span inherit |
+//! | &emsp; `correlate/span_state.rs` | what is known of one span |
+//! | &emsp; `correlate/ambient.rs` | the job that the code runs in |
+//! | &emsp; `correlate/sidecar.rs` | attributes with run-time names, beside the event |
+//! | `fields.rs` | tracing's values: one table, one `Visit` |
+//! | `event/visitor.rs` | body, severity, exception and attributes, out of the fields |
+//! | &emsp; `event/exception.rs` | type and causes of an error |
+//! | &emsp; `event/merge.rs` | where keys could appear twice, or a limit applies |
+//! | &emsp; `event/extras.rs` | source location and thread, on request |
+//! | &emsp; `format.rs` | running a user's `Debug` once, whatever it does |
+//! | &emsp; `record/sdk.rs` | the record of any OpenTelemetry `LoggerProvider` |
+//! | `otlp/record.rs` | the record that is written straight to OTLP bytes |
+//! | `wire/scalar.rs` | an attribute of a callsite's field, in its usual short form |
+//! | `wire/buffer.rs` | the memory that records are written in |
+//! | &emsp; `wire/put.rs` | every other form of the wire format |
+//! | `otlp/queue.rs` | the queue: one shard for each thread, bounded in bytes |
+//! | `otlp/queue/chunk.rs` | encoded records, one after the other |
 //!
-//! Beside the walk, each readable alone: `spans.rs` (spans without side effects), `job.rs` (job
-//! metadata), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs` (the tool-call graph), `install.rs`
-//! (registration in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files),
-//! `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for tests).
+//! `otlp.rs` continues from there to the receiver. Each of these can be read alone: `spans.rs` (spans without side
+//! effects), `job.rs` (job metadata), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs`
+//! (the tool-call graph), `install.rs` (registration in one call), `log_tracer.rs` (the `log` facade),
+//! `json_lines.rs` (OTLP files), `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for tests).
+//! `docs/architecture.md` has the modules by floors, and all files.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod value;

@@ -1,24 +1,23 @@
-//! The counts as metrics, under the names of OpenTelemetry's [semantic conventions] for SDKs.
+//! The counters as metrics, with the names of OpenTelemetry's [semantic conventions] for SDKs.
 //!
-//! Beside the walk. Nothing is counted twice: the instruments are observable ones, which read the counts
-//! whenever the meter's reader collects.
+//! The instruments are observable: they read the counters whenever the meter's reader collects.
 //!
-//! | metric | of a pipeline | of a layer over the SDK |
+//! | metric | of a pipeline | of a layer on the SDK path |
 //! | --- | --- | --- |
 //! | `otel.sdk.log.created` | `emitted` | `delivered` |
-//! | `otel.sdk.processor.log.queue.size` | pending, and not on their way | |
-//! | `otel.sdk.processor.log.processed` | passed on to be sent, or dropped before | dropped by the layer |
-//! | `otel.sdk.exporter.log.inflight` | on their way, or waiting to be sent again | |
-//! | `otel.sdk.exporter.log.exported` | answered, or given up | |
+//! | `otel.sdk.processor.log.queue.size` | pending, and not in flight | |
+//! | `otel.sdk.processor.log.processed` | sent, or dropped before | dropped by the layer |
+//! | `otel.sdk.exporter.log.inflight` | in flight, or waiting for a retry | |
+//! | `otel.sdk.exporter.log.exported` | answered, or dropped after all retries | |
 //!
-//! `otel.sdk.processor.log.queue.capacity` is a number of records, and a pipeline's queue has no such bound: its bound is
-//! in bytes.
+//! There is no `otel.sdk.processor.log.queue.capacity`, which is a number of records: the queue is
+//! bounded in bytes.
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute::{ERROR_TYPE, OTEL_COMPONENT_NAME, OTEL_COMPONENT_TYPE};
 use opentelemetry_semantic_conventions::metric::{
@@ -28,33 +27,62 @@ use opentelemetry_semantic_conventions::metric::{
 
 use crate::otlp::counters::Stats;
 use crate::otlp::pipeline::Pipeline;
-use crate::otlp::queue::control::Passed;
+use crate::otlp::queue::control::Exports;
 use crate::stats::Counters;
 
 const UNIT: &str = "{log_record}";
 
-/// What a record was lost for, and how many were. `None`: it was not.
+/// A metric's name and description.
+type Metric = (&'static str, &'static str);
+
+const CREATED: Metric = (OTEL_SDK_LOG_CREATED, "The number of logs submitted to enabled SDK Loggers.");
+
+const QUEUE_SIZE: Metric = (
+    OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
+    "The number of log records in the queue of a given instance of an SDK log processor.",
+);
+
+const PROCESSED: Metric = (
+    OTEL_SDK_PROCESSOR_LOG_PROCESSED,
+    "The number of log records for which the processing has finished, either successful or failed.",
+);
+
+const IN_FLIGHT: Metric = (
+    OTEL_SDK_EXPORTER_LOG_INFLIGHT,
+    "The number of log records which were passed to the exporter, but that have not been exported yet \
+     (neither successful, nor failed).",
+);
+
+const EXPORTED: Metric = (
+    OTEL_SDK_EXPORTER_LOG_EXPORTED,
+    "The number of log records for which the export has finished, either successful or failed.",
+);
+
+/// A value and its attributes.
+type Observation = (u64, Vec<KeyValue>);
+
+/// Why records were lost, `None` if they were not, and how many.
 type Count = (Option<&'static str>, u64);
 
 /// One reading of a pipeline.
 struct Reading {
-    passed: Passed,
+    exports: Exports,
     stats: Stats,
 }
 
 impl Reading {
     fn queued(&self) -> u64 {
-        self.stats.pending.saturating_sub(self.passed.in_flight)
+        self.stats.pending.saturating_sub(self.exports.in_flight)
     }
 
-    /// A record is processed when it is passed on, as with the SDK's batch processor.
+    /// A record is processed when it is passed to the exporter, as by the SDK's batch processor.
     fn processed(&self) -> Vec<Count> {
         let stats = &self.stats;
         vec![
-            (None, self.passed.all),
-            // Those that made room for newer ones, too: the queue was full.
+            (None, self.exports.begun),
+            // Evicted ones, too: the queue was full.
             (Some("queue_full"), stats.dropped_queue_full + stats.dropped_oldest),
-            (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.passed.lost)),
+            (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.exports.lost)),
             (Some("too_large"), stats.dropped_too_large),
             (Some("unmade"), stats.dropped_unmade),
         ]
@@ -67,12 +95,12 @@ impl Reading {
             (Some("rejected"), stats.rejected),
             (Some("refused"), stats.dropped_refused),
             (Some("retries_exhausted"), stats.dropped_gave_up),
-            (Some("shutdown"), self.passed.lost),
+            (Some("shutdown"), self.exports.lost),
         ]
     }
 }
 
-/// Whose counts they are. Numbered, so that no two have the same name.
+/// The attributes of a component. `number` makes its name unique.
 fn component(kind: &'static str, number: u64) -> Vec<KeyValue> {
     vec![
         KeyValue::new(OTEL_COMPONENT_TYPE, kind),
@@ -85,8 +113,9 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Counts of nothing are left out, but that of success: a reason that never was is no series.
-fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValue>)> {
+/// The counts with their attributes. Counts of failures that are zero are left out, so that they
+/// make no series.
+fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<Observation> {
     let is_there = |(why, count): &Count| why.is_none() || *count > 0;
     let with_reason = |(why, count): Count| {
         let reason = why.map(|why| KeyValue::new(ERROR_TYPE, why));
@@ -96,10 +125,12 @@ fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<(u64, Vec<KeyValu
 }
 
 impl Pipeline {
-    /// Makes this pipeline's counts metrics of `meter`: `otel.sdk.log.created`, `otel.sdk.processor.log.queue.size` and
-    /// `.processed`, `otel.sdk.exporter.log.inflight` and `.exported`.
+    /// Registers this pipeline's counters as metrics of `meter`: `otel.sdk.log.created`,
+    /// `otel.sdk.processor.log.queue.size` and `.processed`, `otel.sdk.exporter.log.inflight` and
+    /// `.exported`.
     ///
-    /// Once for each pipeline. They do not keep it alive: after the last handle is gone they stay as they were.
+    /// Call it once for each pipeline. The metrics do not keep it alive, and no longer change after
+    /// the last handle is dropped.
     ///
     /// ```no_run
     /// use opentelemetry::global;
@@ -118,81 +149,35 @@ impl Pipeline {
         let exporter = component(self.exporter(), number);
         let pipeline = self.downgrade();
         let read = move || {
-            let (passed, stats) = pipeline()?.read();
-            Some(Reading { passed, stats })
+            let (exports, stats) = pipeline()?.read();
+            Some(Reading { exports, stats })
         };
 
+        let (reading, component) = (read.clone(), processor.clone());
+        gauge(meter, QUEUE_SIZE, move || Some((reading()?.queued(), component.clone())));
+        let (reading, component) = (read.clone(), exporter.clone());
+        gauge(meter, IN_FLIGHT, move || Some((reading()?.exports.in_flight, component.clone())));
         let reading = read.clone();
-        meter
-            .u64_observable_counter(OTEL_SDK_LOG_CREATED)
-            .with_unit(UNIT)
-            .with_description("The number of logs submitted to enabled SDK Loggers.")
-            .with_callback(move |observer| {
-                if let Some(reading) = reading() {
-                    observer.observe(reading.stats.emitted, &[]);
-                }
-            })
-            .build();
-        let (reading, whose) = (read.clone(), processor.clone());
-        meter
-            .i64_observable_up_down_counter(OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE)
-            .with_unit(UNIT)
-            .with_description(
-                "The number of log records in the queue of a given instance of an SDK log processor.",
-            )
-            .with_callback(move |observer| {
-                if let Some(reading) = reading() {
-                    observer.observe(signed(reading.queued()), &whose);
-                }
-            })
-            .build();
-        let (reading, whose) = (read.clone(), exporter.clone());
-        meter
-            .i64_observable_up_down_counter(OTEL_SDK_EXPORTER_LOG_INFLIGHT)
-            .with_unit(UNIT)
-            .with_description("The number of log records which were passed to the exporter, but that have not been exported yet (neither successful, nor failed).")
-            .with_callback(move |observer| {
-                if let Some(reading) = reading() {
-                    observer.observe(signed(reading.passed.in_flight), &whose);
-                }
-            })
-            .build();
+        counter(meter, CREATED, move || Some(vec![(reading()?.stats.emitted, Vec::new())]));
         let reading = read.clone();
-        processed(meter, move || Some(observed(&processor, reading()?.processed())));
-        let description =
-            "The number of log records for which the export has finished, either successful or failed.";
-        meter
-            .u64_observable_counter(OTEL_SDK_EXPORTER_LOG_EXPORTED)
-            .with_unit(UNIT)
-            .with_description(description)
-            .with_callback(move |observer| {
-                let Some(reading) = read() else { return };
-                for (count, attributes) in observed(&exporter, reading.exported()) {
-                    observer.observe(count, &attributes);
-                }
-            })
-            .build();
+        counter(meter, PROCESSED, move || Some(observed(&processor, reading()?.processed())));
+        counter(meter, EXPORTED, move || Some(observed(&exporter, read()?.exported())));
     }
 }
 
 impl Counters {
-    /// Makes a layer's counts metrics of `meter`: `otel.sdk.log.created`, and `otel.sdk.processor.log.processed` of what the
-    /// layer dropped.
+    /// Registers a layer's counters as metrics of `meter`: `otel.sdk.log.created`, and
+    /// `otel.sdk.processor.log.processed` for what the layer dropped.
     ///
-    /// For a layer over an SDK provider, whose own processors say the rest where they say anything; on the direct
-    /// road [`Pipeline::register_metrics`] says all. Once for each layer.
+    /// Call it once for each layer over an SDK provider, whose own processors may have further
+    /// metrics. On the direct path, [`Pipeline::register_metrics`] has all of them.
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn register_metrics(&self, meter: &Meter) {
         let layer = component("spanlog::LogLayer", next_number());
         let counters = self.clone();
-        meter
-            .u64_observable_counter(OTEL_SDK_LOG_CREATED)
-            .with_unit(UNIT)
-            .with_description("The number of logs submitted to enabled SDK Loggers.")
-            .with_callback(move |observer| observer.observe(counters.snapshot().delivered, &[]))
-            .build();
+        counter(meter, CREATED, move || Some(vec![(counters.snapshot().delivered, Vec::new())]));
         let counters = self.clone();
-        processed(meter, move || {
+        counter(meter, PROCESSED, move || {
             let stats = counters.snapshot();
             let counts = vec![
                 (Some("suppressed"), stats.dropped_suppressed),
@@ -206,21 +191,30 @@ impl Counters {
     }
 }
 
-fn processed(meter: &Meter, counts: impl Fn() -> Option<Vec<(u64, Vec<KeyValue>)>> + Send + Sync + 'static) {
-    let description =
-        "The number of log records for which the processing has finished, either successful or failed.";
-    meter
-        .u64_observable_counter(OTEL_SDK_PROCESSOR_LOG_PROCESSED)
-        .with_unit(UNIT)
-        .with_description(description)
-        .with_callback(move |observer| {
-            for (count, attributes) in counts().unwrap_or_default() {
-                observer.observe(count, &attributes);
-            }
-        })
-        .build();
+fn counter(
+    meter: &Meter,
+    (name, description): Metric,
+    counts: impl Fn() -> Option<Vec<Observation>> + Send + Sync + 'static,
+) {
+    let observe = move |observer: &dyn AsyncInstrument<u64>| {
+        for (count, attributes) in counts().unwrap_or_default() {
+            observer.observe(count, &attributes);
+        }
+    };
+    let builder = meter.u64_observable_counter(name).with_unit(UNIT).with_description(description);
+    builder.with_callback(observe).build();
 }
 
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+fn gauge(
+    meter: &Meter,
+    (name, description): Metric,
+    count: impl Fn() -> Option<Observation> + Send + Sync + 'static,
+) {
+    let observe = move |observer: &dyn AsyncInstrument<i64>| {
+        if let Some((count, attributes)) = count() {
+            observer.observe(i64::try_from(count).unwrap_or(i64::MAX), &attributes);
+        }
+    };
+    let builder = meter.i64_observable_up_down_counter(name).with_unit(UNIT).with_description(description);
+    builder.with_callback(observe).build();
 }

@@ -46,6 +46,9 @@ pub(crate) type EncodeInherited = fn(&[(Key, AnyValue)]) -> Box<[u8]>;
 
 /// A log record being filled. No method fails: what cannot be kept is counted.
 pub trait Record {
+    /// Sets the target of the event, for records that are not opened with it.
+    fn set_target(&mut self, _target: Target<'_>) {}
+
     /// Sets the time of the event, which is also the time at which it was observed. A time before
     /// 1970 becomes 0, as OTLP cannot express it.
     fn set_time(&mut self, time: SystemTime);

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::otlp::config::Settings;
+use crate::limits::Limits;
+use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::{Answer, Transport};
@@ -28,8 +29,7 @@ use crate::otlp::transport::{Answer, Transport};
 pub fn pipeline() -> (Pipeline, Requests) {
     let requests = Requests::default();
     // Nothing is to be cut for the sake of a receiver.
-    let settings =
-        Settings { memory_limit_bytes: 1 << 30, max_request_bytes: 256 << 20, ..Settings::default() };
+    let settings = Config { memory_limit_bytes: 1 << 30, max_request_bytes: 256 << 20, ..Config::default() };
     let pipeline = Pipeline::start(settings, Box::new(Keep(requests.clone())));
     match pipeline {
         Ok(pipeline) => (pipeline, requests),
@@ -69,8 +69,12 @@ pub fn discarding() -> Pipeline {
             Answer::Accepted { rejected: 0, message: String::new() }
         }
     }
-    match Pipeline::start(Settings::default(), Box::new(Discard)) {
+    match Pipeline::start(config(), Box::new(Discard)) {
         Ok(pipeline) => pipeline,
         Err(error) => panic!("the pipeline could not be started: {error}"),
     }
+}
+
+fn config() -> Config {
+    Config { limits: Limits::from_env(), ..Config::default() }
 }

@@ -1,5 +1,6 @@
-//! The floors of docs/architecture.md: a file imports from lower floors, or from its own module's folder, and no files
-//! import each other in a ring.
+//! The floors of docs/architecture.md: a file imports from lower floors, or within its own module, and no files import
+//! each other in a ring. And the lists of files: the path of an event in src/lib.rs, and all files in
+//! docs/architecture.md.
 //!
 //! Read off the text of `src`: `use` declarations, and every other path that begins with `crate`, `super` or the name
 //! of a child module. A name that a parent re-exports counts as the parent's.
@@ -69,14 +70,101 @@ fn a_planted_ring_and_a_planted_upward_import_are_found() {
     assert!(!rings(&planted).is_empty(), "a ring of parent and child");
 }
 
+/// Guarantees: the graph could be a crate of its own.
+#[test]
+fn the_graph_imports_from_the_two_lowest_floors_only() {
+    let floors = floors();
+    let above = |imports: &Imports| {
+        let graph = imports.iter().filter(|(file, _)| is_in(file, "graph"));
+        let targets = graph.flat_map(|(file, targets)| targets.iter().map(move |target| (file, target)));
+        let above = targets.filter(|(_, target)| {
+            !is_in(target, "graph") && floor_of(target, &floors).is_none_or(|(_, floor)| floor > 1)
+        });
+        above.map(|(file, target)| format!("{file} -> {target}")).collect::<Vec<_>>()
+    };
+    let mut tree = tree();
+    assert_eq!(above(&imports(&tree)), Vec::<String>::new());
+    tree.entry("graph/tree.rs".to_owned()).or_default().push_str("\nuse crate::limits::Limits;\n");
+    assert_eq!(above(&imports(&tree)), ["graph/tree.rs -> limits.rs"]);
+}
+
+/// Guarantees: only the glue file and the public list know the graph.
+#[test]
+fn nothing_but_its_glue_knows_the_graph() {
+    let imports = imports(&tree());
+    let outside = imports.iter().filter(|(file, _)| !is_in(file, "graph"));
+    let knows = outside.filter(|(_, targets)| targets.iter().any(|target| is_in(target, "graph")));
+    assert_eq!(knows.map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["layer/recording.rs"]);
+}
+
+/// The path of an event to the queue is short: the first table of src/lib.rs lists its files, and each is there.
+#[test]
+fn the_path_of_an_event_is_short() {
+    let tree = tree();
+    let table = tree["lib.rs"].lines().skip_while(|line| !line.starts_with("//! | file |")).skip(2);
+    let table: Vec<_> = table.take_while(|line| line.starts_with("//! |")).collect();
+    let listed = |begins: &str| {
+        let rows = table.iter().filter_map(|row| row.strip_prefix(begins)?.split_once('`'));
+        rows.map(|(file, _)| file.to_owned()).collect::<Vec<_>>()
+    };
+    let (hot, cold) = (listed("//! | `"), listed("//! | &emsp; `"));
+    assert_eq!(hot.len() + cold.len(), table.len(), "a row that is neither");
+    for file in hot.iter().chain(&cold) {
+        assert!(tree.contains_key(file), "src/lib.rs lists {file}, which is not there");
+    }
+    let lines =
+        hot.iter().map(|file| code_of(&tree[file]).lines().filter(|line| !line.trim().is_empty()).count());
+    let lines: usize = lines.sum();
+    assert!(
+        (8..=12).contains(&hot.len()) && (800..=2_300).contains(&lines),
+        "{} files, {lines} lines",
+        hot.len()
+    );
+}
+
+/// Guarantees: the table of files has every file of src, with the first sentence of its own documentation.
+#[test]
+fn the_table_of_files_says_what_the_files_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let document = fs::read_to_string(&path).expect("the document");
+    let (before, table) = document.split_once("| file | what it is |\n| --- | --- |\n").expect("the table");
+    let rows = all_files()
+        .iter()
+        .map(|(file, text)| format!("| `{file}` | {} |\n", first_sentence(file, text)))
+        .collect::<String>();
+    if std::env::var_os("SPANLOG_WRITE_DOCS").is_some() {
+        fs::write(&path, format!("{before}| file | what it is |\n| --- | --- |\n{rows}")).expect("written");
+        return;
+    }
+    let differs = table.lines().zip(rows.lines()).find(|(listed, there)| listed != there);
+    assert!(table == rows, "SPANLOG_WRITE_DOCS=1 writes the table anew; the first difference: {differs:?}");
+}
+
+fn first_sentence(file: &str, text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+    let paragraph = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    assert!(!paragraph.is_empty(), "{file} does not begin with what it is");
+    let end = paragraph.find(". ").unwrap_or(paragraph.len());
+    paragraph[..end].trim_end_matches(['.', ':']).replace('|', "\\|")
+}
+
 fn tree() -> Tree {
+    let mut tree = all_files();
+    // Tests and fuzz checks may import whatever they test.
+    tree.retain(|file, _| {
+        !file.ends_with("tests.rs") && !file.contains("/tests/") && !file.starts_with("fuzzing")
+    });
+    tree
+}
+
+fn all_files() -> Tree {
     fn add(folder: &Path, root: &Path, tree: &mut Tree) {
         for entry in fs::read_dir(folder).expect("a folder of the source") {
             let path = entry.expect("an entry").path();
             let name = path.strip_prefix(root).expect("it is below").display().to_string();
             if path.is_dir() {
                 add(&path, root, tree);
-            } else if name.ends_with(".rs") && !is_test(&name) {
+            } else if name.ends_with(".rs") {
                 tree.insert(name, fs::read_to_string(&path).expect("source text"));
             }
         }
@@ -85,11 +173,6 @@ fn tree() -> Tree {
     let mut tree = Tree::new();
     add(&root, &root, &mut tree);
     tree
-}
-
-/// Tests and fuzz checks may import whatever they test.
-fn is_test(file: &str) -> bool {
-    file.ends_with("tests.rs") || file.contains("/tests/") || file.starts_with("fuzzing")
 }
 
 /// The table of docs/architecture.md: module names (`layer.rs` is `layer`), each with its floor.

@@ -1,4 +1,4 @@
-//! Answers of receivers: statuses, headers and bodies that somebody else wrote.
+//! Answers of receivers: arbitrary statuses, headers and bodies.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,8 +9,8 @@ use prost::Message;
 use serde_json::Value as Json;
 
 use crate::fuzzing::Input;
-use crate::otlp::transport::answer::said::MOST_PATIENCE;
-use crate::otlp::transport::answer::{printable, protobuf, Reply, MOST_TEXT_CHARS};
+use crate::otlp::transport::answer::partial_success::MAX_RETRY_AFTER;
+use crate::otlp::transport::answer::{printable, protobuf, Reply, MAX_TEXT_CHARS};
 use crate::otlp::transport::Answer;
 
 /// As `google/rpc/status.proto` and `google/protobuf/any.proto` have them.
@@ -52,8 +52,9 @@ const STATUSES: [u16; 16] = [200, 202, 204, 299, 301, 307, 400, 401, 404, 413, 4
 const KINDS: [&str; 5] =
     ["", "application/x-protobuf", "application/json", "Application/JSON; a=b", "text/html"];
 
-/// Takes a status, headers and a body from `input`. Whatever they are, the status decides, texts are short
-/// and of one line, waits are bounded; and where prost or serde_json read a body, it means the same here.
+/// Takes a status, headers and a body from `input`. Whatever they are, the status decides, texts
+/// are short and of one line, waits are bounded; and where prost or serde_json read a body, it
+/// means the same here.
 pub fn answer(input: &[u8]) {
     let mut input = Input(input);
     let status = STATUSES[usize::from(input.byte()) % STATUSES.len()];
@@ -88,11 +89,11 @@ fn http(reply: &Reply, status: u16, kind: &str, retry_after: &[u8], now: SystemT
         }
         (429 | 502..=504, Answer::TryAgain { after, why }) => {
             assert_text(why.split_once(": ").map_or("", |(_, reason)| reason));
-            assert!(after.is_none_or(|after| after <= MOST_PATIENCE));
+            assert!(after.is_none_or(|after| after <= MAX_RETRY_AFTER));
             let seconds = std::str::from_utf8(retry_after).ok().and_then(|text| text.parse::<u32>().ok());
             let has_sign = retry_after.starts_with(b"+");
             if let Some(seconds) = seconds.filter(|_| !has_sign) {
-                assert_eq!(*after, Some(Duration::from_secs(seconds.into()).min(MOST_PATIENCE)));
+                assert_eq!(*after, Some(Duration::from_secs(seconds.into()).min(MAX_RETRY_AFTER)));
             }
         }
         (_, Answer::Refused { why }) => {
@@ -102,10 +103,10 @@ fn http(reply: &Reply, status: u16, kind: &str, retry_after: &[u8], now: SystemT
     }
 }
 
-/// What gRPC carries is read by the same functions, without a type to begin with.
+/// The bodies of gRPC answers are read by the same functions, without a content type.
 fn grpc(body: &[u8]) {
     let delay = protobuf::retry_delay(body);
-    assert!(delay.is_none_or(|delay| delay <= MOST_PATIENCE));
+    assert!(delay.is_none_or(|delay| delay <= MAX_RETRY_AFTER));
     let Answer::Accepted { rejected, message } = protobuf::partial_success(body).unwrap_or_default().into()
     else {
         panic!("an answer of OK is one")
@@ -125,12 +126,13 @@ fn grpc(body: &[u8]) {
         let Delay { seconds, nanos } = info.retry_delay.clone().unwrap_or_default();
         let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-        seconds.saturating_add(nanos).min(MOST_PATIENCE)
+        seconds.saturating_add(nanos).min(MAX_RETRY_AFTER)
     });
     assert_eq!(delay, expected);
 }
 
-/// The message, if these are just the bytes that it is written as: then there is one way to read them.
+/// The message, if these are just the bytes that it is written as: then there is one way to read
+/// them.
 fn as_prost_writes<M: Message + Default>(bytes: &[u8]) -> Option<M> {
     M::decode(bytes).ok().filter(|message| message.encode_to_vec() == bytes)
 }
@@ -143,14 +145,14 @@ fn assert_like_prost(body: &[u8], rejected: u64, message: &str) {
 }
 
 fn assert_like_serde(body: &[u8], rejected: u64) {
-    // Of a key that is there twice serde_json keeps the last one, as is done here, but forgets the rest of the first.
+    // Bodies in which a key occurs twice are read differently.
     let Ok(Json::Object(read)) = serde_json::from_slice(body) else { return };
     let is_once = |name: &str| body.windows(name.len()).filter(|part| *part == name.as_bytes()).count() == 1;
     let partial = read.get("partialSuccess").and_then(|partial| partial.get("rejectedLogRecords"));
     let Some(count) = partial.and_then(Json::as_i64) else { return };
     if is_once("partialSuccess") && is_once("rejectedLogRecords") && !has_other_spelling(body) {
         let is_readable = rejected == u64::try_from(count).unwrap_or(0);
-        // All or nothing: what cannot be read elsewhere in the body takes the count with it.
+        // All or nothing: if another part of the body cannot be read, the count is not, either.
         assert!(is_readable || rejected == 0, "{rejected} is not {count}");
     }
 }
@@ -160,6 +162,6 @@ fn has_other_spelling(body: &[u8]) -> bool {
 }
 
 fn assert_text(text: &str) {
-    assert!(text.chars().count() <= MOST_TEXT_CHARS + 1, "{text}");
+    assert!(text.chars().count() <= MAX_TEXT_CHARS + 1, "{text}");
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }

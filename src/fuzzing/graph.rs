@@ -9,7 +9,7 @@ use prost::Message;
 use unicode_width::UnicodeWidthStr;
 
 use crate::graph::{Reader, ToolCallGraph};
-use crate::json_lines::encode;
+use crate::otlp::json::{request_to_json, trace_request_to_json};
 
 /// Reads any bytes as a file. The first of them says in pieces of which size they come, and how much
 /// is kept.
@@ -86,10 +86,12 @@ pub fn forms(input: &[u8]) {
         // Without ids, protobuf does not say what is a span and what a record.
         scope.spans.retain(|span| is_id(&span.trace_id, 16) && is_id(&span.span_id, 8));
     }
-    same(&traces.encode_to_vec(), &encode::spans(&traces.resource_spans).to_string());
+    let bytes = traces.encode_to_vec();
+    same(&bytes, &trace_request_to_json(&bytes).expect("prost wrote it"));
 
     let logs = ExportLogsServiceRequest::decode(input).unwrap_or_default();
-    same(&logs.encode_to_vec(), &encode::logs(&logs.resource_logs).to_string());
+    let bytes = logs.encode_to_vec();
+    same(&bytes, &request_to_json(&bytes).expect("prost wrote it"));
 }
 
 fn is_id(id: &[u8], len: usize) -> bool {

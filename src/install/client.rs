@@ -1,7 +1,7 @@
-//! The HTTP client under the OTLP exporters: a blocking one.
+//! The blocking HTTP client of the SDK's OTLP exporters.
 //!
-//! The SDK's batch processors export on threads of their own and wait there, so nothing is won by
-//! an asynchronous client, and a runtime to drive it could be one that the caller is blocking.
+//! The SDK's batch processors export on threads of their own and wait there, so that an
+//! asynchronous client would gain nothing, and its runtime could be one that the caller blocks.
 
 use std::time::Duration;
 
@@ -14,27 +14,18 @@ use ureq::Agent;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::transport::http::{tls, MOST_BODY_BYTES};
+use crate::otlp::transport::http::{agent, MAX_BODY_BYTES};
 
 #[derive(Debug)]
 pub(crate) struct BlockingClient {
     agent: Agent,
-    /// Set on each request, over those that the exporter sets.
+    /// Set on each request. They replace those that the exporter sets.
     headers: HeaderMap,
 }
 
 impl BlockingClient {
     pub(crate) fn new(timeout: Duration, headers: HeaderMap, tls: &Tls) -> Result<Self, Error> {
-        let agent = Agent::config_builder()
-            .timeout_global(Some(timeout))
-            // An answer is an answer: what it means is the exporter's business.
-            .http_status_as_error(false)
-            // A redirect could carry the headers, and what they authorise, to anyone.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .tls_config(tls::config(tls)?)
-            .build()
-            .new_agent();
+        let agent = agent::config(tls)?.timeout_global(Some(timeout)).build().new_agent();
         Ok(Self { agent, headers })
     }
 
@@ -43,15 +34,14 @@ impl BlockingClient {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let host = agent::host(request.uri()).to_owned();
         let answer = self.agent.run(request).inspect_err(|error| {
-            // The exporter makes "network error" of it. What is before an @ is a secret.
-            let host = host.rsplit('@').next().unwrap_or_default();
+            // The exporter says no more than "network error".
             report_once(format_args!("no answer from {host}: {error}"));
         });
         let (parts, body) = answer?.into_parts();
-        // The status decides. A body that is too large, or breaks off, only costs what it would have told.
-        let body = body.into_with_config().limit(MOST_BODY_BYTES).read_to_vec().unwrap_or_default();
+        // The status decides: a body that is too large or incomplete only loses details.
+        let body = body.into_with_config().limit(MAX_BODY_BYTES).read_to_vec().unwrap_or_default();
         Ok(Response::from_parts(parts, body.into()))
     }
 }
@@ -59,10 +49,10 @@ impl BlockingClient {
 #[async_trait]
 impl HttpClient for BlockingClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        // What the client and its TLS say of themselves goes nowhere: the SDK exports under telemetry
-        // suppression, which the log layer and the console heed. A scoped `NoSubscriber` would do it
-        // too, but while any thread has a scoped default, tracing swallows what the values of an event
-        // log, on all threads.
+        // What the client and its TLS log is not collected: the SDK exports under telemetry
+        // suppression, which the log layer and the console respect. A scoped `NoSubscriber` is no
+        // alternative: while any thread has a scoped default, tracing drops the events that an
+        // event's values log while they are formatted, on all threads.
         self.send(request)
     }
 }

@@ -1,4 +1,4 @@
-//! The console: `fmt` on standard error or where the lines are to go, with a level of its own.
+//! The console: `fmt`, with a level of its own.
 
 use std::io::IsTerminal;
 use std::{env, io};
@@ -14,7 +14,7 @@ use tracing_subscriber::{fmt, Layer};
 
 use crate::correlate::ambient;
 
-/// The console's layer. It has colours on a terminal only, and not where `NO_COLOR` is set.
+/// The console's layer. It uses colours only on a terminal, and not if `NO_COLOR` is set.
 pub(crate) fn layer<S>(level: LevelFilter, writer: BoxMakeWriter) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -24,11 +24,11 @@ where
     Box::new(EventsUpTo { level, inner: fmt::layer().with_writer(writer).with_ansi(ansi) })
 }
 
-/// A layer that gets events up to a level only, and all else.
+/// Restricts a layer to events up to a level, but not to spans.
 ///
-/// A per-layer filter would do that too. But while any layer has one, a call of `log::log_enabled!`
-/// can drop the next event for all (tokio-rs/tracing#2519), and the filter would keep spans
-/// away, so that the lines inside would not show them.
+/// A per-layer filter is no alternative: while any layer has one, a call of `log::log_enabled!` can
+/// drop the next event for all layers (tokio-rs/tracing#2519), and it would hide spans from the
+/// lines inside them.
 struct EventsUpTo<L> {
     level: LevelFilter,
     inner: L,
@@ -60,7 +60,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for EventsUpTo<L> {
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        // An exporter's own lines would be a dozen for each export.
+        // An exporter's own events would make a dozen lines for each export.
         if *event.metadata().level() <= self.level && !ambient::is_suppressed() {
             self.inner.on_event(event, ctx);
         }

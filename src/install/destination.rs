@@ -1,74 +1,61 @@
-//! Where the SDK's exporter of a signal sends.
+//! Where the SDK's exporter of a signal sends, and how.
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{ExporterBuildError, Protocol as SdkProtocol, WithExportConfig, WithHttpConfig};
 
 use crate::error::Error;
 use crate::install::client::BlockingClient;
-use crate::otlp::settings::choices::Protocol as Form;
-use crate::otlp::settings::destination::{headers, url, Endpoint};
+use crate::otlp::settings::choices::Protocol;
+use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::signal::Signal;
-use crate::otlp::settings::tls::Tls;
-use crate::otlp::settings::{tls, variables};
+use crate::otlp::settings::{variables, Target};
 
-/// What the builder was told of OTLP, over what the environment says.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) endpoint: Option<String>,
-    pub(crate) protocol: Option<Form>,
-    pub(crate) headers: Vec<(String, String)>,
-}
-
-impl Told {
-    pub(crate) fn protocol(&self, signal: Signal) -> Form {
-        self.protocol.or_else(|| Form::from_env(signal)).unwrap_or_default()
-    }
-}
-
-pub(crate) fn rejected(url: &str, error: opentelemetry_otlp::ExporterBuildError) -> Error {
-    Error::setting("the OTLP endpoint", url, "one that the exporter takes").with_source(error)
-}
-
-/// Where the SDK's exporter of a signal sends.
 #[derive(Debug)]
 pub(crate) struct Destination {
-    pub(crate) protocol: Form,
-    pub(crate) url: String,
-    pub(crate) headers: HeaderMap,
+    pub(crate) protocol: Protocol,
+    pub(crate) to: Target,
     pub(crate) timeout: Duration,
-    pub(crate) tls: Tls,
 }
 
 impl Destination {
-    pub(crate) fn find(signal: Signal, told: &Told) -> Result<Self, Error> {
+    pub(crate) fn find(signal: Signal, overrides: &Overrides) -> Result<Self, Error> {
         report_ignored_compression(signal);
-        let protocol = told.protocol(signal);
-        let endpoint = told.endpoint.clone().map(Endpoint::Base);
         Ok(Self {
-            protocol,
-            url: url(signal, endpoint.as_ref(), protocol)?.to_string(),
-            headers: headers(signal, &told.headers)?,
-            timeout: variables::timeout(&signal.variables("TIMEOUT")),
-            tls: Tls::find(signal, tls::Told::default())?,
+            protocol: overrides.protocol(signal),
+            to: overrides.target(signal)?,
+            // The specification's default.
+            timeout: overrides.timeout(signal).unwrap_or(Duration::from_secs(10)),
         })
     }
 
-    pub(crate) fn over_http<B: WithExportConfig + WithHttpConfig>(self, builder: B) -> Result<B, Error> {
+    pub(crate) fn over_http<B, E>(
+        self,
+        builder: B,
+        build: impl FnOnce(B) -> Result<E, ExporterBuildError>,
+    ) -> Result<E, Error>
+    where
+        B: WithExportConfig + WithHttpConfig,
+    {
         let protocol = match self.protocol {
-            Form::HttpJson => Protocol::HttpJson,
-            _ => Protocol::HttpBinary,
+            Protocol::HttpJson => SdkProtocol::HttpJson,
+            _ => SdkProtocol::HttpBinary,
         };
-        Ok(builder
+        let url = self.to.url.to_string();
+        let builder = builder
             .with_protocol(protocol)
             .with_timeout(self.timeout)
-            .with_http_client(BlockingClient::new(self.timeout, self.headers, &self.tls)?)
-            .with_endpoint(self.url))
+            .with_http_client(BlockingClient::new(self.timeout, self.to.headers, &self.to.tls)?)
+            .with_endpoint(&url);
+        build(builder).map_err(|error| rejected(&url, error))
     }
 }
 
-/// The SDK's exporters know fewer than the specification.
+pub(crate) fn rejected(url: &str, error: ExporterBuildError) -> Error {
+    Error::setting("the OTLP endpoint", url, "one that the exporter accepts").with_source(error)
+}
+
+/// The SDK's exporters support fewer compressions than the specification.
 fn report_ignored_compression(signal: Signal) {
     for name in signal.variables("COMPRESSION") {
         if let Some(value) =

@@ -1,12 +1,11 @@
-//! What the environment says to `install` alone: exporters, sampler, limits and batches of the SDK.
+//! Environment variables that only `install` reads: exporters, sampler, limits and batches of the
+//! SDK.
 
 use std::time::Duration;
 
 use opentelemetry_sdk::{logs, trace};
 
-use crate::otlp::settings::variables::{ignore, number};
-
-pub(crate) use crate::otlp::settings::variables::{resource, text};
+use crate::otlp::settings::variables::{self, ignore, number, text};
 
 /// `OTEL_SDK_DISABLED`.
 pub(crate) fn is_disabled() -> bool {
@@ -18,14 +17,14 @@ pub(crate) fn is_disabled() -> bool {
     value.eq_ignore_ascii_case("true")
 }
 
-/// Where a signal goes, of what `OTEL_LOGS_EXPORTER` and `OTEL_TRACES_EXPORTER` can say.
+/// The value of `OTEL_LOGS_EXPORTER` or `OTEL_TRACES_EXPORTER`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exporters {
     pub(crate) otlp: bool,
     pub(crate) console: bool,
 }
 
-/// The exporters that a variable asks for; `None`: it asks for nothing that there is.
+/// The exporters that a variable names. `None` if it names none that is known.
 pub(crate) fn exporters(name: &str) -> Option<Exporters> {
     let value = text(name)?;
     let mut asked = None;
@@ -46,7 +45,7 @@ fn count(name: &str, default: usize) -> usize {
 }
 
 fn millis(name: &str, default: u64) -> Duration {
-    Duration::from_millis(number(name).unwrap_or(default))
+    variables::millis(name).unwrap_or(Duration::from_millis(default))
 }
 
 /// `OTEL_BLRP_*`.
@@ -67,8 +66,8 @@ pub(crate) fn span_batches() -> trace::BatchConfig {
         .build()
 }
 
-/// Says what the SDK ignores in silence: the sampler, and the limits of spans.
-pub(crate) fn report_unusable_of_spans() {
+/// Reports invalid values that the SDK ignores silently: of the sampler and of the span limits.
+pub(crate) fn report_invalid_of_spans() {
     let name = "OTEL_TRACES_SAMPLER";
     let known = ["always_on", "always_off", "traceidratio"];
     if let Some(value) = text(name) {

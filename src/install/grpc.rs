@@ -5,50 +5,42 @@ use std::sync::{Mutex, PoisonError};
 
 use http::HeaderMap;
 use opentelemetry::Context;
-use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig, WithTonicConfig};
+use opentelemetry_otlp::{ExporterBuildError, LogExporter, SpanExporter, WithExportConfig, WithTonicConfig};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tonic::{Request, Status};
 
 use crate::error::Error;
 use crate::install::destination::{rejected, Destination};
+use crate::otlp::transport::grpc::tls;
 
 pub(crate) fn log_exporter(to: Destination) -> Result<LogExporter, Error> {
-    let runtime = runtime()?;
-    let _entered = runtime.enter();
-    let url = to.url.clone();
-    to.over_grpc(LogExporter::builder().with_tonic()).build().map_err(|error| rejected(&url, error))
+    over_grpc(to, LogExporter::builder().with_tonic(), |builder| builder.build())
 }
 
 pub(crate) fn span_exporter(to: Destination) -> Result<SpanExporter, Error> {
-    let runtime = runtime()?;
-    let _entered = runtime.enter();
-    let url = to.url.clone();
-    to.over_grpc(SpanExporter::builder().with_tonic()).build().map_err(|error| rejected(&url, error))
+    over_grpc(to, SpanExporter::builder().with_tonic(), |builder| builder.build())
 }
 
-impl Destination {
-    fn over_grpc<B: WithExportConfig + WithTonicConfig>(self, builder: B) -> B {
-        let is_encrypted = self.url.starts_with("https:");
-        let headers = self.headers;
-        let builder = builder
-            .with_timeout(self.timeout)
-            .with_endpoint(self.url)
-            // The last word, or what the exporter itself finds in the environment would go before the builder.
-            .with_interceptor(move |request| Ok::<_, Status>(with_headers(request, &headers)));
-        if !is_encrypted {
-            return builder;
-        }
-        let mut tls = match self.tls.roots {
-            Some(roots) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots.bytes)),
-            None => ClientTlsConfig::new().with_webpki_roots(),
-        };
-        if let Some((chain, key)) = self.tls.client {
-            tls = tls.identity(Identity::from_pem(chain.bytes, key.bytes));
-        }
-        builder.with_tls_config(tls)
+fn over_grpc<B: WithExportConfig + WithTonicConfig, E>(
+    destination: Destination,
+    builder: B,
+    build: impl FnOnce(B) -> Result<E, ExporterBuildError>,
+) -> Result<E, Error> {
+    let runtime = runtime()?;
+    let _entered = runtime.enter();
+    let Destination { to, timeout, .. } = destination;
+    let url = to.url.to_string();
+    let headers = to.headers;
+    let mut builder = builder
+        .with_timeout(timeout)
+        .with_endpoint(&url)
+        // Comes last: otherwise what the exporter finds in the environment took precedence.
+        .with_interceptor(move |request| Ok::<_, Status>(with_headers(request, &headers)));
+    if to.url.scheme_str() == Some("https") {
+        builder = builder.with_tls_config(tls::config(&to.tls));
     }
+    build(builder).map_err(|error| rejected(&url, error))
 }
 
 fn with_headers(mut request: Request<()>, headers: &HeaderMap) -> Request<()> {
@@ -60,8 +52,9 @@ fn with_headers(mut request: Request<()>, headers: &HeaderMap) -> Request<()> {
     request
 }
 
-/// One thread that drives the connections of all exporters of this process, as long as that lives: the
-/// batch processors wait on threads of their own, and the caller may block any runtime that there is.
+/// A runtime with one thread, which drives the connections of all exporters for the life of the
+/// process: the batch processors wait on threads of their own, and the caller may block any runtime
+/// of its own.
 fn runtime() -> Result<Handle, Error> {
     static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +65,7 @@ fn runtime() -> Result<Handle, Error> {
         .worker_threads(1)
         .enable_all()
         .thread_name("spanlog-grpc")
-        // What tonic, hyper and rustls say of themselves goes nowhere. For the life of the thread.
+        // What tonic, hyper and rustls log is not collected. For the life of the thread.
         .on_thread_start(|| mem::forget(Context::enter_telemetry_suppressed_scope()))
         .build()
         .map_err(|error| {

@@ -1,4 +1,4 @@
-//! [`Guard`]: flush and shutdown that keep the caller's deadline, and the report of what became of everything.
+//! [`Guard`]: flush and shutdown within the caller's deadline, and the report of their outcome.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -20,25 +20,28 @@ use crate::stats::{Counters, Stats};
 /// How long a dropped guard waits for delivery.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait before a flush that was turned away is tried again.
+/// How long to wait before a flush that timed out is retried.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps what was installed alive. Dropping it delivers what is pending, for at most 5 seconds.
 ///
-/// Keep it in `main` until the end. All of it works within a tokio runtime of either kind, and
-/// without one: the exporters have threads of their own, and nothing here needs the caller's.
+/// Keep it in `main` until the end. It works without a tokio runtime, and within one of either
+/// kind: the exporters have threads of their own.
 #[must_use = "dropping the guard shuts telemetry down"]
 #[derive(Debug)]
 pub struct Guard {
+    /// On the SDK path only.
     pub(crate) logs: Option<SdkLoggerProvider>,
+    /// On the direct path, one for each destination.
     pub(crate) direct: Vec<Direct>,
     pub(crate) spans: Option<SdkTracerProvider>,
     pub(crate) counters: Counters,
+    /// One for each SDK exporter.
     pub(crate) meters: Vec<Arc<Meter>>,
     pub(crate) is_down: AtomicBool,
 }
 
-/// Records on the direct road, and where it leads.
+/// A pipeline, and the name of its destination.
 #[derive(Debug)]
 pub(crate) struct Direct {
     pub(crate) exporter: &'static str,
@@ -55,25 +58,24 @@ impl Direct {
 }
 
 impl Guard {
-    /// Delivers what was logged and what ended up to now, or as much as can be within `deadline`.
+    /// Delivers all records that were logged and all spans that ended before, or as many as
+    /// `deadline` allows.
     ///
     /// # Errors
     ///
-    /// If something could not be delivered, if the deadline passed, or after [`shutdown`](Self::shutdown).
+    /// If something could not be delivered, if the deadline passed, or after
+    /// [`shutdown`](Self::shutdown).
     pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
         if self.is_down.load(Ordering::Acquire) {
-            return Err(Error::delivery("telemetry was shut down already".into()));
+            return Err(Error::delivery("telemetry is shut down".into()));
         }
         let before = self.failed();
         let until = after(deadline);
-        let logs = self
-            .logs
-            .clone()
-            .map(|logs| within(until, "logs", move || patiently(until, || logs.force_flush())));
-        let spans = self
-            .spans
-            .clone()
-            .map(|spans| within(until, "traces", move || patiently(until, || spans.force_flush())));
+        let logs =
+            start(self.logs.clone(), until, "logs", move |logs| flush_until(until, || logs.force_flush()));
+        let spans = start(self.spans.clone(), until, "traces", move |spans| {
+            flush_until(until, || spans.force_flush())
+        });
         let direct = self.each_direct(|pipeline| pipeline.flush(left(until)));
         direct.and(wait(logs, until)).and(wait(spans, until))?;
         match self.failed().saturating_sub(before) {
@@ -82,40 +84,37 @@ impl Guard {
         }
     }
 
-    /// Delivers what is pending, stops everything that was installed, and says what became of it all.
+    /// Delivers what is pending, stops everything that was installed, and reports the outcome.
     ///
-    /// It returns by the deadline, whatever the exporters do meanwhile. What is logged afterwards
-    /// reaches the console only. A second call does nothing but report.
+    /// It returns by the deadline, whatever the exporters do. What is logged afterwards only
+    /// reaches the console. A second call only reports.
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_first = !self.is_down.swap(true, Ordering::AcqRel);
         let until = after(deadline);
-        let logs = self
-            .logs
-            .clone()
-            .filter(|_| is_first)
-            .map(|logs| within(until, "logs", move || logs.shutdown_with_timeout(left(until))));
-        let spans = self
-            .spans
-            .clone()
-            .filter(|_| is_first)
-            .map(|spans| within(until, "traces", move || spans.shutdown_with_timeout(left(until))));
+        let logs = start(self.logs.clone().filter(|_| is_first), until, "logs", move |logs| {
+            logs.shutdown_with_timeout(left(until))
+        });
+        let spans = start(self.spans.clone().filter(|_| is_first), until, "traces", move |spans| {
+            spans.shutdown_with_timeout(left(until))
+        });
         let direct = self.each_direct(|pipeline| stop(pipeline, left(until)));
         let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
 
-    /// The counters of the log layer; of the one whose records go to OTLP, where others go to a file.
+    /// The counters of the log layer. If there are layers for a receiver and for a file, those of
+    /// the former.
     pub fn stats(&self) -> Stats {
         self.counters.snapshot()
     }
 
-    /// What became of records and spans beyond the layers, for each exporter.
+    /// The outcome of records and spans beyond the layers, for each exporter.
     pub fn outputs(&self) -> Vec<Output> {
         let direct = self.direct.iter().map(Direct::read);
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
     }
 
-    /// Each gets its turn, whatever became of those before; the first error is told.
+    /// Does the work for all pipelines, and returns the first error.
     fn each_direct(&self, work: impl Fn(&Pipeline) -> Result<(), Error>) -> Result<(), Error> {
         self.direct.iter().map(|direct| work(&direct.pipeline)).fold(Ok(()), Result::and)
     }
@@ -137,7 +136,7 @@ impl Drop for Guard {
     }
 }
 
-/// What [`Guard::shutdown`] could do.
+/// The result of [`Guard::shutdown`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -145,14 +144,15 @@ pub struct Report {
     pub logs: Result<(), Error>,
     /// Whether the tracer provider stopped in time, all its processors included.
     pub spans: Result<(), Error>,
-    /// What became of records and spans, for each exporter.
+    /// The outcome of records and spans, for each exporter.
     pub outputs: Vec<Output>,
     /// The counters of the log layer.
     pub stats: Stats,
 }
 
 impl Report {
-    /// Everything stopped in time, and every record and span that an exporter was given has arrived.
+    /// Everything stopped in time, and every record and span that an exporter was given has
+    /// arrived.
     pub fn is_complete(&self) -> bool {
         self.logs.is_ok()
             && self.spans.is_ok()
@@ -175,26 +175,29 @@ impl fmt::Display for Report {
     }
 }
 
-/// Work on a thread of its own, which the caller need not outwait: a call into the SDK can take
-/// longer than it was told, and on a current-thread runtime nobody else could come to help.
-fn within(
+/// Starts work on a provider, if there is one, on a new thread, so that the caller can stop
+/// waiting: a call into the SDK can exceed its timeout, and on a current-thread runtime no other
+/// task could run meanwhile.
+fn start<P: Send + 'static>(
+    provider: Option<P>,
     until: Instant,
     signal: &'static str,
-    work: impl FnOnce() -> OTelSdkResult + Send + 'static,
-) -> Receiver<Result<(), Error>> {
+    work: impl FnOnce(P) -> OTelSdkResult + Send + 'static,
+) -> Option<Receiver<Result<(), Error>>> {
+    let provider = provider?;
     let (sender, receiver) = mpsc::channel();
     let result = sender.clone();
     let spawned = thread::Builder::new().name(format!("spanlog {signal}")).spawn(move || {
-        let done = work()
+        let done = work(provider)
             .map_err(|error| Error::delivery(format!("{signal} could not be delivered")).with_source(error));
-        // The caller has stopped waiting, if it does not arrive.
+        // If this fails, the caller has stopped waiting.
         let _ = result.send(done);
     });
     if let Err(error) = spawned {
         let failed = Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
         let _ = sender.send(Err(failed.with_source(error)));
     }
-    receiver
+    Some(receiver)
 }
 
 fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(), Error> {
@@ -205,8 +208,9 @@ fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(),
     }
 }
 
-/// The SDK's batch processors wait five seconds for a flush, and no longer, whatever was asked for.
-fn patiently(until: Instant, flush: impl Fn() -> OTelSdkResult) -> OTelSdkResult {
+/// Retries a flush until the deadline: the SDK's batch processors wait for one no longer than five
+/// seconds.
+fn flush_until(until: Instant, flush: impl Fn() -> OTelSdkResult) -> OTelSdkResult {
     loop {
         match flush() {
             Err(error) if is_timeout(&error) && left(until) > PAUSE => thread::sleep(PAUSE),
@@ -215,7 +219,7 @@ fn patiently(until: Instant, flush: impl Fn() -> OTelSdkResult) -> OTelSdkResult
     }
 }
 
-/// A provider has only the text of what its processors said.
+/// A provider only has the text of its processors' errors.
 fn is_timeout(error: &OTelSdkError) -> bool {
     match error {
         OTelSdkError::Timeout(_) => true,
@@ -232,7 +236,7 @@ fn stop(pipeline: &Pipeline, deadline: Duration) -> Result<(), Error> {
     }
 }
 
-/// Whoever waits `Duration::MAX` waits a year: an `Instant` cannot be that far away.
+/// `deadline` from now. `Duration::MAX`, which is too long for an `Instant`, counts as a year.
 fn after(deadline: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     Instant::now() + deadline.min(YEAR)

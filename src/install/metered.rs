@@ -1,5 +1,6 @@
-//! Counting what becomes of records and spans below the SDK, which keeps that to itself: its batch
-//! processors drop in silence when their queue is full, and their shutdown forgets the exporter's error.
+//! Counts the outcome of records and spans on the SDK path. The SDK itself does not tell: its batch
+//! processors drop silently when their queue is full, and their shutdown loses the exporter's
+//! error.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::install::output::Output;
 pub(crate) struct Meter {
     signal: &'static str,
     exporter: &'static str,
+    /// Received by the batch processor.
     taken: AtomicU64,
     exported: AtomicU64,
     failed: AtomicU64,
@@ -32,7 +34,7 @@ impl Meter {
         Arc::new(Self { signal, exporter, taken: zero(), exported: zero(), failed: zero() })
     }
 
-    /// Outcomes are read before intake: a reading never has more of them.
+    /// Outcomes are read first, so that a reading never has more of them than of records or spans.
     pub(crate) fn read(&self) -> Output {
         let exported = self.exported.load(Ordering::Acquire);
         let failed = self.failed.load(Ordering::Acquire);
@@ -40,11 +42,11 @@ impl Meter {
         Output { signal: self.signal, exporter: self.exporter, taken, exported, failed }
     }
 
-    fn settle(&self, count: u64, result: &OTelSdkResult) {
+    fn count(&self, count: u64, result: &OTelSdkResult) {
         let outcome = match result {
             Ok(()) => &self.exported,
             Err(error) => {
-                // The SDK would say it through `tracing`, and only with a feature that is off here.
+                // The SDK would log it only with a feature that is off here.
                 report_once(format_args!(
                     "a batch of {} was lost on its way to {}: {error}",
                     self.signal, self.exporter
@@ -54,6 +56,33 @@ impl Meter {
         };
         outcome.fetch_add(count, Ordering::AcqRel);
     }
+}
+
+/// Methods that the wrapped exporter or processor does.
+macro_rules! forward {
+    ($($method:ident),*) => {
+        $(forward!(@$method);)*
+    };
+    (@shutdown_with_timeout) => {
+        fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+            self.inner.shutdown_with_timeout(timeout)
+        }
+    };
+    (@force_flush) => {
+        fn force_flush(&self) -> OTelSdkResult {
+            self.inner.force_flush()
+        }
+    };
+    (@set_resource) => {
+        fn set_resource(&mut self, resource: &Resource) {
+            self.inner.set_resource(resource);
+        }
+    };
+    (@event_enabled) => {
+        fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
+            self.inner.event_enabled(level, target, name)
+        }
+    };
 }
 
 /// An exporter that counts outcomes.
@@ -67,45 +96,25 @@ impl<E: LogExporter> LogExporter for MeteredExporter<E> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let count = batch.iter().count() as u64;
         let result = self.inner.export(batch).await;
-        self.meter.settle(count, &result);
+        self.meter.count(count, &result);
         result
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-        self.inner.event_enabled(level, target, name)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(shutdown_with_timeout, event_enabled, set_resource);
 }
 
 impl<E: SpanExporter> SpanExporter for MeteredExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len() as u64;
         let result = self.inner.export(batch).await;
-        self.meter.settle(count, &result);
+        self.meter.count(count, &result);
         result
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(shutdown_with_timeout, force_flush, set_resource);
 }
 
-/// A batch processor that counts what it is given.
+/// A batch processor that counts the records or spans that it receives.
 #[derive(Debug)]
 pub(crate) struct Metered<P> {
     inner: P,
@@ -126,21 +135,7 @@ impl LogProcessor for Metered<BatchLogProcessor> {
         self.inner.emit(record, scope);
     }
 
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-        self.inner.event_enabled(level, target, name)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(force_flush, shutdown_with_timeout, event_enabled, set_resource);
 }
 
 impl Metered<BatchSpanProcessor> {
@@ -157,7 +152,8 @@ impl SpanProcessor for Metered<BatchSpanProcessor> {
     }
 
     fn on_end(&self, span: SpanData) {
-        // Recorded only, for processors on this side. The SDK's batch processor does not ask.
+        // Recorded, but not sampled: for other processors only. The SDK's batch processor does not
+        // check.
         if !span.span_context.is_sampled() {
             return;
         }
@@ -165,15 +161,5 @@ impl SpanProcessor for Metered<BatchSpanProcessor> {
         self.inner.on_end(span);
     }
 
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
-    }
+    forward!(force_flush, shutdown_with_timeout, set_resource);
 }

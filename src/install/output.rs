@@ -1,8 +1,8 @@
-//! What one exporter was given, and what of it arrived.
+//! [`Output`]: the outcome of the records or spans of one exporter.
 
 use std::fmt;
 
-/// What became of the records or spans that one exporter was given.
+/// The outcome of the records or spans of one exporter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
@@ -10,16 +10,17 @@ pub struct Output {
     pub signal: &'static str,
     /// `otlp`, `json-lines` or `console`.
     pub exporter: &'static str,
-    /// Given to the batch processor, or the pipeline.
+    /// Received by the batch processor or the pipeline.
     pub taken: u64,
-    /// Arrived.
+    /// Delivered.
     pub exported: u64,
-    /// Lost by the exporter, after its retries; of a pipeline also what was rejected, or dropped for any other reason.
+    /// Lost by the exporter after its retries; in a pipeline, rejected or dropped for any reason.
     pub failed: u64,
 }
 
 impl Output {
-    /// Neither arrived nor failed: pending, or dropped because the queue was full or the deadline passed.
+    /// Neither exported nor failed: pending, or dropped because the queue was full or the deadline
+    /// passed.
     pub fn unsettled(&self) -> u64 {
         self.taken.saturating_sub(self.exported + self.failed)
     }

@@ -1,25 +1,30 @@
-//! The SDK's providers: resource, processors and exporters put together.
+//! Builds the SDK's providers with their processors and exporters, and the pipelines of the direct
+//! path.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use opentelemetry_otlp as sdk;
 use opentelemetry_sdk::logs::{LogExporter, LogProcessor, LoggerProviderBuilder, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_sdk::Resource;
 
 use crate::error::Error;
-use crate::install::destination::Told;
+use crate::install::destination::Destination;
 use crate::install::env::Exporters;
 use crate::install::guard::Direct;
 use crate::install::metered::{Meter, Metered};
-use crate::install::otlp::About;
-use crate::install::{env, otlp};
+use crate::install::{env, grpc};
 use crate::job::processor::JobSpanProcessor;
 use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use crate::keys::Keys;
+use crate::otlp::builder::Builder as PipelineBuilder;
+use crate::otlp::settings::choices::Protocol;
+use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::signal::Signal;
+use crate::otlp::settings::variables;
 
-/// What the builder was told of a provider, of types that only the telling knew.
+/// A change to the builder of a provider, which hides the type of what is added.
 pub(crate) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
 
 pub(crate) fn span_processor(processor: impl SpanProcessor + 'static) -> Change<TracerProviderBuilder> {
@@ -30,15 +35,15 @@ pub(crate) fn log_processor(processor: impl LogProcessor + 'static) -> Change<Lo
     Box::new(|provider| provider.with_log_processor(processor))
 }
 
-/// Where telemetry goes.
+/// The destinations of telemetry.
 pub(crate) struct Outputs<'a> {
-    pub(crate) told: &'a Told,
-    /// Of the JSON-lines files.
+    pub(crate) overrides: &'a Overrides,
+    /// Where the files of JSON lines are written, if any.
     pub(crate) directory: Option<&'a Path>,
 }
 
 impl Outputs<'_> {
-    /// Without any exporter there is a provider nonetheless: records take their ids from its spans.
+    /// A provider exists even without exporters: records take their ids from its spans.
     pub(crate) fn spans(
         &self,
         resource: Resource,
@@ -46,7 +51,7 @@ impl Outputs<'_> {
         changes: Vec<Change<TracerProviderBuilder>>,
         meters: &mut Vec<Arc<Meter>>,
     ) -> Result<SdkTracerProvider, Error> {
-        env::report_unusable_of_spans();
+        env::report_invalid_of_spans();
         let exporters = self.exporters(Signal::Traces);
         let job = JobSpanProcessor::new().with_keys(keys);
         let mut provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(job);
@@ -54,7 +59,7 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            provider = with_spans(provider, otlp::span_exporter(self.told)?, "otlp", meters);
+            provider = with_spans(provider, span_exporter(self.overrides)?, "otlp", meters);
         }
         if let Some(directory) = self.directory {
             let exporter = JsonLinesSpanExporter::new(directory.join("traces.jsonl"))?;
@@ -66,25 +71,27 @@ impl Outputs<'_> {
         Ok(provider.build())
     }
 
-    /// Whether there is a direct road to all places that records go to.
+    /// Whether the direct path leads to all destinations of records.
     pub(crate) fn is_direct_for_logs(&self) -> bool {
         !self.exporters(Signal::Logs).console
     }
 
-    /// A pipeline to each place that records go to. The file comes first: it keeps nobody waiting.
-    pub(crate) fn pipelines(&self, about: About) -> Result<Vec<Direct>, Error> {
+    /// A pipeline to each destination of records. The file comes first: it never makes the others
+    /// wait.
+    pub(crate) fn pipelines(&self) -> Result<Vec<Direct>, Error> {
+        let builder = || PipelineBuilder::from(self.overrides.clone());
         let mut pipelines = Vec::new();
         if let Some(directory) = self.directory {
-            let pipeline = otlp::pipeline_to_file(directory.join("logs.jsonl"), about.clone())?;
+            let pipeline = builder().with_json_lines(directory.join("logs.jsonl")).build()?;
             pipelines.push(Direct { exporter: "json-lines", pipeline });
         }
         if self.exporters(Signal::Logs).otlp {
-            pipelines.push(Direct { exporter: "otlp", pipeline: otlp::pipeline(self.told, about)? });
+            pipelines.push(Direct { exporter: "otlp", pipeline: builder().build()? });
         }
         Ok(pipelines)
     }
 
-    /// `None` if nobody would get the records.
+    /// `None` if there is no destination.
     pub(crate) fn logs(
         &self,
         resource: Resource,
@@ -100,7 +107,7 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            provider = with_logs(provider, otlp::log_exporter(self.told)?, "otlp", meters);
+            provider = with_logs(provider, log_exporter(self.overrides)?, "otlp", meters);
         }
         if let Some(directory) = self.directory {
             let exporter = JsonLinesLogExporter::new(directory.join("logs.jsonl"))?;
@@ -112,13 +119,34 @@ impl Outputs<'_> {
         Ok(Some(provider.build()))
     }
 
-    /// The specification's default is OTLP, to localhost if need be. Who asked for files, and for
-    /// nothing else, has no collector there.
+    /// The specification's default is OTLP, to localhost if nothing else is set. A program that
+    /// only asks for files has no collector there.
     fn exporters(&self, signal: Signal) -> Exporters {
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
-            otlp: self.directory.is_none() || otlp::has_endpoint(signal, self.told),
+            otlp: self.directory.is_none() || self.has_endpoint(signal),
             console: false,
         })
+    }
+
+    fn has_endpoint(&self, signal: Signal) -> bool {
+        let is_set = |name: &String| variables::text(name).is_some();
+        self.overrides.endpoint.is_some() || signal.variables("ENDPOINT").iter().any(is_set)
+    }
+}
+
+fn log_exporter(overrides: &Overrides) -> Result<sdk::LogExporter, Error> {
+    let to = Destination::find(Signal::Logs, overrides)?;
+    match to.protocol {
+        Protocol::Grpc => grpc::log_exporter(to),
+        _ => to.over_http(sdk::LogExporter::builder().with_http(), |builder| builder.build()),
+    }
+}
+
+fn span_exporter(overrides: &Overrides) -> Result<sdk::SpanExporter, Error> {
+    let to = Destination::find(Signal::Traces, overrides)?;
+    match to.protocol {
+        Protocol::Grpc => grpc::span_exporter(to),
+        _ => to.over_http(sdk::SpanExporter::builder().with_http(), |builder| builder.build()),
     }
 }
 

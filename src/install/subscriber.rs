@@ -1,4 +1,4 @@
-//! The subscriber: one global filter, and the layers of spans, records and console over it.
+//! The subscriber: a global filter, and the layers of spans, records and console above it.
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::InstrumentationScope;
@@ -24,7 +24,7 @@ use crate::spans::SpanLayer;
 
 type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
 
-/// What each output shows, and the filter that is as verbose as the most verbose of them.
+/// The level of each output, and the global filter, which enables what any of them needs.
 pub(crate) struct Levels {
     pub(crate) filter: Boxed<Registry>,
     pub(crate) records: LevelFilter,
@@ -37,7 +37,7 @@ impl Levels {
         console: Option<LevelFilter>,
         directives: Option<&str>,
     ) -> Result<Self, Error> {
-        let variable = variables::demanded("RUST_LOG")?;
+        let variable = variables::try_text("RUST_LOG")?;
         let directives = match &variable {
             Some(variable) => Some(parse("RUST_LOG", variable)?),
             None => directives.map(|directives| parse("with_filter", directives)).transpose()?,
@@ -62,7 +62,7 @@ fn parse(name: &str, directives: &str) -> Result<EnvFilter, Error> {
         .map_err(|error| Error::setting(name, directives, "a list of target=level").with_source(error))
 }
 
-/// Spans up to INFO stay whatever the level is, for the ids of the records inside.
+/// Keeps spans up to INFO at any level, for the ids of the records inside.
 fn up_to(level: LevelFilter) -> Boxed<Registry> {
     let of_spans = level.max(LevelFilter::INFO);
     let filter =
@@ -70,24 +70,25 @@ fn up_to(level: LevelFilter) -> Boxed<Registry> {
     Box::new(filter.with_max_level_hint(of_spans))
 }
 
-/// The layer of logs, on either road.
+/// The log layers, on either path.
 pub(crate) enum Logs {
-    /// One layer for each pipeline; none if nobody gets the records.
+    /// One layer for each pipeline; none if there is no destination.
     Direct(Vec<LogLayer<DirectRecords>>),
     Sdk(Box<LogLayer<SdkRecords<SdkLogger>>>),
 }
 
-/// What stands over the filter.
+/// The layers above the filter.
 pub(crate) struct Layers<'a> {
     pub(crate) spans: Option<&'a SdkTracerProvider>,
     pub(crate) keys: Keys,
     pub(crate) logs: Logs,
-    /// Records for a recorder, where they do not come to it through `logs`.
+    /// The recorder's own layer, if its records do not come through `logs`.
     pub(crate) recording_layer: Option<RecordingLayer>,
     pub(crate) console: Option<(LevelFilter, BoxMakeWriter)>,
 }
 
-/// Boxes, not `Option`s, for what may be absent: those do not tell a layer its dispatcher.
+/// Absent layers are `Identity`, as an `Option` does not forward `on_register_dispatch` to its
+/// layer.
 pub(crate) fn assemble(filter: Boxed<Registry>, layers: Layers<'_>) -> Dispatch {
     let subscriber = tracing_subscriber::registry().with(filter);
     let subscriber = subscriber.with(span_layer(layers.spans, layers.keys));
@@ -111,7 +112,7 @@ where
         InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer_with_scope(scope))
-        // Attributes that change with how busy the thread was tell nothing of the job.
+        // These attributes depend on how busy the thread was, which is of no use for the job.
         .with_tracked_inactivity(false);
     Box::new(SpanLayer::new(layer).with_keys(keys))
 }
@@ -131,7 +132,7 @@ where
         .unwrap_or_else(|| Box::new(Identity::new()))
 }
 
-/// How verbose the subscribers of this process are, in the words of the `log` crate.
+/// The maximum level of this process's subscribers, as a level of the `log` crate.
 pub(crate) fn log_level() -> log::LevelFilter {
     match LevelFilter::current().into_level() {
         None => log::LevelFilter::Off,

@@ -92,6 +92,7 @@ impl<R: Records> LogLayer<R> {
         let emit = || {
             let Some(permit) = self.records.reserve(thread) else { return Outcome::NoPermit };
             let mut record = self.records.open(permit, event.target());
+            record.set_target(event.target());
             record.set_severity(severity);
             if stack::with_thread_stack(|stack| self.fill(&mut record, event, &cx, stack, ctx)).is_none() {
                 return Outcome::ThreadExit;

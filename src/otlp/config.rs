@@ -1,4 +1,4 @@
-//! What a pipeline needs to know beside its transport.
+//! What a pipeline needs to know besides its transports, with all defaults.
 
 use std::time::Duration;
 
@@ -6,47 +6,51 @@ use crate::limits::Limits;
 use crate::otlp::deliver::request::Resource;
 use crate::otlp::queue::Overflow;
 
-/// What a pipeline needs to know beside its transport.
+/// What a pipeline needs to know besides its transports.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct Config {
     pub(crate) resource: Resource,
-    /// What sends the requests, as the semantic conventions name its type.
+    /// What sends the requests: its `otel.component.type`.
     pub(crate) exporter: &'static str,
     /// For the layers that write to the pipeline.
     pub(crate) limits: Limits,
-    /// Bytes that are queued, in flight or waiting to be sent again.
+    /// For records that are queued, in flight or waiting to be sent again.
     pub(crate) memory_limit_bytes: usize,
     pub(crate) overflow: Overflow,
+    /// A request has at most so many records.
     pub(crate) max_batch_records: usize,
-    /// Before compression.
+    /// A request is at most so large, before compression.
     pub(crate) max_request_bytes: usize,
     /// Records are sent when they are this old, however few they are.
     pub(crate) schedule_delay: Duration,
-    /// How long one attempt to send may take.
+    /// How long one attempt to send a request may take.
     pub(crate) export_timeout: Duration,
+    /// The first wait before a request is sent again. Each further one is twice as long.
     pub(crate) retry_first: Duration,
     pub(crate) retry_longest: Duration,
-    /// A request is given up when it would be older than this at its next attempt.
+    /// A request is dropped if it would be older than this at its next attempt.
     pub(crate) retry_max_elapsed: Duration,
 }
 
-impl Default for Settings {
+impl Default for Config {
     fn default() -> Self {
         Self {
             resource: Resource::default(),
             exporter: "spanlog::otlp::Pipeline",
-            limits: Limits::from_env(),
-            // Some 150,000 records of 400 bytes: half a minute at 5,000 a second.
-            memory_limit_bytes: 64 << 20,
+            limits: Limits::default(),
+            // Minutes of a chatty service, and little of its memory: some 80,000 records of 400
+            // bytes.
+            memory_limit_bytes: 32 << 20,
             overflow: Overflow::default(),
-            // As the specification has it for the batch processor.
+            // The specification's default for the batch processor.
             max_batch_records: 512,
-            // What receivers of gRPC take if nobody told them otherwise.
+            // What OpenTelemetry's gRPC receivers accept by default; over HTTP they accept more.
             max_request_bytes: 4 << 20,
             schedule_delay: Duration::from_secs(1),
             export_timeout: Duration::from_secs(10),
             retry_first: Duration::from_millis(500),
             retry_longest: Duration::from_secs(10),
+            // The Collector gives up after the same time, and a restart of it takes less.
             retry_max_elapsed: Duration::from_secs(300),
         }
     }

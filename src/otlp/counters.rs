@@ -1,84 +1,62 @@
-//! What became of every record of a pipeline: one outcome each, counted once, readable while running.
+//! Counts of a pipeline's records: each has one outcome, which is counted once. Readable at any
+//! time.
 //!
 //! # Why every reading adds up
 //!
 //! A record is counted as emitted before it is handed to the queue, and its one outcome is counted
-//! after that, on the same thread or on one that got it through a lock. A reading takes all outcomes
-//! first (acquire) and `emitted` last, so for each outcome that it saw, it sees the record emitted;
-//! what `emitted` has more is what was on its way: pending. No count is ever taken back.
+//! after that, on the same thread or on one that received it through a lock. A reading loads all
+//! outcomes first (acquire) and `emitted` last, so that each record whose outcome it includes is
+//! included as emitted, too. The difference is what is pending. No count ever decreases.
 
 use crate::otlp::sync::{AtomicU64, Ordering};
-use crate::stats::{add, Thread};
+use crate::stats::{counters, Thread};
 
-/// Threads that count on the same cache line wait for each other, so each has one of some lines.
+/// Threads that count on the same cache line wait for each other, so that each has one of some
+/// lines.
 pub(crate) const SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
 
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        #[derive(Debug, Default)]
-        #[repr(align(128))] // Two lines: processors fetch them in pairs.
-        struct Cells {
-            $($name: AtomicU64,)*
-        }
-
-        /// One reading of a [`Pipeline`](super::Pipeline)'s counters. It adds up at any instant:
-        /// `emitted == delivered + rejected + dropped() + pending`.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub struct Stats {
-            /// Records that have no outcome yet: queued, on their way, or waiting to be sent again.
-            pub pending: u64,
-            $($(#[$doc])* pub $name: u64,)*
-        }
-
-        #[cfg_attr(not(any(loom, test)), expect(dead_code, reason = "records are emitted one by one"))]
-        impl Counters {
-            $(#[inline]
-            pub(crate) fn $name(&self, count: u64) {
-                let (line, is_own) = Thread::current().own_line(SHARDS);
-                add!(self.0[line].$name, is_own, count);
-            })*
-
-            /// Reads all counters, in the order of their declaration: `emitted` last.
-            pub(crate) fn snapshot(&self) -> Stats {
-                let mut stats = Stats::default();
-                $(stats.$name = self.0.iter().map(|cells| cells.$name.load(Ordering::Acquire)).sum();)*
-                stats.pending = stats.emitted.saturating_sub(stats.settled());
-                stats
-            }
-        }
-    };
-}
-
 counters! {
-    /// Records that the receiver took.
-    delivered,
-    /// Records that the receiver refused one by one, in a request that it took (`partial_success`).
-    rejected,
-    /// Records for which there was no room.
-    dropped_queue_full,
-    /// Records that made room for newer ones, with [`Overflow::DropOldest`](super::Overflow).
-    dropped_oldest,
-    /// Records that could not be cut to what a request or the queue can take.
-    dropped_too_large,
-    /// Records of requests that the receiver will never take.
-    dropped_refused,
-    /// Records of requests that were tried again until the time for that was over.
-    dropped_gave_up,
-    /// Records that came after shutdown, or were not delivered by its deadline.
-    dropped_shutdown,
-    /// Events that never became a record: see [`Stats`](crate::Stats) of the layer for why.
-    dropped_unmade,
-    /// Values cut because their record was larger than a request may be.
-    truncated_values,
-    /// Requests that got an answer that settled them.
-    batches,
-    /// Times a request was sent again.
-    retries,
-    /// Bytes of the requests that the receiver took, before compression.
-    sent_bytes,
-    /// Events that came to this pipeline, overflow included.
-    emitted,
+    #[cfg_attr(not(any(loom, test)), expect(dead_code, reason = "records are emitted one by one"))]
+    impl Counters;
+
+    /// One reading of a [`Pipeline`](super::Pipeline)'s counters. It adds up at any instant:
+    /// `emitted == delivered + rejected + dropped() + pending`.
+    pub struct Stats {
+        [
+            /// Records without an outcome yet: queued, in flight, or waiting to be sent again.
+            pending
+        ]
+        /// Records that the receiver accepted.
+        delivered,
+        /// Records that the receiver rejected in a request that it accepted otherwise
+        /// (`partial_success`).
+        rejected,
+        /// Records dropped because the queue was full.
+        dropped_queue_full,
+        /// Records evicted to make room for newer ones, with
+        /// [`Overflow::DropOldest`](super::Overflow).
+        dropped_oldest,
+        /// Records that could not be truncated to the size of a request or of the queue.
+        dropped_too_large,
+        /// Records of requests that the receiver refused for good.
+        dropped_refused,
+        /// Records of requests that were retried for as long as retries are allowed.
+        dropped_gave_up,
+        /// Records that were emitted after shutdown, or not delivered by its deadline.
+        dropped_shutdown,
+        /// Events that never became a record: see [`Stats`](crate::Stats) of the layer for why.
+        dropped_unmade,
+        /// Values truncated because their record was larger than a request may be.
+        truncated_values,
+        /// Requests that got a final answer.
+        batches,
+        /// How often a request was sent again.
+        retries,
+        /// Bytes of the requests that the receiver accepted, before compression.
+        sent_bytes,
+        /// Events that reached this pipeline, those that overflowed included.
+        emitted,
+    }
 }
 
 /// The counters of one pipeline.
@@ -89,8 +67,14 @@ impl Counters {
     /// The same as `emitted(1)` on this very thread.
     #[inline]
     pub(crate) fn one_emitted(&self, thread: Thread) {
-        let (line, is_own) = thread.own_line(SHARDS);
-        add!(self.0[line].emitted, is_own, 1);
+        self.of(thread).emitted(1);
+    }
+
+    /// Reads all counters, `emitted` last.
+    pub(crate) fn snapshot(&self) -> Stats {
+        let mut stats = Stats::read(&self.0);
+        stats.pending = stats.emitted.saturating_sub(stats.settled());
+        stats
     }
 }
 
@@ -101,7 +85,7 @@ impl Default for Counters {
 }
 
 impl Stats {
-    /// Records that were lost, whatever the reason.
+    /// Records that were lost, for any reason.
     pub fn dropped(&self) -> u64 {
         self.dropped_queue_full
             + self.dropped_oldest
@@ -112,7 +96,7 @@ impl Stats {
             + self.dropped_unmade
     }
 
-    /// Records that were sent and not taken.
+    /// Records that were sent, or were to be sent at shutdown, and not accepted.
     pub(crate) fn undelivered(&self) -> u64 {
         self.rejected + self.dropped_refused + self.dropped_gave_up + self.dropped_shutdown
     }

@@ -1,8 +1,8 @@
 //! From the queue to an answer: requests, sent until each has an outcome.
 
+pub(crate) mod chunk_ref;
 pub(crate) mod delivery;
-pub(crate) mod held;
-pub(crate) mod lanes;
 pub(crate) mod request;
 pub(crate) mod retry;
+pub(crate) mod senders;
 pub(crate) mod worker;

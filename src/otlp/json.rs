@@ -1,26 +1,28 @@
-//! Requests as OTLP JSON, from the bytes of their protobuf form.
+//! OTLP requests as [OTLP's JSON], transcoded from the bytes of their protobuf form.
 //!
-//! Beside the walk: for transports that send JSON or write it to files. There is one encoder of
-//! records, which writes protobuf; what it wrote is transcoded here, without messages in between.
+//! The crate has one encoder of log records, and it writes protobuf. JSON is made of what it wrote,
+//! without message types in between, for transports that send JSON or write it to files.
 //!
-//! Names are lowerCamelCase, ids lower-case hex, 64-bit integers strings, enumerations integers, bytes
-//! base64; what has its default value is left out, as [OTLP's JSON] has it. Of a field that stands
-//! twice the last one counts; protobuf would merge messages, but no encoder writes such.
+//! Names are lowerCamelCase, ids lower-case hex, 64-bit integers strings, enumerations integers,
+//! bytes base64; fields with their default value are left out. If a singular field occurs twice,
+//! the last one counts; protobuf would merge messages, but no encoder writes such.
 //!
 //! [OTLP's JSON]: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
+mod messages;
 mod text;
 #[cfg(all(test, feature = "json-lines"))]
 mod tests;
 
+#[cfg(feature = "json-lines")]
+use crate::otlp::json::messages::TRACE_REQUEST;
+use crate::otlp::json::messages::{Field, Kind, KEY_VALUE, LOGS_REQUEST, MAX_FIELD};
 use crate::otlp::json::text::Text;
-use crate::wire::read::{Fields, Malformed, Raw};
+use crate::wire::read::{each, Malformed, Raw};
 
-type Written = Result<(), Malformed>;
-
-/// How deep values may stand in lists and maps.
+/// How deep values may be nested in lists and maps.
 ///
-/// Every level takes a few hundred bytes of stack. Receivers stop earlier: prost takes 100 nested
+/// Every level takes a few hundred bytes of stack. Receivers stop earlier: prost accepts 100 nested
 /// messages, which are 47 lists or 31 maps.
 const NESTING_LIMIT: usize = 64;
 
@@ -28,149 +30,129 @@ const NESTING_LIMIT: usize = 64;
 ///
 /// # Errors
 ///
-/// If `request` is no such message, or its values stand deeper in each other than 64 levels.
+/// If `request` is not such a message, or its values are nested deeper than 64 levels.
 pub(crate) fn request_to_json(request: &[u8]) -> Result<String, Malformed> {
-    // Names take more room than numbers of fields: twice the size is what typical requests come to.
+    transcode(request, LOGS_REQUEST)
+}
+
+/// The same for an `ExportTraceServiceRequest`.
+#[cfg(feature = "json-lines")]
+pub(crate) fn trace_request_to_json(request: &[u8]) -> Result<String, Malformed> {
+    transcode(request, TRACE_REQUEST)
+}
+
+fn transcode(request: &[u8], fields: &[Field]) -> Result<String, Malformed> {
+    // Names take more bytes than field numbers: typical requests come to twice their size.
     let mut text = Text::with_capacity(request.len() * 2 + 64);
-    text.open('{');
-    list(&mut text, "resourceLogs", request, 1, resource_logs)?;
-    text.close('}');
-    Ok(text.done())
+    object(&mut text, request, fields, 0)?;
+    Ok(text.finish())
 }
 
-fn resource_logs(text: &mut Text, message: &[u8]) -> Written {
-    group(text, message, ("resource", resource), ("scopeLogs", scope_logs))
-}
-
-fn scope_logs(text: &mut Text, message: &[u8]) -> Written {
-    group(text, message, ("scope", scope), ("logRecords", log_record))
-}
-
-/// What both levels of grouping are: what is said once for the items, the items, and a URL.
-fn group(text: &mut Text, message: &[u8], head: Named, items: Named) -> Written {
-    let (mut head_message, mut schema_url) = (None, "");
-    each(message, |field, raw| {
-        match field {
-            1 => head_message = Some(raw.bytes()?),
-            3 => schema_url = raw.text()?,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    if let Some(message) = head_message {
-        text.name(head.0);
-        head.1(text, message)?;
-    }
-    list(text, items.0, message, 2, items.1)?;
-    string(text, "schemaUrl", schema_url);
-    Ok(())
-}
-
-/// A member's name, and what writes it.
-type Named = (&'static str, fn(&mut Text, &[u8]) -> Written);
-
-fn resource(text: &mut Text, message: &[u8]) -> Written {
-    let mut dropped = 0;
-    each(message, |field, raw| {
-        if field == 2 {
-            dropped = raw.varint()? as u32;
+/// A message as an object with the members that `fields` names, in that order.
+fn object(text: &mut Text, message: &[u8], fields: &[Field], nesting: usize) -> Result<(), Malformed> {
+    let mut last: [Option<Raw<'_>>; MAX_FIELD + 1] = [None; MAX_FIELD + 1];
+    each(message, |number, raw| {
+        if let Some(last) = usize::try_from(number).ok().and_then(|number| last.get_mut(number)) {
+            *last = Some(raw);
         }
         Ok(())
     })?;
     text.open('{');
-    list(text, "attributes", message, 1, attribute)?;
-    number(text, "droppedAttributesCount", dropped);
+    for Field { number, name, kind } in fields {
+        match (last[*number], kind) {
+            (Some(_), Kind::List(of)) => {
+                list(text, name, message, *number, |text, item| object(text, item, of, nesting))?;
+            }
+            (Some(raw), kind) => member(text, name, raw, kind, nesting)?,
+            // There are readers that reject an attribute without a key.
+            (None, Kind::Key) => string(text, name, ""),
+            (None, _) => {}
+        }
+    }
     text.close('}');
     Ok(())
 }
 
-fn scope(text: &mut Text, message: &[u8]) -> Written {
-    let (mut name, mut version, mut dropped) = ("", "", 0);
-    each(message, |field, raw| {
-        match field {
-            1 => name = raw.text()?,
-            2 => version = raw.text()?,
-            4 => dropped = raw.varint()? as u32,
-            _ => {}
+fn member(
+    text: &mut Text,
+    name: &'static str,
+    raw: Raw<'_>,
+    kind: &Kind,
+    nesting: usize,
+) -> Result<(), Malformed> {
+    match kind {
+        Kind::Text | Kind::Key => {
+            let value = raw.text()?;
+            if !value.is_empty() || matches!(kind, Kind::Key) {
+                string(text, name, value);
+            }
         }
-        Ok(())
-    })?;
-    text.open('{');
-    string(text, "name", name);
-    string(text, "version", version);
-    list(text, "attributes", message, 3, attribute)?;
-    number(text, "droppedAttributesCount", dropped);
-    text.close('}');
-    Ok(())
-}
-
-fn log_record(text: &mut Text, message: &[u8]) -> Written {
-    let (mut time, mut observed) = (0, 0);
-    let (mut severity, mut severity_text, mut event_name) = (0, "", "");
-    let mut body = None;
-    let (mut dropped, mut flags) = (0, 0);
-    let (mut trace_id, mut span_id): (&[u8], &[u8]) = (&[], &[]);
-    each(message, |field, raw| {
-        match field {
-            1 => time = raw.fixed64()?,
-            2 => severity = raw.varint()? as i32,
-            3 => severity_text = raw.text()?,
-            5 => body = Some(raw.bytes()?),
-            7 => dropped = raw.varint()? as u32,
-            8 => flags = raw.fixed32()?,
-            9 => trace_id = raw.bytes()?,
-            10 => span_id = raw.bytes()?,
-            11 => observed = raw.fixed64()?,
-            12 => event_name = raw.text()?,
-            _ => {}
+        Kind::Count => number(text, name, i64::from(raw.varint()? as u32)),
+        Kind::Enumeration => number(text, name, i64::from(raw.varint()? as i32)),
+        Kind::Fixed32 => number(text, name, i64::from(raw.fixed32()?)),
+        Kind::UnixNanos => {
+            let unix_nanos = raw.fixed64()?;
+            if unix_nanos != 0 {
+                text.name(name);
+                text.quoted(unix_nanos);
+            }
         }
-        Ok(())
-    })?;
-    nanos(text, "timeUnixNano", time);
-    nanos(text, "observedTimeUnixNano", observed);
-    number(text, "severityNumber", severity);
-    string(text, "severityText", severity_text);
-    if let Some(body) = body {
-        text.name("body");
-        any_value(text, body, 0)?;
-    }
-    list(text, "attributes", message, 6, attribute)?;
-    number(text, "droppedAttributesCount", dropped);
-    number(text, "flags", flags);
-    id(text, "traceId", trace_id);
-    id(text, "spanId", span_id);
-    string(text, "eventName", event_name);
-    Ok(())
-}
-
-fn attribute(text: &mut Text, message: &[u8]) -> Written {
-    key_value(text, message, 0)
-}
-
-fn key_value(text: &mut Text, message: &[u8], nesting: usize) -> Written {
-    let (mut key, mut value) = ("", None);
-    each(message, |field, raw| {
-        match field {
-            1 => key = raw.text()?,
-            2 => value = Some(raw.bytes()?),
-            _ => {}
+        Kind::Id => {
+            let id = raw.bytes()?;
+            // All zeros are OTLP's other way to say that there is no id.
+            if id.iter().any(|byte| *byte != 0) {
+                text.name(name);
+                text.hex(id);
+            }
         }
-        Ok(())
-    })?;
-    // Also an empty one: there are readers that take no pair without a key.
-    text.name("key");
-    text.string(key);
-    if let Some(value) = value {
-        text.name("value");
-        any_value(text, value, nesting)?;
+        Kind::Value => {
+            let value = raw.bytes()?;
+            text.name(name);
+            any_value(text, value, nesting)?;
+        }
+        Kind::Message(fields) => {
+            let message = raw.bytes()?;
+            text.name(name);
+            object(text, message, fields, nesting)?;
+        }
+        Kind::List(_) => {}
     }
     Ok(())
 }
 
-/// An `AnyValue`. Which variant it is says what it is, so that its default value is written too.
-fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Written {
+/// A repeated field of messages, each written by `item`. Left out if there are none.
+///
+/// The message is read once more: elements may stand between other fields, and skipping a field
+/// takes a few instructions.
+fn list(
+    text: &mut Text,
+    name: &'static str,
+    message: &[u8],
+    number: usize,
+    item: impl Fn(&mut Text, &[u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut is_open = false;
+    each(message, |field, raw| {
+        if field != number as u64 {
+            return Ok(());
+        }
+        if !is_open {
+            is_open = true;
+            text.name(name);
+            text.open('[');
+        }
+        item(text, raw.bytes()?)
+    })?;
+    if is_open {
+        text.close(']');
+    }
+    Ok(())
+}
+
+/// An `AnyValue`. A default value is written, too, as the member's name is the variant.
+fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Result<(), Malformed> {
     if nesting > NESTING_LIMIT {
-        return Err(Malformed("values stand in each other more than 64 levels deep"));
+        return Err(Malformed("values are nested more than 64 levels deep"));
     }
     let mut variant = None;
     each(message, |field, raw| {
@@ -181,11 +163,7 @@ fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Written {
     })?;
     text.open('{');
     match variant {
-        Some((1, raw)) => {
-            let value = raw.text()?;
-            text.name("stringValue");
-            text.string(value);
-        }
+        Some((1, raw)) => string(text, "stringValue", raw.text()?),
         Some((2, raw)) => {
             let value = raw.varint()?;
             text.name("boolValue");
@@ -205,10 +183,10 @@ fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Written {
             let values = raw.bytes()?;
             text.name(if field == 5 { "arrayValue" } else { "kvlistValue" });
             text.open('{');
-            match field {
-                5 => list_with(text, "values", values, 1, |text, value| any_value(text, value, nesting + 1)),
-                _ => list(text, "values", values, 1, |text, pair| key_value(text, pair, nesting + 1)),
-            }?;
+            list(text, "values", values, 1, |text, item| match field {
+                5 => any_value(text, item, nesting + 1),
+                _ => object(text, item, KEY_VALUE, nesting + 1),
+            })?;
             text.close('}');
         }
         Some((_, raw)) => {
@@ -222,88 +200,14 @@ fn any_value(text: &mut Text, message: &[u8], nesting: usize) -> Written {
     Ok(())
 }
 
-/// Reads the fields of a message, all of them, so that a malformed one is found wherever it stands.
-#[inline]
-fn each<'a>(message: &'a [u8], mut take: impl FnMut(u64, Raw<'a>) -> Written) -> Written {
-    let mut fields = Fields::of(message);
-    while let Some((field, raw)) = fields.next()? {
-        take(field, raw)?;
-    }
-    Ok(())
-}
-
-/// A repeated field of messages, whose members `of_one` writes.
-#[inline]
-fn list(
-    text: &mut Text,
-    name: &'static str,
-    message: &[u8],
-    number: u64,
-    of_one: impl Fn(&mut Text, &[u8]) -> Written,
-) -> Written {
-    list_with(text, name, message, number, |text, message| {
-        text.open('{');
-        of_one(text, message)?;
-        text.close('}');
-        Ok(())
-    })
-}
-
-/// A repeated field of messages, which `of_one` writes whole. Left out where there are none.
-///
-/// The message is gone through once more: its elements may stand between other fields, and to skip a
-/// field takes a few instructions.
-#[inline]
-fn list_with(
-    text: &mut Text,
-    name: &'static str,
-    message: &[u8],
-    number: u64,
-    of_one: impl Fn(&mut Text, &[u8]) -> Written,
-) -> Written {
-    let mut is_open = false;
-    each(message, |field, raw| {
-        if field != number {
-            return Ok(());
-        }
-        if !is_open {
-            is_open = true;
-            text.name(name);
-            text.open('[');
-        }
-        of_one(text, raw.bytes()?)
-    })?;
-    if is_open {
-        text.close(']');
-    }
-    Ok(())
-}
-
 fn string(text: &mut Text, name: &'static str, value: &str) {
-    if !value.is_empty() {
-        text.name(name);
-        text.string(value);
-    }
+    text.name(name);
+    text.string(value);
 }
 
-fn number(text: &mut Text, name: &'static str, value: impl itoa::Integer + Default + PartialEq) {
-    if value != Default::default() {
+fn number(text: &mut Text, name: &'static str, value: i64) {
+    if value != 0 {
         text.name(name);
         text.number(value);
-    }
-}
-
-fn nanos(text: &mut Text, name: &'static str, unix_nanos: u64) {
-    if unix_nanos != 0 {
-        text.name(name);
-        text.quoted(unix_nanos);
-    }
-}
-
-/// All zeros are OTLP's other way to say that there is no id.
-fn id(text: &mut Text, name: &'static str, bytes: &[u8]) {
-    if bytes.iter().any(|byte| *byte != 0) {
-        text.name(name);
-        text.hex(bytes);
     }
 }

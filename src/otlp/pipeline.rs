@@ -1,4 +1,4 @@
-//! The handle of the direct road: settings in, counts out, flush and shutdown with the caller's deadline.
+//! [`Pipeline`]: the handle with which callers flush, shut down and read counters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::worker;
 #[cfg(feature = "metrics")]
-use crate::otlp::queue::control::Passed;
-use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::control::Exports;
+use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
@@ -20,21 +20,22 @@ use crate::otlp::transport::Transport;
 /// How long the last handle waits for delivery when it is dropped.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The smallest request beyond the resource: room for one record with a long scope name.
+/// The smallest request limit beyond the resource: enough for one record with a long scope name.
 const MIN_REQUEST: usize = 4 * 1024;
 
-/// Events on their way to a receiver of OTLP. Cheap to clone; the last one that is dropped delivers
-/// what is pending, for at most 5 seconds.
+/// Delivers log records to an OTLP receiver or a file. Cheap to clone; dropping the last clone
+/// delivers what is pending, for at most 5 seconds.
 ///
-/// Delivery happens on a thread of its own. Nothing here needs an async runtime, or minds one.
+/// Delivery happens on a thread of its own. It works with and without an async runtime.
 #[derive(Clone)]
 pub struct Pipeline(Arc<Handle>);
 
 struct Handle {
     queue: Arc<Queue>,
     limits: Limits,
+    /// The `otel.component.type` of the transport.
     exporter: &'static str,
-    /// A forked child has no worker.
+    /// The process that has the worker: a forked child has none.
     process: u32,
 }
 
@@ -43,13 +44,13 @@ impl Pipeline {
         self.0.limits
     }
 
-    pub(crate) fn start(settings: Settings, transport: Box<dyn Transport>) -> Result<Self, Error> {
+    pub(crate) fn start(settings: Config, transport: Box<dyn Transport>) -> Result<Self, Error> {
         Self::start_with(settings, vec![transport])
     }
 
-    /// With as many requests on their way at once as there are transports.
-    pub(crate) fn start_with(settings: Settings, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
-        let empty = Batch::default().most_with(&settings.resource, "");
+    /// Starts it with as many requests in flight at once as there are transports.
+    pub(crate) fn start_with(settings: Config, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
+        let empty = Batch::default().max_len_with(&settings.resource, "");
         let least = empty + MIN_REQUEST;
         if settings.max_request_bytes < least {
             let wanted = format_args!("at least {least}, as the resource takes a part of it");
@@ -65,30 +66,31 @@ impl Pipeline {
             return Err(Error::setting("the largest batch", "0", "at least 1"));
         }
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
-        let sizes = Sizes::new(settings.memory_limit_bytes, record, settings.max_batch_records);
-        let queue = Arc::new(Queue::new(sizes, settings.overflow));
-        let Settings { limits, exporter, .. } = settings;
+        let queue_limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records);
+        let queue = Arc::new(Queue::new(queue_limits, settings.overflow));
+        let Config { limits, exporter, .. } = settings;
         worker::start(Arc::clone(&queue), settings, transports)?;
         Ok(Self(Arc::new(Handle { queue, limits, exporter, process: std::process::id() })))
     }
 
-    /// Where the layer leaves records.
+    /// The queue that the layer's records go to.
     #[inline]
     pub(crate) fn queue(&self) -> &Queue {
         &self.0.queue
     }
 
-    /// Waits until all that was logged before has its outcome, or `deadline` has passed.
+    /// Waits until all records that were logged before are delivered or dropped, for at most
+    /// `deadline`.
     ///
     /// # Errors
     ///
-    /// If the deadline passed, if the receiver did not take something meanwhile, or after
+    /// If the deadline passed, if records were rejected or dropped meanwhile, or after
     /// [`shutdown`](Self::shutdown).
     pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
         let before = self.stats().undelivered();
         let done = if self.0.is_forked() { None } else { self.0.queue.control.flush(after(deadline)) };
         match done {
-            None => Err(Error::delivery("the pipeline was shut down already".into())),
+            None => Err(Error::delivery("the pipeline is shut down".into())),
             Some(false) => {
                 let pending = self.stats().pending;
                 Err(Error::delivery(format!("{pending} records are still pending after {deadline:?}")))
@@ -100,17 +102,17 @@ impl Pipeline {
         }
     }
 
-    /// Delivers what is pending, stops, and says what became of everything.
+    /// Delivers what is pending, stops, and reports the outcome of all records.
     ///
-    /// It returns by the deadline, whatever the transport does meanwhile: what has no outcome by then
-    /// is dropped and counted, even if the receiver gets it later. What is logged afterwards is
-    /// counted, and nothing else happens.
+    /// It returns by the deadline, whatever the transport does: records that are not delivered by
+    /// then are counted as dropped, even if the receiver gets them later. Records that are logged
+    /// afterwards are counted as dropped, too.
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_complete = self.0.shut_down(deadline);
         Report { is_complete, stats: self.stats() }
     }
 
-    /// What became of every event up to now.
+    /// Reads the counters.
     pub fn stats(&self) -> Stats {
         self.0.queue.counters.snapshot()
     }
@@ -122,11 +124,11 @@ impl Pipeline {
         self.0.exporter
     }
 
-    pub(crate) fn read(&self) -> (Passed, Stats) {
-        self.0.queue.control.passed(&self.0.queue.counters)
+    pub(crate) fn read(&self) -> (Exports, Stats) {
+        self.0.queue.control.exports(&self.0.queue.counters)
     }
 
-    /// This pipeline for as long as somebody else keeps it.
+    /// Returns this pipeline for as long as another handle exists.
     pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + Sync + Clone + 'static {
         let handle = Arc::downgrade(&self.0);
         move || handle.upgrade().map(Self)
@@ -154,7 +156,7 @@ impl Handle {
         let ended = !self.is_forked() && queue.control.shut_down(after(deadline));
         if !ended {
             queue.control.abandon(&queue.counters);
-            queue.sweep();
+            queue.drop_all();
         }
         ended
     }
@@ -162,18 +164,18 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Does nothing after a shutdown but to look.
+        // Has no effect after a shutdown.
         self.shut_down(DROP_PATIENCE);
     }
 }
 
-/// What [`Pipeline::shutdown`] could do.
+/// The result of [`Pipeline::shutdown`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// The worker came to its end in time. If not, it was left behind with a transport that hangs.
+    /// The worker has ended in time. If not, it was abandoned with a transport that hangs.
     pub is_complete: bool,
-    /// What became of every event. What is still pending is being handed over by another thread.
+    /// The outcome of all records. Those still pending are being enqueued by another thread.
     pub stats: Stats,
 }
 

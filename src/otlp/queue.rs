@@ -9,10 +9,10 @@
 pub(crate) mod budget;
 pub(crate) mod chunk;
 pub(crate) mod control;
+pub(crate) mod limits;
 pub(crate) mod pool;
-pub(crate) mod shrink;
-pub(crate) mod sizes;
-mod take;
+pub(crate) mod truncate;
+mod dequeue;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -22,9 +22,9 @@ use crate::otlp::counters::{Counters, SHARDS};
 use crate::otlp::queue::budget::Budget;
 use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
 use crate::otlp::queue::control::Control;
+use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
-use crate::otlp::queue::shrink::shrink;
-use crate::otlp::queue::sizes::Sizes;
+use crate::otlp::queue::truncate::truncate;
 use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::Thread;
@@ -54,7 +54,7 @@ pub(crate) struct Queue {
     pub(crate) budget: Budget,
     pub(crate) control: Control,
     pub(crate) counters: Counters,
-    pub(crate) sizes: Sizes,
+    pub(crate) limits: QueueLimits,
     overflow: Overflow,
     closed: AtomicBool,
     next_ticket: AtomicU64,
@@ -116,7 +116,7 @@ impl Inner {
 }
 
 impl Queue {
-    pub(crate) fn new(sizes: Sizes, overflow: Overflow) -> Self {
+    pub(crate) fn new(limits: QueueLimits, overflow: Overflow) -> Self {
         let shard = |_| Shard {
             inner: Mutex::new(Inner::default()),
             front: AtomicU64::new(u64::MAX),
@@ -124,14 +124,14 @@ impl Queue {
         };
         Self {
             shards: Box::new(std::array::from_fn(shard)),
-            budget: Budget::new(sizes.memory, sizes.lease()),
+            budget: Budget::new(limits.memory, limits.lease()),
             control: Control::default(),
             counters: Counters::default(),
-            sizes,
+            limits,
             overflow,
             closed: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
-            pool: Pool::new(sizes),
+            pool: Pool::new(limits),
         }
     }
 
@@ -173,13 +173,13 @@ impl Queue {
     #[inline]
     pub(crate) fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
         let most = Chunk::most(target, record.len());
-        if most > self.sizes.record {
+        if most > self.limits.record {
             return self.push_large(shard, target, record);
         }
         let shard = &self.shards[shard % SHARDS];
         let mut inner = lock(&shard.inner);
         // A closed shard has no lease.
-        if inner.leased < most + self.sizes.slack {
+        if inner.leased < most + self.limits.slack {
             drop(inner);
             return self.push_by_force(shard, target, record, most);
         }
@@ -193,11 +193,11 @@ impl Queue {
     #[cold]
     fn push_large(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
         let frame = Chunk::most(target, MOST_HEADER);
-        match shrink(&record.record(), self.sizes.record.saturating_sub(frame)) {
-            Some(mut shrunk) => {
-                self.counters.truncated_values(shrunk.values_cut);
-                shrunk.record.splice(0..0, [0; MOST_HEADER]);
-                self.push_to(shard, target, &Encoded::new(&mut shrunk.record, MOST_HEADER, &[]));
+        match truncate(&record.record(), self.limits.record.saturating_sub(frame)) {
+            Some(mut truncated) => {
+                self.counters.truncated_values(truncated.values);
+                truncated.record.splice(0..0, [0; MOST_HEADER]);
+                self.push_to(shard, target, &Encoded::new(&mut truncated.record, MOST_HEADER, &[]));
             }
             None => self.counters.dropped_too_large(1),
         }
@@ -206,7 +206,7 @@ impl Queue {
     /// The same, where the lease does not suffice.
     #[cold]
     fn push_by_force(&self, shard: &Shard, target: Target<'_>, record: &Encoded<'_>, most: usize) {
-        let wanted = most + self.sizes.slack;
+        let wanted = most + self.limits.slack;
         let mut until = None;
         let mut attempts = 0;
         loop {
@@ -216,7 +216,7 @@ impl Queue {
                 self.counters.dropped_shutdown(1);
                 return;
             }
-            if inner.leased >= wanted || self.budget.top_up(&mut inner.leased, wanted) {
+            if inner.leased >= wanted || self.budget.extend_lease(&mut inner.leased, wanted) {
                 let is_due = self.append(shard, &mut inner, target, record, most);
                 drop(inner);
                 if is_due {
@@ -242,11 +242,11 @@ impl Queue {
         match self.overflow {
             Overflow::DropNewest => false,
             Overflow::DropOldest if attempts > ATTEMPTS => false,
-            Overflow::DropOldest => match self.take_oldest(u64::MAX) {
+            Overflow::DropOldest => match self.pop_oldest(u64::MAX) {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
-                    self.budget.give_back(self.cost(&chunk));
-                    self.pool.keep(chunk);
+                    self.budget.release(self.cost(&chunk));
+                    self.pool.recycle(chunk);
                     true
                 }
                 // The worker has all there is.
@@ -269,7 +269,7 @@ impl Queue {
         record: &Encoded<'_>,
         most: usize,
     ) -> bool {
-        let begins = inner.open.as_ref().is_none_or(|open| open.len() >= self.sizes.chunk);
+        let begins = inner.open.as_ref().is_none_or(|open| open.len() >= self.limits.chunk);
         if begins {
             self.begin_chunk(shard, inner);
         }
@@ -277,12 +277,12 @@ impl Queue {
             inner.leased -= open.add(target, record, most);
         }
         inner.records += 1;
-        inner.records >= self.sizes.wake_records || (begins && self.budget.is_half_taken())
+        inner.records >= self.limits.wake_records || (begins && self.budget.is_half_used())
     }
 
     #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
-        let slack = self.sizes.slack;
+        let slack = self.limits.slack;
         let mut chunk = self.pool.take();
         chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
         inner.leased -= slack;
@@ -293,6 +293,6 @@ impl Queue {
 
     /// What a chunk is charged with, the slack that its last record may take included.
     pub(crate) fn cost(&self, chunk: &Chunk) -> usize {
-        chunk.cost() + self.sizes.slack
+        chunk.cost() + self.limits.slack
     }
 }

@@ -1,11 +1,12 @@
-//! The settings of a direct pipeline: what they are, and what the environment says of them.
+//! The settings of a direct pipeline and of the SDK's exporters, by the program and by the
+//! environment.
 //!
-//! Beside the walk. [`Builder`](super::builder::Builder) puts them together; everything here is asked for once, when
-//! a pipeline is built.
+//! All of them are read once, when a pipeline or an exporter is built.
 
 pub(crate) mod choices;
 mod connect;
 pub(crate) mod destination;
+pub(crate) mod overrides;
 pub(crate) mod signal;
 pub(crate) mod tls;
 pub(crate) mod variables;
@@ -13,16 +14,13 @@ pub(crate) mod variables;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 
-use crate::limits::Limits;
-use crate::otlp::deliver::request::Resource;
-use crate::otlp::queue::Overflow;
+use crate::diagnostics::report_once;
 use crate::otlp::settings::choices::Compression;
+use crate::otlp::settings::destination::add;
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::settings::variables::{ignore, number, text};
 
 /// Gives headers for one request, such as a token that expires.
 #[derive(Clone)]
@@ -34,36 +32,36 @@ impl fmt::Debug for HeaderProvider {
     }
 }
 
-/// What a pipeline is started with.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) memory_limit_bytes: usize,
-    pub(crate) overflow: Overflow,
-    pub(crate) max_batch_records: usize,
-    /// Requests on their way at once.
-    pub(crate) max_concurrent_exports: usize,
-    /// Before compression.
-    pub(crate) max_request_bytes: usize,
-    pub(crate) schedule_delay: Duration,
-    /// For one request and its answer.
-    pub(crate) export_timeout: Duration,
-    /// For all the attempts at one batch, after which it is dropped.
-    pub(crate) max_retry_elapsed: Duration,
-    pub(crate) resource: Resource,
-    pub(crate) limits: Limits,
-    pub(crate) transport: TransportConfig,
+impl HeaderProvider {
+    /// The headers for the next request. What cannot be a header is reported and left out.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in (self.0)() {
+            if let Err(error) = add(&mut headers, "the header provider", &name, &value) {
+                report_once(format_args!("{error}; it is left out"));
+            }
+        }
+        headers
+    }
 }
 
-/// Which transport, and what it is made of.
+/// Which transport to use, and its settings.
 #[derive(Debug)]
 pub(crate) enum TransportConfig {
-    Http { to: Target, is_json: bool },
+    Http {
+        to: Target,
+        is_json: bool,
+    },
     Grpc(Target),
-    File { path: PathBuf, rotation: Option<(u64, usize)> },
+    /// With `rotation`, the bytes that a file has at most, and how many full files are kept.
+    File {
+        path: PathBuf,
+        rotation: Option<(u64, usize)>,
+    },
 }
 
 impl TransportConfig {
-    /// As the semantic conventions have it, where they have a name for it.
+    /// Its `otel.component.type`; of the semantic conventions where they have a name for it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Http { is_json: false, .. } => "otlp_http_log_exporter",
@@ -74,40 +72,14 @@ impl TransportConfig {
     }
 }
 
-/// A receiver, and how to speak to it.
-#[derive(Clone, Debug)]
+/// A receiver, and how to talk to it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
-    /// Of gRPC: scheme and authority, and a path only if the user wrote one.
+    /// For gRPC it has a path only if the user wrote one.
     pub(crate) url: Uri,
-    /// Each is marked as sensitive, so that debugging forms do not show its value.
+    /// Each is marked as sensitive, so that `Debug` does not show its value.
     pub(crate) headers: HeaderMap,
     pub(crate) header_provider: Option<HeaderProvider>,
     pub(crate) compression: Compression,
     pub(crate) tls: Tls,
-}
-
-/// `OTEL_BLRP_*`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Batches {
-    pub(crate) schedule_delay: Option<Duration>,
-    pub(crate) max_retry_elapsed: Option<Duration>,
-    pub(crate) max_batch_records: Option<usize>,
-}
-
-impl Batches {
-    pub(crate) fn from_env() -> Self {
-        let millis = |name| number(name).map(Duration::from_millis);
-        let queue = "OTEL_BLRP_MAX_QUEUE_SIZE";
-        if let Some(value) = text(queue) {
-            // A count says nothing of bytes: any factor would drop records of someone, or take too much memory.
-            ignore(queue, &value, "unset here: the queue is bounded in bytes, by with_memory_limit");
-        }
-        Self {
-            schedule_delay: millis("OTEL_BLRP_SCHEDULE_DELAY"),
-            // What the specification calls an export includes what the exporter sends again.
-            max_retry_elapsed: millis("OTEL_BLRP_EXPORT_TIMEOUT"),
-            max_batch_records: number("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE")
-                .and_then(|number| usize::try_from(number).ok()),
-        }
-    }
 }

@@ -1,4 +1,5 @@
-//! The locks and atomics of the hand-off, so that [loom](https://docs.rs/loom) can drive them: std's, or loom's.
+//! The locks and atomics of the queue and the worker: std's, or those of
+//! [loom](https://docs.rs/loom).
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ pub(crate) use std::sync::{
     Condvar, Mutex, MutexGuard,
 };
 
-/// A lock that was poisoned is used all the same: nothing in here panics while it holds one, and if
-/// something does, counting on is better than taking the application down.
+/// Locks even if the lock is poisoned: nothing in here panics while it holds one, and should it do
+/// so, going on is better than taking the application down.
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -26,7 +27,7 @@ pub(crate) fn wait<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>) -> MutexG
     changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for a notification until `until` at the latest. May return early, as a `Condvar` may.
+/// Waits for a notification, at most until `until`. May return early, as a `Condvar` may.
 pub(crate) fn wait_until<'a, T>(
     changed: &Condvar,
     guard: MutexGuard<'a, T>,
@@ -36,7 +37,7 @@ pub(crate) fn wait_until<'a, T>(
     changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
 }
 
-/// `duration` from now. One that is too long for the clock is as good as a day.
+/// `duration` from now. A duration that overflows the clock counts as a day.
 pub(crate) fn after(duration: Duration) -> Instant {
     const DAY: Duration = Duration::from_secs(86_400);
     let now = Instant::now();

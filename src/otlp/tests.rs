@@ -1,9 +1,9 @@
-//! Tests of what is not public: bytes and frames, and the queue, the worker and the pipeline without a network.
+//! Unit tests of encoding, and of the queue, the worker and the pipeline without a network.
 
 mod delivery;
 mod encoding;
-mod lanes;
+mod senders;
 mod overflow;
-mod shrinking;
+mod truncating;
 mod fixture;
 mod stress;

@@ -1,4 +1,4 @@
-//! Where requests go: HTTP, gRPC or a file. The last step of the walk.
+//! The transports that requests are sent with: HTTP, gRPC, or a file.
 
 #[cfg(feature = "otlp-http")]
 pub(crate) mod file;
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use crate::otlp::deliver::request::Request;
 
-/// Takes one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may block it.
+/// Sends one encoded `ExportLogsServiceRequest` at a time. Runs on the worker's thread and may
+/// block it.
 pub(crate) trait Transport: Send {
     /// Sends `request` and waits for the answer until `deadline` at the latest.
     ///
@@ -24,19 +25,20 @@ pub(crate) trait Transport: Send {
     fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer;
 }
 
-/// What became of a request, as the [specification] has it.
+/// The result of sending a request, by the [specification].
 ///
 /// [specification]: https://opentelemetry.io/docs/specs/otlp/#failures
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It arrived; the receiver refused so many of its records. It is not sent again.
+    /// The receiver accepted it, but for so many of its records. It is not sent again.
     Accepted { rejected: u64, message: String },
-    /// The same bytes are to be sent again, not before this time has passed, if the receiver said one.
+    /// The same bytes are to be sent again, not before the time that the receiver asked for, if it
+    /// did.
     #[cfg_attr(
         not(any(test, feature = "otlp-http")),
         expect(dead_code, reason = "only the builder knows transports that fail")
     )]
     TryAgain { after: Option<Duration>, why: String },
-    /// It will never be taken.
+    /// The receiver will never accept it.
     Refused { why: String },
 }

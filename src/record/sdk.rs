@@ -45,13 +45,8 @@ where
 
     // `always`: moving a record copies half a kilobyte.
     #[inline(always)]
-    fn open<'a>(&'a self, _permit: (), target: Target<'a>) -> Self::Record<'a> {
-        let mut record = self.logger.create_log_record();
-        match target {
-            Target::Static(target) => record.set_target(target),
-            Target::Short(target) => record.set_target(target.to_owned()),
-        }
-        record
+    fn open<'a>(&'a self, _permit: (), _target: Target<'a>) -> Self::Record<'a> {
+        self.logger.create_log_record()
     }
 
     #[inline(always)]
@@ -62,6 +57,13 @@ where
 
 /// For the logs API's own record type, without a wrapper: taking it out of one would copy it.
 impl<R: LogRecord> Record for R {
+    fn set_target(&mut self, target: Target<'_>) {
+        match target {
+            Target::Static(target) => LogRecord::set_target(self, target),
+            Target::Short(target) => LogRecord::set_target(self, target.to_owned()),
+        }
+    }
+
     fn set_time(&mut self, time: SystemTime) {
         let time = time.max(UNIX_EPOCH);
         self.set_timestamp(time);

@@ -1,7 +1,7 @@
-//! Protobuf's wire format: the few primitives that OTLP logs need.
+//! Writing protobuf's [wire format][encoding]: the primitives that OTLP logs need.
 //!
-//! Lengths are minimal, as prost writes them, so that what is written here can be compared with what
-//! prost writes byte for byte. Source: the [encoding] of Protocol Buffers.
+//! Varints are minimal, so that the bytes are those that prost writes, and can be compared with
+//! them.
 //!
 //! [encoding]: https://protobuf.dev/programming-guides/encoding/
 
@@ -17,12 +17,12 @@ pub(crate) const LENGTH: u8 = 2;
 
 pub(crate) const FIXED32: u8 = 5;
 
-/// The one byte in front of a field. Every field of OTLP logs is below 16.
+/// The tag of a field. It takes one byte, as all field numbers of OTLP logs are below 16.
 pub(crate) const fn tag(field: u8, kind: u8) -> u8 {
     field << 3 | kind
 }
 
-/// How many bytes a varint takes.
+/// The length of a varint.
 #[inline]
 pub(crate) const fn varint_len(value: u64) -> usize {
     // Seven bits a byte; zero takes one.
@@ -64,13 +64,13 @@ pub(crate) fn put_header(out: &mut Vec<u8>, field: u8, len: usize) {
     put_varint(out, len as u64);
 }
 
-/// How many bytes a length-delimited field takes.
+/// The length of a length-delimited field with its header.
 #[inline]
 pub(crate) const fn field_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
 
-/// How many bytes a value takes as an `AnyValue` message.
+/// The length of a value as an `AnyValue` message.
 #[inline]
 pub(crate) fn value_len(value: &Value<'_>) -> usize {
     match value {
@@ -94,7 +94,8 @@ fn any_len(value: &AnyValue) -> usize {
         AnyValue::Map(entries) => field_len(
             entries.iter().map(|(key, value)| field_len(pair_len(key.as_str(), any_len(value)))).sum(),
         ),
-        // The enum may grow. A kind that is new to us is an empty value, as OTLP allows.
+        // The enum is non-exhaustive. An unknown variant is written as an empty value, as OTLP
+        // allows.
         _ => 0,
     }
 }
@@ -141,7 +142,7 @@ fn put_any(out: &mut Vec<u8>, value: &AnyValue) {
     }
 }
 
-/// How many bytes a `KeyValue` message takes. An empty key is left out, as proto3 has it.
+/// The length of a `KeyValue` message. Proto3 leaves out an empty key.
 #[inline]
 const fn pair_len(key: &str, value_len: usize) -> usize {
     let key = if key.is_empty() { 0 } else { field_len(key.len()) };

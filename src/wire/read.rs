@@ -1,11 +1,10 @@
-//! Protobuf's wire format, read: the other direction of [`wire`](super::wire).
+//! Reading protobuf's wire format.
 //!
-//! Beside the walk: for requests that go out in another form than protobuf, and for answers. What it
-//! reads may come from anywhere, so it checks everything and never panics.
+//! The bytes may come from anywhere, so everything is checked and nothing panics.
 
 use std::fmt;
 
-/// Why bytes are no message.
+/// Why bytes are not a protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
@@ -19,13 +18,26 @@ impl std::error::Error for Malformed {}
 
 const CUT_OFF: Malformed = Malformed("it ends inside a field");
 
-const OTHER_KIND: Malformed = Malformed("a field has another wire type than its number says");
+const WRONG_TYPE: Malformed = Malformed("a field has another wire type than its number says");
 
 /// The fields of one message, in the order in which they were written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a>(&'a [u8]);
 
-/// The value of one field, as far as the wire knows what it is.
+/// Reads every field of a message, so that a malformed one is found wherever it is.
+#[inline]
+pub(crate) fn each<'a>(
+    message: &'a [u8],
+    mut field: impl FnMut(u64, Raw<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut fields = Fields::of(message);
+    while let Some((number, raw)) = fields.next()? {
+        field(number, raw)?;
+    }
+    Ok(())
+}
+
+/// The value of one field, with its wire type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Raw<'a> {
     Varint(u64),
@@ -37,6 +49,11 @@ pub(crate) enum Raw<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn of(message: &'a [u8]) -> Self {
         Self(message)
+    }
+
+    /// The bytes after the fields that were read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.0
     }
 
     /// The next field and its number; `None` at the end.
@@ -83,7 +100,7 @@ impl<'a> Fields<'a> {
     fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for (index, byte) in self.0.iter().enumerate() {
-            // Nine bytes carry 63 bits, so the tenth, which is the last, can be 0 or 1.
+            // Nine bytes carry 63 bits, so that the tenth and last can only be 0 or 1.
             if index == 9 && *byte > 1 {
                 return Err(Malformed("a varint has more than 64 bits"));
             }
@@ -102,7 +119,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn varint(self) -> Result<u64, Malformed> {
         match self {
             Self::Varint(value) => Ok(value),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 
@@ -110,7 +127,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn fixed64(self) -> Result<u64, Malformed> {
         match self {
             Self::Fixed64(value) => Ok(value),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 
@@ -118,7 +135,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn fixed32(self) -> Result<u32, Malformed> {
         match self {
             Self::Fixed32(value) => Ok(value),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 
@@ -127,7 +144,7 @@ impl<'a> Raw<'a> {
     pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            _ => Err(OTHER_KIND),
+            _ => Err(WRONG_TYPE),
         }
     }
 

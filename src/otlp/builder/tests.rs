@@ -1,4 +1,4 @@
-//! What the builder and the environment come to.
+//! The settings of the builder and the environment together.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 
 fn url(builder: Builder) -> Result<String, Error> {
-    Ok(match builder.parts()?.transport {
+    Ok(match builder.resolve()?.1 {
         TransportConfig::Http { to, .. } | TransportConfig::Grpc(to) => to.url.to_string(),
         TransportConfig::File { path, .. } => path.display().to_string(),
     })
@@ -44,7 +44,7 @@ fn what_the_builder_was_told_wrong_is_an_error() {
     ];
     for builder in wrong {
         let shown = format!("{builder:?}");
-        assert!(builder.parts().is_err_and(|error| error.is_setting()), "{shown}");
+        assert!(builder.build().is_err_and(|error| error.is_setting()), "{shown}");
     }
 }
 
@@ -52,7 +52,7 @@ fn what_the_builder_was_told_wrong_is_an_error() {
 fn a_file_goes_before_every_endpoint() {
     let builder = || Builder::default().with_json_lines("a/b.jsonl");
     assert_eq!(url(builder().with_endpoint("not a URL")).unwrap(), "a/b.jsonl");
-    let TransportConfig::File { path, rotation } = builder().with_rotation(7, 2).parts().unwrap().transport
+    let (_, TransportConfig::File { path, rotation }, 1) = builder().with_rotation(7, 2).resolve().unwrap()
     else {
         panic!()
     };
@@ -63,15 +63,15 @@ fn a_file_goes_before_every_endpoint() {
 
 #[test]
 fn secrets_are_in_no_debugging_form() {
-    let parts = Builder::default()
+    let builder = Builder::default()
         .with_header("authorization", "hunter2")
-        .with_header_provider(|| vec![(String::from("a"), String::from("hunter2"))])
-        .parts()
-        .unwrap();
-    assert!(!format!("{parts:?}").contains("hunter2"));
+        .with_header_provider(|| vec![(String::from("a"), String::from("hunter2"))]);
+    assert!(!format!("{builder:?}").contains("hunter2"));
+    assert!(!format!("{:?}", builder.resolve().unwrap()).contains("hunter2"));
 }
 
-/// The environment is the process's: each case has a process of its own, of this same test.
+/// The environment belongs to the process, so that each case runs this same test in a process of
+/// its own.
 #[test]
 fn the_environment_counts_where_the_builder_is_silent() {
     const CASE: &str = "SPANLOG_TEST_SETTINGS";
@@ -94,43 +94,43 @@ fn the_environment_counts_where_the_builder_is_silent() {
     let silent = Builder::default();
     match case.as_str() {
         "default" => {
-            let parts = silent.parts().unwrap();
-            assert_eq!(parts.export_timeout, Duration::from_secs(10));
-            assert_eq!(parts.max_retry_elapsed, Duration::from_secs(300));
-            assert_eq!(parts.max_batch_records, 512);
-            assert_eq!((parts.memory_limit_bytes, parts.max_request_bytes), (32 << 20, 4 << 20));
-            assert_eq!((parts.overflow, parts.limits), (Overflow::DropNewest, Limits::default()));
-            let TransportConfig::Http { to, is_json: false } = parts.transport else { panic!() };
+            let (config, transport, connections) = silent.resolve().unwrap();
+            assert_eq!((config.export_timeout, connections), (Duration::from_secs(10), 1));
+            assert_eq!(config.retry_max_elapsed, Duration::from_secs(300));
+            assert_eq!(config.max_batch_records, 512);
+            assert_eq!((config.memory_limit_bytes, config.max_request_bytes), (32 << 20, 4 << 20));
+            assert_eq!((config.overflow, config.limits), (Overflow::DropNewest, Limits::default()));
+            let TransportConfig::Http { to, is_json: false } = transport else { panic!() };
             assert_eq!(to.url, "http://localhost:4318/v1/logs");
             assert_eq!(to.compression, Compression::None);
         }
         "grpc" => assert_eq!(url(silent).unwrap(), "http://localhost:4317/"),
         "set" => {
-            let parts = silent.parts().unwrap();
-            assert_eq!(parts.export_timeout, Duration::from_millis(1));
-            assert_eq!(parts.schedule_delay, Duration::from_millis(2));
-            assert_eq!(parts.max_retry_elapsed, Duration::from_millis(3));
-            assert_eq!(parts.max_batch_records, 4);
-            assert!(format!("{:?}", parts.resource) != format!("{:?}", Resource::default()));
-            let TransportConfig::Http { to, is_json: true } = parts.transport else { panic!() };
+            let (config, transport, _) = silent.resolve().unwrap();
+            assert_eq!(config.export_timeout, Duration::from_millis(1));
+            assert_eq!(config.schedule_delay, Duration::from_millis(2));
+            assert_eq!(config.retry_max_elapsed, Duration::from_millis(3));
+            assert_eq!(config.max_batch_records, 4);
+            assert!(format!("{:?}", config.resource) != format!("{:?}", Resource::default()));
+            let TransportConfig::Http { to, is_json: true } = transport else { panic!() };
             assert_eq!((to.url.to_string().as_str(), to.compression), ("http://own/x", Compression::Gzip));
             assert_eq!(to.headers["a"], "b c");
-            let parts = told.parts().unwrap();
-            assert_eq!(parts.max_batch_records, 7);
-            let TransportConfig::Http { to, .. } = parts.transport else { panic!() };
+            let (config, transport, _) = told.resolve().unwrap();
+            assert_eq!(config.max_batch_records, 7);
+            let TransportConfig::Http { to, .. } = transport else { panic!() };
             assert_eq!(
                 (to.url.to_string().as_str(), &to.headers["a"]),
                 ("http://told/v1/logs", &"told".parse().unwrap())
             );
         }
         "ignored" => {
-            let parts = silent.parts().unwrap();
-            assert_eq!(parts.export_timeout, Duration::from_millis(5));
-            assert_eq!((parts.schedule_delay, parts.max_batch_records), (Duration::from_secs(1), 512));
-            let TransportConfig::Http { to, is_json: false } = parts.transport else { panic!() };
+            let (config, transport, _) = silent.resolve().unwrap();
+            assert_eq!(config.export_timeout, Duration::from_millis(5));
+            assert_eq!((config.schedule_delay, config.max_batch_records), (Duration::from_secs(1), 512));
+            let TransportConfig::Http { to, is_json: false } = transport else { panic!() };
             assert_eq!(to.compression, Compression::Gzip);
         }
-        _ => assert!(silent.parts().unwrap_err().is_setting()),
+        _ => assert!(silent.resolve().unwrap_err().is_setting()),
     }
 }
 

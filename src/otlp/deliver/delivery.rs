@@ -1,7 +1,7 @@
-//! Sees requests through: each is sent until there is an outcome, which is counted.
+//! Delivers a request: sends it, with retries, until it has an outcome, and counts that.
 //!
-//! Between the worker and the transport in the walk. There is one of these for each request that may be on
-//! its way at once; they share nothing but the counts and what was said.
+//! Requests that are in flight at once have a [`Delivery`] each. They share only the queue with its
+//! counters, and the [`OnceLog`].
 
 use std::collections::HashSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -9,35 +9,32 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::diagnostics::report_once;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::deliver::retry::Backoff;
-use crate::otlp::queue::control::Standing;
+use crate::otlp::queue::control::Phase;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::{after, lock, Mutex};
 use crate::otlp::transport::{Answer, Transport};
 
-/// A finished request.
+/// Diagnostics that were reported already, so that each is reported once.
+///
+/// Their texts are partly the receiver's and may differ each time, so that their number is limited.
 #[derive(Debug, Default)]
-pub(crate) struct Parcel {
-    pub(crate) request: Request,
-    pub(crate) records: u64,
-}
+pub(crate) struct OnceLog(Mutex<HashSet<String>>);
 
-/// What was said already, in full. The text is partly the receiver's and may differ each time, so there
-/// is an end to it.
-#[derive(Debug, Default)]
-pub(crate) struct Said(Mutex<HashSet<String>>);
+/// How many different diagnostics a pipeline reports.
+const MAX_REPORTS: usize = 16;
 
-/// How many different causes a pipeline tells of.
-const MOST_SAID: usize = 16;
+/// How much of a receiver's text is reported.
+const MAX_REASON_BYTES: usize = 300;
 
-impl Said {
-    fn say(&self, what: &str, why: &str) {
-        let message = format!("{what}: {}", short(why));
-        let mut said = lock(&self.0);
-        if said.len() < MOST_SAID && said.insert(message.clone()) {
-            drop(said);
+impl OnceLog {
+    fn report(&self, what: &str, why: &str) {
+        let message = format!("{what}: {}", &why[..why.floor_char_boundary(MAX_REASON_BYTES)]);
+        let mut reported = lock(&self.0);
+        if reported.len() < MAX_REPORTS && reported.insert(message.clone()) {
+            drop(reported);
             report_once(format_args!("{message}"));
         }
     }
@@ -45,35 +42,34 @@ impl Said {
 
 pub(crate) struct Delivery {
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) config: Arc<Config>,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) said: Arc<Said>,
+    pub(crate) log: Arc<OnceLog>,
 }
 
-/// What became of a request.
 enum Outcome {
-    Taken { rejected: u64 },
+    Accepted { rejected: u64 },
     Refused,
     GaveUp,
     Shutdown,
 }
 
 impl Delivery {
-    /// Sends the request, settles its records and lets go of them. False if they were written off meanwhile.
-    pub(crate) fn see_through(&mut self, parcel: &mut Parcel) -> bool {
-        let is_alive = self.settle(parcel);
-        parcel.request.clear();
+    /// Sends the request, counts the outcome of its records and releases them. False if the worker
+    /// was abandoned.
+    pub(crate) fn deliver(&mut self, request: &mut Request) -> bool {
+        let is_alive = self.complete(request);
+        request.clear();
         is_alive
     }
 
-    fn settle(&mut self, parcel: &mut Parcel) -> bool {
-        let Parcel { request, records } = parcel;
-        let records = *records;
-        let Some(outcome) = self.deliver(request, records) else { return false };
+    fn complete(&mut self, request: &mut Request) -> bool {
+        let Some(outcome) = self.send_until_done(request) else { return false };
+        let records = request.records();
         let counters = &self.queue.counters;
-        self.queue.control.settle(records, || {
+        self.queue.control.complete(records, || {
             match outcome {
-                Outcome::Taken { rejected } => {
+                Outcome::Accepted { rejected } => {
                     counters.delivered(records - rejected);
                     counters.rejected(rejected);
                     counters.batches(1);
@@ -90,65 +86,62 @@ impl Delivery {
         })
     }
 
-    /// Sends the same bytes until there is an outcome. `None` if nobody wants to know it any more.
-    fn deliver(&mut self, request: &mut Request, records: u64) -> Option<Outcome> {
+    /// Sends the same bytes until there is an outcome. `None` if the worker was abandoned.
+    fn send_until_done(&mut self, request: &mut Request) -> Option<Outcome> {
         let begun = Instant::now();
-        let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_longest);
-        let mut is_again = false;
+        let mut backoff = Backoff::new(self.config.retry_first, self.config.retry_longest);
+        let mut is_retry = false;
         loop {
-            let standing = self.queue.control.standing();
-            let mut deadline = after(self.settings.export_timeout);
-            match standing {
-                Standing::Abandoned => return None,
-                Standing::ShuttingDown { deadline: last } if Instant::now() >= last => {
+            let phase = self.queue.control.phase();
+            let mut deadline = after(self.config.export_timeout);
+            match phase {
+                Phase::Abandoned => return None,
+                Phase::ShuttingDown { deadline: last } if Instant::now() >= last => {
                     return Some(Outcome::Shutdown)
                 }
-                Standing::ShuttingDown { deadline: last } => deadline = deadline.min(last),
-                Standing::Running => {}
+                Phase::ShuttingDown { deadline: last } => deadline = deadline.min(last),
+                Phase::Running => {}
             }
-            self.queue.counters.retries(u64::from(is_again));
-            let (asked, why) = match self.send(request, deadline) {
+            self.queue.counters.retries(u64::from(is_retry));
+            let (retry_after, why) = match self.send(request, deadline) {
                 Answer::Accepted { rejected, message } => {
-                    let rejected = rejected.min(records);
+                    let rejected = rejected.min(request.records());
                     if rejected > 0 {
-                        self.said.say("the receiver rejected log records", &message);
+                        self.log.report("the receiver rejected log records", &message);
                     }
-                    return Some(Outcome::Taken { rejected });
+                    return Some(Outcome::Accepted { rejected });
                 }
                 Answer::Refused { why } => {
-                    self.said.say("log records were refused and are lost", &why);
+                    self.log.report("log records were refused and are lost", &why);
                     return Some(Outcome::Refused);
                 }
                 Answer::TryAgain { after, why } => (after, why),
             };
-            let wait = backoff.next(asked);
-            if begun.elapsed().saturating_add(wait) > self.settings.retry_max_elapsed {
-                self.said.say("log records were given up and are lost", &why);
+            let wait = backoff.next(retry_after);
+            if begun.elapsed().saturating_add(wait) > self.config.retry_max_elapsed {
+                self.log.report("log records were dropped after all retries", &why);
                 return Some(Outcome::GaveUp);
             }
-            self.said.say("log records cannot be delivered now, trying again", &why);
-            // A shutdown that began since shortens a wait of ours, not one that the receiver asked for.
-            let is_ours = asked.is_none() && standing == Standing::Running;
+            self.log.report("log records cannot be delivered yet, retrying", &why);
+            // A shutdown that begins later shortens our own backoff, but not a wait that the
+            // receiver asked for.
+            let can_shorten = retry_after.is_none() && phase == Phase::Running;
             let until = after(wait);
-            match self.queue.control.standing() {
-                Standing::ShuttingDown { deadline } if !is_ours && until >= deadline => {
+            match self.queue.control.phase() {
+                Phase::ShuttingDown { deadline } if !can_shorten && until >= deadline => {
                     return Some(Outcome::Shutdown)
                 }
-                _ => self.queue.control.pause(until, is_ours),
+                _ => self.queue.control.wait_to_retry(until, can_shorten),
             }
-            is_again = true;
+            is_retry = true;
         }
     }
 
-    /// A transport must not panic. One that does has not delivered, and is not asked for the same again.
+    /// A transport must not panic. If it does, the request counts as refused: a retry might panic
+    /// again.
     fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer {
         let transport = &mut self.transport;
         catch_unwind(AssertUnwindSafe(|| transport.send(request, deadline)))
             .unwrap_or_else(|_| Answer::Refused { why: "the transport panicked".into() })
     }
-}
-
-/// The beginning of a text that is not ours.
-fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(300)]
 }

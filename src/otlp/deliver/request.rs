@@ -1,7 +1,8 @@
-//! Finished records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for each scope.
+//! Encoded records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for
+//! each scope.
 //!
-//! A batch is a list of places: the records stay in the chunks that their threads wrote them to, and nobody
-//! copies them before a transport asks for the request in one piece.
+//! A batch is a list of segments: the records stay in the chunks that their threads wrote them to,
+//! and are copied only when a transport wants the request in one piece.
 
 use std::collections::HashMap;
 use std::mem;
@@ -11,12 +12,12 @@ use std::sync::Arc;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
 
-use crate::otlp::deliver::held::Held;
+use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::queue::chunk::Piece;
 use crate::value::Value;
 use crate::wire::put::{field_len, put_bytes, put_header, put_pair};
 
-/// The encoded `Resource` message that every request of a pipeline begins with.
+/// The encoded `Resource` message with which every request of a pipeline begins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resource(Vec<u8>);
 
@@ -34,30 +35,35 @@ impl Resource {
     }
 }
 
-/// Scopes that are remembered from one request to the next, and the places and bytes that may be kept room
-/// for: a busy program's requests take no new memory, and what one large request took is given back.
-const REMEMBERED: usize = 32;
+/// How many scopes are cached from one request to the next. The requests of most programs allocate
+/// nothing.
+const MAX_CACHED_SCOPES: usize = 32;
 
-const KEPT_PLACES: usize = 1024;
+/// How many segments a request keeps memory for, so that one large request does not keep its memory
+/// for ever.
+const MAX_SPARE_SEGMENTS: usize = 1024;
 
-const KEPT_BYTES: usize = 256 * 1024;
+/// How many bytes a request keeps for its frames, and for its single piece.
+const MAX_SPARE_BYTES: usize = 256 * 1024;
 
-/// Records on their way to one request, grouped by scope in the order in which scopes were first seen.
+/// The records of the next request, grouped by scope in the order in which the scopes were first
+/// seen.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Those of this request, and others of earlier ones, which have no records.
+    /// The scopes of this request, and cached ones without records.
     scopes: Vec<Scope>,
+    /// Indices into `scopes`.
     by_name: HashMap<String, usize>,
-    /// The scopes of this request, in their order.
+    /// The scopes of this request, in their order: indices into `scopes`.
     used: Vec<usize>,
-    /// Where the records are.
-    chunks: Vec<Arc<Held>>,
+    /// The chunks that the records are in.
+    chunks: Vec<Arc<ChunkRef>>,
     records: usize,
-    /// What the scopes take in the request at most, the records and all frames included.
-    most: usize,
+    /// An upper bound of what the scopes take in the request, records and frames included.
+    max_len: usize,
 }
 
-/// What frames take at most: a tag and a length for each.
+/// The longest frame: a tag and a length.
 const FRAME: usize = 1 + 10;
 
 #[derive(Debug)]
@@ -65,41 +71,41 @@ struct Scope {
     /// The encoded `InstrumentationScope` message.
     message: Vec<u8>,
     /// The records, each with its header: the `log_records` of a `ScopeLogs`.
-    records: Vec<Place>,
+    records: Vec<Segment>,
     records_len: usize,
 }
 
-/// Bytes of a request.
+/// A range of a request's bytes.
 #[derive(Clone, Debug)]
-struct Place {
-    /// Which of the chunks they are in; `None` are frames.
+struct Segment {
+    /// The chunk that it is in: an index into `chunks`. `None` for frames.
     chunk: Option<usize>,
     bytes: Range<usize>,
 }
 
 impl Batch {
-    /// Adds records of a chunk: all of them are in `piece`, which is of this chunk.
-    pub(crate) fn add(&mut self, chunk: &Arc<Held>, piece: &Piece<'_>) {
+    /// Adds the records of `piece`, which is a part of `chunk`.
+    pub(crate) fn add(&mut self, chunk: &Arc<ChunkRef>, piece: &Piece<'_>) {
         if self.chunks.last().is_none_or(|last| !Arc::ptr_eq(last, chunk)) {
             self.chunks.push(Arc::clone(chunk));
         }
         let index = match self.by_name.get(piece.scope) {
             Some(index) => *index,
-            None => self.remember(piece.scope),
+            None => self.add_scope(piece.scope),
         };
         let scope = &mut self.scopes[index];
         if scope.records.is_empty() {
             self.used.push(index);
-            self.most += 2 * FRAME + scope.message.len();
+            self.max_len += 2 * FRAME + scope.message.len();
         }
         let bytes = piece.framed.clone();
         scope.records_len += bytes.len();
-        self.most += bytes.len();
+        self.max_len += bytes.len();
         self.records += piece.records;
-        scope.records.push(Place { chunk: Some(self.chunks.len() - 1), bytes });
+        scope.records.push(Segment { chunk: Some(self.chunks.len() - 1), bytes });
     }
 
-    fn remember(&mut self, name: &str) -> usize {
+    fn add_scope(&mut self, name: &str) -> usize {
         let mut message = Vec::new();
         if !name.is_empty() {
             put_bytes(&mut message, 1, name.as_bytes());
@@ -109,9 +115,9 @@ impl Batch {
         self.scopes.len() - 1
     }
 
-    /// How many bytes the request has at most once a scope of this name is added to it.
-    pub(crate) fn most_with(&self, resource: &Resource, scope: &str) -> usize {
-        2 * FRAME + resource.0.len() + self.most + 3 * FRAME + scope.len()
+    /// An upper bound of the request's length once a scope of this name is added to it.
+    pub(crate) fn max_len_with(&self, resource: &Resource, scope: &str) -> usize {
+        2 * FRAME + resource.0.len() + self.max_len + 3 * FRAME + scope.len()
     }
 
     pub(crate) fn records(&self) -> usize {
@@ -122,32 +128,33 @@ impl Batch {
         self.records == 0
     }
 
-    /// The request, in the memory of `spare`, which is empty. The batch is empty then.
+    /// Makes the request, in the memory of `spare`, which is empty. Leaves the batch empty.
     pub(crate) fn finish(&mut self, resource: &Resource, spare: Request) -> Request {
         let mut request = spare;
         let scopes = self.used.iter().map(|index| field_len(self.scopes[*index].len()));
         let len = field_len(resource.0.len()) + scopes.sum::<usize>();
         request.len = field_len(len);
+        request.records = self.records as u64;
         put_header(&mut request.frames, 1, len);
         put_bytes(&mut request.frames, 1, &resource.0);
         let mut framed = 0;
-        let mut frame = |frames: &[u8]| Place {
+        let mut frame = |frames: &[u8]| Segment {
             chunk: None,
             bytes: mem::replace(&mut framed, frames.len())..frames.len(),
         };
-        request.places.push(frame(&request.frames));
+        request.segments.push(frame(&request.frames));
         for index in self.used.drain(..) {
             let scope = &mut self.scopes[index];
             put_header(&mut request.frames, 2, scope.len());
             put_bytes(&mut request.frames, 1, &scope.message);
-            request.places.push(frame(&request.frames));
-            request.places.append(&mut scope.records);
-            scope.records.shrink_to(KEPT_PLACES);
+            request.segments.push(frame(&request.frames));
+            request.segments.append(&mut scope.records);
+            scope.records.shrink_to(MAX_SPARE_SEGMENTS);
             scope.records_len = 0;
         }
         mem::swap(&mut request.chunks, &mut self.chunks);
-        (self.records, self.most) = (0, 0);
-        if self.scopes.len() > REMEMBERED {
+        (self.records, self.max_len) = (0, 0);
+        if self.scopes.len() > MAX_CACHED_SCOPES {
             *self = Self::default();
         }
         request
@@ -155,30 +162,35 @@ impl Batch {
 }
 
 impl Scope {
-    /// How long the `ScopeLogs` message is.
+    /// The length of the `ScopeLogs` message.
     fn len(&self) -> usize {
         field_len(self.message.len()) + self.records_len
     }
 }
 
-/// An encoded `ExportLogsServiceRequest`, in pieces.
+/// An encoded `ExportLogsServiceRequest`, as a list of segments.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
-    /// What is not records, front to back.
+    /// Everything but the records, front to back.
     frames: Vec<u8>,
-    chunks: Vec<Arc<Held>>,
-    places: Vec<Place>,
+    chunks: Vec<Arc<ChunkRef>>,
+    segments: Vec<Segment>,
+    records: u64,
     len: usize,
-    /// The request in one piece, if somebody asked for that.
+    /// The request in one piece, once a transport asked for that.
     joined: Vec<u8>,
 }
 
 impl Request {
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// The request in one piece. It is put together once, however often it is sent.
+    /// The request in one piece, which is assembled once, however often it is sent.
     pub(crate) fn bytes(&mut self) -> &[u8] {
         if self.joined.is_empty() {
             let mut joined = mem::take(&mut self.joined);
@@ -198,25 +210,25 @@ impl Request {
 
     fn append_to(&self, out: &mut Vec<u8>) {
         out.reserve_exact(self.len);
-        for place in &self.places {
-            let all = match place.chunk {
+        for segment in &self.segments {
+            let all = match segment.chunk {
                 Some(chunk) => self.chunks[chunk].bytes(),
                 None => &self.frames,
             };
-            out.extend_from_slice(&all[place.bytes.clone()]);
+            out.extend_from_slice(&all[segment.bytes.clone()]);
         }
     }
 
-    /// Lets go of the records, and keeps memory for the next request.
+    /// Releases the records, and keeps memory for the next request.
     pub(crate) fn clear(&mut self) {
         self.chunks.clear();
-        self.places.clear();
-        self.places.shrink_to(KEPT_PLACES);
+        self.segments.clear();
+        self.segments.shrink_to(MAX_SPARE_SEGMENTS);
         for bytes in [&mut self.frames, &mut self.joined] {
             bytes.clear();
-            bytes.shrink_to(KEPT_BYTES);
+            bytes.shrink_to(MAX_SPARE_BYTES);
         }
-        self.len = 0;
+        (self.records, self.len) = (0, 0);
     }
 }
 
@@ -229,14 +241,14 @@ mod alone {
     use crate::record::Target;
 
     impl Batch {
-        /// Adds one encoded `LogRecord`. The worker gets many at a time.
+        /// Adds one encoded `LogRecord`, where the worker adds many at a time.
         pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
             let mut front = vec![0; MOST_HEADER];
             front.extend_from_slice(record);
             let (target, record) = (Target::Static(""), Encoded::new(&mut front, MOST_HEADER, &[]));
             let mut chunk = Chunk::default();
             chunk.add(target, &record, Chunk::most(target, record.len()));
-            let chunk = Arc::new(Held::new(chunk, Weak::new()));
+            let chunk = Arc::new(ChunkRef::new(chunk, Weak::new()));
             for piece in chunk.pieces() {
                 self.add(&chunk, &Piece { scope, ..piece });
             }
@@ -250,8 +262,8 @@ mod alone {
 
     impl From<Vec<u8>> for Request {
         fn from(bytes: Vec<u8>) -> Self {
-            let whole = Place { chunk: None, bytes: 0..bytes.len() };
-            Self { len: bytes.len(), places: vec![whole], frames: bytes, ..Self::default() }
+            let whole = Segment { chunk: None, bytes: 0..bytes.len() };
+            Self { len: bytes.len(), segments: vec![whole], frames: bytes, ..Self::default() }
         }
     }
 }

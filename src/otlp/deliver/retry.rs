@@ -1,15 +1,17 @@
-//! How long to wait before a request is sent again.
+//! How long to wait before a retry.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-/// The waits of one request: each twice as long as the one before, up to a bound, and each somewhat
-/// shorter at random, so that the clients of a collector that comes back do not come all at once.
+/// Exponential backoff: each wait is twice as long as the one before, up to a limit. Each is
+/// shortened at random by up to half, so that the clients of a restarted collector do not all
+/// return at once.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
     longest: Duration,
+    /// The state of a xorshift generator.
     random: u64,
 }
 
@@ -20,16 +22,16 @@ impl Backoff {
         Self { next: first.min(longest), longest, random }
     }
 
-    /// The next wait: not shorter than what the receiver asked for.
-    pub(crate) fn next(&mut self, asked: Option<Duration>) -> Duration {
+    /// The next wait, which is not shorter than the receiver asked for.
+    pub(crate) fn next(&mut self, retry_after: Option<Duration>) -> Duration {
         let full = self.next;
         self.next = full.saturating_mul(2).min(self.longest);
-        // Xorshift: 64 bits that only need to differ between processes.
+        // Only has to differ between processes.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         let part = (self.random >> 11) as f64 / (1u64 << 53) as f64;
-        full.mul_f64(0.5 + part / 2.0).max(asked.unwrap_or_default())
+        full.mul_f64(0.5 + part / 2.0).max(retry_after.unwrap_or_default())
     }
 }
 
@@ -37,7 +39,8 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    /// Guarantees: waits grow to their bound, stay above half of it, and never are shorter than asked.
+    /// Guarantees: waits grow to their limit, stay above half of it, and are never shorter than
+    /// asked for.
     #[test]
     fn waits_double_within_bounds() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(400));

@@ -1,7 +1,7 @@
-//! Makes requests of what is queued, on a thread of its own.
+//! The worker thread: it takes chunks out of the queue and batches their records into requests.
 //!
-//! Between the queue and the lanes in the walk. The thread is under no subscriber and under
-//! telemetry suppression: what a transport or a library below it logs never becomes a record.
+//! It runs under telemetry suppression, so that what a transport or a library below it logs never
+//! becomes a record.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,44 +9,44 @@ use std::thread;
 use opentelemetry::Context;
 
 use crate::error::Error;
-use crate::otlp::config::Settings;
-use crate::otlp::deliver::delivery::{Delivery, Parcel, Said};
-use crate::otlp::deliver::held::Held;
-use crate::otlp::deliver::lanes::Lanes;
+use crate::otlp::config::Config;
+use crate::otlp::deliver::chunk_ref::ChunkRef;
+use crate::otlp::deliver::delivery::{Delivery, OnceLog};
 use crate::otlp::deliver::request::Batch;
+use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::{Chunk, Piece};
-use crate::otlp::queue::control::Order;
-use crate::otlp::queue::shrink::varint;
+use crate::otlp::queue::control::Command;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
+use crate::wire::read::Fields;
 
-/// Starts the thread. It ends after a shutdown.
+/// Starts the worker thread, which ends after a shutdown.
 pub(crate) fn start(
     queue: Arc<Queue>,
-    settings: Settings,
+    config: Config,
     transports: Vec<Box<dyn Transport>>,
 ) -> Result<(), Error> {
-    let settings = Arc::new(settings);
-    let said = Arc::new(Said::default());
+    let config = Arc::new(config);
+    let log = Arc::new(OnceLog::default());
     let delivery = |transport| Delivery {
         transport,
-        settings: Arc::clone(&settings),
+        config: Arc::clone(&config),
         queue: Arc::clone(&queue),
-        said: Arc::clone(&said),
+        log: Arc::clone(&log),
     };
     let deliveries = transports.into_iter().map(delivery).collect();
     let worker = Worker {
-        lanes: Lanes::new(Arc::clone(&queue), deliveries)?,
-        settings,
+        senders: Senders::new(Arc::clone(&queue), deliveries)?,
+        config,
         batch: Batch::default(),
         _end: End(Arc::clone(&queue)),
         queue,
     };
     let run = || {
-        // What the transport logs is dropped by every log layer of ours. A scoped `NoSubscriber` would
-        // keep it from other layers too, but while any thread has a scoped default, tracing swallows what
-        // the values of an event log, on all threads.
+        // Our log layers drop what the transport logs. A scoped `NoSubscriber` would keep it from
+        // other layers, too, but while any thread has a scoped default, tracing drops the events
+        // that an event's values log while they are formatted, on all threads.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         worker.run();
     };
@@ -59,89 +59,92 @@ pub(crate) fn start(
 }
 
 struct Worker {
-    lanes: Lanes,
-    settings: Arc<Settings>,
+    senders: Senders,
+    config: Arc<Config>,
     queue: Arc<Queue>,
+    /// The records of the next request.
     batch: Batch,
     _end: End,
 }
 
-/// When the worker ends, even by a panic, nothing stays behind without an outcome, and nobody waits.
+/// When the worker ends, even by a panic, this gives the remaining records their outcome and wakes
+/// everyone who waits for the worker.
 struct End(Arc<Queue>);
 
 impl Drop for End {
     fn drop(&mut self) {
         self.0.close();
-        self.0.sweep();
-        self.0.control.end(&self.0.counters);
+        self.0.drop_all();
+        self.0.control.worker_ended(&self.0.counters);
     }
 }
 
 impl Worker {
     fn run(mut self) {
         self.work();
-        let Self { lanes, batch, _end, .. } = self;
-        // In this order: what was not sent is let go of and a file is closed before the end is told.
+        let Self { senders, batch, _end, .. } = self;
+        // In this order: records are released and files are closed before anyone learns of the end.
         drop(batch);
-        lanes.close();
+        senders.close();
     }
 
     fn work(&mut self) {
-        let mut tick = after(self.settings.schedule_delay);
+        let mut tick = after(self.config.schedule_delay);
         loop {
-            let order = self.queue.control.next(tick);
-            let before = match order {
-                Order::Stop => return,
-                Order::Last => u64::MAX,
-                // What threads add meanwhile is for the next time, or a flush might never end.
-                Order::Full | Order::Everything { .. } => self.queue.next_ticket(),
+            let command = self.queue.control.next_command(tick);
+            let before = match command {
+                Command::Stop => return,
+                Command::Last => u64::MAX,
+                // What threads add from now on is left for the next command, or a flush might never
+                // end.
+                Command::Full | Command::Everything { .. } => self.queue.next_ticket(),
             };
-            let is_alive = self.drain(before) && (order == Order::Full || self.send_batch());
-            match order {
+            let is_alive = self.drain(before) && (command == Command::Full || self.send_batch());
+            match command {
                 _ if !is_alive => return,
-                Order::Last | Order::Stop => return,
-                Order::Full => {}
-                Order::Everything { flush } => {
-                    self.queue.control.flushed(flush);
-                    tick = after(self.settings.schedule_delay);
+                Command::Last | Command::Stop => return,
+                Command::Full => {}
+                Command::Everything { flush } => {
+                    self.queue.control.flush_sent(flush);
+                    tick = after(self.config.schedule_delay);
                 }
             }
         }
     }
 
-    /// Puts all chunks begun before `before` into batches, and sends those that are full. False if
-    /// what the worker has was written off.
+    /// Adds all chunks begun before `before` to the batch, and sends it whenever it is full. False
+    /// if the worker was abandoned.
     fn drain(&mut self, before: u64) -> bool {
         loop {
-            while let Some(chunk) = self.queue.take_oldest(before) {
-                if !self.absorb(chunk) {
+            while let Some(chunk) = self.queue.pop_oldest(before) {
+                if !self.add_chunk(chunk) {
                     return false;
                 }
             }
-            if !self.queue.look_again(before) {
+            if !self.queue.reclaim_leases(before) {
                 return true;
             }
         }
     }
 
-    fn absorb(&mut self, chunk: Chunk) -> bool {
-        if !self.queue.control.hold(chunk.records as u64, &self.queue.counters) {
+    fn add_chunk(&mut self, chunk: Chunk) -> bool {
+        if !self.queue.control.dequeued(chunk.records as u64, &self.queue.counters) {
             return false;
         }
-        let chunk = Arc::new(Held::new(self.queue.pool.fit(chunk), Arc::downgrade(&self.queue)));
+        let chunk = Arc::new(ChunkRef::new(self.queue.pool.compact(chunk), Arc::downgrade(&self.queue)));
         let mut pieces = chunk.pieces();
-        pieces.all(|piece| self.place(&chunk, piece))
+        pieces.all(|piece| self.add_piece(&chunk, piece))
     }
 
-    fn place(&mut self, chunk: &Arc<Held>, mut piece: Piece<'_>) -> bool {
+    fn add_piece(&mut self, chunk: &Arc<ChunkRef>, mut piece: Piece<'_>) -> bool {
         while piece.records > 0 {
-            let taken = self.batch.most_with(&self.settings.resource, piece.scope);
-            let room = Room {
-                records: self.settings.max_batch_records.saturating_sub(self.batch.records()),
-                bytes: self.settings.max_request_bytes.saturating_sub(taken),
+            let taken = self.batch.max_len_with(&self.config.resource, piece.scope);
+            let capacity = Capacity {
+                records: self.config.max_batch_records.saturating_sub(self.batch.records()),
+                bytes: self.config.max_request_bytes.saturating_sub(taken),
             };
             let framed = &chunk.bytes()[piece.framed.clone()];
-            let mut part = room.take(piece.records, framed);
+            let mut part = capacity.take(piece.records, framed);
             if part.records == 0 {
                 if !self.batch.is_empty() {
                     if !self.send_batch() {
@@ -149,8 +152,9 @@ impl Worker {
                     }
                     continue;
                 }
-                // Records were cut to fit when they came. Should one not: too long is better than never.
-                part = Room { records: 1, bytes: usize::MAX }.take(piece.records, framed);
+                // The queue truncated records that exceed a request. Should one still do so, send
+                // it alone.
+                part = Capacity { records: 1, bytes: usize::MAX }.take(piece.records, framed);
             }
             let end = piece.framed.start + part.bytes;
             let framed = piece.framed.start..end;
@@ -158,50 +162,42 @@ impl Worker {
             piece.records -= part.records;
             piece.framed.start = end;
         }
-        self.batch.records() < self.settings.max_batch_records || self.send_batch()
+        self.batch.records() < self.config.max_batch_records || self.send_batch()
     }
 
-    /// Sends the batch. False if its records were written off meanwhile.
+    /// Sends the batch. False if the worker was abandoned.
     fn send_batch(&mut self) -> bool {
         if self.batch.is_empty() {
             return true;
         }
-        let records = self.batch.records() as u64;
-        let request = self.batch.finish(&self.settings.resource, self.lanes.spare());
-        self.lanes.send(Parcel { request, records })
+        let request = self.batch.finish(&self.config.resource, self.senders.take_spare());
+        self.senders.send(request)
     }
 }
 
-/// What a batch has room for, or what of a piece goes into it.
-struct Room {
+/// The records and bytes that a batch can still take, or that are taken from a piece.
+struct Capacity {
     records: usize,
     bytes: usize,
 }
 
-impl Room {
-    /// As many of the records, from the first one, as there is room for.
+impl Capacity {
+    /// The longest run of records, from the first one, that fits.
     fn take(&self, records: usize, framed: &[u8]) -> Self {
         if records <= self.records && framed.len() <= self.bytes {
             return Self { records, bytes: framed.len() };
         }
         let mut part = Self { records: 0, bytes: 0 };
-        let mut rest = framed;
+        let mut fields = Fields::of(framed);
         while part.records < self.records.min(records) {
-            let Some(behind) = behind_first(rest) else { break };
-            let end = framed.len() - behind.len();
+            // One field, tag and length included, is one record.
+            let Ok(Some(_)) = fields.next() else { break };
+            let end = framed.len() - fields.rest().len();
             if end > self.bytes {
                 break;
             }
             part = Self { records: part.records + 1, bytes: end };
-            rest = behind;
         }
         part
     }
-}
-
-/// What follows the first record.
-fn behind_first(framed: &[u8]) -> Option<&[u8]> {
-    let (_tag, mut rest) = framed.split_first()?;
-    let len = usize::try_from(varint(&mut rest)?).ok()?;
-    rest.get(len..)
 }

@@ -1,11 +1,11 @@
-//! JSON text in the making: members, and the few forms of values that OTLP JSON has.
+//! A writer of JSON text, with the forms of values that OTLP's JSON has.
 
 use base64::prelude::{Engine, BASE64_STANDARD};
 
 /// JSON that is being written.
 ///
-/// Whether a comma is due is read from the last byte: a member or an element is first exactly where
-/// a bracket was just opened.
+/// Whether a comma is needed is derived from the last byte: none is needed after an opening
+/// bracket.
 #[derive(Debug)]
 pub(crate) struct Text(String);
 
@@ -14,7 +14,7 @@ impl Text {
         Self(String::with_capacity(bytes))
     }
 
-    pub(crate) fn done(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 
@@ -32,7 +32,7 @@ impl Text {
         self.0.push(bracket);
     }
 
-    /// The name of a member, which needs no escape. Its value must be written next.
+    /// The name of a member, which needs no escaping. Its value must be written next.
     #[inline]
     pub(crate) fn name(&mut self, name: &'static str) {
         match self.0.as_bytes().last() {
@@ -53,7 +53,7 @@ impl Text {
         self.0.push_str(itoa::Buffer::new().format(value));
     }
 
-    /// An integer of 64 bits: JSON's numbers are doubles to many readers, so it is a string.
+    /// A 64-bit integer. It is a string, as many readers take JSON's numbers for doubles.
     #[inline]
     pub(crate) fn quoted(&mut self, value: impl itoa::Integer) {
         self.0.push('"');
@@ -61,10 +61,10 @@ impl Text {
         self.0.push('"');
     }
 
-    /// A double, with the names of proto3's JSON for what JSON has no number for.
+    /// A double. Those that JSON has no number for are strings, as in proto3's JSON.
     ///
-    /// There are readers that know numbers only, rotel among them, and refuse the whole request then.
-    /// A value that everyone takes would be another value.
+    /// Some readers, rotel among them, accept numbers only and reject the whole request. There is
+    /// no other form that keeps the value.
     pub(crate) fn double(&mut self, value: f64) {
         if value.is_finite() {
             self.0.push_str(zmij::Buffer::new().format_finite(value));
@@ -92,14 +92,14 @@ impl Text {
         self.0.push('"');
     }
 
-    /// A string. Only what must be is escaped: U+2028 and all else beyond ASCII stay as they are.
+    /// A string. Only what must be escaped is: not U+2028, nor anything else beyond ASCII.
     #[inline]
     pub(crate) fn string(&mut self, text: &str) {
         self.0.push('"');
         let mut written = 0;
         for (index, byte) in text.bytes().enumerate() {
             if ESCAPED[usize::from(byte)] {
-                // An escaped byte is ASCII, so both cuts are at char boundaries.
+                // An escaped byte is ASCII, so that both ends are char boundaries.
                 self.0.push_str(&text[written..index]);
                 self.escape(byte);
                 written = index + 1;
@@ -130,7 +130,7 @@ impl Text {
     }
 }
 
-/// What a JSON string cannot contain as it is.
+/// The bytes that a JSON string cannot contain unescaped.
 const ESCAPED: [bool; 256] = {
     let mut escaped = [false; 256];
     let mut byte = 0;

@@ -1,8 +1,9 @@
-//! One limit in bytes for all threads, which they rarely meet on: each shard takes from it in leases.
+//! The memory limit of all threads. Shards lease parts of it, so that threads rarely contend for
+//! it.
 //!
-//! Invariant: what is left here, what shards have on lease, and what records and chunks are charged
-//! with is the limit, always. Bytes are taken before a record is stored and given back after it is
-//! settled, so what is stored never exceeds the limit.
+//! Invariant: what is available here, what shards have leased, and what records and chunks are
+//! charged with add up to the limit. Bytes are charged before a record is stored and released after
+//! it has its outcome, so that what is stored never exceeds the limit.
 
 use std::time::Instant;
 
@@ -10,34 +11,34 @@ use crate::otlp::sync::{lock, wait_until, AtomicUsize, Condvar, Mutex, Ordering}
 
 #[derive(Debug)]
 pub(crate) struct Budget {
-    left: AtomicUsize,
+    available: AtomicUsize,
     limit: usize,
-    /// How much a shard takes at once.
+    /// How much a shard leases at once.
     lease: usize,
-    /// Threads that wait for room.
+    /// How many threads wait for capacity.
     waiting: AtomicUsize,
-    room: (Mutex<()>, Condvar),
+    released: (Mutex<()>, Condvar),
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize, lease: usize) -> Self {
         Self {
-            left: AtomicUsize::new(limit),
+            available: AtomicUsize::new(limit),
             limit,
             lease,
             waiting: AtomicUsize::new(0),
-            room: (Mutex::new(()), Condvar::new()),
+            released: (Mutex::new(()), Condvar::new()),
         }
     }
 
-    /// Grows what is on lease to at least `wanted`, if there is as much. Takes a whole lease where it
-    /// can, so that this is rare.
-    pub(crate) fn top_up(&self, leased: &mut usize, wanted: usize) -> bool {
+    /// Extends a lease to at least `wanted` bytes, if so many are available. Takes a whole lease
+    /// where it can, so that this is rare.
+    pub(crate) fn extend_lease(&self, leased: &mut usize, wanted: usize) -> bool {
         let missing = wanted.saturating_sub(*leased);
         let mut taken = 0;
-        let took = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
-            taken = missing.max(self.lease).min(left);
-            (taken >= missing).then(|| left - taken)
+        let took = self.available.fetch_update(Ordering::AcqRel, Ordering::Acquire, |available| {
+            taken = missing.max(self.lease).min(available);
+            (taken >= missing).then(|| available - taken)
         });
         if took.is_ok() {
             *leased += taken;
@@ -45,55 +46,56 @@ impl Budget {
         took.is_ok()
     }
 
-    /// Gives bytes back, and wakes those who wait for them.
-    pub(crate) fn give_back(&self, bytes: usize) {
+    /// Makes bytes available again, and wakes the threads that wait for them.
+    pub(crate) fn release(&self, bytes: usize) {
         if bytes == 0 {
             return;
         }
-        self.left.fetch_add(bytes, Ordering::AcqRel);
-        // A thread that waits says so before it looks. Both sides write `waiting`, so one comes after
-        // the other: the waiting thread is seen here, or it sees these bytes. A plain load could miss it.
+        self.available.fetch_add(bytes, Ordering::AcqRel);
+        // A waiting thread counts itself before it looks. Both sides write `waiting`, so that one
+        // comes after the other: either it is seen here, or it sees these bytes. A plain load could
+        // miss it.
         if self.waiting.fetch_add(0, Ordering::AcqRel) > 0 {
             self.wake_all();
         }
     }
 
     pub(crate) fn wake_all(&self) {
-        let _room = lock(&self.room.0);
-        self.room.1.notify_all();
+        let _guard = lock(&self.released.0);
+        self.released.1.notify_all();
     }
 
-    /// Waits until there might be room for `wanted` bytes, `over` says so, or the time is over. False
-    /// if it is.
-    pub(crate) fn wait(&self, wanted: usize, until: Instant, over: impl Fn() -> bool) -> bool {
-        let mut room = lock(&self.room.0);
+    /// Waits until `wanted` bytes might be available, or `is_closed`. False if it is `until`
+    /// before.
+    pub(crate) fn wait(&self, wanted: usize, until: Instant, is_closed: impl Fn() -> bool) -> bool {
+        let mut guard = lock(&self.released.0);
         self.waiting.fetch_add(1, Ordering::AcqRel);
         let mut in_time = true;
-        while self.left() < wanted && !over() {
+        while self.available() < wanted && !is_closed() {
             if Instant::now() >= until {
                 in_time = false;
                 break;
             }
-            room = wait_until(&self.room.1, room, until);
+            guard = wait_until(&self.released.1, guard, until);
         }
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         in_time
     }
 
-    /// Bytes that nobody has.
+    /// Bytes that are neither leased nor charged.
     #[inline]
-    pub(crate) fn left(&self) -> usize {
-        self.left.load(Ordering::Acquire)
+    pub(crate) fn available(&self) -> usize {
+        self.available.load(Ordering::Acquire)
     }
 
-    /// Less than a lease is left.
+    /// Less than a lease is available.
     #[inline]
     pub(crate) fn is_short(&self) -> bool {
-        self.left.load(Ordering::Relaxed) < self.lease
+        self.available.load(Ordering::Relaxed) < self.lease
     }
 
-    /// More than half is taken: time to deliver, however few records that is.
-    pub(crate) fn is_half_taken(&self) -> bool {
-        self.left() < self.limit / 2
+    /// Less than half is available: time to deliver, however few records that is.
+    pub(crate) fn is_half_used(&self) -> bool {
+        self.available() < self.limit / 2
     }
 }

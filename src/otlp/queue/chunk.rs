@@ -1,36 +1,38 @@
-//! A piece of a shard: encoded records, each with its header, one behind the other, and which scope they are of.
+//! A part of a shard: encoded records in a row, each with its header, and their scopes.
 //!
-//! Chunks are of one size, so that they can be recycled whole, and so that no buffer ever doubles.
+//! Chunks have one size, so that they can be recycled, and so that no buffer ever doubles.
 
 use std::ops::Range;
 
 use crate::record::Target;
 use crate::wire::put::{tag, varint_len, LENGTH};
 
-/// The field number of `ScopeLogs.log_records`, which the header in front of each record says.
+/// The field number of `ScopeLogs.log_records`, which is in the header of each record.
 const LOG_RECORDS: u8 = 2;
 
-/// Names of scopes are cut to this length: they are written once for each request.
+/// The names of scopes are truncated to so many bytes.
 const MAX_NAME: usize = 1024;
 
-/// What a chunk is charged with for each run: a `Vec` that has just doubled has twice what it needs.
+/// The bytes that a chunk is charged with for each run: a `Vec` that has just doubled has twice
+/// what it needs.
 pub(crate) const RUN_COST: usize = 2 * size_of::<Run>();
 
-/// The longest header of a record: a tag, and a length that is in memory.
+/// The longest header of a record: a tag and a length.
 pub(crate) const MOST_HEADER: usize = 1 + 10;
 
-/// An encoded `LogRecord` with its header, in the two pieces in which it was written. They are put
-/// together where they are stored, not before: that would be one more copy.
+/// An encoded `LogRecord` with its header, in the two pieces in which it was written. They are
+/// joined where they are stored, which saves a copy.
 #[derive(Debug)]
 pub(crate) struct Encoded<'a> {
     /// The header, and the record up to its body.
     front: &'a [u8],
     rest: &'a [u8],
+    /// The length of the header.
     header: usize,
 }
 
 impl<'a> Encoded<'a> {
-    /// `front` has room for the header, and then the record from `begin`.
+    /// `front` has the record from `begin`, and space for the header before.
     #[inline]
     pub(crate) fn new(front: &'a mut [u8], begin: usize, rest: &'a [u8]) -> Self {
         let len = front.len() - begin + rest.len();
@@ -56,7 +58,7 @@ impl<'a> Encoded<'a> {
     }
 }
 
-/// The header of a record that is shorter or longer than most.
+/// Writes the header of a record whose length does not take two bytes.
 fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
     let header = 1 + varint_len(len as u64);
     let place = &mut front[begin - header..begin];
@@ -68,19 +70,19 @@ fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
     header
 }
 
-/// Records of one scope that lie behind each other, up to where the next run begins.
+/// Records of one scope in a row, up to where the next run begins.
 #[derive(Clone, Debug)]
 struct Run {
-    /// `None`: the name stands in front of the records.
+    /// The name of the scope. `None`: it is in the chunk, before the records.
     name: Option<&'static str>,
     name_len: usize,
-    /// Where the records begin.
+    /// The offset of the records in the chunk.
     at: usize,
-    /// How many records of other runs are in front.
+    /// How many records the runs before have.
     before: usize,
 }
 
-/// Records in the order in which their threads handed them over.
+/// Records in the order in which they were enqueued.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     /// Chunks are numbered in the order in which they were begun.
@@ -95,7 +97,7 @@ pub(crate) struct Chunk {
 pub(crate) struct Piece<'a> {
     pub(crate) scope: &'a str,
     pub(crate) records: usize,
-    /// Where in the chunk the records are, each with its header.
+    /// The range of the chunk that has the records, each with its header.
     pub(crate) framed: Range<usize>,
 }
 
@@ -104,19 +106,20 @@ impl Chunk {
         Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
     }
 
-    /// The same, in as little memory as it takes.
+    /// A copy without unused capacity.
     pub(crate) fn compact(&self) -> Self {
         Self { bytes: self.bytes.clone(), runs: self.runs.clone(), ..*self }
     }
 
-    /// As new, with the memory that it has.
+    /// Empties it, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         (self.ticket, self.records) = (0, 0);
         self.bytes.clear();
         self.runs.clear();
     }
 
-    /// What the records of this chunk are charged with, see [`Budget`](super::budget::Budget).
+    /// The bytes that the records of this chunk are charged with, see
+    /// [`Budget`](super::budget::Budget).
     pub(crate) fn cost(&self) -> usize {
         self.bytes.len() + self.runs.len() * RUN_COST
     }
@@ -133,7 +136,7 @@ impl Chunk {
         self.bytes.capacity()
     }
 
-    /// The most that [`add`](Self::add) takes for this record.
+    /// The most bytes that [`add`](Self::add) is charged with for this record.
     #[inline]
     pub(crate) fn most(target: Target<'_>, framed: usize) -> usize {
         let name = match target {
@@ -143,11 +146,12 @@ impl Chunk {
         framed + name + RUN_COST
     }
 
-    /// Appends a record, which takes at most `most`, and returns what it takes.
+    /// Appends a record, which is charged with at most `most` bytes, and returns with how many it
+    /// is.
     #[inline]
     pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, most: usize) -> usize {
         if self.bytes.capacity() - self.bytes.len() < most {
-            // Exactly: a record that is larger than usual must not double the chunk.
+            // Exactly, as a record that is larger than usual must not double the chunk.
             self.bytes.reserve_exact(most);
         }
         let run = if self.continues(target) { 0 } else { self.begin_run(target) };
@@ -157,12 +161,12 @@ impl Chunk {
         run + record.len()
     }
 
-    /// Whether the last run is of this scope.
+    /// Whether a record of this scope continues the last run.
     #[inline]
     fn continues(&self, target: Target<'_>) -> bool {
         let Some(run) = self.runs.last() else { return false };
         match (run.name, target) {
-            // Two literals of one text may be two runs; they meet again in the batch.
+            // Two literals with the same text may make two runs; the batch joins them.
             (Some(name), Target::Static(target)) => std::ptr::eq(name, cut(target)),
             (None, Target::Short(target)) => {
                 self.bytes[run.at - run.name_len..run.at] == *cut(target).as_bytes()
@@ -171,7 +175,7 @@ impl Chunk {
         }
     }
 
-    /// Begins a run, and returns what that takes.
+    /// Begins a run, and returns the bytes that it is charged with.
     #[cold]
     fn begin_run(&mut self, target: Target<'_>) -> usize {
         let (name, name_len) = match target {
@@ -198,7 +202,7 @@ impl Chunk {
     }
 }
 
-/// A scope's name, cut on a character boundary.
+/// A scope's name, truncated on a character boundary.
 #[inline]
 fn cut(name: &str) -> &str {
     if name.len() <= MAX_NAME {

@@ -1,11 +1,12 @@
-//! What the worker and everybody else say to each other: wake up, flush, shut down, done.
+//! How callers and the worker coordinate: wake, flush, shut down.
 //!
-//! Requests that are on their way have numbers, in the order in which they were begun. A flush is done when
-//! all that were begun before it have ended, so that one which is tried again keeps no later one waiting.
+//! Requests in flight are numbered in the order in which they were begun. A flush is done when all
+//! requests begun before it have ended, so that it does not wait for later ones.
 //!
-//! Records that the worker has taken and not settled are *held*. Whoever shuts down may write the
-//! held ones off, which happens under the same lock as settling them: each has one outcome, even if
-//! the transport succeeds later.
+//! Records that the worker has dequeued, and that have no outcome yet, are *outstanding*. A
+//! shutdown whose deadline passes abandons the worker: it counts them as dropped, under the same
+//! lock under which they are completed, so that each has one outcome, even if the transport
+//! succeeds later.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -17,55 +18,60 @@ use crate::otlp::sync::{lock, wait, wait_until, AtomicBool, Condvar, Mutex, Orde
 
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// There is enough for a batch. Set by threads that emit, which touch nothing else of this then.
+    /// There are enough records for a batch. An emitting thread that finds it set touches nothing
+    /// else here.
     woken: AtomicBool,
     state: Mutex<State>,
+    /// Wakes the worker.
     to_worker: Condvar,
-    /// To those who wait to send a request again.
+    /// Wakes deliveries that wait for a retry.
     to_senders: Condvar,
+    /// Wakes those who flush or shut down.
     to_callers: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// The number of the last flush that was requested.
     flush_wanted: u64,
-    /// The last one that the worker has sent everything for.
+    /// The last flush for which the worker has begun all requests.
     flush_sent: u64,
-    /// The last one that is done.
+    /// The last flush that is done.
     flushed: u64,
-    /// The flushes in between, each with the number of the next request: those before it must end.
+    /// The flushes in between, each with the number of the first request that it does not wait for.
     flushing: VecDeque<(u64, u64)>,
-    /// The numbers of the requests that are on their way, and their records. As many as there may be at once: a few.
-    on_their_way: Vec<(u64, u64)>,
+    /// The numbers of the requests in flight, and their records. There are only a few at once.
+    in_flight_requests: Vec<(u64, u64)>,
     next_request: u64,
     /// Records of all requests that were begun.
-    passed: u64,
-    /// Of those, the ones that a shutdown left without an answer.
+    begun: u64,
+    /// Those of them that a shutdown left without an answer.
     lost: u64,
-    /// The deadline of the shutdown that has begun.
+    /// The deadline of the shutdown, once it has begun.
     shutdown: Option<Instant>,
-    held: u64,
-    /// Nobody waits for the worker any more; what it held is written off.
+    outstanding: u64,
+    /// A shutdown's deadline has passed: nobody waits for the worker any more.
     abandoned: bool,
+    /// The worker has ended.
     ended: bool,
 }
 
-/// Records that were passed on to be sent.
+/// The records of the requests that were begun.
 #[cfg(feature = "metrics")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Passed {
-    pub(crate) all: u64,
+pub(crate) struct Exports {
+    pub(crate) begun: u64,
     pub(crate) in_flight: u64,
-    /// A shutdown came before their answer.
+    /// Those that a shutdown left without an answer.
     pub(crate) lost: u64,
 }
 
 /// What the worker is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Send the batches that are full.
+pub(crate) enum Command {
+    /// Send full batches only.
     Full,
-    /// Send everything, and say that this flush is done.
+    /// Send everything, then call [`Control::flush_sent`] with this flush.
     Everything { flush: u64 },
     /// Send everything, and stop.
     Last,
@@ -73,18 +79,22 @@ pub(crate) enum Order {
     Stop,
 }
 
-/// How things stand for a request that is being sent.
+/// How long a request may still take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Phase {
+    /// As long as its retries are allowed.
     Running,
-    ShuttingDown { deadline: Instant },
+    ShuttingDown {
+        deadline: Instant,
+    },
+    /// Nobody waits for it any more.
     Abandoned,
 }
 
 impl State {
-    /// True if a flush is done that was not before.
+    /// True if this completes a flush.
     fn finish_flushes(&mut self) -> bool {
-        let oldest = self.on_their_way.iter().map(|(request, _)| *request).min().unwrap_or(u64::MAX);
+        let oldest = self.in_flight_requests.iter().map(|(request, _)| *request).min().unwrap_or(u64::MAX);
         let mut is_done = false;
         while let Some((flush, _)) = self.flushing.front().filter(|(_, before)| *before <= oldest) {
             is_done |= *flush > self.flushed;
@@ -96,7 +106,7 @@ impl State {
 }
 
 impl Control {
-    /// Tells the worker that there is something to send. Costs a read where it knows already.
+    /// Wakes the worker to send what is full. If it is woken already, this is one load.
     #[inline]
     pub(crate) fn wake(&self) {
         if !self.woken.load(Ordering::Acquire) {
@@ -107,74 +117,75 @@ impl Control {
     #[cold]
     fn wake_up(&self) {
         if !self.woken.swap(true, Ordering::AcqRel) {
-            // The lock: the worker looks at the flag under it before it sleeps.
+            // Under the lock, because the worker checks the flag under it before it sleeps.
             let _state = lock(&self.state);
             self.to_worker.notify_one();
         }
     }
 
-    /// Waits for something to do, until `tick`, when everything is to be sent.
-    pub(crate) fn next(&self, tick: Instant) -> Order {
+    /// Waits for something to do, until `tick`: then everything is to be sent.
+    pub(crate) fn next_command(&self, tick: Instant) -> Command {
         let mut state = lock(&self.state);
         loop {
-            // Cleared before the worker looks into the shards: what comes later sets it again.
+            // Cleared before the worker looks into the shards, so that later records set it again.
             let woken = self.woken.swap(false, Ordering::AcqRel);
             if state.abandoned {
-                return Order::Stop;
+                return Command::Stop;
             }
             if state.shutdown.is_some() {
-                return Order::Last;
+                return Command::Last;
             }
             if state.flush_wanted > state.flush_sent || Instant::now() >= tick {
-                return Order::Everything { flush: state.flush_wanted };
+                return Command::Everything { flush: state.flush_wanted };
             }
             if woken {
-                return Order::Full;
+                return Command::Full;
             }
             state = wait_until(&self.to_worker, state, tick);
         }
     }
 
-    /// The worker has `records` now. False if they are written off, and counted here.
-    pub(crate) fn hold(&self, records: u64, counters: &Counters) -> bool {
+    /// The worker has dequeued `records`. False if it was abandoned; then they are counted as
+    /// dropped here.
+    pub(crate) fn dequeued(&self, records: u64, counters: &Counters) -> bool {
         let mut state = lock(&self.state);
         if state.abandoned {
             counters.dropped_shutdown(records);
         } else {
-            state.held += records;
+            state.outstanding += records;
         }
         !state.abandoned
     }
 
-    /// `records` of the held ones have their outcome, which `count` counts, unless they were written
-    /// off. False if so. It says whether a shutdown came before their answer.
-    pub(crate) fn settle(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
+    /// `records` of the outstanding ones have their outcome. `count` counts it and returns whether
+    /// a shutdown left them without an answer. False, and not counted, if the worker was abandoned.
+    pub(crate) fn complete(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
         let mut state = lock(&self.state);
         if !state.abandoned {
             if count() {
                 state.lost += records;
             }
-            state.held -= records;
+            state.outstanding -= records;
         }
         !state.abandoned
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn phase(&self) -> Phase {
         let state = lock(&self.state);
         match state.shutdown {
-            _ if state.abandoned => Standing::Abandoned,
-            Some(deadline) => Standing::ShuttingDown { deadline },
-            None => Standing::Running,
+            _ if state.abandoned => Phase::Abandoned,
+            Some(deadline) => Phase::ShuttingDown { deadline },
+            None => Phase::Running,
         }
     }
 
-    /// Waits until `until`, the deadline of a shutdown, or, if the wait `is_ours` to shorten, until a
-    /// shutdown has begun.
-    pub(crate) fn pause(&self, until: Instant, is_ours: bool) {
+    /// Waits until `until`, but not beyond the deadline of a shutdown. If `can_shorten`, the
+    /// beginning of a shutdown ends the wait.
+    pub(crate) fn wait_to_retry(&self, until: Instant, can_shorten: bool) {
         let mut state = lock(&self.state);
         loop {
             let until = state.shutdown.map_or(until, |deadline| deadline.min(until));
-            let is_cut = is_ours && state.shutdown.is_some();
+            let is_cut = can_shorten && state.shutdown.is_some();
             if state.abandoned || is_cut || Instant::now() >= until {
                 return;
             }
@@ -182,11 +193,12 @@ impl Control {
         }
     }
 
-    /// A request with `records` begins, as soon as fewer than `most` are on their way. Its number, for
-    /// [`landed`](Self::landed); `None` if nobody waits for it any more.
-    pub(crate) fn take_off(&self, most: usize, records: u64) -> Option<u64> {
+    /// Begins a request with `records`, as soon as fewer than `max_in_flight` are in flight.
+    /// Returns its number, for [`end_request`](Self::end_request); `None` if the worker was
+    /// abandoned.
+    pub(crate) fn begin_request(&self, max_in_flight: usize, records: u64) -> Option<u64> {
         let mut state = lock(&self.state);
-        while state.on_their_way.len() >= most && !state.abandoned {
+        while state.in_flight_requests.len() >= max_in_flight && !state.abandoned {
             state = wait(&self.to_worker, state);
         }
         if state.abandoned {
@@ -194,15 +206,15 @@ impl Control {
         }
         let request = state.next_request;
         state.next_request += 1;
-        state.passed += records;
-        state.on_their_way.push((request, records));
+        state.begun += records;
+        state.in_flight_requests.push((request, records));
         Some(request)
     }
 
-    /// The request with this number has ended.
-    pub(crate) fn landed(&self, request: u64) {
+    /// Ends the request with this number.
+    pub(crate) fn end_request(&self, request: u64) {
         let mut state = lock(&self.state);
-        state.on_their_way.retain(|(other, _)| *other != request);
+        state.in_flight_requests.retain(|(other, _)| *other != request);
         let is_done = state.finish_flushes();
         drop(state);
         self.to_worker.notify_one();
@@ -211,26 +223,26 @@ impl Control {
         }
     }
 
-    /// What became of records that were passed on, with a reading of `counters` that fits it.
+    /// The records of requests, with a reading of `counters` that is consistent with them.
     #[cfg(feature = "metrics")]
-    pub(crate) fn passed(&self, counters: &Counters) -> (Passed, Stats) {
+    pub(crate) fn exports(&self, counters: &Counters) -> (Exports, Stats) {
         let state = lock(&self.state);
-        let on_their_way = state.on_their_way.iter().map(|(_, records)| records).sum();
-        let in_flight = if state.abandoned { 0 } else { on_their_way };
-        (Passed { all: state.passed, in_flight, lost: state.lost }, counters.snapshot())
+        let in_flight_requests = state.in_flight_requests.iter().map(|(_, records)| records).sum();
+        let in_flight = if state.abandoned { 0 } else { in_flight_requests };
+        (Exports { begun: state.begun, in_flight, lost: state.lost }, counters.snapshot())
     }
 
-    /// Waits until nothing is on its way. False if nobody waits for it any more.
-    pub(crate) fn all_landed(&self) -> bool {
+    /// Waits until no request is in flight. False if the worker was abandoned.
+    pub(crate) fn wait_until_idle(&self) -> bool {
         let mut state = lock(&self.state);
-        while !state.on_their_way.is_empty() && !state.abandoned {
+        while !state.in_flight_requests.is_empty() && !state.abandoned {
             state = wait(&self.to_worker, state);
         }
         !state.abandoned
     }
 
-    /// Everything of the flush with this number was sent. It is done when all of it has landed.
-    pub(crate) fn flushed(&self, flush: u64) {
+    /// All requests of the flush with this number were begun. It is done when they have ended.
+    pub(crate) fn flush_sent(&self, flush: u64) {
         let mut state = lock(&self.state);
         let before = state.next_request;
         state.flush_sent = flush;
@@ -242,17 +254,17 @@ impl Control {
         }
     }
 
-    /// The worker is gone. It holds something only if it panicked.
-    pub(crate) fn end(&self, counters: &Counters) {
+    /// The worker has ended. Records are outstanding only if it panicked.
+    pub(crate) fn worker_ended(&self, counters: &Counters) {
         let mut state = lock(&self.state);
-        counters.dropped_shutdown(std::mem::take(&mut state.held));
+        counters.dropped_shutdown(std::mem::take(&mut state.outstanding));
         state.ended = true;
         drop(state);
         self.to_callers.notify_all();
     }
 
-    /// Has everything flushed. False if that took longer than `until`, `None` if there is no worker
-    /// that could.
+    /// Waits until everything is flushed. False if that is not so by `until`, `None` after
+    /// shutdown.
     pub(crate) fn flush(&self, until: Instant) -> Option<bool> {
         let mut state = lock(&self.state);
         if state.shutdown.is_some() || state.ended {
@@ -262,7 +274,7 @@ impl Control {
         let wanted = state.flush_wanted;
         self.to_worker.notify_one();
         loop {
-            // A worker that ended has sent everything first.
+            // The worker sends everything before it ends.
             if state.flushed >= wanted || state.ended {
                 return Some(true);
             }
@@ -273,10 +285,10 @@ impl Control {
         }
     }
 
-    /// Has everything sent and the worker stopped. False if it has not stopped by `until`.
+    /// Waits until everything is sent and the worker has ended. False if that is not so by `until`.
     pub(crate) fn shut_down(&self, until: Instant) -> bool {
         let mut state = lock(&self.state);
-        // The first deadline is the worker's; each caller waits no longer than its own.
+        // The worker keeps the first deadline; each caller waits no longer than its own.
         state.shutdown.get_or_insert(until);
         self.to_worker.notify_one();
         self.to_senders.notify_all();
@@ -291,13 +303,13 @@ impl Control {
         }
     }
 
-    /// Writes off what the worker holds.
+    /// Counts the outstanding records as dropped, and stops waiting for the worker.
     pub(crate) fn abandon(&self, counters: &Counters) {
         let mut state = lock(&self.state);
         if !state.abandoned {
             state.abandoned = true;
-            state.lost += state.on_their_way.iter().map(|(_, records)| records).sum::<u64>();
-            counters.dropped_shutdown(std::mem::take(&mut state.held));
+            state.lost += state.in_flight_requests.iter().map(|(_, records)| records).sum::<u64>();
+            counters.dropped_shutdown(std::mem::take(&mut state.outstanding));
         }
         self.to_worker.notify_one();
         self.to_senders.notify_all();

@@ -1,34 +1,34 @@
-//! Chunks that are empty, for the next ones to be begun.
+//! Empty chunks, to be reused.
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
-use crate::otlp::queue::sizes::Sizes;
+use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::sync::{lock, Mutex};
 
-/// How many are kept at most. With the chunk that each shard may have begun, this is the memory beyond
-/// the limit: (32 + 32) times 64 KiB.
+/// How many are kept. With the open chunk of each shard, this is the memory beyond the memory
+/// limit: (32 + 32) times 64 KiB.
 const POOLED: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Pool {
     chunks: Mutex<Vec<Chunk>>,
-    /// What a chunk of the usual size has room for.
-    usual: usize,
+    /// The capacity of a new chunk.
+    capacity: usize,
 }
 
 impl Pool {
-    pub(crate) fn new(sizes: Sizes) -> Self {
-        Self { chunks: Mutex::new(Vec::new()), usual: sizes.chunk + sizes.slack }
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        Self { chunks: Mutex::new(Vec::new()), capacity: limits.chunk + limits.slack }
     }
 
     pub(crate) fn take(&self) -> Chunk {
         let pooled = lock(&self.chunks).pop();
-        pooled.unwrap_or_else(|| Chunk::with_capacity(self.usual))
+        pooled.unwrap_or_else(|| Chunk::with_capacity(self.capacity))
     }
 
-    /// Keeps a chunk's memory for later.
-    pub(crate) fn keep(&self, mut chunk: Chunk) {
-        // One that grew for a large record is given back, and so is one that was made to fit.
-        if !(self.usual..=self.usual + RUN_COST).contains(&chunk.capacity()) {
+    /// Keeps a chunk's memory for reuse.
+    pub(crate) fn recycle(&self, mut chunk: Chunk) {
+        // Chunks that grew for a large record, and compacted ones, are freed.
+        if !(self.capacity..=self.capacity + RUN_COST).contains(&chunk.capacity()) {
             return;
         }
         chunk.clear();
@@ -38,13 +38,13 @@ impl Pool {
         }
     }
 
-    /// A chunk that is to lie for a while: one that is mostly empty must not keep its room for so long.
-    pub(crate) fn fit(&self, chunk: Chunk) -> Chunk {
-        if chunk.len() >= self.usual / 2 {
+    /// The chunk, which may wait long for its requests, without capacity that it does not use.
+    pub(crate) fn compact(&self, chunk: Chunk) -> Chunk {
+        if chunk.len() >= self.capacity / 2 {
             return chunk;
         }
-        let fitting = chunk.compact();
-        self.keep(chunk);
-        fitting
+        let compact = chunk.compact();
+        self.recycle(chunk);
+        compact
     }
 }

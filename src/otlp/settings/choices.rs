@@ -1,9 +1,9 @@
-//! Settings that are one word of a few.
+//! Settings that are an enumeration.
 
 use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables::{ignore, text};
 
-/// How requests are written and carried.
+/// The encoding and the transport of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -17,7 +17,8 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL`, or that of another signal, or the general form.
+    /// `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL` or that of another signal, else
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL`.
     pub(crate) fn from_env(signal: Signal) -> Option<Self> {
         choice(signal, "PROTOCOL", "one of grpc, http/protobuf and http/json", |word| match word {
             "http/protobuf" => Some(Self::HttpProtobuf),
@@ -28,21 +29,21 @@ impl Protocol {
     }
 }
 
-/// How the bodies of requests are compressed.
+/// The compression of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     None,
-    /// With gzip, which every receiver takes.
+    /// gzip, which every receiver accepts.
     Gzip,
-    /// With zstd, which some receivers take. Over HTTP it needs the feature `zstd`.
+    /// zstd, which some receivers accept. Over HTTP it needs the feature `zstd`.
     Zstd,
 }
 
 impl Compression {
-    /// `OTEL_EXPORTER_OTLP_LOGS_COMPRESSION`, or its general form.
+    /// `OTEL_EXPORTER_OTLP_LOGS_COMPRESSION`, else `OTEL_EXPORTER_OTLP_COMPRESSION`.
     pub(crate) fn from_env() -> Option<Self> {
         let has_zstd = cfg!(feature = "zstd");
         let wanted = if has_zstd { "one of none, gzip and zstd" } else { "none or gzip in this build" };
@@ -55,7 +56,7 @@ impl Compression {
     }
 }
 
-/// The first usable one of a variable's two forms.
+/// The first valid one of a variable's two forms.
 fn choice<T>(signal: Signal, what: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
     signal.variables(what).iter().find_map(|name| {
         let value = text(name)?;

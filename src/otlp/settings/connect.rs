@@ -1,4 +1,4 @@
-//! The transport that the settings ask for.
+//! Makes the transports of a [`TransportConfig`].
 
 use crate::error::Error;
 use crate::otlp::json::request_to_json;
@@ -8,7 +8,7 @@ use crate::otlp::transport::http::Http;
 use crate::otlp::transport::Transport;
 
 impl TransportConfig {
-    /// A transport with a connection of its own.
+    /// A new transport, with a connection of its own.
     pub(crate) fn connect(&self) -> Result<Box<dyn Transport>, Error> {
         Ok(match self {
             Self::Http { to, is_json: false } => Box::new(Http::new(to.clone(), None)?),
@@ -30,24 +30,7 @@ impl TransportConfig {
 
 #[cfg(feature = "grpc")]
 fn grpc(to: Target) -> Result<Box<dyn Transport>, Error> {
-    use crate::otlp::settings::Compression;
-    use crate::otlp::transport::grpc::{Grpc, Receiver};
-
-    let is_gzip = match to.compression {
-        Compression::None => false,
-        Compression::Gzip => true,
-        Compression::Zstd => {
-            return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
-        }
-    };
-    Ok(Box::new(Grpc::new(Receiver {
-        url: to.url,
-        headers: to.headers,
-        header_provider: to.header_provider.map(|provider| provider.0),
-        is_gzip,
-        roots: to.tls.roots.map(|roots| roots.bytes),
-        client: to.tls.client.map(|(chain, key)| (chain.bytes, key.bytes)),
-    })?))
+    Ok(Box::new(crate::otlp::transport::grpc::Grpc::new(to)?))
 }
 
 #[cfg(not(feature = "grpc"))]

@@ -1,6 +1,6 @@
-//! Where a signal goes: its URL and headers, of what the builder was told over what the environment says.
+//! The URL and headers of a signal: by the program, else by the environment.
 //!
-//! What cannot be used here is an error whoever set it: without it, data would go elsewhere or nowhere.
+//! An invalid value is an error, as ignoring it would send data elsewhere or nowhere.
 
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -8,33 +8,34 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::signal::Signal;
-use crate::otlp::settings::variables::{demanded, pairs};
+use crate::otlp::settings::variables::{pairs, try_text};
 
-/// What the builder was told.
+/// The endpoint that the program sets.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
-    /// Gets the signal's path.
+    /// The signal's path is appended.
     Base(String),
-    /// `with_logs_url`: taken as it is.
+    /// `with_logs_url`: used as it is.
     Url(String),
 }
 
-/// A base URL gets the signal's path; the signal's own variable is taken as it is. gRPC has no paths.
-pub(crate) fn url(signal: Signal, told: Option<&Endpoint>, protocol: Protocol) -> Result<Uri, Error> {
+/// The signal's path is appended to base URLs, but not for gRPC, and not to the signal's own
+/// variable.
+pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protocol) -> Result<Uri, Error> {
     let joined = |name: &str, base: &str| match protocol {
         Protocol::Grpc => checked(name, base),
         _ => joined(name, base, signal),
     };
-    match told {
+    match endpoint {
         Some(Endpoint::Base(base)) => return joined("with_endpoint", base),
         Some(Endpoint::Url(url)) => return checked("with_logs_url", url),
         None => {}
     }
     let [own, general] = signal.variables("ENDPOINT");
-    if let Some(url) = demanded(&own)? {
+    if let Some(url) = try_text(&own)? {
         return checked(&own, &url);
     }
-    match (demanded(&general)?, protocol) {
+    match (try_text(&general)?, protocol) {
         (Some(base), _) => joined(&general, &base),
         (None, Protocol::Grpc) => joined("the default endpoint", "http://localhost:4317"),
         (None, _) => joined("the default endpoint", "http://localhost:4318"),
@@ -59,11 +60,13 @@ fn checked(name: &str, url: &str) -> Result<Uri, Error> {
     }
 }
 
+/// The headers of the environment and those of the program, which take precedence.
+///
 /// Values are never part of an error's text: they may be secrets.
-pub(crate) fn headers(signal: Signal, told: &[(String, String)]) -> Result<HeaderMap, Error> {
+pub(crate) fn headers(signal: Signal, own: &[(String, String)]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for name in signal.variables("HEADERS") {
-        let Some(list) = demanded(&name)? else { continue };
+        let Some(list) = try_text(&name)? else { continue };
         let pairs = pairs(&list)
             .map_err(|key| Error::setting(&name, &key, "a list of key=value with percent-encoded values"))?;
         for (key, value) in &pairs {
@@ -71,13 +74,13 @@ pub(crate) fn headers(signal: Signal, told: &[(String, String)]) -> Result<Heade
         }
         break;
     }
-    for (key, value) in told {
+    for (key, value) in own {
         add(&mut headers, "with_header", key, value)?;
     }
     Ok(headers)
 }
 
-/// Sets a header, instead of one of the same name.
+/// Sets a header, and replaces one with the same name.
 pub(crate) fn add(headers: &mut HeaderMap, source: &str, key: &str, value: &str) -> Result<(), Error> {
     let wrong = || Error::setting(source, key, "a header's name with a value of visible ASCII");
     let name: HeaderName = key.parse().map_err(|_| wrong())?;

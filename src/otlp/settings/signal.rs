@@ -1,6 +1,6 @@
 //! The signals, as OpenTelemetry's environment variables name them.
 
-/// A signal, as the variables name it.
+/// A signal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
     Logs,
@@ -26,7 +26,8 @@ impl Signal {
 }
 
 impl Signal {
-    /// An `OTEL_EXPORTER_OTLP_…` variable: the signal's own form, which goes first, and the general one.
+    /// The names of an `OTEL_EXPORTER_OTLP_…` variable: the signal's own form, which takes
+    /// precedence, and the general one.
     pub(crate) fn variables(self, what: &str) -> [String; 2] {
         let own = match self {
             Self::Logs => "LOGS",

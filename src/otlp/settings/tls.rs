@@ -1,17 +1,18 @@
-//! Certificates: the files that were named, read once. What is in them is for the transport to say.
+//! The certificate files that the settings name, read once. The transports parse them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::error::Error;
 use crate::otlp::settings::signal::Signal;
-use crate::otlp::settings::variables::demanded;
+use crate::otlp::settings::variables::try_text;
 
-/// Whom to trust, and who we are. Empty: the built-in roots, and nobody.
+/// The certificates of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls {
+    /// The authorities to trust; without them, the built-in ones.
     pub(crate) roots: Option<Pem>,
-    /// Certificate chain and key.
+    /// Our own certificate chain and its key, if receivers want one.
     pub(crate) client: Option<(Pem, Pem)>,
 }
 
@@ -19,7 +20,7 @@ pub(crate) struct Tls {
 #[derive(Clone)]
 pub(crate) struct Pem {
     pub(crate) bytes: Vec<u8>,
-    /// The setting that named the file, and its path: for errors.
+    /// The setting that named the file, for errors.
     pub(crate) setting: String,
     pub(crate) path: PathBuf,
 }
@@ -32,9 +33,9 @@ impl fmt::Debug for Pem {
 }
 
 impl Pem {
-    fn read(setting: &str, path: PathBuf) -> Result<Self, Error> {
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Self { bytes, setting: setting.to_owned(), path }),
+    fn read(setting: &str, path: &Path) -> Result<Self, Error> {
+        match fs::read(path) {
+            Ok(bytes) => Ok(Self { bytes, setting: setting.to_owned(), path: path.to_owned() }),
             Err(error) => {
                 Err(Error::setting(setting, &path.display().to_string(), "a file that can be read")
                     .with_source(error))
@@ -42,27 +43,27 @@ impl Pem {
         }
     }
 
-    /// That the file does not hold what it should.
+    /// The error for a file without the content that is `wanted`.
     pub(crate) fn unusable(&self, wanted: &str) -> Error {
         Error::setting(&self.setting, &self.path.display().to_string(), wanted)
     }
 }
 
-/// What the builder was told.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) roots: Option<PathBuf>,
-    pub(crate) client: Option<(PathBuf, PathBuf)>,
-}
-
 impl Tls {
-    /// Without its certificates a connection fails, or trusts others than it should: none can be ignored.
-    pub(crate) fn find(signal: Signal, told: Told) -> Result<Self, Error> {
-        let roots = match told.roots {
+    /// The certificates that the program names, or else the environment.
+    ///
+    /// Without its certificates a connection fails, or trusts others than it should: none can be
+    /// ignored.
+    pub(crate) fn find(
+        signal: Signal,
+        roots: Option<&Path>,
+        client: Option<&(PathBuf, PathBuf)>,
+    ) -> Result<Self, Error> {
+        let roots = match roots {
             Some(path) => Some(Pem::read("with_ca_certificate", path)?),
             None => variable(signal, "CERTIFICATE")?,
         };
-        let client = match told.client {
+        let client = match client {
             Some((certificate, key)) => {
                 let setting = "with_client_certificate";
                 Some((Pem::read(setting, certificate)?, Pem::read(setting, key)?))
@@ -80,8 +81,8 @@ impl Tls {
 
 fn variable(signal: Signal, what: &str) -> Result<Option<Pem>, Error> {
     for name in signal.variables(what) {
-        if let Some(path) = demanded(&name)? {
-            return Pem::read(&name, path.into()).map(Some);
+        if let Some(path) = try_text(&name)? {
+            return Pem::read(&name, Path::new(&path)).map(Some);
         }
     }
     Ok(None)

@@ -1,5 +1,6 @@
-//! What the environment says, by the specification's rules: empty is unset, and a value that cannot be used
-//! is said once and ignored, unless ignoring it would send data elsewhere or nowhere.
+//! Reading environment variables, by the specification's rules: an empty one counts as unset, and
+//! an invalid value is reported once and ignored, unless ignoring it would send data elsewhere or
+//! nowhere.
 
 use std::env;
 use std::time::Duration;
@@ -11,16 +12,16 @@ use opentelemetry_sdk::Resource;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 
-/// The value of a variable that can be ignored.
+/// The value of a variable. If it is not Unicode, it is reported and ignored.
 pub(crate) fn text(name: &str) -> Option<String> {
-    demanded(name).unwrap_or_else(|error| {
+    try_text(name).unwrap_or_else(|error| {
         report_once(format_args!("{error}; it is ignored"));
         None
     })
 }
 
-/// The value of a variable that cannot.
-pub(crate) fn demanded(name: &str) -> Result<Option<String>, Error> {
+/// The value of a variable that must not be ignored.
+pub(crate) fn try_text(name: &str) -> Result<Option<String>, Error> {
     let Some(value) = env::var_os(name) else { return Ok(None) };
     match value.to_str().map(str::trim) {
         Some("") => Ok(None),
@@ -29,7 +30,7 @@ pub(crate) fn demanded(name: &str) -> Result<Option<String>, Error> {
     }
 }
 
-/// A number of at least one. None of the SDK's numbers has a use for zero: an interval of nothing never rests.
+/// A number above zero, which is of no use for any of these settings.
 pub(crate) fn number(name: &str) -> Option<u64> {
     let value = text(name)?;
     let number = value.parse().ok().filter(|number| *number > 0);
@@ -39,13 +40,13 @@ pub(crate) fn number(name: &str) -> Option<u64> {
     number
 }
 
-/// The time that an export may take, of the first of `names` that says so.
-pub(crate) fn timeout(names: &[String]) -> Duration {
-    names.iter().find_map(|name| number(name)).map_or(Duration::from_secs(10), Duration::from_millis)
+/// A duration in milliseconds, above zero.
+pub(crate) fn millis(name: &str) -> Option<Duration> {
+    number(name).map(Duration::from_millis)
 }
 
-/// The resource: what the SDK knows, under `OTEL_RESOURCE_ATTRIBUTES`, under `OTEL_SERVICE_NAME`, under
-/// what the builder was told.
+/// The resource: what the SDK detects, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME` and the
+/// arguments, each of which takes precedence over those before.
 pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource {
     let resource = Resource::builder_empty()
         .with_detector(Box::new(SdkProvidedResourceDetector))
@@ -59,7 +60,8 @@ pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) 
     }
 }
 
-/// The specification has the whole value discarded when a part of it cannot be read.
+/// `OTEL_RESOURCE_ATTRIBUTES`. By the specification, the whole value is discarded if a part of it
+/// is invalid.
 fn resource_attributes() -> Vec<KeyValue> {
     let name = "OTEL_RESOURCE_ATTRIBUTES";
     let Some(value) = text(name) else { return Vec::new() };
@@ -72,8 +74,8 @@ fn resource_attributes() -> Vec<KeyValue> {
     }
 }
 
-/// Reads `key=value,key=value`. The error is the key of a pair that cannot be read, and never the
-/// value: it may be a secret.
+/// Parses `key=value,key=value`. The error is the key of an invalid pair, and never the value: it
+/// may be a secret.
 pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
     list.split(',')
         .map(str::trim)
@@ -106,7 +108,7 @@ fn percent_decoded(value: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// Says that a value cannot be used.
+/// Reports that a value is invalid and ignored.
 pub(crate) fn ignore(name: &str, value: &str, wanted: &str) {
     report_once(format_args!("{}; it is ignored", Error::setting(name, value, wanted)));
 }

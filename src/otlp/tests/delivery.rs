@@ -1,9 +1,9 @@
-//! What arrives, in which order, in what requests, and by when.
+//! What is delivered, in which order, in which requests, and when.
 
 use std::time::{Duration, Instant};
 
 use super::fixture::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Answer;
 use crate::record::Target;
@@ -11,7 +11,7 @@ use crate::record::Target;
 #[test]
 fn flush_delivers_what_was_pushed_before() {
     let taken = Taken::default();
-    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     emit(&pipeline, "one");
     emit_to(&pipeline, Target::Short("run time"), "two");
@@ -34,7 +34,7 @@ fn flush_delivers_what_was_pushed_before() {
 fn age_and_count_deliver_without_a_flush() {
     for (delay, count) in [(Duration::from_millis(5), 1000), (LONG, 4)] {
         let taken = Taken::default();
-        let settings = Settings { schedule_delay: delay, max_batch_records: count, ..quick() };
+        let settings = Config { schedule_delay: delay, max_batch_records: count, ..quick() };
         let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
         for _ in 0..4 {
             emit(&pipeline, "x");
@@ -47,11 +47,12 @@ fn age_and_count_deliver_without_a_flush() {
     }
 }
 
-/// Guarantees: the records of each thread arrive in its order, whatever the sizes of batches and chunks.
+/// Guarantees: the records of each thread arrive in its order, whatever the sizes of batches and
+/// chunks.
 #[test]
 fn each_threads_order_is_kept() {
     let taken = Taken::default();
-    let settings = Settings { max_batch_records: 37, max_request_bytes: 6_000, ..quick() };
+    let settings = Config { max_batch_records: 37, max_request_bytes: 6_000, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -77,12 +78,12 @@ fn each_threads_order_is_kept() {
 
 /// Scenario: 511 small records and one of 8 MiB, with a limit of 4 MiB.
 ///
-/// Guarantees: 512 arrive, the large value is cut on a character boundary and counted, no request is
-/// over the limit.
+/// Guarantees: 512 arrive, the large value is truncated on a character boundary and counted, no
+/// request exceeds the limit.
 #[test]
 fn one_that_is_too_large_is_cut() {
     let taken = Taken::default();
-    let pipeline = Pipeline::start(Settings::default(), taken.transport()).unwrap();
+    let pipeline = Pipeline::start(Config::default(), taken.transport()).unwrap();
     let large = "é€".repeat((8 << 20) / 5);
     for number in 0..512 {
         emit(&pipeline, if number == 300 { &large } else { "small" });
@@ -124,7 +125,7 @@ fn the_same_bytes_are_sent_again() {
 #[test]
 fn each_outcome_has_its_count() {
     let pipeline = Pipeline::start(
-        Settings { max_batch_records: 1, retry_max_elapsed: Duration::from_millis(20), ..quick() },
+        Config { max_batch_records: 1, retry_max_elapsed: Duration::from_millis(20), ..quick() },
         scripted(|_, request| match request.len() % 4 {
             0 => accepted(0),
             1 => accepted(7),
@@ -160,8 +161,8 @@ fn a_transport_that_panics_loses_its_request_only() {
     assert_eq!((stats.delivered, stats.dropped_refused), (1, 1));
 }
 
-/// Guarantees: flush and shutdown return although the transport does not; what it has is counted
-/// once, also when it succeeds afterwards.
+/// Guarantees: flush and shutdown return although the transport does not; its records are counted
+/// once, even if it succeeds afterwards.
 #[test]
 fn deadlines_hold_with_a_transport_that_hangs() {
     let (door, taken) = (Door::default(), Taken::default());
@@ -189,7 +190,7 @@ fn deadlines_hold_with_a_transport_that_hangs() {
 #[test]
 fn shutdown_delivers_and_then_only_counts() {
     let taken = Taken::default();
-    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     emit(&pipeline, "x");
     let report = pipeline.shutdown(LONG);
@@ -205,14 +206,14 @@ fn shutdown_delivers_and_then_only_counts() {
     assert_adds_up(&stats);
 }
 
-/// Scenario: shutdown while a request waits to be sent again for a minute.
+/// Scenario: shutdown while a request waits a minute for its retry.
 ///
-/// Guarantees: a wait of ours is cut short for one more attempt; a wait that the receiver asked for
-/// and that is longer than the deadline is not waited for.
+/// Guarantees: our own backoff is shortened for one more attempt; a wait that the receiver asked
+/// for and that exceeds the deadline is given up.
 #[test]
 fn shutdown_does_not_sit_out_a_wait() {
     for (asked, delivered) in [(None, 1), (Some(2 * LONG), 0)] {
-        let settings = Settings { retry_first: 2 * LONG, retry_longest: 2 * LONG, ..quick() };
+        let settings = Config { retry_first: 2 * LONG, retry_longest: 2 * LONG, ..quick() };
         let (sent, was_sent) = std::sync::mpsc::channel();
         let pipeline = Pipeline::start(
             settings,
@@ -229,7 +230,7 @@ fn shutdown_does_not_sit_out_a_wait() {
         emit(&pipeline, "x");
         was_sent.recv().unwrap();
         let begun = Instant::now();
-        // The second case is seen only once the wait has begun, so it has a deadline to fall back to.
+        // The second case needs a deadline, as it is noticed only once the wait has begun.
         let report = pipeline.shutdown(if asked.is_some() { Duration::from_secs(1) } else { LONG });
         assert!(begun.elapsed() < LONG);
         assert_eq!(report.stats.delivered, delivered, "{report}");
@@ -240,7 +241,7 @@ fn shutdown_does_not_sit_out_a_wait() {
 #[test]
 fn dropping_the_last_handle_delivers() {
     let taken = Taken::default();
-    let settings = Settings { schedule_delay: LONG, ..quick() };
+    let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     let clone = pipeline.clone();
     emit(&clone, "x");
@@ -264,12 +265,12 @@ async fn works_from_a_current_thread_runtime() {
 #[test]
 fn unusable_settings_are_refused() {
     let start = |settings| Pipeline::start(settings, Taken::default().transport());
-    assert!(start(Settings { max_request_bytes: 100, ..quick() }).unwrap_err().is_setting());
-    assert!(start(Settings { memory_limit_bytes: 100, ..quick() }).unwrap_err().is_setting());
-    assert!(start(Settings { max_batch_records: 0, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Config { max_request_bytes: 100, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Config { memory_limit_bytes: 100, ..quick() }).unwrap_err().is_setting());
+    assert!(start(Config { max_batch_records: 0, ..quick() }).unwrap_err().is_setting());
 }
 
-/// Guarantees: the worker is under no subscriber and under suppression.
+/// Guarantees: the worker runs under telemetry suppression.
 #[test]
 fn what_a_transport_logs_goes_nowhere() {
     let (say, said) = std::sync::mpsc::channel();

@@ -1,4 +1,4 @@
-//! What is written here is what prost writes, byte for byte.
+//! Encoded records and requests are byte for byte what prost writes.
 
 use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::otlp::record::DirectRecord;
 use crate::record::{severity_of_number, Ids, Record, Target};
@@ -28,7 +28,7 @@ use crate::wire::scalar::{put_attribute, Scalar};
 /// An empty record, of a queue that it is never left to.
 fn record() -> DirectRecord<'static> {
     static QUEUE: LazyLock<Queue> =
-        LazyLock::new(|| Queue::new(Sizes::new(MIN_MEMORY, MIN_MEMORY / 2, 1), Overflow::DropNewest));
+        LazyLock::new(|| Queue::new(QueueLimits::new(MIN_MEMORY, MIN_MEMORY / 2, 1), Overflow::DropNewest));
     DirectRecord::new(QUEUE.reserve(Thread::current()).unwrap(), Target::Static("test"))
 }
 
@@ -76,7 +76,7 @@ fn proto_pair(key: &str, value: &AnyValue) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(proto_value(value)), ..Default::default() }
 }
 
-/// What goes into a record.
+/// The content of a record.
 #[derive(Clone, Debug)]
 struct Given {
     scope: String,
@@ -198,7 +198,7 @@ proptest! {
         let expected = ExportLogsServiceRequest {
             resource_logs: vec![ResourceLogs { resource: Some(resource), scope_logs: scopes, ..Default::default() }],
         };
-        let (most, count) = (batch.most_with(&ours, ""), batch.records());
+        let (most, count) = (batch.max_len_with(&ours, ""), batch.records());
         let bytes = batch.request(&ours);
         prop_assert!(most >= bytes.len());
         prop_assert_eq!(count, records.len());
@@ -206,8 +206,8 @@ proptest! {
         prop_assert_eq!(bytes, expected.encode_to_vec());
     }
 
-    /// Guarantees: the short form of an attribute is what prost writes, and there is none only where a
-    /// length would take more than one byte or the key is not encoded beforehand.
+    /// Guarantees: the short form of an attribute is what prost writes, and there is none only
+    /// where a length would take more than one byte or the key is not encoded beforehand.
     #[test]
     fn short_attributes_are_what_prost_writes(
         key in "[a-z.]{0,50}",

@@ -1,4 +1,4 @@
-//! Transports that do what a test wants, and records that can be told apart.
+//! Scripted transports, and records that can be told apart.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{any_value, AnyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
@@ -28,7 +28,7 @@ pub(crate) fn again(after: Option<Duration>) -> Answer {
     Answer::TryAgain { after, why: "test".into() }
 }
 
-/// Answers as a closure says, which gets the number of the call and the request.
+/// A transport whose answers a closure makes, from the number of the call and the request.
 pub(crate) struct Scripted<F>(pub(crate) F, pub(crate) u64);
 
 impl<F: FnMut(u64, &[u8]) -> Answer + Send> Transport for Scripted<F> {
@@ -42,7 +42,7 @@ pub(crate) fn scripted(script: impl FnMut(u64, &[u8]) -> Answer + Send + 'static
     Box::new(Scripted(script, 0))
 }
 
-/// All requests that a transport took.
+/// All requests that a transport received.
 #[derive(Clone, Default)]
 pub(crate) struct Taken(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -99,7 +99,7 @@ pub(crate) fn record(body: &str) -> Vec<u8> {
         .encode_to_vec()
 }
 
-/// What the layer does with an event.
+/// Emits a record, as the layer does.
 pub(crate) fn emit(pipeline: &Pipeline, body: &str) {
     emit_to(pipeline, Target::Static("test"), body);
 }
@@ -117,13 +117,13 @@ pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
     }
 }
 
-/// Settings for which nothing waits.
-pub(crate) fn quick() -> Settings {
-    Settings {
+/// A configuration without waiting.
+pub(crate) fn quick() -> Config {
+    Config {
         schedule_delay: Duration::from_millis(5),
         retry_first: Duration::from_millis(1),
         retry_longest: Duration::from_millis(2),
-        ..Settings::default()
+        ..Config::default()
     }
 }
 
@@ -151,7 +151,7 @@ impl Door {
         drop(self.0 .1.wait_while(state, |state| !state.0).unwrap());
     }
 
-    /// Waits until somebody stands at it.
+    /// Waits until a transport waits at it.
     pub(crate) fn wait_for_visitor(&self) {
         let state = self.0 .0.lock().unwrap();
         drop(self.0 .1.wait_while(state, |state| state.1 == 0).unwrap());

@@ -1,10 +1,10 @@
-//! The hand-off under every interleaving that [loom](https://docs.rs/loom) can think of.
+//! The queue and its control under every interleaving that [loom](https://docs.rs/loom) explores.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --lib --release --no-default-features loom_`
 //!
-//! The types are the ones that run: under loom they are made of loom's locks and atomics. Threads
-//! name their shard, as loom's threads share thread-locals. What loom has no clock for, which is
-//! every time limit, is for the stress test.
+//! The types are the production ones, with loom's locks and atomics. Threads name their shard, as
+//! loom's threads share thread-locals. Time limits are left to the stress test, as loom has no
+//! clock.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use loom::thread;
 use crate::otlp::counters::Counters;
 use crate::otlp::queue::budget::Budget;
 use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
-use crate::otlp::queue::control::{Control, Order};
-use crate::otlp::queue::sizes::{Sizes, MIN_MEMORY};
+use crate::otlp::queue::control::{Command, Control};
+use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::record::Target;
 
@@ -30,7 +30,7 @@ fn far() -> Instant {
 }
 
 fn queue(overflow: Overflow) -> Arc<Queue> {
-    Arc::new(Queue::new(Sizes::new(MIN_MEMORY, MIN_MEMORY / 2, 1), overflow))
+    Arc::new(Queue::new(QueueLimits::new(MIN_MEMORY, MIN_MEMORY / 2, 1), overflow))
 }
 
 const TARGET: Target<'static> = Target::Static("loom");
@@ -40,30 +40,30 @@ fn push(queue: &Queue, shard: usize) {
     queue.push_to(shard, TARGET, &Encoded::new(&mut front, MOST_HEADER, b"y"));
 }
 
-/// Takes what there is, as the worker does. Returns how many records that was.
+/// Dequeues everything, as the worker does. Returns the number of records.
 fn drain(queue: &Queue) -> u64 {
     let before = queue.next_ticket();
     let mut records = 0;
     loop {
-        while let Some(chunk) = queue.take_oldest(before) {
+        while let Some(chunk) = queue.pop_oldest(before) {
             let count = chunk.records as u64;
-            assert!(queue.control.hold(count, &queue.counters));
-            assert!(queue.control.settle(count, || {
+            assert!(queue.control.dequeued(count, &queue.counters));
+            assert!(queue.control.complete(count, || {
                 queue.counters.delivered(count);
                 false
             }));
-            queue.budget.give_back(queue.cost(&chunk));
-            queue.pool.keep(chunk);
+            queue.budget.release(queue.cost(&chunk));
+            queue.pool.recycle(chunk);
             records += count;
         }
-        if !queue.look_again(before) {
+        if !queue.reclaim_leases(before) {
             return records;
         }
     }
 }
 
-/// Guarantees: a worker that only ever wakes when it is told finds every record. Were a wake-up
-/// lost, it would sleep for ever, which loom reports.
+/// Guarantees: a worker that runs only when it is woken finds every record. If a wake-up were lost,
+/// it would sleep for ever, which loom reports.
 #[test]
 fn loom_no_wake_up_is_lost() {
     model(|| {
@@ -76,7 +76,7 @@ fn loom_no_wake_up_is_lost() {
             .collect();
         let mut records = 0;
         while records < 2 {
-            assert_eq!(queue.control.next(far()), Order::Full);
+            assert_eq!(queue.control.next_command(far()), Command::Full);
             records += drain(&queue);
         }
         for thread in emitting {
@@ -85,7 +85,8 @@ fn loom_no_wake_up_is_lost() {
     });
 }
 
-/// Guarantees: a reading at any moment has no more outcomes than records, and all add up in the end.
+/// Guarantees: a reading at any moment has no more outcomes than records, and all add up in the
+/// end.
 #[test]
 fn loom_readings_add_up() {
     model(|| {
@@ -120,16 +121,16 @@ fn loom_closing_loses_and_doubles_nothing() {
             push(&emits, 0);
         });
         queue.close();
-        queue.sweep();
+        queue.drop_all();
         emitting.join().unwrap();
         let stats = queue.counters.snapshot();
         assert_eq!((stats.dropped_shutdown, stats.pending), (2, 0));
-        assert!(queue.take_oldest(u64::MAX).is_none());
+        assert!(queue.pop_oldest(u64::MAX).is_none());
     });
 }
 
-/// Guarantees: whoever is first, the worker that settles or the caller that writes off, a held
-/// record has one outcome.
+/// Guarantees: whether the worker completes an outstanding record or a caller abandons it first, it
+/// has one outcome.
 #[test]
 fn loom_held_records_are_settled_once() {
     model(|| {
@@ -137,8 +138,8 @@ fn loom_held_records_are_settled_once() {
         let settles = Arc::clone(&both);
         let worker = thread::spawn(move || {
             let (control, counters) = &*settles;
-            if control.hold(1, counters) {
-                control.settle(1, || {
+            if control.dequeued(1, counters) {
+                control.complete(1, || {
                     counters.delivered(1);
                     false
                 });
@@ -152,34 +153,35 @@ fn loom_held_records_are_settled_once() {
     });
 }
 
-/// Guarantees: a thread that waits for room gets what comes back; a lost wake-up would be a deadlock.
+/// Guarantees: a thread that waits for capacity gets what is released; a lost wake-up would be a
+/// deadlock.
 #[test]
 fn loom_room_that_comes_back_is_seen() {
     model(|| {
         let budget = Arc::new(Budget::new(10, 10));
         let mut leased = 0;
-        assert!(budget.top_up(&mut leased, 10));
+        assert!(budget.extend_lease(&mut leased, 10));
         let waits = Arc::clone(&budget);
         let waiting = thread::spawn(move || {
             assert!(waits.wait(10, far(), || false));
-            assert!(waits.top_up(&mut 0, 10));
+            assert!(waits.extend_lease(&mut 0, 10));
         });
-        budget.give_back(4);
-        budget.give_back(6);
+        budget.release(4);
+        budget.release(6);
         waiting.join().unwrap();
-        assert_eq!(budget.left(), 0);
+        assert_eq!(budget.available(), 0);
     });
 }
 
-/// Guarantees: a flush that was asked for is seen by the worker, and its end by who asked.
+/// Guarantees: the worker notices a flush, and the caller its end.
 #[test]
 fn loom_flush_comes_back() {
     model(|| {
         let control = Arc::new(Control::default());
         let asks = Arc::clone(&control);
         let asking = thread::spawn(move || assert_eq!(asks.flush(far()), Some(true)));
-        let Order::Everything { flush } = control.next(far()) else { panic!() };
-        control.flushed(flush);
+        let Command::Everything { flush } = control.next_command(far()) else { panic!() };
+        control.flush_sent(flush);
         asking.join().unwrap();
     });
 }

@@ -1,23 +1,23 @@
-//! What becomes of records for which there is no room, and that there is a bound.
+//! Records that exceed the memory limit, and that the limit holds.
 
 use std::time::{Duration, Instant};
 
 use super::fixture::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
-use crate::otlp::queue::sizes::Sizes;
 use crate::otlp::queue::Overflow;
 use crate::record::Target;
 use crate::stats::Thread;
 
 const MEMORY: usize = 256 * 1024;
 
-/// A pipeline with one record in flight that does not come back before the door opens.
+/// A pipeline with one record in flight until the door opens.
 fn stuck(overflow: Overflow) -> (Pipeline, Door, Taken) {
     let (door, taken) = (Door::default(), Taken::default());
-    let settings = Settings { memory_limit_bytes: MEMORY, overflow, ..quick() };
+    let settings = Config { memory_limit_bytes: MEMORY, overflow, ..quick() };
     let pipeline = Pipeline::start(settings, door.transport(&taken)).unwrap();
     emit(&pipeline, "first");
     door.wait_for_visitor();
@@ -120,34 +120,35 @@ fn shutdown_frees_blocked_threads() {
     door.open();
 }
 
-/// Guarantees: what records are charged with never exceeds the limit, comes back whole, and covers
-/// what their bytes take.
+/// Guarantees: the charges of records never exceed the limit, are released in full, and cover the
+/// bytes of the records.
 #[test]
 fn memory_is_bounded_and_comes_back() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
         let (pipeline, door, _taken) = stuck(overflow);
         for number in 0..3_000 {
             emit(&pipeline, &"x".repeat(number * 7 % 5_000));
-            assert!(pipeline.queue().budget.left() <= MEMORY);
+            assert!(pipeline.queue().budget.available() <= MEMORY);
         }
-        // Everything that is kept now, by its true size.
+        // Everything that is kept now, by its actual size.
         let before = pipeline.stats();
         door.open();
         pipeline.flush(LONG).unwrap();
         let sent = (pipeline.stats().sent_bytes - before.sent_bytes) as usize;
         assert!(sent < MEMORY + 4096, "{sent}");
-        // The worker gives idle leases back when it looks.
+        // The worker releases idle leases.
         pipeline.shutdown(LONG);
-        pipeline.queue().sweep();
-        assert_eq!(pipeline.queue().budget.left(), MEMORY);
+        pipeline.queue().drop_all();
+        assert_eq!(pipeline.queue().budget.available(), MEMORY);
     }
 }
 
-/// Guarantees: a chunk that is mostly empty does not keep its room while it waits, and one that is full is not copied.
+/// Guarantees: a waiting chunk that is mostly empty does not keep its capacity, and a full one is
+/// not copied.
 #[test]
 fn what_waits_takes_the_room_that_it_needs() {
-    let sizes = Sizes::new(64 << 20, 1 << 20, 512);
-    let pool = Pool::new(sizes);
+    let limits = QueueLimits::new(64 << 20, 1 << 20, 512);
+    let pool = Pool::new(limits);
     let begun = |bytes: usize| {
         let mut front = vec![0; MOST_HEADER + bytes];
         let record = Encoded::new(&mut front, MOST_HEADER, &[]);
@@ -157,10 +158,10 @@ fn what_waits_takes_the_room_that_it_needs() {
     };
     let nearly_empty = begun(100);
     let (cost, bytes) = (nearly_empty.cost(), nearly_empty.bytes().to_vec());
-    let fitting = pool.fit(nearly_empty);
+    let fitting = pool.compact(nearly_empty);
     assert_eq!((fitting.cost(), fitting.bytes(), fitting.records), (cost, bytes.as_slice(), 1));
     assert!(fitting.capacity() < 2 * bytes.len(), "{}", fitting.capacity());
-    let full = begun(sizes.chunk);
+    let full = begun(limits.chunk);
     let at = full.bytes().as_ptr();
-    assert_eq!(pool.fit(full).bytes().as_ptr(), at);
+    assert_eq!(pool.compact(full).bytes().as_ptr(), at);
 }

@@ -1,4 +1,4 @@
-//! Everything at once, and every record accounted for.
+//! Everything at once, with every record accounted for.
 
 #[path = "../../../tests/support/random.rs"]
 mod random;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::fixture::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
@@ -17,7 +17,7 @@ use crate::otlp::queue::Overflow;
 use crate::otlp::tests::stress::random::Random;
 use crate::otlp::transport::{Answer, Transport};
 
-/// A receiver with bad days: each answer is one of all kinds, some late, one never.
+/// A receiver with random answers of all kinds, some of them late, one never.
 struct Faulty {
     random: Random,
     /// Whether it may hang.
@@ -60,7 +60,8 @@ impl Transport for Faulty {
 }
 
 /// Scenario: 8 threads emit, the receiver fails in every way, somebody flushes, somebody reads the
-/// counts all the time, and a shutdown comes at a random moment; with one request on its way, and with four.
+/// counts all the time, and a shutdown comes at a random moment; with one request on its way, and
+/// with four.
 ///
 /// Guarantees: every reading adds up and none goes back; in the end nothing is pending, each record
 /// has one outcome, and none that was taken was sent twice.
@@ -78,7 +79,7 @@ fn every_record_is_accounted_for() {
         let ended = Arc::new(AtomicBool::new(false));
         let received = Arc::new(Mutex::new(HashSet::new()));
         let doubles = Arc::new(AtomicU64::new(0));
-        let lanes = if round % 4 < 2 { 1 } else { 4 };
+        let senders = if round % 4 < 2 { 1 } else { 4 };
         let transport = |_| {
             Box::new(Faulty {
                 random: Random::new(random.next()),
@@ -88,8 +89,8 @@ fn every_record_is_accounted_for() {
                 doubles: Arc::clone(&doubles),
             }) as Box<dyn Transport>
         };
-        let transports = (0..lanes).map(transport).collect();
-        let settings = Settings {
+        let transports = (0..senders).map(transport).collect();
+        let settings = Config {
             memory_limit_bytes: 128 * 1024,
             overflow,
             max_batch_records: 64,
@@ -152,13 +153,14 @@ fn every_record_is_accounted_for() {
     }
 }
 
-/// Scenario: the same without a shutdown before all is emitted, and a receiver that takes everything.
+/// Scenario: the same without a shutdown before all is emitted, and a receiver that takes
+/// everything.
 ///
 /// Guarantees: what was delivered is what the receiver has.
 #[test]
 fn delivered_is_what_the_receiver_has() {
     let taken = Taken::default();
-    let settings = Settings { max_batch_records: 64, ..quick() };
+    let settings = Config { max_batch_records: 64, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..8 {

@@ -1,13 +1,13 @@
-//! What an HTTP answer means, and what answers of either kind consist of. The last step of the walk, seen from its end.
+//! What an HTTP answer means, by the [specification], and the messages in answers over HTTP and
+//! gRPC.
 //!
-//! The status decides, as the [specification] has it; a body only adds to it, and one that cannot be
-//! read adds nothing.
+//! The status decides; the body only adds details, and none if it cannot be read.
 //!
 //! [specification]: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 
 mod json;
 pub(crate) mod protobuf;
-pub(crate) mod said;
+pub(crate) mod partial_success;
 #[cfg(test)]
 mod tests;
 
@@ -16,13 +16,13 @@ use std::time::{Duration, SystemTime};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
+use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
 use crate::otlp::transport::Answer;
 
-/// How much of what a receiver says is kept: enough for a person to know what it is about.
-pub(crate) const MOST_TEXT_CHARS: usize = 300;
+/// How much of a receiver's text is kept: enough for a person to understand what it is about.
+pub(crate) const MAX_TEXT_CHARS: usize = 300;
 
-/// An answer as it came, its body perhaps cut short.
+/// An answer as it was received. Its body may be incomplete.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -30,10 +30,10 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-impl From<Said> for Answer {
-    fn from(said: Said) -> Self {
+impl From<PartialSuccess> for Answer {
+    fn from(said: PartialSuccess) -> Self {
         Self::Accepted {
-            // Less than none makes no sense; a receiver that says so refused nothing.
+            // A negative count makes no sense, and counts as none.
             rejected: u64::try_from(said.rejected).unwrap_or(0),
             message: printable(&said.message),
         }
@@ -55,7 +55,7 @@ impl Reply {
         }
     }
 
-    fn partial_success(&self) -> Option<Said> {
+    fn partial_success(&self) -> Option<PartialSuccess> {
         match self.form() {
             Form::Protobuf => protobuf::partial_success(&self.body),
             Form::Json => json::partial_success(&self.body),
@@ -71,9 +71,9 @@ impl Reply {
         };
         match status {
             Some(message) => printable(&message),
-            // A character takes at most four bytes, so that nothing more than is kept is looked at.
+            // As a character takes at most four bytes, this has all that is kept.
             None => {
-                let start = &self.body[..self.body.len().min(4 * MOST_TEXT_CHARS)];
+                let start = &self.body[..self.body.len().min(4 * MAX_TEXT_CHARS)];
                 printable(&String::from_utf8_lossy(start))
             }
         }
@@ -81,7 +81,7 @@ impl Reply {
 
     fn form(&self) -> Form {
         let Some(kind) = self.headers.get(CONTENT_TYPE) else {
-            // Who says nothing answers as was asked, most likely. No protobuf answer begins with a brace.
+            // Most likely it has the form of the request. No protobuf answer begins with a brace.
             let is_json = self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
             return if is_json { Form::Json } else { Form::Protobuf };
         };
@@ -93,16 +93,16 @@ impl Reply {
         }
     }
 
-    /// Seconds, or a date. What is neither is not there.
+    /// `Retry-After`: seconds, or a date. Anything else is ignored.
     fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         let after = match !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-            // All digits, and still not a number: more than there are.
+            // Digits that do not parse are too large a number.
             true => Duration::from_secs(value.parse().unwrap_or(u64::MAX)),
-            // A date that passed means now.
+            // A date in the past means now.
             false => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
         };
-        Some(after.min(MOST_PATIENCE))
+        Some(after.min(MAX_RETRY_AFTER))
     }
 }
 
@@ -112,19 +112,19 @@ enum Form {
     Other,
 }
 
-/// The beginning of what a stranger said, on one line.
+/// The beginning of a receiver's text, on one line.
 pub(crate) fn printable(text: &str) -> String {
     let text = text.trim();
     let mut kept: String = text
         .chars()
-        .take(MOST_TEXT_CHARS)
+        .take(MAX_TEXT_CHARS)
         .map(|char| match char {
             char if char.is_whitespace() => ' ',
             char if char.is_control() => char::REPLACEMENT_CHARACTER,
             char => char,
         })
         .collect();
-    if text.chars().nth(MOST_TEXT_CHARS).is_some() {
+    if text.chars().nth(MAX_TEXT_CHARS).is_some() {
         kept.push('…');
     }
     kept

@@ -1,7 +1,8 @@
-//! JSON lines in a file: one request on each line, as a collector's `otlpjsonfile` receiver reads them.
+//! JSON lines in a file: one request on each line, as a collector's `otlpjsonfile` receiver reads
+//! them.
 //!
-//! The last step of the walk where no server is needed. A line is in the hands of the operating system
-//! when its request is answered: nothing is kept back, and nothing is synced to the disk.
+//! The operating system has a line when its request is answered: nothing is buffered, and nothing
+//! is synced to the disk.
 
 #[cfg(test)]
 mod tests;
@@ -17,21 +18,21 @@ use crate::otlp::deliver::request::Request;
 use crate::otlp::json::request_to_json;
 use crate::otlp::transport::{Answer, Transport};
 
-/// Appends to a file, and moves it aside when it is full.
+/// Appends to a file, and rotates it when it is full.
 ///
-/// The file belongs to this transport while it is open: other processes may read, move or delete it,
-/// but one that appends too will see its lines between ours, and moved with ours.
+/// Other processes may read, move or delete the file. The lines of one that appends to it come
+/// between ours and are rotated with them.
 #[derive(Debug)]
 pub(crate) struct FileTransport {
     path: PathBuf,
     rotation: Option<Rotation>,
-    /// `None` before the first request, and after an error.
+    /// `None` after an error.
     open: Option<OpenFile>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Rotation {
-    /// No file grows beyond this, but for a single line that is longer.
+    /// No file grows beyond this, unless by a single line that is longer.
     max_bytes: u64,
     /// How many full files are kept beside the one that is written.
     keep: usize,
@@ -40,12 +41,13 @@ struct Rotation {
 #[derive(Debug)]
 struct OpenFile {
     file: File,
-    /// The last line was not written whole, so the next one must not continue it.
+    /// The last line is incomplete, so that the next one must begin with a line break.
     is_torn: bool,
 }
 
 impl FileTransport {
-    /// A transport that appends to the file at `path`, which is made if need be, its directories too.
+    /// A transport that appends to the file at `path`, which is created with its directories if
+    /// needed.
     ///
     /// # Errors
     ///
@@ -67,27 +69,28 @@ impl FileTransport {
         Self { rotation: Some(Rotation { max_bytes, keep }), ..self }
     }
 
-    /// Writes `line`, which ends in a line break. Says what could not be done beside it, if anything.
+    /// Writes `line`, which ends in a line break. Returns a warning if the file could not be
+    /// rotated.
     fn write(&mut self, line: &[u8]) -> io::Result<String> {
         let mut open = self.current()?;
         let mut warning = String::new();
         let found = open.file.metadata()?;
         if let Some(rotation) = self.rotation.filter(|rotation| rotation.is_due(&found, line)) {
-            // Windows moves no file that is open.
+            // Windows does not move open files.
             drop(open);
-            // A file that cannot be moved grows on: a larger file is better than a lost line.
+            // A file that cannot be moved grows: a larger file is better than a lost line.
             if let Err(error) = rotation.make_room(&self.path) {
                 warning = format!("{} could not be rotated: {error}", self.path.display());
             }
             open = OpenFile::append(&self.path)?;
         }
-        // On an error the file stays closed, so that the next request looks at it afresh.
+        // After an error the file stays closed, and the next request opens it again.
         open.write(line)?;
         self.open = Some(open);
         Ok(warning)
     }
 
-    /// Takes the file that the path stands for at this moment.
+    /// The file that is at the path at this moment.
     fn current(&mut self) -> io::Result<OpenFile> {
         if let Some(open) = self.open.take() {
             let is_there = match (open.file.metadata(), fs::metadata(&self.path)) {
@@ -103,8 +106,8 @@ impl FileTransport {
 }
 
 impl Transport for FileTransport {
-    /// The deadline is not looked at: a write to a file does not wait for anybody, and when time is up
-    /// a line in the file is still better than a lost one.
+    /// Ignores the deadline: writing to a file waits for nobody, and a late line is better than a
+    /// lost one.
     fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
         let mut line = match request_to_json(request.bytes()) {
             Ok(line) => line,
@@ -115,7 +118,7 @@ impl Transport for FileTransport {
             Ok(message) => Answer::Accepted { rejected: 0, message },
             Err(error) => {
                 let why = format!("{} could not be written to: {error}", self.path.display());
-                match is_lasting(error.kind()) {
+                match is_permanent(error.kind()) {
                     true => Answer::Refused { why },
                     false => Answer::TryAgain { after: None, why },
                 }
@@ -129,7 +132,7 @@ impl Rotation {
         found.is_file() && found.len() > 0 && found.len().saturating_add(line.len() as u64) > self.max_bytes
     }
 
-    /// Moves every file one place on. The last one is overwritten by the one before it.
+    /// Renames every file to the next number. The last one is overwritten by the one before it.
     fn make_room(&self, path: &Path) -> io::Result<()> {
         if self.keep == 0 {
             return fs::remove_file(path);
@@ -157,7 +160,8 @@ impl OpenFile {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let found = file.metadata()?;
-        // What cannot be read is taken for torn: readers skip an empty line, but not a wrong one.
+        // If the end cannot be read, it is taken for torn: readers skip an empty line, but not a
+        // broken one.
         let is_torn = found.is_file() && found.len() > 0 && last_byte(path).ok() != Some(b'\n');
         Ok(Self { file, is_torn })
     }
@@ -166,33 +170,33 @@ impl OpenFile {
         if !self.is_torn {
             return self.write_whole(line);
         }
-        // One write, so that a reader sees the end of the torn line and this one together.
+        // One write, so that readers see the line break and this line together.
         self.write_whole(&[b"\n", line].concat())?;
         self.is_torn = false;
         Ok(())
     }
 
-    /// Writes all of `bytes` or, as far as that is in our hands, none of it.
+    /// Writes all of `bytes` or, if possible, none of them.
     fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
         let before = self.file.metadata()?;
         let mut written = 0;
         while written < bytes.len() {
             match self.file.write(&bytes[written..]) {
-                Ok(0) => return self.take_back(&before, written, io::ErrorKind::WriteZero.into()),
+                Ok(0) => return self.undo(&before, written, io::ErrorKind::WriteZero.into()),
                 Ok(taken) => written += taken,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.take_back(&before, written, error),
+                Err(error) => return self.undo(&before, written, error),
             }
         }
         self.file.flush()
     }
 
-    /// Half a line on a full disk would stay for ever. It is cut off again, unless somebody else has
-    /// written behind it; then the next line begins with a line break, as after a crash.
-    fn take_back(&self, before: &Metadata, written: usize, error: io::Error) -> io::Result<()> {
+    /// Removes a part of a line that was written, as to a full disk, unless another process has
+    /// appended since. In that case the next line begins with a line break, as after a crash.
+    fn undo(&self, before: &Metadata, written: usize, error: io::Error) -> io::Result<()> {
         let ours = before.len().saturating_add(written as u64);
         if written > 0 && before.is_file() && self.file.metadata()?.len() == ours {
-            // That it fails changes nothing about why the line was not written.
+            // If this fails, the line still was not written for the first reason.
             let _ = self.file.set_len(before.len());
         }
         Err(error)
@@ -207,8 +211,9 @@ fn last_byte(path: &Path) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// Errors that time does not heal. The rest may: a disk gets room, a share comes back.
-fn is_lasting(kind: io::ErrorKind) -> bool {
+/// Errors for which a retry is of no use. Others may pass: a disk is cleaned up, a share comes
+/// back.
+fn is_permanent(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::*;
     matches!(
         kind,
@@ -228,7 +233,7 @@ fn is_same(ours: &Metadata, theirs: &Metadata) -> bool {
     (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
 }
 
-/// Without numbers of files it is enough that there is one: what is open cannot be replaced here.
+/// Without inode numbers, any file at the path counts: an open file cannot be replaced here.
 #[cfg(not(unix))]
 fn is_same(_ours: &Metadata, _theirs: &Metadata) -> bool {
     true

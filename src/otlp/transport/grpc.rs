@@ -1,73 +1,48 @@
-//! OTLP over gRPC. The last step of the walk where the receiver speaks it.
+//! OTLP over gRPC.
 //!
-//! tonic does the transport only: requests go out as the bytes that they are, and answers are read
-//! by [`read`](crate::otlp::read), so that no message type stands in between.
+//! tonic only transports bytes: requests are encoded already, and answers are read by
+//! [`wire::read`](crate::wire::read), without message types.
 
 mod answer;
 mod runtime;
+pub(crate) mod tls;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
-use http::header::{HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use opentelemetry::Context;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::error::Error;
 use crate::otlp::deliver::request;
+use crate::otlp::settings::choices::Compression;
+use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::transport::grpc::answer::{accepted, failed};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
 use crate::otlp::transport::{Answer, Transport};
 
 const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
-/// How long an attempt has at least, so that a deadline that just passed is not a timeout of zero,
-/// which stands for none in places.
-const LEAST_TIME: Duration = Duration::from_millis(1);
+/// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could
+/// mean none.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// How often the runtime is let go around before a request: the first turn looks at the sockets, the next
-/// ones run the tasks that this wakes, one after the other. Two are enough without TLS, one is not.
+/// How often the runtime is yielded to before a request: the first turn polls the sockets, the next
+/// ones run the tasks that this wakes. Without TLS, two are enough, and one is not.
 const TURNS: usize = 4;
-
-/// Gives headers for one request, such as a token that expires.
-pub(crate) type HeaderProvider = Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
-
-/// A receiver, and how to speak to it.
-#[derive(Clone, Default)]
-pub(crate) struct Receiver {
-    /// Scheme and authority. With `https` the connection is encrypted.
-    pub(crate) url: Uri,
-    /// Sent as metadata with every request.
-    pub(crate) headers: HeaderMap,
-    /// Asked before each request; what it gives goes before `headers`.
-    pub(crate) header_provider: Option<HeaderProvider>,
-    pub(crate) is_gzip: bool,
-    /// PEM of those to trust, instead of the built-in roots.
-    pub(crate) roots: Option<Vec<u8>>,
-    /// PEM of our own certificate chain, and of its key.
-    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers and certificates may be secrets.
-        f.debug_struct("Receiver").field("url", &self.url).finish_non_exhaustive()
-    }
-}
 
 /// One connection, made when the first request goes out, and again whenever it is lost.
 pub(crate) struct Grpc {
-    // Declared before the runtime, so that its tasks end first.
+    // Declared before the runtime, so that it is dropped first.
     client: tonic::client::Grpc<Channel>,
     runtime: OwnRuntime,
     headers: HeaderMap,
@@ -80,7 +55,7 @@ impl Grpc {
     /// # Errors
     ///
     /// If the URL or a certificate cannot be used, or the runtime cannot be started.
-    pub(crate) fn new(to: Receiver) -> Result<Self, Error> {
+    pub(crate) fn new(to: Target) -> Result<Self, Error> {
         let unusable = |error: tonic::transport::Error| {
             let wanted = "the URL of a gRPC receiver, with certificates that can be read";
             Error::setting("the endpoint of logs", &to.url.to_string(), wanted).with_source(error)
@@ -89,23 +64,20 @@ impl Grpc {
             .user_agent(concat!("spanlog/", env!("CARGO_PKG_VERSION")))
             .map_err(unusable)?;
         if to.url.scheme_str() == Some("https") {
-            let mut tls = match &to.roots {
-                Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
-                None => ClientTlsConfig::new().with_webpki_roots(),
-            };
-            if let Some((chain, key)) = &to.client {
-                tls = tls.identity(Identity::from_pem(chain, key));
-            }
-            endpoint = endpoint.tls_config(tls).map_err(unusable)?;
+            endpoint = endpoint.tls_config(tls::config(&to.tls)).map_err(unusable)?;
         }
         let runtime = OwnRuntime::new()?;
         let channel = runtime.within(|| endpoint.connect_lazy());
-        let mut client = tonic::client::Grpc::new(channel);
-        if to.is_gzip {
-            client = client
-                .send_compressed(CompressionEncoding::Gzip)
-                .accept_compressed(CompressionEncoding::Gzip);
-        }
+        let client = tonic::client::Grpc::new(channel);
+        let client = match to.compression {
+            Compression::None => client,
+            Compression::Gzip => {
+                client.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip)
+            }
+            Compression::Zstd => {
+                return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
+            }
+        };
         Ok(Self { client, runtime, headers: to.headers, header_provider: to.header_provider })
     }
 
@@ -113,7 +85,7 @@ impl Grpc {
         let mut outcome = self.attempt(message, deadline);
         let is_stale = |status: &Status| status.code() == Code::Unauthenticated;
         if self.header_provider.is_some() && outcome.as_ref().is_err_and(is_stale) {
-            // The token may have expired between being given and being looked at: once more, with a fresh one.
+            // The token may have expired on the way: retry once, with a fresh one.
             outcome = self.attempt(message, deadline);
         }
         match outcome {
@@ -123,15 +95,15 @@ impl Grpc {
     }
 
     fn attempt(&mut self, message: &Bytes, deadline: Instant) -> Result<Bytes, Status> {
-        let time_left = deadline.saturating_duration_since(Instant::now()).max(LEAST_TIME);
+        let time_left = deadline.saturating_duration_since(Instant::now()).max(MIN_TIMEOUT);
         let mut request = Request::new(message.clone());
         *request.metadata_mut() = MetadataMap::from_headers(self.headers_now());
-        // Tells the receiver too how long somebody waits for it.
+        // Tells the receiver, too, how long it has.
         request.set_timeout(time_left);
         let client = &mut self.client;
         let answered = self.runtime.block_on(async move {
-            // Since the last request nobody has looked at the connection. Its tasks must see that it was
-            // closed before the request is lost on it.
+            // The connection was not polled since the last request. Its tasks must notice if it was
+            // closed meanwhile, before the request is lost on it.
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
@@ -146,25 +118,18 @@ impl Grpc {
 
     fn headers_now(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
-        let provided = self.header_provider.as_ref().map(|provide| provide()).unwrap_or_default();
-        for (name, value) in provided {
-            // What cannot be a header is left out; the receiver says what it misses.
-            if let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                value.set_sensitive(true);
-                headers.insert(name, value);
-            }
-        }
+        headers.extend(self.header_provider.iter().flat_map(HeaderProvider::headers));
         headers
     }
 }
 
 impl Transport for Grpc {
     fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
-        // tonic, hyper and rustls would write about every request, which makes another one. The threads that
-        // send are suppressed already; who calls this elsewhere need not be.
+        // tonic, hyper and rustls log about every request, which would cause the next one. The
+        // pipeline's threads are suppressed already, but other callers need not be.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let request = Bytes::from(request.to_vec());
-        // The provider is the user's code.
+        // The header provider is user code.
         catch_unwind(AssertUnwindSafe(|| self.exchange(&request, deadline))).unwrap_or_else(|_| {
             let why = String::from("the header provider or the gRPC client panicked");
             Answer::TryAgain { after: None, why }
@@ -180,21 +145,21 @@ impl fmt::Debug for Grpc {
 
 /// The body of the answer; empty if there was none.
 ///
-/// Read as a stream: of one message the client would want that it is there, but a status of OK alone
-/// says that the request arrived.
+/// It is read as a stream, because a unary call would fail without a message, although the status
+/// OK alone says that the request was accepted.
 async fn call(client: &mut tonic::client::Grpc<Channel>, request: Request<Bytes>) -> Result<Bytes, Status> {
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(PATH);
     let mut stream = client.server_streaming(request, path, Raw).await?.into_inner();
     let mut body = Bytes::new();
-    // To the end, where the status is.
+    // Up to the end, where the status is.
     while let Some(message) = stream.message().await? {
         body = message;
     }
     Ok(body)
 }
 
-/// Messages that are encoded already, and stay so.
+/// A codec that leaves messages encoded.
 #[derive(Clone, Copy, Debug)]
 struct Raw;
 

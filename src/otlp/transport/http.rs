@@ -1,12 +1,12 @@
-//! OTLP over HTTP, with a blocking client: the last step of the walk.
+//! OTLP over HTTP, with a blocking client.
 //!
-//! The worker has a thread of its own and waits there, so nothing is won by an asynchronous client, and a
-//! runtime to drive it could be one that the caller is blocking. Its thread has no subscriber, so
-//! that what the client and its TLS say of themselves goes nowhere. While a name is looked up there is
-//! one more thread, of ureq, that does this and says nothing: the lookup has no time limit of its own.
+//! The worker's thread waits for answers, so that an asynchronous client would gain nothing, and
+//! its runtime could be one that the caller blocks. What the client and its TLS log is suppressed
+//! on that thread. ureq resolves host names on a thread of its own, which logs nothing, because a
+//! lookup has no timeout.
 
+pub(crate) mod agent;
 mod body;
-pub(crate) mod tls;
 #[cfg(test)]
 mod tests;
 
@@ -25,14 +25,13 @@ use ureq::{Agent, Proxy};
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::deliver::request;
-use crate::otlp::settings::destination::add;
 use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::transport::answer::Reply;
 use crate::otlp::transport::http::body::{Bodies, JsonEncoder};
 use crate::otlp::transport::{Answer, Transport};
 
-/// What an answer may have at most: the bound that the specification suggests.
-pub(crate) const MOST_BODY_BYTES: u64 = 4 * 1024 * 1024;
+/// The most bytes of an answer that are read: the limit that the specification suggests.
+pub(crate) const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("spanlog-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
 
@@ -41,30 +40,21 @@ const USER_AGENT: &str = concat!("spanlog-OTLP-Exporter-Rust/", env!("CARGO_PKG_
 pub(crate) struct Http {
     client: Client,
     bodies: Bodies,
-    /// The last request broke off on its way.
-    broke_off: bool,
+    /// The receiver closed the connection during the last request.
+    was_cut_off: bool,
 }
 
 impl Http {
-    /// With `json`, requests go as JSON.
+    /// With `json`, requests are sent as JSON.
     ///
     /// # Errors
     ///
     /// If a certificate cannot be used, or the compression is not built in.
     pub(crate) fn new(to: Target, json: Option<JsonEncoder>) -> Result<Self, Error> {
-        // A proxy for this machine would be another machine. Go's clients see it so, curl does not.
+        // To a proxy, a loopback address is another machine. Go's clients exempt it, too; curl does
+        // not.
         let proxy = if is_loopback(&to.url) { None } else { Proxy::try_from_env() };
-        let agent = Agent::config_builder()
-            .proxy(proxy)
-            // An answer is an answer: what it means is said elsewhere.
-            .http_status_as_error(false)
-            // A redirect could carry the headers, and what they authorise, to anyone.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(USER_AGENT)
-            .tls_config(tls::config(&to.tls)?)
-            .build()
-            .new_agent();
+        let agent = agent::config(&to.tls)?.proxy(proxy).user_agent(USER_AGENT).build().new_agent();
         let bodies = Bodies::new(json, to.compression)?;
         let mut headers = to.headers;
         drop_reserved(&mut headers);
@@ -72,7 +62,7 @@ impl Http {
         Ok(Self {
             client: Client { agent, url: to.url, headers, provider: to.header_provider },
             bodies,
-            broke_off: false,
+            was_cut_off: false,
         })
     }
 
@@ -81,27 +71,28 @@ impl Http {
             Ok(body) => body,
             Err(why) => return Answer::Refused { why },
         };
-        // Who does not want a request may answer its head and close, and the client misses that while it
-        // writes. After such an end it waits for a word before it writes the body, for a second at most.
-        let waits = mem::take(&mut self.broke_off);
-        let mut reply = self.client.post(&body, waits, deadline);
+        // A receiver that rejects a request may answer its head and close, which the client misses
+        // while it writes the body. So the next time it expects `100 Continue` before the body, for
+        // a second at most.
+        let expects_continue = mem::take(&mut self.was_cut_off);
+        let mut reply = self.client.post(&body, expects_continue, deadline);
         let is_unauthorized = |reply: &Reply| reply.status == StatusCode::UNAUTHORIZED;
         if self.client.provider.is_some() && reply.as_ref().is_ok_and(is_unauthorized) {
-            // The token may have expired between being given and being looked at: once more, with a fresh one.
-            reply = self.client.post(&body, waits, deadline);
+            // The token may have expired on the way: retry once, with a fresh one.
+            reply = self.client.post(&body, expects_continue, deadline);
         }
         match reply {
             Ok(reply) => reply.meaning(SystemTime::now()),
             Err(error) => {
-                self.broke_off = is_broken_off(&error);
-                self.client.silence(error)
+                self.was_cut_off = is_cut_off(&error);
+                self.client.no_answer(error)
             }
         }
     }
 }
 
-/// Whether the other side closed the connection.
-fn is_broken_off(error: &ureq::Error) -> bool {
+/// Whether the receiver closed the connection.
+fn is_cut_off(error: &ureq::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     let ureq::Error::Io(error) = error else { return false };
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
@@ -109,7 +100,7 @@ fn is_broken_off(error: &ureq::Error) -> bool {
 
 impl Transport for Http {
     fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
-        // The provider is the user's code, and the client panics where it cannot start a thread.
+        // The header provider is user code, and the client panics if it cannot start a thread.
         catch_unwind(AssertUnwindSafe(|| self.exchange(request, deadline))).unwrap_or_else(|_| {
             let why = String::from("the header provider or the HTTP client panicked");
             Answer::TryAgain { after: None, why }
@@ -126,50 +117,35 @@ struct Client {
 }
 
 impl Client {
-    fn post(&self, body: &[u8], waits: bool, deadline: Instant) -> Result<Reply, ureq::Error> {
+    fn post(&self, body: &[u8], expects_continue: bool, deadline: Instant) -> Result<Reply, ureq::Error> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
         *headers = self.headers.clone();
-        self.provide(headers);
-        if waits {
+        if let Some(provider) = &self.provider {
+            let mut provided = provider.headers();
+            drop_reserved(&mut provided);
+            headers.extend(provided);
+        }
+        if expects_continue {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        // Asked for after the provider, which may have taken its time.
+        // Computed after the provider ran, which may take long.
         let left = deadline.saturating_duration_since(Instant::now());
         let request = self.agent.configure_request(request).timeout_global(Some(left)).build();
         let (parts, mut body) = self.agent.run(request)?.into_parts();
         let mut kept = Vec::new();
-        // The status decides. A body that breaks off, or is late, only costs what it would have told.
-        let _ = body.as_reader().take(MOST_BODY_BYTES).read_to_end(&mut kept);
+        // The status decides: an incomplete or late body only loses details.
+        let _ = body.as_reader().take(MAX_BODY_BYTES).read_to_end(&mut kept);
         Ok(Reply { status: parts.status, headers: parts.headers, body: kept })
     }
 
-    fn provide(&self, headers: &mut HeaderMap) {
-        let Some(provider) = &self.provider else { return };
-        let mut provided = HeaderMap::new();
-        for (name, value) in (provider.0)() {
-            if let Err(error) = add(&mut provided, "the header provider", &name, &value) {
-                report_once(format_args!("{error}; it is left out"));
-            }
-        }
-        drop_reserved(&mut provided);
-        for (name, value) in provided {
-            // Each name is there once, so that none is missing.
-            let Some(name) = name else { continue };
-            headers.insert(name, value);
-        }
-    }
-
-    /// What it means that there is no answer.
-    fn silence(&self, error: ureq::Error) -> Answer {
-        // What is before an @ is a secret.
-        let host = self.url.authority().map_or("", |authority| authority.as_str());
-        let host = host.rsplit('@').next().unwrap_or_default();
-        let why = format!("no answer from {host}: {error}");
+    /// The meaning of an error that occurred before an answer.
+    fn no_answer(&self, error: ureq::Error) -> Answer {
+        let why = format!("no answer from {}: {error}", agent::host(&self.url));
         match error {
-            // Of the settings, not of the other side: these never get better.
+            // Errors of the settings, which no retry mends.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
                 Answer::Refused { why }
             }
@@ -180,12 +156,13 @@ impl Client {
 
 fn is_loopback(url: &Uri) -> bool {
     let host = url.host().unwrap_or_default();
-    // IPv6 addresses have brackets in URLs.
+    // IPv6 addresses are in brackets in URLs.
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// What frames the request is the client's to say: with a second opinion, receivers would see requests that were never sent.
+/// Removes the headers that frame a request: the client sets them, and others could make receivers
+/// see requests that were never sent.
 fn drop_reserved(headers: &mut HeaderMap) {
     for name in [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING]
     {

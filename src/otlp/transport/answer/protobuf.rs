@@ -1,69 +1,67 @@
-//! The messages that answers consist of, read from protobuf: for HTTP and gRPC alike.
+//! The messages of answers, read from protobuf: for HTTP and gRPC alike.
 //!
-//! A message that breaks off or contradicts itself is none at all: half of a count is a wrong count.
+//! A malformed message counts as none at all: half of a count is a wrong count.
 
 use std::time::Duration;
 
-use crate::otlp::transport::answer::said::{Said, MOST_PATIENCE};
-use crate::wire::read::{Fields, Raw};
+use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
+use crate::wire::read::{each, Malformed, Raw};
 
-/// Of an `ExportLogsServiceResponse`: what is in its `partial_success`.
-pub(crate) fn partial_success(message: &[u8]) -> Option<Said> {
-    let mut said = Said::default();
-    each_message(message, 1, |partial| {
+/// What the `partial_success` of an `ExportLogsServiceResponse` says.
+pub(crate) fn partial_success(message: &[u8]) -> Option<PartialSuccess> {
+    let mut said = PartialSuccess::default();
+    let read = each_message(message, 1, |partial| {
         each(partial, |number, raw| {
             match (number, raw) {
                 (1, Raw::Varint(rejected)) => said.rejected = rejected as i64,
-                (2, text @ Raw::Bytes(_)) => said.message = text.text().ok()?.to_owned(),
+                (2, Raw::Bytes(_)) => said.message = raw.text()?.to_owned(),
                 _ => {}
             }
-            Some(())
+            Ok(())
         })
-    })?;
-    Some(said)
+    });
+    read.ok().map(|()| said)
 }
 
-/// Of a `google.rpc.Status`: its message, unless it is empty.
+/// The message of a `google.rpc.Status`, unless it is empty.
 pub(crate) fn status(message: &[u8]) -> Option<String> {
-    let mut said = None;
-    each(message, |number, raw| {
-        if let (2, text @ Raw::Bytes(_)) = (number, raw) {
-            said = Some(text.text().ok()?.to_owned());
-        }
-        Some(())
-    })?;
-    said.filter(|said| !said.is_empty())
+    let mut text = None;
+    let read = each_message(message, 2, |message| {
+        text = Some(Raw::Bytes(message).text()?.to_owned());
+        Ok(())
+    });
+    text.filter(|text| read.is_ok() && !text.is_empty())
 }
 
-/// Of a `google.rpc.Status`: the delay of a `google.rpc.RetryInfo` among its details. One without a delay
-/// still says that one may try again.
+/// The delay of a `google.rpc.RetryInfo` among the details of a `google.rpc.Status`. One without a
+/// delay still means that the request may be sent again.
 #[cfg_attr(not(any(test, fuzzing, feature = "grpc")), expect(dead_code, reason = "only gRPC sends details"))]
 pub(crate) fn retry_delay(status: &[u8]) -> Option<Duration> {
     let mut delay = None;
-    each_message(status, 3, |detail| {
+    let read = each_message(status, 3, |detail| {
         let (mut kind, mut value): (&str, &[u8]) = ("", &[]);
         each(detail, |number, raw| {
             match (number, raw) {
-                (1, text @ Raw::Bytes(_)) => kind = text.text().ok()?,
+                (1, Raw::Bytes(_)) => kind = raw.text()?,
                 (2, Raw::Bytes(bytes)) => value = bytes,
                 _ => {}
             }
-            Some(())
+            Ok(())
         })?;
         if kind.ends_with("/google.rpc.RetryInfo") {
             delay = Some(Duration::ZERO);
             each_message(value, 1, |duration| {
                 delay = Some(seconds_and_nanos(duration)?);
-                Some(())
+                Ok(())
             })?;
         }
-        Some(())
-    })?;
-    delay
+        Ok(())
+    });
+    delay.filter(|_| read.is_ok())
 }
 
 /// A `google.protobuf.Duration`.
-fn seconds_and_nanos(duration: &[u8]) -> Option<Duration> {
+fn seconds_and_nanos(duration: &[u8]) -> Result<Duration, Malformed> {
     let (mut seconds, mut nanos) = (0, 0);
     each(duration, |number, raw| {
         match (number, raw) {
@@ -71,31 +69,22 @@ fn seconds_and_nanos(duration: &[u8]) -> Option<Duration> {
             (2, Raw::Varint(value)) => nanos = value as i32,
             _ => {}
         }
-        Some(())
+        Ok(())
     })?;
-    // One that is negative is over.
+    // A negative duration has passed.
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-    Some(seconds.saturating_add(nanos).min(MOST_PATIENCE))
+    Ok(seconds.saturating_add(nanos).min(MAX_RETRY_AFTER))
 }
 
-/// Each message that stands in field `number`.
+/// Reads each message in field `number`.
 fn each_message<'a>(
     message: &'a [u8],
     number: u64,
-    mut take: impl FnMut(&'a [u8]) -> Option<()>,
-) -> Option<()> {
+    mut read: impl FnMut(&'a [u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     each(message, |field, raw| match raw {
-        Raw::Bytes(message) if field == number => take(message),
-        _ => Some(()),
+        Raw::Bytes(message) if field == number => read(message),
+        _ => Ok(()),
     })
-}
-
-/// Each field, to the end: `None` if one cannot be read.
-fn each<'a>(message: &'a [u8], mut take: impl FnMut(u64, Raw<'a>) -> Option<()>) -> Option<()> {
-    let mut fields = Fields::of(message);
-    while let Some((number, raw)) = fields.next().ok()? {
-        take(number, raw)?;
-    }
-    Some(())
 }

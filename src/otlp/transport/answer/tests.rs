@@ -101,7 +101,7 @@ fn four_statuses_are_tried_again_and_no_other() {
 
 #[test]
 fn retry_after_is_seconds_or_a_date() {
-    let day = MOST_PATIENCE;
+    let day = MAX_RETRY_AFTER;
     let cases = [
         ("0", Some(Duration::ZERO)),
         ("7", Some(Duration::from_secs(7))),
@@ -142,7 +142,7 @@ fn a_refusal_says_why() {
     let Answer::Refused { why } = meaning(400, "text/html", "ä".repeat(1 << 20).as_bytes()) else {
         panic!()
     };
-    assert!(why.chars().count() < MOST_TEXT_CHARS + 30 && why.ends_with('…'), "{why}");
+    assert!(why.chars().count() < MAX_TEXT_CHARS + 30 && why.ends_with('…'), "{why}");
 }
 
 proptest! {
@@ -166,7 +166,7 @@ proptest! {
     fn protobuf_is_read_as_prost_reads_it(rejected: i64, message in "[a-z]{0,300}", cut: prop::sample::Index) {
         let mut body = partial(rejected, &message);
 
-        prop_assert_eq!(protobuf::partial_success(&body), Some(Said { rejected, message }));
+        prop_assert_eq!(protobuf::partial_success(&body), Some(PartialSuccess { rejected, message }));
 
         body.truncate(cut.index(body.len() + 1));
 

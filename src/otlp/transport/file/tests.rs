@@ -1,10 +1,12 @@
+//! Lines, rotation, and files that go away.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::otlp::deliver::request::{Batch, Resource};
 use crate::wire::put::put_bytes;
 
-/// A directory of this test's own, gone when it ends.
+/// A directory of a test's own, which is removed when it ends.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -147,9 +149,9 @@ fn half_a_line_is_cut_off_again_but_nobody_elses() {
     fs::write(directory.file("whole"), "whole\n").expect("it can be written to");
     let before = fs::metadata(directory.file("whole")).expect("it is there");
     let full = || io::Error::from(io::ErrorKind::StorageFull);
-    assert!(open.take_back(&before, 3, full()).is_err());
+    assert!(open.undo(&before, 3, full()).is_err());
     assert_eq!(content(&path), "whole\nhalf", "these are not the last bytes");
-    let error = open.take_back(&before, 4, full()).expect_err("it is the same error");
+    let error = open.undo(&before, 4, full()).expect_err("it is the same error");
     assert_eq!((content(&path), error.kind()), ("whole\n".to_owned(), io::ErrorKind::StorageFull));
 }
 

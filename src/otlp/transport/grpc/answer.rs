@@ -1,4 +1,4 @@
-//! What a gRPC answer means, as the [specification] has it.
+//! What a gRPC answer means, by the [specification].
 //!
 //! [specification]: https://opentelemetry.io/docs/specs/otlp/#otlpgrpc-response
 
@@ -10,17 +10,18 @@ use tonic::{Code, Status};
 use crate::otlp::transport::answer::{printable, protobuf};
 use crate::otlp::transport::Answer;
 
-/// What tonic says when a stream ends without a status, as it does when a proxy resets it. It has the
-/// code of an error that the receiver itself may send, so there is nothing else to know it by.
+/// tonic's message when a stream ends without a status, as when a proxy resets it. Its code is one
+/// that a receiver may send, too, so that only the message identifies it.
 pub(crate) const CUT_OFF: &str = "protocol error: missing grpc-status trailer";
 
-/// What tonic says of a body that is no gRPC, such as the page of a proxy, and then which HTTP status it came with.
+/// The start of tonic's message about a body that is not gRPC, such as a proxy's page. The HTTP
+/// status follows.
 pub(crate) const OF_A_PROXY: &str = "protocol error: received message with invalid compression flag";
 
-/// The HTTP statuses that gRPC takes for UNAVAILABLE.
+/// The HTTP statuses that gRPC maps to UNAVAILABLE.
 const BUSY: [&str; 4] = ["status: 429", "status: 502", "status: 503", "status: 504"];
 
-/// An answer with the status OK. A body that cannot be read adds nothing to that.
+/// An answer with the status OK, even if its body cannot be read.
 pub(crate) fn accepted(body: &[u8]) -> Answer {
     protobuf::partial_success(body).unwrap_or_default().into()
 }
@@ -29,13 +30,13 @@ pub(crate) fn failed(status: &Status) -> Answer {
     let mut why = format!("{:?}: {}", status.code(), status.message());
     let mut source = status.source();
     while let Some(error) = source {
-        // A `String` takes everything.
+        // Writing to a `String` cannot fail.
         let _ = write!(why, ": {error}");
         source = error.source();
     }
     let why = printable(&why);
-    // An error of the connection has a source, a status that the receiver sent has none. tonic gives
-    // the former many codes, UNKNOWN among them.
+    // Errors of the connection have a source, and many codes, UNKNOWN among them. A status that the
+    // receiver sent has no source.
     let is_cut_off = status.message().starts_with(CUT_OFF);
     let is_busy =
         status.message().starts_with(OF_A_PROXY) && BUSY.iter().any(|busy| status.message().contains(busy));
@@ -50,7 +51,7 @@ pub(crate) fn failed(status: &Status) -> Answer {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Answer::TryAgain { after, why },
-        // Without it nobody says that there will ever be room.
+        // Without a delay, nothing says that the resource will ever be available.
         Code::ResourceExhausted if after.is_some() => Answer::TryAgain { after, why },
         _ => Answer::Refused { why },
     }

@@ -1,4 +1,4 @@
-//! The runtime under the gRPC client: its own, so that it never waits for one that the caller blocks.
+//! The gRPC client's own runtime, so that it never depends on one that the caller blocks.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -9,10 +9,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::Error;
 
-/// A runtime that runs on the thread that waits for it, and nowhere else.
+/// A runtime that runs only on the thread that blocks on it.
 ///
-/// So whatever the client writes through `tracing` is written where the caller has silenced it. Names
-/// of hosts are looked up on threads of the runtime, which silence themselves.
+/// So whatever the client logs is logged on a thread under telemetry suppression. Host names are
+/// resolved on threads of the runtime, which suppress telemetry themselves.
 #[derive(Debug)]
 pub(crate) struct OwnRuntime(Option<Runtime>);
 
@@ -20,8 +20,10 @@ thread_local! {
     static SILENCE: RefCell<Option<ContextGuard>> = const { RefCell::new(None) };
 }
 
-/// Not by a subscriber of the thread: while any thread has one, tracing swallows what the values of an
-/// event log, on all threads.
+/// Suppresses telemetry for the life of this thread.
+///
+/// A scoped `NoSubscriber` is no alternative: while any thread has one, tracing drops the events
+/// that an event's values log while they are formatted, on all threads.
 fn silence() {
     let guard = Context::enter_telemetry_suppressed_scope();
     SILENCE.with_borrow_mut(|silence| *silence = Some(guard));
@@ -41,7 +43,7 @@ impl OwnRuntime {
         Ok(Self(Some(runtime)))
     }
 
-    /// Runs what needs to know the runtime, but does not wait for it.
+    /// Runs `work` in the runtime's context.
     pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = self.0.as_ref().map(Runtime::enter);
         work()
@@ -57,7 +59,7 @@ impl OwnRuntime {
         if Handle::try_current().is_err() {
             return Some(runtime.block_on(future));
         }
-        // In a runtime nobody may wait for another one, but a thread beside it may.
+        // A thread that drives a runtime may not block on another one, but a new thread may.
         thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 silence();
@@ -73,7 +75,7 @@ impl OwnRuntime {
 impl Drop for OwnRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            // To wait for it would panic in a runtime, and there is nothing to wait for.
+            // Waiting for it would panic within a runtime, and there is nothing to wait for.
             runtime.shutdown_background();
         }
     }
@@ -83,7 +85,7 @@ impl Drop for OwnRuntime {
 mod tests {
     use super::*;
 
-    /// Guarantees: what the client writes through `tracing` goes nowhere, on whichever thread it runs.
+    /// Guarantees: what the client logs is suppressed, on whichever thread it runs.
     #[test]
     fn threads_that_are_not_the_callers_silence_themselves() {
         let is_silent = Context::is_current_telemetry_suppressed;

@@ -1,9 +1,11 @@
 //! Against tonic's own server, which is made to answer whatever a test wants.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use http::{HeaderValue, Uri};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
@@ -11,11 +13,12 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
 use prost::Message;
 use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Server, ServerTlsConfig};
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::Response;
 
 use super::*;
 use crate::otlp::deliver::request::{Batch, Resource};
+use crate::otlp::settings::tls::{Pem, Tls};
 use crate::otlp::transport::grpc::answer::{CUT_OFF, OF_A_PROXY};
 use crate::otlp::transport::port::Reserved;
 use crate::wire::put::{put_bytes, put_uint};
@@ -71,8 +74,8 @@ impl Loopback {
         Self { address, got, runtime: Some(runtime) }
     }
 
-    fn receiver(&self) -> Receiver {
-        Receiver { url: format!("http://{}", self.address).parse().expect("a URL"), ..Receiver::default() }
+    fn receiver(&self) -> Target {
+        Target { url: format!("http://{}", self.address).parse().expect("a URL"), ..Target::default() }
     }
 
     fn got(&self) -> Vec<Vec<u8>> {
@@ -101,7 +104,7 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-fn transport(receiver: Receiver) -> Grpc {
+fn transport(receiver: Target) -> Grpc {
     Grpc::new(receiver).expect("it can be used")
 }
 
@@ -116,8 +119,8 @@ fn accepted() -> Answer {
 #[test]
 fn a_request_arrives_as_it_is_plain_and_compressed() {
     let server = Loopback::start(|_| ok());
-    for is_gzip in [false, true] {
-        let mut transport = transport(Receiver { is_gzip, ..server.receiver() });
+    for compression in [Compression::None, Compression::Gzip] {
+        let mut transport = transport(Target { compression, ..server.receiver() });
         // More than one frame of HTTP/2, and more than a buffer of tonic.
         for body in ["a".to_owned(), "b".repeat(1 << 20)] {
             assert_eq!(transport.send(&mut request(&body), soon()), accepted());
@@ -141,9 +144,9 @@ fn headers_and_deadline_are_sent_and_a_stale_token_is_refreshed_once() {
     let refused = transport(receiver.clone()).send(&mut request("a"), soon());
     assert_eq!(refused, Answer::Refused { why: "Unauthenticated: stale".to_owned() });
     let asked = AtomicU32::new(0);
-    receiver.header_provider = Some(Arc::new(move || {
+    receiver.header_provider = Some(HeaderProvider(Arc::new(move || {
         vec![("token".to_owned(), (asked.fetch_add(1, Ordering::Relaxed) + 1).to_string())]
-    }));
+    })));
     assert_eq!(transport(receiver).send(&mut request("a"), soon()), accepted());
     assert_eq!(server.got().len(), 3);
 }
@@ -153,11 +156,11 @@ fn headers_and_deadline_are_sent_and_a_stale_token_is_refreshed_once() {
 fn a_header_provider_that_panics_is_survived() {
     let server = Loopback::start(|_| ok());
     let asked = AtomicU32::new(0);
-    let provider: HeaderProvider = Arc::new(move || {
+    let provider = HeaderProvider(Arc::new(move || {
         assert!(asked.fetch_add(1, Ordering::Relaxed) > 0, "on purpose");
         Vec::new()
-    });
-    let mut transport = transport(Receiver { header_provider: Some(provider), ..server.receiver() });
+    }));
+    let mut transport = transport(Target { header_provider: Some(provider), ..server.receiver() });
     let answer = transport.send(&mut request("a"), soon());
     assert!(
         matches!(&answer, Answer::TryAgain { after: None, why } if why.contains("panicked")),
@@ -249,7 +252,7 @@ fn the_receiver_says_when_to_try_again() {
 fn nobody_there_is_tried_again_and_found_when_there() {
     let port = Reserved::new();
     let url = format!("http://{}", port.address).parse().expect("a URL");
-    let mut transport = transport(Receiver { url, ..Receiver::default() });
+    let mut transport = transport(Target { url, ..Target::default() });
     let answer = transport.send(&mut request("a"), soon());
     assert!(matches!(&answer, Answer::TryAgain { why, .. } if why.contains("refused")), "{answer:?}");
     for _ in 0..2 {
@@ -281,7 +284,7 @@ fn no_answer_is_tried_again_within_the_deadline() {
         });
         let begun = Instant::now();
         let deadline = begun + Duration::from_millis(500);
-        let answer = transport(Receiver { url, ..Receiver::default() }).send(&mut request("a"), deadline);
+        let answer = transport(Target { url, ..Target::default() }).send(&mut request("a"), deadline);
         assert!(matches!(answer, Answer::TryAgain { .. }), "{answer:?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
@@ -296,15 +299,18 @@ fn a_stream_without_a_status_is_no_answer() {
 #[test]
 fn a_certificate_of_ones_own_is_trusted_and_no_other() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let pem = made.cert.pem();
-    let identity = Identity::from_pem(&pem, made.signing_key.serialize_pem());
+    let identity = Identity::from_pem(made.cert.pem(), made.signing_key.serialize_pem());
     let server = Loopback::start_at("127.0.0.1:0", Some(identity), Box::new(|_| ok()));
     let url: Uri = format!("https://localhost:{}", server.address.port()).parse().expect("a URL");
-    let receiver = Receiver { url, roots: Some(pem.into_bytes()), ..Receiver::default() };
+    let pem = |text: &str| Pem { bytes: text.into(), setting: String::new(), path: PathBuf::new() };
+    let tls = Tls { roots: Some(pem(&made.cert.pem())), client: None };
+    let receiver = Target { url, tls, ..Target::default() };
     assert_eq!(transport(receiver.clone()).send(&mut request("a"), soon()), accepted());
-    let stranger = transport(Receiver { roots: None, ..receiver.clone() }).send(&mut request("a"), soon());
+    let stranger =
+        transport(Target { tls: Tls::default(), ..receiver.clone() }).send(&mut request("a"), soon());
     assert!(matches!(&stranger, Answer::TryAgain { why, .. } if why.contains("certificate")), "{stranger:?}");
-    let broken = Receiver { client: Some((b"no".to_vec(), b"pem".to_vec())), ..receiver };
+    let client = Some((pem("no"), pem("pem")));
+    let broken = Target { tls: Tls { client, ..receiver.tls.clone() }, ..receiver };
     assert!(Grpc::new(broken).expect_err("it is no certificate").is_setting());
 }
 

@@ -1,4 +1,4 @@
-//! What goes into the body of a request: protobuf or JSON, compressed or not.
+//! The body of a request: protobuf or JSON, compressed or not.
 
 #[cfg(feature = "zstd")]
 pub(crate) mod zstd;
@@ -18,30 +18,30 @@ use http::{HeaderMap, HeaderValue};
 use crate::error::Error;
 use crate::otlp::settings::choices::Compression;
 
-/// Writes an encoded `ExportLogsServiceRequest` as JSON. The error says why it cannot.
+/// Writes an encoded `ExportLogsServiceRequest` as JSON.
 pub(crate) type JsonEncoder = fn(&[u8]) -> Result<String, String>;
 
 #[derive(Debug)]
 pub(crate) struct Bodies {
     json: Option<JsonEncoder>,
     compression: Compression,
-    /// The last compressed body, for the room that it takes.
-    room: Vec<u8>,
+    /// The last compressed body, whose memory is reused.
+    compressed: Vec<u8>,
 }
 
 impl Bodies {
     pub(crate) fn new(json: Option<JsonEncoder>, compression: Compression) -> Result<Self, Error> {
-        if compression == Compression::Zstd && !zstd::IS_THERE {
+        if compression == Compression::Zstd && !zstd::IS_AVAILABLE {
             return Err(Error::setting(
                 "with_compression",
                 "zstd",
                 "none or gzip without the feature `zstd`",
             ));
         }
-        Ok(Self { json, compression, room: Vec::new() })
+        Ok(Self { json, compression, compressed: Vec::new() })
     }
 
-    /// The headers that say what bodies are.
+    /// The headers that describe the bodies.
     pub(crate) fn headers(&self) -> HeaderMap {
         let kind = match self.json {
             Some(_) => "application/json",
@@ -57,26 +57,26 @@ impl Bodies {
         headers
     }
 
-    /// The body of a request. The error says why there can be none, today and ever.
+    /// The body of a request. An error is permanent.
     pub(crate) fn encode<'a>(&'a mut self, request: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
         let plain = match self.json {
             Some(json) => Cow::Owned(json(request)?.into_bytes()),
             None => Cow::Borrowed(request),
         };
-        let mut room = mem::take(&mut self.room);
-        room.clear();
-        self.room = match self.compression {
+        let mut out = mem::take(&mut self.compressed);
+        out.clear();
+        self.compressed = match self.compression {
             Compression::None => return Ok(plain),
-            Compression::Gzip => gzip(&plain, room).map_err(|error| format!("gzip: {error}"))?,
-            Compression::Zstd => zstd::compress(&plain, room),
+            Compression::Gzip => gzip(&plain, out).map_err(|error| format!("gzip: {error}"))?,
+            Compression::Zstd => zstd::compress(&plain, out),
         };
-        Ok(Cow::Borrowed(&self.room))
+        Ok(Cow::Borrowed(&self.compressed))
     }
 }
 
-fn gzip(plain: &[u8], room: Vec<u8>) -> std::io::Result<Vec<u8>> {
-    // Records repeat themselves: the fast level takes most of what the slow ones would.
-    let mut encoder = GzEncoder::new(room, Level::fast());
+fn gzip(plain: &[u8], out: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    // Records are repetitive, so that the fast level saves most of what the slow ones would.
+    let mut encoder = GzEncoder::new(out, Level::fast());
     encoder.write_all(plain)?;
     encoder.finish()
 }

@@ -1,9 +1,9 @@
-//! In the place of zstd where it is not built in.
+//! Takes the place of `zstd.rs` without the feature.
 
-pub(crate) const IS_THERE: bool = false;
+pub(crate) const IS_AVAILABLE: bool = false;
 
-/// Never called: who asks for zstd gets an error where the transport is made.
-pub(crate) fn compress(plain: &[u8], mut room: Vec<u8>) -> Vec<u8> {
-    room.extend_from_slice(plain);
-    room
+/// Never called: asking for zstd is an error when the transport is made.
+pub(crate) fn compress(plain: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+    out.extend_from_slice(plain);
+    out
 }

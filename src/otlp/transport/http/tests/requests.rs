@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::{env, thread};
 
 use super::*;
+use crate::otlp::settings::destination::add;
 use crate::otlp::transport::http::tests::receiver::{response, Act, Receiver};
 
 #[test]
@@ -67,7 +68,7 @@ fn compressed_bodies_decode() {
     }
     let mut to = target(&logs_of(&receiver));
     to.compression = Compression::Zstd;
-    if !crate::otlp::transport::http::body::zstd::IS_THERE {
+    if !crate::otlp::transport::http::body::zstd::IS_AVAILABLE {
         assert!(Http::new(to, None).unwrap_err().is_setting());
         return;
     }

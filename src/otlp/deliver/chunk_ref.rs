@@ -1,5 +1,5 @@
-//! A chunk that the worker has taken. Its records are read where they are, until the last request with one
-//! of them has its outcome.
+//! A chunk that the worker has dequeued. Requests refer to its records in place, until the last of
+//! those requests has an outcome.
 
 use std::mem;
 use std::ops::Deref;
@@ -8,20 +8,20 @@ use std::sync::Weak;
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
 
-/// Gives everything back when it is dropped: the bytes that the chunk is charged with, and its memory.
+/// Releases the chunk when it is dropped: its bytes to the budget, and its memory to the pool.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct ChunkRef {
     chunk: Chunk,
     queue: Weak<Queue>,
 }
 
-impl Held {
+impl ChunkRef {
     pub(crate) fn new(chunk: Chunk, queue: Weak<Queue>) -> Self {
         Self { chunk, queue }
     }
 }
 
-impl Deref for Held {
+impl Deref for ChunkRef {
     type Target = Chunk;
 
     fn deref(&self) -> &Chunk {
@@ -29,11 +29,11 @@ impl Deref for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for ChunkRef {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.upgrade() {
-            queue.budget.give_back(queue.cost(&self.chunk));
-            queue.pool.keep(mem::take(&mut self.chunk));
+            queue.budget.release(queue.cost(&self.chunk));
+            queue.pool.recycle(mem::take(&mut self.chunk));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How chunks leave the queue: to the worker, the oldest first, or to nobody when it closes.
+//! How chunks leave the queue: to the worker, the oldest first, or dropped after shutdown.
 
 use std::mem;
 
@@ -7,15 +7,16 @@ use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, Ordering};
 
 impl Queue {
-    /// Chunks begun up to now have smaller tickets.
+    /// The ticket of the next chunk: those begun up to now have smaller ones.
     pub(crate) fn next_ticket(&self) -> u64 {
-        // A write, not a load: whoever begins a chunk after it knows that the worker's flag was
-        // cleared before, and sets it again. After a load it might not, and the worker would sleep.
+        // A write, not a load: a thread that begins a chunk after it sees that the worker cleared
+        // its wake flag before, and sets it again. After a load it might not, and the worker would
+        // sleep.
         self.next_ticket.fetch_add(0, Ordering::AcqRel)
     }
 
     /// The oldest chunk of all shards, if it was begun before `before`.
-    pub(crate) fn take_oldest(&self, before: u64) -> Option<Chunk> {
+    pub(crate) fn pop_oldest(&self, before: u64) -> Option<Chunk> {
         loop {
             let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
             let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;
@@ -23,7 +24,7 @@ impl Queue {
                 return None;
             }
             let mut inner = lock(&shard.inner);
-            // Somebody else may have been here since.
+            // Another thread may have changed it since.
             if inner.front() == ticket {
                 let chunk = inner.full.pop_front().or_else(|| inner.open.take());
                 inner.records -= chunk.as_ref().map_or(0, |chunk| chunk.records);
@@ -33,9 +34,9 @@ impl Queue {
         }
     }
 
-    /// Takes back the leases of shards in which nothing is. True if there is still a chunk begun
-    /// before `before`: read under the locks, so that a worker that is told no can sleep.
-    pub(crate) fn look_again(&self, before: u64) -> bool {
+    /// Releases the leases of empty shards. True if there is still a chunk begun before `before`:
+    /// as that is read under the locks, the worker can sleep if not.
+    pub(crate) fn reclaim_leases(&self, before: u64) -> bool {
         let mut found = false;
         for shard in self.shards.iter() {
             let mut inner = lock(&shard.inner);
@@ -43,13 +44,13 @@ impl Queue {
             if inner.front() == u64::MAX {
                 let leased = mem::take(&mut inner.leased);
                 drop(inner);
-                self.budget.give_back(leased);
+                self.budget.release(leased);
             }
         }
         found
     }
 
-    /// From now on, what comes is dropped. What is here stays.
+    /// Drops records that come from now on. Those in the queue stay.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for shard in self.shards.iter() {
@@ -58,19 +59,19 @@ impl Queue {
             let leased = mem::take(&mut inner.leased);
             shard.refuses.store(true, Ordering::Relaxed);
             drop(inner);
-            self.budget.give_back(leased);
+            self.budget.release(leased);
         }
         self.budget.wake_all();
     }
 
-    /// Drops what is here, after [`close`](Self::close).
-    pub(crate) fn sweep(&self) {
+    /// Drops the records in the queue, after [`close`](Self::close).
+    pub(crate) fn drop_all(&self) {
         loop {
-            while let Some(chunk) = self.take_oldest(u64::MAX) {
+            while let Some(chunk) = self.pop_oldest(u64::MAX) {
                 self.counters.dropped_shutdown(chunk.records as u64);
-                self.budget.give_back(self.cost(&chunk));
+                self.budget.release(self.cost(&chunk));
             }
-            if !self.look_again(u64::MAX) {
+            if !self.reclaim_leases(u64::MAX) {
                 return;
             }
         }

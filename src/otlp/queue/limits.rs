@@ -1,4 +1,4 @@
-//! How large the parts of a [`Queue`](super::queue::Queue) are, all following from its limits.
+//! The sizes of a [`Queue`](super::Queue)'s parts, all derived from its limits.
 
 use crate::otlp::counters::SHARDS;
 
@@ -9,25 +9,28 @@ const CHUNK: usize = 60 * 1024;
 pub(crate) const MIN_MEMORY: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
+pub(crate) struct QueueLimits {
     pub(crate) memory: usize,
-    /// What one record may take, its frame and scope included.
+    /// The most bytes of one record, its frame and scope included.
     pub(crate) record: usize,
-    /// As many records in one shard wake the worker.
+    /// So many records in one shard wake the worker.
     pub(crate) wake_records: usize,
-    /// What chunks are filled to. Small limits have small chunks: what is dropped to make room is one.
+    /// The bytes up to which chunks are filled. With a small memory limit they are small, as one is
+    /// evicted at a time.
     pub(crate) chunk: usize,
-    /// What a chunk has beyond that, for its last record. It is charged, so that no memory is free.
+    /// The bytes that a chunk has beyond that, for its last record. They are charged to the budget,
+    /// too.
     pub(crate) slack: usize,
 }
 
-impl Sizes {
+impl QueueLimits {
     pub(crate) fn new(memory: usize, record: usize, wake_records: usize) -> Self {
         let chunk = (memory / 128).min(CHUNK);
         Self { memory, record, wake_records, chunk, slack: chunk / 16 }
     }
 
-    /// What a shard takes of the limit at once. Leases that lie idle are at most an eighth of it.
+    /// How many bytes a shard leases at once. Idle leases are at most an eighth of the memory
+    /// limit.
     pub(crate) fn lease(self) -> usize {
         (self.memory / (8 * SHARDS)).min(CHUNK)
     }

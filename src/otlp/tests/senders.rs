@@ -1,15 +1,15 @@
-//! More than one request on its way, and one if nobody asked for more.
+//! Several requests in flight at once, and one by default.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::fixture::*;
-use crate::otlp::config::Settings;
+use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Transport;
 
-/// A receiver that keeps its answers until it has seen so many requests at once.
+/// A receiver that answers only once it has so many requests at the same time.
 #[derive(Clone)]
 struct Gathering(Arc<(Mutex<Seen>, Condvar)>);
 
@@ -47,12 +47,12 @@ impl Gathering {
 }
 
 /// One record in each request.
-fn singly() -> Settings {
-    Settings { max_batch_records: 1, ..quick() }
+fn singly() -> Config {
+    Config { max_batch_records: 1, ..quick() }
 }
 
-fn start(settings: Settings, lanes: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
-    Pipeline::start_with(settings, (0..lanes).map(|_| transport()).collect()).unwrap()
+fn start(settings: Config, senders: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
+    Pipeline::start_with(settings, (0..senders).map(|_| transport()).collect()).unwrap()
 }
 
 #[test]
@@ -78,7 +78,8 @@ fn by_default_it_is_one() {
     assert_eq!((gathering.most(), pipeline.stats().batches), (1, 40));
 }
 
-/// A transport that says "again" to requests with this text until the door is open, and takes the others.
+/// A transport that wants retries of requests with this text until the door is open, and accepts
+/// the others.
 fn stuck_on(text: &'static str, is_open: &Arc<Mutex<bool>>, taken: &Taken) -> Box<dyn Transport> {
     let (is_open, taken) = (Arc::clone(is_open), taken.clone());
     scripted(move |_, request| {
@@ -91,8 +92,8 @@ fn stuck_on(text: &'static str, is_open: &Arc<Mutex<bool>>, taken: &Taken) -> Bo
     })
 }
 
-/// Guarantees: while one request is tried again and again, the others are delivered, flushes that wait for
-/// it keep their deadline, and it is delivered when that becomes possible.
+/// Guarantees: while one request is retried, the others are delivered, flushes that wait for it
+/// keep their deadline, and it is delivered when that becomes possible.
 #[test]
 fn one_that_is_tried_again_stops_no_other() {
     let (is_open, taken) = (Arc::new(Mutex::new(false)), Taken::default());
@@ -103,7 +104,7 @@ fn one_that_is_tried_again_stops_no_other() {
     }
     for round in 1..=20 {
         emit(&pipeline, &format!("other {round}"));
-        // It cannot be done, but what came before it is sent meanwhile.
+        // The flush cannot complete, but what came before it is sent meanwhile.
         assert!(pipeline.flush(Duration::from_millis(1)).unwrap_err().is_delivery());
         while pipeline.stats().delivered < round {
             std::thread::yield_now();
@@ -117,7 +118,7 @@ fn one_that_is_tried_again_stops_no_other() {
     assert_eq!(pipeline.stats().pending, 0);
 }
 
-/// Guarantees: a flush is done when what came before it has landed, whatever came later.
+/// Guarantees: a flush is done when all requests before it have ended, whatever comes later.
 #[test]
 fn a_flush_does_not_wait_for_what_came_later() {
     let (is_open, taken) = (Arc::new(Mutex::new(false)), Taken::default());
@@ -138,7 +139,7 @@ fn a_flush_does_not_wait_for_what_came_later() {
     first.wait_for_visitor();
     std::thread::scope(|scope| {
         let flush = scope.spawn(|| pipeline.flush(LONG));
-        // Until the worker has sent everything for it, which is seen nowhere else.
+        // Until the worker has sent everything for it, which is visible nowhere else.
         while !format!("{:?}", pipeline.queue().control).contains("flush_sent: 1") {
             std::thread::yield_now();
         }
@@ -155,8 +156,8 @@ fn a_flush_does_not_wait_for_what_came_later() {
     assert!(pipeline.shutdown(LONG).is_complete);
 }
 
-/// Guarantees: flush and shutdown return although no lane does, what they have is counted once, and what
-/// they deliver afterwards changes nothing.
+/// Guarantees: flush and shutdown return although no sender does; their records are counted once,
+/// and what they deliver afterwards changes nothing.
 #[test]
 fn deadlines_hold_where_all_of_them_hang() {
     let (door, taken) = (Door::default(), Taken::default());
@@ -178,12 +179,12 @@ fn deadlines_hold_where_all_of_them_hang() {
     assert_eq!(pipeline.stats(), stats);
 }
 
-/// Guarantees: requests that are on their way are part of the one memory limit, and give it back whole.
+/// Guarantees: requests in flight are charged to the memory limit, and released in full.
 #[test]
 fn what_is_on_its_way_counts_against_the_memory_limit() {
     const LIMIT: usize = 256 * 1024;
     let (door, taken) = (Door::default(), Taken::default());
-    let settings = Settings { memory_limit_bytes: LIMIT, max_batch_records: 32, ..quick() };
+    let settings = Config { memory_limit_bytes: LIMIT, max_batch_records: 32, ..quick() };
     let pipeline = start(settings, 4, || door.transport(&taken));
     let body = "x".repeat(1_000);
     for _ in 0..4_000 {
@@ -195,16 +196,17 @@ fn what_is_on_its_way_counts_against_the_memory_limit() {
     door.open();
     pipeline.flush(LONG).unwrap();
     assert_eq!(pipeline.stats().delivered, stats.pending);
-    // The leases of shards come back with a look at them when they are empty.
+    // The worker releases the leases of shards when they are empty.
     pipeline.flush(LONG).unwrap();
-    assert_eq!(pipeline.queue().budget.left(), LIMIT);
+    assert_eq!(pipeline.queue().budget.available(), LIMIT);
 }
 
-/// Guarantees: within a request the records of a thread are in its order; none is missing, none there twice.
+/// Guarantees: within a request the records of a thread are in its order; none is missing or
+/// doubled.
 #[test]
 fn order_is_kept_within_a_request() {
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let settings = Settings { max_batch_records: 37, ..quick() };
+    let settings = Config { max_batch_records: 37, ..quick() };
     let pipeline = start(settings, 4, || {
         let requests = Arc::clone(&requests);
         scripted(move |_, request| {

@@ -1,11 +1,11 @@
-//! Records that are cut, compared with what prost reads.
+//! Truncated records, as prost reads them.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
-use crate::otlp::queue::shrink::shrink;
+use crate::otlp::queue::truncate::truncate;
 use crate::otlp::tests::fixture::text;
 
 fn pair(key: &str, value: Value) -> KeyValue {
@@ -36,22 +36,22 @@ fn sample() -> LogRecord {
     }
 }
 
-/// Guarantees: whatever the limit, the result fits and decodes, values are beginnings of what they
-/// were, and everything else is as it was.
+/// Guarantees: whatever the limit, the result fits and decodes, values are prefixes of the original
+/// ones, and everything else is unchanged.
 #[test]
 fn any_limit_is_kept_and_the_rest_stays() {
     let whole = sample();
     let bytes = whole.encode_to_vec();
     let mut least = bytes.len();
     for most in (0..bytes.len()).rev() {
-        let Some(shrunk) = shrink(&bytes, most) else { break };
+        let Some(truncated) = truncate(&bytes, most) else { break };
         least = most;
-        assert!(shrunk.record.len() <= most);
-        let cut = LogRecord::decode(shrunk.record.as_slice()).unwrap();
-        assert!(shrunk.values_cut >= 1);
-        // Leaves go down together: the largest first.
+        assert!(truncated.record.len() <= most);
+        let cut = LogRecord::decode(truncated.record.as_slice()).unwrap();
+        assert!(truncated.values >= 1);
+        // All values have a common length limit, so that the largest are truncated first.
         if most > bytes.len() - 200 {
-            assert_eq!((shrunk.values_cut, &cut.body), (1, &whole.body));
+            assert_eq!((truncated.values, &cut.body), (1, &whole.body));
         }
         let body = |record: &LogRecord| crate::otlp::tests::fixture::text_of(record);
         assert!(body(&whole).starts_with(&body(&cut)));
@@ -66,6 +66,6 @@ fn any_limit_is_kept_and_the_rest_stays() {
 
 #[test]
 fn what_is_not_protobuf_is_not_cut() {
-    assert!(shrink(&[0xff; 40], 10).is_none());
-    assert!(shrink(&[0x2a, 0xff, 0xff, 0xff, 0x7f, 1], 2).is_none());
+    assert!(truncate(&[0xff; 40], 10).is_none());
+    assert!(truncate(&[0x2a, 0xff, 0xff, 0xff, 0x7f, 1], 2).is_none());
 }

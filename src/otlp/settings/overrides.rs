@@ -1,0 +1,76 @@
+//! What the program sets about OTLP. It takes precedence over the environment, and that over the
+//! defaults.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::Resource;
+
+use crate::error::Error;
+use crate::otlp::settings::choices::{Compression, Protocol};
+use crate::otlp::settings::destination::{headers, url, Endpoint};
+use crate::otlp::settings::signal::Signal;
+use crate::otlp::settings::tls::Tls;
+use crate::otlp::settings::{variables, HeaderProvider, Target};
+
+/// What the program sets about OTLP. What it leaves out, the environment or a default decides.
+#[derive(Clone, Default)]
+pub(crate) struct Overrides {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) header_provider: Option<HeaderProvider>,
+    pub(crate) compression: Option<Compression>,
+    /// A PEM file.
+    pub(crate) ca_certificate: Option<PathBuf>,
+    /// PEM files of the chain and of its key.
+    pub(crate) client_certificate: Option<(PathBuf, PathBuf)>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) attributes: Vec<KeyValue>,
+}
+
+impl fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers are left out: they may be secrets.
+        f.debug_struct("Overrides")
+            .field("endpoint", &self.endpoint)
+            .field("protocol", &self.protocol)
+            .field("compression", &self.compression)
+            .field("service_name", &self.service_name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Overrides {
+    pub(crate) fn protocol(&self, signal: Signal) -> Protocol {
+        self.protocol.or_else(|| Protocol::from_env(signal)).unwrap_or_default()
+    }
+
+    pub(crate) fn timeout(&self, signal: Signal) -> Option<Duration> {
+        self.timeout.or_else(|| {
+            let names = signal.variables("TIMEOUT");
+            names.iter().find_map(|name| variables::millis(name))
+        })
+    }
+
+    /// Where a signal is sent, and how. Its compression is what the program set: SDK exporters look
+    /// for theirs in the environment themselves.
+    pub(crate) fn target(&self, signal: Signal) -> Result<Target, Error> {
+        Ok(Target {
+            url: url(signal, self.endpoint.as_ref(), self.protocol(signal))?,
+            headers: headers(signal, &self.headers)?,
+            header_provider: self.header_provider.clone(),
+            compression: self.compression.unwrap_or_default(),
+            tls: Tls::find(signal, self.ca_certificate.as_deref(), self.client_certificate.as_ref())?,
+        })
+    }
+
+    /// What the SDK detects, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what
+    /// the program set: the last one takes precedence.
+    pub(crate) fn resource(&self) -> Resource {
+        variables::resource(self.service_name.clone(), self.attributes.clone())
+    }
+}
