@@ -62,7 +62,7 @@ pub struct LogLayer<R> {
     targets: Option<Targets>,
     /// What records inherit from their span and job.
     inherit: InheritSettings,
-    /// Needed to ask a span for its OpenTelemetry context.
+    /// Needed to get a span's OpenTelemetry context.
     dispatch: DispatchSlot,
     counters: Counters,
 }

@@ -87,8 +87,8 @@ fn any_value(value: &Value<'_>) -> AnyValue {
         AnyValue::Double(value)
     } else {
         let mut text = AnyValue::String("".into());
-        with_text(Limit::NONE, format_args!("{value}"), |shown| {
-            text = AnyValue::String(shown.to_owned().into());
+        with_text(Limit::NONE, format_args!("{value}"), |formatted| {
+            text = AnyValue::String(formatted.to_owned().into());
         });
         text
     }

@@ -28,7 +28,7 @@ use crate::otlp::transport::{Answer, Transport};
 /// If the process cannot start another thread.
 pub fn pipeline() -> (Pipeline, Requests) {
     let requests = Requests::default();
-    // Nothing is to be cut for the sake of a receiver.
+    // Limits that no test reaches, so that nothing is truncated or dropped.
     let settings = Config { memory_limit_bytes: 1 << 30, max_request_bytes: 256 << 20, ..Config::default() };
     let pipeline = Pipeline::start(settings, Box::new(Keep(requests.clone())));
     match pipeline {

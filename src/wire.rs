@@ -1,4 +1,4 @@
-//! Protobuf's wire format: written and read.
+//! Reading and writing protobuf's wire format.
 
 pub(crate) mod buffer;
 pub(crate) mod log_record;

@@ -22,6 +22,7 @@ pin_project! {
     pub struct WithJob<F> {
         #[pin]
         future: Option<F>,
+        // `None`: there was no current job.
         scope: Option<Arc<JobScope>>,
     }
 

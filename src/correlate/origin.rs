@@ -23,6 +23,7 @@ pub(crate) fn has_other_span(cx: &Context) -> bool {
 #[derive(Debug)]
 pub(crate) struct SpanOrigin {
     span: SpanContext,
+    /// The job of the context that it was started from.
     job: Option<Arc<JobScope>>,
     /// For each log layer, the tracing span that it was started in. That may be closed by now: a
     /// [`LayerSpan`] does not keep it open.

@@ -1,4 +1,4 @@
-//! What the current OpenTelemetry `Context` says.
+//! What this crate reads from the current OpenTelemetry `Context`.
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::Context;
@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use crate::job_scope;
 use crate::record::Ids;
 
-/// What this crate uses of the current OpenTelemetry `Context`, read in one go.
+/// The span, job and suppression of the current OpenTelemetry `Context`, read in one go.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OtelContext {
     /// The active span, if it is valid.

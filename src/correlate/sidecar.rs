@@ -1,4 +1,4 @@
-//! Attributes that travel in a thread-local next to an event, not in it.
+//! Attributes that accompany an event in a thread-local, as it cannot hold them itself.
 //!
 //! tracing's field names are static. Attributes whose names are made at run time, that is the
 //! key-values of a `log` record and the fields of a [`trace`](crate::trace) entry, are put here for

@@ -48,6 +48,7 @@ pub(crate) struct SpanState {
     /// Counts such changes of all spans in the tree that have children, because descendants inherit
     /// them, too. A leaf's changes affect only itself.
     tree: Arc<AtomicU64>,
+    /// Set when the state of a child is made.
     has_children: AtomicBool,
     /// Set if a `SpanLayer` forwards the span, which announces each start. Holds that layer's
     /// dispatcher, if it is known.

@@ -41,7 +41,7 @@ impl<T: fmt::Debug> fmt::Display for ErrorType<T> {
 #[derive(Default)]
 struct TypePathReader {
     text: String,
-    /// What stood behind the path. `None`: nothing so far.
+    /// What followed the path. `None`: nothing so far.
     stop: Option<Stop>,
 }
 

@@ -29,12 +29,13 @@ pub(crate) const MAX_EXTRA: usize = 2;
 pub(crate) struct EventVisitor<'a, R> {
     record: &'a mut R,
     /// Collects the attributes if a key could appear twice or the count limit could be exceeded.
-    /// `None`: they go straight to the record.
+    /// `None`: they are written directly to the record.
     merged: Option<&'a mut MergedAttributes>,
     callsite: &'static CallsiteInfo,
     value_limit: Limit,
     counters: &'a Counters,
     has_body: bool,
+    /// An error was written as `exception.*`. Further ones become strings.
     has_exception: bool,
     /// The text of an `error` or `err` field: the body of an event that has no message.
     error_text: Option<Box<str>>,
@@ -122,7 +123,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
-    /// Everything but a short attribute that goes straight to the record.
+    /// Everything except a short attribute that is written directly to the record.
     #[inline(never)]
     fn slow_path(&mut self, known: &FieldInfo, field: &Field, value: Value<'_>) {
         match known.role {

@@ -17,6 +17,7 @@ use crate::wire::scalar::Scalar;
 /// The fields of a span, each formatted once.
 #[derive(Debug, Default)]
 pub(crate) struct SpanFieldValues {
+    /// Without control fields.
     fields: Vec<(Key, AnyValue)>,
     /// The values that the wrapped span layer gets in place of the originals, by index in the
     /// span's field set, control fields included. `None`: it gets the originals.
@@ -66,11 +67,13 @@ pub(crate) fn capture_later(values: &SpanRecord<'_>) -> Vec<(Key, AnyValue)> {
 /// Captures values as owned ones, which all records of the span share.
 #[derive(Debug)]
 struct CaptureSink {
+    /// Without control fields.
     fields: Vec<(Key, AnyValue)>,
     /// By index in the field set, control fields included.
     by_index: Vec<Option<AnyValue>>,
     /// Whether user code formatted a value.
     has_formatted: bool,
+    /// Whether a value is an error, whose sources its text lacks.
     has_error: bool,
     /// Whether formatting a value failed or panicked. Not counted, as a layer's counters are about
     /// events.

@@ -45,6 +45,7 @@ fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) 
 #[must_use = "an execution that is dropped at once has the outcome `dropped`"]
 pub struct Execution {
     op: Op,
+    /// The job scope, from which those of the steps are derived.
     scope: Arc<JobScope>,
 }
 

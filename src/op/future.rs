@@ -21,6 +21,7 @@ pin_project! {
     pub struct Instrumented<F: Future> {
         #[pin]
         future: Option<F>,
+        // `None` once it has ended.
         op: Option<Op>,
         // Ends the op when the future is ready: `Op::end`, or that of a child process.
         end: fn(Op, &F::Output),

@@ -51,6 +51,7 @@ pub(crate) struct Draft {
     tail: [u8; TAIL_LEN],
     /// Where the part of `tail` that is set starts: at the flags, the ids or the time.
     tail_start: usize,
+    /// Empty: none.
     event_name: &'static str,
     dropped_attributes: u32,
     /// Reserved bytes for the prefix, then the body with its header.

@@ -43,7 +43,7 @@ where
         Some(())
     }
 
-    // `always`: moving a record copies half a kilobyte.
+    // `always`: moving a record copies half a kilobyte. So the target is set later, in place.
     #[inline(always)]
     fn open<'a>(&'a self, _permit: (), _target: Target<'a>) -> Self::Record<'a> {
         self.logger.create_log_record()

@@ -43,6 +43,7 @@ use crate::trace::started::new_handle;
 /// the span with the job of its parent context, or else with the current job.
 pub struct OtelTracer<T> {
     tracer: T,
+    /// Whether entries are also events on their span.
     has_events: bool,
 }
 

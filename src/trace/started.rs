@@ -25,7 +25,7 @@ struct StartedSpan {
     /// Holds the OpenTelemetry span, if there is one.
     cx: Context,
     entry_span: EntrySpan,
-    /// Whether entries are also events of the span.
+    /// Whether entries are also events on the span.
     has_events: bool,
     /// Fields and status, which are written when the span ends; `None` after that. They are not
     /// written earlier because the SDK appends attributes where the specification says that they

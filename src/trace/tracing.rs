@@ -56,6 +56,7 @@ use crate::trace::started::new_handle;
 /// [`SpanLayer`](crate::SpanLayer) does neither.
 #[derive(Clone, Copy, Debug)]
 pub struct TracingTracer {
+    /// Whether entries are also events on their OpenTelemetry span.
     has_events: bool,
 }
 

@@ -1,8 +1,8 @@
-//! The protobuf message `opentelemetry.proto.logs.v1.LogRecord`.
+//! The field numbers of the protobuf message `opentelemetry.proto.logs.v1.LogRecord`.
 
 use crate::wire::scalar::EncodedKey;
 
-/// Its field numbers.
+/// The field numbers, by name.
 pub(crate) mod field {
     pub(crate) const TIME: u8 = 1;
     pub(crate) const SEVERITY_NUMBER: u8 = 2;

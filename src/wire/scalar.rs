@@ -19,6 +19,7 @@ pub struct EncodedKey {
     /// The pair's tag and length, the key with its tag and length, and the value's tag. The pair's
     /// length is filled in for each value.
     bytes: [u8; MAX_KEY + 5],
+    /// How many of the bytes are used.
     len: u8,
     /// The longest value message that keeps the pair's length within one byte. 0: the key is too
     /// long or empty, and cannot be used here.

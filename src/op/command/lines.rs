@@ -53,6 +53,7 @@ impl<R: AsyncRead + Unpin> Stream<R> {
 
 /// Splits bytes into lines, and logs each.
 pub(crate) struct Lines {
+    /// `stdout` or `stderr`.
     name: &'static str,
     level: Level,
     /// The line so far: at most [`MAX_LINE_BYTES`], and one byte that may be the `\r` of its end.
