@@ -61,12 +61,12 @@ pub(crate) struct Lines {
     /// The line was truncated and logged, and the rest of it is skipped.
     is_skipping: bool,
     pub(crate) logged: u64,
-    pub(crate) cut: u64,
+    pub(crate) truncated: u64,
 }
 
 impl Lines {
     fn new(name: &'static str, level: Level) -> Self {
-        Self { name, level, line: Vec::new(), is_skipping: false, logged: 0, cut: 0 }
+        Self { name, level, line: Vec::new(), is_skipping: false, logged: 0, truncated: 0 }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
@@ -119,7 +119,7 @@ impl Lines {
     fn log_truncated(&mut self) {
         self.line.truncate(MAX_LINE_BYTES);
         self.line.truncate(whole_chars(&self.line));
-        self.cut += 1;
+        self.truncated += 1;
         self.log();
     }
 

@@ -228,7 +228,7 @@ impl Capture {
     }
 
     fn cut_lines(&self) -> u64 {
-        self.stdout.lines.cut + self.stderr.lines.cut
+        self.stdout.lines.truncated + self.stderr.lines.truncated
     }
 
     fn finish(&mut self) {
