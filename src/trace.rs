@@ -2,8 +2,8 @@
 //!
 //! Code written against [`Tracer`], [`Span`] and [`Logger`] does not depend on a telemetry library:
 //! the program chooses the back end, for the process with [`set_tracer`] or for one context with
-//! [`with_tracer`]. The current span and logger are those of an OpenTelemetry [`Context`] that is
-//! passed explicitly.
+//! [`with_tracer`]. The current span and logger are those of an OpenTelemetry
+//! [`Context`](opentelemetry::Context) that is passed explicitly.
 //!
 //! ```
 //! use spanlog::opentelemetry::Context;

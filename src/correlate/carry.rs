@@ -82,8 +82,8 @@ pub trait FutureExt: Future + Sized {
 
     /// Runs this future inside the current job, if there is one.
     ///
-    /// It is the same job scope, not a copy: what [`set`](super::set) adds on one side appears on
-    /// both.
+    /// It is the same job scope, not a copy: what [`set`](crate::job::set) adds on one side appears
+    /// on both.
     fn with_current_job(self) -> WithJob<Self> {
         WithJob::new(self, ambient::ambient_job())
     }

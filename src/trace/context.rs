@@ -10,7 +10,7 @@ use crate::trace::logger::Logger;
 use crate::trace::span::Span;
 
 /// The logger of `cx`: that of the innermost span, with the fields set so far; otherwise the one
-/// given to [`with_logger`]; otherwise a [`TracingLogger`].
+/// given to [`with_logger`]; otherwise a [`TracingLogger`](crate::trace::TracingLogger).
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -26,7 +26,8 @@ pub fn logger(cx: &Context) -> Arc<dyn Logger> {
 }
 
 /// A context with this logger. Spans started from it log through it. The logger's own fields are on
-/// its entries; those of a [`TracingLogger`] are on the spans' events as well.
+/// its entries; those of a [`TracingLogger`](crate::trace::TracingLogger) are on the spans' events
+/// as well.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;

@@ -142,7 +142,7 @@ macro_rules! levels {
 
 /// Logs entries.
 ///
-/// Programs get a shared logger from [`logger`](super::logger) or
+/// Programs get a shared logger from [`logger`](super::logger()) or
 /// [`Span::logger`](super::Span::logger):
 ///
 /// ```

@@ -59,7 +59,7 @@ pub trait Span: fmt::Debug + Send + Sync {
     }
 
     /// The span's logger as of its start, with the fields of the parent context's logger. Fields
-    /// set on the span later are on the [`logger`] of the contexts that
+    /// set on the span later are on the [`logger`](crate::trace::logger()) of the contexts that
     /// [`with_field`](trait.Span.html#method.with_field) returns.
     ///
     /// Fields set on it are on entries only, not on the span. It can be used after the span has
