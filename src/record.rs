@@ -128,7 +128,7 @@ pub enum Target<'a> {
     /// Lives as long as the program.
     Static(&'static str),
     /// Lives as long as the event.
-    Short(&'a str),
+    Borrowed(&'a str),
 }
 
 /// Every severity, in the order of their numbers, which begin at 1.

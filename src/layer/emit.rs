@@ -47,7 +47,7 @@ impl<'a> EnabledEvent<'a> {
 
     fn target(&self) -> Target<'a> {
         match self.log {
-            Some(log) => Target::Short(log.target()),
+            Some(log) => Target::Borrowed(log.target()),
             None => Target::Static(self.event.metadata().target()),
         }
     }

@@ -70,7 +70,7 @@ impl Records for Recorder {
     }
 
     fn open<'a>(&'a self, _: (), target: Target<'a>) -> Draft {
-        let (Target::Static(target) | Target::Short(target)) = target;
+        let (Target::Static(target) | Target::Borrowed(target)) = target;
         let mut draft = Draft::default();
         target.clone_into(&mut draft.record.target);
         draft

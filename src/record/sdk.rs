@@ -60,7 +60,7 @@ impl<R: LogRecord> Record for R {
     fn set_target(&mut self, target: Target<'_>) {
         match target {
             Target::Static(target) => LogRecord::set_target(self, target),
-            Target::Short(target) => LogRecord::set_target(self, target.to_owned()),
+            Target::Borrowed(target) => LogRecord::set_target(self, target.to_owned()),
         }
     }
 

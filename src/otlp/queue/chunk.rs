@@ -141,7 +141,7 @@ impl Chunk {
     pub(crate) fn most(target: Target<'_>, framed: usize) -> usize {
         let name = match target {
             Target::Static(_) => 0,
-            Target::Short(name) => name.len().min(MAX_NAME),
+            Target::Borrowed(name) => name.len().min(MAX_NAME),
         };
         framed + name + RUN_COST
     }
@@ -168,7 +168,7 @@ impl Chunk {
         match (run.name, target) {
             // Two literals with the same text may make two runs; the batch joins them.
             (Some(name), Target::Static(target)) => std::ptr::eq(name, cut(target)),
-            (None, Target::Short(target)) => {
+            (None, Target::Borrowed(target)) => {
                 self.bytes[run.at - run.name_len..run.at] == *cut(target).as_bytes()
             }
             _ => false,
@@ -180,7 +180,7 @@ impl Chunk {
     fn begin_run(&mut self, target: Target<'_>) -> usize {
         let (name, name_len) = match target {
             Target::Static(name) => (Some(cut(name)), 0),
-            Target::Short(name) => {
+            Target::Borrowed(name) => {
                 let name = cut(name);
                 self.bytes.extend_from_slice(name.as_bytes());
                 (None, name.len())

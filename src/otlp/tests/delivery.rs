@@ -14,9 +14,9 @@ fn flush_delivers_what_was_pushed_before() {
     let settings = Config { schedule_delay: LONG, ..quick() };
     let pipeline = Pipeline::start(settings, taken.transport()).unwrap();
     emit(&pipeline, "one");
-    emit_to(&pipeline, Target::Short("run time"), "two");
-    emit_to(&pipeline, Target::Short("run time"), "three");
-    emit_to(&pipeline, Target::Short("other"), "four");
+    emit_to(&pipeline, Target::Borrowed("run time"), "two");
+    emit_to(&pipeline, Target::Borrowed("run time"), "three");
+    emit_to(&pipeline, Target::Borrowed("other"), "four");
     emit(&pipeline, "five");
     pipeline.flush(LONG).unwrap();
     let mut records: Vec<_> =
