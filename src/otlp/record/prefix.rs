@@ -3,7 +3,7 @@
 
 use opentelemetry::logs::Severity;
 
-use crate::otlp::queue::chunk::MOST_HEADER;
+use crate::otlp::queue::chunk::MAX_HEADER;
 use crate::record::ALL_SEVERITIES;
 use crate::wire::log_record::field;
 use crate::wire::put::{tag, FIXED64, LENGTH, VARINT};
@@ -28,7 +28,7 @@ pub(crate) fn put_head(front: &mut [u8], severity: Severity, unix_nanos: u64) ->
 const LONGEST_SEVERITY: usize = 4 + 6;
 
 /// Where the body begins: behind the record's own header, the time and the longest severity.
-pub(crate) const BODY_AT: usize = MOST_HEADER + 9 + LONGEST_SEVERITY;
+pub(crate) const BODY_AT: usize = MAX_HEADER + 9 + LONGEST_SEVERITY;
 
 /// Number and text of each severity by its number, at the end of the bytes, and where they begin in
 /// front of a body. There are 24 of them; 32 is a power of two.
