@@ -1,10 +1,9 @@
-//! Where threads leave their finished records, and the worker finds them.
+//! The queue between the threads that emit records and the worker.
 //!
-//! Between the layer and the worker in the walk. Each thread appends to the shard that is its own
-//! as long as there are not more threads than shards, so threads do not meet; a record costs a lock
-//! that nobody else wants, and a copy. What a shard holds is bounded through a lease from one
-//! [`Budget`] in bytes. A thread has one shard all its life, a shard's chunks are taken from the
-//! front only, and by one worker: so the records of a thread stay in order.
+//! Each thread appends to a shard, which it has to itself as long as there are no more threads than
+//! shards: a record costs an uncontended lock and a copy. The size of a shard is bounded by a lease
+//! from one [`Budget`] in bytes. A thread keeps its shard for life, and one worker takes the chunks
+//! of a shard from the front, so the records of a thread stay in order.
 
 pub(crate) mod budget;
 pub(crate) mod chunk;
@@ -20,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::otlp::counters::{Counters, SHARDS};
 use crate::otlp::queue::budget::Budget;
-use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
 use crate::otlp::queue::control::Control;
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
@@ -29,19 +28,19 @@ use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::Thread;
 
-/// How often a thread makes room for one record, before that record goes the way of the others.
-const ATTEMPTS: usize = 64;
+/// How often a thread evicts a chunk for one record before it drops that record instead.
+const MAX_EVICTIONS: usize = 64;
 
 /// What happens to a record for which there is no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It is dropped, before anything is encoded where that can be known.
+    /// It is dropped, and not even encoded if the queue is known to be full.
     #[default]
     DropNewest,
-    /// The oldest ones are dropped, some at once, and it is kept.
+    /// The oldest records are dropped, a chunk of them at a time, and it is kept.
     DropOldest,
-    /// Its thread waits for room, but not longer than this. Then it is dropped.
+    /// Its thread waits for room up to this time, after which it is dropped.
     Block {
         /// The longest wait of one event.
         at_most: Duration,
@@ -75,7 +74,7 @@ impl Permit<'_> {
     pub(crate) fn enqueue(self, target: Target<'_>, record: &Encoded<'_>) {
         let Self { queue, thread } = self;
         mem::forget(self);
-        queue.push(thread, target, record);
+        queue.enqueue(thread, target, record);
     }
 }
 
@@ -92,7 +91,7 @@ struct Shard {
     inner: Mutex<Inner>,
     /// The ticket of the first chunk, `u64::MAX` if there is none. Written under the lock.
     front: AtomicU64,
-    /// The last record that came found no room, or there is none any more: the queue is closed.
+    /// The last record found no room, or the queue is closed.
     refuses: AtomicBool,
 }
 
@@ -100,12 +99,12 @@ struct Shard {
 struct Inner {
     /// Chunks that are full.
     full: VecDeque<Chunk>,
-    /// The one that records are added to, which was begun after those.
+    /// The chunk that records are added to. It is newer than all full ones.
     open: Option<Chunk>,
-    /// Bytes of the budget that records may still be charged with.
+    /// Bytes of the budget that the shard has reserved and not used.
     leased: usize,
     records: usize,
-    /// Set by shutdown, under the lock: nothing comes in behind the last look of the worker.
+    /// Set by shutdown, under the lock, so that no record is added after the worker's last look.
     closed: bool,
 }
 
@@ -135,8 +134,8 @@ impl Queue {
         }
     }
 
-    /// Counts an event as emitted and reserves a place for its record. `None` if it will not be kept, which is
-    /// counted too: the record need not be encoded.
+    /// Counts an event as emitted and reserves a place for its record. `None` if the record would be
+    /// dropped, which is counted too.
     #[inline]
     pub(crate) fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
         self.counters.one_emitted(thread);
@@ -144,7 +143,7 @@ impl Queue {
         has_room.then(|| Permit { queue: self, thread })
     }
 
-    /// There was no room for the last record of this shard, or it is closed.
+    /// Whether a shard that refused its last record takes one now. If not, that is counted.
     #[cold]
     fn admits(&self) -> bool {
         if self.closed.load(Ordering::Relaxed) {
@@ -157,33 +156,33 @@ impl Queue {
         false
     }
 
-    /// There is no room for a record of this thread, and none can be made. A guess, for the sake of
-    /// speed: true only after a record was turned away, until there is room for a whole lease.
+    /// Whether there is no room for a record of this thread, and none can be made. An estimate: true
+    /// from the first record that is dropped until there is room for a whole lease.
     pub(crate) fn is_full(&self) -> bool {
         let refuses = &self.shards[Thread::current().shard(SHARDS)].refuses;
         self.overflow == Overflow::DropNewest && refuses.load(Ordering::Relaxed) && self.budget.is_short()
     }
 
-    /// Takes an encoded `LogRecord`. It has one outcome from here on, which is counted.
+    /// Enqueues an encoded `LogRecord`, or counts why not.
     #[inline]
-    fn push(&self, thread: Thread, target: Target<'_>, record: &Encoded<'_>) {
+    fn enqueue(&self, thread: Thread, target: Target<'_>, record: &Encoded<'_>) {
         self.push_to(thread.shard(SHARDS), target, record);
     }
 
     #[inline]
     pub(crate) fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
-        let most = Chunk::most(target, record.len());
-        if most > self.limits.record {
+        let max_cost = Chunk::max_cost(target, record.len());
+        if max_cost > self.limits.record {
             return self.push_large(shard, target, record);
         }
         let shard = &self.shards[shard % SHARDS];
         let mut inner = lock(&shard.inner);
         // A closed shard has no lease.
-        if inner.leased < most + self.limits.slack {
+        if inner.leased < max_cost + self.limits.slack {
             drop(inner);
-            return self.push_by_force(shard, target, record, most);
+            return self.push_slow(shard, target, record, max_cost);
         }
-        let is_due = self.append(shard, &mut inner, target, record, most);
+        let is_due = self.append(shard, &mut inner, target, record, max_cost);
         drop(inner);
         if is_due {
             self.control.wake();
@@ -192,21 +191,21 @@ impl Queue {
 
     #[cold]
     fn push_large(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
-        let frame = Chunk::most(target, MOST_HEADER);
+        let frame = Chunk::max_cost(target, MAX_HEADER);
         match truncate(&record.record(), self.limits.record.saturating_sub(frame)) {
             Some(mut truncated) => {
                 self.counters.truncated_values(truncated.values);
-                truncated.record.splice(0..0, [0; MOST_HEADER]);
-                self.push_to(shard, target, &Encoded::new(&mut truncated.record, MOST_HEADER, &[]));
+                truncated.record.splice(0..0, [0; MAX_HEADER]);
+                self.push_to(shard, target, &Encoded::new(&mut truncated.record, MAX_HEADER, &[]));
             }
             None => self.counters.dropped_too_large(1),
         }
     }
 
-    /// The same, where the lease does not suffice.
+    /// Enqueues a record for which the lease does not suffice.
     #[cold]
-    fn push_by_force(&self, shard: &Shard, target: Target<'_>, record: &Encoded<'_>, most: usize) {
-        let wanted = most + self.limits.slack;
+    fn push_slow(&self, shard: &Shard, target: Target<'_>, record: &Encoded<'_>, max_cost: usize) {
+        let wanted = max_cost + self.limits.slack;
         let mut until = None;
         let mut attempts = 0;
         loop {
@@ -217,7 +216,7 @@ impl Queue {
                 return;
             }
             if inner.leased >= wanted || self.budget.extend_lease(&mut inner.leased, wanted) {
-                let is_due = self.append(shard, &mut inner, target, record, most);
+                let is_due = self.append(shard, &mut inner, target, record, max_cost);
                 drop(inner);
                 if is_due {
                     self.control.wake();
@@ -236,12 +235,12 @@ impl Queue {
         self.counters.dropped_queue_full(1);
     }
 
-    /// True if there may be room now. The caller holds no lock.
+    /// Makes room, or waits for it. True if there may be room now. The caller holds no lock.
     #[cold]
     fn make_room(&self, missing: usize, attempts: usize, until: &mut Option<Instant>) -> bool {
         match self.overflow {
             Overflow::DropNewest => false,
-            Overflow::DropOldest if attempts > ATTEMPTS => false,
+            Overflow::DropOldest if attempts > MAX_EVICTIONS => false,
             Overflow::DropOldest => match self.pop_oldest(u64::MAX) {
                 Some(chunk) => {
                     self.counters.dropped_oldest(chunk.records as u64);
@@ -249,7 +248,7 @@ impl Queue {
                     self.pool.recycle(chunk);
                     true
                 }
-                // The worker has all there is.
+                // All chunks are with the worker.
                 None => false,
             },
             Overflow::Block { at_most } => {
@@ -259,7 +258,7 @@ impl Queue {
         }
     }
 
-    /// Stores a record for which there is room. True if the worker should know.
+    /// Stores a record for which there is room. True if the worker should be woken.
     #[inline]
     fn append(
         &self,
@@ -267,14 +266,14 @@ impl Queue {
         inner: &mut Inner,
         target: Target<'_>,
         record: &Encoded<'_>,
-        most: usize,
+        max_cost: usize,
     ) -> bool {
         let begins = inner.open.as_ref().is_none_or(|open| open.len() >= self.limits.chunk);
         if begins {
             self.begin_chunk(shard, inner);
         }
         if let Some(open) = &mut inner.open {
-            inner.leased -= open.add(target, record, most);
+            inner.leased -= open.add(target, record, max_cost);
         }
         inner.records += 1;
         inner.records >= self.limits.wake_records || (begins && self.budget.is_half_used())
@@ -291,7 +290,7 @@ impl Queue {
         shard.refuses.store(false, Ordering::Relaxed);
     }
 
-    /// What a chunk is charged with, the slack that its last record may take included.
+    /// The bytes that a chunk is charged with, with the slack that its last record may use.
     pub(crate) fn cost(&self, chunk: &Chunk) -> usize {
         chunk.cost() + self.limits.slack
     }

@@ -18,7 +18,7 @@ use tracing_core::field::Field;
 use crate::format::{write_text, Formatted};
 use crate::keys;
 use crate::otlp::pipeline::Pipeline;
-use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
+use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::Permit;
 use crate::otlp::record::prefix::{put_prefix, BODY_AT};
 use crate::record::inherited::InheritedAttributes;
@@ -200,7 +200,7 @@ impl<'a> DirectRecord<'a> {
 /// the header.
 #[cold]
 fn put_long_body_header(out: &mut Buffer, reserved: usize, len: usize) {
-    let mut header = Vec::with_capacity(2 * MOST_HEADER);
+    let mut header = Vec::with_capacity(2 * MAX_HEADER);
     put_header(&mut header, field::BODY, field_len(len));
     put_header(&mut header, 1, len);
     out.replace(BODY_AT, reserved, &header);

@@ -237,17 +237,17 @@ mod alone {
     use std::sync::Weak;
 
     use super::*;
-    use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+    use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
     use crate::record::Target;
 
     impl Batch {
         /// Adds one encoded `LogRecord`, where the worker adds many at a time.
         pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
-            let mut front = vec![0; MOST_HEADER];
+            let mut front = vec![0; MAX_HEADER];
             front.extend_from_slice(record);
-            let (target, record) = (Target::Static(""), Encoded::new(&mut front, MOST_HEADER, &[]));
+            let (target, record) = (Target::Static(""), Encoded::new(&mut front, MAX_HEADER, &[]));
             let mut chunk = Chunk::default();
-            chunk.add(target, &record, Chunk::most(target, record.len()));
+            chunk.add(target, &record, Chunk::max_cost(target, record.len()));
             let chunk = Arc::new(ChunkRef::new(chunk, Weak::new()));
             for piece in chunk.pieces() {
                 self.add(&chunk, &Piece { scope, ..piece });

@@ -18,7 +18,7 @@ const MAX_NAME: usize = 1024;
 pub(crate) const RUN_COST: usize = 2 * size_of::<Run>();
 
 /// The longest header of a record: a tag and a length.
-pub(crate) const MOST_HEADER: usize = 1 + 10;
+pub(crate) const MAX_HEADER: usize = 1 + 10;
 
 /// An encoded `LogRecord` with its header, in the two pieces in which it was written. They are
 /// joined where they are stored, which saves a copy.
@@ -138,7 +138,7 @@ impl Chunk {
 
     /// The most bytes that [`add`](Self::add) is charged with for this record.
     #[inline]
-    pub(crate) fn most(target: Target<'_>, framed: usize) -> usize {
+    pub(crate) fn max_cost(target: Target<'_>, framed: usize) -> usize {
         let name = match target {
             Target::Static(_) => 0,
             Target::Borrowed(name) => name.len().min(MAX_NAME),
@@ -149,10 +149,10 @@ impl Chunk {
     /// Appends a record, which is charged with at most `most` bytes, and returns with how many it
     /// is.
     #[inline]
-    pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, most: usize) -> usize {
-        if self.bytes.capacity() - self.bytes.len() < most {
+    pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, max_cost: usize) -> usize {
+        if self.bytes.capacity() - self.bytes.len() < max_cost {
             // Exactly, as a record that is larger than usual must not double the chunk.
-            self.bytes.reserve_exact(most);
+            self.bytes.reserve_exact(max_cost);
         }
         let run = if self.continues(target) { 0 } else { self.begin_run(target) };
         self.bytes.extend_from_slice(record.front);

@@ -3,7 +3,7 @@
 
 use opentelemetry::logs::Severity;
 
-use crate::otlp::queue::chunk::MOST_HEADER;
+use crate::otlp::queue::chunk::MAX_HEADER;
 use crate::record::ALL_SEVERITIES;
 use crate::wire::log_record::field;
 use crate::wire::put::{tag, FIXED64, LENGTH, VARINT};
@@ -28,7 +28,7 @@ pub(crate) fn put_prefix(front: &mut [u8], severity: Severity, unix_nanos: u64) 
 const MAX_SEVERITY: usize = 4 + 6;
 
 /// Where the body starts: after the record's own header, the time and the longest severity.
-pub(crate) const BODY_AT: usize = MOST_HEADER + 9 + MAX_SEVERITY;
+pub(crate) const BODY_AT: usize = MAX_HEADER + 9 + MAX_SEVERITY;
 
 /// The encoded number and text of each severity, by number: right-aligned, with the place where
 /// they start in front of a body. There are 24; 32 is a power of two.

@@ -12,7 +12,7 @@ use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
-use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
+use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::transport::{Answer, Transport};
 use crate::record::Target;
 use crate::stats::Thread;
@@ -111,9 +111,9 @@ pub(crate) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
 /// Hands a record over, if there is room.
 pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
     if let Some(permit) = pipeline.queue().reserve(Thread::current()) {
-        let mut front = vec![0; MOST_HEADER];
+        let mut front = vec![0; MAX_HEADER];
         front.extend_from_slice(record);
-        permit.enqueue(target, &Encoded::new(&mut front, MOST_HEADER, &[]));
+        permit.enqueue(target, &Encoded::new(&mut front, MAX_HEADER, &[]));
     }
 }
 

@@ -13,7 +13,7 @@ use loom::thread;
 
 use crate::otlp::counters::Counters;
 use crate::otlp::queue::budget::Budget;
-use crate::otlp::queue::chunk::{Encoded, MOST_HEADER};
+use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::control::{Command, Control};
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
@@ -36,8 +36,8 @@ fn queue(overflow: Overflow) -> Arc<Queue> {
 const TARGET: Target<'static> = Target::Static("loom");
 
 fn push(queue: &Queue, shard: usize) {
-    let mut front = [b'x'; MOST_HEADER + 1];
-    queue.push_to(shard, TARGET, &Encoded::new(&mut front, MOST_HEADER, b"y"));
+    let mut front = [b'x'; MAX_HEADER + 1];
+    queue.push_to(shard, TARGET, &Encoded::new(&mut front, MAX_HEADER, b"y"));
 }
 
 /// Dequeues everything, as the worker does. Returns the number of records.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::fixture::*;
 use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
-use crate::otlp::queue::chunk::{Chunk, Encoded, MOST_HEADER};
+use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::Overflow;
@@ -150,10 +150,10 @@ fn what_waits_takes_the_room_that_it_needs() {
     let limits = QueueLimits::new(64 << 20, 1 << 20, 512);
     let pool = Pool::new(limits);
     let begun = |bytes: usize| {
-        let mut front = vec![0; MOST_HEADER + bytes];
-        let record = Encoded::new(&mut front, MOST_HEADER, &[]);
+        let mut front = vec![0; MAX_HEADER + bytes];
+        let record = Encoded::new(&mut front, MAX_HEADER, &[]);
         let (mut chunk, target) = (pool.take(), Target::Static("test"));
-        chunk.add(target, &record, Chunk::most(target, record.len()));
+        chunk.add(target, &record, Chunk::max_cost(target, record.len()));
         chunk
     };
     let nearly_empty = begun(100);
