@@ -21,7 +21,6 @@ pub(crate) mod lookup;
 pub(crate) mod new_span;
 pub(crate) mod pending_op;
 pub(crate) mod origin;
-pub(crate) mod otel_context;
 pub(crate) mod queries;
 pub(crate) mod resolve;
 pub(crate) mod sidecar;

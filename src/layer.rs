@@ -8,7 +8,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use opentelemetry::logs::{Logger, LoggerProvider};
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Subscriber};
 use tracing_core::span::{Attributes, Id, Record as SpanRecord};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
@@ -18,11 +18,10 @@ use tracing_subscriber::Layer;
 use crate::correlate::dispatch::DispatchSlot;
 use crate::correlate::layer_span::{InheritSettings, LayerId, LayerSpan};
 use crate::correlate::new_span::create_state;
-use crate::correlate::otel_context::OtelContext;
+use crate::correlate::stack::OtelContext;
 use crate::correlate::{ambient, resolve, stack};
 use crate::event::extras::Extras;
 use crate::fields::span;
-use crate::format::Limit;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::otlp::pipeline::Pipeline;
@@ -157,18 +156,6 @@ impl<R: Records> LogLayer<R> {
     /// The counters of this layer. Clone them before the layer moves into a subscriber.
     pub fn counters(&self) -> Counters {
         self.counters.clone()
-    }
-
-    fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.level
-            && self
-                .targets
-                .as_ref()
-                .is_none_or(|targets| targets.would_enable(metadata.target(), metadata.level()))
-    }
-
-    fn value_limit(&self) -> Limit {
-        self.inherit.limits.value_length()
     }
 }
 

@@ -66,7 +66,7 @@ fn a_planted_ring_and_a_planted_upward_import_are_found() {
     );
     let planted = plant("correlate/span_state.rs", "use super::lookup;\n");
     assert!(!rings(&planted).is_empty(), "a ring of siblings");
-    let planted = plant("otlp/record/prefix.rs", "use super::DirectRecords;\n");
+    let planted = plant("otlp/queue/chunk.rs", "use super::Queue;\n");
     assert!(!rings(&planted).is_empty(), "a ring of parent and child");
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use opentelemetry::{Context, ContextGuard};
 
 use crate::correlate::layer_span::LayerId;
-use crate::correlate::otel_context::OtelContext;
-use crate::correlate::stack::{self, push, with_stack, Entry, EntryKind};
+use crate::correlate::stack;
+use crate::correlate::stack::{push, with_stack, Entry, EntryKind, OtelContext};
 use crate::job_scope::{of_context, JobScope, JobScopeValue};
 
 /// Called after a span layer has entered a span. Puts the innermost job back into the `Context` if

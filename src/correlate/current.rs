@@ -2,10 +2,9 @@
 
 use opentelemetry::Context;
 
-use crate::correlate::otel_context::OtelContext;
 use crate::correlate::queries;
 use crate::correlate::span_state::SpanState;
-use crate::correlate::stack::alive;
+use crate::correlate::stack::{alive, OtelContext};
 
 /// Runs one of two functions on the innermost active span: `tracing` on a tracing span, `api` on
 /// one that was started with the OpenTelemetry API and attached after it.

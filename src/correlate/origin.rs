@@ -7,9 +7,9 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
 
 use crate::correlate::layer_span::{LayerId, LayerSpan};
-use crate::correlate::queries;
-use crate::correlate::stack;
-use crate::job_scope::{self, JobScope};
+use crate::correlate::{queries, stack};
+use crate::job_scope;
+use crate::job_scope::JobScope;
 use crate::record::Ids;
 
 /// Whether `cx` has a valid span that is not this thread's current one. Then what is current on

@@ -10,13 +10,14 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::correlate::lookup::Lookup;
-use crate::correlate::otel_context::OtelContext;
-use crate::correlate::sidecar::{self, Sidecar};
-use crate::correlate::stack::{self, ThreadStack};
+use crate::correlate::sidecar::Sidecar;
+use crate::correlate::stack::{OtelContext, ThreadStack};
+use crate::correlate::{sidecar, stack};
 use crate::event::callsite::CallsiteInfo;
 use crate::event::merge::{write_merged, MergedAttributes};
 use crate::event::visitor::{EventVisitor, MAX_EXTRA};
 use crate::fields::Fields;
+use crate::format::Limit;
 use crate::layer::LogLayer;
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{severity_of_level, Ids, Record, Records, Target};
@@ -106,6 +107,18 @@ impl<R: Records> LogLayer<R> {
             Ok(Outcome::NoPermit) => counters.dropped_overflow(1),
             Ok(Outcome::ThreadExit) | Err(_) => counters.dropped_panicked(1),
         }
+    }
+
+    fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.level
+            && self
+                .targets
+                .as_ref()
+                .is_none_or(|targets| targets.would_enable(metadata.target(), metadata.level()))
+    }
+
+    fn value_limit(&self) -> Limit {
+        self.inherit.limits.value_length()
     }
 
     /// Fills the record of an event.

@@ -5,8 +5,6 @@
 //! There are two buffers because the body precedes the attributes in that order, but the layer may
 //! set it after them.
 
-mod prefix;
-
 use std::cell::Cell;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,15 +18,14 @@ use crate::keys;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::Permit;
-use crate::otlp::record::prefix::{put_prefix, BODY_AT};
 use crate::record::inherited::InheritedAttributes;
-use crate::record::{EncodeInherited, Ids, Record, Records, Target};
+use crate::record::{EncodeInherited, Ids, Record, Records, Target, ALL_SEVERITIES};
 use crate::stats::Thread;
 use crate::value::Value;
 use crate::wire::buffer::Buffer;
 use crate::wire::log_record::field;
 use crate::wire::put::{
-    field_len, put_bytes, put_header, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH,
+    field_len, put_bytes, put_header, put_message, put_pair, put_uint, tag, FIXED32, FIXED64, LENGTH, VARINT,
 };
 use crate::wire::scalar::{put_attribute, EncodedKey, Scalar};
 
@@ -287,3 +284,49 @@ impl Record for DirectRecord<'_> {
         self.draft.dropped_attributes = count;
     }
 }
+
+/// Writes time and severity in front of the body, and returns where they start.
+#[inline(always)]
+fn put_prefix(front: &mut [u8], severity: Severity, unix_nanos: u64) -> usize {
+    let Some(prefix) = front.first_chunk_mut::<BODY_AT>() else { return 0 };
+    let (encoded, start) = &SEVERITIES[severity as usize % SEVERITIES.len()];
+    prefix[BODY_AT - MAX_SEVERITY..].copy_from_slice(encoded);
+    let start = usize::from(*start);
+    if unix_nanos == 0 {
+        return start;
+    }
+    let start = start - 9;
+    prefix[start] = tag(field::TIME, FIXED64);
+    prefix[start + 1..][..8].copy_from_slice(&unix_nanos.to_le_bytes());
+    start
+}
+
+/// The longest encoding of a severity's number and text, that of "DEBUG4".
+const MAX_SEVERITY: usize = 4 + 6;
+
+/// Where the body starts: after the record's own header, the time and the longest severity.
+const BODY_AT: usize = MAX_HEADER + 9 + MAX_SEVERITY;
+
+/// The encoded number and text of each severity, by number: right-aligned, with the place where
+/// they start in front of a body. There are 24; 32 is a power of two.
+static SEVERITIES: [([u8; MAX_SEVERITY], u8); 32] = {
+    let mut all = [([0; MAX_SEVERITY], BODY_AT as u8); 32];
+    let mut at = 0;
+    while at < ALL_SEVERITIES.len() {
+        let severity = ALL_SEVERITIES[at];
+        let text = severity.name().as_bytes();
+        let (bytes, start) = &mut all[severity as usize];
+        let (_, own) = bytes.split_at_mut(MAX_SEVERITY - 4 - text.len());
+        let (header, name) = own.split_at_mut(4);
+        header.copy_from_slice(&[
+            tag(field::SEVERITY_NUMBER, VARINT),
+            severity as u8,
+            tag(field::SEVERITY_TEXT, LENGTH),
+            text.len() as u8,
+        ]);
+        name.copy_from_slice(text);
+        *start = (BODY_AT - 4 - text.len()) as u8;
+        at += 1;
+    }
+    all
+};

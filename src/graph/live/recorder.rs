@@ -11,15 +11,14 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::job::{StoredRecord, StoredSpan};
 use super::jobs::{Capacity, JobId, Jobs, LiveJob};
+#[cfg(doc)]
+use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 use super::sdk_record;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::ToolCallGraph;
 use crate::graph::tree::Parts;
 use crate::keys::Keys;
-
-#[cfg(doc)]
-use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 
 /// Records spans and log records while jobs run, and keeps what a graph needs of them.
 ///

@@ -7,12 +7,11 @@
 
 mod item;
 
+use self::item::Item;
 use super::input::Input;
 use super::notes::Cause;
 use super::store::Store;
 use crate::wire::read::Malformed;
-
-use self::item::Item;
 
 /// The maximum size of a span, record, resource or scope, which is in memory as a whole.
 const MAX_ITEM_BYTES: u64 = 16 << 20;
