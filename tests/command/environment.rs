@@ -5,7 +5,7 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use opentelemetry::{Context, KeyValue};
 
 use crate::fixture::{Fixture, USUAL};
-use crate::process;
+use crate::process::{isolated, Isolated};
 use crate::support::{sh, without_spans};
 
 const SHOW: &str = r#"echo "parent ${TRACEPARENT-unset}"; echo "state ${TRACESTATE-unset}"; echo "baggage ${BAGGAGE-unset}""#;
@@ -84,31 +84,29 @@ fn without_a_tracer_the_child_is_told_the_span_around() {
 
 #[test]
 fn what_this_process_inherited_is_not_passed_on() {
-    if process::is_part("inner") {
-        return inner_of_what_this_process_inherited();
-    }
+    let child = isolated(|_| {
+        assert_eq!(std::env::var("TRACESTATE").unwrap(), "stale=1");
+        let fixture = USUAL.build();
+        fixture.block_on(|| sh(SHOW).run()).unwrap();
+        assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
+
+        let fixture = without_spans();
+        fixture.block_on(|| sh(SHOW).run()).unwrap();
+        assert_eq!(fixture.texts(), ["parent unset", "state unset", "baggage unset"]);
+
+        let fixture = without_spans();
+        let own = "00-33333333333333333333333333333333-4444444444444444-01";
+        fixture.block_on(|| sh(SHOW).env("TRACEPARENT", own).run()).unwrap();
+        assert_eq!(fixture.texts(), [&format!("parent {own}"), "state unset", "baggage unset"]);
+    });
     let inherited = [
         ("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01"),
         ("TRACESTATE", "stale=1"),
         ("BAGGAGE", "stale=1"),
     ];
-    process::run("environment::what_this_process_inherited_is_not_passed_on", "inner", &inherited);
-}
-
-fn inner_of_what_this_process_inherited() {
-    assert_eq!(std::env::var("TRACESTATE").unwrap(), "stale=1");
-    let fixture = USUAL.build();
-    fixture.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
-
-    let fixture = without_spans();
-    fixture.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(fixture.texts(), ["parent unset", "state unset", "baggage unset"]);
-
-    let fixture = without_spans();
-    let own = "00-33333333333333333333333333333333-4444444444444444-01";
-    fixture.block_on(|| sh(SHOW).env("TRACEPARENT", own).run()).unwrap();
-    assert_eq!(fixture.texts(), [&format!("parent {own}"), "state unset", "baggage unset"]);
+    if let Some(child) = child {
+        child.run(&inherited);
+    }
 }
 
 #[test]
@@ -161,18 +159,16 @@ fn environment_and_directory_are_the_callers() {
 
 #[test]
 fn stdin_is_empty_unless_it_is_inherited() {
-    if process::is_part("inner") {
-        return inner_of_stdin();
+    let child = isolated(|_| {
+        let fixture = USUAL.build();
+        fixture.block_on(|| sh("cat").run()).unwrap();
+        fixture.block_on(|| sh("cat").stdin_inherit().stdin_null().run()).unwrap();
+        assert!(fixture.records().is_empty());
+        fixture.block_on(|| sh("cat").stdin_inherit().run()).unwrap();
+        assert_eq!(fixture.texts(), ["asked and answered"]);
+    });
+    let stdin = b"asked and answered\n".to_vec();
+    if let Some(child) = child {
+        Isolated { stdin, ..child }.run(&[]);
     }
-    let test = "environment::stdin_is_empty_unless_it_is_inherited";
-    process::run_with_stdin(test, "inner", &[], b"asked and answered\n");
-}
-
-fn inner_of_stdin() {
-    let fixture = USUAL.build();
-    fixture.block_on(|| sh("cat").run()).unwrap();
-    fixture.block_on(|| sh("cat").stdin_inherit().stdin_null().run()).unwrap();
-    assert!(fixture.records().is_empty());
-    fixture.block_on(|| sh("cat").stdin_inherit().run()).unwrap();
-    assert_eq!(fixture.texts(), ["asked and answered"]);
 }

@@ -33,32 +33,32 @@ fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>
 /// Guarantees: nothing that the HTTP client writes about a request becomes a record, or a request.
 #[test]
 fn one_event_at_trace_is_one_record_and_one_request() {
-    let name = "alone::one_event_at_trace_is_one_record_and_one_request";
-    if !process::is_part("http") {
-        process::run(name, "http", &[]);
-        return;
-    }
-    let receiver = Receiver::start();
-    one_event(Protocol::HttpProtobuf, receiver.url(), || {
-        assert!(receiver.requests().len() <= 1);
-        receiver.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+    let child = process::isolated(|_| {
+        let receiver = Receiver::start();
+        one_event(Protocol::HttpProtobuf, receiver.url(), || {
+            assert!(receiver.requests().len() <= 1);
+            receiver.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+        });
     });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
 }
 
 /// Guarantees: the same for tonic, hyper and h2.
 #[cfg(feature = "grpc")]
 #[test]
 fn one_event_at_trace_is_one_record_and_one_call() {
-    let name = "alone::one_event_at_trace_is_one_record_and_one_call";
-    if !process::is_part("grpc") {
-        process::run(name, "grpc", &[]);
-        return;
-    }
-    let server = crate::grpc::Receiver::start();
-    one_event(Protocol::Grpc, server.url(), || {
-        assert!(server.metadata().len() <= 1);
-        server.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+    let child = process::isolated(|_| {
+        let server = crate::grpc::Receiver::start();
+        one_event(Protocol::Grpc, server.url(), || {
+            assert!(server.metadata().len() <= 1);
+            server.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+        });
     });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
 }
 
 /// Guarantees: records go to a file of JSON lines, one request each line.

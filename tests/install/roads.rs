@@ -6,8 +6,8 @@ use serde_json::Value;
 use spanlog::otlp::Protocol;
 
 use crate::http::{Act, Receiver};
-use crate::process::{directory, is_part, run, Written};
-use crate::{json_lines, run_to, work, LONG};
+use crate::process::{directory, isolated, Written};
+use crate::{finish, json_lines, work, LONG};
 
 /// Only the direct road has no use for this variable, and says so.
 const TELLTALE: (&str, &str) = ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048");
@@ -20,29 +20,21 @@ fn was_direct(written: &Written) -> bool {
 /// asked for.
 #[test]
 fn json_over_http() {
-    for (name, sdk_logs) in [("json", false), ("json-sdk", true), ("json-told", false)] {
-        if is_part(name) {
-            let mut builder = spanlog::builder().with_sdk_logs(sdk_logs);
-            if name == "json-told" {
-                builder = builder.with_protocol(Protocol::HttpJson);
-            }
-            let guard = builder.install().unwrap();
-            work();
-            let report = guard.shutdown(LONG);
-            assert!(report.is_complete(), "{report}");
-            return;
+    let child = isolated(|part| {
+        let mut builder = spanlog::builder().with_sdk_logs(part == "sdk");
+        if part == "builder" {
+            builder = builder.with_protocol(Protocol::HttpJson);
         }
-    }
-    for (name, protocol) in [("json", "http/json"), ("json-sdk", "http/json"), ("json-told", "http/protobuf")]
-    {
+        let guard = builder.install().unwrap();
+        work();
+        finish(&guard);
+    });
+    let Some(child) = child else { return };
+    for (name, protocol) in [("direct", "http/json"), ("sdk", "http/json"), ("builder", "http/protobuf")] {
         let receiver = Receiver::start();
-        let written = run_to(
-            &receiver.url(),
-            "roads::json_over_http",
-            name,
-            &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), TELLTALE],
-        );
-        assert_eq!(was_direct(&written), name != "json-sdk", "{}", written.stderr);
+        let written =
+            child.part(name).run_to(&receiver.url(), &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), TELLTALE]);
+        assert_eq!(was_direct(&written), name != "sdk", "{}", written.stderr);
         let requests = receiver.requests();
         assert_eq!(requests.len(), 2);
         for (path, top) in [("/v1/logs", "resourceLogs"), ("/v1/traces", "resourceSpans")] {
@@ -57,17 +49,15 @@ fn json_over_http() {
 /// Guarantees: a signal's own protocol goes before the general one.
 #[test]
 fn each_signal_may_have_a_protocol_of_its_own() {
-    if is_part("mixed") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
-        assert!(guard.shutdown(LONG).is_complete());
-        return;
-    }
+        finish(&guard);
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    run_to(
+    child.run_to(
         &receiver.url(),
-        "roads::each_signal_may_have_a_protocol_of_its_own",
-        "mixed",
         &[
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
@@ -100,30 +90,25 @@ mod grpc {
     /// one thread too; and nothing that the client writes becomes a record or a line.
     #[test]
     fn over_grpc() {
-        for (name, sdk_logs) in [("grpc", false), ("grpc-sdk", true)] {
-            if is_part(name) {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    let guard = spanlog::builder()
-                        .with_sdk_logs(sdk_logs)
-                        .with_header("x-told", "by the builder")
-                        .install()
-                        .unwrap();
-                    work();
-                    guard.flush(LONG).unwrap();
-                    work();
-                    let report = guard.shutdown(LONG);
-                    assert!(report.is_complete(), "{report}");
-                });
-                return;
-            }
-        }
-        for name in ["grpc", "grpc-sdk"] {
+        let child = isolated(|part| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let guard = spanlog::builder()
+                    .with_sdk_logs(part == "sdk")
+                    .with_header("x-told", "by the builder")
+                    .install()
+                    .unwrap();
+                work();
+                guard.flush(LONG).unwrap();
+                work();
+                finish(&guard);
+            });
+        });
+        let Some(child) = child else { return };
+        for name in ["direct", "sdk"] {
             let receiver = Receiver::start();
-            let written = run_to(
+            let written = child.part(name).run_to(
                 &receiver.url(),
-                "roads::grpc::over_grpc",
-                name,
                 &[
                     ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
                     ("OTEL_EXPORTER_OTLP_HEADERS", "x-told=env,x-env=a%20b"),
@@ -131,7 +116,7 @@ mod grpc {
                     TELLTALE,
                 ],
             );
-            assert_eq!(was_direct(&written), name == "grpc", "{}", written.stderr);
+            assert_eq!(was_direct(&written), name == "direct", "{}", written.stderr);
             assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2), "{}", written.stderr);
             for metadata in receiver.metadata() {
                 for (name, value) in [("x-told", "by the builder"), ("x-env", "a b")] {
@@ -148,7 +133,7 @@ mod grpc {
 /// Guarantees: the files are the same on either road.
 #[test]
 fn files_are_the_same_on_either_road() {
-    if is_part("files-road") {
+    let child = isolated(|_| {
         let mut written = Vec::new();
         for sdk_logs in [false, true] {
             let directory = directory("roads");
@@ -163,8 +148,7 @@ fn files_are_the_same_on_either_road() {
                 tracing::warn!(target: "app", "second");
                 tracing::warn!(target: "other", half = 0.5, yes = true, empty = "", "third");
             });
-            let report = guard.shutdown(LONG);
-            assert!(report.is_complete(), "{report}");
+            finish(&guard);
             let mut lines = json_lines::read(&directory.join("logs.jsonl"));
             assert_eq!(lines.len(), 1);
             without_times_and_ids(&mut lines[0]);
@@ -173,9 +157,9 @@ fn files_are_the_same_on_either_road() {
         }
         assert_eq!(written[0], written[1]);
         assert_eq!(written[0]["resourceLogs"][0]["scopeLogs"].as_array().unwrap().len(), 2);
-        return;
-    }
-    let written = run("roads::files_are_the_same_on_either_road", "files-road", &[TELLTALE]);
+    });
+    let Some(child) = child else { return };
+    let written = child.run(&[TELLTALE]);
     assert!(was_direct(&written), "{}", written.stderr);
 }
 
@@ -201,54 +185,46 @@ fn without_times_and_ids(line: &mut Value) {
 /// from the file.
 #[test]
 fn a_file_and_a_receiver_do_not_wait_for_each_other() {
-    for name in ["both", "away"] {
-        if is_part(name) {
-            let directory = directory("both");
-            let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
-            work();
-            let flushed = guard.flush(Duration::from_secs(if name == "both" { 20 } else { 1 }));
-            assert_eq!(flushed.is_ok(), name == "both", "{flushed:?}");
-            let lines = json_lines::read(&directory.join("logs.jsonl"));
-            assert_eq!(lines[0]["resourceLogs"][0]["scopeLogs"][0]["scope"]["name"], "app");
-            assert_eq!(guard.stats().delivered, 1);
-            let report = guard.shutdown(Duration::from_secs(if name == "both" { 20 } else { 1 }));
-            let logs = |exporter: &str| {
-                let is_it = |output: &&spanlog::install::Output| {
-                    (output.signal, output.exporter) == ("logs", exporter)
-                };
-                report.outputs.iter().find(is_it).unwrap().exported
-            };
-            assert_eq!((logs("json-lines"), logs("otlp")), (1, u64::from(name == "both")));
-            std::fs::remove_dir_all(directory).unwrap();
-            return;
-        }
-    }
-    let test = "roads::a_file_and_a_receiver_do_not_wait_for_each_other";
+    let child = isolated(|part| {
+        let is_there = part == "both";
+        let directory = directory("both");
+        let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
+        work();
+        let flushed = guard.flush(Duration::from_secs(if is_there { 20 } else { 1 }));
+        assert_eq!(flushed.is_ok(), is_there, "{flushed:?}");
+        let lines = json_lines::read(&directory.join("logs.jsonl"));
+        assert_eq!(lines[0]["resourceLogs"][0]["scopeLogs"][0]["scope"]["name"], "app");
+        assert_eq!(guard.stats().delivered, 1);
+        let report = guard.shutdown(Duration::from_secs(if is_there { 20 } else { 1 }));
+        let logs = |exporter: &str| {
+            let is_it =
+                |output: &&spanlog::install::Output| (output.signal, output.exporter) == ("logs", exporter);
+            report.outputs.iter().find(is_it).unwrap().exported
+        };
+        assert_eq!((logs("json-lines"), logs("otlp")), (1, u64::from(is_there)));
+        std::fs::remove_dir_all(directory).unwrap();
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = run_to(&receiver.url(), test, "both", &[TELLTALE]);
+    let written = child.part("both").run_to(&receiver.url(), &[TELLTALE]);
     assert!(was_direct(&written), "{}", written.stderr);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
     let silent = Receiver::acting(|_| Act::Silence);
-    run(test, "away", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &silent.url())]);
+    child.part("away").run_to(&silent.url(), &[]);
 }
 
 /// Guarantees: where standard output is asked for, records take the SDK's road, to all of their
 /// places.
 #[test]
 fn the_console_exporter_takes_the_sdk_road() {
-    if is_part("console-road") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().with_console(false).install().unwrap();
         work();
-        assert!(guard.shutdown(LONG).is_complete());
-        return;
-    }
+        finish(&guard);
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = run_to(
-        &receiver.url(),
-        "roads::the_console_exporter_takes_the_sdk_road",
-        "console-road",
-        &[("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE],
-    );
+    let written = child.run_to(&receiver.url(), &[("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE]);
     assert!(!was_direct(&written), "{}", written.stderr);
     assert_eq!(receiver.records().len(), 1);
     assert!(written.stdout.contains("resourceLogs"), "{}", written.stdout);

@@ -14,21 +14,19 @@ use spanlog::{Keys, SpanFields};
 
 use crate::http::Receiver;
 use crate::otlp::attributes;
-use crate::process::{is_part, run};
-use crate::{run_to, work, LONG};
+use crate::process::isolated;
+use crate::{finish, work, LONG};
 
 #[test]
 fn the_service_name_variable_wins_over_the_resource_variable() {
-    if is_part("name") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder().install().unwrap();
         work();
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    run_to(
+    child.run_to(
         &receiver.url(),
-        "settings::the_service_name_variable_wins_over_the_resource_variable",
-        "name",
         &[("OTEL_SERVICE_NAME", "by-name"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b")],
     );
     let resource = attributes(&receiver.logs()[0].resource.as_ref().unwrap().attributes);
@@ -38,12 +36,12 @@ fn the_service_name_variable_wins_over_the_resource_variable() {
 /// Guarantees: what cannot be ignored is an error that names the setting, and shows no secret.
 #[test]
 fn settings_that_would_lose_data_are_errors() {
-    if is_part("wrong") {
+    let child = isolated(|_| {
         let error = spanlog::builder().build().unwrap_err();
         assert!(error.is_setting());
         println!("error={error}");
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     for (name, value, shown) in [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "localhost:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector", "ftp://collector"),
@@ -55,7 +53,7 @@ fn settings_that_would_lose_data_are_errors() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "a part without a key"),
         ("RUST_LOG", "app=loud", "app=loud"),
     ] {
-        let written = run("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
+        let written = child.run(&[(name, value)]);
         let line = written.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
         assert!(line.contains(name) && line.contains(shown), "{line}");
         assert!(!line.contains("secret"), "{line}");
@@ -70,16 +68,14 @@ fn settings_that_would_lose_data_are_errors() {
 /// Guarantees: an unusable number or enumeration is said once and ignored, an empty value is none.
 #[test]
 fn other_unusable_values_are_said_and_ignored() {
-    if is_part("odd") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder().install().unwrap();
         work();
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = run_to(
+    let written = child.run_to(
         &receiver.url(),
-        "settings::other_unusable_values_are_said_and_ignored",
-        "odd",
         &[
             ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
             ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
@@ -113,21 +109,15 @@ fn other_unusable_values_are_said_and_ignored() {
 
 #[test]
 fn a_disabled_sdk_leaves_the_console() {
-    if is_part("disabled") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
         assert!(guard.flush(LONG).is_ok());
-        let report = guard.shutdown(LONG);
-        assert!(report.is_complete() && report.outputs.is_empty());
-        return;
-    }
+        assert!(finish(&guard).outputs.is_empty());
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = run_to(
-        &receiver.url(),
-        "settings::a_disabled_sdk_leaves_the_console",
-        "disabled",
-        &[("OTEL_SDK_DISABLED", "TRUE")],
-    );
+    let written = child.run_to(&receiver.url(), &[("OTEL_SDK_DISABLED", "TRUE")]);
     assert!(written.stderr.contains("working"), "{}", written.stderr);
     assert!(receiver.requests().is_empty());
 }
@@ -136,7 +126,7 @@ fn a_disabled_sdk_leaves_the_console() {
 /// do the globals.
 #[test]
 fn the_builders_choices_arrive() {
-    if is_part("choices") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder()
             .with_filter("app=debug,opentelemetry=info,spanlog=off")
             .with_console(false)
@@ -159,19 +149,15 @@ fn the_builders_choices_arrive() {
             propagator.inject_context(&cx, &mut carrier)
         });
         assert!(carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann", "{carrier:?}");
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = run(
-        "settings::the_builders_choices_arrive",
-        "choices",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", receiver.url())),
-            ("OTEL_TRACES_SAMPLER", "always_off"),
-            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", receiver.url())),
-        ],
-    );
+    let written = child.run(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", receiver.url())),
+        ("OTEL_TRACES_SAMPLER", "always_off"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", receiver.url())),
+    ]);
     let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     let record = attributes(&records[0].1.attributes);

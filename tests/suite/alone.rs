@@ -12,22 +12,17 @@ use tracing::field::Empty;
 
 use crate::fixture::capture::Capture;
 use crate::fixture::{self, Arrangement, Fixture, Hooks, Kind, Spans, Wrap};
-use crate::process;
+use crate::process::{self, Isolated};
 
-/// Where the tests of this file are, as the harness names them: without the binary's name.
-const MODULE: &str = "suite::alone";
-
-/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in
-/// time.
-fn alone(test: &str, arrangements: &[Arrangement], script: impl Fn(&Fixture)) {
-    alone_with(test, arrangements, |arrangement| arrangement.build(), script);
+/// Runs `script` in a process for each of `arrangements`, which must succeed in time.
+fn alone<F: Fn(&Fixture)>(arrangements: &[Arrangement], script: F) {
+    alone_with(arrangements, Arrangement::build, script);
 }
 
-fn alone_with(
-    test: &str,
+fn alone_with<F: Fn(&Fixture)>(
     arrangements: &[Arrangement],
     build: impl Fn(Arrangement) -> Fixture,
-    script: impl Fn(&Fixture),
+    script: F,
 ) {
     assert!(!arrangements.is_empty());
     if let Some(which) = process::part() {
@@ -38,7 +33,7 @@ fn alone_with(
         return;
     }
     for arrangement in arrangements {
-        process::run(&format!("{MODULE}::{test}"), &format!("{arrangement:?}"), &[]);
+        Isolated::of::<F>().part(&format!("{arrangement:?}")).run(&[]);
     }
 }
 
@@ -96,7 +91,7 @@ impl fmt::Debug for Fails {
 
 #[test]
 fn a_debug_that_logs() {
-    alone("a_debug_that_logs", &with_spans(), |fixture| {
+    alone(&with_spans(), |fixture| {
         let span = tracing::info_span!("span", field = ?Logs, later = Empty);
         span.in_scope(|| {
             tracing::warn!(field = ?Logs, "{:?}", Logs);
@@ -116,7 +111,7 @@ fn a_debug_that_logs() {
 
 #[test]
 fn a_debug_that_records_on_the_current_span() {
-    alone("a_debug_that_records_on_the_current_span", &with_spans(), |fixture| {
+    alone(&with_spans(), |fixture| {
         let span = tracing::info_span!("span", field = ?Records, later = Empty);
         span.in_scope(|| {
             tracing::warn!(field = ?Records, "{:?}", Records);
@@ -138,7 +133,7 @@ fn a_debug_that_panics() {
         .chain(Arrangement::without_spans())
         .filter(|arrangement| arrangement.spans != Spans::Plain)
         .collect();
-    alone("a_debug_that_panics", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         let span = tracing::info_span!("span", before = 1, field = ?Panics, after = 2, later = Empty);
         span.in_scope(|| {
             tracing::warn!(before = 3, field = ?Panics, after = 4, "one");
@@ -172,7 +167,7 @@ fn a_debug_that_panics() {
 fn a_debug_of_50_mib_and_one_that_fails() {
     let arrangements: Vec<_> =
         with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("a_debug_of_50_mib_and_one_that_fails", &arrangements[..4], |fixture| {
+    alone(&arrangements[..4], |fixture| {
         let span = tracing::info_span!("span", huge = ?Huge, fails = ?Fails);
         span.in_scope(|| {
             tracing::warn!(own = ?Huge, own_fails = ?Fails, "x");
@@ -204,7 +199,7 @@ fn a_limited_value_stops_being_formatted_at_the_limit() {
         let limits = spanlog::Limits::default().with_value_length(25);
         arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider)
     };
-    alone_with("a_limited_value_stops_being_formatted_at_the_limit", &[fixture::USUAL], limited, |fixture| {
+    alone_with(&[fixture::USUAL], limited, |fixture| {
         let count = Cell::new(0);
         tracing::warn!(endless = ?Counts(&count), "x");
         assert_eq!(fixture.record("x").text("endless"), Some("0123456789012345678901234"));
@@ -224,7 +219,7 @@ fn each_value_is_formatted_once() {
     }
     let arrangements: Vec<_> =
         with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("each_value_is_formatted_once", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         let (of_span, of_event, of_body) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let span = tracing::info_span!("span", counted = ?Counts(&of_span));
         span.in_scope(|| tracing::warn!(own = ?Counts(&of_event), "body {:?}", Counts(&of_body)));
@@ -245,7 +240,7 @@ fn events_from_drop_during_unwinding() {
             span.in_scope(|| tracing::warn!("while unwinding"));
         }
     }
-    alone("events_from_drop_during_unwinding", &with_spans(), |fixture| {
+    alone(&with_spans(), |fixture| {
         let span = tracing::info_span!("span");
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _entered = span.enter();
@@ -286,7 +281,7 @@ fn events_from_thread_local_destructors() {
     }
     let arrangements: Vec<_> =
         with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("events_from_thread_local_destructors", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         for early in [true, false] {
             for used in [true, false] {
                 std::thread::spawn(move || {
@@ -321,7 +316,7 @@ fn events_from_thread_local_destructors() {
 #[test]
 fn log_enabled_in_a_dependency_costs_the_layer_no_record() {
     let arrangements: Vec<_> = with_log_enabled(Arrangement::all());
-    alone("log_enabled_in_a_dependency_costs_the_layer_no_record", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         log_around_a_dependency(fixture);
         let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
         assert_eq!(bodies, ["before", "next", "after"]);
@@ -338,7 +333,7 @@ fn a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled() {
         .filter(|arrangement| arrangement.wrap == Wrap::Bare)
         .map(|arrangement| Arrangement { wrap: Wrap::Filtered, ..arrangement })
         .collect();
-    alone("a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         log_around_a_dependency(fixture);
         let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
         assert_eq!(bodies, ["before", "after"]);
@@ -365,7 +360,7 @@ fn events_during_and_after_shutdown() {
         let hooks = Hooks { start: || (), end: || (), shutdown: || tracing::warn!("during") };
         arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks))
     };
-    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_shutdown, |fixture| {
+    alone_with(&with_spans(), logs_at_shutdown, |fixture| {
         let span = tracing::info_span!("span").entered();
         tracing::warn!("before");
         fixture.tracer_provider.shutdown().unwrap();
@@ -394,36 +389,33 @@ fn events_during_and_after_shutdown() {
 /// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
 #[test]
 fn a_log_processor_that_logs_does_not_go_round_in_circles() {
+    use opentelemetry_sdk::logs::SdkLoggerProvider;
     use tracing_subscriber::layer::SubscriberExt;
-    let test = "a_log_processor_that_logs_does_not_go_round_in_circles";
-    if process::part().is_none() {
-        return alone(test, &[fixture::USUAL], |_| ());
+
+    let child = process::isolated(|_| {
+        let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
+        let provider = SdkLoggerProvider::builder().with_log_processor(chatty).build();
+        let layer = spanlog::LogLayer::new(&provider);
+        let counters = layer.counters();
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+        tracing::warn!("one");
+        let stats = counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered, stats.dropped_reentrant), (2, 1, 1));
+    });
+    if let Some(child) = child {
+        child.run(&[]);
     }
-    // Its own subscriber is the global one: a scoped one would hide itself from what the processor
-    // logs.
-    let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
-    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(chatty).build();
-    let layer = spanlog::LogLayer::new(&provider);
-    let counters = layer.counters();
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
-    tracing::warn!("one");
-    let stats = counters.snapshot();
-    assert_eq!((stats.emitted, stats.delivered, stats.dropped_reentrant), (2, 1, 1));
 }
 
 #[test]
 fn a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted() {
-    alone(
-        "a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted",
-        &[fixture::USUAL],
-        |fixture| {
-            let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
-            tracing::warn!("exporter's");
-            drop(suppressed);
-            tracing::warn!("user's");
-            assert_eq!(fixture.records().len(), 1);
-            let stats = fixture.counters.snapshot();
-            assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
-        },
-    );
+    alone(&[fixture::USUAL], |fixture| {
+        let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
+        tracing::warn!("exporter's");
+        drop(suppressed);
+        tracing::warn!("user's");
+        assert_eq!(fixture.records().len(), 1);
+        let stats = fixture.counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
+    });
 }
