@@ -165,8 +165,7 @@ fn a_debug_that_panics() {
 
 #[test]
 fn a_debug_of_50_mib_and_one_that_fails() {
-    let arrangements: Vec<_> =
-        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
+    let arrangements = Arrangement::with_sampled_span_layer();
     alone(&arrangements[..4], |fixture| {
         let span = tracing::info_span!("span", huge = ?Huge, fails = ?Fails);
         span.in_scope(|| {
@@ -197,7 +196,7 @@ fn a_limited_value_stops_being_formatted_at_the_limit() {
     }
     let limited = |arrangement: Arrangement| {
         let limits = spanlog::Limits::default().with_value_length(25);
-        arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider)
+        arrangement.build_tuned(|layer| layer.with_limits(limits))
     };
     alone_with(&[fixture::USUAL], limited, |fixture| {
         let count = Cell::new(0);
@@ -217,8 +216,7 @@ fn each_value_is_formatted_once() {
             f.write_str("counted")
         }
     }
-    let arrangements: Vec<_> =
-        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
+    let arrangements = Arrangement::with_sampled_span_layer();
     alone(&arrangements, |fixture| {
         let (of_span, of_event, of_body) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let span = tracing::info_span!("span", counted = ?Counts(&of_span));
@@ -279,8 +277,7 @@ fn events_from_thread_local_destructors() {
         static EARLY: LogsAtExit = const { LogsAtExit(None) };
         static LATE: std::cell::RefCell<LogsAtExit> = const { std::cell::RefCell::new(LogsAtExit(None)) };
     }
-    let arrangements: Vec<_> =
-        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
+    let arrangements = Arrangement::with_sampled_span_layer();
     alone(&arrangements, |fixture| {
         for early in [true, false] {
             for used in [true, false] {
@@ -358,7 +355,7 @@ fn log_around_a_dependency(fixture: &Fixture) {
 fn events_during_and_after_shutdown() {
     let logs_at_shutdown = |arrangement: Arrangement| {
         let hooks = Hooks { start: || (), end: || (), shutdown: || tracing::warn!("during") };
-        arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks))
+        arrangement.build_traced(|provider| provider.with_span_processor(hooks))
     };
     alone_with(&with_spans(), logs_at_shutdown, |fixture| {
         let span = tracing::info_span!("span").entered();
@@ -389,13 +386,11 @@ fn events_during_and_after_shutdown() {
 /// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
 #[test]
 fn a_log_processor_that_logs_does_not_go_round_in_circles() {
-    use opentelemetry_sdk::logs::SdkLoggerProvider;
     use tracing_subscriber::layer::SubscriberExt;
 
     let child = process::isolated(|_| {
         let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
-        let provider = SdkLoggerProvider::builder().with_log_processor(chatty).build();
-        let layer = spanlog::LogLayer::new(&provider);
+        let layer = spanlog::LogLayer::new(&chatty.provider());
         let counters = layer.counters();
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
         tracing::warn!("one");

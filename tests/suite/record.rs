@@ -7,14 +7,15 @@ use opentelemetry::logs::{AnyValue, Severity};
 use spanlog::{Limits, SpanFields};
 use tracing::field::Empty;
 
-use crate::fixture::{Arrangement, Fixture, Seen, Tuning, USUAL};
+use crate::fixture::capture::Capture;
+use crate::fixture::{each, Arrangement, Fixture, Seen, Tuning, USUAL};
 
 fn fixture() -> Fixture {
     USUAL.build()
 }
 
 fn tuned(tune: impl FnOnce(Tuning) -> Tuning) -> Fixture {
-    USUAL.build_with(tune, |provider| provider)
+    USUAL.build_tuned(tune)
 }
 
 /// The only record of `script`.
@@ -299,30 +300,27 @@ fn the_value_limit_cuts_on_a_character_boundary_and_leaves_the_body_alone() {
 
 #[test]
 fn inherited_fields_follow_span_record_for_later_events_only() {
-    for arrangement in Arrangement::all() {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let root = tracing::info_span!("root", state = "new", later = Empty);
-            let child = tracing::info_span!(parent: &root, "child");
-            root.in_scope(|| tracing::warn!("before in root"));
-            child.in_scope(|| tracing::warn!("before in child"));
-            root.record("state", "old");
-            root.record("later", 1);
-            root.in_scope(|| tracing::warn!("after in root"));
-            child.in_scope(|| tracing::warn!("after in child"));
-            tracing::warn!(parent: &child, "after explicitly");
-        });
+    each(Arrangement::all(), |fixture| {
+        let root = tracing::info_span!("root", state = "new", later = Empty);
+        let child = tracing::info_span!(parent: &root, "child");
+        root.in_scope(|| tracing::warn!("before in root"));
+        child.in_scope(|| tracing::warn!("before in child"));
+        root.record("state", "old");
+        root.record("later", 1);
+        root.in_scope(|| tracing::warn!("after in root"));
+        child.in_scope(|| tracing::warn!("after in child"));
+        tracing::warn!(parent: &child, "after explicitly");
         for place in ["in root", "in child"] {
             let before = fixture.record(&format!("before {place}"));
-            assert_eq!((before.text("state"), before.get("later")), (Some("new"), None), "{arrangement:?}");
+            assert_eq!((before.text("state"), before.get("later")), (Some("new"), None));
         }
         for place in ["in root", "in child", "explicitly"] {
             let after = fixture.record(&format!("after {place}"));
             // A layer that was reloaded in sees spans from then on, as these are.
-            assert_eq!(after.text("state"), Some("old"), "{arrangement:?} {place}");
-            assert_eq!(after.get("later"), int(1).as_ref(), "{arrangement:?} {place}");
+            assert_eq!(after.text("state"), Some("old"), "{place}");
+            assert_eq!(after.get("later"), int(1).as_ref(), "{place}");
         }
-    }
+    });
 }
 
 #[test]
@@ -482,21 +480,16 @@ fn level_and_targets_are_filtered_inside_the_layer_by_the_real_target() {
 
 #[test]
 fn two_log_layers_keep_their_own_settings() {
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
     use tracing_subscriber::layer::SubscriberExt;
 
-    let exporters = [InMemoryLogExporter::default(), InMemoryLogExporter::default()];
-    let providers =
-        exporters.clone().map(|exporter| SdkLoggerProvider::builder().with_simple_exporter(exporter).build());
-    let subscriber = tracing_subscriber::registry()
-        .with(spanlog::LogLayer::new(&providers[0]).with_span_fields(SpanFields::none()))
-        .with(spanlog::LogLayer::new(&providers[1]));
+    let records = [Capture::default(), Capture::default()];
+    let [one, two] = records.each_ref().map(|records| spanlog::LogLayer::new(&records.provider()));
+    let subscriber = tracing_subscriber::registry().with(one.with_span_fields(SpanFields::none())).with(two);
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("span", field = 1).in_scope(|| tracing::info!("x"));
     });
-    let counts =
-        exporters.map(|exporter| exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count());
-    assert_eq!(counts, [0, 1]);
+    let counts = records.map(|records| records.map(|record| record.attributes_iter().count()));
+    assert_eq!(counts, [[0], [1]]);
 }
 
 #[test]

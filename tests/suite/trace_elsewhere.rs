@@ -1,12 +1,13 @@
 //! Contract §5, away from where a span was started: under another subscriber or none, from another
 //! context, in a span of another back end.
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::Context;
 use spanlog::op;
-use spanlog::trace::{self, OtelTracer, TracingTracer};
+use spanlog::trace;
 
 use super::trace::{each, ids, Back};
+use crate::fixture::spans::{remote_span, REMOTE_SPAN};
 use crate::fixture::{Fixture, USUAL};
 
 fn bodies(fixture: &Fixture) -> Vec<String> {
@@ -96,20 +97,18 @@ fn an_entry_of_an_api_span_goes_to_the_subscriber_of_its_thread() {
 /// current here.
 #[test]
 fn entries_of_a_span_from_elsewhere_inherit_nothing_of_the_current_one() {
-    let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
-    let remote = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
     each(|fixture, back| {
         tracing::info_span!("unrelated", secret = 1).in_scope(|| {
             let top = back.context(fixture);
             let (inside, outer) = trace::start_span(&top, "outer");
             // Also where the context comes from a span that is here.
             for (cx, name) in [(top, "span"), (inside, "span of another context")] {
-                let (cx, span) = trace::start_span(&cx.with_remote_span_context(remote.clone()), name);
+                let (cx, span) = trace::start_span(&cx.with_remote_span_context(remote_span()), name);
                 trace::logger(&cx).info(name);
                 span.end();
                 let record = fixture.record(name);
-                assert!(record.attributes.is_empty(), "{record:?} {:?} {back:?}", fixture.arrangement);
-                assert_eq!(fixture.span(name).parent_span_id, span_id, "{:?} {back:?}", fixture.arrangement);
+                assert!(record.attributes.is_empty(), "{record:?}");
+                assert_eq!(fixture.span(name).parent_span_id, REMOTE_SPAN);
             }
             outer.end();
         });
@@ -132,10 +131,7 @@ fn back_ends_can_be_mixed() {
             (Back::Tracing, "3", None),
             (Back::Otel, "4", Some("helm")),
         ] {
-            let top = match back {
-                Back::Otel => trace::with_tracer(&cx, OtelTracer::new(fixture.tracer.clone())),
-                Back::Tracing => trace::with_tracer(&cx, TracingTracer::new()),
-            };
+            let top = back.with_tracer(&cx, &fixture);
             let (inner, span) = op.in_scope(|| trace::start_span(&top, name));
             trace::logger(&inner).info(name);
             let record = fixture.record(name);

@@ -7,8 +7,9 @@ use opentelemetry::logs::AnyValue;
 use opentelemetry::Context;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use spanlog::trace::{self, Logger, OtelTracer, Span, TracingTracer};
+use spanlog::trace::{self, Logger, Span};
 
+use super::trace::Back;
 use crate::fixture::{Fixture, USUAL};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
@@ -284,11 +285,8 @@ proptest! {
     fn fields_are_where_a_naive_oracle_has_them(steps in vec(step(), 1..40), of_tracing: bool) {
         let fixture = USUAL.build();
         fixture.run(|| {
-            let top = match of_tracing {
-                true => trace::with_tracer(&Context::new(), TracingTracer::new()),
-                false => trace::with_tracer(&Context::new(), OtelTracer::new(fixture.tracer.clone())),
-            };
-            play(&fixture, top, &steps);
+            let back = if of_tracing { Back::Tracing } else { Back::Otel };
+            play(&fixture, back.with_tracer(&Context::new(), &fixture), &steps);
         });
     }
 }

@@ -48,11 +48,11 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
             ("info two node=\"n1\" pod=\"web-0\"".to_owned(), inner.span().span_context().clone()),
         ]
         .map(|(line, span)| (line, Some(span)));
-        assert_eq!(said, expected, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(said, expected);
         // `tracing` is where the tracing back end's spans live, so every layer sees what is said in
         // them.
         let records = if back == Back::Tracing { 2 } else { 0 };
-        assert_eq!(fixture.records().len(), records, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.records().len(), records);
         assert_eq!((fixture.span("span").events.len(), fixture.span("child").events.len()), (1, 1));
     });
 }
@@ -76,7 +76,7 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
         span.logger().info("of the outer span");
         span.end();
         outer.end();
-        assert_eq!(fixture.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.record("of the outer span").ids, ids(&cx));
         assert_eq!(ids(&nop), ids(&cx));
         assert_eq!(fixture.span("outer").events.len(), 1);
 
@@ -112,7 +112,7 @@ fn fields_of_the_logger_around_are_on_entries_of_the_span() {
         span.end();
         let record = fixture.record("said");
         let own = ["node", "zone", "phase"].map(|key| record.text(key).unwrap_or_default().to_owned());
-        assert_eq!(own, ["n1", "b", "y"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(own, ["n1", "b", "y"]);
         let event = [("level", "info"), ("node", "n1"), ("zone", "b"), ("phase", "y")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(events(fixture, "span"), [("said".to_owned(), event.to_vec())]);
@@ -146,7 +146,7 @@ fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
         let fields = [("password", "hunter2"), ("user", "ann")];
         trace::logger(&cx).with_fields(fields).info("hunter2 is right");
         span.end();
-        assert_eq!(fixture.records().len(), 1, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.records().len(), 1);
         let record = fixture.record("… is right");
         assert_eq!((record.ids, record.scope.as_str()), (ids(&cx), "kubelet"));
         assert_eq!(record.keys(), ["user"]);
@@ -180,7 +180,7 @@ fn what_a_logger_does_not_want_it_does_not_get() {
         }
         span.end();
         let said: Vec<_> = own.said.lock().unwrap().iter().map(|(line, _)| line.clone()).collect();
-        assert_eq!(said, ["warn warn ", "warn warn "], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(said, ["warn warn ", "warn warn "]);
         assert_eq!(fixture.span("span").events.len(), 2);
     });
 }

@@ -38,7 +38,7 @@ fn a_value_that_panics_is_kept_as_far_as_it_got() {
         trace::logger(&cx).with_error(&Hostile).info_fmt(format_args!("it was {Hostile}"));
         span.end();
         let record = fixture.record("it was so far");
-        assert_eq!(record.keys(), ["one", "two", "err"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(record.keys(), ["one", "two", "err"]);
         assert!(record.attributes.iter().all(|(key, _)| record.text(key) == Some("so far")));
         assert_eq!(fixture.span("span").status, Status::error("so far"));
     });
@@ -58,7 +58,7 @@ fn a_message_is_formatted_once_or_not_at_all() {
         let counts = Counts(Default::default());
         let own = trace::with_logger(&back.context(fixture), Own::default());
         trace::start_span(&own, "span").1.logger().info_fmt(format_args!("{counts}"));
-        assert_eq!(counts.0.get(), 1, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(counts.0.get(), 1);
         let silent = trace::with_logger(&Context::new(), NopLogger::new());
         trace::logger(&silent).info_fmt(format_args!("{counts}"));
         trace::start_span(&silent, "nothing").1.logger().info_fmt(format_args!("{counts}"));
@@ -84,10 +84,9 @@ fn a_processor_may_use_the_span_that_it_is_told_of() {
                     span.end();
                 }
             };
-            let fixture = USUAL.build_with(
-                |layer| layer,
-                |provider| provider.with_span_processor(Hooks { start: || (), end, shutdown: || () }),
-            );
+            let fixture = USUAL.build_traced(|provider| {
+                provider.with_span_processor(Hooks { start: || (), end, shutdown: || () })
+            });
             fixture.run(|| {
                 let (cx, span) = trace::start_span(&back.context(&fixture), "span");
                 *slot.lock().unwrap() = Some(span.clone());
@@ -176,7 +175,7 @@ fn values_are_on_records_and_spans_as_the_table_says() {
         };
         let mut seen: Vec<String> = fixture.record("said").attributes.iter().map(piece).collect();
         seen.sort();
-        assert_eq!(seen, expected, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(seen, expected);
 
         let own = attributes(&fixture.span("span"));
         for (key, value) in values().iter() {

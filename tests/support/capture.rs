@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 
 /// Keeps records as they come, or shows them to a function. The SDK's simple processor attaches a
 /// `Context` for each, which is no good inside `Context::map_current`.
@@ -23,6 +23,11 @@ impl Capture {
     /// Shows each record to `look` on the thread that logs it, and keeps none.
     pub fn looking(look: impl Fn(&SdkLogRecord) + Send + Sync + 'static) -> Self {
         Self { look: Some(Arc::new(look)), ..Self::default() }
+    }
+
+    /// A provider whose records come here.
+    pub fn provider(&self) -> SdkLoggerProvider {
+        SdkLoggerProvider::builder().with_log_processor(self.clone()).build()
     }
 
     pub fn map<T>(&self, convert: impl FnMut(&SdkLogRecord) -> T) -> Vec<T> {

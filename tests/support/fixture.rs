@@ -6,6 +6,8 @@
 pub mod capture;
 #[path = "decode.rs"]
 pub mod decode;
+#[path = "spans.rs"]
+pub mod spans;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -166,6 +168,11 @@ impl Arrangement {
         Self::with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect()
     }
 
+    /// Those of them whose finished spans can be looked at.
+    pub fn with_sampled_span_layer() -> Vec<Self> {
+        Self::with_span_layer().into_iter().filter(|arrangement| arrangement.sampled).collect()
+    }
+
     /// Those without any span layer.
     pub fn without_spans() -> Vec<Self> {
         [Wrap::Bare, Wrap::Option, Wrap::Reload, Wrap::Reloaded]
@@ -186,16 +193,24 @@ impl Arrangement {
         Self::with_spans().into_iter().chain(Self::without_spans()).collect()
     }
 
-    /// Builds the subscriber; `tune` may change the log layer, `processors` the tracer provider.
-    pub fn build_with(
-        self,
-        tune: impl FnOnce(Tuning) -> Tuning,
-        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
-    ) -> Fixture {
-        self.build_from(Capture::default(), tune, processors)
+    pub fn build(self) -> Fixture {
+        self.build_tuned(|layer| layer)
     }
 
-    /// Builds the subscriber with another place for the SDK's records.
+    /// Builds the subscriber with a changed log layer.
+    pub fn build_tuned(self, tune: impl FnOnce(Tuning) -> Tuning) -> Fixture {
+        self.build_from(Capture::default(), tune, |provider| provider)
+    }
+
+    /// Builds the subscriber with a changed tracer provider.
+    pub fn build_traced(
+        self,
+        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    ) -> Fixture {
+        self.build_from(Capture::default(), |layer| layer, processors)
+    }
+
+    /// Builds the subscriber with another processor of the SDK's records.
     pub fn build_capturing(self, capture: Capture) -> Fixture {
         self.build_from(capture, |layer| layer, |provider| provider)
     }
@@ -243,10 +258,6 @@ impl Arrangement {
             neighbour,
             are_logs_shut_down: AtomicBool::new(false),
         }
-    }
-
-    pub fn build(self) -> Fixture {
-        self.build_with(|layer| layer, |provider| provider)
     }
 
     fn assemble<L>(self, layer: L, tracer: SdkTracer, neighbour: &Neighbour) -> Dispatch
@@ -309,6 +320,15 @@ impl Arrangement {
             Spans::Plain => Box::new(inner),
             Spans::None => Box::new(tracing_subscriber::layer::Identity::new()),
         }
+    }
+}
+
+/// Runs `test` under the subscriber of each arrangement.
+pub fn each(arrangements: Vec<Arrangement>, mut test: impl FnMut(&Fixture)) {
+    assert!(!arrangements.is_empty());
+    for arrangement in arrangements {
+        let fixture = arrangement.build();
+        fixture.run(|| test(&fixture));
     }
 }
 
@@ -384,7 +404,8 @@ type Base = Layered<BoxedLayer<Registry>, Registry>;
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
-/// A built arrangement, and where its records and spans arrive.
+/// A built arrangement, and where its records and spans arrive. A test that fails prints the
+/// arrangement.
 pub struct Fixture {
     pub arrangement: Arrangement,
     pub dispatch: Dispatch,
@@ -414,6 +435,14 @@ fn all_but_the_dependency() -> Targets {
 }
 
 const DEPENDENCY: &str = "dependency";
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("failed in {:?}", self.arrangement);
+        }
+    }
+}
 
 impl Fixture {
     /// Runs `script` under this subscriber.
@@ -456,9 +485,9 @@ impl Fixture {
             .filter(|record| matches!(&record.body, Some(AnyValue::String(text)) if text.as_str() == body));
         let Some(record) = found.next() else {
             let counted = self.counters.snapshot();
-            panic!("{:?}: no record {body:?} among {records:#?}, {counted:?}", self.arrangement)
+            panic!("no record {body:?} among {records:#?}, {counted:?}")
         };
-        assert!(found.next().is_none(), "{:?}: two records {body:?}", self.arrangement);
+        assert!(found.next().is_none(), "two records {body:?}");
         record.clone()
     }
 
@@ -471,13 +500,9 @@ impl Fixture {
         let spans = self.spans();
         let mut found = spans.iter().filter(|span| span.name == name);
         let Some(span) = found.next() else {
-            panic!(
-                "{:?}: no span {name:?} among {:?}",
-                self.arrangement,
-                spans.iter().map(|span| &span.name).collect::<Vec<_>>()
-            )
+            panic!("no span {name:?} among {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>())
         };
-        assert!(found.next().is_none(), "{:?}: two spans {name:?}", self.arrangement);
+        assert!(found.next().is_none(), "two spans {name:?}");
         span.clone()
     }
 
@@ -486,10 +511,10 @@ impl Fixture {
     pub fn assert_in_span(&self, body: &str, span: &tracing::Span) {
         let record = self.record(body);
         let ids = self.ids_of(span);
-        assert!(ids.is_some(), "{:?}: the span has no ids", self.arrangement);
-        assert_eq!(record.ids, ids, "{:?}: {body:?}", self.arrangement);
+        assert!(ids.is_some(), "the span has no ids");
+        assert_eq!(record.ids, ids, "{body:?}");
         let sampled = record.flags.map(|flags| flags.is_sampled());
-        assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
+        assert_eq!(sampled, Some(self.arrangement.sampled), "{body:?}");
     }
 
     /// What tracing-opentelemetry says a span's ids are.
@@ -503,7 +528,7 @@ impl Fixture {
     #[track_caller]
     pub fn assert_no_ids(&self, body: &str) {
         let record = self.record(body);
-        assert_eq!(record.ids, None, "{:?}: {body:?}", self.arrangement);
+        assert_eq!(record.ids, None, "{body:?}");
     }
 }
 
