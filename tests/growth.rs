@@ -11,7 +11,6 @@ mod counting;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
@@ -41,7 +40,7 @@ const MOST: isize = 1024 * 1024;
 
 /// How much memory more is live after the records than before, inside one job span.
 fn growth(records: impl Fn(&tracing::Span)) -> isize {
-    let logs = SdkLoggerProvider::builder().with_log_processor(Capture::looking(|_| ())).build();
+    let logs = Capture::looking(|_| ()).provider();
     let traces = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
     let inner = tracing_opentelemetry::layer().with_tracer(traces.tracer("growth"));
     let log_layer = LogLayer::new(&logs);

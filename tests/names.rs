@@ -1,9 +1,12 @@
 //! The names of spans, of which the process keeps the first.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "support/spans.rs"]
+mod spans;
+
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::Context;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::SpanData;
 use spanlog::trace::{self, TracingTracer};
 use spanlog::{op, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
@@ -30,8 +33,7 @@ impl<S: tracing::Subscriber> Layer<S> for Called {
 /// Runs `work`, which makes spans. What they are called in OpenTelemetry, and what `tracing` calls
 /// them.
 fn names_of(work: impl FnOnce()) -> (Vec<SpanData>, Vec<&'static str>) {
-    let exporter = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let (provider, exporter) = spans::kept_spans();
     let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
     let called = Called::default();
     let subscriber = tracing_subscriber::registry().with(spans).with(called.clone());

@@ -6,13 +6,15 @@
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::Context;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer};
 use spanlog::trace::{self, NopLogger, NopTracer, OtelTracer, Tracer};
 
 use self::counting::{Counting, Note};
@@ -39,8 +41,7 @@ fn allocations(work: impl FnOnce()) -> u64 {
 }
 
 fn traced() -> (InMemorySpanExporter, SdkTracer) {
-    let exporter = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let (provider, exporter) = spans::kept_spans();
     (exporter, provider.tracer("test"))
 }
 

@@ -171,11 +171,7 @@ fn a_time_limit_that_is_not_reached_changes_nothing() {
 fn dropped_it_is_cancelled_and_the_child_killed() {
     let fixture = USUAL.build();
     fixture.block_on(|| async {
-        let run = sh("echo started; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged("started") => {}
-        }
+        fixture.drop_when_logged(sh("echo started; exec sleep 1000").run(), "started").await;
         gone(&fixture.attributes()["process.pid"]).await;
     });
     let span = fixture.only_span();

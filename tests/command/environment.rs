@@ -1,9 +1,10 @@
 //! What a child is told: trace context, environment, directory, stdin.
 
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry::{Context, KeyValue};
 
+use crate::fixture::spans::{REMOTE_SPAN, REMOTE_TRACE};
 use crate::fixture::{Fixture, USUAL};
 use crate::process::{isolated, Isolated};
 use crate::support::{sh, without_spans};
@@ -17,14 +18,10 @@ fn told_by(fixture: &Fixture) -> String {
     format!("parent 00-{}-{}-01", context.trace_id(), context.span_id())
 }
 
+/// With trace state.
 fn remote_parent() -> SpanContext {
-    SpanContext::new(
-        TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128),
-        SpanId::from(0x00f0_67aa_0ba9_02b7_u64),
-        TraceFlags::SAMPLED,
-        true,
-        TraceState::from_key_value([("vendor", "one")]).unwrap(),
-    )
+    let state = TraceState::from_key_value([("vendor", "one")]).unwrap();
+    SpanContext::new(REMOTE_TRACE, REMOTE_SPAN, TraceFlags::SAMPLED, true, state)
 }
 
 #[test]

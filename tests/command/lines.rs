@@ -48,14 +48,7 @@ fn the_level_of_stderr_is_the_callers() {
 #[test]
 fn lines_are_logged_as_they_appear() {
     let fixture = USUAL.build();
-    let running = fixture.block_on(|| async {
-        let run = sh("echo early; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => Some(ended),
-            () = fixture.logged("early") => None,
-        }
-    });
-    assert!(running.is_none(), "{running:?}");
+    fixture.block_on(|| fixture.drop_when_logged(sh("echo early; exec sleep 1000").run(), "early"));
 }
 
 #[test]
@@ -133,12 +126,8 @@ fn a_cut_is_on_a_character_boundary() {
 fn a_cut_line_is_logged_before_its_end() {
     let fixture = USUAL.build();
     let cut = "x".repeat(65536);
-    fixture.block_on(|| async {
-        let run = sh("head -c 70000 /dev/zero | tr '\\0' x; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged(&cut) => {}
-        }
+    fixture.block_on(|| {
+        fixture.drop_when_logged(sh("head -c 70000 /dev/zero | tr '\\0' x; exec sleep 1000").run(), &cut)
     });
     // Nothing of the rest when it is cancelled, and the count is on the span even so.
     assert_eq!(fixture.texts(), [cut]);
@@ -148,12 +137,8 @@ fn a_cut_line_is_logged_before_its_end() {
 #[test]
 fn a_line_that_was_begun_is_logged_when_the_future_is_dropped() {
     let fixture = USUAL.build();
-    fixture.block_on(|| async {
-        let run = sh(r"printf 'started\nPassword: '; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged("started") => {}
-        }
+    fixture.block_on(|| {
+        fixture.drop_when_logged(sh(r"printf 'started\nPassword: '; exec sleep 1000").run(), "started")
     });
     assert_eq!(fixture.texts(), ["started", "Password: "]);
     assert_eq!(fixture.record("Password: ").ids, ids(&fixture.only_span()));
@@ -162,13 +147,7 @@ fn a_line_that_was_begun_is_logged_when_the_future_is_dropped() {
 #[test]
 fn a_last_line_is_logged_when_its_stream_ends_not_when_the_child_does() {
     let fixture = USUAL.build();
-    fixture.block_on(|| async {
-        let run = sh("printf last; exec >&-; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged("last") => {}
-        }
-    });
+    fixture.block_on(|| fixture.drop_when_logged(sh("printf last; exec >&-; exec sleep 1000").run(), "last"));
 }
 
 #[test]

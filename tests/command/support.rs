@@ -1,6 +1,7 @@
 //! What a child's op is run in, and what one looks for afterwards.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use opentelemetry_sdk::trace::SpanData;
 use spanlog::op::Command;
 
 use crate::fixture::capture::Capture;
+use crate::fixture::spans::ids_of;
 use crate::fixture::{attributes, Arrangement, Fixture, Spans, USUAL};
 
 /// A shell script as the op `sh.test`.
@@ -44,9 +46,17 @@ impl Fixture {
     }
 
     /// Waits until a line was logged.
-    pub(crate) async fn logged(&self, text: &str) {
+    async fn logged(&self, text: &str) {
         while !self.texts().iter().any(|known| known == text) {
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Polls a run until a line was logged, which must come first, and drops it.
+    pub(crate) async fn drop_when_logged(&self, run: impl Future<Output: Debug>, text: &str) {
+        tokio::select! {
+            ended = run => panic!("{ended:?}"),
+            () = self.logged(text) => {}
         }
     }
 
@@ -64,7 +74,7 @@ impl Fixture {
 }
 
 pub(crate) fn ids(span: &SpanData) -> Option<(TraceId, SpanId)> {
-    Some((span.span_context.trace_id(), span.span_context.span_id()))
+    Some(ids_of(span))
 }
 
 pub(crate) async fn not_for_ever<F: Future>(work: F) -> F::Output {

@@ -7,13 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use log::Log;
 use opentelemetry::logs::AnyValue;
-use opentelemetry::trace::{Link, SpanId, SpanKind, TraceId, TracerProvider};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
+use opentelemetry::KeyValue;
 use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
-use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{
-    IdGenerator, RandomIdGenerator, Sampler, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample,
-};
+use opentelemetry_sdk::logs::SdkLogRecord;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracer, SdkTracerProvider};
 use spanlog::{JobSpanProcessor, LogLayer, SpanLayer};
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::layer::{Identity, SubscriberExt};
@@ -22,6 +20,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::capture::Capture;
 use crate::script::{Script, Spans};
+use crate::spans::SamplerFn;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -107,11 +106,15 @@ impl Line {
 pub(crate) fn play(script: &Script, side: Side) -> Played {
     log::set_max_level(log::LevelFilter::Trace);
     let records = Capture::default();
-    let log_provider = SdkLoggerProvider::builder().with_log_processor(records.clone()).build();
-    let names = Names::new(script.sampled);
+    let log_provider = records.provider();
+    let names = Names::default();
+    let (known, sampled) = (names.clone(), script.sampled);
     let tracer_provider = SdkTracerProvider::builder()
         .with_id_generator(names.clone())
-        .with_sampler(names.clone())
+        .with_sampler(SamplerFn(move |trace_id, name: &str, _: &[KeyValue]| {
+            known.learn(trace_id, name);
+            sampled
+        }))
         .with_span_processor(JobSpanProcessor::new())
         .build();
     let tracer = tracer_provider.tracer("test");
@@ -150,11 +153,8 @@ where
 
 /// Learns which ids belong to a span of which name, sampled or not: the SDK makes a span's id and
 /// then asks the sampler about its name.
-#[derive(Clone, Debug)]
-struct Names {
-    sampler: Sampler,
-    known: Arc<Mutex<Known>>,
-}
+#[derive(Clone, Debug, Default)]
+struct Names(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -164,13 +164,15 @@ struct Known {
 }
 
 impl Names {
-    fn new(sampled: bool) -> Self {
-        let sampler = if sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
-        Self { sampler, known: Arc::default() }
+    fn learn(&self, trace_id: TraceId, name: &str) {
+        let mut known = self.0.lock().unwrap();
+        let id = known.last.take().expect("the SDK makes the id before it asks the sampler");
+        known.spans.insert(id, name.to_owned());
+        known.traces.entry(trace_id).or_insert_with(|| name.to_owned());
     }
 
     fn line(&self, record: &SdkLogRecord) -> Line {
-        let known = self.known.lock().unwrap();
+        let known = self.0.lock().unwrap();
         let ids = record
             .trace_context()
             .filter(|ids| ids.trace_id != TraceId::INVALID && ids.span_id != SpanId::INVALID);
@@ -201,26 +203,8 @@ impl IdGenerator for Names {
 
     fn new_span_id(&self) -> SpanId {
         let id = RandomIdGenerator::default().new_span_id();
-        self.known.lock().unwrap().last = Some(id);
+        self.0.lock().unwrap().last = Some(id);
         id
-    }
-}
-
-impl ShouldSample for Names {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let mut known = self.known.lock().unwrap();
-        let id = known.last.take().expect("the SDK makes the id before it asks the sampler");
-        known.spans.insert(id, name.to_owned());
-        known.traces.entry(trace_id).or_insert_with(|| name.to_owned());
-        self.sampler.should_sample(parent, trace_id, name, kind, attributes, links)
     }
 }
 

@@ -11,6 +11,8 @@ mod table;
 #[path = "../support/capture.rs"]
 mod capture;
 mod fixture;
+#[path = "../support/spans.rs"]
+mod spans;
 
 use std::collections::BTreeMap;
 

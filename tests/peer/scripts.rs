@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer};
+use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::Context;
 use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
@@ -11,17 +11,12 @@ use tracing::{debug, error, event, info, info_span, trace, warn, Level};
 
 use crate::fixture::Fixture;
 use crate::script::{Parent, Script, Spans};
+use crate::spans::remote_context;
 
 /// Every script, each of them with one reason to exist.
 pub(crate) fn corpus() -> Vec<Script> {
-    let mut corpus = values();
-    corpus.extend(messages());
-    corpus.extend(errors());
-    corpus.extend(spans());
-    corpus.extend(parents());
-    corpus.extend(log_facade());
-    corpus.extend(ours_alone());
-    corpus
+    let parts = [values(), messages(), errors(), spans(), parents(), log_facade(), ours_alone()];
+    parts.into_iter().flatten().collect()
 }
 
 fn values() -> Vec<Script> {
@@ -233,12 +228,10 @@ fn in_and_out(_: &Fixture) {
 }
 
 fn parents() -> Vec<Script> {
-    let mut scripts = vec![
+    vec![
         Script::new("contextual", in_and_out),
         Script::new("contextual-unsampled", in_and_out).unsampled(),
         Script::new("contextual-without-activation", in_and_out).without_activation(),
-    ];
-    scripts.extend([
         Script::new("contextual-plain-layer", |_| {
             info_span!("outer").in_scope(|| info_span!("inner").in_scope(|| info!("in inner")));
         })
@@ -343,14 +336,7 @@ fn parents() -> Vec<Script> {
             info!("outside");
         }),
         Script::new("remote-parent", |_| {
-            let remote = SpanContext::new(
-                TraceId::from(7),
-                SpanId::from(9),
-                TraceFlags::SAMPLED,
-                true,
-                TraceState::default(),
-            );
-            let _attached = Context::new().with_remote_span_context(remote).attach();
+            let _attached = remote_context().attach();
             info!("in a span of another process");
             info_span!("inside").in_scope(|| info!("in a span of this one"));
         }),
@@ -381,8 +367,7 @@ fn parents() -> Vec<Script> {
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             info!("nobody sees this");
         }),
-    ]);
-    scripts
+    ]
 }
 
 fn log_facade() -> Vec<Script> {

@@ -1,47 +1,44 @@
 //! Limits of the road through the SDK, as `docs/mapping.md` states them.
 
 use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
-use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::{Limits, LogLayer, SpanLayer};
 use tracing::{info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::capture::Capture;
+use crate::spans::kept_spans;
+
 #[test]
 fn what_limits_cut_is_counted_in_stats_alone() {
-    let records = InMemoryLogExporter::default();
-    let provider = SdkLoggerProvider::builder().with_simple_exporter(records.clone()).build();
-    let layer = LogLayer::new(&provider).with_limits(Limits::default().with_attribute_count(1));
+    let records = Capture::default();
+    let layer = LogLayer::new(&records.provider()).with_limits(Limits::default().with_attribute_count(1));
     let counters = layer.counters();
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, || info!(kept = 1, cut = 2, cut_too = 3, "limited"));
-    assert_eq!(records.get_emitted_logs().unwrap()[0].record.attributes_iter().count(), 1);
+    assert_eq!(records.map(|record| record.attributes_iter().count()), [1]);
     assert_eq!(counters.snapshot().dropped_attributes, 2);
 }
 
 #[test]
 fn no_ids_inside_an_active_span_are_the_invalid_context() {
-    let records = InMemoryLogExporter::default();
-    let provider = SdkLoggerProvider::builder().with_simple_exporter(records.clone()).build();
+    let records = Capture::default();
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let subscriber = tracing_subscriber::registry()
         .with(SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracer)))
-        .with(LogLayer::new(&provider));
+        .with(LogLayer::new(&records.provider()));
     tracing::subscriber::with_default(subscriber, || {
         info_span!("active").in_scope(|| info!(parent: None, "inside"));
         info!(parent: None, "outside");
     });
-    let records = records.get_emitted_logs().unwrap();
-    let inside = records[0].record.trace_context().unwrap();
-    assert_eq!((inside.trace_id, inside.span_id), (TraceId::INVALID, SpanId::INVALID));
-    assert_eq!(records[1].record.trace_context(), None);
+    let ids = records.map(|record| record.trace_context().map(|ids| (ids.trace_id, ids.span_id)));
+    assert_eq!(ids, [Some((TraceId::INVALID, SpanId::INVALID)), None]);
 }
 
 #[test]
 fn the_sdk_appends_an_attribute_that_is_set_again() {
-    let spans = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+    let (provider, spans) = kept_spans();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let subscriber = tracing_subscriber::registry().with(SpanLayer::new(layer));
     tracing::subscriber::with_default(subscriber, || {
