@@ -4,18 +4,18 @@
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::otlp::Pipeline;
-use spanlog::{job, JobMetadata, LogLayer, SpanLayer};
+use spanlog::{job, JobMetadata, LogLayer};
 use tracing::{info, info_span};
-use tracing_subscriber::layer::SubscriberExt;
 
 use self::counting::{Counting, Note};
 
@@ -74,10 +74,8 @@ fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
 #[test]
 fn events_of_a_warm_thread_allocate_nothing() {
     let pipeline = spanlog::testing::discarding();
-    let tracers = SdkTracerProvider::default();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracers.tracer("test")));
-    let subscriber = tracing_subscriber::registry().with(spans).with(LogLayer::direct(pipeline.clone()));
-    tracing::subscriber::with_default(subscriber, || {
+    let subscriber = spans::subscriber(&SdkTracerProvider::default(), LogLayer::direct(pipeline.clone()));
+    tracing::dispatcher::with_default(&subscriber, || {
         job::scope(JobMetadata::new("job-1", "execution-1"), || {
             let _request = info_span!("request", method = "GET").entered();
             let _handler = info_span!("handler", user = "alice").entered();

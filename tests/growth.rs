@@ -7,13 +7,13 @@
 mod capture;
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
-use tracing_subscriber::layer::SubscriberExt;
+use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer};
 
 use self::capture::Capture;
 use self::counting::{Counting, Note};
@@ -42,11 +42,9 @@ const MOST: isize = 1024 * 1024;
 fn growth(records: impl Fn(&tracing::Span)) -> isize {
     let logs = Capture::looking(|_| ()).provider();
     let traces = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
-    let inner = tracing_opentelemetry::layer().with_tracer(traces.tracer("growth"));
     let log_layer = LogLayer::new(&logs);
     let counters = log_layer.counters();
-    let dispatch =
-        tracing::Dispatch::new(tracing_subscriber::registry().with(SpanLayer::new(inner)).with(log_layer));
+    let dispatch = spans::subscriber(&traces, log_layer);
     let growth = tracing::dispatcher::with_default(&dispatch, || {
         job::scope(JobMetadata::new("j", "e"), || {
             let root = tracing::info_span!("root", field = 1);

@@ -3,6 +3,8 @@
 
 #[path = "live/bounds.rs"]
 mod bounds;
+#[path = "support/spans.rs"]
+mod spans;
 #[path = "live/stress.rs"]
 mod stress;
 
@@ -13,9 +15,8 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use spanlog::graph::{JobId, Level, Outcome, Recorder, ToolCallGraph};
-use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
+use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer};
 use tracing::Dispatch;
-use tracing_subscriber::layer::SubscriberExt;
 
 /// A subscriber with the recorder as a log processor, or as a layer of its own.
 fn subscriber(recorder: &Recorder, is_layer: bool) -> Dispatch {
@@ -23,13 +24,11 @@ fn subscriber(recorder: &Recorder, is_layer: bool) -> Dispatch {
         .with_span_processor(JobSpanProcessor::new())
         .with_span_processor(recorder.clone())
         .build();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("live")));
     if is_layer {
-        let layer = LogLayer::recording(recorder.clone());
-        return Dispatch::new(tracing_subscriber::registry().with(spans).with(layer));
+        return spans::subscriber(&provider, LogLayer::recording(recorder.clone()));
     }
     let logs = SdkLoggerProvider::builder().with_log_processor(recorder.clone()).build();
-    Dispatch::new(tracing_subscriber::registry().with(spans).with(LogLayer::new(&logs)))
+    spans::subscriber(&provider, LogLayer::new(&logs))
 }
 
 /// One node a line: depth, name, outcome and the records in it.
@@ -177,9 +176,8 @@ fn what_is_not_sampled_is_not_kept() {
         .with_sampler(Sampler::AlwaysOff)
         .with_span_processor(recorder.clone())
         .build();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("live")));
-    let layer = LogLayer::recording(recorder.clone());
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans).with(layer), || {
+    let dispatch = spans::subscriber(&provider, LogLayer::recording(recorder.clone()));
+    tracing::dispatcher::with_default(&dispatch, || {
         let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
         execution.in_scope(|| tracing::info!("in a span that nobody gets"));
         execution.end(&Ok::<(), String>(()));

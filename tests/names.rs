@@ -4,11 +4,10 @@
 #[path = "support/spans.rs"]
 mod spans;
 
-use opentelemetry::trace::TracerProvider;
 use opentelemetry::Context;
 use opentelemetry_sdk::trace::SpanData;
+use spanlog::op;
 use spanlog::trace::{self, TracingTracer};
-use spanlog::{op, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Layer;
 
@@ -34,9 +33,8 @@ impl<S: tracing::Subscriber> Layer<S> for Called {
 /// them.
 fn names_of(work: impl FnOnce()) -> (Vec<SpanData>, Vec<&'static str>) {
     let (provider, exporter) = spans::kept_spans();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
     let called = Called::default();
-    let subscriber = tracing_subscriber::registry().with(spans).with(called.clone());
+    let subscriber = tracing_subscriber::registry().with(spans::span_layer(&provider)).with(called.clone());
     tracing::subscriber::with_default(subscriber, work);
     let called = called.0.lock().unwrap().clone();
     (exporter.get_finished_spans().unwrap(), called)

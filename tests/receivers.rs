@@ -12,6 +12,8 @@ mod kinds;
 mod port;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::fs;
 use std::panic::{catch_unwind, AssertUnwindSafe};

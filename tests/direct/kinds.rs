@@ -1,12 +1,13 @@
 //! Records of every kind, and what a receiver must have of each.
 
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState, TracerProvider};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::otlp::Pipeline;
-use spanlog::{LogLayer, SpanLayer};
+use spanlog::LogLayer;
 use tracing::Dispatch;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::layer::SubscriberExt;
+
+use crate::spans::subscriber;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -29,11 +30,7 @@ pub struct Kind {
 
 /// Spans with ids, and logs to `pipeline`.
 pub fn dispatch(pipeline: &Pipeline) -> Dispatch {
-    let spans = SdkTracerProvider::builder().build().tracer("test");
-    let spans = tracing_opentelemetry::layer().with_tracer(spans);
-    Dispatch::new(
-        tracing_subscriber::registry().with(SpanLayer::new(spans)).with(LogLayer::direct(pipeline.clone())),
-    )
+    subscriber(&SdkTracerProvider::default(), LogLayer::direct(pipeline.clone()))
 }
 
 const INFO: (i32, &str) = (9, "INFO");

@@ -29,3 +29,5 @@ mod random;
 mod runtimes;
 mod settings;
 mod sizes;
+#[path = "../support/spans.rs"]
+mod spans;

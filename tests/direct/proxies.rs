@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 use spanlog::otlp::{Pipeline, Protocol, Stats};
 
+#[cfg(feature = "grpc")]
+use crate::grpc;
+/// In its place without the feature, where nothing is sent to it.
+#[cfg(not(feature = "grpc"))]
+use crate::http as grpc;
 use crate::http::Receiver;
 use crate::port::Reserved;
 use crate::program::Running;
@@ -17,10 +22,6 @@ use crate::{kinds, process, program};
 const LONG: Duration = Duration::from_secs(30);
 
 const CONFIGURATION: &str = "configuration.yaml";
-
-/// Where nobody listens.
-#[cfg(not(feature = "grpc"))]
-const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// Ports by the names that stand for them in a configuration.
 struct Ports(Vec<(&'static str, Reserved)>);
@@ -165,15 +166,9 @@ fn haproxy_fails_in_its_ways() {
         "grpc_busy",
         "grpc_status",
     ]);
-    let receiver = Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc = crate::grpc::Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc_address = grpc.address;
-    #[cfg(not(feature = "grpc"))]
-    let grpc_address = NOBODY;
-    let directory =
-        ports.configure(HAPROXY, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
+    let (receiver, grpc) = (Receiver::start(), grpc::Receiver::start());
+    let backends = [("receiver", receiver.address), ("grpc_receiver", grpc.address)];
+    let directory = ports.configure(HAPROXY, &backends);
     let mut command = Command::new(path);
     command.args(["-db", "-f", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("grpc_status")]);
@@ -223,15 +218,9 @@ http {
 fn nginx_fails_in_its_ways() {
     let Some(path) = program::find("nginx") else { return };
     let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
-    let receiver = Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc = crate::grpc::Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc_address = grpc.address;
-    #[cfg(not(feature = "grpc"))]
-    let grpc_address = NOBODY;
-    let directory =
-        ports.configure(NGINX, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
+    let (receiver, grpc) = (Receiver::start(), grpc::Receiver::start());
+    let backends = [("receiver", receiver.address), ("grpc_receiver", grpc.address)];
+    let directory = ports.configure(NGINX, &backends);
     let mut command = Command::new(path);
     command.arg("-p").arg(&directory).args(["-c", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("moved")]);

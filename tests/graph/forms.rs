@@ -19,9 +19,9 @@ use spanlog::graph::{Level, Reader, ToolCallGraph};
 use spanlog::json_lines::JsonLinesSpanExporter;
 use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
-use tracing_subscriber::layer::SubscriberExt;
 
 use crate::fixture::{directory, node, read, shape};
+use crate::spans::subscriber;
 
 const TRACE_BYTES: [u8; 16] = [0xab; 16];
 
@@ -235,12 +235,9 @@ fn what_our_own_writers_wrote_is_read_back() {
     let (spans, records) = (directory.join("traces.jsonl"), directory.join("logs.jsonl"));
     let exporter = JsonLinesSpanExporter::new(&spans).unwrap();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
     let pipeline = Pipeline::builder().with_json_lines(&records).build().unwrap();
-    let subscriber = tracing_subscriber::registry()
-        .with(spanlog::SpanLayer::new(layer))
-        .with(LogLayer::direct(pipeline.clone()));
-    tracing::subscriber::with_default(subscriber, || {
+    let dispatch = subscriber(&provider, LogLayer::direct(pipeline.clone()));
+    tracing::dispatcher::with_default(&dispatch, || {
         let result: Result<(), String> = spanlog::op::run("terraform", "plan", [], || {
             tracing::warn!(changes = 3, "planned");
             Err("no state".to_owned())

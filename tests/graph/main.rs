@@ -9,3 +9,5 @@ mod live_and_read;
 mod mermaid;
 mod rules;
 mod fixture;
+#[path = "../support/spans.rs"]
+mod spans;

@@ -1,14 +1,14 @@
 //! Limits of the road through the SDK, as `docs/mapping.md` states them.
 
-use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use spanlog::{Limits, LogLayer, SpanLayer};
+use spanlog::{Limits, LogLayer};
 use tracing::{info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::capture::Capture;
-use crate::spans::kept_spans;
+use crate::spans::{kept_spans, span_layer, subscriber};
 
 #[test]
 fn what_limits_cut_is_counted_in_stats_alone() {
@@ -24,11 +24,8 @@ fn what_limits_cut_is_counted_in_stats_alone() {
 #[test]
 fn no_ids_inside_an_active_span_are_the_invalid_context() {
     let records = Capture::default();
-    let tracer = SdkTracerProvider::builder().build().tracer("test");
-    let subscriber = tracing_subscriber::registry()
-        .with(SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracer)))
-        .with(LogLayer::new(&records.provider()));
-    tracing::subscriber::with_default(subscriber, || {
+    let dispatch = subscriber(&SdkTracerProvider::default(), LogLayer::new(&records.provider()));
+    tracing::dispatcher::with_default(&dispatch, || {
         info_span!("active").in_scope(|| info!(parent: None, "inside"));
         info!(parent: None, "outside");
     });
@@ -39,8 +36,7 @@ fn no_ids_inside_an_active_span_are_the_invalid_context() {
 #[test]
 fn the_sdk_appends_an_attribute_that_is_set_again() {
     let (provider, spans) = kept_spans();
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-    let subscriber = tracing_subscriber::registry().with(SpanLayer::new(layer));
+    let subscriber = tracing_subscriber::registry().with(span_layer(&provider));
     tracing::subscriber::with_default(subscriber, || {
         info_span!("span").in_scope(|| {
             tracing::Span::current().set_attribute("state", "new");

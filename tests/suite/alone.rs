@@ -196,7 +196,7 @@ fn a_limited_value_stops_being_formatted_at_the_limit() {
     }
     let limited = |arrangement: Arrangement| {
         let limits = spanlog::Limits::default().with_value_length(25);
-        arrangement.build_tuned(|layer| layer.with_limits(limits))
+        arrangement.build_with(fixture::LogSettings { limits: Some(limits), ..Default::default() })
     };
     alone_with(&[fixture::USUAL], limited, |fixture| {
         let count = Cell::new(0);

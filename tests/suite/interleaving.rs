@@ -60,11 +60,7 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                 Step::Log => log(job, &span),
                 Step::Yield => tokio::task::yield_now().await,
                 Step::Op(steps) => {
-                    let work = run(job, format!("t.{name}"), steps);
-                    let work = async move {
-                        work.await;
-                        Ok::<(), String>(())
-                    };
+                    let work = succeed(run(job, format!("t.{name}"), steps));
                     op::run_async("t", &name, [], work).await.unwrap();
                 }
                 Step::Span(steps) => {
@@ -94,11 +90,7 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                     .await;
                 }
                 Step::Cancel(steps) => {
-                    let work = run(job, format!("t.{name}"), steps);
-                    let work = async move {
-                        work.await;
-                        Ok::<(), String>(())
-                    };
+                    let work = succeed(run(job, format!("t.{name}"), steps));
                     tokio::select! {
                         biased;
                         _ = op::run_async("t", &name, [], work) => {}
@@ -119,6 +111,11 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
             log(job, &span);
         }
     })
+}
+
+async fn succeed(work: impl Future<Output = ()>) -> Result<(), String> {
+    work.await;
+    Ok(())
 }
 
 fn log(job: usize, span: &str) {
@@ -184,13 +181,11 @@ proptest! {
                         let work = async move {
                             // The execution's span has no parent: jobs share no trace.
                             let execution = job::execution(job::current().unwrap(), "run");
-                            let work = run(id, "job.run".to_owned(), program);
                             let work = async move {
                                 log(id, "job.run");
-                                work.await;
-                                Ok::<(), String>(())
+                                run(id, "job.run".to_owned(), program).await;
                             };
-                            let _ = execution.instrument(work).await;
+                            let _ = execution.instrument(succeed(work)).await;
                         };
                         tokio::spawn(work.with_job(metadata))
                     })

@@ -9,7 +9,9 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::trace::SpanData;
 use spanlog::{job, op, JobMetadata};
 
-use crate::fixture::spans::{ids_of, kept_spans, remote_context, SamplerFn, REMOTE_SPAN, REMOTE_TRACE};
+use crate::fixture::spans::{
+    ids_of, kept_spans, remote_context, span_layer, SamplerFn, REMOTE_SPAN, REMOTE_TRACE,
+};
 use crate::fixture::{self, attributes, Arrangement, Fixture, USUAL};
 
 /// Each arrangement with our span layer, sampled.
@@ -127,13 +129,12 @@ fn location_and_target_name_the_caller() {
 
 #[test]
 fn a_filter_for_the_users_crate_does_not_remove_op_spans() {
-    use opentelemetry::trace::TracerProvider;
     use tracing_subscriber::layer::SubscriberExt;
 
     let (provider, spans) = kept_spans();
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::EnvFilter::new("myapp=debug"))
-        .with(spanlog::SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("test"))));
+        .with(span_layer(&provider));
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("another crate's").in_scope(|| ());
         op::start("git", "clone", []).end(&Ok::<(), String>(()));

@@ -8,14 +8,14 @@ use spanlog::{Limits, SpanFields};
 use tracing::field::Empty;
 
 use crate::fixture::capture::Capture;
-use crate::fixture::{each, Arrangement, Fixture, Seen, Tuning, USUAL};
+use crate::fixture::{each, Arrangement, Fixture, LogSettings, Seen, USUAL};
 
 fn fixture() -> Fixture {
     USUAL.build()
 }
 
-fn tuned(tune: impl FnOnce(Tuning) -> Tuning) -> Fixture {
-    USUAL.build_tuned(tune)
+fn limited(limits: Limits) -> Fixture {
+    USUAL.build_with(LogSettings { limits: Some(limits), ..LogSettings::default() })
 }
 
 /// The only record of `script`.
@@ -179,7 +179,7 @@ fn values_keep_their_types_and_wide_integers_are_exact() {
 
 #[test]
 fn attributes_are_ordered_stamps_then_inherited_from_the_root_then_own_then_location_and_thread() {
-    let fixture = tuned(|layer| layer.with_location(true).with_threads(true));
+    let fixture = USUAL.build_with(LogSettings { location: true, threads: true, ..LogSettings::default() });
     fixture.run(|| {
         spanlog::job::scope(spanlog::JobMetadata::new("j", "e"), || {
             let root = tracing::info_span!("root", r1 = 1, r2 = 2).entered();
@@ -258,7 +258,7 @@ fn the_count_limit_takes_the_root_most_inherited_fields_first_then_the_events_la
         });
     };
     let kept = |count: usize| {
-        let fixture = tuned(|layer| layer.with_limits(Limits::default().with_attribute_count(count)));
+        let fixture = limited(Limits::default().with_attribute_count(count));
         fixture.run(script);
         let dropped = fixture.counters.snapshot().dropped_attributes;
         let keys: Vec<String> = fixture.record("x").keys().iter().map(ToString::to_string).collect();
@@ -285,7 +285,7 @@ fn the_default_count_limit_is_128() {
 
 #[test]
 fn the_value_limit_cuts_on_a_character_boundary_and_leaves_the_body_alone() {
-    let fixture = tuned(|layer| layer.with_limits(Limits::default().with_value_length(5)));
+    let fixture = limited(Limits::default().with_value_length(5));
     fixture.run(|| {
         tracing::info_span!("span", inherited = "ääää").in_scope(|| {
             tracing::info!(own = "ääää", debug = ?"abcdefgh", "a body that is longer");
@@ -326,7 +326,7 @@ fn inherited_fields_follow_span_record_for_later_events_only() {
 #[test]
 fn inherited_fields_can_be_included_and_excluded_by_globs() {
     let keys = |fields: SpanFields| {
-        let fixture = tuned(|layer| layer.with_span_fields(fields));
+        let fixture = USUAL.build_with(LogSettings { span_fields: Some(fields), ..LogSettings::default() });
         fixture.run(|| {
             tracing::info_span!("span", http.route = "/", http.secret = "s", user = "ann")
                 .in_scope(|| tracing::info!(own = 1, "x"));
@@ -413,7 +413,7 @@ fn exception_keys_of_the_user_and_of_an_error_meet_once() {
 #[test]
 fn log_records_have_their_real_target_and_no_metadata_as_attributes() {
     crate::fixture::install_log_tracer();
-    let fixture = tuned(|layer| layer.with_location(true));
+    let fixture = USUAL.build_with(LogSettings { location: true, ..LogSettings::default() });
     fixture.run(|| {
         let _span = tracing::info_span!("span", inherited = 1).entered();
         log::warn!(target: "some::dependency", user = "ann", n = 3, debug:? = Some(1); "from log {}", 7);
@@ -456,13 +456,12 @@ fn log_records_through_tracing_logs_own_tracer_are_treated_alike() {
 #[test]
 fn level_and_targets_are_filtered_inside_the_layer_by_the_real_target() {
     crate::fixture::install_log_tracer();
-    let fixture = tuned(|layer| {
-        layer.with_level(tracing::level_filters::LevelFilter::DEBUG).with_targets(
-            tracing_subscriber::filter::Targets::new()
-                .with_target("loud", tracing::Level::TRACE)
-                .with_target("quiet", tracing::Level::ERROR),
-        )
-    });
+    let targets = tracing_subscriber::filter::Targets::new()
+        .with_target("loud", tracing::Level::TRACE)
+        .with_target("quiet", tracing::Level::ERROR);
+    let level = tracing::level_filters::LevelFilter::DEBUG;
+    let settings = LogSettings { level: Some(level), targets: Some(targets), ..LogSettings::default() };
+    let fixture = USUAL.build_with(settings);
     fixture.run(|| {
         tracing::debug!(target: "loud::inner", "1");
         tracing::trace!(target: "loud", "2");
@@ -494,7 +493,7 @@ fn two_log_layers_keep_their_own_settings() {
 
 #[test]
 fn the_value_limit_leaves_an_error_that_is_the_body_alone() {
-    let fixture = tuned(|layer| layer.with_limits(Limits::default().with_value_length(5)));
+    let fixture = limited(Limits::default().with_value_length(5));
     let error = std::io::Error::other("third long text");
     fixture.run(|| {
         tracing::error!(error = %"first long text");

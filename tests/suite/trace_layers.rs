@@ -9,13 +9,13 @@ use spanlog::{job, op, JobMetadata, Limits};
 
 use super::trace::{at_all_levels, each, each_of, ids, Back};
 use crate::fixture::capture::Capture;
-use crate::fixture::{attributes, Arrangement, Spans, USUAL};
+use crate::fixture::{attributes, Arrangement, LogSettings, Spans, USUAL};
 
 #[test]
 fn run_time_names_are_attributes_once_each_within_the_limits() {
     for arrangement in [USUAL, Arrangement { spans: Spans::None, ..USUAL }] {
         let limits = Limits::default().with_attribute_count(4).with_value_length(5);
-        let fixture = arrangement.build_tuned(|layer| layer.with_limits(limits));
+        let fixture = arrangement.build_with(LogSettings { limits: Some(limits), ..LogSettings::default() });
         fixture.run(|| {
             let (cx, span) = trace::start_span(&Back::Otel.context(&fixture), "span");
             let names: Vec<String> = (0..6).map(|number| format!("key {number}")).collect();

@@ -194,12 +194,12 @@ impl Arrangement {
     }
 
     pub fn build(self) -> Fixture {
-        self.build_tuned(|layer| layer)
+        self.build_with(LogSettings::default())
     }
 
-    /// Builds the subscriber with a changed log layer.
-    pub fn build_tuned(self, tune: impl FnOnce(Tuning) -> Tuning) -> Fixture {
-        self.build_from(Capture::default(), tune, |provider| provider)
+    /// Builds the subscriber with these settings of the log layer.
+    pub fn build_with(self, settings: LogSettings) -> Fixture {
+        self.build_from(Capture::default(), settings, |provider| provider)
     }
 
     /// Builds the subscriber with a changed tracer provider.
@@ -207,18 +207,18 @@ impl Arrangement {
         self,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     ) -> Fixture {
-        self.build_from(Capture::default(), |layer| layer, processors)
+        self.build_from(Capture::default(), LogSettings::default(), processors)
     }
 
     /// Builds the subscriber with another processor of the SDK's records.
     pub fn build_capturing(self, capture: Capture) -> Fixture {
-        self.build_from(capture, |layer| layer, |provider| provider)
+        self.build_from(capture, LogSettings::default(), |provider| provider)
     }
 
     fn build_from(
         self,
         capture: Capture,
-        tune: impl FnOnce(Tuning) -> Tuning,
+        settings: LogSettings,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     ) -> Fixture {
         let spans = InMemorySpanExporter::default();
@@ -227,7 +227,6 @@ impl Arrangement {
             SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(JobSpanProcessor::new());
         let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
         let tracer = tracer_provider.tracer("test");
-        let tuning = tune(Tuning::default());
         let neighbour = Neighbour::default();
         if self.log_enabled {
             // Without a logger, `log_enabled!` says no and asks nobody.
@@ -235,14 +234,14 @@ impl Arrangement {
         }
         let (logs, counters, dispatch) = match crate::KIND {
             Kind::Sdk => {
-                let provider = SdkLoggerProvider::builder().with_log_processor(capture.clone()).build();
-                let layer = tuning.apply(LogLayer::new(&provider).with_level(self.level));
+                let provider = capture.provider();
+                let layer = settings.apply(LogLayer::new(&provider).with_level(self.level));
                 let counters = layer.counters();
                 (Logs::Sdk(capture, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
             Kind::Direct => {
                 let (pipeline, requests) = spanlog::testing::pipeline();
-                let layer = tuning.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
+                let layer = settings.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
                 let counters = layer.counters();
                 (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
@@ -265,24 +264,20 @@ impl Arrangement {
         L: Layer<Base> + Layer<Layered<BoxedLayer<Base>, Base>> + Send + Sync + 'static,
     {
         let base = Registry::default().with(self.neighbour(neighbour));
-        match self.order {
+        let (dispatch, reload) = match self.order {
             Order::LogFirst => {
                 let (log, reload) = self.wrapped(layer);
-                let span = self.span_layer(tracer);
-                let dispatch = Dispatch::new(base.with(log).with(span));
-                // Under the default that it is to be: tracing rebuilds its caches by it.
-                tracing::dispatcher::with_default(&dispatch, reload);
-                dispatch
+                (Dispatch::new(base.with(log).with(self.span_layer(tracer))), reload)
             }
             Order::SpanFirst => {
-                let span = self.span_layer(tracer);
+                let base = base.with(self.span_layer(tracer));
                 let (log, reload) = self.wrapped(layer);
-                let dispatch = Dispatch::new(base.with(span).with(log));
-                // Under the default that it is to be: tracing rebuilds its caches by it.
-                tracing::dispatcher::with_default(&dispatch, reload);
-                dispatch
+                (Dispatch::new(base.with(log)), reload)
             }
-        }
+        };
+        // Under the default that it is to be: tracing rebuilds its caches by it.
+        tracing::dispatcher::with_default(&dispatch, reload);
+        dispatch
     }
 
     fn neighbour(self, neighbour: &Neighbour) -> BoxedLayer<Registry> {
@@ -339,45 +334,22 @@ pub enum Kind {
     Direct,
 }
 
-/// Settings of a log layer of either kind, under the layer's own names.
+/// Settings of a log layer of either kind, as the layer names them. What is `None` is the layer's
+/// own default.
 #[derive(Default)]
-pub struct Tuning {
-    fields: Option<spanlog::SpanFields>,
-    limits: Option<spanlog::Limits>,
-    targets: Option<Targets>,
-    level: Option<LevelFilter>,
-    location: bool,
-    threads: bool,
+pub struct LogSettings {
+    pub span_fields: Option<spanlog::SpanFields>,
+    pub limits: Option<spanlog::Limits>,
+    pub targets: Option<Targets>,
+    pub level: Option<LevelFilter>,
+    pub location: bool,
+    pub threads: bool,
 }
 
-impl Tuning {
-    pub fn with_span_fields(self, fields: spanlog::SpanFields) -> Self {
-        Self { fields: Some(fields), ..self }
-    }
-
-    pub fn with_limits(self, limits: spanlog::Limits) -> Self {
-        Self { limits: Some(limits), ..self }
-    }
-
-    pub fn with_targets(self, targets: Targets) -> Self {
-        Self { targets: Some(targets), ..self }
-    }
-
-    pub fn with_level(self, level: LevelFilter) -> Self {
-        Self { level: Some(level), ..self }
-    }
-
-    pub fn with_location(self, location: bool) -> Self {
-        Self { location, ..self }
-    }
-
-    pub fn with_threads(self, threads: bool) -> Self {
-        Self { threads, ..self }
-    }
-
+impl LogSettings {
     fn apply<R: spanlog::Records>(self, layer: LogLayer<R>) -> LogLayer<R> {
         let mut layer = layer.with_location(self.location).with_threads(self.threads);
-        if let Some(fields) = self.fields {
+        if let Some(fields) = self.span_fields {
             layer = layer.with_span_fields(fields);
         }
         if let Some(limits) = self.limits {

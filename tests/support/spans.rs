@@ -4,11 +4,18 @@
 
 use std::fmt;
 
-use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState};
+use opentelemetry::trace::{
+    Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState, TracerProvider,
+};
 use opentelemetry::{Context, KeyValue, SpanId, TraceId};
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, SpanData,
 };
+use spanlog::{LogLayer, Records, SpanLayer};
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::Layer;
 
 /// A sampler that is a function of a span's trace, name and attributes.
 #[derive(Clone)]
@@ -59,6 +66,22 @@ pub fn remote_context() -> Context {
 pub fn kept_spans() -> (SdkTracerProvider, InMemorySpanExporter) {
     let exporter = InMemorySpanExporter::default();
     (SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build(), exporter)
+}
+
+/// Our span layer over this provider.
+pub fn span_layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
+}
+
+/// A subscriber with that layer, and a log layer.
+pub fn subscriber<R: Records>(provider: &SdkTracerProvider, logs: LogLayer<R>) -> Dispatch
+where
+    LogLayer<R>: Send + Sync + 'static,
+{
+    Dispatch::new(tracing_subscriber::registry().with(span_layer(provider)).with(logs))
 }
 
 pub fn ids_of(span: &SpanData) -> (TraceId, SpanId) {
