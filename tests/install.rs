@@ -5,6 +5,8 @@
 //! variable that says which part of the test it is.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "support/capture.rs"]
+mod capture;
 #[cfg(feature = "grpc")]
 #[path = "support/grpc.rs"]
 mod grpc;

@@ -19,11 +19,12 @@ use std::fs;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use opentelemetry::logs::AnyValue;
 use spanlog::otlp::{Compression, Pipeline, Protocol};
 
-use self::kinds::{Kind, Value};
+use self::kinds::Kind;
 use self::port::Reserved;
 use self::program::Running;
 
@@ -120,29 +121,28 @@ impl Receiver {
         said[from..end].to_owned()
     }
 
-    fn value(&self, value: &Value) -> String {
+    fn value(&self, value: &AnyValue) -> String {
         match (value, self.program) {
-            (Value::Bool(value), _) => format!("Bool({value})"),
-            (Value::Int(value), _) => format!("Int({value})"),
-            (Value::Double(value), Program::Collector) if !value.is_finite() => {
+            (AnyValue::Boolean(value), _) => format!("Bool({value})"),
+            (AnyValue::Int(value), _) => format!("Int({value})"),
+            (AnyValue::Double(value), Program::Collector) if !value.is_finite() => {
                 // It prints doubles as JSON, which has no such numbers, but only after it has read
                 // them.
-                let word = if value.is_nan() {
-                    "NaN"
-                } else if *value > 0.0 {
-                    "+Inf"
-                } else {
-                    "-Inf"
+                let word = match *value {
+                    up if up > 0.0 => "+Inf",
+                    down if down < 0.0 => "-Inf",
+                    _ => "NaN",
                 };
                 format!("Double(json: unsupported value: {word})")
             }
-            (Value::Double(value), _) => format!("Double({value})"),
-            (Value::Text(value), _) => format!("Str({value})"),
-            (Value::Bytes(value), Program::Rotel) => format!("Bytes({value:?})"),
-            (Value::Bytes(value), Program::Collector) => {
+            (AnyValue::Double(value), _) => format!("Double({value})"),
+            (AnyValue::String(value), _) => format!("Str({value})"),
+            (AnyValue::Bytes(value), Program::Rotel) => format!("Bytes({value:?})"),
+            (AnyValue::Bytes(value), Program::Collector) => {
                 // Base64 of the two values there are.
                 format!("Bytes({})", if value.is_empty() { "" } else { "AP8=" })
             }
+            (other, _) => panic!("{other:?}"),
         }
     }
 
@@ -200,10 +200,6 @@ impl Receiver {
     }
 }
 
-fn nanos() -> u64 {
-    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
-}
-
 /// Emits, delivers and compares, over every way that the program takes.
 fn check(program: Program, path: &Path) {
     let mut ways = vec![
@@ -227,7 +223,7 @@ fn check(program: Program, path: &Path) {
             .with_service_name("receivers")
             .build()
             .unwrap();
-        let begun = nanos();
+        let begun = kinds::nanos();
         let kinds = tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || {
             let mut kinds = kinds::emit();
             // rotel answers 400 to a JSON request with a NaN, which OTLP's JSON writes as a string.
@@ -237,7 +233,7 @@ fn check(program: Program, path: &Path) {
             tracing::info!("the last one");
             kinds
         });
-        let ended = nanos();
+        let ended = kinds::nanos();
         pipeline
             .flush(LONG)
             .unwrap_or_else(|error| panic!("{program:?} {protocol:?} {compression:?}: {error}"));

@@ -27,6 +27,8 @@ mod proxies;
 #[path = "../support/random.rs"]
 mod random;
 mod runtimes;
+#[path = "../support/seen.rs"]
+mod seen;
 mod settings;
 mod sizes;
 #[path = "../support/spans.rs"]

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message;
 
 use crate::assert_fails;
-use crate::fixture::{attributes, decode, within, Arrangement, Spans, USUAL};
+use crate::fixture::{attributes, within, Arrangement, Seen, Spans, USUAL};
 
 #[test]
 fn a_record_must_be_there_once() {
@@ -97,7 +97,7 @@ fn ids_of_a_direct_record_must_be_whole_and_valid() {
         let record = LogRecord { trace_id, span_id, ..LogRecord::default() };
         let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
         let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
-        decode::seen_in(&ExportLogsServiceRequest { resource_logs }.encode_to_vec()).remove(0).ids
+        Seen::of_request(&ExportLogsServiceRequest { resource_logs }.encode_to_vec()).remove(0).ids
     };
     let context = SpanContext::new(1.into(), 2.into(), TraceFlags::SAMPLED, false, TraceState::default());
     let ids = (context.trace_id(), context.span_id());

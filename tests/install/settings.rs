@@ -6,12 +6,12 @@ use std::time::Duration;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::LogRecord;
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
 use spanlog::{Keys, SpanFields};
 
+use crate::capture::Capture;
 use crate::http::Receiver;
 use crate::otlp::attributes;
 use crate::process::isolated;
@@ -136,7 +136,7 @@ fn the_builders_choices_arrive() {
             .with_threads(true)
             .with_sampler(Sampler::AlwaysOn)
             .with_span_processor(Marking)
-            .with_log_processor(Marking)
+            .with_log_processor(Capture::looking(|record| record.add_attribute("marked", "record")))
             .install()
             .unwrap();
         work();
@@ -176,7 +176,7 @@ fn the_builders_choices_arrive() {
     assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
 }
 
-/// A processor of either kind that marks what it sees.
+/// Marks what it sees.
 #[derive(Debug)]
 struct Marking;
 
@@ -189,20 +189,6 @@ impl SpanProcessor for Marking {
         let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
         assert!(keys.contains(&"marked"), "{keys:?}");
         assert_eq!(span.name == "step", keys.contains(&"cicd.pipeline.run.id"), "{keys:?}");
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-impl LogProcessor for Marking {
-    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        record.add_attribute("marked", "record");
     }
 
     fn force_flush(&self) -> OTelSdkResult {

@@ -17,11 +17,11 @@ pub struct Capture {
     look: Option<Look>,
 }
 
-type Look = Arc<dyn Fn(&SdkLogRecord) + Send + Sync>;
+type Look = Arc<dyn Fn(&mut SdkLogRecord) + Send + Sync>;
 
 impl Capture {
     /// Shows each record to `look` on the thread that logs it, and keeps none.
-    pub fn looking(look: impl Fn(&SdkLogRecord) + Send + Sync + 'static) -> Self {
+    pub fn looking(look: impl Fn(&mut SdkLogRecord) + Send + Sync + 'static) -> Self {
         Self { look: Some(Arc::new(look)), ..Self::default() }
     }
 

@@ -4,8 +4,8 @@
 
 #[path = "capture.rs"]
 pub mod capture;
-#[path = "decode.rs"]
-pub mod decode;
+#[path = "seen.rs"]
+pub mod seen;
 #[path = "spans.rs"]
 pub mod spans;
 
@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use opentelemetry::logs::AnyValue;
-use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
-use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
+use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor,
     TracerProviderBuilder,
@@ -30,50 +30,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{reload, Layer, Registry};
 
 use self::capture::Capture;
-
-/// One record, whatever kind it was.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    pub ids: Option<(TraceId, SpanId)>,
-    pub flags: Option<TraceFlags>,
-    pub unix_nanos: Option<u128>,
-    pub observed_unix_nanos: Option<u128>,
-    /// 0 is none.
-    pub severity_number: i32,
-    pub severity_text: Option<String>,
-    pub body: Option<AnyValue>,
-    pub event_name: Option<String>,
-    pub scope: String,
-    pub attributes: Vec<(String, AnyValue)>,
-}
-
-impl Seen {
-    pub fn body_text(&self) -> &str {
-        match &self.body {
-            Some(AnyValue::String(text)) => text.as_str(),
-            other => panic!("no text in the body: {other:?}"),
-        }
-    }
-
-    /// The one value of a key; two are a failure wherever they are looked at.
-    pub fn get(&self, key: &str) -> Option<&AnyValue> {
-        let mut found = self.attributes.iter().filter(|(known, _)| known == key);
-        let value = found.next();
-        assert!(found.next().is_none(), "{key} is there twice: {:?}", self.attributes);
-        value.map(|(_, value)| value)
-    }
-
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.get(key)? {
-            AnyValue::String(text) => Some(text.as_str()),
-            other => panic!("{key} is no text: {other:?}"),
-        }
-    }
-
-    pub fn keys(&self) -> Vec<&str> {
-        self.attributes.iter().map(|(key, _)| key.as_str()).collect()
-    }
-}
+pub use self::seen::Seen;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -424,11 +381,11 @@ impl Fixture {
 
     pub fn records(&self) -> Vec<Seen> {
         match &self.logs {
-            Logs::Sdk(kept, _) => kept.map(seen),
+            Logs::Sdk(kept, _) => kept.map(Seen::of_sdk),
             Logs::Direct(pipeline, requests) => {
                 let flushed = pipeline.flush(PATIENCE);
                 assert!(flushed.is_ok() || self.are_logs_shut_down.load(Ordering::Relaxed), "{flushed:?}");
-                requests.bytes().iter().flat_map(|request| decode::seen_in(request)).collect()
+                requests.bytes().iter().flat_map(|request| Seen::of_request(request)).collect()
             }
         }
     }
@@ -501,28 +458,6 @@ impl Fixture {
     pub fn assert_no_ids(&self, body: &str) {
         let record = self.record(body);
         assert_eq!(record.ids, None, "{body:?}");
-    }
-}
-
-fn seen(record: &SdkLogRecord) -> Seen {
-    let nanos = |time: Option<std::time::SystemTime>| {
-        time.map(|time| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos())
-    };
-    let trace = record.trace_context();
-    Seen {
-        // The invalid context is OTLP's way of saying none.
-        ids: trace
-            .filter(|trace| trace.trace_id != TraceId::INVALID && trace.span_id != SpanId::INVALID)
-            .map(|trace| (trace.trace_id, trace.span_id)),
-        flags: trace.and_then(|trace| trace.trace_flags),
-        unix_nanos: nanos(record.timestamp()),
-        observed_unix_nanos: nanos(record.observed_timestamp()),
-        severity_number: record.severity_number().map_or(0, |severity| severity as i32),
-        severity_text: record.severity_text().map(str::to_owned),
-        body: record.body().cloned(),
-        event_name: record.event_name().map(str::to_owned),
-        scope: record.target().expect("a target").to_string(),
-        attributes: record.attributes_iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
     }
 }
 
