@@ -1,8 +1,7 @@
 //! Installation in one call, and the JSON-lines exporters under it.
 //!
-//! A global subscriber can be set once in a process, and environment variables are the process's
-//! own. So each case that needs either runs in a process of its own: this binary again, with a
-//! variable that says which part of the test it is.
+//! The global subscriber can be set only once, and environment variables are process-wide. So each
+//! test that needs either runs again in its own process.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 #[path = "support/capture.rs"]
@@ -20,8 +19,8 @@ mod otlp;
 mod port;
 #[path = "support/process.rs"]
 mod process;
-#[path = "install/roads.rs"]
-mod roads;
+#[path = "install/paths.rs"]
+mod paths;
 #[path = "install/settings.rs"]
 mod settings;
 
@@ -55,7 +54,7 @@ fn finish(guard: &Guard) -> Report {
     report
 }
 
-/// What most cases do: one job, one span, one record.
+/// What most tests do: one job, one span, one record.
 fn work() -> (String, String) {
     let metadata = JobMetadata::new("job-1", "execution-1").with_step("plan");
     job::scope(metadata, || {
@@ -81,7 +80,7 @@ fn dropping_the_guard_delivers_logs_and_spans() {
         let guard = spanlog::builder()
             .with_service_name("from-the-builder")
             .with_resource_attribute(KeyValue::new("team", "builder"))
-            .with_header("x-told", "told 100%25")
+            .with_header("x-builder", "100%25")
             .install()
             .unwrap();
         let (trace, span) = work();
@@ -96,7 +95,7 @@ fn dropping_the_guard_delivers_logs_and_spans() {
         &[
             ("OTEL_SERVICE_NAME", "from-the-environment"),
             ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-told=env"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-builder=env"),
         ],
     );
     let (trace, span) = ids(&written);
@@ -133,7 +132,7 @@ fn dropping_the_guard_delivers_logs_and_spans() {
     for request in receiver.requests() {
         assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
         assert_eq!(request.header("x-env"), Some("a b"));
-        assert_eq!(request.header("x-told"), Some("told 100%25"));
+        assert_eq!(request.header("x-builder"), Some("100%25"));
     }
     assert!(written.stderr.contains("working"), "{}", written.stderr);
     assert!(!written.stderr.contains('\u{1b}'), "no colours where there is no terminal");
@@ -154,7 +153,8 @@ fn a_second_install_fails_and_the_first_goes_on() {
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
 }
 
-/// Guarantees: neither the exporter, its client nor its TLS come back, as records or as lines.
+/// Guarantees: nothing that the exporter, its client or its TLS library logs becomes a record or a
+/// console line.
 #[test]
 fn one_event_at_trace_makes_one_record() {
     let child = isolated(|_| {
@@ -263,7 +263,7 @@ fn an_export_takes_no_longer_than_its_timeout() {
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
-            // Logs are sent again for so long.
+            // Logs are retried for this long.
             ("OTEL_BLRP_EXPORT_TIMEOUT", "500"),
         ],
     );
@@ -282,7 +282,7 @@ fn any_success_is_one_whatever_its_body() {
     assert_eq!(receiver.requests().len(), 2, "and none is sent again");
 }
 
-/// Guarantees: a refusal is counted and said; a redirect is not followed.
+/// Guarantees: a refusal is counted and reported; a redirect is not followed.
 #[test]
 fn what_is_refused_is_counted() {
     let child = isolated(|_| {
@@ -305,7 +305,7 @@ fn what_is_refused_is_counted() {
     }
 }
 
-/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for
+/// Guarantees: logs take the direct path by default and the SDK's on request, and the guard reports
 /// either.
 #[test]
 fn the_sdk_road_is_one_call_away() {
@@ -324,7 +324,7 @@ fn the_sdk_road_is_one_call_away() {
     for (name, is_said) in [("direct", true), ("sdk", false)] {
         let receiver = Receiver::start();
         let written = child.part(name).run(
-            // Only the direct road has no use for it.
+            // Only the direct path ignores it, with a warning.
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048")],
         );
         assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
@@ -332,7 +332,7 @@ fn the_sdk_road_is_one_call_away() {
     }
 }
 
-/// Guarantees: what is lost is said with its cause, and soon.
+/// Guarantees: a loss is reported with its cause, and soon.
 #[test]
 fn without_a_collector_the_end_comes_soon() {
     let child = isolated(|_| {
@@ -365,8 +365,8 @@ fn the_console_exporter_writes_json_lines_to_standard_output() {
     assert!(lines[0].contains("traceId") && !written.stderr.contains("working"));
 }
 
-/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process
-/// as it is.
+/// Guarantees: with files alone no collector is needed, and a scoped default leaves the global one
+/// alone.
 #[test]
 fn json_lines_files_need_no_collector() {
     let child = isolated(|_| {

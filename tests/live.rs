@@ -143,9 +143,9 @@ fn jobs_are_told_apart_and_handed_over_one_by_one() {
     assert_eq!(recorder.jobs().len(), 1);
 }
 
-/// Scenario: the processor that stamps the job stands behind the recorder, or does not stand there
-/// at all. Guarantees: a span that is stamped later goes to its job with its end; one that never is
-/// stays with its parent's.
+/// Scenario: the processor that stamps the job comes after the recorder, or is absent. Guarantees:
+/// a span that is stamped later moves to its job when it ends; one that is never stamped stays in
+/// its parent's.
 #[test]
 fn a_span_without_stamps_is_its_parents_jobs() {
     let recorder = Recorder::default();
@@ -196,14 +196,14 @@ fn an_outcome_that_comes_with_the_end_is_the_one_that_counts() {
     assert_eq!(recorder.graph().roots().next().unwrap().call().outcome, Outcome::Failed);
 }
 
-/// Guarantees: one call wires the recorder, on the direct road and on the SDK's, and each record
-/// comes once.
+/// Guarantees: one call connects the recorder, on the direct path and on the SDK's, and each record
+/// arrives once.
 #[cfg(feature = "install")]
 #[test]
 fn one_call_of_the_builder_lets_a_recorder_listen_on_either_road() {
     for sdk_logs in [false, true] {
         let recorder = Recorder::default();
-        // Nobody listens there: a recorder needs no receiver.
+        // Nothing listens there: a recorder needs no receiver.
         let builder = spanlog::builder().with_endpoint("http://127.0.0.1:9").with_console(false);
         let keys = spanlog::Keys::cicd();
         let builder = builder.with_sdk_logs(sdk_logs).with_keys(keys).with_recorder(recorder.clone());
@@ -216,7 +216,7 @@ fn one_call_of_the_builder_lets_a_recorder_listen_on_either_road() {
         });
         let graph = recorder.graph_of(&JobId::execution("e")).unwrap();
         assert_eq!(shape(&graph), ["0 job.deploy ok [\"once\"]"]);
-        // Not waited for: what the exporters do is another matter.
+        // Without waiting for the exporters, which are not tested here.
         drop(Arc::new(guard.shutdown(std::time::Duration::ZERO)));
     }
 }

@@ -1,4 +1,4 @@
-//! Promises that the compiler, the manifest or a document makes, each held by a test.
+//! Promises about types, the manifest and the documents, each with a test.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 #[path = "promises/documents.rs"]
@@ -18,7 +18,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap()
 }
 
-/// The manifest, without dependencies of dependencies.
+/// The manifest, without its dependency graph.
 fn metadata() -> cargo_metadata::Metadata {
     cargo_metadata::MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
@@ -87,9 +87,8 @@ fn every_promise_names_tests_that_run() {
     assert!(named > 200, "{named}");
 }
 
-/// Guarantees: no dependency asks for a newer compiler than we say we need. What the standard
-/// library has in that version is checked by clippy's `incompatible_msrv`, which the manifest turns
-/// on and CI denies.
+/// Guarantees: no dependency needs a newer compiler than ours. Use of newer parts of the standard
+/// library is checked by clippy's `incompatible_msrv`, which the manifest turns on and CI denies.
 #[test]
 fn the_minimum_rust_version_is_enough_for_every_dependency() {
     let metadata = cargo_metadata::MetadataCommand::new()
@@ -99,7 +98,7 @@ fn the_minimum_rust_version_is_enough_for_every_dependency() {
         .unwrap();
     let ours = metadata.root_package().unwrap().rust_version.clone().unwrap();
     let resolve = metadata.resolve.as_ref().unwrap();
-    // Only what users build: normal dependencies, all the way down.
+    // Only what users build: normal dependencies, transitively.
     let mut open = vec![metadata.root_package().unwrap().id.clone()];
     let mut used = BTreeSet::new();
     while let Some(id) = open.pop() {
@@ -120,7 +119,7 @@ fn the_minimum_rust_version_is_enough_for_every_dependency() {
     }
 }
 
-/// The platform that this runs on: other platforms' dependencies need not be on this machine.
+/// This platform: dependencies of others may not be downloaded here.
 fn host() -> String {
     let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();
     let text = String::from_utf8(rustc.stdout).unwrap();

@@ -1,4 +1,4 @@
-//! How a child can end, and what its op says of it.
+//! How a child can end, and how its op reports it.
 
 use std::time::Duration;
 
@@ -129,7 +129,7 @@ fn beyond_its_time_limit_a_child_is_killed_and_the_op_timed_out() {
                 true => command.run().await.unwrap_err(),
                 false => command.output().await.unwrap_err(),
             };
-            // Dead and reaped: not even a zombie is left.
+            // Killed and reaped, so that not even a zombie is left.
             let pid = fixture.attributes()["process.pid"].clone();
             assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
             error

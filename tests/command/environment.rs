@@ -1,4 +1,4 @@
-//! What a child is told: trace context, environment, directory, stdin.
+//! What a child inherits: trace context, environment, directory, stdin.
 
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
@@ -11,8 +11,8 @@ use crate::support::{sh, without_spans};
 
 const SHOW: &str = r#"echo "parent ${TRACEPARENT-unset}"; echo "state ${TRACESTATE-unset}"; echo "baggage ${BAGGAGE-unset}""#;
 
-/// What the child of a fixture's op is told.
-fn told_by(fixture: &Fixture) -> String {
+/// The line that a child of the fixture's op prints for its parent.
+fn parent_line(fixture: &Fixture) -> String {
     let span = fixture.only_span();
     let context = &span.span_context;
     format!("parent 00-{}-{}-01", context.trace_id(), context.span_id())
@@ -28,7 +28,7 @@ fn remote_parent() -> SpanContext {
 fn the_child_is_told_the_ops_ids() {
     let fixture = USUAL.build();
     fixture.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
+    assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
 }
 
 #[test]
@@ -43,14 +43,14 @@ fn the_child_is_told_trace_state_and_baggage() {
             sh(SHOW).run()
         })
         .unwrap();
-    assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state vendor=one", "baggage tenant=a%20b"]);
+    assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state vendor=one", "baggage tenant=a%20b"]);
     assert!(fixture.texts()[0].contains("4bf92f3577b34da6a3ce929d0e0e4736"));
 }
 
 #[test]
 fn baggage_that_cannot_be_told_does_not_keep_the_child_from_starting() {
     let contexts = [
-        // Within the limit as it is, beyond it when it is escaped.
+        // Within the limit as it is, beyond it once escaped.
         Context::current_with_baggage([KeyValue::new("key", "; ".repeat(3000))]),
         Context::current_with_baggage([KeyValueMetadata::new("key", "value", "a\0b")]),
     ];
@@ -62,7 +62,7 @@ fn baggage_that_cannot_be_told_does_not_keep_the_child_from_starting() {
                 sh(SHOW).run()
             })
             .unwrap();
-        assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
+        assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
     }
 }
 
@@ -85,7 +85,7 @@ fn what_this_process_inherited_is_not_passed_on() {
         assert_eq!(std::env::var("TRACESTATE").unwrap(), "stale=1");
         let fixture = USUAL.build();
         fixture.block_on(|| sh(SHOW).run()).unwrap();
-        assert_eq!(fixture.texts(), [told_by(&fixture).as_str(), "state unset", "baggage unset"]);
+        assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
 
         let fixture = without_spans();
         fixture.block_on(|| sh(SHOW).run()).unwrap();
@@ -120,15 +120,15 @@ fn what_the_caller_sets_wins() {
                 sh(SHOW).env(key, value).run()
             })
             .unwrap();
-        (fixture.texts(), told_by(&fixture))
+        (fixture.texts(), parent_line(&fixture))
     };
-    // The op's trace state says nothing about another parent.
+    // The op's trace state does not apply to another parent.
     let (texts, _) = set("TRACEPARENT", own);
     assert_eq!(texts, [&format!("parent {own}"), "state unset", "baggage tenant=a"]);
-    let (texts, told) = set("TRACESTATE", "mine=1");
-    assert_eq!(texts, [told.as_str(), "state mine=1", "baggage tenant=a"]);
-    let (texts, told) = set("BAGGAGE", "mine=1");
-    assert_eq!(texts, [told.as_str(), "state vendor=one", "baggage mine=1"]);
+    let (texts, parent) = set("TRACESTATE", "mine=1");
+    assert_eq!(texts, [parent.as_str(), "state mine=1", "baggage tenant=a"]);
+    let (texts, parent) = set("BAGGAGE", "mine=1");
+    assert_eq!(texts, [parent.as_str(), "state vendor=one", "baggage mine=1"]);
 }
 
 #[test]
@@ -147,11 +147,11 @@ fn environment_and_directory_are_the_callers() {
     let path = std::env::var("PATH").unwrap();
     assert_eq!(fixture.texts(), ["mine", "unset", &path, "/"]);
 
-    // Cleared of everything but the op, and of what is set after that.
+    // Cleared of everything except the op's variables and what is set later.
     let fixture = USUAL.build();
     let command = sh("echo ${HOME-unset}; echo $OWN; echo \"parent $TRACEPARENT\"");
     fixture.block_on(|| command.env_clear().env("OWN", "mine").run()).unwrap();
-    assert_eq!(fixture.texts(), ["unset", "mine", &told_by(&fixture)]);
+    assert_eq!(fixture.texts(), ["unset", "mine", &parent_line(&fixture)]);
 }
 
 #[test]

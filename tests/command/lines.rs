@@ -1,4 +1,4 @@
-//! Lines to records.
+//! Lines as records.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use opentelemetry::logs::Severity;
 use tracing::Level;
 
 use crate::fixture::USUAL;
-use crate::support::{ids, kill, looking, sh};
+use crate::support::{ids, kill, observing, sh};
 
 #[test]
 fn each_line_is_a_record_with_the_ids_of_the_op() {
@@ -108,7 +108,7 @@ fn a_line_of_64_kib_is_not_cut_whatever_its_end() {
 
 #[test]
 fn a_cut_is_on_a_character_boundary() {
-    // Characters of 2, 3 and 4 bytes, at every place that the cut can have in them.
+    // Characters of 2, 3 and 4 bytes, cut at every possible offset.
     for char in ["\u{e9}", "\u{20ac}", "\u{1f980}"] {
         for offset in 0..4 {
             let fixture = USUAL.build();
@@ -129,7 +129,7 @@ fn a_cut_line_is_logged_before_its_end() {
     fixture.block_on(|| {
         fixture.drop_when_logged(sh("head -c 70000 /dev/zero | tr '\\0' x; exec sleep 1000").run(), &cut)
     });
-    // Nothing of the rest when it is cancelled, and the count is on the span even so.
+    // Nothing of the rest after cancellation, and the count is still on the span.
     assert_eq!(fixture.texts(), [cut]);
     assert_eq!(fixture.attributes()["op.command.cut_lines"], "1");
 }
@@ -166,11 +166,11 @@ fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
 fn a_grandchild_that_writes_for_ever_does_not_hold_the_run() {
     let pid = Arc::new(Mutex::new(None::<String>));
     let seen = pid.clone();
-    let fixture = looking(move |text| {
+    let fixture = observing(move |text| {
         if text.chars().all(|char| char.is_ascii_digit()) {
             *seen.lock().unwrap() = Some(text.to_owned());
         }
-        // Slower than what is written: there is always more to read.
+        // Slower than the child, so that there is always more to read.
         std::thread::sleep(Duration::from_micros(100));
     });
     let script = "yes \"$(head -c 1000 /dev/zero | tr '\\0' x)\" & echo $! >&2";

@@ -1,4 +1,4 @@
-//! What a child's op is run in, and what one looks for afterwards.
+//! Running commands under a subscriber, and their records and spans.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -19,22 +19,21 @@ pub(crate) fn sh(script: &str) -> Command {
     Command::new("sh").args(["-c", script]).operation("test")
 }
 
-/// Without a span layer, as where nobody traces.
+/// Without a span layer.
 pub(crate) fn without_spans() -> Fixture {
     Arrangement { spans: Spans::None, ..USUAL }.build()
 }
 
-/// The body of each record is shown to `look` on the thread that logs it, and not kept.
-pub(crate) fn looking(look: impl Fn(&str) + Send + Sync + 'static) -> Fixture {
-    USUAL.build_capturing(Capture::looking(move |record| {
+/// Passes the body of each record to `observe` on the thread that emits it, and keeps none.
+pub(crate) fn observing(observe: impl Fn(&str) + Send + Sync + 'static) -> Fixture {
+    USUAL.build_capturing(Capture::observing(move |record| {
         let Some(AnyValue::String(text)) = record.body() else { panic!("{record:?}") };
-        look(text.as_str());
+        observe(text.as_str());
     }))
 }
 
 impl Fixture {
-    /// Runs `work` on a current-thread runtime under this subscriber, and fails where it would
-    /// hang.
+    /// Runs `work` on a current-thread runtime under this subscriber, and fails if it would hang.
     pub(crate) fn block_on<T, F: Future<Output = T>>(&self, work: impl FnOnce() -> F) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         self.run(|| runtime.block_on(async { not_for_ever(work()).await }))
@@ -52,7 +51,7 @@ impl Fixture {
         }
     }
 
-    /// Polls a run until a line was logged, which must come first, and drops it.
+    /// Polls a run until it has logged this line, which must happen before it ends, and drops it.
     pub(crate) async fn drop_when_logged(&self, run: impl Future<Output: Debug>, text: &str) {
         tokio::select! {
             ended = run => panic!("{ended:?}"),
@@ -81,7 +80,7 @@ pub(crate) async fn not_for_ever<F: Future>(work: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(120), work).await.expect("it hangs")
 }
 
-/// Waits until a process is gone, or dead and not reaped yet.
+/// Waits until a process has ended, reaped or not.
 pub(crate) async fn gone(pid: &str) {
     let stat = format!("/proc/{pid}/stat");
     let is_alive = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
@@ -90,7 +89,7 @@ pub(crate) async fn gone(pid: &str) {
     }
 }
 
-/// Ends a process that a test left behind on purpose.
+/// Kills a process that a test left running on purpose.
 pub(crate) fn kill(pid: &str) {
     let _ = std::process::Command::new("kill").args(["-9", pid]).status();
 }

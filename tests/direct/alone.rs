@@ -1,4 +1,4 @@
-//! What needs a process of its own: a global subscriber.
+//! Tests that set the global subscriber, each in its own process.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>
         .with_schedule_delay(Duration::from_millis(20))
         .build()
         .unwrap();
-    // At TRACE: nothing is filtered.
+    // At TRACE, so that nothing is filtered.
     tracing::dispatcher::set_global_default(kinds::dispatch(&pipeline)).unwrap();
     tracing::trace!("the one");
     pipeline.flush(LONG).unwrap();
-    // Lines of the client would be records by now, and make requests.
+    // By now, events of the client would have become records and caused requests.
     std::thread::sleep(Duration::from_millis(300));
     pipeline.flush(LONG).unwrap();
     assert_eq!(requests(), ["the one"]);
@@ -30,7 +30,8 @@ fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>
     assert_eq!(requests(), ["the one"]);
 }
 
-/// Guarantees: nothing that the HTTP client writes about a request becomes a record, or a request.
+/// Guarantees: nothing that the HTTP client logs about a request becomes a record or causes a
+/// request.
 #[test]
 fn one_event_at_trace_is_one_record_and_one_request() {
     let child = process::isolated(|_| {
@@ -61,7 +62,7 @@ fn one_event_at_trace_is_one_record_and_one_call() {
     }
 }
 
-/// Guarantees: records go to a file of JSON lines, one request each line.
+/// Guarantees: records are written to a file of JSON lines, one request per line.
 #[test]
 fn records_go_to_a_file() {
     let path = process::directory("direct-file").join("logs.jsonl");

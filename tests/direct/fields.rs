@@ -1,4 +1,4 @@
-//! Everything that a record has arrives, however it is written.
+//! Every field of a record arrives, in every encoding.
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn assert_is(seen: &Seen, kind: &Kind) {
     assert_eq!(format!("{:?}", seen.attributes), format!("{:?}", kind.attributes));
 }
 
-/// Guarantees: a record arrives with all that it was emitted with, and with the resource.
+/// Guarantees: a record arrives with everything it was emitted with, and with the resource.
 #[test]
 fn every_field_of_every_kind_of_record_arrives() {
     let ways = [

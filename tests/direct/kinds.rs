@@ -1,4 +1,4 @@
-//! Records of every kind, and what a receiver must have of each.
+//! Records of every kind, and what a receiver must get for each.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::spans::subscriber;
 
-/// What a record has beside its times.
+/// A record's contents, except its times.
 #[derive(Clone, Debug)]
 pub struct Kind {
     pub body: String,
@@ -22,7 +22,7 @@ pub struct Kind {
     pub attributes: Vec<(String, AnyValue)>,
 }
 
-/// Spans with ids, and logs to `pipeline`.
+/// A subscriber with a span layer that logs to `pipeline`.
 pub fn dispatch(pipeline: &Pipeline) -> Dispatch {
     subscriber(&SdkTracerProvider::default(), LogLayer::direct(pipeline.clone()))
 }
@@ -38,7 +38,7 @@ fn kind(body: &str, attributes: impl IntoIterator<Item = (&'static str, AnyValue
     Kind { body: body.to_owned(), severity: INFO, event_name: "", span: None, attributes }
 }
 
-/// Owned, as what a receiver decodes: that shows where values are compared as text.
+/// An owned string, as decoding gives one: `Debug` tells it from a static one.
 fn text(text: &str) -> AnyValue {
     text.to_owned().into()
 }
@@ -119,7 +119,7 @@ pub fn emit() -> Vec<Kind> {
     ];
     let span = entered[4].context().span().span_context().clone();
     tracing::info!(six.a = 0, six.b = 1, six.c = 2, "128 attributes");
-    // From the innermost out.
+    // Innermost first.
     entered.into_iter().rev().for_each(drop);
     let numbered = |name: &'static str, count: u8| {
         (0..count).map(move |at| (format!("{name}.{}", (b'a' + at) as char), i64::from(at).into()))
@@ -132,7 +132,7 @@ pub fn emit() -> Vec<Kind> {
     kinds
 }
 
-/// The kind with one thing changed, and then another: a comparison with any of these must fail.
+/// Copies of the kind with one thing changed in each: a comparison with any of them must fail.
 pub fn altered(kind: &Kind) -> Vec<Kind> {
     let span = match kind.span {
         Some(_) => None,
@@ -156,7 +156,7 @@ pub fn altered(kind: &Kind) -> Vec<Kind> {
     altered
 }
 
-/// Apart: what reads JSON with Rust's opentelemetry-proto does not take them there.
+/// Separate, because readers that use Rust's opentelemetry-proto reject these values in JSON.
 pub fn emit_not_finite() -> Kind {
     tracing::info!(nan = f64::NAN, up = f64::INFINITY, down = f64::NEG_INFINITY, "not finite");
     kind(

@@ -1,5 +1,5 @@
-//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they
-//! are installed.
+//! Faults caused by real programs: haproxy, nginx and the OpenTelemetry Collector, where they are
+//! installed.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ const LONG: Duration = Duration::from_secs(30);
 
 const CONFIGURATION: &str = "configuration.yaml";
 
-/// Ports by the names that stand for them in a configuration.
+/// Ports, by their placeholders in a configuration.
 struct Ports(Vec<(&'static str, Reserved)>);
 
 impl Ports {
@@ -39,8 +39,8 @@ impl Ports {
         format!("http://{}", self.at(name))
     }
 
-    /// Writes `text` to the file `CONFIGURATION` of a new directory, with an address in the place
-    /// of each `{name}`.
+    /// Writes `text` to the file `CONFIGURATION` in a new directory, with each `{name}` replaced by
+    /// an address.
     fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
         let directory = process::directory("proxies");
         fs::create_dir_all(&directory).unwrap();
@@ -54,7 +54,7 @@ impl Ports {
     }
 }
 
-/// What becomes of three records that are sent to `url`.
+/// The counts after sending three records to `url`.
 fn send(url: String, protocol: Protocol) -> Stats {
     send_with(url, protocol, "three", |builder| builder)
 }
@@ -152,7 +152,7 @@ frontend grpc_status
   http-request return status 200 content-type application/grpc hdr grpc-status 14 hdr grpc-message overloaded
 ";
 
-/// Guarantees: what the table of answers says, where haproxy gives the answers.
+/// Guarantees: haproxy's answers are handled as the table of answers says.
 #[test]
 fn haproxy_fails_in_its_ways() {
     let Some(path) = program::find("haproxy") else { return };
@@ -176,9 +176,9 @@ fn haproxy_fails_in_its_ways() {
     let http = Protocol::HttpProtobuf;
     let begun = Instant::now();
     assert_delivered(&send(ports.url("busy"), http), 2);
-    assert!(begun.elapsed() >= Duration::from_secs(2), "it was told to wait a second, twice");
+    assert!(begun.elapsed() >= Duration::from_secs(2), "haproxy asks for a delay of a second, twice");
     assert_eq!(receiver.records().len(), 3);
-    // The wait that is asked for is longer than the time that there is.
+    // The requested delay is longer than the time left for retries.
     let throttled = send(ports.url("throttle"), http);
     assert_eq!((throttled.dropped_gave_up, throttled.retries), (3, 0), "{throttled:?}");
     assert_given_up(&send(ports.url("closing"), http));
@@ -213,7 +213,7 @@ http {
 }
 ";
 
-/// Guarantees: what the table of answers says, where nginx gives the answers.
+/// Guarantees: nginx's answers are handled as the table of answers says.
 #[test]
 fn nginx_fails_in_its_ways() {
     let Some(path) = program::find("nginx") else { return };
@@ -232,7 +232,7 @@ fn nginx_fails_in_its_ways() {
     assert_refused(&send(ports.url("moved"), http));
     assert_delivered(&send(ports.url("small"), http), 0);
     assert_eq!(receiver.records().len(), 3);
-    // 1.8 MB, of which nginx takes 1 MiB.
+    // 1.8 MB, where nginx accepts 1 MiB.
     assert_refused(&send_with(ports.url("small"), http, &large, |builder| builder));
     // The same records in smaller requests.
     let split = send_with(ports.url("small"), http, &large, |builder| builder.with_request_limit(1_000_000));
@@ -269,8 +269,8 @@ service:
     logs/small: {receivers: [otlp/small], exporters: [nop]}
 ";
 
-/// Guarantees: what the table of answers says, where a Collector gives the answers that has no
-/// memory left, nobody behind it, or no use for large requests.
+/// Guarantees: the answers of a Collector that is out of memory, has no working exporter or rejects
+/// large requests are handled as the table of answers says.
 #[test]
 fn the_collector_fails_in_its_ways() {
     let Some(path) = program::collector() else { return };
@@ -280,7 +280,7 @@ fn the_collector_fails_in_its_ways() {
     let mut command = Command::new(path);
     command.args(["--config", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("small_grpc")]);
-    // The limiter looks at the memory every tenth of a second.
+    // The limiter checks the memory every 100 ms.
     std::thread::sleep(Duration::from_millis(500));
 
     let large = "x".repeat(600_000);

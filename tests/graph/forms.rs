@@ -1,4 +1,4 @@
-//! The forms in which OTLP stands on disk, ours and others'.
+//! The formats of OTLP files, ours and others'.
 
 use std::fs;
 use std::io::Write;
@@ -113,7 +113,7 @@ fn log_request() -> ExportLogsServiceRequest {
     }
 }
 
-/// As opentelemetry-proto writes it, but for what it has no words for.
+/// As opentelemetry-proto writes it, except for NaN, which it cannot write.
 fn as_json(message: &impl serde::Serialize) -> serde_json::Value {
     let text = serde_json::to_string(message).unwrap();
     serde_json::from_str(&text.replace("\"doubleValue\":null", "\"doubleValue\":\"NaN\"")).unwrap()
@@ -200,8 +200,8 @@ fn values_read_as_in_an_attribute_list() {
     assert_eq!(read, expected);
 }
 
-/// As the documentation of the file exporter and of OTLP's JSON describes it: no file of a
-/// Collector is at hand here.
+/// As the documentation of the file exporter and of OTLP's JSON describes it: these were not
+/// written by a Collector.
 #[test]
 fn a_collectors_lines_and_all_that_receivers_must_accept() {
     let collector = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"runner"}}]},"scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"ABABABABABABABABABABABABABABABAB","spanId":"0101010101010101","parentSpanId":"","flags":257,"name":"job.deploy","kind":1,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000002500000000","attributes":[{"key":"n","value":{"intValue":"7"}}],"events":[{"timeUnixNano":"1","name":"e"}],"status":{}}]}],"schemaUrl":"https://opentelemetry.io/schemas/1.26.0"}]}"#;

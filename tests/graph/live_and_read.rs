@@ -1,4 +1,4 @@
-//! A job looks the same live, as a recorder has it, and read back from what was written of it.
+//! A job looks the same in a recorder and read back from its files.
 
 use std::collections::HashMap;
 use std::fs;
@@ -191,7 +191,7 @@ fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
     traces.shutdown().unwrap();
     pipeline.shutdown(Duration::from_secs(10));
     let read = ToolCallGraph::read_files([&spans, &records]).unwrap();
-    // Each layer reads the clock for itself.
+    // Each layer reads the clock itself.
     let without_times = |graph: &ToolCallGraph| {
         let mut contents = contents(graph);
         contents.iter_mut().flat_map(|(_, records)| records).for_each(|record| record.time_unix_nano = 0);

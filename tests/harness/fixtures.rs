@@ -1,4 +1,4 @@
-//! What is asserted of records and spans.
+//! Assertions about records and spans.
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
@@ -57,7 +57,7 @@ fn nothing_is_not_equal_to_nothing() {
     });
 }
 
-/// Guarantees: the flag of sampling is compared, too.
+/// Guarantees: the sampled flag is compared, too.
 #[test]
 fn a_record_of_a_sampled_span_says_so() {
     let mut fixture = USUAL.build();
@@ -89,7 +89,7 @@ fn a_key_must_not_be_there_twice_and_a_text_must_be_one() {
     assert_fails("is twice on span", || drop(attributes(&span)));
 }
 
-/// Guarantees: direct records with ids that are none are not taken for records without ids.
+/// Guarantees: direct records with invalid ids do not pass for records without ids.
 #[test]
 fn ids_of_a_direct_record_must_be_whole_and_valid() {
     let seen = |trace_id: &[u8], span_id: &[u8]| {

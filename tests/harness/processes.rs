@@ -1,4 +1,4 @@
-//! Tests that run in a process of their own, and random numbers.
+//! Tests that run in their own process, and random numbers.
 
 use std::time::Duration;
 

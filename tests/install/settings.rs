@@ -1,4 +1,4 @@
-//! What the builder and the environment can say, and which of it can be ignored.
+//! Settings from the builder and the environment, and which unusable ones are ignored.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,7 +33,8 @@ fn the_service_name_variable_wins_over_the_resource_variable() {
     assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
 }
 
-/// Guarantees: what cannot be ignored is an error that names the setting, and shows no secret.
+/// Guarantees: a value that cannot be ignored is an error that names the setting and shows no
+/// secret.
 #[test]
 fn settings_that_would_lose_data_are_errors() {
     let child = isolated(|_| {
@@ -65,7 +66,8 @@ fn settings_that_would_lose_data_are_errors() {
     assert!(error(spanlog::builder().with_filter("app=loud")).contains("with_filter"));
 }
 
-/// Guarantees: an unusable number or enumeration is said once and ignored, an empty value is none.
+/// Guarantees: an unusable number or enumeration is reported once and ignored; an empty value is
+/// unset.
 #[test]
 fn other_unusable_values_are_said_and_ignored() {
     let child = isolated(|_| {
@@ -122,8 +124,8 @@ fn a_disabled_sdk_leaves_the_console() {
     assert!(receiver.requests().is_empty());
 }
 
-/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so
-/// do the globals.
+/// Guarantees: one `Keys` is used for records and spans, and every setting of the builder and the
+/// globals take effect.
 #[test]
 fn the_builders_choices_arrive() {
     let child = isolated(|_| {
@@ -136,7 +138,7 @@ fn the_builders_choices_arrive() {
             .with_threads(true)
             .with_sampler(Sampler::AlwaysOn)
             .with_span_processor(Marking)
-            .with_log_processor(Capture::looking(|record| record.add_attribute("marked", "record")))
+            .with_log_processor(Capture::observing(|record| record.add_attribute("marked", "record")))
             .install()
             .unwrap();
         work();

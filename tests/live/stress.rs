@@ -22,7 +22,7 @@ fn tree(graph: &ToolCallGraph) -> BTreeMap<String, (Call, Option<SpanId>, Vec<Sp
     graph.nodes().map(|node| (node.call().span_id.to_string(), place(node))).collect()
 }
 
-/// Scenario: eight threads run forty jobs each, with ops inside ops, while another looks on.
+/// Scenario: eight threads run forty jobs each, with ops inside ops, while another thread reads.
 /// Guarantees: the tree of each job is that of its finished spans alone, its records are all there,
 /// in their spans, and nothing of one job is in another.
 #[test]

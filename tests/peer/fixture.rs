@@ -1,5 +1,4 @@
-//! Where scripts are played: the same stack twice, once with the peer's log layer and once with
-//! ours.
+//! Plays scripts on the same stack twice, with the peer's log layer and with ours.
 
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -28,16 +27,16 @@ pub(crate) enum Side {
     Ours,
 }
 
-/// What a script may use.
+/// What is available to a script.
 pub(crate) struct Fixture {
     pub tracer: SdkTracer,
     pub tracer_provider: SdkTracerProvider,
-    /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither
-    /// is installed in the process; `log`'s macros take it as `logger:`.
+    /// The bridge from `log` to tracing: tracing-log's on the peer's side, ours on ours. Neither is
+    /// installed in the process; it is passed to `log`'s macros as `logger:`.
     pub log: Box<dyn Log>,
 }
 
-/// What came out of a script.
+/// The outcome of a script.
 #[derive(Clone, Debug)]
 pub(crate) struct Played {
     pub lines: Vec<Line>,
@@ -54,8 +53,8 @@ impl Played {
     }
 }
 
-/// A record, as text that compares. Ids are named by their spans; the invalid context is none, as
-/// on the wire.
+/// A record as comparable text. Ids are replaced by the names of their spans; the invalid context
+/// is none, as on the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub has_time: bool,

@@ -392,7 +392,7 @@ fn log_facade() -> Vec<Script> {
     ]
 }
 
-/// What needs something of ours. The peer's records are those of somebody who keeps the peer.
+/// Scripts that use this crate's own API, with the peer's layer on the other side.
 fn ours_alone() -> Vec<Script> {
     vec![
         Script::new("in-a-job", |_| {

@@ -1,5 +1,5 @@
 //! What a plain `OpenTelemetryLayer` loses compared with our `SpanLayer`: each row of that table,
-//! shown.
+//! demonstrated.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -29,7 +29,7 @@ const HEADING: &str = "Differences from a plain OpenTelemetryLayer";
 struct Stack {
     is_plain: bool,
     activation: bool,
-    /// Our log layer stands inside an `Option`.
+    /// Our log layer is inside an `Option`.
     in_option: bool,
     /// Our log layer is registered before the span layer, not after it.
     log_first: bool,
@@ -83,7 +83,7 @@ impl Stack {
 
 struct Outcome {
     spans: Vec<SpanData>,
-    /// Of each record in turn.
+    /// For each record in turn.
     has_ids: Vec<bool>,
 }
 
@@ -97,7 +97,7 @@ impl Outcome {
     }
 }
 
-/// Whether a stack loses what the row is about.
+/// Whether a stack loses what the row describes.
 type Loses = fn(Stack) -> bool;
 
 const USUAL: Stack = Stack { is_plain: false, activation: true, in_option: false, log_first: false };
@@ -141,7 +141,7 @@ fn events_are_copied(stack: Stack) -> bool {
 }
 
 fn a_span_never_entered_grows(stack: Stack) -> bool {
-    // Lines that make no record, as those below the log layer's level, start no span.
+    // Events that make no record, such as those below the log layer's level, start no span.
     let records = SdkLoggerProvider::builder().build();
     let (provider, spans) = kept_spans();
     let errors_only = LogLayer::new(&records).with_level(tracing::Level::ERROR);
@@ -203,8 +203,8 @@ fn location_of_an_op(stack: Stack) -> bool {
     !op.attributes.iter().any(|attribute| attribute.key.as_str() == "code.file.path")
 }
 
-/// Scenario: what the row `job-of-a-span-with-another-parent` advises those who keep the plain
-/// layer to do.
+/// Scenario: the advice of the row `job-of-a-span-with-another-parent` for users of the plain
+/// layer.
 #[test]
 fn registering_the_log_layer_first_keeps_the_job_of_an_entered_span() {
     assert!(!job_of_a_span_with_another_parent(Stack { is_plain: true, log_first: true, ..USUAL }));
@@ -228,8 +228,8 @@ fn a_sampler_that_logs_hangs(stack: Stack) -> bool {
     receiver.recv_timeout(Duration::from_secs(2)) == Err(mpsc::RecvTimeoutError::Timeout)
 }
 
-/// Scenario: a span of which nothing was logged is asked for its context by hand, while the sampler
-/// logs. Guarantees: no deadlock where a span is started by user code, and its sampler logs.
+/// Scenario: `Span::context` is called on a span without records, and the sampler logs. Guarantees:
+/// no deadlock if user code starts a span and its sampler logs.
 #[test]
 fn asking_an_unlogged_span_for_its_context_does_not_hang_where_the_sampler_logs() {
     assert!(!a_sampler_that_logs_hangs(WITHOUT_ACTIVATION));

@@ -1,4 +1,4 @@
-//! What the documents say of the manifest and of the tree.
+//! What the documents say about the manifest and the source tree.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use cargo_metadata::{DependencyKind, Package};
 
 use crate::{read, root, tests_that_run};
 
-/// What README says otherwise than the manifest: the table of versions, the `[dependencies]` to
-/// copy, and the minimum Rust version.
+/// Where README differs from the manifest: the table of versions, the `[dependencies]` to copy, and
+/// the minimum Rust version.
 fn faults_of_readme(readme: &str, manifest: &Package) -> Vec<String> {
     let rust = manifest.rust_version.as_ref().unwrap();
     let sentence = format!("The minimum supported Rust version is {}.{}.", rust.major, rust.minor);
@@ -43,7 +43,7 @@ fn faults_of_readme(readme: &str, manifest: &Package) -> Vec<String> {
     faults
 }
 
-/// The versions that are compatible, as `0.33`, and the least of them, as `0.33.1`.
+/// The compatible versions, as `0.33`, and the minimum, as `0.33.1`.
 fn versions(manifest: &Package, name: &str) -> (String, String) {
     let own = &manifest.version;
     if manifest.name.as_str() == name {
@@ -57,7 +57,7 @@ fn versions(manifest: &Package, name: &str) -> (String, String) {
     (format!("{}.{minor}", least.major), format!("{}.{minor}.{patch}", least.major))
 }
 
-/// Guarantees: the versions in README are those of the manifest; a difference is found.
+/// Guarantees: the versions in README are those of the manifest; a planted difference is found.
 #[test]
 fn readme_has_the_versions_of_the_manifest() {
     let metadata = crate::metadata();
@@ -81,8 +81,8 @@ fn readme_has_the_versions_of_the_manifest() {
 
 const FOLDERS: [&str; 6] = ["src/", "tests/", "docs/", "benches/", ".ci/", "fuzz/"];
 
-/// The paths in backquotes that are not there. Where `has_tables`, file names in tables are
-/// relative to `src`.
+/// The paths in backquotes that do not exist. Where `has_tables`, file names in tables are relative
+/// to `src`.
 fn missing_paths(document: &str, has_tables: bool) -> Vec<String> {
     let mut missing = Vec::new();
     for line in document.lines() {
@@ -95,7 +95,7 @@ fn missing_paths(document: &str, has_tables: bool) -> Vec<String> {
             } else {
                 continue;
             };
-            // A placeholder stands for a file that is still to be written.
+            // `NAME` is a placeholder.
             if !path.exists() && !name.contains("NAME") {
                 missing.push(name.to_owned());
             }
@@ -127,7 +127,7 @@ fn a_planted_file_name_is_found() {
     assert_eq!(missing_paths(text, false), ["tests/none"]);
 }
 
-/// Guarantees: what `CONTRIBUTING.md` names like a test is one that runs.
+/// Guarantees: every test that `CONTRIBUTING.md` names runs.
 #[test]
 fn contributing_names_tests_that_run() {
     let tests = tests_that_run();

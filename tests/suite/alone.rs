@@ -1,6 +1,5 @@
-//! What needs a process of its own: a global subscriber, under which an event inside an event's
-//! dispatch is seen (a scoped one hides itself from it), and misbehaviour that could take the
-//! process with it.
+//! Tests that need their own process: a global subscriber, which sees an event inside another's
+//! dispatch (a scoped one does not), and misbehaviour that could end the process.
 //!
 //! Each test runs itself again, once for each arrangement of layers.
 
@@ -251,8 +250,8 @@ fn events_from_drop_during_unwinding() {
     });
 }
 
-/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when
-/// it goes; what cannot be emitted is counted.
+/// Guarantees: no abort and no hang, whenever the thread-local was created and whatever its
+/// destructor does; what cannot be emitted is counted.
 #[test]
 fn events_from_thread_local_destructors() {
     struct LogsAtExit(Option<tracing::Span>);
@@ -348,9 +347,9 @@ fn log_around_a_dependency(fixture: &Fixture) {
     tracing::warn!("after");
 }
 
-/// Guarantees: what is logged before and during the shutdown of the tracer is a record like any
-/// other. After that of the logs, the SDK's processors still get records, ids included; the direct
-/// pipeline takes none, and each is counted.
+/// Guarantees: events before and during the shutdown of the tracer are records like any other.
+/// After that of the logs, the SDK's processors still get records, ids included; the direct
+/// pipeline accepts none, and each is counted.
 #[test]
 fn events_during_and_after_shutdown() {
     let logs_at_shutdown = |arrangement: Arrangement| {
@@ -383,13 +382,13 @@ fn events_during_and_after_shutdown() {
     });
 }
 
-/// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
+/// Guarantees: the events of a log processor are not records, and each is counted.
 #[test]
 fn a_log_processor_that_logs_does_not_go_round_in_circles() {
     use tracing_subscriber::layer::SubscriberExt;
 
     let child = process::isolated(|_| {
-        let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
+        let chatty = Capture::observing(|_| tracing::warn!("from the processor"));
         let layer = spanlog::LogLayer::new(&chatty.provider());
         let counters = layer.counters();
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();

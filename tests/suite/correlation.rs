@@ -20,10 +20,10 @@ macro_rules! line {
 #[test]
 fn an_explicit_parent_is_that_span_whether_or_not_it_was_entered() {
     each(Arrangement::with_spans(), |fixture| {
-        let untold = matches!(fixture.arrangement.wrap, Wrap::Option | Wrap::Reloaded);
-        if untold && fixture.arrangement.spans == Spans::Plain {
-            // The layer is not told its dispatcher, and under a scoped default it can find it only
-            // when a span is entered: `docs/mapping.md`.
+        let unknown_dispatch = matches!(fixture.arrangement.wrap, Wrap::Option | Wrap::Reloaded);
+        if unknown_dispatch && fixture.arrangement.spans == Spans::Plain {
+            // The layer does not learn its dispatcher here, and under a scoped default can find it
+            // only when a span is entered: see `docs/mapping.md`.
             tracing::info_span!("found").in_scope(|| ());
         }
         let never = tracing::info_span!("never entered");
@@ -341,7 +341,7 @@ impl opentelemetry_sdk::trace::IdGenerator for LoggingIds {
 }
 
 /// Guarantees: with `SpanLayer` and activation off, entering a span does not start it, so its
-/// parent can still be set; its first record does, and then `set_parent` says so.
+/// parent can still be set; its first record does, and then `set_parent` returns an error.
 #[test]
 fn a_log_line_does_not_break_set_parent_before_it_is_logged() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -419,8 +419,8 @@ fn a_span_that_ended_keeps_its_ids() {
 }
 
 /// Guarantees: where user code starts the current span itself, a line that its sampler logs has no
-/// ids of a span being started, the next line has the span's, and the span has no trace of how that
-/// was told.
+/// ids of a span being started, the next line has the span's, and the span shows no trace of how
+/// that is done.
 #[test]
 fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;

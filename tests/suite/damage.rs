@@ -1,5 +1,5 @@
-//! What samplers, processors and other layers break must stay broken alone: the next spans, records
-//! and ops are fine.
+//! What samplers, processors and other layers break stays contained: the next spans, records and
+//! ops work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::fixture::capture::Capture;
 use crate::fixture::spans::SamplerFn;
 use crate::fixture::{each, Arrangement, Fixture, Hooks, USUAL};
 
-/// Panics while it is told to. Not by `panic!`: the message would clutter the output.
+/// Panics while switched on. Not by `panic!`: the message would clutter the output.
 #[derive(Clone, Debug, Default)]
 struct Fragile(Arc<AtomicBool>);
 
@@ -23,7 +23,7 @@ impl Fragile {
     }
 }
 
-/// Guarantees: everything works that begins after the damage.
+/// Guarantees: everything that starts after the damage works.
 fn assert_works(fixture: &Fixture) {
     for _ in 0..10 {
         job::scope(JobMetadata::new("j", "e"), || {
@@ -118,7 +118,7 @@ fn spans_entered_inside_map_current_have_their_ids_and_break_nothing() {
     });
 }
 
-/// Scenario: a layer that panics while it holds the lock of a span's extensions, as any may.
+/// Scenario: a layer panics while it holds the lock of a span's extensions.
 #[test]
 fn records_of_a_span_whose_lock_another_layer_poisoned_are_still_made() {
     use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};

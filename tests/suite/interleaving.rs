@@ -23,13 +23,13 @@ enum Step {
     Op(Vec<Step>),
     /// Does the steps inside an ordinary span.
     Span(Vec<Step>),
-    /// Does the steps in a task of its own, in the same job, and waits for it.
+    /// Does the steps in their own task, in the same job, and waits for it.
     Spawn(Vec<Step>),
     /// Does the steps on a blocking thread.
     Blocking(Vec<Step>),
-    /// Begins the steps and drops them after the first time they wait.
+    /// Starts the steps and drops them at their first wait.
     Cancel(Vec<Step>),
-    /// Does the steps in an op that panics after them; the task that it is in goes down with it.
+    /// Does the steps in an op that panics after them; its task is lost.
     Panic(Vec<Step>),
 }
 
@@ -193,7 +193,7 @@ proptest! {
                 for job in jobs {
                     let _ = job.await;
                 }
-                // A cancelled task leaves the tasks that it spawned.
+                // A cancelled task leaves the tasks that it spawned running.
                 while runtime.metrics().num_alive_tasks() > 0 {
                     tokio::task::yield_now().await;
                 }

@@ -141,7 +141,7 @@ fn every_record_of_a_job_carries_it_whatever_the_layers() {
     });
 }
 
-/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a
+/// Guarantees: every span started inside a job carries the job, in every arrangement with
 /// `SpanLayer`.
 #[test]
 fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
@@ -184,7 +184,7 @@ fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
     });
 }
 
-/// The stated limits aside: with a plain layer and activation off, a span never entered, and a
+/// Except for the stated limits: with a plain layer and activation off, a span never entered, and a
 /// scope opened inside an existing span.
 #[test]
 fn a_plain_span_layer_carries_the_job_within_its_stated_limits() {
@@ -477,7 +477,7 @@ fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
 }
 
 /// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever
-/// scope is around.
+/// the enclosing scope.
 #[test]
 fn a_job_in_the_context_goes_through_a_span_of_no_job() {
     each(Arrangement::with_span_layer(), |fixture| {
@@ -538,7 +538,7 @@ fn stamps_are_once_each_beside_a_spans_own_fields_and_whatever_set_says() {
             let asked = tracing::info_span!("asked");
             let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&asked);
         });
-        // `attributes` fails where a key is there twice.
+        // `attributes` fails on a duplicate key.
         for (name, user) in [("span", "own"), ("t.op", "own"), ("api", "of the job"), ("asked", "of the job")]
         {
             let attributes = attributes(&fixture.span(name));

@@ -14,7 +14,7 @@ use crate::fixture::spans::{
 };
 use crate::fixture::{self, attributes, Arrangement, Fixture, USUAL};
 
-/// Each arrangement with our span layer, sampled.
+/// Runs `test` in each arrangement with our span layer, sampled.
 fn each(test: impl FnMut(&Fixture)) {
     fixture::each(Arrangement::with_sampled_span_layer(), test);
 }

@@ -129,7 +129,7 @@ fn the_event_name_is_only_one_that_the_user_gave() {
     let record = |script: fn()| self::record(script).event_name;
     assert_eq!(record(|| tracing::info!("no name")), None);
     assert_eq!(record(|| tracing::info!(name: "job.started", "named")).as_deref(), Some("job.started"));
-    // One that only looks generated is the user's.
+    // A name that only looks generated is the user's.
     assert_eq!(record(|| tracing::info!(name: "event x:1", "named")).as_deref(), Some("event x:1"));
     crate::fixture::install_log_tracer();
     assert_eq!(record(|| log::info!("from log")), None);

@@ -1,7 +1,7 @@
 //! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both
-//! kinds of record. `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go,
-//! `trace_layers.rs` what other layers and jobs are to them, `trace_elsewhere.rs` what holds away
-//! from where a span was started, `trace_values.rs` what values are.
+//! kinds of record. `trace_entries.rs` is about what entries become, `trace_loggers.rs` where they
+//! go, `trace_layers.rs` other layers and jobs, `trace_elsewhere.rs` spans used away from where
+//! they were started, `trace_values.rs` values.
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceId};
@@ -117,7 +117,7 @@ fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
     });
 }
 
-/// Guarantees: whoever has the context reaches the span through the OpenTelemetry API.
+/// Guarantees: the OpenTelemetry API reaches the span through its context.
 #[test]
 fn the_span_in_the_context_is_the_started_one() {
     each(|fixture, back| {
@@ -161,7 +161,7 @@ fn a_span_is_a_child_of_the_remote_or_current_span_that_its_context_names() {
 }
 
 /// Guarantees: without activation the `Context` does not name the current tracing span, and the
-/// tracing back end finds it all the same.
+/// tracing back end still finds it.
 #[test]
 fn a_tracing_span_is_a_child_of_the_current_one_without_context_activation() {
     let fixture = Arrangement { activation: false, ..USUAL }.build();
@@ -250,7 +250,7 @@ fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
             let record = fixture.record(body);
             assert_eq!((record.text("phase"), record.text("pod")), (Some(phase), pod), "{body}");
         }
-        // `attributes` fails where a key is there twice.
+        // `attributes` fails on a duplicate key.
         let own = attributes(&fixture.span("span"));
         assert_eq!(own["phase"], "running");
         assert!(!own.contains_key("pod"));
@@ -274,7 +274,7 @@ fn the_status_is_ok_or_error_with_text_and_never_goes_back() {
             for status in &statuses {
                 span.set_status(status.as_ref().map(|error| error as &dyn std::error::Error));
             }
-            // Saying that something failed is not failing.
+            // An error entry does not set the status.
             span.logger().error("a line");
             span.end();
             assert_eq!(fixture.span(name).status, expected, "{name}");

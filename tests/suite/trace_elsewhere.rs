@@ -14,8 +14,8 @@ fn bodies(fixture: &Fixture) -> Vec<String> {
     fixture.records().iter().map(|record| record.body_text().to_owned()).collect()
 }
 
-/// Guarantees: a span that was started too early is none, and what is said in its context is said
-/// all the same.
+/// Guarantees: a span that was started too early is a no-op, and entries in its context are still
+/// records.
 #[test]
 fn a_span_from_before_there_was_a_subscriber_silences_nothing() {
     for back in [Back::Otel, Back::Tracing] {
@@ -77,7 +77,7 @@ fn a_tracing_span_lives_and_is_closed_in_its_own_subscriber() {
     assert_eq!(children, ["child", "child", "span"]);
     let parent = home.span("span").span_context.span_id();
     assert!(home.spans().iter().filter(|own| own.name == "child").all(|own| own.parent_span_id == parent));
-    // `theirs` is its subscriber's only, and was closed by nobody else.
+    // `theirs` belongs to its subscriber only, and nothing else closed it.
     assert_eq!(abroad.span("theirs").events.len(), 0);
 }
 
@@ -93,8 +93,7 @@ fn an_entry_of_an_api_span_goes_to_the_subscriber_of_its_thread() {
     assert_eq!(one.span("span").events.len(), 1);
 }
 
-/// Guarantees: a span whose context names a span of somewhere else has nothing of the one that is
-/// current here.
+/// Guarantees: a span whose context names a remote span inherits nothing from the current one.
 #[test]
 fn entries_of_a_span_from_elsewhere_inherit_nothing_of_the_current_one() {
     each(|fixture, back| {

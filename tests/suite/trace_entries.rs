@@ -25,7 +25,7 @@ fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_l
             logger.warn("inside a child");
         }
         std::thread::scope(|threads| {
-            // The subscriber of a tracing span is known, also where it is not the thread's.
+            // A tracing span knows its subscriber, also if it is not the thread's.
             threads.spawn(|| match back {
                 Back::Otel => fixture.run(|| logger.warn("on another thread")),
                 Back::Tracing => logger.warn("on another thread"),
@@ -33,8 +33,8 @@ fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_l
         });
         inner.end();
         span.end();
-        let told = ["here", "inside another", "inside a child", "on another thread"];
-        for body in told {
+        let bodies = ["here", "inside another", "inside a child", "on another thread"];
+        for body in bodies {
             let record = fixture.record(body);
             assert_eq!(record.ids, ids(&cx), "{body}");
             assert_eq!(record.get("attempt"), Some(&AnyValue::Int(2)), "{body}");
@@ -43,9 +43,9 @@ fn an_entry_is_one_record_with_the_spans_ids_and_one_event_with_its_fields_and_l
             assert_eq!(record.scope, "spanlog::trace");
             assert_eq!(record.keys(), ["attempt"], "{body}");
         }
-        let expected = told.map(|body| (body.to_owned(), pairs([("level", "warn"), ("attempt", "2")])));
+        let expected = bodies.map(|body| (body.to_owned(), pairs([("level", "warn"), ("attempt", "2")])));
         assert_eq!(events(fixture, "span"), expected);
-        assert_eq!(fixture.records().len(), told.len());
+        assert_eq!(fixture.records().len(), bodies.len());
         assert!(fixture.span("inner").events.is_empty());
     });
 }
@@ -67,8 +67,7 @@ fn span_events_can_be_switched_off() {
     });
 }
 
-/// Scenario: more fields than the SDK lets an event have.
-/// Guarantees: it is not the level that is cut.
+/// Scenario: more fields than the SDK lets an event have. Guarantees: the level is not dropped.
 #[test]
 fn an_event_has_its_level_however_many_fields_there_are() {
     each(|fixture, back| {
@@ -148,8 +147,8 @@ fn all_levels_have_both_forms_and_fatal_does_not_exit() {
     });
 }
 
-/// Scenario: spans that are sampled out.
-/// Guarantees: their entries are records with their ids and the flag, and events of nothing.
+/// Scenario: spans that are sampled out. Guarantees: their entries are records with their ids and
+/// the flag, and no span's events.
 #[test]
 fn entries_of_a_span_that_does_not_record_still_reach_the_logger() {
     let unsampled = Arrangement::with_spans().into_iter().filter(|it| !it.sampled).collect();

@@ -1,4 +1,4 @@
-//! Contract §5: which fields are where, against an oracle that says it naively.
+//! Contract §5: which fields are where, against a naive oracle.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::fixture::{Fixture, USUAL};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// What can be done. Numbers choose among what there is by then.
+/// A step. Numbers select among what exists by then.
 #[derive(Clone, Debug)]
 enum Step {
     StartSpan { from: usize },
@@ -70,7 +70,7 @@ struct Oracle {
     spans: Vec<Known>,
     loggers: Vec<Lines>,
     contexts: Vec<Lines>,
-    /// What a span's own logger is.
+    /// Each span's own logger.
     of_spans: Vec<Lines>,
     /// Body, fields and span of every record.
     said: Vec<(String, Map, Option<usize>)>,
@@ -84,7 +84,7 @@ struct Real {
     ids: Vec<opentelemetry::trace::SpanContext>,
 }
 
-/// A value for each time that one is set, so that none can stand for another.
+/// A new value each time, so that none is mistaken for another.
 struct Values(i64);
 
 impl Values {

@@ -1,4 +1,4 @@
-//! Contract §5, among records, layers, filters, jobs, and the spans around.
+//! Contract §5: limits, layers, filters, jobs, and enclosing spans.
 
 use std::sync::{Arc, Mutex};
 
@@ -68,7 +68,7 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
         let (top, cx, span, bare) = job::scope(meta("a"), || {
             let (cx, span) = trace::start_span(&back.context(fixture), "of a");
             job::set("build.id", 7);
-            // It names no job, but the code runs in one.
+            // Its context names no job, but the code runs in one.
             let (_, bare) = trace::start_span(&back.with_tracer(&Context::new(), fixture), "bare");
             (back.context(fixture), cx, span, bare)
         });
@@ -118,9 +118,8 @@ fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
     });
 }
 
-/// Guarantees: what the tracing spans around have, an op's tool and operation above all, is on the
-/// entries of spans that were started in them, also where those are made on another thread, and of
-/// their children.
+/// Guarantees: fields of the enclosing tracing spans, above all an op's tool and operation, are on
+/// the entries of spans that were started in them, also on other threads, and of their children.
 #[test]
 fn entries_inherit_from_where_their_span_was_started() {
     each_of(at_all_levels(Arrangement::with_sampled_span_layer()), |fixture, back| {
@@ -175,7 +174,7 @@ fn an_entry_of_no_span_belongs_where_it_is_made() {
 }
 
 /// Scenario: two log layers, and a console between them. Guarantees: each layer makes its record of
-/// an entry, and the console shows the fields behind the message.
+/// an entry, and the console shows the fields after the message.
 #[test]
 fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     use tracing_subscriber::layer::SubscriberExt;
@@ -224,8 +223,8 @@ fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     }
 }
 
-/// Guarantees: neither spans nor entries are in the way of filters for other targets, and entries
-/// go by theirs.
+/// Guarantees: filters for other targets do not affect spans, and entries are filtered by their own
+/// target.
 #[test]
 fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     use tracing_subscriber::layer::SubscriberExt;
@@ -254,6 +253,6 @@ fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     assert_eq!(*seen.lock().unwrap(), ["kubelet"]);
     let spans = fixture.spans();
     assert_eq!(spans.len(), 2);
-    // What was said is on the span, whatever is filtered elsewhere.
+    // Entries are on the span, whatever is filtered elsewhere.
     assert!(spans.iter().all(|span| span.events.len() == 2));
 }

@@ -8,10 +8,10 @@ use spanlog::trace::{self, Entry, Fields, Level, Logger, NopLogger, NopTracer, T
 
 use super::trace::{each, events, ids, Back};
 
-/// A line, and the span that it is of.
+/// A line, and its span.
 type Said = (String, Option<SpanContext>);
 
-/// Keeps what it is given, as a logger of the user's own.
+/// A user's logger, which keeps its entries.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     fields: Fields,
@@ -49,7 +49,7 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
         ]
         .map(|(line, span)| (line, Some(span)));
         assert_eq!(said, expected);
-        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in
+        // `tracing` is where the tracing back end's spans live, so every layer sees entries in
         // them.
         let records = if back == Back::Tracing { 2 } else { 0 };
         assert_eq!(fixture.records().len(), records);
@@ -60,7 +60,7 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
 #[test]
 fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
     each(|fixture, back| {
-        // Nothing around it: the default logger.
+        // No span around it: the default logger.
         let nop = trace::with_tracer(&Context::current(), NopTracer::new());
         let (cx, span) = trace::start_span(&nop, "nothing");
         span.logger().info("of the default");
@@ -87,7 +87,7 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
         trace::logger(&span.with_field(&cx, "k", 1)).info("own");
         assert_eq!(own.said.lock().unwrap().len(), 2);
 
-        // Only who asks for silence gets it.
+        // Only an explicit `NopLogger` is silent.
         let (cx, span) =
             trace::start_span(&trace::with_logger(&back.context(fixture), NopLogger::new()), "quiet");
         let cx = span.with_field(&cx, "k", 1);
@@ -100,7 +100,7 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
 }
 
 /// Guarantees: what a context's logger knew before there was a span is on the record and on the
-/// event, and what is said later wins.
+/// event, and later fields win.
 #[test]
 fn fields_of_the_logger_around_are_on_entries_of_the_span() {
     each(|fixture, back| {
@@ -120,7 +120,7 @@ fn fields_of_the_logger_around_are_on_entries_of_the_span() {
     });
 }
 
-/// Hands on to `tracing`, without what is secret.
+/// Passes entries on to `tracing` without secrets.
 #[derive(Debug)]
 struct Redacts(TracingLogger, Fields);
 
@@ -136,8 +136,8 @@ impl Logger for Redacts {
     }
 }
 
-/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that
-/// logger has it, also with the back end that brings entries to `tracing` itself.
+/// Guarantees: an entry that the configured logger passes on to `tracing` is one record, as that
+/// logger wrote it, also with the back end that itself passes entries to `tracing`.
 #[test]
 fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
     each(|fixture, back| {
@@ -153,8 +153,8 @@ fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
     });
 }
 
-/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all
-/// the same.
+/// Guarantees: a logger does not get entries of levels that it disables, and the span still has
+/// them.
 #[test]
 fn what_a_logger_does_not_want_it_does_not_get() {
     #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! What every test stands on: the arrangements in which the crate must behave alike, and what came
-//! out.
+//! The arrangements of layers in which the crate must behave alike, and the records and spans that
+//! a test produced in one.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 #[path = "capture.rs"]
@@ -56,7 +56,8 @@ pub enum Wrap {
     Reload,
     /// Put in by `reload` after the subscriber was built.
     Reloaded,
-    /// Inside `with_filter`, as the documentation advises against. In no list: a control only.
+    /// Inside `with_filter`, as the documentation advises against. Not in any list: a negative
+    /// control.
     Filtered,
 }
 
@@ -84,7 +85,7 @@ impl fmt::Debug for Arrangement {
     }
 }
 
-/// Longer than anything takes that does not hang.
+/// Longer than anything that does not hang.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 pub const USUAL: Arrangement = Arrangement {
@@ -186,7 +187,7 @@ impl Arrangement {
         let tracer = tracer_provider.tracer("test");
         let neighbour = Neighbour::default();
         if self.log_enabled {
-            // Without a logger, `log_enabled!` says no and asks nobody.
+            // Without a logger, `log_enabled!` returns false without consulting the layers.
             install_log_tracer();
         }
         let (logs, counters, dispatch) = match crate::KIND {
@@ -232,7 +233,7 @@ impl Arrangement {
                 (Dispatch::new(base.with(log)), reload)
             }
         };
-        // Under the default that it is to be: tracing rebuilds its caches by it.
+        // Under this default, by which tracing rebuilds its caches.
         tracing::dispatcher::with_default(&dispatch, reload);
         dispatch
     }
@@ -328,7 +329,7 @@ enum Logs {
     Direct(spanlog::otlp::Pipeline, spanlog::testing::Requests),
 }
 
-/// What the two layers are put on.
+/// What the two layers are added to.
 type Base = Layered<BoxedLayer<Registry>, Registry>;
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
@@ -357,8 +358,8 @@ impl<S: Subscriber> Layer<S> for Neighbour {
     }
 }
 
-/// Says yes or no for a callsite once and for all, so that tracing does not ask it again at the
-/// event: then its answer to `log_enabled!` is what counts for the next event.
+/// Decides for a callsite once and for all, so that tracing does not consult it again at the event:
+/// then its answer to `log_enabled!` counts for the next event.
 fn all_but_the_dependency() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_target(DEPENDENCY, LevelFilter::OFF)
 }
@@ -395,7 +396,7 @@ impl Fixture {
         self.neighbour.0.load(Ordering::Relaxed)
     }
 
-    /// Shuts down whatever takes the records.
+    /// Shuts down the log provider or the pipeline.
     pub fn shut_down_logs(&self) {
         self.are_logs_shut_down.store(true, Ordering::Relaxed);
         match &self.logs {
@@ -435,7 +436,7 @@ impl Fixture {
         span.clone()
     }
 
-    /// Asserts that the record has the ids of the span, which must have some, sampled or not.
+    /// Asserts that the record has the ids of the span, which must have ids, and its sampled flag.
     #[track_caller]
     pub fn assert_in_span(&self, body: &str, span: &tracing::Span) {
         let record = self.record(body);
@@ -446,7 +447,7 @@ impl Fixture {
         assert_eq!(sampled, Some(self.arrangement.sampled), "{body:?}");
     }
 
-    /// What tracing-opentelemetry says a span's ids are.
+    /// A span's ids according to tracing-opentelemetry.
     pub fn ids_of(&self, span: &tracing::Span) -> Option<(TraceId, SpanId)> {
         use opentelemetry::trace::TraceContextExt;
         let cx = tracing_opentelemetry::get_otel_context(&span.id()?, &self.dispatch)?;
@@ -461,16 +462,16 @@ impl Fixture {
     }
 }
 
-/// Logs as a dependency does that asks `log` first, where the arrangement has one.
+/// Calls `log_enabled!`, as a dependency would, if the arrangement has one.
 pub fn ask_log(arrangement: Arrangement) {
     if arrangement.log_enabled {
-        // Some layer has no filter, so the answer is yes: were it no, then nobody would have been
-        // asked.
+        // Some layer has no filter, so the answer is true. False would mean that no layer was
+        // consulted.
         assert!(log::log_enabled!(target: DEPENDENCY, log::Level::Info), "no logger is installed");
     }
 }
 
-/// The attributes of a finished span; a key that is there twice is a failure.
+/// The attributes of a finished span; a duplicate key is a failure.
 pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     let mut map = BTreeMap::new();
     for attribute in &span.attributes {
@@ -517,13 +518,13 @@ where
     }
 }
 
-/// The `log` facade goes through tracing in this process, through our tracer.
+/// Installs our `LogTracer` in this process, once.
 pub fn install_log_tracer() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| spanlog::LogTracer::install(log::LevelFilter::Trace).unwrap());
 }
 
-/// Fails loudly where the standard harness would hang for ever.
+/// Fails where the test would otherwise hang.
 pub fn within<T: Send + 'static>(seconds: u64, what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     let worker = std::thread::spawn(move || {

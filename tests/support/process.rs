@@ -1,5 +1,5 @@
-//! Tests that run again in a process of their own, for what belongs to a whole process: the global
-//! subscriber, environment variables, and an end that takes the process with it.
+//! Tests that run again in their own process, for what is process-wide: the global subscriber,
+//! environment variables, and what ends the process.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::any::type_name;
@@ -19,10 +19,11 @@ pub fn part() -> Option<String> {
     env::var(PART).ok()
 }
 
-/// Runs `work` with the name of its part in a process that was started for it. Elsewhere returns
-/// what starts such processes.
+/// Runs `work` with the name of its part in a process that was started for it. In the test's first
+/// process, returns what starts others.
 ///
-/// `work` has to be a closure written in the test itself: its type names the test.
+/// `work` has to be a closure written in the test function itself: the name of its type gives that
+/// of the test.
 pub fn isolated<F: FnOnce(&str)>(work: F) -> Option<Isolated> {
     match part() {
         Some(part) => {
@@ -33,13 +34,13 @@ pub fn isolated<F: FnOnce(&str)>(work: F) -> Option<Isolated> {
     }
 }
 
-/// A test that runs again in a process of its own.
+/// A test that can be run again in its own process.
 #[derive(Clone, Debug)]
 pub struct Isolated {
     pub test: String,
     pub part: String,
     pub stdin: Vec<u8>,
-    /// Longer than any part takes that does not hang.
+    /// Longer than any part that does not hang.
     pub limit: Duration,
 }
 
@@ -108,7 +109,7 @@ fn reading(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String>
     })
 }
 
-/// A directory that belongs to one caller. Neither it nor its parent is there yet.
+/// A path for a directory of one test. Neither it nor its parent exists yet.
 pub fn directory(name: &str) -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

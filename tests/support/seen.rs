@@ -18,7 +18,7 @@ pub struct Seen {
     pub flags: Option<TraceFlags>,
     pub unix_nanos: Option<u128>,
     pub observed_unix_nanos: Option<u128>,
-    /// 0 is none.
+    /// 0 is unspecified.
     pub severity_number: i32,
     pub severity_text: Option<String>,
     pub body: Option<AnyValue>,
@@ -97,7 +97,7 @@ impl Seen {
         }
     }
 
-    /// The one value of a key; two are a failure wherever they are looked at.
+    /// The only value of a key; a second one is a failure.
     pub fn get(&self, key: &str) -> Option<&AnyValue> {
         let mut found = self.attributes.iter().filter(|(known, _)| known == key);
         let value = found.next();

@@ -1,4 +1,4 @@
-//! Which road records take, and that they arrive on it: over every protocol, in files, and in both.
+//! Which path records take, and that they arrive: over every protocol, in files, and in both.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::http::{Act, Receiver};
 use crate::process::{directory, isolated, Written};
 use crate::{finish, json_lines, work, LONG};
 
-/// Only the direct road has no use for this variable, and says so.
-const TELLTALE: (&str, &str) = ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048");
+/// Only the direct path ignores this variable, with a warning.
+const IGNORED_WHEN_DIRECT: (&str, &str) = ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048");
 
 fn was_direct(written: &Written) -> bool {
-    written.stderr.contains(TELLTALE.0)
+    written.stderr.contains(IGNORED_WHEN_DIRECT.0)
 }
 
-/// Guarantees: JSON over HTTP for both signals, on the direct road by default and on the SDK's if
-/// asked for.
+/// Guarantees: JSON over HTTP for both signals, on the direct path by default and on the SDK's on
+/// request.
 #[test]
 fn json_over_http() {
     let child = isolated(|part| {
@@ -32,8 +32,9 @@ fn json_over_http() {
     let Some(child) = child else { return };
     for (name, protocol) in [("direct", "http/json"), ("sdk", "http/json"), ("builder", "http/protobuf")] {
         let receiver = Receiver::start();
-        let written =
-            child.part(name).run_to(&receiver.url(), &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), TELLTALE]);
+        let written = child
+            .part(name)
+            .run_to(&receiver.url(), &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), IGNORED_WHEN_DIRECT]);
         assert_eq!(was_direct(&written), name != "sdk", "{}", written.stderr);
         let requests = receiver.requests();
         assert_eq!(requests.len(), 2);
@@ -46,7 +47,7 @@ fn json_over_http() {
     }
 }
 
-/// Guarantees: a signal's own protocol goes before the general one.
+/// Guarantees: a signal's own protocol takes precedence over the general one.
 #[test]
 fn each_signal_may_have_a_protocol_of_its_own() {
     let child = isolated(|_| {
@@ -72,8 +73,8 @@ fn each_signal_may_have_a_protocol_of_its_own() {
     assert_eq!(receiver.spans().len(), 1);
 }
 
-/// Guarantees: without the feature `grpc`, that protocol is an error: who asks for it has no
-/// receiver of HTTP there.
+/// Guarantees: without the feature `grpc`, that protocol is an error: the endpoint would not
+/// understand HTTP.
 #[cfg(not(feature = "grpc"))]
 #[test]
 fn grpc_without_the_feature_is_an_error() {
@@ -86,8 +87,8 @@ mod grpc {
     use super::*;
     use crate::grpc::Receiver;
 
-    /// Guarantees: both signals over gRPC, with their headers, on either road, from a runtime of
-    /// one thread too; and nothing that the client writes becomes a record or a line.
+    /// Guarantees: both signals over gRPC, with their headers, on either path, also from a
+    /// current-thread runtime; and nothing that the client logs becomes a record or a console line.
     #[test]
     fn over_grpc() {
         let child = isolated(|part| {
@@ -95,7 +96,7 @@ mod grpc {
             runtime.block_on(async {
                 let guard = spanlog::builder()
                     .with_sdk_logs(part == "sdk")
-                    .with_header("x-told", "by the builder")
+                    .with_header("x-builder", "by the builder")
                     .install()
                     .unwrap();
                 work();
@@ -111,15 +112,15 @@ mod grpc {
                 &receiver.url(),
                 &[
                     ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-                    ("OTEL_EXPORTER_OTLP_HEADERS", "x-told=env,x-env=a%20b"),
+                    ("OTEL_EXPORTER_OTLP_HEADERS", "x-builder=env,x-env=a%20b"),
                     ("RUST_LOG", "trace"),
-                    TELLTALE,
+                    IGNORED_WHEN_DIRECT,
                 ],
             );
             assert_eq!(was_direct(&written), name == "direct", "{}", written.stderr);
             assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2), "{}", written.stderr);
             for metadata in receiver.metadata() {
-                for (name, value) in [("x-told", "by the builder"), ("x-env", "a b")] {
+                for (name, value) in [("x-builder", "by the builder"), ("x-env", "a b")] {
                     assert_eq!(metadata.get_all(name).iter().collect::<Vec<_>>(), [value]);
                 }
             }
@@ -130,13 +131,13 @@ mod grpc {
     }
 }
 
-/// Guarantees: the files are the same on either road.
+/// Guarantees: the files are the same on either path.
 #[test]
 fn files_are_the_same_on_either_road() {
     let child = isolated(|_| {
         let mut written = Vec::new();
         for sdk_logs in [false, true] {
-            let directory = directory("roads");
+            let directory = directory("paths");
             let (dispatch, guard) = spanlog::builder()
                 .with_service_name("files")
                 .with_json_lines(&directory)
@@ -159,12 +160,11 @@ fn files_are_the_same_on_either_road() {
         assert_eq!(written[0]["resourceLogs"][0]["scopeLogs"].as_array().unwrap().len(), 2);
     });
     let Some(child) = child else { return };
-    let written = child.run(&[TELLTALE]);
+    let written = child.run(&[IGNORED_WHEN_DIRECT]);
     assert!(was_direct(&written), "{}", written.stderr);
 }
 
-/// Takes out what differs from run to run, after a look at whether it is there. A resource has no
-/// order.
+/// Removes what differs from run to run, and checks that it was there. A resource has no order.
 fn without_times_and_ids(line: &mut Value) {
     let resource = line["resourceLogs"][0]["resource"]["attributes"].as_array_mut().unwrap();
     resource.sort_by_key(|attribute| attribute["key"].to_string());
@@ -181,8 +181,8 @@ fn without_times_and_ids(line: &mut Value) {
     }
 }
 
-/// Guarantees: a file and a receiver each get everything, and a receiver that is away keeps nothing
-/// from the file.
+/// Guarantees: a file and a receiver each get everything, and an unresponsive receiver does not
+/// keep records from the file.
 #[test]
 fn a_file_and_a_receiver_do_not_wait_for_each_other() {
     let child = isolated(|part| {
@@ -206,15 +206,14 @@ fn a_file_and_a_receiver_do_not_wait_for_each_other() {
     });
     let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = child.part("both").run_to(&receiver.url(), &[TELLTALE]);
+    let written = child.part("both").run_to(&receiver.url(), &[IGNORED_WHEN_DIRECT]);
     assert!(was_direct(&written), "{}", written.stderr);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
     let silent = Receiver::acting(|_| Act::Silence);
     child.part("away").run_to(&silent.url(), &[]);
 }
 
-/// Guarantees: where standard output is asked for, records take the SDK's road, to all of their
-/// places.
+/// Guarantees: with the console exporter, records take the SDK's path to all of their exporters.
 #[test]
 fn the_console_exporter_takes_the_sdk_road() {
     let child = isolated(|_| {
@@ -224,7 +223,8 @@ fn the_console_exporter_takes_the_sdk_road() {
     });
     let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = child.run_to(&receiver.url(), &[("OTEL_LOGS_EXPORTER", "otlp,console"), TELLTALE]);
+    let written =
+        child.run_to(&receiver.url(), &[("OTEL_LOGS_EXPORTER", "otlp,console"), IGNORED_WHEN_DIRECT]);
     assert!(!was_direct(&written), "{}", written.stderr);
     assert_eq!(receiver.records().len(), 1);
     assert!(written.stdout.contains("resourceLogs"), "{}", written.stdout);

@@ -1,4 +1,4 @@
-//! Limits of the road through the SDK, as `docs/mapping.md` states them.
+//! Limits of the path through the SDK, as `docs/mapping.md` states them.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SdkTracerProvider;
