@@ -40,6 +40,13 @@ use crate::process::{directory, isolated, Isolated, Written};
 const LONG: Duration = Duration::from_secs(20);
 
 impl Isolated {
+    /// Runs it with a receiver as its endpoint, and more variables.
+    fn run_with_receiver(&self, more: &[(&str, &str)]) -> (Receiver, Written) {
+        let receiver = Receiver::start();
+        let written = self.run_to(&receiver.url(), more);
+        (receiver, written)
+    }
+
     /// Runs it with this endpoint and more variables.
     fn run_to(&self, url: &str, more: &[(&str, &str)]) -> Written {
         self.run(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)], more].concat())
@@ -89,15 +96,11 @@ fn dropping_the_guard_delivers_logs_and_spans() {
         drop(guard);
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.run_to(
-        &receiver.url(),
-        &[
-            ("OTEL_SERVICE_NAME", "from-the-environment"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-builder=env"),
-        ],
-    );
+    let (receiver, written) = child.run_with_receiver(&[
+        ("OTEL_SERVICE_NAME", "from-the-environment"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-builder=env"),
+    ]);
     let (trace, span) = ids(&written);
 
     let logs = receiver.logs();
@@ -148,8 +151,7 @@ fn a_second_install_fails_and_the_first_goes_on() {
         finish(&guard);
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    child.run_to(&receiver.url(), &[]);
+    let (receiver, _) = child.run_with_receiver(&[]);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
 }
 
@@ -166,8 +168,8 @@ fn one_event_at_trace_makes_one_record() {
         assert!(log::log_enabled!(target: "ureq", log::Level::Trace));
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.run_to(&receiver.url(), &[("RUST_LOG", "trace"), ("OTEL_BLRP_SCHEDULE_DELAY", "10")]);
+    let (receiver, written) =
+        child.run_with_receiver(&[("RUST_LOG", "trace"), ("OTEL_BLRP_SCHEDULE_DELAY", "10")]);
     assert_eq!(receiver.records().len(), 1, "{:#?}", receiver.records());
     assert_eq!(receiver.requests().len(), 1);
     assert!(!written.stderr.contains("ureq"), "{}", written.stderr);
@@ -189,8 +191,7 @@ fn levels_are_each_outputs_own_and_spans_stay() {
         drop(span);
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.run_to(&receiver.url(), &[]);
+    let (receiver, written) = child.run_with_receiver(&[]);
     let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0].1.trace_id.len(), 16, "the span stays at level WARN");
@@ -218,8 +219,7 @@ fn flush_works_on_a_current_thread_runtime() {
         });
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    child.run_to(&receiver.url(), &[]);
+    let (receiver, _) = child.run_with_receiver(&[]);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
 }
 
@@ -411,8 +411,7 @@ fn a_logger_that_is_there_already_stays() {
         log::info!("still here");
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.run_to(&receiver.url(), &[]);
+    let (_, written) = child.run_with_receiver(&[]);
     assert!(written.stdout.contains("other: still here"), "{}", written.stdout);
     assert!(written.stderr.contains("the logger of the `log` crate"), "{}", written.stderr);
 }

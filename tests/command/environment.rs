@@ -3,6 +3,7 @@
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry::{Context, KeyValue};
+use spanlog::op::Command;
 
 use crate::fixture::spans::{REMOTE_SPAN, REMOTE_TRACE};
 use crate::fixture::{Fixture, USUAL};
@@ -18,10 +19,21 @@ fn parent_line(fixture: &Fixture) -> String {
     format!("parent 00-{}-{}-01", context.trace_id(), context.span_id())
 }
 
-/// With trace state.
-fn remote_parent() -> SpanContext {
+/// What a command prints whose op is started in this context.
+fn printed_in(context: Context, fixture: &Fixture, command: Command) -> Vec<String> {
+    let run = || {
+        let _attached = context.attach();
+        command.run()
+    };
+    fixture.block_on(run).unwrap();
+    fixture.texts()
+}
+
+/// A context with a remote parent that has trace state.
+fn remote_parent() -> Context {
     let state = TraceState::from_key_value([("vendor", "one")]).unwrap();
-    SpanContext::new(REMOTE_TRACE, REMOTE_SPAN, TraceFlags::SAMPLED, true, state)
+    let span = SpanContext::new(REMOTE_TRACE, REMOTE_SPAN, TraceFlags::SAMPLED, true, state);
+    Context::new().with_remote_span_context(span)
 }
 
 #[test]
@@ -34,17 +46,10 @@ fn the_child_is_told_the_ops_ids() {
 #[test]
 fn the_child_is_told_trace_state_and_baggage() {
     let fixture = USUAL.build();
-    fixture
-        .block_on(|| {
-            let context = Context::current()
-                .with_remote_span_context(remote_parent())
-                .with_baggage([KeyValue::new("tenant", "a b")]);
-            let _attached = context.attach();
-            sh(SHOW).run()
-        })
-        .unwrap();
-    assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state vendor=one", "baggage tenant=a%20b"]);
-    assert!(fixture.texts()[0].contains("4bf92f3577b34da6a3ce929d0e0e4736"));
+    let context = remote_parent().with_baggage([KeyValue::new("tenant", "a b")]);
+    let printed = printed_in(context, &fixture, sh(SHOW));
+    assert_eq!(printed, [parent_line(&fixture).as_str(), "state vendor=one", "baggage tenant=a%20b"]);
+    assert!(printed[0].contains("4bf92f3577b34da6a3ce929d0e0e4736"));
 }
 
 #[test]
@@ -56,27 +61,16 @@ fn baggage_that_cannot_be_told_does_not_keep_the_child_from_starting() {
     ];
     for context in contexts {
         let fixture = USUAL.build();
-        fixture
-            .block_on(|| {
-                let _attached = context.attach();
-                sh(SHOW).run()
-            })
-            .unwrap();
-        assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
+        let printed = printed_in(context, &fixture, sh(SHOW));
+        assert_eq!(printed, [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
     }
 }
 
 #[test]
 fn without_a_tracer_the_child_is_told_the_span_around() {
-    let fixture = without_spans();
-    fixture
-        .block_on(|| {
-            let _attached = Context::current().with_remote_span_context(remote_parent()).attach();
-            sh(SHOW).run()
-        })
-        .unwrap();
+    let printed = printed_in(remote_parent(), &without_spans(), sh(SHOW));
     let parent = "parent 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    assert_eq!(fixture.texts(), [parent, "state vendor=one", "baggage unset"]);
+    assert_eq!(printed, [parent, "state vendor=one", "baggage unset"]);
 }
 
 #[test]
@@ -111,16 +105,8 @@ fn what_the_caller_sets_wins() {
     let own = "00-33333333333333333333333333333333-4444444444444444-01";
     let set = |key: &'static str, value: &'static str| {
         let fixture = USUAL.build();
-        fixture
-            .block_on(|| {
-                let context = Context::current()
-                    .with_remote_span_context(remote_parent())
-                    .with_baggage([KeyValue::new("tenant", "a")]);
-                let _attached = context.attach();
-                sh(SHOW).env(key, value).run()
-            })
-            .unwrap();
-        (fixture.texts(), parent_line(&fixture))
+        let context = remote_parent().with_baggage([KeyValue::new("tenant", "a")]);
+        (printed_in(context, &fixture, sh(SHOW).env(key, value)), parent_line(&fixture))
     };
     // The op's trace state does not apply to another parent.
     let (texts, _) = set("TRACEPARENT", own);

@@ -24,11 +24,30 @@ const LONG: Duration = Duration::from_secs(30);
 const CONFIGURATION: &str = "configuration.yaml";
 
 /// Ports, by their placeholders in a configuration.
-struct Ports(Vec<(&'static str, Reserved)>);
+struct Ports(Vec<(String, Reserved)>);
 
 impl Ports {
-    fn of(names: &[&'static str]) -> Self {
-        Self(names.iter().map(|name| (*name, Reserved::new())).collect())
+    /// Reserves a port for each `{name}` in `text` that is not one of `backends`. Writes the text,
+    /// with addresses, to the file `CONFIGURATION` of a new directory.
+    fn configure(text: &str, backends: &[(&str, SocketAddr)]) -> (Self, PathBuf) {
+        let is_name = |name: &str| name.chars().all(|char| char.is_ascii_lowercase() || char == '_');
+        let mut configuration = text.to_owned();
+        for (name, address) in backends {
+            configuration = configuration.replace(&format!("{{{name}}}"), &address.to_string());
+        }
+        let mut ports = Vec::new();
+        for (name, _) in text.split('{').filter_map(|rest| rest.split_once('}')) {
+            let placeholder = format!("{{{name}}}");
+            if is_name(name) && configuration.contains(&placeholder) {
+                let port = Reserved::new();
+                configuration = configuration.replace(&placeholder, &port.address.to_string());
+                ports.push((name.to_owned(), port));
+            }
+        }
+        let directory = process::directory("proxies");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(CONFIGURATION), configuration).unwrap();
+        (Self(ports), directory)
     }
 
     fn at(&self, name: &str) -> SocketAddr {
@@ -37,20 +56,6 @@ impl Ports {
 
     fn url(&self, name: &str) -> String {
         format!("http://{}", self.at(name))
-    }
-
-    /// Writes `text` to the file `CONFIGURATION` in a new directory, with each `{name}` replaced by
-    /// an address.
-    fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
-        let directory = process::directory("proxies");
-        fs::create_dir_all(&directory).unwrap();
-        let mut text = text.to_owned();
-        let ports = self.0.iter().map(|(name, port)| (*name, port.address));
-        for (name, address) in ports.chain(backends.iter().copied()) {
-            text = text.replace(&format!("{{{name}}}"), &address.to_string());
-        }
-        fs::write(directory.join(CONFIGURATION), text).unwrap();
-        directory
     }
 }
 
@@ -156,19 +161,9 @@ frontend grpc_status
 #[test]
 fn haproxy_fails_in_its_ways() {
     let Some(path) = program::find("haproxy") else { return };
-    let ports = Ports::of(&[
-        "busy",
-        "throttle",
-        "closing",
-        "late_error",
-        "nobody",
-        "permanent",
-        "grpc_busy",
-        "grpc_status",
-    ]);
     let (receiver, grpc) = (Receiver::start(), grpc::Receiver::start());
     let backends = [("receiver", receiver.address), ("grpc_receiver", grpc.address)];
-    let directory = ports.configure(HAPROXY, &backends);
+    let (ports, directory) = Ports::configure(HAPROXY, &backends);
     let mut command = Command::new(path);
     command.args(["-db", "-f", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("grpc_status")]);
@@ -217,10 +212,9 @@ http {
 #[test]
 fn nginx_fails_in_its_ways() {
     let Some(path) = program::find("nginx") else { return };
-    let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
     let (receiver, grpc) = (Receiver::start(), grpc::Receiver::start());
     let backends = [("receiver", receiver.address), ("grpc_receiver", grpc.address)];
-    let directory = ports.configure(NGINX, &backends);
+    let (ports, directory) = Ports::configure(NGINX, &backends);
     let mut command = Command::new(path);
     command.arg("-p").arg(&directory).args(["-c", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("moved")]);
@@ -274,9 +268,7 @@ service:
 #[test]
 fn the_collector_fails_in_its_ways() {
     let Some(path) = program::collector() else { return };
-    let names = ["overloaded", "overloaded_grpc", "dead", "dead_grpc", "small", "small_grpc"];
-    let ports = Ports::of(&names);
-    let directory = ports.configure(COLLECTOR, &[]);
+    let (ports, directory) = Ports::configure(COLLECTOR, &[]);
     let mut command = Command::new(path);
     command.args(["--config", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("small_grpc")]);

@@ -31,10 +31,9 @@ fn json_over_http() {
     });
     let Some(child) = child else { return };
     for (name, protocol) in [("direct", "http/json"), ("sdk", "http/json"), ("builder", "http/protobuf")] {
-        let receiver = Receiver::start();
-        let written = child
+        let (receiver, written) = child
             .part(name)
-            .run_to(&receiver.url(), &[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), IGNORED_WHEN_DIRECT]);
+            .run_with_receiver(&[("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), IGNORED_WHEN_DIRECT]);
         assert_eq!(was_direct(&written), name != "sdk", "{}", written.stderr);
         let requests = receiver.requests();
         assert_eq!(requests.len(), 2);
@@ -56,14 +55,10 @@ fn each_signal_may_have_a_protocol_of_its_own() {
         finish(&guard);
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    child.run_to(
-        &receiver.url(),
-        &[
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
-            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
-        ],
-    );
+    let (receiver, _) = child.run_with_receiver(&[
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+    ]);
     let kind = |path: &str| {
         let request = receiver.requests().into_iter().find(|request| request.path() == path).unwrap();
         request.header("content-type").unwrap().to_owned()
@@ -205,8 +200,7 @@ fn a_file_and_a_receiver_do_not_wait_for_each_other() {
         std::fs::remove_dir_all(directory).unwrap();
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.part("both").run_to(&receiver.url(), &[IGNORED_WHEN_DIRECT]);
+    let (receiver, written) = child.part("both").run_with_receiver(&[IGNORED_WHEN_DIRECT]);
     assert!(was_direct(&written), "{}", written.stderr);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
     let silent = Receiver::acting(|_| Act::Silence);

@@ -24,11 +24,10 @@ fn the_service_name_variable_wins_over_the_resource_variable() {
         work();
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    child.run_to(
-        &receiver.url(),
-        &[("OTEL_SERVICE_NAME", "by-name"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b")],
-    );
+    let (receiver, _) = child.run_with_receiver(&[
+        ("OTEL_SERVICE_NAME", "by-name"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b"),
+    ]);
     let resource = attributes(&receiver.logs()[0].resource.as_ref().unwrap().attributes);
     assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
 }
@@ -75,23 +74,19 @@ fn other_unusable_values_are_said_and_ignored() {
         work();
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.run_to(
-        &receiver.url(),
-        &[
-            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
-            ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
-            ("OTEL_SDK_DISABLED", "perhaps"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
-            ("OTEL_TRACES_SAMPLER", "sometimes"),
-            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
-            ("RUST_LOG", ""),
-        ],
-    );
+    let (receiver, written) = child.run_with_receiver(&[
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
+        ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
+        ("OTEL_SDK_DISABLED", "perhaps"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
+        ("RUST_LOG", ""),
+    ]);
     for wrong in [
         "carrier-pigeon",
         "smoke",
@@ -118,8 +113,7 @@ fn a_disabled_sdk_leaves_the_console() {
         assert!(finish(&guard).outputs.is_empty());
     });
     let Some(child) = child else { return };
-    let receiver = Receiver::start();
-    let written = child.run_to(&receiver.url(), &[("OTEL_SDK_DISABLED", "TRUE")]);
+    let (receiver, written) = child.run_with_receiver(&[("OTEL_SDK_DISABLED", "TRUE")]);
     assert!(written.stderr.contains("working"), "{}", written.stderr);
     assert!(receiver.requests().is_empty());
 }

@@ -42,24 +42,10 @@ impl Terminal {
             "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact helper_that_runs_in_a_terminal --nocapture; \
              touch '{there}/done'; exec sleep 600"
         );
-        let (columns, rows) = (columns.to_string(), rows.to_string());
         // The history limit applies to windows created after it is set.
-        terminal.tmux(&[
-            "start-server",
-            ";",
-            "set",
-            "-g",
-            "history-limit",
-            "20000",
-            ";",
-            "new-session",
-            "-d",
-            "-x",
-            &columns,
-            "-y",
-            &rows,
-            &command,
-        ]);
+        let start =
+            format!("start-server ; set -g history-limit 20000 ; new-session -d -x {columns} -y {rows}");
+        terminal.tmux(&start.split(' ').chain([command.as_str()]).collect::<Vec<_>>());
         Some(terminal)
     }
 

@@ -175,35 +175,14 @@ fn spans() -> Vec<Script> {
         Script::new("more-than-128-attributes", |_| {
             macro_rules! wide {
                 ($name:ident) => {
-                    info_span!(
+                    info_span! {
                         "wide",
-                        $name.a = 0,
-                        $name.b = 0,
-                        $name.c = 0,
-                        $name.d = 0,
-                        $name.e = 0,
-                        $name.f = 0,
-                        $name.g = 0,
-                        $name.h = 0,
-                        $name.i = 0,
-                        $name.j = 0,
-                        $name.k = 0,
-                        $name.l = 0,
-                        $name.m = 0,
-                        $name.n = 0,
-                        $name.o = 0,
-                        $name.p = 0,
-                        $name.q = 0,
-                        $name.r = 0,
-                        $name.s = 0,
-                        $name.t = 0,
-                        $name.u = 0,
-                        $name.v = 0,
-                        $name.w = 0,
-                        $name.x = 0,
-                        $name.y = 0,
-                        $name.z = 0
-                    )
+                        $name.a = 0, $name.b = 0, $name.c = 0, $name.d = 0, $name.e = 0, $name.f = 0,
+                        $name.g = 0, $name.h = 0, $name.i = 0, $name.j = 0, $name.k = 0, $name.l = 0,
+                        $name.m = 0, $name.n = 0, $name.o = 0, $name.p = 0, $name.q = 0, $name.r = 0,
+                        $name.s = 0, $name.t = 0, $name.u = 0, $name.v = 0, $name.w = 0, $name.x = 0,
+                        $name.y = 0, $name.z = 0
+                    }
                 };
             }
             let _one = wide!(one).entered();
