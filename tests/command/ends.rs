@@ -50,7 +50,7 @@ fn an_exit_code_is_an_error_and_red() {
     assert_eq!((error.exit_code(), error.signal()), (Some(3), None));
     assert_red(&fixture.only_span(), "sh exited with code 3");
     assert_eq!(fixture.attributes()["process.exit.code"], "3");
-    assert_eq!(fixture.texts(), ["before"]);
+    assert_eq!(fixture.bodies(), ["before"]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn beyond_its_time_limit_a_child_is_killed_and_the_op_timed_out() {
         assert_eq!(attributes["op.outcome"], "timed_out");
         assert_eq!(attributes["error.type"], "timeout");
         assert_eq!(attributes["process.exit.signal"], "9");
-        assert_eq!(fixture.texts(), ["started", "unfinished"]);
+        assert_eq!(fixture.bodies(), ["started", "unfinished"]);
     }
 }
 
@@ -153,7 +153,7 @@ fn a_time_limit_ends_the_run_even_if_a_grandchild_lives_on() {
     let fixture = USUAL.build();
     let script = "sleep 1000 & echo $!; wait";
     let error = fixture.block_on(|| sh(script).time_limit(Duration::from_millis(200)).run()).unwrap_err();
-    kill(&fixture.texts()[0]);
+    kill(&fixture.bodies()[0]);
     assert!(error.is_timeout());
     assert_eq!(fixture.attributes()["op.command.left_open"], "true");
 }

@@ -26,7 +26,7 @@ fn printed_in(context: Context, fixture: &Fixture, command: Command) -> Vec<Stri
         command.run()
     };
     fixture.block_on(run).unwrap();
-    fixture.texts()
+    fixture.bodies()
 }
 
 /// A context with a remote parent that has trace state.
@@ -40,7 +40,7 @@ fn remote_parent() -> Context {
 fn the_child_is_told_the_ops_ids() {
     let fixture = USUAL.build();
     fixture.block_on(|| sh(SHOW).run()).unwrap();
-    assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
+    assert_eq!(fixture.bodies(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
 }
 
 #[test]
@@ -79,16 +79,16 @@ fn what_this_process_inherited_is_not_passed_on() {
         assert_eq!(std::env::var("TRACESTATE").unwrap(), "stale=1");
         let fixture = USUAL.build();
         fixture.block_on(|| sh(SHOW).run()).unwrap();
-        assert_eq!(fixture.texts(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
+        assert_eq!(fixture.bodies(), [parent_line(&fixture).as_str(), "state unset", "baggage unset"]);
 
         let fixture = without_spans();
         fixture.block_on(|| sh(SHOW).run()).unwrap();
-        assert_eq!(fixture.texts(), ["parent unset", "state unset", "baggage unset"]);
+        assert_eq!(fixture.bodies(), ["parent unset", "state unset", "baggage unset"]);
 
         let fixture = without_spans();
         let own = "00-33333333333333333333333333333333-4444444444444444-01";
         fixture.block_on(|| sh(SHOW).env("TRACEPARENT", own).run()).unwrap();
-        assert_eq!(fixture.texts(), [&format!("parent {own}"), "state unset", "baggage unset"]);
+        assert_eq!(fixture.bodies(), [&format!("parent {own}"), "state unset", "baggage unset"]);
     });
     let inherited = [
         ("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01"),
@@ -121,7 +121,7 @@ fn what_the_caller_sets_wins() {
 fn what_the_caller_removes_stays_away() {
     let fixture = USUAL.build();
     fixture.block_on(|| sh(SHOW).env_remove("TRACEPARENT").run()).unwrap();
-    assert_eq!(fixture.texts(), ["parent unset", "state unset", "baggage unset"]);
+    assert_eq!(fixture.bodies(), ["parent unset", "state unset", "baggage unset"]);
 }
 
 #[test]
@@ -131,13 +131,13 @@ fn environment_and_directory_are_the_callers() {
     let command = sh(script).env("OWN", "mine").env_remove("HOME").current_dir("/");
     fixture.block_on(|| command.run()).unwrap();
     let path = std::env::var("PATH").unwrap();
-    assert_eq!(fixture.texts(), ["mine", "unset", &path, "/"]);
+    assert_eq!(fixture.bodies(), ["mine", "unset", &path, "/"]);
 
     // Cleared of everything except the op's variables and what is set later.
     let fixture = USUAL.build();
     let command = sh("echo ${HOME-unset}; echo $OWN; echo \"parent $TRACEPARENT\"");
     fixture.block_on(|| command.env_clear().env("OWN", "mine").run()).unwrap();
-    assert_eq!(fixture.texts(), ["unset", "mine", &parent_line(&fixture)]);
+    assert_eq!(fixture.bodies(), ["unset", "mine", &parent_line(&fixture)]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn stdin_is_empty_unless_it_is_inherited() {
         fixture.block_on(|| sh("cat").stdin_inherit().stdin_null().run()).unwrap();
         assert!(fixture.records().is_empty());
         fixture.block_on(|| sh("cat").stdin_inherit().run()).unwrap();
-        assert_eq!(fixture.texts(), ["asked and answered"]);
+        assert_eq!(fixture.bodies(), ["asked and answered"]);
     });
     let stdin = b"asked and answered\n".to_vec();
     if let Some(child) = child {

@@ -78,7 +78,7 @@ fn a_child_that_writes_nothing_makes_no_record() {
 fn bytes_that_are_not_utf_8_stay_readable() {
     let fixture = USUAL.build();
     fixture.block_on(|| sh(r"printf 'a\377b\303\251\n\303'").run()).unwrap();
-    assert_eq!(fixture.texts(), ["a\u{FFFD}b\u{e9}", "\u{FFFD}"]);
+    assert_eq!(fixture.bodies(), ["a\u{FFFD}b\u{e9}", "\u{FFFD}"]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_long_line_is_cut_and_counted_and_its_rest_skipped() {
                   head -c 65537 /dev/zero | tr '\\0' y >&2";
     let output = fixture.block_on(|| sh(script).run()).unwrap();
     assert_eq!((output.stdout_lines(), output.stderr_lines(), output.cut_lines()), (2, 1, 2));
-    let mut texts = fixture.texts();
+    let mut texts = fixture.bodies();
     texts.sort_unstable_by_key(|text| text.chars().next());
     assert_eq!(texts, ["after".to_owned(), "x".repeat(65536), "y".repeat(65536)]);
     assert_eq!(fixture.attributes()["op.command.cut_lines"], "2");
@@ -101,7 +101,7 @@ fn a_line_of_64_kib_is_not_cut_whatever_its_end() {
         let script = format!("head -c 65536 /dev/zero | tr '\\0' x; printf '{end}'");
         let output = fixture.block_on(|| sh(&script).run()).unwrap();
         assert_eq!((output.stdout_lines(), output.cut_lines()), (1, 0), "{end}");
-        assert_eq!(fixture.texts(), ["x".repeat(65536)], "{end}");
+        assert_eq!(fixture.bodies(), ["x".repeat(65536)], "{end}");
         assert!(!fixture.attributes().contains_key("op.command.cut_lines"));
     }
 }
@@ -117,7 +117,7 @@ fn a_cut_is_on_a_character_boundary() {
             let output = fixture.block_on(|| sh(&script).run()).unwrap();
             assert_eq!(output.cut_lines(), 1);
             let count = (65536 - offset) / char.len();
-            assert_eq!(fixture.texts(), [start + &char.repeat(count)], "{char} after {offset}");
+            assert_eq!(fixture.bodies(), [start + &char.repeat(count)], "{char} after {offset}");
         }
     }
 }
@@ -130,7 +130,7 @@ fn a_cut_line_is_logged_before_its_end() {
         fixture.drop_when_logged(sh("head -c 70000 /dev/zero | tr '\\0' x; exec sleep 1000").run(), &cut)
     });
     // Nothing of the rest after cancellation, and the count is still on the span.
-    assert_eq!(fixture.texts(), [cut]);
+    assert_eq!(fixture.bodies(), [cut]);
     assert_eq!(fixture.attributes()["op.command.cut_lines"], "1");
 }
 
@@ -140,7 +140,7 @@ fn a_line_that_was_begun_is_logged_when_the_future_is_dropped() {
     fixture.block_on(|| {
         fixture.drop_when_logged(sh(r"printf 'started\nPassword: '; exec sleep 1000").run(), "started")
     });
-    assert_eq!(fixture.texts(), ["started", "Password: "]);
+    assert_eq!(fixture.bodies(), ["started", "Password: "]);
     assert_eq!(fixture.record("Password: ").ids, ids(&fixture.only_span()));
 }
 
@@ -154,7 +154,7 @@ fn a_last_line_is_logged_when_its_stream_ends_not_when_the_child_does() {
 fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
     let fixture = USUAL.build();
     let output = fixture.block_on(|| sh("sleep 1000 & echo $!; printf unfinished").run()).unwrap();
-    let texts = fixture.texts();
+    let texts = fixture.bodies();
     kill(&texts[0]);
     assert!(output.is_left_open());
     assert_eq!(fixture.attributes()["op.command.left_open"], "true");
@@ -183,7 +183,7 @@ fn a_grandchild_that_writes_for_ever_does_not_hold_the_run() {
 fn last_words_of_a_grandchild_are_heard() {
     let fixture = USUAL.build();
     let output = fixture.block_on(|| sh("(sleep 0.05; echo late) & echo early").run()).unwrap();
-    assert_eq!(fixture.texts(), ["early", "late"]);
+    assert_eq!(fixture.bodies(), ["early", "late"]);
     assert!(!output.is_left_open());
     assert!(!fixture.attributes().contains_key("op.command.left_open"));
 }

@@ -17,7 +17,7 @@ fn the_span_says_what_ran() {
     assert_eq!(attributes["nuon.tool"], "sh");
     assert_eq!(attributes["nuon.op"], "test");
     assert_eq!(attributes["process.executable.name"], "sh");
-    assert_eq!(attributes["process.pid"], fixture.texts()[0]);
+    assert_eq!(attributes["process.pid"], fixture.bodies()[0]);
     assert!(!attributes.contains_key("process.command_args"));
     for value in attributes.values() {
         assert!(!value.contains("$$"), "an argument is on the span: {attributes:?}");

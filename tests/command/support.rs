@@ -39,14 +39,9 @@ impl Fixture {
         self.run(|| runtime.block_on(async { not_for_ever(work()).await }))
     }
 
-    /// The bodies of all records.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        self.records().iter().map(|record| record.body_text().to_owned()).collect()
-    }
-
     /// Waits until a line was logged.
     async fn logged(&self, text: &str) {
-        while !self.texts().iter().any(|known| known == text) {
+        while !self.bodies().iter().any(|known| known == text) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

@@ -314,8 +314,7 @@ fn log_enabled_in_a_dependency_costs_the_layer_no_record() {
     let arrangements: Vec<_> = with_log_enabled(Arrangement::all());
     alone(&arrangements, |fixture| {
         log_around_a_dependency(fixture);
-        let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
-        assert_eq!(bodies, ["before", "next", "after"]);
+        assert_eq!(fixture.bodies(), ["before", "next", "after"]);
         assert_eq!(fixture.neighbours_events(), 2, "the neighbour is to lose one");
     });
 }
@@ -331,8 +330,7 @@ fn a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled() {
         .collect();
     alone(&arrangements, |fixture| {
         log_around_a_dependency(fixture);
-        let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
-        assert_eq!(bodies, ["before", "after"]);
+        assert_eq!(fixture.bodies(), ["before", "after"]);
     });
 }
 

@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use crate::fixture::capture::Capture;
 use crate::fixture::spans::{ids_of, remote_context, SamplerFn, REMOTE_TRACE};
-use crate::fixture::{ask_log, attributes, each, Arrangement, Fixture, Seen, Spans, USUAL};
+use crate::fixture::{ask_log, attributes, each, Arrangement, Fixture, Spans, USUAL};
 
 fn full() -> JobMetadata {
     JobMetadata::new("job-1", "exec-1")
@@ -27,8 +27,11 @@ fn job(id: &str) -> JobMetadata {
     JobMetadata::new(id.to_owned(), format!("exec of {id}"))
 }
 
-fn job_of(record: &Seen) -> Option<&str> {
-    record.text("runner_job.id")
+#[track_caller]
+fn assert_job(fixture: &Fixture, job: Option<&str>, bodies: &[&str]) {
+    for body in bodies {
+        assert_eq!(fixture.record(body).text("runner_job.id"), job, "{body}");
+    }
 }
 
 fn with_layers() -> Vec<Arrangement> {
@@ -132,12 +135,12 @@ fn every_record_of_a_job_carries_it_whatever_the_layers() {
             tracing::debug_span!("filtered").in_scope(|| line("in a filtered span"));
         });
         line("after");
-        for body in ["bare", "in a span", "in a span from outside", "explicit root", "in a filtered span"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("one"), "{body}");
-        }
-        for body in ["before", "after"] {
-            assert_eq!(job_of(&fixture.record(body)), None, "{body}");
-        }
+        assert_job(
+            fixture,
+            Some("one"),
+            &["bare", "in a span", "in a span from outside", "explicit root", "in a filtered span"],
+        );
+        assert_job(fixture, None, &["before", "after"]);
     });
 }
 
@@ -252,12 +255,8 @@ fn a_records_stamps_and_ids_never_come_from_two_jobs() {
                 .in_scope(|| tracing::warn!("in the explicit child"));
             tracing::warn!("b again");
         });
-        for body in ["explicit", "entered", "in the child", "in the explicit child"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{body}");
-        }
-        for body in ["root", "b again"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("b"), "{body}");
-        }
+        assert_job(fixture, Some("a"), &["explicit", "entered", "in the child", "in the explicit child"]);
+        assert_job(fixture, Some("b"), &["root", "b again"]);
         if fixture.arrangement.spans == Spans::Ours && fixture.arrangement.sampled {
             drop(of_a);
             for name in ["of a", "child of a", "explicit child of a"] {
@@ -285,9 +284,8 @@ fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
         })
         .join()
         .unwrap();
-        assert_eq!(job_of(&fixture.record("a inside b")), Some("a"));
-        assert_eq!(job_of(&fixture.record("b again")), Some("b"));
-        assert_eq!(job_of(&fixture.record("a on a thread")), Some("a"));
+        assert_job(fixture, Some("a"), &["a inside b", "a on a thread"]);
+        assert_job(fixture, Some("b"), &["b again"]);
     });
 }
 
@@ -329,12 +327,12 @@ fn the_job_survives_await_and_the_helpers_that_carry_it() {
                 .with_job(job("one")),
             );
             under("outside");
-            for body in ["before await", "after await", "spawned", "blocking", "thread"] {
-                assert_eq!(job_of(&fixture.record(body)), Some("one"), "{body}");
-            }
-            for body in ["not carried", "outside"] {
-                assert_eq!(job_of(&fixture.record(body)), None, "{body}");
-            }
+            assert_job(
+                &fixture,
+                Some("one"),
+                &["before await", "after await", "spawned", "blocking", "thread"],
+            );
+            assert_job(&fixture, None, &["not carried", "outside"]);
         }
     }
 }
@@ -365,7 +363,7 @@ fn a_future_that_is_dropped_is_dropped_inside_its_job() {
         let logs = Logs;
         drop(async move { drop(logs) }.with_job(job("one")));
     });
-    assert_eq!(job_of(&fixture.record("dropped")), Some("one"));
+    assert_job(&fixture, Some("one"), &["dropped"]);
 }
 
 #[test]
@@ -473,7 +471,7 @@ fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
         execution.end(&Ok::<(), String>(()));
     });
     assert_eq!(fixture.span("job.deploy").span_context.trace_id(), REMOTE_TRACE);
-    assert_eq!(job_of(&fixture.record("x")), Some("one"));
+    assert_job(&fixture, Some("one"), &["x"]);
 }
 
 /// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever
@@ -496,10 +494,8 @@ fn a_job_in_the_context_goes_through_a_span_of_no_job() {
             drop(attached);
             tracing::warn!("b again");
         });
-        for body in ["alone", "in the child", "inside b"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{body}");
-        }
-        assert_eq!(job_of(&fixture.record("b again")), Some("b"));
+        assert_job(fixture, Some("a"), &["alone", "in the child", "inside b"]);
+        assert_job(fixture, Some("b"), &["b again"]);
         if fixture.arrangement.sampled {
             assert_eq!(attributes(&fixture.span("child"))["runner_job.id"], "a");
         }
@@ -519,9 +515,7 @@ fn a_span_that_is_given_a_parent_inside_a_job_belongs_to_it() {
         });
         drop(span);
         assert_eq!(attributes(&fixture.span("adopted"))["runner_job.id"], "a");
-        for body in ["first", "second"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{body}");
-        }
+        assert_job(fixture, Some("a"), &["first", "second"]);
     });
 }
 

@@ -8,11 +8,7 @@ use spanlog::trace;
 
 use super::trace::{each, ids, Back};
 use crate::fixture::spans::{remote_span, REMOTE_SPAN};
-use crate::fixture::{Fixture, USUAL};
-
-fn bodies(fixture: &Fixture) -> Vec<String> {
-    fixture.records().iter().map(|record| record.body_text().to_owned()).collect()
-}
+use crate::fixture::USUAL;
 
 /// Guarantees: a span that was started too early is a no-op, and entries in its context are still
 /// records.
@@ -71,8 +67,8 @@ fn a_tracing_span_lives_and_is_closed_in_its_own_subscriber() {
     span.end();
     drop(span);
     abroad.run(|| drop(cx));
-    assert_eq!(bodies(&home), ["under another subscriber", "under no subscriber"]);
-    assert_eq!(bodies(&abroad), ["theirs is there"]);
+    assert_eq!(home.bodies(), ["under another subscriber", "under no subscriber"]);
+    assert_eq!(abroad.bodies(), ["theirs is there"]);
     let children: Vec<_> = home.spans().iter().map(|span| span.name.to_string()).collect();
     assert_eq!(children, ["child", "child", "span"]);
     let parent = home.span("span").span_context.span_id();

@@ -391,6 +391,10 @@ impl Fixture {
         }
     }
 
+    pub fn bodies(&self) -> Vec<String> {
+        self.records().iter().map(|record| record.body_text().to_owned()).collect()
+    }
+
     /// How many events have reached the neighbouring layer that has a per-layer filter.
     pub fn neighbours_events(&self) -> usize {
         self.neighbour.0.load(Ordering::Relaxed)
