@@ -121,10 +121,8 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
             Step::WithField { span, cx, .. }
             | Step::WithFields { span, cx, .. }
             | Step::TakeField { span, cx, .. } => {
-                if real.spans.is_empty() {
-                    continue;
-                }
-                let (span, cx) = (span % real.spans.len(), cx % real.contexts.len());
+                let Some(span) = span.checked_rem(real.spans.len()) else { continue };
+                let cx = cx % real.contexts.len();
                 let handle = &real.spans[span];
                 let mut changed: Vec<(&str, Option<i64>)> = Vec::new();
                 let made = match step {
@@ -163,18 +161,12 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.loggers.push(oracle.contexts[cx].clone());
             }
             Step::LoggerOfSpan { span } => {
-                if real.spans.is_empty() {
-                    continue;
-                }
-                let span = span % real.spans.len();
+                let Some(span) = span.checked_rem(real.spans.len()) else { continue };
                 real.loggers.push(real.spans[span].logger());
                 oracle.loggers.push(oracle.of_spans[span].clone());
             }
             Step::LoggerWithField { logger, .. } | Step::LoggerWithFields { logger, .. } => {
-                if real.loggers.is_empty() {
-                    continue;
-                }
-                let logger = logger % real.loggers.len();
+                let Some(logger) = logger.checked_rem(real.loggers.len()) else { continue };
                 let keys = match step {
                     Step::LoggerWithField { key, .. } => vec![*key],
                     Step::LoggerWithFields { keys, .. } => keys.clone(),
@@ -201,10 +193,7 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.contexts.push(oracle.loggers[logger].clone());
             }
             Step::Log { logger } => {
-                if real.loggers.is_empty() {
-                    continue;
-                }
-                let logger = logger % real.loggers.len();
+                let Some(logger) = logger.checked_rem(real.loggers.len()) else { continue };
                 let body = format!("line {number}");
                 real.loggers[logger].info(&body);
                 let Lines { fields, span } = oracle.loggers[logger].clone();
@@ -215,10 +204,9 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.said.push((body, fields, span));
             }
             Step::End { span } => {
-                if let Some(span) = span.checked_rem(real.spans.len()) {
-                    real.spans[span].end();
-                    oracle.spans[span].is_ended = true;
-                }
+                let Some(span) = span.checked_rem(real.spans.len()) else { continue };
+                real.spans[span].end();
+                oracle.spans[span].is_ended = true;
             }
         }
     }
