@@ -8,6 +8,7 @@ use prost::Message;
 
 use crate::assert_fails;
 use crate::fixture::{attributes, within, Arrangement, Seen, Spans, USUAL};
+use crate::process::isolated;
 
 #[test]
 fn a_record_must_be_there_once() {
@@ -106,6 +107,17 @@ fn ids_of_a_direct_record_must_be_whole_and_valid() {
     for (trace_id, span_id) in [(&[1; 15][..], &[1; 8][..]), (&[1; 16], &[1; 7]), (&[0; 16], &[0; 8])] {
         assert_fails("assertion", || assert_eq!(seen(trace_id, span_id), None));
     }
+}
+
+/// Guarantees: assertions need not name the arrangement.
+#[test]
+fn a_test_that_fails_prints_its_arrangement() {
+    let child = isolated(|_| {
+        let _fixture = USUAL.build();
+        panic!("on purpose");
+    });
+    let Some(child) = child else { return };
+    assert_fails("failed in [SpanFirst spans:Ours", || drop(child.run(&[])));
 }
 
 #[test]
