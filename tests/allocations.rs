@@ -1,23 +1,23 @@
-//! What an event on the direct road allocates once its thread is warm: nothing.
+//! An event on the direct path allocates nothing once its thread is warm.
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::otlp::Pipeline;
-use spanlog::{job, JobMetadata, LogLayer, SpanLayer};
+use spanlog::{job, JobMetadata, LogLayer};
 use tracing::{info, info_span};
-use tracing_subscriber::layer::SubscriberExt;
 
-use self::counting::{Counting, Note};
+use self::counting::{Counting, Observer};
 
 static ALL: AtomicU64 = AtomicU64::new(0);
 
@@ -27,7 +27,7 @@ thread_local! {
 
 struct Both;
 
-impl Note for Both {
+impl Observer for Both {
     fn allocated(_: usize) {
         ALL.fetch_add(1, Ordering::Relaxed);
         let _ = OWN.try_with(|own| own.set(own.get() + 1));
@@ -39,13 +39,13 @@ static ALLOCATOR: Counting<Both> = Counting::new();
 
 const EVENTS: u64 = 1_000;
 
-/// So many rounds in a row without an allocation are asked for, among so many at most.
+/// How many rounds in a row must be free of allocations, among how many at most.
 const QUIET_ROUNDS: u64 = 10;
 const ROUNDS: u64 = 100;
 
-/// Logs `EVENTS` at a time until rounds are quiet: no allocation on this thread. Of the whole
-/// process, where the worker makes requests of them meanwhile, less than one for ten events are
-/// asked for then: a request takes a few for 512.
+/// Logs `EVENTS` at a time until rounds are quiet, that is, without allocations on this thread. In
+/// these rounds the whole process, in which the worker builds requests, must make less than one per
+/// ten events: a request needs a few for 512.
 fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
     let before = pipeline.stats().delivered;
     let (mut rounds, mut quiet, mut process) = (0, 0, 0);
@@ -66,18 +66,16 @@ fn assert_quiet(pipeline: &Pipeline, log: impl Fn(u64)) {
 }
 
 /// Scenario: rounds of events with four fields and a formatted message, in a job and two spans; and
-/// of short ones, in no span and no job. A round in which the worker falls further behind than in
-/// any before takes one chunk more, which is kept: that can happen as often as a round has chunks,
-/// some seven times.
+/// of short ones, outside spans and jobs. A round in which the worker falls further behind than
+/// before allocates one more chunk, which is kept: that can happen as often as a round has chunks,
+/// about seven times.
 ///
-/// Guarantees: once warm, not one allocation on their thread in ten rounds.
+/// Guarantees: once warm, no allocation on their thread in ten rounds.
 #[test]
 fn events_of_a_warm_thread_allocate_nothing() {
     let pipeline = spanlog::testing::discarding();
-    let tracers = SdkTracerProvider::default();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracers.tracer("test")));
-    let subscriber = tracing_subscriber::registry().with(spans).with(LogLayer::direct(pipeline.clone()));
-    tracing::subscriber::with_default(subscriber, || {
+    let subscriber = spans::subscriber(&SdkTracerProvider::default(), LogLayer::direct(pipeline.clone()));
+    tracing::dispatcher::with_default(&subscriber, || {
         job::scope(JobMetadata::new("job-1", "execution-1"), || {
             let _request = info_span!("request", method = "GET").entered();
             let _handler = info_span!("handler", user = "alice").entered();
@@ -87,7 +85,7 @@ fn events_of_a_warm_thread_allocate_nothing() {
         });
         assert_quiet(&pipeline, |_| info!("connected"));
         assert_quiet(&pipeline, |attempt| info!(attempt, "connected"));
-        // One allocation in a round is too much.
+        // The check can fail: one allocation per round is too many.
         let noisy = |attempt| {
             if attempt == EVENTS / 2 {
                 drop(std::hint::black_box(Box::new(attempt)));

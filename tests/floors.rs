@@ -2,8 +2,8 @@
 //! each other in a ring. And the lists of files: the path of an event in src/lib.rs, and all files in
 //! docs/architecture.md.
 //!
-//! Read off the text of `src`: `use` declarations, and every other path that begins with `crate`, `super` or the name
-//! of a child module. A name that a parent re-exports counts as the parent's.
+//! Reads the text of `src`: `use` declarations, and every other path that begins with `crate`,
+//! `super` or the name of a child module. A name that a parent re-exports counts as the parent's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,7 +30,7 @@ fn no_files_import_each_other_in_a_ring() {
     assert!(rings.is_empty(), "rings of files:\n{}", arrows.join("\n"));
 }
 
-/// Guarantees: the table of floors names every file of `src`, and nothing that is not there.
+/// Guarantees: the table of floors names every file of `src`, and nothing that does not exist.
 #[test]
 fn the_floors_are_those_of_all_files() {
     let (tree, floors) = (tree(), floors());
@@ -43,7 +43,7 @@ fn the_floors_are_those_of_all_files() {
     }
 }
 
-/// Guarantees: the checks above fail where they should, on a copy of the tree with one line more.
+/// Guarantees: the checks above fail on a copy of the tree with one planted line.
 #[test]
 fn a_planted_ring_and_a_planted_upward_import_are_found() {
     let floors = floors();
@@ -241,7 +241,7 @@ fn rings(imports: &Imports) -> Vec<Vec<&str>> {
     rings.into_iter().collect()
 }
 
-/// The imports that tie a ring.
+/// The imports that form a ring.
 fn arrows(ring: &[&str], imports: &Imports) -> Vec<String> {
     let within = |target: &&String| ring.contains(&target.as_str());
     let of_file = |file: &&str| {
@@ -280,7 +280,7 @@ fn module_of(file: &str) -> String {
     }
 }
 
-/// A path from the root of the crate; `None` for one that leads out of it.
+/// A path from the root of the crate; `None` if it leads out of the crate.
 fn absolute(path: &[String], own: &str, modules: &BTreeMap<String, &str>) -> Option<Vec<String>> {
     let mut base: Vec<String> = own.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
     let mut rest = path;
@@ -376,7 +376,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
             continue;
         }
         if word == "pub" && rest.starts_with('(') {
-            // A visibility names a module and takes nothing from it.
+            // A visibility names a module, and imports nothing from it.
             rest = &rest[rest.find(')').unwrap_or(0)..];
             continue;
         }

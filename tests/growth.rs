@@ -7,23 +7,22 @@
 mod capture;
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
-use tracing_subscriber::layer::SubscriberExt;
+use spanlog::{job, JobMetadata, JobSpanProcessor, LogLayer};
 
 use self::capture::Capture;
-use self::counting::{Counting, Note};
+use self::counting::{Counting, Observer};
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
 struct Live;
 
-impl Note for Live {
+impl Observer for Live {
     fn allocated(size: usize) {
         LIVE.fetch_add(size as isize, Ordering::Relaxed);
     }
@@ -39,19 +38,17 @@ static ALLOCATOR: Counting<Live> = Counting::new();
 const RECORDS: u64 = 200_000;
 const MOST: isize = 1024 * 1024;
 
-/// How much memory more is live after the records than before, inside one job span.
+/// How many more bytes are live after the records than before, inside one job span.
 fn growth(records: impl Fn(&tracing::Span)) -> isize {
-    let logs = SdkLoggerProvider::builder().with_log_processor(Capture::looking(|_| ())).build();
+    let logs = Capture::observing(|_| ()).provider();
     let traces = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
-    let inner = tracing_opentelemetry::layer().with_tracer(traces.tracer("growth"));
     let log_layer = LogLayer::new(&logs);
     let counters = log_layer.counters();
-    let dispatch =
-        tracing::Dispatch::new(tracing_subscriber::registry().with(SpanLayer::new(inner)).with(log_layer));
+    let dispatch = spans::subscriber(&traces, log_layer);
     let growth = tracing::dispatcher::with_default(&dispatch, || {
         job::scope(JobMetadata::new("j", "e"), || {
             let root = tracing::info_span!("root", field = 1);
-            // What is made once is made now.
+            // Creates what is created once.
             root.in_scope(|| tracing::info!("warm-up"));
             let before = LIVE.load(Ordering::Relaxed);
             records(&root);
@@ -82,7 +79,7 @@ fn a_job_span_that_is_open_for_long_does_not_grow() {
         let growth = growth(records);
         assert!(growth < MOST, "{how}: {growth} bytes");
     }
-    // The measure can fail: six bytes kept for each record are too much.
+    // The check can fail: six bytes kept per record are too much.
     let kept = std::sync::Mutex::new(Vec::new());
     let growth = growth(|root| {
         never_entered(root);

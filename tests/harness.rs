@@ -1,4 +1,4 @@
-//! Tests of what the tests stand on (`tests/support`): each check must fail where it should.
+//! Tests of `tests/support`: each check must fail where it should.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 #[path = "support/fixture.rs"]
@@ -28,7 +28,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 const KIND: fixture::Kind = fixture::Kind::Sdk;
 
-/// Asserts that a check fails, with a message that has this in it.
+/// Asserts that a check panics with a message that contains this.
 #[track_caller]
 fn assert_fails(message: &str, check: impl FnOnce()) {
     let panic = catch_unwind(AssertUnwindSafe(check)).expect_err("the check passes");

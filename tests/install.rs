@@ -1,10 +1,11 @@
 //! Installation in one call, and the JSON-lines exporters under it.
 //!
-//! A global subscriber can be set once in a process, and environment variables are the process's
-//! own. So each case that needs either runs in a process of its own: this binary again, with a
-//! variable that says which part of the test it is.
+//! The global subscriber can be set only once, and environment variables are process-wide. So each
+//! test that needs either runs again in its own process.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "support/capture.rs"]
+mod capture;
 #[cfg(feature = "grpc")]
 #[path = "support/grpc.rs"]
 mod grpc;
@@ -18,8 +19,8 @@ mod otlp;
 mod port;
 #[path = "support/process.rs"]
 mod process;
-#[path = "install/roads.rs"]
-mod roads;
+#[path = "install/paths.rs"]
+mod paths;
 #[path = "install/settings.rs"]
 mod settings;
 
@@ -27,22 +28,40 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::KeyValue;
-use spanlog::{job, JobMetadata};
+use spanlog::install::Report;
+use spanlog::{job, Guard, JobMetadata};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::http::{response, Act, Receiver};
 use crate::otlp::attributes;
 use crate::port::Reserved;
-use crate::process::{directory, is_part, run, Written};
+use crate::process::{directory, isolated, Isolated, Written};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Runs a part of a test in a process of its own, with this endpoint and more variables.
-fn run_to(url: &str, test: &str, part: &str, more: &[(&str, &str)]) -> Written {
-    run(test, part, &[&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)], more].concat())
+impl Isolated {
+    /// Runs it with a receiver as its endpoint, and more variables.
+    fn run_with_receiver(&self, more: &[(&str, &str)]) -> (Receiver, Written) {
+        let receiver = Receiver::start();
+        let written = self.run_to(&receiver.url(), more);
+        (receiver, written)
+    }
+
+    /// Runs it with this endpoint and more variables.
+    fn run_to(&self, url: &str, more: &[(&str, &str)]) -> Written {
+        self.run(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)], more].concat())
+    }
 }
 
-/// What most cases do: one job, one span, one record.
+/// Shuts down, after which everything must have been delivered.
+#[track_caller]
+fn finish(guard: &Guard) -> Report {
+    let report = guard.shutdown(LONG);
+    assert!(report.is_complete(), "{report}");
+    report
+}
+
+/// What most tests do: one job, one span, one record.
 fn work() -> (String, String) {
     let metadata = JobMetadata::new("job-1", "execution-1").with_step("plan");
     job::scope(metadata, || {
@@ -64,30 +83,24 @@ fn ids(written: &Written) -> (String, String) {
 
 #[test]
 fn dropping_the_guard_delivers_logs_and_spans() {
-    if is_part("deliver") {
+    let child = isolated(|_| {
         let guard = spanlog::builder()
             .with_service_name("from-the-builder")
             .with_resource_attribute(KeyValue::new("team", "builder"))
-            .with_header("x-told", "told 100%25")
+            .with_header("x-builder", "100%25")
             .install()
             .unwrap();
         let (trace, span) = work();
         log::info!(target: "dependency", user = "ann"; "through the facade");
         println!("ids={trace} {span}");
         drop(guard);
-        return;
-    }
-    let receiver = Receiver::start();
-    let written = run_to(
-        &receiver.url(),
-        "dropping_the_guard_delivers_logs_and_spans",
-        "deliver",
-        &[
-            ("OTEL_SERVICE_NAME", "from-the-environment"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-told=env"),
-        ],
-    );
+    });
+    let Some(child) = child else { return };
+    let (receiver, written) = child.run_with_receiver(&[
+        ("OTEL_SERVICE_NAME", "from-the-environment"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=environment,zone=eu%2Cwest"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-env=a%20b,x-builder=env"),
+    ]);
     let (trace, span) = ids(&written);
 
     let logs = receiver.logs();
@@ -122,7 +135,7 @@ fn dropping_the_guard_delivers_logs_and_spans() {
     for request in receiver.requests() {
         assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
         assert_eq!(request.header("x-env"), Some("a b"));
-        assert_eq!(request.header("x-told"), Some("told 100%25"));
+        assert_eq!(request.header("x-builder"), Some("100%25"));
     }
     assert!(written.stderr.contains("working"), "{}", written.stderr);
     assert!(!written.stderr.contains('\u{1b}'), "no colours where there is no terminal");
@@ -130,38 +143,33 @@ fn dropping_the_guard_delivers_logs_and_spans() {
 
 #[test]
 fn a_second_install_fails_and_the_first_goes_on() {
-    if is_part("twice") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         let error = spanlog::builder().install().unwrap_err();
         assert!(error.is_already_set(), "{error}");
         work();
-        assert!(guard.shutdown(LONG).is_complete());
-        return;
-    }
-    let receiver = Receiver::start();
-    run_to(&receiver.url(), "a_second_install_fails_and_the_first_goes_on", "twice", &[]);
+        finish(&guard);
+    });
+    let Some(child) = child else { return };
+    let (receiver, _) = child.run_with_receiver(&[]);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (1, 1));
 }
 
-/// Guarantees: neither the exporter, its client nor its TLS come back, as records or as lines.
+/// Guarantees: nothing that the exporter, its client or its TLS library logs becomes a record or a
+/// console line.
 #[test]
 fn one_event_at_trace_makes_one_record() {
-    if is_part("trace") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         tracing::trace!(target: "app", "alone");
         for _ in 0..3 {
             guard.flush(LONG).unwrap();
         }
         assert!(log::log_enabled!(target: "ureq", log::Level::Trace));
-        return;
-    }
-    let receiver = Receiver::start();
-    let written = run_to(
-        &receiver.url(),
-        "one_event_at_trace_makes_one_record",
-        "trace",
-        &[("RUST_LOG", "trace"), ("OTEL_BLRP_SCHEDULE_DELAY", "10")],
-    );
+    });
+    let Some(child) = child else { return };
+    let (receiver, written) =
+        child.run_with_receiver(&[("RUST_LOG", "trace"), ("OTEL_BLRP_SCHEDULE_DELAY", "10")]);
     assert_eq!(receiver.records().len(), 1, "{:#?}", receiver.records());
     assert_eq!(receiver.requests().len(), 1);
     assert!(!written.stderr.contains("ureq"), "{}", written.stderr);
@@ -169,7 +177,7 @@ fn one_event_at_trace_makes_one_record() {
 
 #[test]
 fn levels_are_each_outputs_own_and_spans_stay() {
-    if is_part("levels") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder()
             .with_level(tracing::Level::WARN)
             .with_console_level(tracing::Level::DEBUG)
@@ -181,10 +189,9 @@ fn levels_are_each_outputs_own_and_spans_stay() {
         let _ = log::log_enabled!(target: "dependency", log::Level::Trace);
         tracing::warn!(target: "app", "for both");
         drop(span);
-        return;
-    }
-    let receiver = Receiver::start();
-    let written = run_to(&receiver.url(), "levels_are_each_outputs_own_and_spans_stay", "levels", &[]);
+    });
+    let Some(child) = child else { return };
+    let (receiver, written) = child.run_with_receiver(&[]);
     let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0].1.trace_id.len(), 16, "the span stays at level WARN");
@@ -197,7 +204,7 @@ fn levels_are_each_outputs_own_and_spans_stay() {
 
 #[test]
 fn flush_works_on_a_current_thread_runtime() {
-    if is_part("current-thread") {
+    let child = isolated(|_| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let guard = spanlog::builder().install().unwrap();
@@ -206,20 +213,19 @@ fn flush_works_on_a_current_thread_runtime() {
             println!("outputs={:?}", guard.outputs());
             assert!(guard.outputs().iter().all(|output| output.exported == 1));
             work();
-            assert!(guard.shutdown(LONG).is_complete());
+            finish(&guard);
             tracing::info!(target: "app", "after the end");
             assert!(guard.flush(LONG).unwrap_err().is_delivery());
         });
-        return;
-    }
-    let receiver = Receiver::start();
-    run_to(&receiver.url(), "flush_works_on_a_current_thread_runtime", "current-thread", &[]);
+    });
+    let Some(child) = child else { return };
+    let (receiver, _) = child.run_with_receiver(&[]);
     assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
 }
 
 #[test]
 fn shutdown_keeps_its_deadline_when_nobody_answers() {
-    if is_part("silent") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
         let begun = Instant::now();
@@ -233,38 +239,31 @@ fn shutdown_keeps_its_deadline_when_nobody_answers() {
             "{:?}",
             report.outputs
         );
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::acting(|_| Act::Silence);
-    run_to(
-        &receiver.url(),
-        "shutdown_keeps_its_deadline_when_nobody_answers",
-        "silent",
-        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")],
-    );
+    child.run_to(&receiver.url(), &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")]);
 }
 
 #[test]
 fn an_export_takes_no_longer_than_its_timeout() {
-    if is_part("timeout") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
         let begun = Instant::now();
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
         assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
         assert!(guard.outputs().iter().all(|output| output.failed == 1), "{:?}", guard.outputs());
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::acting(|_| Act::Silence);
-    run_to(
+    child.run_to(
         &receiver.url(),
-        "an_export_takes_no_longer_than_its_timeout",
-        "timeout",
         &[
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
-            // Logs are sent again for so long.
+            // Logs are retried for this long.
             ("OTEL_BLRP_EXPORT_TIMEOUT", "500"),
         ],
     );
@@ -272,22 +271,21 @@ fn an_export_takes_no_longer_than_its_timeout() {
 
 #[test]
 fn any_success_is_one_whatever_its_body() {
-    if is_part("long") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
-        let report = guard.shutdown(LONG);
-        assert!(report.is_complete(), "{report}");
-        return;
-    }
+        finish(&guard);
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::acting(|_| Act::Send(response(200, &[], &vec![b'x'; 5 << 20])));
-    run_to(&receiver.url(), "any_success_is_one_whatever_its_body", "long", &[]);
+    child.run_to(&receiver.url(), &[]);
     assert_eq!(receiver.requests().len(), 2, "and none is sent again");
 }
 
-/// Guarantees: a refusal is counted and said; a redirect is not followed.
+/// Guarantees: a refusal is counted and reported; a redirect is not followed.
 #[test]
 fn what_is_refused_is_counted() {
-    if is_part("refused") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
@@ -296,42 +294,37 @@ fn what_is_refused_is_counted() {
             report.outputs.iter().all(|output| output.failed == 1 && output.unsettled() == 0),
             "{report}"
         );
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     for status in [400, 307] {
         let refusal = Act::Send(response(status, &[("location", "/elsewhere")], b""));
         let receiver = Receiver::acting(move |_| refusal.clone());
-        let written = run_to(&receiver.url(), "what_is_refused_is_counted", "refused", &[]);
+        let written = child.run_to(&receiver.url(), &[]);
         assert!(written.stderr.contains("was lost on its way to otlp"), "{}", written.stderr);
         assert_eq!(receiver.requests().len(), 2, "one for each signal");
     }
 }
 
-/// Guarantees: logs go straight to OTLP, through the SDK if asked to, and one guard speaks for
+/// Guarantees: logs take the direct path by default and the SDK's on request, and the guard reports
 /// either.
 #[test]
 fn the_sdk_road_is_one_call_away() {
-    for (name, sdk_logs) in [("direct", false), ("sdk", true)] {
-        if is_part(name) {
-            let guard = spanlog::builder().with_sdk_logs(sdk_logs).install().unwrap();
-            work();
-            guard.flush(LONG).unwrap();
-            work();
-            let report = guard.shutdown(LONG);
-            assert!(report.is_complete(), "{report}");
-            assert_eq!((report.stats.emitted, report.stats.delivered), (2, 2));
-            let logs = report.outputs.iter().find(|output| output.signal == "logs").unwrap();
-            assert_eq!((logs.exporter, logs.taken, logs.exported, logs.unsettled()), ("otlp", 2, 2, 0));
-            assert!(guard.flush(LONG).unwrap_err().is_delivery());
-            return;
-        }
-    }
+    let child = isolated(|part| {
+        let guard = spanlog::builder().with_sdk_logs(part == "sdk").install().unwrap();
+        work();
+        guard.flush(LONG).unwrap();
+        work();
+        let report = finish(&guard);
+        assert_eq!((report.stats.emitted, report.stats.delivered), (2, 2));
+        let logs = report.outputs.iter().find(|output| output.signal == "logs").unwrap();
+        assert_eq!((logs.exporter, logs.taken, logs.exported, logs.unsettled()), ("otlp", 2, 2, 0));
+        assert!(guard.flush(LONG).unwrap_err().is_delivery());
+    });
+    let Some(child) = child else { return };
     for (name, is_said) in [("direct", true), ("sdk", false)] {
         let receiver = Receiver::start();
-        let written = run(
-            "the_sdk_road_is_one_call_away",
-            name,
-            // Only the direct road has no use for it.
+        let written = child.part(name).run(
+            // Only the direct path ignores it, with a warning.
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()), ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048")],
         );
         assert_eq!((receiver.records().len(), receiver.spans().len()), (2, 2));
@@ -339,52 +332,44 @@ fn the_sdk_road_is_one_call_away() {
     }
 }
 
-/// Guarantees: what is lost is said with its cause, and soon.
+/// Guarantees: a loss is reported with its cause, and soon.
 #[test]
 fn without_a_collector_the_end_comes_soon() {
-    if is_part("nobody") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
         let begun = Instant::now();
         let report = guard.shutdown(Duration::MAX);
         assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
         assert!(report.outputs.iter().all(|output| output.taken == 1), "{report}");
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let unused = Reserved::new();
     let address = unused.address.to_string();
     let url = format!("http://user:secret@{address}");
-    let written = run(
-        "without_a_collector_the_end_comes_soon",
-        "nobody",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_BLRP_EXPORT_TIMEOUT", "500")],
-    );
+    let written = child.run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_BLRP_EXPORT_TIMEOUT", "500")]);
     assert!(written.stderr.contains(&format!("no answer from {address}")), "{}", written.stderr);
     assert!(!written.stderr.contains("secret"), "{}", written.stderr);
 }
 
 #[test]
 fn the_console_exporter_writes_json_lines_to_standard_output() {
-    if is_part("console") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder().with_console(false).install().unwrap();
         work();
-        return;
-    }
-    let written = run(
-        "the_console_exporter_writes_json_lines_to_standard_output",
-        "console",
-        &[("OTEL_LOGS_EXPORTER", "console"), ("OTEL_TRACES_EXPORTER", "none")],
-    );
+    });
+    let Some(child) = child else { return };
+    let written = child.run(&[("OTEL_LOGS_EXPORTER", "console"), ("OTEL_TRACES_EXPORTER", "none")]);
     let lines: Vec<_> = written.stdout.lines().filter(|line| line.contains("{\"resource")).collect();
     assert_eq!(lines.len(), 1, "{}", written.stdout);
     assert!(lines[0].contains("traceId") && !written.stderr.contains("working"));
 }
 
-/// Guarantees: files alone where only files were asked for, and a scoped default leaves the process
-/// as it is.
+/// Guarantees: with files alone no collector is needed, and a scoped default leaves the global one
+/// alone.
 #[test]
 fn json_lines_files_need_no_collector() {
-    if is_part("files") {
+    let child = isolated(|_| {
         let directory = directory("files");
         let (dispatch, guard) = spanlog::builder().with_json_lines(&directory).build().unwrap();
         let ids = tracing::dispatcher::with_default(&dispatch, work);
@@ -402,14 +387,14 @@ fn json_lines_files_need_no_collector() {
         let traces = json_lines::read(&directory.join("traces.jsonl"));
         assert_eq!(traces[0]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"], ids.1);
         std::fs::remove_dir_all(directory).unwrap();
-        return;
-    }
-    run("json_lines_files_need_no_collector", "files", &[]);
+    });
+    let Some(child) = child else { return };
+    child.run(&[]);
 }
 
 #[test]
 fn a_logger_that_is_there_already_stays() {
-    if is_part("logger") {
+    let child = isolated(|_| {
         struct Other;
         impl log::Log for Other {
             fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -424,10 +409,9 @@ fn a_logger_that_is_there_already_stays() {
         log::set_max_level(log::LevelFilter::Info);
         let _guard = spanlog::builder().install().unwrap();
         log::info!("still here");
-        return;
-    }
-    let receiver = Receiver::start();
-    let written = run_to(&receiver.url(), "a_logger_that_is_there_already_stays", "logger", &[]);
+    });
+    let Some(child) = child else { return };
+    let (_, written) = child.run_with_receiver(&[]);
     assert!(written.stdout.contains("other: still here"), "{}", written.stdout);
     assert!(written.stderr.contains("the logger of the `log` crate"), "{}", written.stderr);
 }

@@ -3,6 +3,8 @@
 
 #[path = "live/bounds.rs"]
 mod bounds;
+#[path = "support/spans.rs"]
+mod spans;
 #[path = "live/stress.rs"]
 mod stress;
 
@@ -13,9 +15,8 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use spanlog::graph::{JobId, Level, Outcome, Recorder, ToolCallGraph};
-use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
+use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer};
 use tracing::Dispatch;
-use tracing_subscriber::layer::SubscriberExt;
 
 /// A subscriber with the recorder as a log processor, or as a layer of its own.
 fn subscriber(recorder: &Recorder, is_layer: bool) -> Dispatch {
@@ -23,13 +24,11 @@ fn subscriber(recorder: &Recorder, is_layer: bool) -> Dispatch {
         .with_span_processor(JobSpanProcessor::new())
         .with_span_processor(recorder.clone())
         .build();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("live")));
     if is_layer {
-        let layer = LogLayer::recording(recorder.clone());
-        return Dispatch::new(tracing_subscriber::registry().with(spans).with(layer));
+        return spans::subscriber(&provider, LogLayer::recording(recorder.clone()));
     }
     let logs = SdkLoggerProvider::builder().with_log_processor(recorder.clone()).build();
-    Dispatch::new(tracing_subscriber::registry().with(spans).with(LogLayer::new(&logs)))
+    spans::subscriber(&provider, LogLayer::new(&logs))
 }
 
 /// One node a line: depth, name, outcome and the records in it.
@@ -144,9 +143,9 @@ fn jobs_are_told_apart_and_handed_over_one_by_one() {
     assert_eq!(recorder.jobs().len(), 1);
 }
 
-/// Scenario: the processor that stamps the job stands behind the recorder, or does not stand there
-/// at all. Guarantees: a span that is stamped later goes to its job with its end; one that never is
-/// stays with its parent's.
+/// Scenario: the processor that stamps the job comes after the recorder, or is absent. Guarantees:
+/// a span that is stamped later moves to its job when it ends; one that is never stamped stays in
+/// its parent's.
 #[test]
 fn a_span_without_stamps_is_its_parents_jobs() {
     let recorder = Recorder::default();
@@ -177,9 +176,8 @@ fn what_is_not_sampled_is_not_kept() {
         .with_sampler(Sampler::AlwaysOff)
         .with_span_processor(recorder.clone())
         .build();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("live")));
-    let layer = LogLayer::recording(recorder.clone());
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans).with(layer), || {
+    let dispatch = spans::subscriber(&provider, LogLayer::recording(recorder.clone()));
+    tracing::dispatcher::with_default(&dispatch, || {
         let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
         execution.in_scope(|| tracing::info!("in a span that nobody gets"));
         execution.end(&Ok::<(), String>(()));
@@ -198,14 +196,14 @@ fn an_outcome_that_comes_with_the_end_is_the_one_that_counts() {
     assert_eq!(recorder.graph().roots().next().unwrap().call().outcome, Outcome::Failed);
 }
 
-/// Guarantees: one call wires the recorder, on the direct road and on the SDK's, and each record
-/// comes once.
+/// Guarantees: one call connects the recorder, on the direct path and on the SDK's, and each record
+/// arrives once.
 #[cfg(feature = "install")]
 #[test]
 fn one_call_of_the_builder_lets_a_recorder_listen_on_either_road() {
     for sdk_logs in [false, true] {
         let recorder = Recorder::default();
-        // Nobody listens there: a recorder needs no receiver.
+        // Nothing listens there: a recorder needs no receiver.
         let builder = spanlog::builder().with_endpoint("http://127.0.0.1:9").with_console(false);
         let keys = spanlog::Keys::cicd();
         let builder = builder.with_sdk_logs(sdk_logs).with_keys(keys).with_recorder(recorder.clone());
@@ -218,7 +216,7 @@ fn one_call_of_the_builder_lets_a_recorder_listen_on_either_road() {
         });
         let graph = recorder.graph_of(&JobId::execution("e")).unwrap();
         assert_eq!(shape(&graph), ["0 job.deploy ok [\"once\"]"]);
-        // Not waited for: what the exporters do is another matter.
+        // Without waiting for the exporters, which are not tested here.
         drop(Arc::new(guard.shutdown(std::time::Duration::ZERO)));
     }
 }

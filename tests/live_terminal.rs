@@ -1,7 +1,7 @@
 //! The live view on a real terminal: a pseudo-terminal of tmux, in which a helper of this binary
 //! runs.
 //!
-//! Without tmux the tests that need it are skipped.
+//! Without tmux these tests are skipped.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what its parts offer")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
@@ -28,9 +28,9 @@ fn numbers_above(screen: &str) -> Vec<usize> {
     above.map(|number| number.trim().parse().unwrap()).collect()
 }
 
-/// Guarantees: while it runs there is one view at the bottom; nothing is left of it in the
-/// scrollback but one whole tree and the failures; and every line of the console is there once, in
-/// order, in one piece.
+/// Guarantees: while it runs there is one view at the bottom; it leaves one whole tree and the
+/// failures in the scrollback, nothing else; and every console line is there once, in order, in one
+/// piece.
 #[test]
 fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     let Some(terminal) = Terminal::open(80, 24) else { return };
@@ -41,7 +41,7 @@ fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.wait("lines above", |screen| !numbers_above(screen).is_empty());
     for _ in 0..20 {
-        // A screen can be captured in the middle of a drawing: then the view is not all there, but
+        // A screen can be captured in the middle of a drawing: then the view is incomplete, but
         // never there twice.
         let screen = terminal.screen();
         assert!(screen.matches("─ step.apply").count() <= 1, "{screen}");
@@ -67,14 +67,14 @@ fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     assert!(terminal.has_cursor());
 }
 
-/// Guarantees: a terminal that changes its size has one view, of its new size.
+/// Guarantees: after a resize there is one view, of the new size.
 #[test]
 fn a_view_follows_the_size_of_its_terminal() {
     let Some(terminal) = Terminal::open(80, 24) else { return };
     terminal.wait("the view", |screen| screen.contains("more running"));
     let is_one =
         |screen: &str| screen.matches("─ step.apply").count() == 1 && screen.matches(" done  ").count() == 1;
-    // Names are cut where there are forty columns.
+    // Names are truncated at forty columns.
     let ops = |screen: &str| screen.lines().filter(|line| line.contains("─ terra")).count();
     terminal.resize(200, 60);
     let screen = terminal.wait("more rows", |screen| is_one(screen) && ops(screen) > 15);
@@ -87,7 +87,7 @@ fn a_view_follows_the_size_of_its_terminal() {
     assert!(all.contains("what is said after the view"), "{all}");
 }
 
-/// Guarantees: where nothing can be redrawn there are lines, without a control character.
+/// Guarantees: output that cannot be redrawn is lines without control characters.
 #[test]
 fn without_a_terminal_the_view_is_lines() {
     let directory = tmux::directory();
@@ -114,9 +114,9 @@ fn without_a_terminal_the_view_is_lines() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// Lines of the console stand between start and end of what they are logged in; then comes the
-/// tree, then the failures with their last lines, of which one is looked for: they stand in the
-/// order in which threads started.
+/// Console lines are between start and end of what they are logged in; then comes the tree, then
+/// the failures with their last lines. Only one failure is searched for: their order is that in
+/// which threads started.
 fn assert_is_in_order(text: &str) {
     let mut rest = text;
     for next in [
@@ -136,7 +136,7 @@ fn assert_is_in_order(text: &str) {
     }
 }
 
-/// Guarantees: on a terminal too there are lines where `CI` is set, in colour, or `TERM` is `dumb`,
+/// Guarantees: a terminal, too, gets lines if `CI` is set, in colour, or if `TERM` is `dumb`,
 /// without.
 #[test]
 fn a_terminal_in_ci_or_a_dumb_one_gets_lines() {
@@ -150,15 +150,15 @@ fn a_terminal_in_ci_or_a_dumb_one_gets_lines() {
         let all = terminal.in_color();
         let green = "\u{1b}[32m✓";
         assert_eq!(all.contains(green), has_color, "{variables}: {all:?}");
-        // The console has its own opinion about a dumb terminal.
+        // The console treats a dumb terminal in its own way.
         let of_view = all.lines().filter(|line| line.contains(" › ") || line.contains("─ "));
         assert_eq!(of_view.clone().any(|line| line.contains('\u{1b}')), has_color, "{variables}: {all:?}");
         assert!(of_view.count() > 50, "{variables}: {all}");
     }
 }
 
-/// Guarantees: with `NO_COLOR` the view is redrawn as ever, and neither it nor the tree has a
-/// colour; else both do.
+/// Guarantees: with `NO_COLOR` the view is still redrawn, and neither it nor the tree has colours;
+/// otherwise both do.
 #[test]
 fn colour_is_refused_by_no_color() {
     for (variables, has_color) in [("NO_COLOR=1", false), ("NO_COLOR=", true)] {

@@ -1,18 +1,20 @@
-//! The names of spans, of which the process keeps the first.
+//! Names of spans. The process keeps a limited number of them.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
-use opentelemetry::trace::TracerProvider;
+#[path = "support/spans.rs"]
+mod spans;
+
 use opentelemetry::Context;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::SpanData;
+use spanlog::op;
 use spanlog::trace::{self, TracingTracer};
-use spanlog::{op, SpanLayer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Layer;
 
-/// More than are kept.
+/// More names than are kept.
 const NAMES: usize = 600;
 
-/// Notes what `tracing` calls the spans.
+/// Keeps the names of spans in `tracing`.
 #[derive(Clone, Default)]
 struct Called(std::sync::Arc<std::sync::Mutex<Vec<&'static str>>>);
 
@@ -27,14 +29,11 @@ impl<S: tracing::Subscriber> Layer<S> for Called {
     }
 }
 
-/// Runs `work`, which makes spans. What they are called in OpenTelemetry, and what `tracing` calls
-/// them.
+/// Runs `work`, and returns the finished spans and their names in `tracing`.
 fn names_of(work: impl FnOnce()) -> (Vec<SpanData>, Vec<&'static str>) {
-    let exporter = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
+    let (provider, exporter) = spans::kept_spans();
     let called = Called::default();
-    let subscriber = tracing_subscriber::registry().with(spans).with(called.clone());
+    let subscriber = tracing_subscriber::registry().with(spans::span_layer(&provider)).with(called.clone());
     tracing::subscriber::with_default(subscriber, work);
     let called = called.0.lock().unwrap().clone();
     (exporter.get_finished_spans().unwrap(), called)
@@ -52,7 +51,7 @@ fn assert_named(finished: &[SpanData], called: &[&str], prefix: &str) {
     assert_eq!(called, expected);
 }
 
-/// Guarantees: a span has its name also where a program makes up more names than are kept.
+/// Guarantees: a span has its own name even if a program uses more names than are kept.
 #[test]
 fn however_many_names_there_are_every_span_has_its_own() {
     let (finished, called) = names_of(|| {
@@ -67,7 +66,7 @@ fn however_many_names_there_are_every_span_has_its_own() {
     assert_named(&finished, &called, "pod ");
 }
 
-/// Guarantees: the same of ops; a layer that knows nothing of them sees them by their names.
+/// Guarantees: the same for ops; a layer that does not know them sees their names.
 #[test]
 fn every_layer_sees_ops_by_their_names_and_there_may_be_many() {
     let (finished, called) = names_of(|| {

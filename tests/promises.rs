@@ -1,6 +1,8 @@
-//! Promises that the compiler, the manifest or a document makes, each held by a test.
+//! Promises about types, the manifest and the documents, each with a test.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[path = "promises/documents.rs"]
+mod documents;
 #[path = "promises/source.rs"]
 mod source;
 
@@ -10,6 +12,28 @@ use std::path::{Path, PathBuf};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap()
+}
+
+/// The manifest, without its dependency graph.
+fn metadata() -> cargo_metadata::Metadata {
+    cargo_metadata::MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .other_options(["--locked".to_owned(), "--offline".to_owned()])
+        .exec()
+        .unwrap()
+}
+
+/// The names of all tests that `cargo test --all-features` runs.
+fn tests_that_run() -> BTreeSet<String> {
+    let metadata = metadata();
+    let targets = metadata.root_package().unwrap().targets.iter();
+    let tested = targets.filter(|target| target.is_test() || target.is_lib());
+    tested.flat_map(|target| source::tests(target.src_path.as_std_path())).collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -36,7 +60,7 @@ fn first_column(document: &str) -> Vec<String> {
 
 #[test]
 fn the_architecture_names_every_source_file_and_no_other() {
-    let document = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let document = read("docs/architecture.md");
     let named: BTreeSet<_> = first_column(&document).into_iter().collect();
     let source = root().join("src");
     let there: BTreeSet<_> = files(&source)
@@ -50,19 +74,8 @@ fn the_architecture_names_every_source_file_and_no_other() {
 /// --all-features` runs.
 #[test]
 fn every_promise_names_tests_that_run() {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(["--locked".to_owned(), "--offline".to_owned()])
-        .exec()
-        .unwrap();
-    let mut tests = BTreeSet::new();
-    for target in &metadata.root_package().unwrap().targets {
-        if target.is_test() || target.is_lib() {
-            tests.extend(source::tests(target.src_path.as_std_path()));
-        }
-    }
-    let document = fs::read_to_string(root().join("docs/promises.md")).unwrap();
+    let tests = tests_that_run();
+    let document = read("docs/promises.md");
     let mut named = 0;
     for line in document.lines().filter(|line| line.starts_with("| ")) {
         let Some(last) = line.trim_end_matches(" |").rsplit(" | ").next() else { continue };
@@ -74,9 +87,8 @@ fn every_promise_names_tests_that_run() {
     assert!(named > 200, "{named}");
 }
 
-/// Guarantees: no dependency asks for a newer compiler than we say we need. What the standard
-/// library has in that version is checked by clippy's `incompatible_msrv`, which the manifest turns
-/// on and CI denies.
+/// Guarantees: no dependency needs a newer compiler than ours. Use of newer parts of the standard
+/// library is checked by clippy's `incompatible_msrv`, which the manifest turns on and CI denies.
 #[test]
 fn the_minimum_rust_version_is_enough_for_every_dependency() {
     let metadata = cargo_metadata::MetadataCommand::new()
@@ -86,7 +98,7 @@ fn the_minimum_rust_version_is_enough_for_every_dependency() {
         .unwrap();
     let ours = metadata.root_package().unwrap().rust_version.clone().unwrap();
     let resolve = metadata.resolve.as_ref().unwrap();
-    // Only what users build: normal dependencies, all the way down.
+    // Only what users build: normal dependencies, transitively.
     let mut open = vec![metadata.root_package().unwrap().id.clone()];
     let mut used = BTreeSet::new();
     while let Some(id) = open.pop() {
@@ -107,7 +119,7 @@ fn the_minimum_rust_version_is_enough_for_every_dependency() {
     }
 }
 
-/// The platform that this runs on: other platforms' dependencies need not be on this machine.
+/// This platform: dependencies of others may not be downloaded here.
 fn host() -> String {
     let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();
     let text = String::from_utf8(rustc.stdout).unwrap();

@@ -1,4 +1,4 @@
-//! Real receivers that nobody here wrote: what they say they got is what was emitted.
+//! Third-party receivers: what they report is what was emitted.
 //!
 //! rotel is installed from PyPI, by name, into the target directory. `SPANLOG_SKIP=rotel` keeps the
 //! tests from trying to. The OpenTelemetry Collector is used where it is on `PATH`, or
@@ -12,16 +12,19 @@ mod kinds;
 mod port;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::fs;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use opentelemetry::logs::AnyValue;
 use spanlog::otlp::{Compression, Pipeline, Protocol};
 
-use self::kinds::{Kind, Value};
+use self::kinds::Kind;
 use self::port::Reserved;
 use self::program::Running;
 
@@ -34,7 +37,7 @@ enum Program {
     Collector,
 }
 
-/// A receiver that runs as long as this does.
+/// A receiver that is stopped when dropped.
 struct Receiver {
     program: Program,
     running: Running,
@@ -46,7 +49,7 @@ fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Runs a command to its end. The error is what it wrote.
+/// Runs a command to its end. The error has its output.
 fn run(command: &mut Command) -> Result<(), String> {
     let shown = format!("{command:?}");
     let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
@@ -58,7 +61,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// The program's path, once it is installed.
+/// Installs the program, and returns its path.
 fn rotel() -> Result<PathBuf, String> {
     let home = target().join("rotel");
     let find = || {
@@ -106,7 +109,7 @@ impl Receiver {
         Self { program, running, http, grpc }
     }
 
-    /// The record with this body, in the words of the program, its last line included.
+    /// The record with this body, as the program prints it, including its last line.
     fn record(&self, said: &str, body: &str) -> String {
         let line = format!("\nBody: Str({body})\n");
         let mut found = said.match_indices(&line);
@@ -118,29 +121,28 @@ impl Receiver {
         said[from..end].to_owned()
     }
 
-    fn value(&self, value: &Value) -> String {
+    fn value(&self, value: &AnyValue) -> String {
         match (value, self.program) {
-            (Value::Bool(value), _) => format!("Bool({value})"),
-            (Value::Int(value), _) => format!("Int({value})"),
-            (Value::Double(value), Program::Collector) if !value.is_finite() => {
-                // It prints doubles as JSON, which has no such numbers, but only after it has read
-                // them.
-                let word = if value.is_nan() {
-                    "NaN"
-                } else if *value > 0.0 {
-                    "+Inf"
-                } else {
-                    "-Inf"
+            (AnyValue::Boolean(value), _) => format!("Bool({value})"),
+            (AnyValue::Int(value), _) => format!("Int({value})"),
+            (AnyValue::Double(value), Program::Collector) if !value.is_finite() => {
+                // It prints doubles as JSON, which cannot represent these, but only after it has
+                // read them.
+                let word = match *value {
+                    up if up > 0.0 => "+Inf",
+                    down if down < 0.0 => "-Inf",
+                    _ => "NaN",
                 };
                 format!("Double(json: unsupported value: {word})")
             }
-            (Value::Double(value), _) => format!("Double({value})"),
-            (Value::Text(value), _) => format!("Str({value})"),
-            (Value::Bytes(value), Program::Rotel) => format!("Bytes({value:?})"),
-            (Value::Bytes(value), Program::Collector) => {
-                // Base64 of the two values there are.
+            (AnyValue::Double(value), _) => format!("Double({value})"),
+            (AnyValue::String(value), _) => format!("Str({value})"),
+            (AnyValue::Bytes(value), Program::Rotel) => format!("Bytes({value:?})"),
+            (AnyValue::Bytes(value), Program::Collector) => {
+                // Base64 of the only two values.
                 format!("Bytes({})", if value.is_empty() { "" } else { "AP8=" })
             }
+            (other, _) => panic!("{other:?}"),
         }
     }
 
@@ -168,7 +170,7 @@ impl Receiver {
         match self.program {
             Program::Rotel => assert!((between.0..=between.1).contains(&time)),
             Program::Collector => {
-                // Of a minute.
+                // Modulo a minute.
                 let span = between.1 - between.0;
                 let since = (time + 60_000_000_000 - between.0 % 60_000_000_000) % 60_000_000_000;
                 assert!(since <= span, "{since} {span}");
@@ -198,11 +200,7 @@ impl Receiver {
     }
 }
 
-fn nanos() -> u64 {
-    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
-}
-
-/// Emits, delivers and compares, over every way that the program takes.
+/// Emits, delivers and compares, over every protocol that the program accepts.
 fn check(program: Program, path: &Path) {
     let mut ways = vec![
         (Protocol::HttpProtobuf, Compression::None),
@@ -225,7 +223,7 @@ fn check(program: Program, path: &Path) {
             .with_service_name("receivers")
             .build()
             .unwrap();
-        let begun = nanos();
+        let begun = kinds::nanos();
         let kinds = tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || {
             let mut kinds = kinds::emit();
             // rotel answers 400 to a JSON request with a NaN, which OTLP's JSON writes as a string.
@@ -235,7 +233,7 @@ fn check(program: Program, path: &Path) {
             tracing::info!("the last one");
             kinds
         });
-        let ended = nanos();
+        let ended = kinds::nanos();
         pipeline
             .flush(LONG)
             .unwrap_or_else(|error| panic!("{program:?} {protocol:?} {compression:?}: {error}"));
@@ -252,7 +250,8 @@ fn check(program: Program, path: &Path) {
         for kind in &kinds {
             receiver.assert_has(&said, kind, (begun, ended));
         }
-        // The check can fail. Those of all records would be 1,000 searches of a long text.
+        // Shows that the check can fail. For all records this would be 1,000 searches of a long
+        // text.
         let in_span = kinds.iter().find(|kind| kind.body == "in a span").unwrap();
         for altered in kinds::altered(in_span) {
             let check = || receiver.assert_has(&said, &altered, (begun, ended));

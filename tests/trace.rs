@@ -1,21 +1,22 @@
-//! What of `trace` is the process's: the default tracer, and the memory that a run without
-//! telemetry takes. No test here has a subscriber: which callsites are of interest is the
-//! process's, too.
+//! What is process-wide in `trace`: the default tracer, and the allocations of a run without
+//! telemetry. No test here sets a subscriber: interest in callsites is process-wide, too.
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/spans.rs"]
+mod spans;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::Context;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer};
 use spanlog::trace::{self, NopLogger, NopTracer, OtelTracer, Tracer};
 
-use self::counting::{Counting, Note};
+use self::counting::{Counting, Observer};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -23,7 +24,7 @@ thread_local! {
 
 struct Own;
 
-impl Note for Own {
+impl Observer for Own {
     fn allocated(_: usize) {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
     }
@@ -39,8 +40,7 @@ fn allocations(work: impl FnOnce()) -> u64 {
 }
 
 fn traced() -> (InMemorySpanExporter, SdkTracer) {
-    let exporter = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let (provider, exporter) = spans::kept_spans();
     (exporter, provider.tracer("test"))
 }
 
@@ -49,7 +49,7 @@ fn names(exporter: &InMemorySpanExporter) -> Vec<String> {
 }
 
 /// Guarantees: the default does nothing until it is set, a second set is an error and changes
-/// nothing, and a context's own tracer goes before it.
+/// nothing, and a context's own tracer takes precedence.
 #[test]
 fn the_default_tracer_is_no_op_until_it_is_set_once() {
     let (before, _span) = trace::start_span(&Context::new(), "before");
@@ -100,10 +100,9 @@ fn assert_allocates_nothing(cx: &Context, work: fn(&Context)) {
     assert_eq!(allocations(|| (0..100).for_each(|_| work(cx))), 0);
 }
 
-/// Guarantees: spans, entries and fields of a run without telemetry take no memory. Nor does a
-/// tracer that does nothing where the logger has something to say, but for fields, which that
-/// logger keeps. Where there is telemetry, the same code takes memory, or nothing would be counted
-/// here.
+/// Guarantees: spans, entries and fields of a run without telemetry allocate nothing. Nor does a
+/// no-op tracer with a real logger, except for fields, which the logger keeps. With telemetry the
+/// same code allocates, which shows that allocations are counted here.
 #[test]
 fn a_run_without_telemetry_allocates_nothing() {
     let untraced = trace::with_tracer(&Context::new(), NopTracer::new());

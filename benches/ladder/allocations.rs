@@ -6,14 +6,14 @@ mod counting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use self::counting::{Counting, Note};
+use self::counting::{Counting, Observer};
 
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 struct WhileCounting;
 
-impl Note for WhileCounting {
+impl Observer for WhileCounting {
     // When off, it costs a load and a branch: an arm that allocates more must not pay more for the
     // counting.
     fn allocated(_: usize) {

@@ -34,7 +34,7 @@ pub(crate) enum Client {
     /// The appender, the SDK's batch processor and opentelemetry-otlp.
     Appender,
     Emit,
-    /// The direct path, to a port where nobody listens.
+    /// The direct path, to a port on which nothing listens.
     Unreachable,
 }
 

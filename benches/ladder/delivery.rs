@@ -1,10 +1,14 @@
 //! What it costs to deliver a record to another process: CPU time, bytes, and memory while the
 //! collector is down.
 
+#[path = "../../tests/support/port.rs"]
+mod port;
+
 use std::fs;
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
+use self::port::Reserved;
 use crate::client::{Client, WARM_UP};
 use crate::loopback;
 use crate::measure::{median, order};
@@ -77,9 +81,8 @@ fn deliver(client: Client, count: u64) -> Delivered {
 /// Bytes: the limit of the queue, how much memory grew, and how much of that in the second half of
 /// the events.
 pub(crate) fn while_collector_is_down(count: u64) -> [f64; 3] {
-    // A port where nobody listens: it was free a moment ago.
-    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    run(Client::Unreachable, count, at)
+    let port = Reserved::new();
+    run(Client::Unreachable, count, port.address)
 }
 
 /// Runs a client to its end, and returns what it prints.

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::counting::{Counting, Note};
-use crate::support::{looking, sh};
+use crate::counting::{Counting, Observer};
+use crate::support::{observing, sh};
 
 const LINES: u64 = 100_000;
 
 /// 100,000 lines of about 100 bytes: 10 MB.
 const BURST: &str = "i=$(head -c 92 /dev/zero | tr '\\0' x); yes \"$i\" | head -n 100000 | nl -w 6";
 
-/// Counts what this thread holds, and the most that it held. The runtime is on this thread, too.
+/// Counts the bytes that this thread has allocated, and their maximum. The runtime is on this
+/// thread, too.
 struct Held;
 
 thread_local! {
@@ -21,7 +22,7 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-impl Note for Held {
+impl Observer for Held {
     fn allocated(size: usize) {
         HELD.set(HELD.get() + size.cast_signed());
         PEAK.set(PEAK.get().max(HELD.get()));
@@ -39,13 +40,13 @@ static ALLOCATOR: Counting<Held> = Counting::new();
 fn a_burst_is_logged_to_the_last_line_and_grows_no_memory() {
     let in_order = Arc::new(AtomicU64::new(0));
     let seen = in_order.clone();
-    let fixture = looking(move |text| {
+    let fixture = observing(move |text| {
         let expected = seen.load(Ordering::Relaxed) + 1;
         if text.split_whitespace().next().and_then(|number| number.parse().ok()) == Some(expected) {
             seen.store(expected, Ordering::Relaxed);
         }
     });
-    // What is made once, such as callsites, is made here.
+    // Creates what is created once, such as callsites.
     fixture.block_on(|| sh("true").run()).unwrap();
     let before = HELD.get();
     PEAK.set(before);
@@ -54,7 +55,7 @@ fn a_burst_is_logged_to_the_last_line_and_grows_no_memory() {
     assert_eq!(in_order.load(Ordering::Relaxed), LINES);
     let grown = PEAK.get() - before;
     assert!(grown < 256 * 1024, "{grown} bytes");
-    // The counter counts: two streams' buffers and a runtime are no less than this.
+    // Shows that the counter works: two buffers and a runtime are no less than this.
     assert!(grown > 16 * 1024, "{grown} bytes");
 }
 
@@ -64,11 +65,11 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
     std::fs::create_dir_all(&directory).unwrap();
     let done = directory.join("done");
     let (count, early) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let fixture = looking({
+    let fixture = observing({
         let (count, early, done) = (count.clone(), early.clone(), done.clone());
         move |_| {
             let number = count.fetch_add(1, Ordering::Relaxed);
-            // Far more is left than the pipes of the script and our buffers hold together.
+            // Far more lines are left than the script's pipes and our buffers can hold.
             if number % 1000 == 0 && number < LINES - 20_000 && done.exists() {
                 early.fetch_add(1, Ordering::Relaxed);
             }
@@ -85,7 +86,7 @@ fn a_child_waits_at_its_pipe_until_its_lines_are_logged() {
 #[test]
 fn others_on_the_thread_get_their_turn_during_a_burst() {
     // Slower than the child, so that there is always more to read.
-    let fixture = looking(|_| std::thread::sleep(Duration::from_micros(50)));
+    let fixture = observing(|_| std::thread::sleep(Duration::from_micros(50)));
     let turns = Arc::new(AtomicU64::new(0));
     let ticking = turns.clone();
     let output = fixture.block_on(|| async move {
@@ -96,13 +97,13 @@ fn others_on_the_thread_get_their_turn_during_a_burst() {
             }
         });
         let script = format!("{BURST} | head -n 10000");
-        // Even where tokio does not see to it.
+        // Even without tokio's cooperative scheduling.
         let output = tokio::task::coop::unconstrained(sh(&script).run()).await.unwrap();
         ticking.abort();
         output
     });
     assert_eq!(output.stdout_lines(), 10_000);
-    // 1 MB, at most 128 KiB a turn.
+    // 1 MB, at most 128 KiB per turn.
     let turns = turns.load(Ordering::Relaxed);
     assert!(turns >= 7, "{turns}");
 }

@@ -1,4 +1,4 @@
-//! How a child can end, and what its op says of it.
+//! How a child can end, and how its op reports it.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn an_exit_code_is_an_error_and_red() {
     assert_eq!((error.exit_code(), error.signal()), (Some(3), None));
     assert_red(&fixture.only_span(), "sh exited with code 3");
     assert_eq!(fixture.attributes()["process.exit.code"], "3");
-    assert_eq!(fixture.texts(), ["before"]);
+    assert_eq!(fixture.bodies(), ["before"]);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn beyond_its_time_limit_a_child_is_killed_and_the_op_timed_out() {
                 true => command.run().await.unwrap_err(),
                 false => command.output().await.unwrap_err(),
             };
-            // Dead and reaped: not even a zombie is left.
+            // Killed and reaped, so that not even a zombie is left.
             let pid = fixture.attributes()["process.pid"].clone();
             assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
             error
@@ -144,7 +144,7 @@ fn beyond_its_time_limit_a_child_is_killed_and_the_op_timed_out() {
         assert_eq!(attributes["op.outcome"], "timed_out");
         assert_eq!(attributes["error.type"], "timeout");
         assert_eq!(attributes["process.exit.signal"], "9");
-        assert_eq!(fixture.texts(), ["started", "unfinished"]);
+        assert_eq!(fixture.bodies(), ["started", "unfinished"]);
     }
 }
 
@@ -153,7 +153,7 @@ fn a_time_limit_ends_the_run_even_if_a_grandchild_lives_on() {
     let fixture = USUAL.build();
     let script = "sleep 1000 & echo $!; wait";
     let error = fixture.block_on(|| sh(script).time_limit(Duration::from_millis(200)).run()).unwrap_err();
-    kill(&fixture.texts()[0]);
+    kill(&fixture.bodies()[0]);
     assert!(error.is_timeout());
     assert_eq!(fixture.attributes()["op.command.left_open"], "true");
 }
@@ -171,11 +171,7 @@ fn a_time_limit_that_is_not_reached_changes_nothing() {
 fn dropped_it_is_cancelled_and_the_child_killed() {
     let fixture = USUAL.build();
     fixture.block_on(|| async {
-        let run = sh("echo started; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged("started") => {}
-        }
+        fixture.drop_when_logged(sh("echo started; exec sleep 1000").run(), "started").await;
         gone(&fixture.attributes()["process.pid"]).await;
     });
     let span = fixture.only_span();

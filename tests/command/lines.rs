@@ -1,4 +1,4 @@
-//! Lines to records.
+//! Lines as records.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use opentelemetry::logs::Severity;
 use tracing::Level;
 
 use crate::fixture::USUAL;
-use crate::support::{ids, kill, looking, sh};
+use crate::support::{ids, kill, observing, sh};
 
 #[test]
 fn each_line_is_a_record_with_the_ids_of_the_op() {
@@ -48,14 +48,7 @@ fn the_level_of_stderr_is_the_callers() {
 #[test]
 fn lines_are_logged_as_they_appear() {
     let fixture = USUAL.build();
-    let running = fixture.block_on(|| async {
-        let run = sh("echo early; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => Some(ended),
-            () = fixture.logged("early") => None,
-        }
-    });
-    assert!(running.is_none(), "{running:?}");
+    fixture.block_on(|| fixture.drop_when_logged(sh("echo early; exec sleep 1000").run(), "early"));
 }
 
 #[test]
@@ -85,7 +78,7 @@ fn a_child_that_writes_nothing_makes_no_record() {
 fn bytes_that_are_not_utf_8_stay_readable() {
     let fixture = USUAL.build();
     fixture.block_on(|| sh(r"printf 'a\377b\303\251\n\303'").run()).unwrap();
-    assert_eq!(fixture.texts(), ["a\u{FFFD}b\u{e9}", "\u{FFFD}"]);
+    assert_eq!(fixture.bodies(), ["a\u{FFFD}b\u{e9}", "\u{FFFD}"]);
 }
 
 #[test]
@@ -95,7 +88,7 @@ fn a_long_line_is_cut_and_counted_and_its_rest_skipped() {
                   head -c 65537 /dev/zero | tr '\\0' y >&2";
     let output = fixture.block_on(|| sh(script).run()).unwrap();
     assert_eq!((output.stdout_lines(), output.stderr_lines(), output.cut_lines()), (2, 1, 2));
-    let mut texts = fixture.texts();
+    let mut texts = fixture.bodies();
     texts.sort_unstable_by_key(|text| text.chars().next());
     assert_eq!(texts, ["after".to_owned(), "x".repeat(65536), "y".repeat(65536)]);
     assert_eq!(fixture.attributes()["op.command.cut_lines"], "2");
@@ -108,14 +101,14 @@ fn a_line_of_64_kib_is_not_cut_whatever_its_end() {
         let script = format!("head -c 65536 /dev/zero | tr '\\0' x; printf '{end}'");
         let output = fixture.block_on(|| sh(&script).run()).unwrap();
         assert_eq!((output.stdout_lines(), output.cut_lines()), (1, 0), "{end}");
-        assert_eq!(fixture.texts(), ["x".repeat(65536)], "{end}");
+        assert_eq!(fixture.bodies(), ["x".repeat(65536)], "{end}");
         assert!(!fixture.attributes().contains_key("op.command.cut_lines"));
     }
 }
 
 #[test]
 fn a_cut_is_on_a_character_boundary() {
-    // Characters of 2, 3 and 4 bytes, at every place that the cut can have in them.
+    // Characters of 2, 3 and 4 bytes, cut at every possible offset.
     for char in ["\u{e9}", "\u{20ac}", "\u{1f980}"] {
         for offset in 0..4 {
             let fixture = USUAL.build();
@@ -124,7 +117,7 @@ fn a_cut_is_on_a_character_boundary() {
             let output = fixture.block_on(|| sh(&script).run()).unwrap();
             assert_eq!(output.cut_lines(), 1);
             let count = (65536 - offset) / char.len();
-            assert_eq!(fixture.texts(), [start + &char.repeat(count)], "{char} after {offset}");
+            assert_eq!(fixture.bodies(), [start + &char.repeat(count)], "{char} after {offset}");
         }
     }
 }
@@ -133,49 +126,35 @@ fn a_cut_is_on_a_character_boundary() {
 fn a_cut_line_is_logged_before_its_end() {
     let fixture = USUAL.build();
     let cut = "x".repeat(65536);
-    fixture.block_on(|| async {
-        let run = sh("head -c 70000 /dev/zero | tr '\\0' x; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged(&cut) => {}
-        }
+    fixture.block_on(|| {
+        fixture.drop_when_logged(sh("head -c 70000 /dev/zero | tr '\\0' x; exec sleep 1000").run(), &cut)
     });
-    // Nothing of the rest when it is cancelled, and the count is on the span even so.
-    assert_eq!(fixture.texts(), [cut]);
+    // Nothing of the rest after cancellation, and the count is still on the span.
+    assert_eq!(fixture.bodies(), [cut]);
     assert_eq!(fixture.attributes()["op.command.cut_lines"], "1");
 }
 
 #[test]
 fn a_line_that_was_begun_is_logged_when_the_future_is_dropped() {
     let fixture = USUAL.build();
-    fixture.block_on(|| async {
-        let run = sh(r"printf 'started\nPassword: '; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged("started") => {}
-        }
+    fixture.block_on(|| {
+        fixture.drop_when_logged(sh(r"printf 'started\nPassword: '; exec sleep 1000").run(), "started")
     });
-    assert_eq!(fixture.texts(), ["started", "Password: "]);
+    assert_eq!(fixture.bodies(), ["started", "Password: "]);
     assert_eq!(fixture.record("Password: ").ids, ids(&fixture.only_span()));
 }
 
 #[test]
 fn a_last_line_is_logged_when_its_stream_ends_not_when_the_child_does() {
     let fixture = USUAL.build();
-    fixture.block_on(|| async {
-        let run = sh("printf last; exec >&-; exec sleep 1000").run();
-        tokio::select! {
-            ended = run => panic!("{ended:?}"),
-            () = fixture.logged("last") => {}
-        }
-    });
+    fixture.block_on(|| fixture.drop_when_logged(sh("printf last; exec >&-; exec sleep 1000").run(), "last"));
 }
 
 #[test]
 fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
     let fixture = USUAL.build();
     let output = fixture.block_on(|| sh("sleep 1000 & echo $!; printf unfinished").run()).unwrap();
-    let texts = fixture.texts();
+    let texts = fixture.bodies();
     kill(&texts[0]);
     assert!(output.is_left_open());
     assert_eq!(fixture.attributes()["op.command.left_open"], "true");
@@ -187,11 +166,11 @@ fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
 fn a_grandchild_that_writes_for_ever_does_not_hold_the_run() {
     let pid = Arc::new(Mutex::new(None::<String>));
     let seen = pid.clone();
-    let fixture = looking(move |text| {
+    let fixture = observing(move |text| {
         if text.chars().all(|char| char.is_ascii_digit()) {
             *seen.lock().unwrap() = Some(text.to_owned());
         }
-        // Slower than what is written: there is always more to read.
+        // Slower than the child, so that there is always more to read.
         std::thread::sleep(Duration::from_micros(100));
     });
     let script = "yes \"$(head -c 1000 /dev/zero | tr '\\0' x)\" & echo $! >&2";
@@ -204,7 +183,7 @@ fn a_grandchild_that_writes_for_ever_does_not_hold_the_run() {
 fn last_words_of_a_grandchild_are_heard() {
     let fixture = USUAL.build();
     let output = fixture.block_on(|| sh("(sleep 0.05; echo late) & echo early").run()).unwrap();
-    assert_eq!(fixture.texts(), ["early", "late"]);
+    assert_eq!(fixture.bodies(), ["early", "late"]);
     assert!(!output.is_left_open());
     assert!(!fixture.attributes().contains_key("op.command.left_open"));
 }

@@ -1,6 +1,6 @@
 //! `op::Command`: a child's lines, its end and its environment. Real tools throughout.
 //!
-//! A test binary of its own: it counts what it allocates.
+//! A separate test binary, because it counts allocations.
 #![cfg(all(unix, feature = "tokio"))]
 #![expect(unsafe_code, reason = "an allocator cannot be wrapped without")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]

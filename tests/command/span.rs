@@ -17,7 +17,7 @@ fn the_span_says_what_ran() {
     assert_eq!(attributes["nuon.tool"], "sh");
     assert_eq!(attributes["nuon.op"], "test");
     assert_eq!(attributes["process.executable.name"], "sh");
-    assert_eq!(attributes["process.pid"], fixture.texts()[0]);
+    assert_eq!(attributes["process.pid"], fixture.bodies()[0]);
     assert!(!attributes.contains_key("process.command_args"));
     for value in attributes.values() {
         assert!(!value.contains("$$"), "an argument is on the span: {attributes:?}");
@@ -77,7 +77,7 @@ fn tool_and_operation_have_defaults_that_are_neither_scripts_nor_secrets() {
     ];
     for (program, args, name) in cases {
         let fixture = USUAL.build();
-        // Some of these programs are not there: their op has a name all the same.
+        // Some of these programs do not exist: their op still has a name.
         let _ = fixture.block_on(|| Command::new(program).args(args).run());
         assert_eq!(fixture.only_span().name, name, "{program} {args:?}");
         let file = program.rsplit('/').next().unwrap();
@@ -135,7 +135,7 @@ fn span_and_records_carry_the_job_wherever_it_is_polled() {
             job::set("attempt", "2");
             sh("echo inside").run()
         });
-        // Not in the job any more, and in another one even.
+        // No longer in the job, but in another one.
         job::scope(JobMetadata::new("job-2", "exec-2"), || tokio::spawn(run)).await.unwrap().unwrap();
     });
     let line = fixture.record("inside");

@@ -1,4 +1,4 @@
-//! What needs a process of its own: a global subscriber.
+//! Tests that set the global subscriber, each in its own process.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>
         .with_schedule_delay(Duration::from_millis(20))
         .build()
         .unwrap();
-    // At TRACE: nothing is filtered.
+    // At TRACE, so that nothing is filtered.
     tracing::dispatcher::set_global_default(kinds::dispatch(&pipeline)).unwrap();
     tracing::trace!("the one");
     pipeline.flush(LONG).unwrap();
-    // Lines of the client would be records by now, and make requests.
+    // By now, events of the client would have become records and caused requests.
     std::thread::sleep(Duration::from_millis(300));
     pipeline.flush(LONG).unwrap();
     assert_eq!(requests(), ["the one"]);
@@ -30,38 +30,39 @@ fn one_event(protocol: Protocol, url: String, requests: impl Fn() -> Vec<String>
     assert_eq!(requests(), ["the one"]);
 }
 
-/// Guarantees: nothing that the HTTP client writes about a request becomes a record, or a request.
+/// Guarantees: nothing that the HTTP client logs about a request becomes a record or causes a
+/// request.
 #[test]
 fn one_event_at_trace_is_one_record_and_one_request() {
-    let name = "alone::one_event_at_trace_is_one_record_and_one_request";
-    if !process::is_part("http") {
-        process::run(name, "http", &[]);
-        return;
-    }
-    let receiver = Receiver::start();
-    one_event(Protocol::HttpProtobuf, receiver.url(), || {
-        assert!(receiver.requests().len() <= 1);
-        receiver.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+    let child = process::isolated(|_| {
+        let receiver = Receiver::start();
+        one_event(Protocol::HttpProtobuf, receiver.url(), || {
+            assert!(receiver.requests().len() <= 1);
+            receiver.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+        });
     });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
 }
 
 /// Guarantees: the same for tonic, hyper and h2.
 #[cfg(feature = "grpc")]
 #[test]
 fn one_event_at_trace_is_one_record_and_one_call() {
-    let name = "alone::one_event_at_trace_is_one_record_and_one_call";
-    if !process::is_part("grpc") {
-        process::run(name, "grpc", &[]);
-        return;
-    }
-    let server = crate::grpc::Receiver::start();
-    one_event(Protocol::Grpc, server.url(), || {
-        assert!(server.metadata().len() <= 1);
-        server.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+    let child = process::isolated(|_| {
+        let server = crate::grpc::Receiver::start();
+        one_event(Protocol::Grpc, server.url(), || {
+            assert!(server.metadata().len() <= 1);
+            server.records().iter().map(|(_, record)| body(record).to_owned()).collect()
+        });
     });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
 }
 
-/// Guarantees: records go to a file of JSON lines, one request each line.
+/// Guarantees: records are written to a file of JSON lines, one request per line.
 #[test]
 fn records_go_to_a_file() {
     let path = process::directory("direct-file").join("logs.jsonl");

@@ -1,4 +1,4 @@
-//! A collector that is not there yet.
+//! A collector that is not listening yet.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,13 +12,13 @@ use crate::kinds;
 use crate::otlp::body;
 use crate::port::Reserved;
 
-/// How long the collector is away, in earnest: longer than the longest wait between two attempts.
+/// How long the collector is unreachable: longer than the longest delay between two attempts.
 const AWAY: Duration = Duration::from_secs(30);
 
-/// Scenario: the collector is away at the start, and comes after half a minute.
+/// Scenario: the collector is unreachable at first, and starts after half a minute.
 ///
-/// Guarantees: nothing is lost within the byte limit, nothing comes twice, and ids and times are as
-/// emitted.
+/// Guarantees: nothing is lost within the byte limit, nothing is delivered twice, and ids and times
+/// are as emitted.
 #[test]
 fn a_collector_that_comes_late_gets_everything_as_it_was() {
     let port = Reserved::new();

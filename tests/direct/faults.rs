@@ -1,4 +1,4 @@
-//! A collector with bad days, many threads, and a shutdown at any moment.
+//! A faulty collector, many threads, and a shutdown at any moment.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -39,8 +39,8 @@ fn assert_adds_up(stats: &Stats) {
     assert_eq!(stats.emitted, settled + stats.pending, "{stats:?}");
 }
 
-/// Guarantees: every reading adds up and none goes back, in the end nothing is pending, and what
-/// counts as delivered did arrive, whatever the collector does and whenever the shutdown comes.
+/// Guarantees: every snapshot adds up, no count decreases, in the end nothing is pending, and what
+/// counts as delivered did arrive, whatever the collector does and whenever the shutdown happens.
 #[test]
 fn every_record_is_accounted_for_over_http() {
     const THREADS: u64 = 8;

@@ -1,4 +1,4 @@
-//! The direct road from its public door: a subscriber, a pipeline, and a receiver on the loopback
+//! The direct path through the public API: a subscriber, a pipeline, and a receiver on the loopback
 //! interface.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
@@ -27,5 +27,9 @@ mod proxies;
 #[path = "../support/random.rs"]
 mod random;
 mod runtimes;
+#[path = "../support/seen.rs"]
+mod seen;
 mod settings;
 mod sizes;
+#[path = "../support/spans.rs"]
+mod spans;

@@ -27,13 +27,13 @@ type Values = BTreeMap<String, i128>;
 impl Metrics {
     fn new() -> Self {
         let exporter = InMemoryMetricExporter::default();
-        // Collected when asked for, and practically never otherwise.
+        // Collected on request, and practically never otherwise.
         let reader =
             PeriodicReader::builder(exporter.clone()).with_interval(Duration::from_secs(3600)).build();
         Self { provider: SdkMeterProvider::builder().with_reader(reader).build(), exporter }
     }
 
-    /// The values, and the component names that they came under.
+    /// The values, and their component names.
     fn read(&self) -> (Values, BTreeMap<String, String>) {
         self.exporter.reset();
         self.provider.force_flush().unwrap();
@@ -76,11 +76,11 @@ fn named<'a>(attributes: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> B
 }
 
 /// Guarantees: the names, units and attributes of the conventions, and the values of the counts, at
-/// any point of a record's way.
+/// every stage of a record's delivery.
 #[test]
 fn the_counts_are_metrics() {
     let metrics = Metrics::new();
-    // Of five requests: taken, three records rejected, refused, busy until the time is over.
+    // Requests in turn: accepted, three records rejected, refused, then busy until the timeout.
     let receiver = Receiver::acting(|number| match number {
         0 => ok(),
         1 => Act::Send(response(200, &[("content-type", "application/x-protobuf")], b"\x0a\x02\x08\x03")),
@@ -154,7 +154,7 @@ fn the_counts_are_metrics() {
     let sum = |name: &str| -> i128 {
         read.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, value)| *value).sum()
     };
-    // Whether the last record was passed on before the deadline is the worker's to say.
+    // Whether the last record was passed on before the deadline depends on the worker.
     assert_eq!(read["otel.sdk.log.created "], 78);
     assert_eq!(sum("otel.sdk.processor.log.processed"), 78);
     assert_eq!(sum("otel.sdk.exporter.log.exported"), read["otel.sdk.processor.log.processed "]);
@@ -164,7 +164,7 @@ fn the_counts_are_metrics() {
     drop(pipeline);
 }
 
-/// Guarantees: metrics keep no pipeline alive, and a layer over the SDK says what it made and
+/// Guarantees: metrics keep no pipeline alive, and a layer over the SDK reports what it emitted and
 /// dropped.
 #[test]
 fn metrics_of_a_pipeline_that_is_gone_and_of_a_layer_over_the_sdk() {
@@ -173,7 +173,7 @@ fn metrics_of_a_pipeline_that_is_gone_and_of_a_layer_over_the_sdk() {
     pipeline.register_metrics(&metrics.provider.meter("test"));
     tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || tracing::info!("last"));
     drop(pipeline);
-    // Delivered because that was the last handle.
+    // Dropping the last handle delivers.
     assert_eq!(requests.bytes().len(), 1);
     metrics.read();
 

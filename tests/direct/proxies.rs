@@ -1,5 +1,5 @@
-//! Faults as real programs make them: haproxy, nginx and the OpenTelemetry Collector, where they
-//! are installed.
+//! Faults caused by real programs: haproxy, nginx and the OpenTelemetry Collector, where they are
+//! installed.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 use spanlog::otlp::{Pipeline, Protocol, Stats};
 
+#[cfg(feature = "grpc")]
+use crate::grpc;
+/// In its place without the feature, where nothing is sent to it.
+#[cfg(not(feature = "grpc"))]
+use crate::http as grpc;
 use crate::http::Receiver;
 use crate::port::Reserved;
 use crate::program::Running;
@@ -18,16 +23,31 @@ const LONG: Duration = Duration::from_secs(30);
 
 const CONFIGURATION: &str = "configuration.yaml";
 
-/// Where nobody listens.
-#[cfg(not(feature = "grpc"))]
-const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
-
-/// Ports by the names that stand for them in a configuration.
-struct Ports(Vec<(&'static str, Reserved)>);
+/// Ports, by their placeholders in a configuration.
+struct Ports(Vec<(String, Reserved)>);
 
 impl Ports {
-    fn of(names: &[&'static str]) -> Self {
-        Self(names.iter().map(|name| (*name, Reserved::new())).collect())
+    /// Reserves a port for each `{name}` in `text` that is not one of `backends`. Writes the text,
+    /// with addresses, to the file `CONFIGURATION` of a new directory.
+    fn configure(text: &str, backends: &[(&str, SocketAddr)]) -> (Self, PathBuf) {
+        let is_name = |name: &str| name.chars().all(|char| char.is_ascii_lowercase() || char == '_');
+        let mut configuration = text.to_owned();
+        for (name, address) in backends {
+            configuration = configuration.replace(&format!("{{{name}}}"), &address.to_string());
+        }
+        let mut ports = Vec::new();
+        for (name, _) in text.split('{').filter_map(|rest| rest.split_once('}')) {
+            let placeholder = format!("{{{name}}}");
+            if is_name(name) && configuration.contains(&placeholder) {
+                let port = Reserved::new();
+                configuration = configuration.replace(&placeholder, &port.address.to_string());
+                ports.push((name.to_owned(), port));
+            }
+        }
+        let directory = process::directory("proxies");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(CONFIGURATION), configuration).unwrap();
+        (Self(ports), directory)
     }
 
     fn at(&self, name: &str) -> SocketAddr {
@@ -37,23 +57,9 @@ impl Ports {
     fn url(&self, name: &str) -> String {
         format!("http://{}", self.at(name))
     }
-
-    /// Writes `text` to the file `CONFIGURATION` of a new directory, with an address in the place
-    /// of each `{name}`.
-    fn configure(&self, text: &str, backends: &[(&str, SocketAddr)]) -> PathBuf {
-        let directory = process::directory("proxies");
-        fs::create_dir_all(&directory).unwrap();
-        let mut text = text.to_owned();
-        let ports = self.0.iter().map(|(name, port)| (*name, port.address));
-        for (name, address) in ports.chain(backends.iter().copied()) {
-            text = text.replace(&format!("{{{name}}}"), &address.to_string());
-        }
-        fs::write(directory.join(CONFIGURATION), text).unwrap();
-        directory
-    }
 }
 
-/// What becomes of three records that are sent to `url`.
+/// The counts after sending three records to `url`.
 fn send(url: String, protocol: Protocol) -> Stats {
     send_with(url, protocol, "three", |builder| builder)
 }
@@ -151,29 +157,13 @@ frontend grpc_status
   http-request return status 200 content-type application/grpc hdr grpc-status 14 hdr grpc-message overloaded
 ";
 
-/// Guarantees: what the table of answers says, where haproxy gives the answers.
+/// Guarantees: haproxy's answers are handled as the table of answers says.
 #[test]
 fn haproxy_fails_in_its_ways() {
     let Some(path) = program::find("haproxy") else { return };
-    let ports = Ports::of(&[
-        "busy",
-        "throttle",
-        "closing",
-        "late_error",
-        "nobody",
-        "permanent",
-        "grpc_busy",
-        "grpc_status",
-    ]);
-    let receiver = Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc = crate::grpc::Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc_address = grpc.address;
-    #[cfg(not(feature = "grpc"))]
-    let grpc_address = NOBODY;
-    let directory =
-        ports.configure(HAPROXY, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
+    let (receiver, grpc) = (Receiver::start(), grpc::Receiver::start());
+    let backends = [("receiver", receiver.address), ("grpc_receiver", grpc.address)];
+    let (ports, directory) = Ports::configure(HAPROXY, &backends);
     let mut command = Command::new(path);
     command.args(["-db", "-f", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("grpc_status")]);
@@ -181,9 +171,9 @@ fn haproxy_fails_in_its_ways() {
     let http = Protocol::HttpProtobuf;
     let begun = Instant::now();
     assert_delivered(&send(ports.url("busy"), http), 2);
-    assert!(begun.elapsed() >= Duration::from_secs(2), "it was told to wait a second, twice");
+    assert!(begun.elapsed() >= Duration::from_secs(2), "haproxy asks for a delay of a second, twice");
     assert_eq!(receiver.records().len(), 3);
-    // The wait that is asked for is longer than the time that there is.
+    // The requested delay is longer than the time left for retries.
     let throttled = send(ports.url("throttle"), http);
     assert_eq!((throttled.dropped_gave_up, throttled.retries), (3, 0), "{throttled:?}");
     assert_given_up(&send(ports.url("closing"), http));
@@ -218,20 +208,13 @@ http {
 }
 ";
 
-/// Guarantees: what the table of answers says, where nginx gives the answers.
+/// Guarantees: nginx's answers are handled as the table of answers says.
 #[test]
 fn nginx_fails_in_its_ways() {
     let Some(path) = program::find("nginx") else { return };
-    let ports = Ports::of(&["reset", "busy", "small", "grpc", "moved"]);
-    let receiver = Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc = crate::grpc::Receiver::start();
-    #[cfg(feature = "grpc")]
-    let grpc_address = grpc.address;
-    #[cfg(not(feature = "grpc"))]
-    let grpc_address = NOBODY;
-    let directory =
-        ports.configure(NGINX, &[("receiver", receiver.address), ("grpc_receiver", grpc_address)]);
+    let (receiver, grpc) = (Receiver::start(), grpc::Receiver::start());
+    let backends = [("receiver", receiver.address), ("grpc_receiver", grpc.address)];
+    let (ports, directory) = Ports::configure(NGINX, &backends);
     let mut command = Command::new(path);
     command.arg("-p").arg(&directory).args(["-c", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("moved")]);
@@ -243,7 +226,7 @@ fn nginx_fails_in_its_ways() {
     assert_refused(&send(ports.url("moved"), http));
     assert_delivered(&send(ports.url("small"), http), 0);
     assert_eq!(receiver.records().len(), 3);
-    // 1.8 MB, of which nginx takes 1 MiB.
+    // 1.8 MB, where nginx accepts 1 MiB.
     assert_refused(&send_with(ports.url("small"), http, &large, |builder| builder));
     // The same records in smaller requests.
     let split = send_with(ports.url("small"), http, &large, |builder| builder.with_request_limit(1_000_000));
@@ -280,18 +263,16 @@ service:
     logs/small: {receivers: [otlp/small], exporters: [nop]}
 ";
 
-/// Guarantees: what the table of answers says, where a Collector gives the answers that has no
-/// memory left, nobody behind it, or no use for large requests.
+/// Guarantees: the answers of a Collector that is out of memory, has no working exporter or rejects
+/// large requests are handled as the table of answers says.
 #[test]
 fn the_collector_fails_in_its_ways() {
     let Some(path) = program::collector() else { return };
-    let names = ["overloaded", "overloaded_grpc", "dead", "dead_grpc", "small", "small_grpc"];
-    let ports = Ports::of(&names);
-    let directory = ports.configure(COLLECTOR, &[]);
+    let (ports, directory) = Ports::configure(COLLECTOR, &[]);
     let mut command = Command::new(path);
     command.args(["--config", CONFIGURATION]);
     let _running = Running::start(&mut command, directory, &[ports.at("small_grpc")]);
-    // The limiter looks at the memory every tenth of a second.
+    // The limiter checks the memory every 100 ms.
     std::thread::sleep(Duration::from_millis(500));
 
     let large = "x".repeat(600_000);

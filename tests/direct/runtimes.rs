@@ -1,4 +1,4 @@
-//! From inside a runtime of one thread, which is blocked meanwhile.
+//! Flush and shutdown called from inside a runtime, whose thread they block.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use spanlog::otlp::{Pipeline, Protocol};
 use crate::http::Receiver;
 use crate::kinds;
 
-/// What is asserted is that they come to an end, not how fast: a runtime that is waited for would
-/// never get there.
+/// Asserts that they return, not how fast: one that waited for the runtime never would.
 const LONG: Duration = Duration::from_secs(20);
 
 fn flush_and_shut_down(protocol: Protocol, url: String) {
@@ -28,7 +27,7 @@ fn flush_and_shut_down(protocol: Protocol, url: String) {
     assert_eq!((report.stats.delivered, report.stats.pending), (1200, 0));
 }
 
-/// Guarantees: flush and shutdown come to an end, everything delivered, on a runtime of one thread.
+/// Guarantees: flush and shutdown return with everything delivered, on a current-thread runtime.
 #[tokio::test(flavor = "current_thread")]
 async fn http_from_a_runtime_of_one_thread() {
     let receiver = Receiver::start();
@@ -36,7 +35,7 @@ async fn http_from_a_runtime_of_one_thread() {
     assert_eq!(receiver.records().len(), 1200);
 }
 
-/// Guarantees: the same where a runtime has many threads.
+/// Guarantees: the same on a multi-thread runtime.
 #[tokio::test(flavor = "multi_thread")]
 async fn http_from_a_runtime_of_many_threads() {
     let receiver = Receiver::start();
@@ -44,7 +43,7 @@ async fn http_from_a_runtime_of_many_threads() {
     assert_eq!(receiver.records().len(), 1200);
 }
 
-/// Guarantees: the same over gRPC, on a runtime of one thread.
+/// Guarantees: the same over gRPC, on a current-thread runtime.
 #[cfg(feature = "grpc")]
 #[tokio::test(flavor = "current_thread")]
 async fn grpc_from_a_runtime_of_one_thread() {

@@ -1,4 +1,4 @@
-//! What the builder does not take.
+//! Settings that the builder rejects.
 
 use std::time::Duration;
 

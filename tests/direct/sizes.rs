@@ -10,8 +10,8 @@ use crate::otlp::body;
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Guarantees: a record over the limit is cut, on a character boundary and counted, and takes no
-/// other with it.
+/// Guarantees: a record over the limit is truncated on a character boundary and counted, and no
+/// other record is affected.
 #[test]
 fn one_record_of_8_mib_among_511_small_ones() {
     const LIMIT: usize = 4 << 20;

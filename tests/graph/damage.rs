@@ -1,4 +1,4 @@
-//! Files that are cut, foreign or hostile.
+//! Files that are truncated, foreign or hostile.
 
 use std::io::{self, Read};
 
@@ -8,7 +8,7 @@ use spanlog::graph::{Reader, ToolCallGraph};
 use crate::fixture::{logs, read_spans};
 use crate::fixture::{node, read, record, shape, span, traces, with, TRACE};
 
-/// What is said of bytes that hold no OTLP.
+/// The error for bytes that contain no OTLP.
 fn refused(bytes: &[u8]) -> String {
     let error = Reader::new().read("the/file", bytes).unwrap_err();
     assert!(error.is_unreadable());
@@ -19,7 +19,7 @@ fn refused(bytes: &[u8]) -> String {
 fn a_cut_line_is_told_with_its_place_and_keeps_what_stands_before_the_cut() {
     let whole = traces(&[span("a", 1, 0, 0, 1), span("b", 2, 0, 1, 2)]);
     let cut = whole.find("\"b\"").unwrap();
-    // At the end of the file, and in its midst.
+    // At the end of the file, and in the middle.
     let graph = read(traces(&[span("c", 3, 0, 2, 3)]) + &whole[..cut]);
     assert_eq!(shape(&graph), ["a", "c"]);
     assert_eq!(graph.notes(), ["file:2: the message is truncated; 1 span or record was read from it"]);
@@ -30,7 +30,8 @@ fn a_cut_line_is_told_with_its_place_and_keeps_what_stands_before_the_cut() {
     assert_eq!(notes[1], "1 span with the id of another was skipped");
 }
 
-/// Guarantees: wherever a file ends, no panic, no later message lost, and a word about it.
+/// Guarantees: wherever a file is truncated, there is no panic, a note, and no later message is
+/// lost.
 #[test]
 fn a_cut_at_any_byte_costs_no_more_than_its_own_message() {
     let first = traces(&[with(
@@ -108,7 +109,7 @@ fn notes_are_bounded_whatever_is_wrong() {
     let graph = read(text);
     assert_eq!(graph.notes().len(), 8, "{:?}", graph.notes());
     assert!(graph.notes().contains(&"and 99997 more lines that are not OTLP".to_owned()));
-    // Neither does what was found make a note long.
+    // Nor is a note long because of what was found.
     let long = "x".repeat(1_000_000);
     let graph = read(traces(&[span("a", 1, 0, 0, 1)]) + &format!("{{\"resourceSpans\":\"{long}\"}}"));
     assert!(graph.notes().iter().all(|note| note.len() < 1_000), "{:?}", graph.notes().len());
@@ -134,7 +135,7 @@ fn a_file_in_which_nothing_is_otlp_is_an_error_that_names_it() {
     assert!(refused(b"\x28\xb5\x2f\xfdxxxx").contains("zstd"));
     assert!(refused(b"\x00\x00\x01\x00\x28\xb5\x2f\xfdxxxx").contains("zstd"));
     assert!(refused(b"\x1f\x8b\x08\x00nothing").contains("cannot be read"));
-    // An exporter makes its file before it has anything to write.
+    // An exporter creates its file before it has anything to write.
     assert_eq!(read("").notes(), ["file: empty"]);
     // An error leaves what was read before as it was.
     let mut reader = Reader::new();
@@ -193,7 +194,7 @@ fn nesting_without_end_is_no_recursion_without_end() {
     ] {
         assert_eq!(shape(&read(bytes)), ["a"]);
     }
-    // A value that is nested deeper than anybody can read is cut, and nothing else of its span.
+    // A value that is nested too deeply is truncated, and nothing else of its span.
     let value = deep("{\"arrayValue\":{\"values\":[", "]}}", 500);
     let span = span("b", 2, 0, 0, 1).to_string();
     let attributes = format!(",\"attributes\":[{{\"key\":\"k\",\"value\":{value}}}]}}");
@@ -218,14 +219,14 @@ fn a_damaged_protobuf_message_costs_no_other() {
     };
     let frame = |message: &[u8]| [&(message.len() as u32).to_be_bytes()[..], message].concat();
     let mut damaged = message(&span(1));
-    // A field that claims to be longer than what it stands in.
+    // A field that claims to be longer than its message.
     damaged[3] = 0x7f;
     let bytes = [frame(&message(&span(2))), frame(&damaged), frame(&message(&span(3)))].concat();
     let graph = read(&bytes);
     assert_eq!(graph.roots().len(), 2);
     assert!(graph.notes()[0].contains("was skipped from byte"), "{:?}", graph.notes());
     for end in 1..bytes.len() {
-        // Any outcome but a panic; what was whole is there.
+        // Any outcome but a panic; whole messages are there.
         let mut reader = Reader::new();
         let is_read = reader.read("file", &bytes[..end]).is_ok();
         let whole = usize::from(end >= 4 + message(&span(2)).len());

@@ -64,12 +64,11 @@ fn lines_fit_the_width_that_they_are_given() {
     let narrow = graph.text().with_width(60).to_string();
     let line = narrow.lines().nth(1).unwrap();
     assert!(line.starts_with("✗ ├─ 計画") && line.contains('…') && line.contains("2.00 s"), "{narrow}");
-    // Where there is room, nothing is cut.
+    // If there is room, nothing is truncated.
     assert_eq!(graph.text().with_width(1_000).to_string(), graph.to_text());
 }
 
-/// Guarantees: where there is little room, many counts leave some for names and for what a failure
-/// says.
+/// Guarantees: in little space, many counts leave room for names and for a failure's message.
 #[test]
 fn counts_of_many_levels_crowd_nothing_out() {
     let text = sample().text().with_width(80).to_string();
@@ -81,8 +80,8 @@ fn counts_of_many_levels_crowd_nothing_out() {
     assert_eq!(format!("\n{text}"), drawn);
 }
 
-/// Guarantees: an error that is handed up is said once; another message of a span around it is not
-/// lost.
+/// Guarantees: an error that is passed up is shown once; another message of an enclosing span is
+/// not lost.
 #[test]
 fn a_message_is_not_repeated_on_its_way_up() {
     let failing = |message: &str| json!({ "status": { "code": 2, "message": message } });
@@ -103,7 +102,7 @@ fn a_message_is_not_repeated_on_its_way_up() {
 fn columns_stand_below_each_other_whatever_the_characters() {
     let graph = read(traces(&[span("計画", 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));
     assert_eq!(graph.to_text(), "✓ 計画  1.0 ms\n✓ plan  1.0 ms\n");
-    // One name that is long beyond measure does not make every line so.
+    // One very long name does not make every line long.
     let long = "x".repeat(100_000);
     let graph = read(traces(&[span(&long, 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));
     let text = graph.to_text();

@@ -1,4 +1,4 @@
-//! Spans and records to write, and what came back.
+//! Spans and records as OTLP JSON, and reading them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub(crate) fn nanos(milliseconds: u64) -> String {
     (1_700_000_000_000_000_000 + milliseconds * 1_000_000).to_string()
 }
 
-/// The span with some members more.
+/// The span with more members.
 pub(crate) fn with(mut span: Value, members: Value) -> Value {
     span.as_object_mut().unwrap().append(&mut members.as_object().unwrap().clone());
     span

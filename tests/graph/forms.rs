@@ -1,4 +1,4 @@
-//! The forms in which OTLP stands on disk, ours and others'.
+//! The formats of OTLP files, ours and others'.
 
 use std::fs;
 use std::io::Write;
@@ -19,9 +19,9 @@ use spanlog::graph::{Level, Reader, ToolCallGraph};
 use spanlog::json_lines::JsonLinesSpanExporter;
 use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
-use tracing_subscriber::layer::SubscriberExt;
 
 use crate::fixture::{directory, node, read, shape};
+use crate::spans::subscriber;
 
 const TRACE_BYTES: [u8; 16] = [0xab; 16];
 
@@ -113,7 +113,7 @@ fn log_request() -> ExportLogsServiceRequest {
     }
 }
 
-/// As opentelemetry-proto writes it, but for what it has no words for.
+/// As opentelemetry-proto writes it, except for NaN, which it cannot write.
 fn as_json(message: &impl serde::Serialize) -> serde_json::Value {
     let text = serde_json::to_string(message).unwrap();
     serde_json::from_str(&text.replace("\"doubleValue\":null", "\"doubleValue\":\"NaN\"")).unwrap()
@@ -200,8 +200,8 @@ fn values_read_as_in_an_attribute_list() {
     assert_eq!(read, expected);
 }
 
-/// As the documentation of the file exporter and of OTLP's JSON describes it: no file of a
-/// Collector is at hand here.
+/// As the documentation of the file exporter and of OTLP's JSON describes it: these were not
+/// written by a Collector.
 #[test]
 fn a_collectors_lines_and_all_that_receivers_must_accept() {
     let collector = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"runner"}}]},"scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"ABABABABABABABABABABABABABABABAB","spanId":"0101010101010101","parentSpanId":"","flags":257,"name":"job.deploy","kind":1,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000002500000000","attributes":[{"key":"n","value":{"intValue":"7"}}],"events":[{"timeUnixNano":"1","name":"e"}],"status":{}}]}],"schemaUrl":"https://opentelemetry.io/schemas/1.26.0"}]}"#;
@@ -235,12 +235,9 @@ fn what_our_own_writers_wrote_is_read_back() {
     let (spans, records) = (directory.join("traces.jsonl"), directory.join("logs.jsonl"));
     let exporter = JsonLinesSpanExporter::new(&spans).unwrap();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
     let pipeline = Pipeline::builder().with_json_lines(&records).build().unwrap();
-    let subscriber = tracing_subscriber::registry()
-        .with(spanlog::SpanLayer::new(layer))
-        .with(LogLayer::direct(pipeline.clone()));
-    tracing::subscriber::with_default(subscriber, || {
+    let dispatch = subscriber(&provider, LogLayer::direct(pipeline.clone()));
+    tracing::dispatcher::with_default(&dispatch, || {
         let result: Result<(), String> = spanlog::op::run("terraform", "plan", [], || {
             tracing::warn!(changes = 3, "planned");
             Err("no state".to_owned())

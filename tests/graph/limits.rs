@@ -1,4 +1,4 @@
-//! How much is kept, however much there is.
+//! Memory limits.
 
 use std::io::Read;
 
@@ -30,7 +30,7 @@ fn beyond_the_limit_the_oldest_records_go_and_their_number_stays() {
         notes,
         [format!("{gone} older records were dropped, and only counted: the memory limit is 1 MiB")]
     );
-    // A limit that everything fits into takes nothing.
+    // A sufficient limit drops nothing.
     assert_eq!(limited(text.as_bytes(), 64 << 20).notes().len(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! A job looks the same live, as a recorder has it, and read back from what was written of it.
+//! A job looks the same in a recorder and read back from its files.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,10 +12,11 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::graph::{Call, LogRecord, Recorder, ToolCallGraph};
 use spanlog::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use spanlog::otlp::Pipeline;
-use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SpanLayer};
+use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::fixture::directory;
+use crate::spans::span_layer;
 
 const DOUBLES: [f64; 12] = [
     0.0,
@@ -164,9 +165,8 @@ fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
         .with_batch_exporter(JsonLinesSpanExporter::new(&spans).unwrap())
         .build();
     let pipeline = Pipeline::builder().with_json_lines(&records).build().unwrap();
-    let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("test"));
     let subscriber = tracing_subscriber::registry()
-        .with(SpanLayer::new(layer))
+        .with(span_layer(&traces))
         .with(LogLayer::direct(pipeline.clone()))
         .with(LogLayer::recording(recorder.clone()));
     tracing::subscriber::with_default(subscriber, || {
@@ -191,7 +191,7 @@ fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
     traces.shutdown().unwrap();
     pipeline.shutdown(Duration::from_secs(10));
     let read = ToolCallGraph::read_files([&spans, &records]).unwrap();
-    // Each layer reads the clock for itself.
+    // Each layer reads the clock itself.
     let without_times = |graph: &ToolCallGraph| {
         let mut contents = contents(graph);
         contents.iter_mut().flat_map(|(_, records)| records).for_each(|record| record.time_unix_nano = 0);

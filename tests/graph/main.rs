@@ -1,4 +1,4 @@
-//! Graphs that are read back: the forms of OTLP, the rules of the tree, damage, and what is drawn.
+//! Graphs that are read back: formats of OTLP, rules of the tree, damage, and drawing.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod damage;
@@ -9,3 +9,5 @@ mod live_and_read;
 mod mermaid;
 mod rules;
 mod fixture;
+#[path = "../support/spans.rs"]
+mod spans;

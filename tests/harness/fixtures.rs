@@ -1,4 +1,4 @@
-//! What is asserted of records and spans.
+//! Assertions about records and spans.
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
@@ -7,7 +7,8 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message;
 
 use crate::assert_fails;
-use crate::fixture::{attributes, decode, within, Arrangement, Spans, USUAL};
+use crate::fixture::{attributes, within, Arrangement, Seen, Spans, USUAL};
+use crate::process::isolated;
 
 #[test]
 fn a_record_must_be_there_once() {
@@ -57,7 +58,7 @@ fn nothing_is_not_equal_to_nothing() {
     });
 }
 
-/// Guarantees: the flag of sampling is compared, too.
+/// Guarantees: the sampled flag is compared, too.
 #[test]
 fn a_record_of_a_sampled_span_says_so() {
     let mut fixture = USUAL.build();
@@ -89,7 +90,7 @@ fn a_key_must_not_be_there_twice_and_a_text_must_be_one() {
     assert_fails("is twice on span", || drop(attributes(&span)));
 }
 
-/// Guarantees: direct records with ids that are none are not taken for records without ids.
+/// Guarantees: direct records with invalid ids do not pass for records without ids.
 #[test]
 fn ids_of_a_direct_record_must_be_whole_and_valid() {
     let seen = |trace_id: &[u8], span_id: &[u8]| {
@@ -97,7 +98,7 @@ fn ids_of_a_direct_record_must_be_whole_and_valid() {
         let record = LogRecord { trace_id, span_id, ..LogRecord::default() };
         let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
         let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
-        decode::seen_in(&ExportLogsServiceRequest { resource_logs }.encode_to_vec()).remove(0).ids
+        Seen::of_request(&ExportLogsServiceRequest { resource_logs }.encode_to_vec()).remove(0).ids
     };
     let context = SpanContext::new(1.into(), 2.into(), TraceFlags::SAMPLED, false, TraceState::default());
     let ids = (context.trace_id(), context.span_id());
@@ -106,6 +107,17 @@ fn ids_of_a_direct_record_must_be_whole_and_valid() {
     for (trace_id, span_id) in [(&[1; 15][..], &[1; 8][..]), (&[1; 16], &[1; 7]), (&[0; 16], &[0; 8])] {
         assert_fails("assertion", || assert_eq!(seen(trace_id, span_id), None));
     }
+}
+
+/// Guarantees: assertions need not name the arrangement.
+#[test]
+fn a_test_that_fails_prints_its_arrangement() {
+    let child = isolated(|_| {
+        let _fixture = USUAL.build();
+        panic!("on purpose");
+    });
+    let Some(child) = child else { return };
+    assert_fails("failed in [SpanFirst spans:Ours", || drop(child.run(&[])));
 }
 
 #[test]

@@ -1,35 +1,31 @@
-//! Tests that run in a process of their own, and random numbers.
+//! Tests that run in their own process, and random numbers.
 
 use std::time::Duration;
 
 use crate::assert_fails;
-use crate::process::{is_part, part, run, run_with_stdin, run_within};
+use crate::process::{isolated, Isolated};
 use crate::random::Random;
-
-const HELPER: &str = "processes::helper_that_does_as_it_is_told";
-
-#[test]
-fn helper_that_does_as_it_is_told() {
-    match part().as_deref() {
-        Some("abort") => std::process::abort(),
-        Some("panic") => panic!("as it was told"),
-        Some("hang") => std::thread::sleep(Duration::from_secs(600)),
-        Some("read") => assert_eq!(std::io::read_to_string(std::io::stdin()).unwrap(), "read this"),
-        _ => {}
-    }
-}
 
 #[test]
 fn a_process_must_end_well_and_run_a_test() {
-    assert!(!is_part("say"));
-    run(HELPER, "say", &[]);
-    run_with_stdin(HELPER, "read", &[], b"read this");
-    assert_fails("read: exit status", || drop(run_with_stdin(HELPER, "read", &[], b"another")));
-    assert_fails("abort: signal", || drop(run(HELPER, "abort", &[])));
-    assert_fails("panic: exit status", || drop(run(HELPER, "panic", &[])));
-    assert_fails("no such test", || drop(run("processes::no_such_test", "say", &[])));
-    let soon = Duration::from_millis(300);
-    assert_fails("hang hangs", || drop(run_within(soon, HELPER, "hang", &[], b"")));
+    let child = isolated(|part| match part {
+        "abort" => std::process::abort(),
+        "panic" => panic!("on purpose"),
+        "hang" => std::thread::sleep(Duration::from_secs(600)),
+        "read" => assert_eq!(std::io::read_to_string(std::io::stdin()).unwrap(), "read this"),
+        _ => {}
+    });
+    let Some(child) = child else { return };
+    child.run(&[]);
+    let reads = |stdin: &[u8]| drop(Isolated { stdin: stdin.to_vec(), ..child.part("read") }.run(&[]));
+    reads(b"read this");
+    assert_fails("read: exit status", || reads(b"another"));
+    assert_fails("abort: signal", || drop(child.part("abort").run(&[])));
+    assert_fails("panic: exit status", || drop(child.part("panic").run(&[])));
+    let missing = Isolated { test: "processes::no_such_test".to_owned(), ..child.clone() };
+    assert_fails("no such test", || drop(missing.run(&[])));
+    let impatient = Isolated { limit: Duration::from_millis(300), ..child.part("hang") };
+    assert_fails("hang hangs", || drop(impatient.run(&[])));
 }
 
 #[test]

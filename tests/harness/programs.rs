@@ -1,12 +1,12 @@
-//! Tests that are skipped where a program is missing.
+//! Tests that are skipped if a program is missing.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::program::{find, names, Wishes};
+use crate::program::{find, names, Policy};
 
-fn wishes(required: &str, skipped: &str) -> Wishes {
-    Wishes { required: names(required), skipped: names(skipped) }
+fn policy(required: &str, skipped: &str) -> Policy {
+    Policy { required: names(required), skipped: names(skipped) }
 }
 
 fn missing() -> Result<PathBuf, String> {
@@ -19,22 +19,22 @@ fn there() -> Result<PathBuf, String> {
 
 #[test]
 fn a_program_is_used_where_it_is_there_and_not_to_be_skipped() {
-    assert_eq!(wishes("tmux", "").path("tmux", there), there());
-    assert_eq!(wishes("", "nginx").path("tmux", there), there());
-    assert_eq!(wishes("nginx", "").path("tmux", missing), missing());
-    assert!(wishes("nginx", "tmux").path("tmux", there).is_err());
+    assert_eq!(policy("tmux", "").path("tmux", there), there());
+    assert_eq!(policy("", "nginx").path("tmux", there), there());
+    assert_eq!(policy("nginx", "").path("tmux", missing), missing());
+    assert!(policy("nginx", "tmux").path("tmux", there).is_err());
 }
 
 #[test]
 #[should_panic(expected = "SPANLOG_REQUIRE names tmux, but it is not installed")]
 fn a_required_program_that_is_missing_fails() {
-    let _ = wishes("nginx, tmux", "").path("tmux", missing);
+    let _ = policy("nginx, tmux", "").path("tmux", missing);
 }
 
 #[test]
 #[should_panic(expected = "SPANLOG_REQUIRE names tmux, but SPANLOG_SKIP names it")]
 fn a_required_program_that_is_to_be_skipped_fails() {
-    let _ = wishes("tmux", "tmux").path("tmux", there);
+    let _ = policy("tmux", "tmux").path("tmux", there);
 }
 
 #[test]
@@ -49,8 +49,7 @@ fn helper_that_needs_tmux() {
     let _ = find("tmux");
 }
 
-/// Guarantees: the harness captures what tests print, and still shows that one was skipped; and a
-/// required one fails.
+/// Guarantees: although the harness captures output, a skip is shown; and a required one fails.
 #[test]
 fn a_skip_is_shown_and_a_required_one_fails() {
     let run = |require: &str| {

@@ -13,7 +13,7 @@ use crate::http::{ok, response, Act, Receiver, Request};
 use crate::otlp::{attributes, body, decode};
 use crate::port::Reserved;
 
-/// What comes back for a request with a body of 100,000 bytes.
+/// The response to a request with a body of 100,000 bytes.
 fn ask(receiver: &Receiver) -> Result<String, ErrorKind> {
     let mut stream = TcpStream::connect(receiver.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -83,8 +83,8 @@ fn a_body_must_be_text_and_a_key_there_once() {
     assert_fails("key is there twice", || drop(attributes(&[pair.clone(), pair])));
 }
 
-/// Guarantees: a reserved port is refused to clients, given to nobody who asks for any port, and
-/// can be listened on.
+/// Guarantees: connections to a reserved port are refused, the system assigns it to nobody else,
+/// and it can be listened on.
 #[test]
 fn a_reserved_port_is_nobodys_until_it_is_listened_on() {
     let port = Reserved::new();

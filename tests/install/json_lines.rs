@@ -1,4 +1,4 @@
-//! The exporters of JSON lines alone, on providers of the SDK.
+//! The JSON-lines exporters on the SDK's providers.
 
 use std::fs;
 use std::path::Path;
@@ -107,7 +107,7 @@ fn records_are_otlp_json() {
             { "observedTimeUnixNano": "7" },
         ])
     );
-    // opentelemetry-proto reads what we write, where its own form can say it.
+    // opentelemetry-proto can read what we write, where its own JSON has the values.
     let decoded: ExportLogsServiceRequest = serde_json::from_value(lines[1].clone()).unwrap();
     assert_eq!(decoded.resource_logs[0].scope_logs[0].scope.as_ref().unwrap().name, "later");
     fs::remove_dir_all(directory).unwrap();
@@ -144,7 +144,7 @@ fn spans_are_otlp_json() {
     assert_eq!(spans[0]["events"][0]["name"], "happened");
     assert_eq!(spans[0]["links"][0]["spanId"], root_id);
     assert!(spans[1].get("parentSpanId").is_none(), "a root has none, not zeros");
-    // Read back and written by serde, it is what was read: no field was lost under a wrong name.
+    // serde reads the line back: no field was lost under a wrong name.
     let decoded: ExportTraceServiceRequest = serde_json::from_value(line.clone()).unwrap();
     let span = &decoded.resource_spans[0].scope_spans[0].spans[0];
     assert_eq!((span.events.len(), span.links.len(), span.attributes.len()), (1, 1, 1));
@@ -152,7 +152,7 @@ fn spans_are_otlp_json() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-/// Guarantees: a file that cannot be opened is an error of set-up, one that cannot be written to of
+/// Guarantees: a file that cannot be opened is an error at set-up; one that cannot be written, at
 /// export.
 #[test]
 fn errors_of_files_are_errors() {

@@ -1,4 +1,4 @@
-//! What the builder and the environment can say, and which of it can be ignored.
+//! Settings from the builder and the environment, and which unusable ones are ignored.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,44 +6,42 @@ use std::time::Duration;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::LogRecord;
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
 use spanlog::{Keys, SpanFields};
 
+use crate::capture::Capture;
 use crate::http::Receiver;
 use crate::otlp::attributes;
-use crate::process::{is_part, run};
-use crate::{run_to, work, LONG};
+use crate::process::isolated;
+use crate::{finish, work, LONG};
 
 #[test]
 fn the_service_name_variable_wins_over_the_resource_variable() {
-    if is_part("name") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder().install().unwrap();
         work();
-        return;
-    }
-    let receiver = Receiver::start();
-    run_to(
-        &receiver.url(),
-        "settings::the_service_name_variable_wins_over_the_resource_variable",
-        "name",
-        &[("OTEL_SERVICE_NAME", "by-name"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b")],
-    );
+    });
+    let Some(child) = child else { return };
+    let (receiver, _) = child.run_with_receiver(&[
+        ("OTEL_SERVICE_NAME", "by-name"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute,a=b"),
+    ]);
     let resource = attributes(&receiver.logs()[0].resource.as_ref().unwrap().attributes);
     assert_eq!((resource["service.name"].as_str(), resource["a"].as_str()), ("by-name", "b"));
 }
 
-/// Guarantees: what cannot be ignored is an error that names the setting, and shows no secret.
+/// Guarantees: a value that cannot be ignored is an error that names the setting and shows no
+/// secret.
 #[test]
 fn settings_that_would_lose_data_are_errors() {
-    if is_part("wrong") {
+    let child = isolated(|_| {
         let error = spanlog::builder().build().unwrap_err();
         assert!(error.is_setting());
         println!("error={error}");
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     for (name, value, shown) in [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "localhost:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector", "ftp://collector"),
@@ -55,7 +53,7 @@ fn settings_that_would_lose_data_are_errors() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "a part without a key"),
         ("RUST_LOG", "app=loud", "app=loud"),
     ] {
-        let written = run("settings::settings_that_would_lose_data_are_errors", "wrong", &[(name, value)]);
+        let written = child.run(&[(name, value)]);
         let line = written.stdout.lines().find_map(|line| line.split("error=").nth(1)).unwrap();
         assert!(line.contains(name) && line.contains(shown), "{line}");
         assert!(!line.contains("secret"), "{line}");
@@ -67,33 +65,28 @@ fn settings_that_would_lose_data_are_errors() {
     assert!(error(spanlog::builder().with_filter("app=loud")).contains("with_filter"));
 }
 
-/// Guarantees: an unusable number or enumeration is said once and ignored, an empty value is none.
+/// Guarantees: an unusable number or enumeration is reported once and ignored; an empty value is
+/// unset.
 #[test]
 fn other_unusable_values_are_said_and_ignored() {
-    if is_part("odd") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder().install().unwrap();
         work();
-        return;
-    }
-    let receiver = Receiver::start();
-    let written = run_to(
-        &receiver.url(),
-        "settings::other_unusable_values_are_said_and_ignored",
-        "odd",
-        &[
-            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
-            ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
-            ("OTEL_SDK_DISABLED", "perhaps"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
-            ("OTEL_TRACES_SAMPLER", "sometimes"),
-            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
-            ("RUST_LOG", ""),
-        ],
-    );
+    });
+    let Some(child) = child else { return };
+    let (receiver, written) = child.run_with_receiver(&[
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", ""),
+        ("OTEL_LOGS_EXPORTER", "carrier-pigeon"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
+        ("OTEL_SDK_DISABLED", "perhaps"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
+        ("RUST_LOG", ""),
+    ]);
     for wrong in [
         "carrier-pigeon",
         "smoke",
@@ -113,30 +106,23 @@ fn other_unusable_values_are_said_and_ignored() {
 
 #[test]
 fn a_disabled_sdk_leaves_the_console() {
-    if is_part("disabled") {
+    let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         work();
         assert!(guard.flush(LONG).is_ok());
-        let report = guard.shutdown(LONG);
-        assert!(report.is_complete() && report.outputs.is_empty());
-        return;
-    }
-    let receiver = Receiver::start();
-    let written = run_to(
-        &receiver.url(),
-        "settings::a_disabled_sdk_leaves_the_console",
-        "disabled",
-        &[("OTEL_SDK_DISABLED", "TRUE")],
-    );
+        assert!(finish(&guard).outputs.is_empty());
+    });
+    let Some(child) = child else { return };
+    let (receiver, written) = child.run_with_receiver(&[("OTEL_SDK_DISABLED", "TRUE")]);
     assert!(written.stderr.contains("working"), "{}", written.stderr);
     assert!(receiver.requests().is_empty());
 }
 
-/// Guarantees: one `Keys` for records and spans, all that the builder has reaches its place, and so
-/// do the globals.
+/// Guarantees: one `Keys` is used for records and spans, and every setting of the builder and the
+/// globals take effect.
 #[test]
 fn the_builders_choices_arrive() {
-    if is_part("choices") {
+    let child = isolated(|_| {
         let _guard = spanlog::builder()
             .with_filter("app=debug,opentelemetry=info,spanlog=off")
             .with_console(false)
@@ -146,7 +132,7 @@ fn the_builders_choices_arrive() {
             .with_threads(true)
             .with_sampler(Sampler::AlwaysOn)
             .with_span_processor(Marking)
-            .with_log_processor(Marking)
+            .with_log_processor(Capture::observing(|record| record.add_attribute("marked", "record")))
             .install()
             .unwrap();
         work();
@@ -159,19 +145,15 @@ fn the_builders_choices_arrive() {
             propagator.inject_context(&cx, &mut carrier)
         });
         assert!(carrier.contains_key("traceparent") && carrier["baggage"] == "who=ann", "{carrier:?}");
-        return;
-    }
+    });
+    let Some(child) = child else { return };
     let receiver = Receiver::start();
-    let written = run(
-        "settings::the_builders_choices_arrive",
-        "choices",
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", receiver.url())),
-            ("OTEL_TRACES_SAMPLER", "always_off"),
-            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", receiver.url())),
-        ],
-    );
+    let written = child.run(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{}/", receiver.url())),
+        ("OTEL_TRACES_SAMPLER", "always_off"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as/it/is", receiver.url())),
+    ]);
     let records = receiver.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     let record = attributes(&records[0].1.attributes);
@@ -190,7 +172,7 @@ fn the_builders_choices_arrive() {
     assert_eq!(zipped[0].header("content-encoding"), Some("gzip"));
 }
 
-/// A processor of either kind that marks what it sees.
+/// Marks what it sees.
 #[derive(Debug)]
 struct Marking;
 
@@ -203,20 +185,6 @@ impl SpanProcessor for Marking {
         let keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
         assert!(keys.contains(&"marked"), "{keys:?}");
         assert_eq!(span.name == "step", keys.contains(&"cicd.pipeline.run.id"), "{keys:?}");
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-impl LogProcessor for Marking {
-    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        record.add_attribute("marked", "record");
     }
 
     fn force_flush(&self) -> OTelSdkResult {

@@ -1,4 +1,4 @@
-//! What a recorder keeps, and what it lets go.
+//! What a recorder keeps, and what it evicts.
 
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger, LoggerProvider, Severity};
 use opentelemetry::trace::{Span, SpanContext, Tracer, TracerProvider};
@@ -64,7 +64,7 @@ fn the_oldest_records_go_and_stay_counted_and_warnings_outlive_quiet_lines() {
     assert_eq!(node.own_counts().total(), 2001);
     assert_eq!(graph.notes(), [format!("{} older records were dropped", 2001 - bodies.len())]);
 
-    // Errors without end leave room for what is logged beside them.
+    // Endless errors leave room for other records.
     for number in 0..2000 {
         fixture.log(&ids, Severity::Error, format!("error {number}"));
         fixture.log(&ids, Severity::Info, format!("beside {number}"));
@@ -115,7 +115,7 @@ fn spans_that_never_end_are_bounded_and_finished_ones_go_first() {
         .collect();
     assert_eq!(names().last().unwrap(), "open 499");
     assert!(!names().contains(&"root".to_owned()));
-    // The ends of those that were let go come late, and are bounded as well.
+    // Evicted spans end late, and are bounded as well.
     drop(open);
     drop(root);
     fixture.assert_within(BYTES, 1);
@@ -177,8 +177,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens in whatever order: the bounds hold, and no job is kept whose spans have all
-    /// gone.
+    /// In any sequence of steps the bounds hold, and no job is kept whose spans are all gone.
     #[test]
     fn the_bounds_hold_whatever_happens(steps in steps(), job_bytes in 0usize..40_000, jobs in 1usize..5) {
         let fixture = Fixture::new(Recorder::default().with_job_bytes(job_bytes).with_jobs(jobs));

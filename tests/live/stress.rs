@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use opentelemetry::trace::{SpanId, TracerProvider};
+use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
 use spanlog::graph::{Call, JobId, Recorder, ToolCallGraph};
-use spanlog::{job, op, JobMetadata, JobSpanProcessor, Keys, LogLayer, SpanLayer};
-use tracing_subscriber::layer::SubscriberExt;
+use spanlog::{job, op, JobMetadata, JobSpanProcessor, Keys, LogLayer};
+
+use crate::spans::subscriber;
 
 const THREADS: usize = 8;
 const JOBS: usize = 40;
@@ -21,7 +22,7 @@ fn tree(graph: &ToolCallGraph) -> BTreeMap<String, (Call, Option<SpanId>, Vec<Sp
     graph.nodes().map(|node| (node.call().span_id.to_string(), place(node))).collect()
 }
 
-/// Scenario: eight threads run forty jobs each, with ops inside ops, while another looks on.
+/// Scenario: eight threads run forty jobs each, with ops inside ops, while another thread reads.
 /// Guarantees: the tree of each job is that of its finished spans alone, its records are all there,
 /// in their spans, and nothing of one job is in another.
 #[test]
@@ -33,9 +34,7 @@ fn eight_threads_with_many_jobs_give_the_trees_of_the_finished_spans() {
         .with_span_processor(recorder.clone())
         .with_simple_exporter(exporter.clone())
         .build();
-    let spans = SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("stress")));
-    let layer = LogLayer::recording(recorder.clone());
-    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(spans).with(layer));
+    let dispatch = subscriber(&provider, LogLayer::recording(recorder.clone()));
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let dispatch = dispatch.clone();

@@ -10,19 +10,19 @@ use std::time::Duration;
 use spanlog::graph::{Progress, Recorder};
 use spanlog::{job, op, JobMetadata};
 
-/// The variable that names a directory. The run goes on until there is a file `go` in it.
+/// The variable that names a directory. The run continues until it contains a file `go`.
 pub const PART: &str = "SPANLOG_TEST_PART";
 
 pub const OPS: usize = 50;
 pub const FAILING: [usize; 2] = [7, 23];
 
-/// The most lines of an op: a test that fails leaves the run alone.
+/// The most lines of an op, so that the run ends even if its test has failed.
 const PATIENCE: usize = 60 * 50;
 
 pub fn run() {
     let Some(directory) = env::var_os(PART).map(PathBuf::from) else { return };
     if std::io::stderr().is_terminal() {
-        // From the first cell, as in a terminal that is opened for it.
+        // Starts at the first cell, as in a new terminal.
         eprint!("\u{1b}[2J\u{1b}[H");
     }
     let recorder = Recorder::default();
@@ -65,7 +65,7 @@ fn apply(directory: &Path) -> Result<(), String> {
                 });
             });
         }
-        // Lines of the console, some of them wider than a terminal of 80 columns.
+        // Console lines, some wider than 80 columns.
         thread::sleep(Duration::from_millis(300));
         let mut number = 0;
         while number < 8 || (number < PATIENCE && !directory.join("go").exists()) {

@@ -1,4 +1,4 @@
-//! A terminal of tmux's, with a server of its own.
+//! A terminal of a tmux server of its own.
 
 use std::env;
 use std::fs;
@@ -42,24 +42,10 @@ impl Terminal {
             "env -u CI -u NO_COLOR -u CLICOLOR -u CLICOLOR_FORCE {variables} {PART}='{there}' '{part}' --exact helper_that_runs_in_a_terminal --nocapture; \
              touch '{there}/done'; exec sleep 600"
         );
-        let (columns, rows) = (columns.to_string(), rows.to_string());
-        // The history's length counts for windows that are made after it is set.
-        terminal.tmux(&[
-            "start-server",
-            ";",
-            "set",
-            "-g",
-            "history-limit",
-            "20000",
-            ";",
-            "new-session",
-            "-d",
-            "-x",
-            &columns,
-            "-y",
-            &rows,
-            &command,
-        ]);
+        // The history limit applies to windows created after it is set.
+        let start =
+            format!("start-server ; set -g history-limit 20000 ; new-session -d -x {columns} -y {rows}");
+        terminal.tmux(&start.split(' ').chain([command.as_str()]).collect::<Vec<_>>());
         Some(terminal)
     }
 
@@ -73,17 +59,17 @@ impl Terminal {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What one sees.
+    /// The visible screen.
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    /// The same, and what was scrolled away, with the colours in it as escape sequences.
+    /// The screen and the scrollback, with colours as escape sequences.
     pub fn in_color(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-e", "-S", "-"])
     }
 
-    /// What one sees when it is as it should be.
+    /// The screen, once it satisfies the condition.
     pub fn wait(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         for _ in 0..400 {
             let screen = self.screen();
@@ -103,7 +89,7 @@ impl Terminal {
         self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
     }
 
-    /// Lets the run come to its end. Returns everything that was scrolled away, and the screen.
+    /// Lets the run end. Returns the scrollback and the screen.
     pub fn finish(&self) -> String {
         fs::write(self.directory.join("go"), "").unwrap();
         for _ in 0..400 {

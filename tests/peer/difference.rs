@@ -1,7 +1,7 @@
 //! The comparison: what differs between the peer's record and ours, by name.
 //!
-//! A name stands for one reason. Where the records differ and no reason is known, that is an error;
-//! so each rule here is as narrow as its reason.
+//! Each name has one reason. A difference without a known reason is an error, so each rule here is
+//! as narrow as its reason.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::script::{Parent, Script};
 
 pub(crate) type Names = BTreeSet<&'static str>;
 
-/// The named differences of a script's records, or what about them has no name.
+/// The named differences of a script's records, or a description of one that has no name.
 pub(crate) fn differences(script: &Script, peer: &Played, ours: &Played) -> Result<Names, String> {
     let mut names = Names::new();
     if peer.panicked && !ours.panicked && peer.lines.len() < ours.lines.len() {
@@ -34,7 +34,7 @@ struct Pair<'a> {
     peer: &'a Line,
     ours: &'a Line,
     names: &'a mut Names,
-    /// The peer's attributes, step by step turned into ours.
+    /// The peer's attributes, turned into ours step by step.
     left: Vec<(String, String)>,
 }
 
@@ -164,7 +164,7 @@ impl Pair<'_> {
         self.stamps(&mut right);
         if has_key_twice(&self.left) {
             self.name("duplicate-keys");
-            // In whose place the one value stands is the table's to say, not to be compared.
+            // The position of the remaining value is documented in the table, and not compared.
             let twice: Vec<String> = self
                 .left
                 .iter()
@@ -220,7 +220,7 @@ impl Pair<'_> {
         }
     }
 
-    /// What ours has and the peer's has not, by the keys that only ours writes.
+    /// Attributes that only ours has, by the keys that only ours writes.
     fn stamps(&mut self, right: &mut Vec<(String, String)>) {
         let keys = Keys::nuon();
         for (name, keys) in [
@@ -235,7 +235,7 @@ impl Pair<'_> {
         }
     }
 
-    /// A peer that was not asked for span fields: ours come first.
+    /// If the peer was not asked for span fields, ours come first.
     fn span_fields(&mut self, right: &mut Vec<(String, String)>) {
         while !self.script.span_attributes && right.len() > self.left.len() {
             if self.left.iter().any(|(known, _)| *known == right[0].0) {

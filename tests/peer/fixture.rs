@@ -1,5 +1,4 @@
-//! Where scripts are played: the same stack twice, once with the peer's log layer and once with
-//! ours.
+//! Plays scripts on the same stack twice, with the peer's log layer and with ours.
 
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -7,13 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use log::Log;
 use opentelemetry::logs::AnyValue;
-use opentelemetry::trace::{Link, SpanId, SpanKind, TraceId, TracerProvider};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
+use opentelemetry::KeyValue;
 use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
-use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{
-    IdGenerator, RandomIdGenerator, Sampler, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample,
-};
+use opentelemetry_sdk::logs::SdkLogRecord;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracer, SdkTracerProvider};
 use spanlog::{JobSpanProcessor, LogLayer, SpanLayer};
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::layer::{Identity, SubscriberExt};
@@ -22,6 +19,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::capture::Capture;
 use crate::script::{Script, Spans};
+use crate::spans::SamplerFn;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -29,16 +27,16 @@ pub(crate) enum Side {
     Ours,
 }
 
-/// What a script may use.
+/// What is available to a script.
 pub(crate) struct Fixture {
     pub tracer: SdkTracer,
     pub tracer_provider: SdkTracerProvider,
-    /// The `log` facade's way into tracing: tracing-log's on the peer's side, ours on ours. Neither
-    /// is installed in the process; `log`'s macros take it as `logger:`.
+    /// The bridge from `log` to tracing: tracing-log's on the peer's side, ours on ours. Neither is
+    /// installed in the process; it is passed to `log`'s macros as `logger:`.
     pub log: Box<dyn Log>,
 }
 
-/// What came out of a script.
+/// The outcome of a script.
 #[derive(Clone, Debug)]
 pub(crate) struct Played {
     pub lines: Vec<Line>,
@@ -55,8 +53,8 @@ impl Played {
     }
 }
 
-/// A record, as text that compares. Ids are named by their spans; the invalid context is none, as
-/// on the wire.
+/// A record as comparable text. Ids are replaced by the names of their spans; the invalid context
+/// is none, as on the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub has_time: bool,
@@ -107,11 +105,15 @@ impl Line {
 pub(crate) fn play(script: &Script, side: Side) -> Played {
     log::set_max_level(log::LevelFilter::Trace);
     let records = Capture::default();
-    let log_provider = SdkLoggerProvider::builder().with_log_processor(records.clone()).build();
-    let names = Names::new(script.sampled);
+    let log_provider = records.provider();
+    let names = Names::default();
+    let (known, sampled) = (names.clone(), script.sampled);
     let tracer_provider = SdkTracerProvider::builder()
         .with_id_generator(names.clone())
-        .with_sampler(names.clone())
+        .with_sampler(SamplerFn(move |trace_id, name: &str, _: &[KeyValue]| {
+            known.learn(trace_id, name);
+            sampled
+        }))
         .with_span_processor(JobSpanProcessor::new())
         .build();
     let tracer = tracer_provider.tracer("test");
@@ -150,11 +152,8 @@ where
 
 /// Learns which ids belong to a span of which name, sampled or not: the SDK makes a span's id and
 /// then asks the sampler about its name.
-#[derive(Clone, Debug)]
-struct Names {
-    sampler: Sampler,
-    known: Arc<Mutex<Known>>,
-}
+#[derive(Clone, Debug, Default)]
+struct Names(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -164,13 +163,15 @@ struct Known {
 }
 
 impl Names {
-    fn new(sampled: bool) -> Self {
-        let sampler = if sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
-        Self { sampler, known: Arc::default() }
+    fn learn(&self, trace_id: TraceId, name: &str) {
+        let mut known = self.0.lock().unwrap();
+        let id = known.last.take().expect("the SDK makes the id before it asks the sampler");
+        known.spans.insert(id, name.to_owned());
+        known.traces.entry(trace_id).or_insert_with(|| name.to_owned());
     }
 
     fn line(&self, record: &SdkLogRecord) -> Line {
-        let known = self.known.lock().unwrap();
+        let known = self.0.lock().unwrap();
         let ids = record
             .trace_context()
             .filter(|ids| ids.trace_id != TraceId::INVALID && ids.span_id != SpanId::INVALID);
@@ -201,26 +202,8 @@ impl IdGenerator for Names {
 
     fn new_span_id(&self) -> SpanId {
         let id = RandomIdGenerator::default().new_span_id();
-        self.known.lock().unwrap().last = Some(id);
+        self.0.lock().unwrap().last = Some(id);
         id
-    }
-}
-
-impl ShouldSample for Names {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let mut known = self.known.lock().unwrap();
-        let id = known.last.take().expect("the SDK makes the id before it asks the sampler");
-        known.spans.insert(id, name.to_owned());
-        known.traces.entry(trace_id).or_insert_with(|| name.to_owned());
-        self.sampler.should_sample(parent, trace_id, name, kind, attributes, links)
     }
 }
 

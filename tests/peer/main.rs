@@ -5,12 +5,14 @@
 mod difference;
 mod script;
 mod scripts;
-mod sdk_road;
+mod sdk_path;
 mod span_layer;
 mod table;
 #[path = "../support/capture.rs"]
 mod capture;
 mod fixture;
+#[path = "../support/spans.rs"]
+mod spans;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ use crate::table::{check, Found, Table};
 
 const MAPPING: &str = include_str!("../../docs/mapping.md");
 
-/// Plays every script on both sides. An unexplained difference is a failure that says what it saw.
+/// Plays every script on both sides. Unexplained differences are an error that shows them.
 fn play_all(scripts: &[Script]) -> Result<BTreeMap<&'static str, Found>, String> {
     let mut found = BTreeMap::new();
     let mut unexplained = String::new();
@@ -51,8 +53,8 @@ fn every_difference_from_the_peer_is_a_row_of_the_table_and_every_row_is_true() 
     check(&table, &found).unwrap_or_else(|faults| panic!("docs/mapping.md:\n{}", faults.join("\n")));
 }
 
-/// Scenario: each script in every stack, not only in the one that it is written for. Guarantees: no
-/// difference without a name there either, and none that its own stack does not account for.
+/// Scenario: each script in every stack, not only in its own. Guarantees: no difference there is
+/// without a name or a row.
 #[test]
 fn no_stack_has_a_difference_of_its_own() {
     let table = Table::read(MAPPING, "Differences from opentelemetry-appender-tracing");
@@ -103,7 +105,7 @@ fn the_examples_of_values_are_what_our_records_have() {
     }
 }
 
-/// The test of the test.
+/// Shows that the check can fail.
 #[test]
 fn a_table_that_is_not_true_is_rejected() {
     let found = play_all(&scripts::corpus()).unwrap();
@@ -141,7 +143,7 @@ fn a_table_that_is_not_true_is_rejected() {
     assert!(same.contains("shows no difference"), "{same}");
 }
 
-/// The other test of the test: what the comparison cannot explain, it reports.
+/// Shows that the comparison reports what it cannot explain.
 #[test]
 fn a_difference_without_a_name_is_reported() {
     let script = scripts::corpus().into_iter().find(|script| script.name == "plain-line").unwrap();

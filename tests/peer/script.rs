@@ -12,7 +12,7 @@ pub(crate) enum Spans {
     Layer,
 }
 
-/// What the script says of the parent of its events, which the ids are judged by.
+/// Which parent the script gives its events, by which ids are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parent {
     Contextual,

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer};
+use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::Context;
 use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
@@ -11,17 +11,12 @@ use tracing::{debug, error, event, info, info_span, trace, warn, Level};
 
 use crate::fixture::Fixture;
 use crate::script::{Parent, Script, Spans};
+use crate::spans::remote_context;
 
 /// Every script, each of them with one reason to exist.
 pub(crate) fn corpus() -> Vec<Script> {
-    let mut corpus = values();
-    corpus.extend(messages());
-    corpus.extend(errors());
-    corpus.extend(spans());
-    corpus.extend(parents());
-    corpus.extend(log_facade());
-    corpus.extend(ours_alone());
-    corpus
+    let parts = [values(), messages(), errors(), spans(), parents(), log_facade(), ours_alone()];
+    parts.into_iter().flatten().collect()
 }
 
 fn values() -> Vec<Script> {
@@ -180,35 +175,14 @@ fn spans() -> Vec<Script> {
         Script::new("more-than-128-attributes", |_| {
             macro_rules! wide {
                 ($name:ident) => {
-                    info_span!(
+                    info_span! {
                         "wide",
-                        $name.a = 0,
-                        $name.b = 0,
-                        $name.c = 0,
-                        $name.d = 0,
-                        $name.e = 0,
-                        $name.f = 0,
-                        $name.g = 0,
-                        $name.h = 0,
-                        $name.i = 0,
-                        $name.j = 0,
-                        $name.k = 0,
-                        $name.l = 0,
-                        $name.m = 0,
-                        $name.n = 0,
-                        $name.o = 0,
-                        $name.p = 0,
-                        $name.q = 0,
-                        $name.r = 0,
-                        $name.s = 0,
-                        $name.t = 0,
-                        $name.u = 0,
-                        $name.v = 0,
-                        $name.w = 0,
-                        $name.x = 0,
-                        $name.y = 0,
-                        $name.z = 0
-                    )
+                        $name.a = 0, $name.b = 0, $name.c = 0, $name.d = 0, $name.e = 0, $name.f = 0,
+                        $name.g = 0, $name.h = 0, $name.i = 0, $name.j = 0, $name.k = 0, $name.l = 0,
+                        $name.m = 0, $name.n = 0, $name.o = 0, $name.p = 0, $name.q = 0, $name.r = 0,
+                        $name.s = 0, $name.t = 0, $name.u = 0, $name.v = 0, $name.w = 0, $name.x = 0,
+                        $name.y = 0, $name.z = 0
+                    }
                 };
             }
             let _one = wide!(one).entered();
@@ -233,12 +207,10 @@ fn in_and_out(_: &Fixture) {
 }
 
 fn parents() -> Vec<Script> {
-    let mut scripts = vec![
+    vec![
         Script::new("contextual", in_and_out),
         Script::new("contextual-unsampled", in_and_out).unsampled(),
         Script::new("contextual-without-activation", in_and_out).without_activation(),
-    ];
-    scripts.extend([
         Script::new("contextual-plain-layer", |_| {
             info_span!("outer").in_scope(|| info_span!("inner").in_scope(|| info!("in inner")));
         })
@@ -343,14 +315,7 @@ fn parents() -> Vec<Script> {
             info!("outside");
         }),
         Script::new("remote-parent", |_| {
-            let remote = SpanContext::new(
-                TraceId::from(7),
-                SpanId::from(9),
-                TraceFlags::SAMPLED,
-                true,
-                TraceState::default(),
-            );
-            let _attached = Context::new().with_remote_span_context(remote).attach();
+            let _attached = remote_context().attach();
             info!("in a span of another process");
             info_span!("inside").in_scope(|| info!("in a span of this one"));
         }),
@@ -381,8 +346,7 @@ fn parents() -> Vec<Script> {
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             info!("nobody sees this");
         }),
-    ]);
-    scripts
+    ]
 }
 
 fn log_facade() -> Vec<Script> {
@@ -407,7 +371,7 @@ fn log_facade() -> Vec<Script> {
     ]
 }
 
-/// What needs something of ours. The peer's records are those of somebody who keeps the peer.
+/// Scripts that use this crate's own API, with the peer's layer on the other side.
 fn ours_alone() -> Vec<Script> {
     vec![
         Script::new("in-a-job", |_| {

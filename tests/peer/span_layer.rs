@@ -1,18 +1,15 @@
 //! What a plain `OpenTelemetryLayer` loses compared with our `SpanLayer`: each row of that table,
-//! shown.
+//! demonstrated.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use opentelemetry::trace::{
-    Link, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
-    TracerProvider,
-};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogger, SdkLoggerProvider};
+use opentelemetry::trace::{SpanId, Status, TracerProvider};
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample, SpanData,
+    InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData,
 };
 use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SdkRecords, SpanLayer};
 use tracing::{error, info, info_span, Dispatch, Subscriber};
@@ -21,6 +18,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::capture::Capture;
+use crate::spans::{kept_spans, remote_context, SamplerFn};
 use crate::table::first_column;
 
 const HEADING: &str = "Differences from a plain OpenTelemetryLayer";
@@ -30,7 +29,7 @@ const HEADING: &str = "Differences from a plain OpenTelemetryLayer";
 struct Stack {
     is_plain: bool,
     activation: bool,
-    /// Our log layer stands inside an `Option`.
+    /// Our log layer is inside an `Option`.
     in_option: bool,
     /// Our log layer is registered before the span layer, not after it.
     log_first: bool,
@@ -42,23 +41,18 @@ impl Stack {
     }
 
     fn play_sampled(self, sampler: impl ShouldSample + 'static, script: impl FnOnce()) -> Outcome {
-        let records = InMemoryLogExporter::default();
-        let log_provider = SdkLoggerProvider::builder().with_simple_exporter(records.clone()).build();
+        let records = Capture::default();
         let spans = InMemorySpanExporter::default();
         let tracer_provider = SdkTracerProvider::builder()
             .with_sampler(sampler)
             .with_span_processor(JobSpanProcessor::new())
             .with_simple_exporter(spans.clone())
             .build();
-        let dispatch = self.assemble(tracer_provider.tracer("test"), LogLayer::new(&log_provider));
+        let dispatch = self.assemble(tracer_provider.tracer("test"), LogLayer::new(&records.provider()));
         tracing::dispatcher::with_default(&dispatch, script);
         let spans = spans.get_finished_spans().unwrap();
-        let has_ids = records
-            .get_emitted_logs()
-            .unwrap()
-            .iter()
-            .map(|record| record.record.trace_context().is_some_and(|ids| ids.span_id != SpanId::INVALID))
-            .collect();
+        let has_ids =
+            records.map(|record| record.trace_context().is_some_and(|ids| ids.span_id != SpanId::INVALID));
         Outcome { spans, has_ids }
     }
 
@@ -89,7 +83,7 @@ impl Stack {
 
 struct Outcome {
     spans: Vec<SpanData>,
-    /// Of each record in turn.
+    /// For each record in turn.
     has_ids: Vec<bool>,
 }
 
@@ -103,7 +97,7 @@ impl Outcome {
     }
 }
 
-/// Whether a stack loses what the row is about.
+/// Whether a stack loses what the row describes.
 type Loses = fn(Stack) -> bool;
 
 const USUAL: Stack = Stack { is_plain: false, activation: true, in_option: false, log_first: false };
@@ -147,10 +141,9 @@ fn events_are_copied(stack: Stack) -> bool {
 }
 
 fn a_span_never_entered_grows(stack: Stack) -> bool {
-    // Lines that make no record, as those below the log layer's level, start no span.
+    // Events that make no record, such as those below the log layer's level, start no span.
     let records = SdkLoggerProvider::builder().build();
-    let spans = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+    let (provider, spans) = kept_spans();
     let errors_only = LogLayer::new(&records).with_level(tracing::Level::ERROR);
     let dispatch = stack.assemble(provider.tracer("test"), errors_only);
     tracing::dispatcher::with_default(&dispatch, || {
@@ -165,13 +158,11 @@ fn a_span_never_entered_grows(stack: Stack) -> bool {
 }
 
 fn entering_starts_the_span(stack: Stack) -> bool {
-    let remote =
-        SpanContext::new(TraceId::from(7), SpanId::from(9), TraceFlags::SAMPLED, true, TraceState::default());
     let mut failed = false;
     stack.play(|| {
         let request = info_span!("request");
         let _entered = request.enter();
-        failed = request.set_parent(Context::new().with_remote_span_context(remote)).is_err();
+        failed = request.set_parent(remote_context()).is_err();
     });
     failed
 }
@@ -212,8 +203,8 @@ fn location_of_an_op(stack: Stack) -> bool {
     !op.attributes.iter().any(|attribute| attribute.key.as_str() == "code.file.path")
 }
 
-/// Scenario: what the row `job-of-a-span-with-another-parent` advises those who keep the plain
-/// layer to do.
+/// Scenario: the advice of the row `job-of-a-span-with-another-parent` for users of the plain
+/// layer.
 #[test]
 fn registering_the_log_layer_first_keeps_the_job_of_an_entered_span() {
     assert!(!job_of_a_span_with_another_parent(Stack { is_plain: true, log_first: true, ..USUAL }));
@@ -221,25 +212,13 @@ fn registering_the_log_layer_first_keeps_the_job_of_an_entered_span() {
 
 /// `Span::context` holds tracing-opentelemetry's lock while the sampler runs.
 fn a_sampler_that_logs_hangs(stack: Stack) -> bool {
-    #[derive(Clone, Debug)]
-    struct Logs;
-    impl ShouldSample for Logs {
-        fn should_sample(
-            &self,
-            parent: Option<&Context>,
-            trace_id: TraceId,
-            name: &str,
-            kind: &SpanKind,
-            attributes: &[KeyValue],
-            links: &[Link],
-        ) -> SamplingResult {
-            info!("asked to sample");
-            Sampler::AlwaysOn.should_sample(parent, trace_id, name, kind, attributes, links)
-        }
-    }
+    let sampler = SamplerFn(|_, _: &str, _: &[KeyValue]| {
+        info!("asked to sample");
+        true
+    });
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        stack.play_sampled(Logs, || {
+        stack.play_sampled(sampler, || {
             let span = info_span!("asked by hand");
             let _entered = span.enter();
             let _ = span.context();
@@ -249,8 +228,8 @@ fn a_sampler_that_logs_hangs(stack: Stack) -> bool {
     receiver.recv_timeout(Duration::from_secs(2)) == Err(mpsc::RecvTimeoutError::Timeout)
 }
 
-/// Scenario: a span of which nothing was logged is asked for its context by hand, while the sampler
-/// logs. Guarantees: no deadlock where a span is started by user code, and its sampler logs.
+/// Scenario: `Span::context` is called on a span without records, and the sampler logs. Guarantees:
+/// no deadlock if user code starts a span and its sampler logs.
 #[test]
 fn asking_an_unlogged_span_for_its_context_does_not_hang_where_the_sampler_logs() {
     assert!(!a_sampler_that_logs_hangs(WITHOUT_ACTIVATION));

@@ -1,4 +1,4 @@
-//! The table in `docs/mapping.md`, read, and checked against what was found.
+//! Reads the table in `docs/mapping.md`, and checks it against the differences found.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ pub(crate) struct Table {
     pub rows: Vec<Row>,
 }
 
-/// One row. What stands between backticks in the columns of the records is a piece of the record.
+/// One row. What is in backquotes in the columns of the records is a piece of the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub why: String,
 }
 
-/// What a script gave: the names of the differences, and the pieces of the records.
+/// The result of a script: the names of the differences, and the pieces of the records.
 pub(crate) struct Found {
     pub names: Names,
     pub peer: Vec<String>,
@@ -65,7 +65,7 @@ fn quoted(column: &str) -> Vec<String> {
     column.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Says what is wrong with the table, if anything is.
+/// Returns what is wrong with the table, if anything.
 pub(crate) fn check(table: &Table, found: &BTreeMap<&'static str, Found>) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     let mut missing = Names::new();

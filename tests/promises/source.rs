@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// The names of all tests in the target that begins with the file `root`, from every file that its
 /// modules reach.
 ///
-/// Left out is what `cargo test --all-features` does not run: functions without a test attribute,
-/// ignored tests, and what is only there under loom.
+/// Leaves out what `cargo test --all-features` does not run: functions without a test attribute,
+/// ignored tests, and what only exists under loom.
 pub(crate) fn tests(root: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut files = vec![(root.to_owned(), root.parent().unwrap().to_owned())];
@@ -46,8 +46,7 @@ enum Item {
     Module { name: String, path: Option<String> },
 }
 
-/// Tests and modules of a file that rustfmt has formatted: attributes and what they are on begin a
-/// line each.
+/// Tests and modules of a file that rustfmt has formatted: attributes and items each start a line.
 fn items(text: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut attributes: Vec<String> = Vec::new();
@@ -84,7 +83,7 @@ fn items(text: &str) -> Vec<Item> {
     items
 }
 
-/// Guarantees: what only looks like a test is none.
+/// Guarantees: what only looks like a test does not count.
 #[test]
 fn only_functions_that_the_harness_runs_are_tests() {
     let text = r#"
@@ -118,7 +117,7 @@ fn only_functions_that_the_harness_runs_are_tests() {
         | #[path = "../elsewhere.rs"]
         | mod elsewhere;
     "#;
-    // The bars keep this file from being taken for what the text says.
+    // The bars keep this file's own scan from finding these lines.
     let text = text.replace("| ", "");
     let test = |name: &str| Item::Test(name.to_owned());
     let module = |name: &str, path: Option<&str>| Item::Module {
@@ -135,7 +134,7 @@ fn only_functions_that_the_harness_runs_are_tests() {
     assert_eq!(items(&text), wanted);
 }
 
-/// Guarantees: a test in a file that no module reaches is none.
+/// Guarantees: a test in a file that no module reaches does not count.
 #[test]
 fn only_files_that_are_reached_have_tests() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("promises-{}", std::process::id()));

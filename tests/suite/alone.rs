@@ -1,6 +1,5 @@
-//! What needs a process of its own: a global subscriber, under which an event inside an event's
-//! dispatch is seen (a scoped one hides itself from it), and misbehaviour that could take the
-//! process with it.
+//! Tests that need their own process: a global subscriber, which sees an event inside another's
+//! dispatch (a scoped one does not), and misbehaviour that could end the process.
 //!
 //! Each test runs itself again, once for each arrangement of layers.
 
@@ -12,22 +11,17 @@ use tracing::field::Empty;
 
 use crate::fixture::capture::Capture;
 use crate::fixture::{self, Arrangement, Fixture, Hooks, Kind, Spans, Wrap};
-use crate::process;
+use crate::process::{self, Isolated};
 
-/// Where the tests of this file are, as the harness names them: without the binary's name.
-const MODULE: &str = "suite::alone";
-
-/// Runs `script` in a process of its own for each of `arrangements`, which must end well and in
-/// time.
-fn alone(test: &str, arrangements: &[Arrangement], script: impl Fn(&Fixture)) {
-    alone_with(test, arrangements, |arrangement| arrangement.build(), script);
+/// Runs `script` in a process for each of `arrangements`, which must succeed in time.
+fn alone<F: Fn(&Fixture)>(arrangements: &[Arrangement], script: F) {
+    alone_with(arrangements, Arrangement::build, script);
 }
 
-fn alone_with(
-    test: &str,
+fn alone_with<F: Fn(&Fixture)>(
     arrangements: &[Arrangement],
     build: impl Fn(Arrangement) -> Fixture,
-    script: impl Fn(&Fixture),
+    script: F,
 ) {
     assert!(!arrangements.is_empty());
     if let Some(which) = process::part() {
@@ -38,7 +32,7 @@ fn alone_with(
         return;
     }
     for arrangement in arrangements {
-        process::run(&format!("{MODULE}::{test}"), &format!("{arrangement:?}"), &[]);
+        Isolated::of::<F>().part(&format!("{arrangement:?}")).run(&[]);
     }
 }
 
@@ -96,7 +90,7 @@ impl fmt::Debug for Fails {
 
 #[test]
 fn a_debug_that_logs() {
-    alone("a_debug_that_logs", &with_spans(), |fixture| {
+    alone(&with_spans(), |fixture| {
         let span = tracing::info_span!("span", field = ?Logs, later = Empty);
         span.in_scope(|| {
             tracing::warn!(field = ?Logs, "{:?}", Logs);
@@ -116,7 +110,7 @@ fn a_debug_that_logs() {
 
 #[test]
 fn a_debug_that_records_on_the_current_span() {
-    alone("a_debug_that_records_on_the_current_span", &with_spans(), |fixture| {
+    alone(&with_spans(), |fixture| {
         let span = tracing::info_span!("span", field = ?Records, later = Empty);
         span.in_scope(|| {
             tracing::warn!(field = ?Records, "{:?}", Records);
@@ -138,7 +132,7 @@ fn a_debug_that_panics() {
         .chain(Arrangement::without_spans())
         .filter(|arrangement| arrangement.spans != Spans::Plain)
         .collect();
-    alone("a_debug_that_panics", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         let span = tracing::info_span!("span", before = 1, field = ?Panics, after = 2, later = Empty);
         span.in_scope(|| {
             tracing::warn!(before = 3, field = ?Panics, after = 4, "one");
@@ -170,9 +164,8 @@ fn a_debug_that_panics() {
 
 #[test]
 fn a_debug_of_50_mib_and_one_that_fails() {
-    let arrangements: Vec<_> =
-        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("a_debug_of_50_mib_and_one_that_fails", &arrangements[..4], |fixture| {
+    let arrangements = Arrangement::with_sampled_span_layer();
+    alone(&arrangements[..4], |fixture| {
         let span = tracing::info_span!("span", huge = ?Huge, fails = ?Fails);
         span.in_scope(|| {
             tracing::warn!(own = ?Huge, own_fails = ?Fails, "x");
@@ -202,9 +195,9 @@ fn a_limited_value_stops_being_formatted_at_the_limit() {
     }
     let limited = |arrangement: Arrangement| {
         let limits = spanlog::Limits::default().with_value_length(25);
-        arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider)
+        arrangement.build_with(fixture::LogSettings { limits: Some(limits), ..Default::default() })
     };
-    alone_with("a_limited_value_stops_being_formatted_at_the_limit", &[fixture::USUAL], limited, |fixture| {
+    alone_with(&[fixture::USUAL], limited, |fixture| {
         let count = Cell::new(0);
         tracing::warn!(endless = ?Counts(&count), "x");
         assert_eq!(fixture.record("x").text("endless"), Some("0123456789012345678901234"));
@@ -222,9 +215,8 @@ fn each_value_is_formatted_once() {
             f.write_str("counted")
         }
     }
-    let arrangements: Vec<_> =
-        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("each_value_is_formatted_once", &arrangements, |fixture| {
+    let arrangements = Arrangement::with_sampled_span_layer();
+    alone(&arrangements, |fixture| {
         let (of_span, of_event, of_body) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let span = tracing::info_span!("span", counted = ?Counts(&of_span));
         span.in_scope(|| tracing::warn!(own = ?Counts(&of_event), "body {:?}", Counts(&of_body)));
@@ -245,7 +237,7 @@ fn events_from_drop_during_unwinding() {
             span.in_scope(|| tracing::warn!("while unwinding"));
         }
     }
-    alone("events_from_drop_during_unwinding", &with_spans(), |fixture| {
+    alone(&with_spans(), |fixture| {
         let span = tracing::info_span!("span");
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _entered = span.enter();
@@ -258,8 +250,8 @@ fn events_from_drop_during_unwinding() {
     });
 }
 
-/// Guarantees: no abort and no hang, whenever the thread-local was made and whatever it does when
-/// it goes; what cannot be emitted is counted.
+/// Guarantees: no abort and no hang, whenever the thread-local was created and whatever its
+/// destructor does; what cannot be emitted is counted.
 #[test]
 fn events_from_thread_local_destructors() {
     struct LogsAtExit(Option<tracing::Span>);
@@ -284,9 +276,8 @@ fn events_from_thread_local_destructors() {
         static EARLY: LogsAtExit = const { LogsAtExit(None) };
         static LATE: std::cell::RefCell<LogsAtExit> = const { std::cell::RefCell::new(LogsAtExit(None)) };
     }
-    let arrangements: Vec<_> =
-        with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect();
-    alone("events_from_thread_local_destructors", &arrangements, |fixture| {
+    let arrangements = Arrangement::with_sampled_span_layer();
+    alone(&arrangements, |fixture| {
         for early in [true, false] {
             for used in [true, false] {
                 std::thread::spawn(move || {
@@ -321,10 +312,9 @@ fn events_from_thread_local_destructors() {
 #[test]
 fn log_enabled_in_a_dependency_costs_the_layer_no_record() {
     let arrangements: Vec<_> = with_log_enabled(Arrangement::all());
-    alone("log_enabled_in_a_dependency_costs_the_layer_no_record", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         log_around_a_dependency(fixture);
-        let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
-        assert_eq!(bodies, ["before", "next", "after"]);
+        assert_eq!(fixture.bodies(), ["before", "next", "after"]);
         assert_eq!(fixture.neighbours_events(), 2, "the neighbour is to lose one");
     });
 }
@@ -338,10 +328,9 @@ fn a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled() {
         .filter(|arrangement| arrangement.wrap == Wrap::Bare)
         .map(|arrangement| Arrangement { wrap: Wrap::Filtered, ..arrangement })
         .collect();
-    alone("a_per_layer_filter_on_the_layer_loses_a_record_to_log_enabled", &arrangements, |fixture| {
+    alone(&arrangements, |fixture| {
         log_around_a_dependency(fixture);
-        let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
-        assert_eq!(bodies, ["before", "after"]);
+        assert_eq!(fixture.bodies(), ["before", "after"]);
     });
 }
 
@@ -356,16 +345,16 @@ fn log_around_a_dependency(fixture: &Fixture) {
     tracing::warn!("after");
 }
 
-/// Guarantees: what is logged before and during the shutdown of the tracer is a record like any
-/// other. After that of the logs, the SDK's processors still get records, ids included; the direct
-/// pipeline takes none, and each is counted.
+/// Guarantees: events before and during the shutdown of the tracer are records like any other.
+/// After that of the logs, the SDK's processors still get records, ids included; the direct
+/// pipeline accepts none, and each is counted.
 #[test]
 fn events_during_and_after_shutdown() {
     let logs_at_shutdown = |arrangement: Arrangement| {
         let hooks = Hooks { start: || (), end: || (), shutdown: || tracing::warn!("during") };
-        arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks))
+        arrangement.build_traced(|provider| provider.with_span_processor(hooks))
     };
-    alone_with("events_during_and_after_shutdown", &with_spans(), logs_at_shutdown, |fixture| {
+    alone_with(&with_spans(), logs_at_shutdown, |fixture| {
         let span = tracing::info_span!("span").entered();
         tracing::warn!("before");
         fixture.tracer_provider.shutdown().unwrap();
@@ -391,39 +380,34 @@ fn events_during_and_after_shutdown() {
     });
 }
 
-/// Guarantees: a log processor that logs makes no record of its own lines, and each is counted.
+/// Guarantees: the events of a log processor are not records, and each is counted.
 #[test]
 fn a_log_processor_that_logs_does_not_go_round_in_circles() {
     use tracing_subscriber::layer::SubscriberExt;
-    let test = "a_log_processor_that_logs_does_not_go_round_in_circles";
-    if process::part().is_none() {
-        return alone(test, &[fixture::USUAL], |_| ());
+
+    let child = process::isolated(|_| {
+        let chatty = Capture::observing(|_| tracing::warn!("from the processor"));
+        let layer = spanlog::LogLayer::new(&chatty.provider());
+        let counters = layer.counters();
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+        tracing::warn!("one");
+        let stats = counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered, stats.dropped_reentrant), (2, 1, 1));
+    });
+    if let Some(child) = child {
+        child.run(&[]);
     }
-    // Its own subscriber is the global one: a scoped one would hide itself from what the processor
-    // logs.
-    let chatty = Capture::looking(|_| tracing::warn!("from the processor"));
-    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder().with_log_processor(chatty).build();
-    let layer = spanlog::LogLayer::new(&provider);
-    let counters = layer.counters();
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
-    tracing::warn!("one");
-    let stats = counters.snapshot();
-    assert_eq!((stats.emitted, stats.delivered, stats.dropped_reentrant), (2, 1, 1));
 }
 
 #[test]
 fn a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted() {
-    alone(
-        "a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted",
-        &[fixture::USUAL],
-        |fixture| {
-            let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
-            tracing::warn!("exporter's");
-            drop(suppressed);
-            tracing::warn!("user's");
-            assert_eq!(fixture.records().len(), 1);
-            let stats = fixture.counters.snapshot();
-            assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
-        },
-    );
+    alone(&[fixture::USUAL], |fixture| {
+        let suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
+        tracing::warn!("exporter's");
+        drop(suppressed);
+        tracing::warn!("user's");
+        assert_eq!(fixture.records().len(), 1);
+        let stats = fixture.counters.snapshot();
+        assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
+    });
 }

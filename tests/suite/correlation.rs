@@ -1,10 +1,13 @@
 //! Contract §2: which span an event belongs to.
 
 use opentelemetry::trace::{TraceContextExt, Tracer};
-use opentelemetry::Context;
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::ShouldSample;
 use tracing::Instrument;
 
-use crate::fixture::{ask_log, Arrangement, Fixture, Hooks, Order, Spans, Wrap, USUAL};
+use crate::fixture::capture::Capture;
+use crate::fixture::spans::{remote_context, SamplerFn, REMOTE_SPAN, REMOTE_TRACE};
+use crate::fixture::{ask_log, each, within, Arrangement, Hooks, Order, Spans, Wrap, USUAL};
 
 /// An event of a level that passes every arrangement.
 macro_rules! line {
@@ -14,21 +17,13 @@ macro_rules! line {
     }};
 }
 
-fn each(arrangements: Vec<Arrangement>, mut test: impl FnMut(&Fixture)) {
-    assert!(!arrangements.is_empty());
-    for arrangement in arrangements {
-        let fixture = arrangement.build();
-        fixture.run(|| test(&fixture));
-    }
-}
-
 #[test]
 fn an_explicit_parent_is_that_span_whether_or_not_it_was_entered() {
     each(Arrangement::with_spans(), |fixture| {
-        let untold = matches!(fixture.arrangement.wrap, Wrap::Option | Wrap::Reloaded);
-        if untold && fixture.arrangement.spans == Spans::Plain {
-            // The layer is not told its dispatcher, and under a scoped default it can find it only
-            // when a span is entered: `docs/mapping.md`.
+        let unknown_dispatch = matches!(fixture.arrangement.wrap, Wrap::Option | Wrap::Reloaded);
+        if unknown_dispatch && fixture.arrangement.spans == Spans::Plain {
+            // The layer does not learn its dispatcher here, and under a scoped default can find it
+            // only when a span is entered: see `docs/mapping.md`.
             tracing::info_span!("found").in_scope(|| ());
         }
         let never = tracing::info_span!("never entered");
@@ -122,11 +117,11 @@ fn an_api_span_that_is_further_in_goes_first_and_one_that_is_further_out_does_no
             let inner_ids = ids(&inner);
             let attached = inner.attach();
             line!(fixture, "in inner api");
-            assert_eq!(fixture.record("in inner api").ids, inner_ids, "{:?}", fixture.arrangement);
+            assert_eq!(fixture.record("in inner api").ids, inner_ids);
             drop(attached);
             line!(fixture, "in span again");
         });
-        assert_eq!(fixture.record("in outer api").ids, api_ids, "{:?}", fixture.arrangement);
+        assert_eq!(fixture.record("in outer api").ids, api_ids);
         fixture.assert_in_span("in span", &span);
         fixture.assert_in_span("in span again", &span);
     });
@@ -189,33 +184,23 @@ fn a_tracer_that_is_shut_down_gives_no_ids() {
 
 #[test]
 fn a_no_op_tracer_gives_no_ids_without_a_remote_parent_and_that_parents_with_one() {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
+    use opentelemetry::trace::TraceId;
     use spanlog::{LogLayer, SpanLayer};
     use tracing_subscriber::layer::SubscriberExt;
 
     for activation in [true, false] {
-        let exporter = InMemoryLogExporter::default();
-        let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.clone()).build();
+        let records = Capture::default();
         let inner = tracing_opentelemetry::layer().with_context_activation(activation);
-        let subscriber =
-            tracing_subscriber::registry().with(SpanLayer::new(inner)).with(LogLayer::new(&provider));
+        let logs = LogLayer::new(&records.provider());
+        let subscriber = tracing_subscriber::registry().with(SpanLayer::new(inner)).with(logs);
         tracing::subscriber::with_default(subscriber, || {
             tracing::info_span!("noop").in_scope(|| tracing::info!("without"));
-            let remote = SpanContext::new(
-                TraceId::from(7),
-                SpanId::from(9),
-                TraceFlags::SAMPLED,
-                true,
-                TraceState::default(),
-            );
-            let _attached = Context::new().with_remote_span_context(remote).attach();
+            let _attached = remote_context().attach();
             tracing::info_span!("noop").in_scope(|| tracing::info!("with"));
         });
-        let records = exporter.get_emitted_logs().unwrap();
-        let ids = |index: usize| records[index].record.trace_context().map(|ids| (ids.trace_id, ids.span_id));
-        assert!(ids(0).is_none_or(|(trace, _)| trace == TraceId::INVALID));
-        assert_eq!(ids(1), Some((TraceId::from(7), SpanId::from(9))));
+        let ids = records.map(|record| record.trace_context().map(|ids| (ids.trace_id, ids.span_id)));
+        assert!(ids[0].is_none_or(|(trace, _)| trace == TraceId::INVALID));
+        assert_eq!(ids[1], Some((REMOTE_TRACE, REMOTE_SPAN)));
     }
 }
 
@@ -290,12 +275,10 @@ fn inside_map_current_records_are_made_with_the_right_ids() {
 #[test]
 fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
     for arrangement in Arrangement::with_spans().into_iter().filter(|arrangement| arrangement.sampled) {
-        crate::fixture::within(20, &format!("{arrangement:?}"), move || {
-            let fixture = arrangement.build_with(
-                |layer| layer,
-                |provider| {
+        within(20, &format!("{arrangement:?}"), move || {
+            let fixture = arrangement.build_traced(|provider| {
                     provider
-                        .with_sampler(LoggingSampler)
+                        .with_sampler(logging_sampler())
                         .with_id_generator(LoggingIds::default())
                         .with_span_processor(Hooks {
                             start: || {
@@ -325,13 +308,10 @@ fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
                         .contains(&record.body_text())
                     {
                         starting += 1;
-                        assert!(
-                            record.ids.is_none() || record.ids == Some(outer_ids),
-                            "{arrangement:?}: {record:?}"
-                        );
+                        assert!(record.ids.is_none() || record.ids == Some(outer_ids), "{record:?}");
                     }
                 }
-                assert!(starting >= 4, "{arrangement:?}: {starting}");
+                assert!(starting >= 4, "{starting}");
                 drop((inner, explicit, never, outer_entered, outer));
             });
             assert!(fixture.records().iter().any(|record| record.body_text() == "processor end"));
@@ -339,23 +319,11 @@ fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
     }
 }
 
-#[derive(Clone, Debug)]
-struct LoggingSampler;
-
-impl opentelemetry_sdk::trace::ShouldSample for LoggingSampler {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: opentelemetry::TraceId,
-        name: &str,
-        kind: &opentelemetry::trace::SpanKind,
-        attributes: &[opentelemetry::KeyValue],
-        links: &[opentelemetry::trace::Link],
-    ) -> opentelemetry_sdk::trace::SamplingResult {
+fn logging_sampler() -> impl ShouldSample + 'static {
+    SamplerFn(|_, _: &str, _: &[KeyValue]| {
         tracing::warn!("sampler");
-        opentelemetry_sdk::trace::Sampler::AlwaysOn
-            .should_sample(parent, trace_id, name, kind, attributes, links)
-    }
+        true
+    })
 }
 
 #[derive(Debug, Default)]
@@ -373,31 +341,22 @@ impl opentelemetry_sdk::trace::IdGenerator for LoggingIds {
 }
 
 /// Guarantees: with `SpanLayer` and activation off, entering a span does not start it, so its
-/// parent can still be set; its first record does, and then `set_parent` says so.
+/// parent can still be set; its first record does, and then `set_parent` returns an error.
 #[test]
 fn a_log_line_does_not_break_set_parent_before_it_is_logged() {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
     use tracing_opentelemetry::OpenTelemetrySpanExt;
 
     for order in [Order::LogFirst, Order::SpanFirst] {
         let fixture = Arrangement { order, activation: false, ..USUAL }.build();
         fixture.run(|| {
-            let remote = Context::new().with_remote_span_context(SpanContext::new(
-                TraceId::from(7),
-                SpanId::from(9),
-                TraceFlags::SAMPLED,
-                true,
-                TraceState::default(),
-            ));
             let span = tracing::info_span!("request");
             span.in_scope(|| {
                 tracing::info!(parent: None, "belongs to no span");
-                span.set_parent(remote.clone()).unwrap();
+                span.set_parent(remote_context()).unwrap();
                 tracing::info!("first");
-                assert!(span.set_parent(remote.clone()).is_err());
+                assert!(span.set_parent(remote_context()).is_err());
             });
-            let record = fixture.record("first");
-            assert_eq!(record.ids.unwrap().0, TraceId::from(7));
+            assert_eq!(fixture.record("first").ids.unwrap().0, REMOTE_TRACE);
         });
     }
 }
@@ -418,16 +377,14 @@ fn two_subscribers_on_one_thread_do_not_see_each_others_spans() {
 
 #[test]
 fn a_layer_that_was_reloaded_away_and_back_in_does_not_know_spans_that_were_left_meanwhile() {
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
     use spanlog::LogLayer;
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::reload;
 
-    let exporter = InMemoryLogExporter::default();
-    let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let records = Capture::default();
     let fixture = USUAL.build();
     let inner = tracing_opentelemetry::layer().with_tracer(fixture.tracer.clone());
-    let (layer, handle) = reload::Layer::new(Some(LogLayer::new(&provider)));
+    let (layer, handle) = reload::Layer::new(Some(LogLayer::new(&records.provider())));
     let subscriber = tracing_subscriber::registry().with(inner).with(layer);
     tracing::subscriber::with_default(subscriber, || {
         let span = tracing::info_span!("left behind our back").entered();
@@ -437,7 +394,7 @@ fn a_layer_that_was_reloaded_away_and_back_in_does_not_know_spans_that_were_left
         handle.modify(|layer| *layer = away.take()).unwrap();
         tracing::info!("outside");
     });
-    assert_eq!(exporter.get_emitted_logs().unwrap()[0].record.trace_context(), None);
+    assert_eq!(records.map(|record| record.trace_context().cloned()), [None]);
 }
 
 fn ids(cx: &Context) -> Option<(opentelemetry::TraceId, opentelemetry::SpanId)> {
@@ -462,16 +419,15 @@ fn a_span_that_ended_keeps_its_ids() {
 }
 
 /// Guarantees: where user code starts the current span itself, a line that its sampler logs has no
-/// ids of a span being started, the next line has the span's, and the span has no trace of how that
-/// was told.
+/// ids of a span being started, the next line has the span's, and the span shows no trace of how
+/// that is done.
 #[test]
 fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;
 
     for arrangement in Arrangement::with_spans().into_iter().filter(|arrangement| arrangement.sampled) {
-        crate::fixture::within(20, &format!("{arrangement:?}"), move || {
-            let fixture =
-                arrangement.build_with(|layer| layer, |provider| provider.with_sampler(LoggingSampler));
+        within(20, &format!("{arrangement:?}"), move || {
+            let fixture = arrangement.build_traced(|provider| provider.with_sampler(logging_sampler()));
             fixture.run(|| {
                 let outer = tracing::info_span!("outer").entered();
                 let span = tracing::info_span!("asked");
@@ -490,7 +446,7 @@ fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
             });
             if arrangement.spans == Spans::Ours {
                 for span in fixture.spans() {
-                    assert!(span.events.is_empty(), "{arrangement:?} {span:?}");
+                    assert!(span.events.is_empty(), "{span:?}");
                 }
             }
         });

@@ -1,17 +1,17 @@
-//! What samplers, processors and other layers break must stay broken alone: the next spans, records
-//! and ops are fine.
+//! What samplers, processors and other layers break stays contained: the next spans, records and
+//! ops work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use opentelemetry::trace::{Link, SpanKind};
-use opentelemetry::{Context, KeyValue, TraceId};
-use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
+use opentelemetry::{Context, KeyValue};
 use spanlog::{job, op, JobMetadata};
 
-use crate::fixture::{Arrangement, Fixture, Hooks, USUAL};
+use crate::fixture::capture::Capture;
+use crate::fixture::spans::SamplerFn;
+use crate::fixture::{each, Arrangement, Fixture, Hooks, USUAL};
 
-/// Panics while it is told to. Not by `panic!`: the message would clutter the output.
+/// Panics while switched on. Not by `panic!`: the message would clutter the output.
 #[derive(Clone, Debug, Default)]
 struct Fragile(Arc<AtomicBool>);
 
@@ -23,28 +23,13 @@ impl Fragile {
     }
 }
 
-impl ShouldSample for Fragile {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        self.breaks();
-        Sampler::AlwaysOn.should_sample(parent, trace_id, name, kind, attributes, links)
-    }
-}
-
-/// Guarantees: everything works that begins after the damage.
+/// Guarantees: everything that starts after the damage works.
 fn assert_works(fixture: &Fixture) {
     for _ in 0..10 {
         job::scope(JobMetadata::new("j", "e"), || {
             let span = tracing::info_span!("after");
             span.in_scope(|| tracing::warn!("in after"));
-            assert!(fixture.ids_of(&span).is_some(), "{:?}", fixture.arrangement);
+            assert!(fixture.ids_of(&span).is_some());
             op::run("t", "after", [], || {
                 tracing::warn!("in op after");
                 Ok::<(), String>(())
@@ -55,24 +40,24 @@ fn assert_works(fixture: &Fixture) {
     let records = fixture.records();
     for body in ["in after", "in op after"] {
         let found: Vec<_> = records.iter().filter(|record| record.body_text() == body).collect();
-        assert_eq!(found.len(), 10, "{:?}: {:?}", fixture.arrangement, fixture.counters.snapshot());
+        assert_eq!(found.len(), 10, "{:?}", fixture.counters.snapshot());
         assert!(found.iter().all(|record| record.ids.is_some() && record.text("runner_job.id") == Some("j")));
     }
     let spans = fixture.spans();
-    assert_eq!(spans.iter().filter(|span| span.name == "after").count(), 10, "{:?}", fixture.arrangement);
-    assert_eq!(spans.iter().filter(|span| span.name == "t.after").count(), 10, "{:?}", fixture.arrangement);
-}
-
-fn arrangements() -> Vec<Arrangement> {
-    Arrangement::with_span_layer().into_iter().filter(|it| it.sampled).collect()
+    assert_eq!(spans.iter().filter(|span| span.name == "after").count(), 10);
+    assert_eq!(spans.iter().filter(|span| span.name == "t.after").count(), 10);
 }
 
 #[test]
 fn a_sampler_that_panics_loses_its_spans_only_and_no_record() {
-    for arrangement in arrangements() {
+    for arrangement in Arrangement::with_sampled_span_layer() {
         let fragile = Fragile::default();
-        let fixture =
-            arrangement.build_with(|layer| layer, |provider| provider.with_sampler(fragile.clone()));
+        let breaks = fragile.clone();
+        let sampler = SamplerFn(move |_, _: &str, _: &[KeyValue]| {
+            breaks.breaks();
+            true
+        });
+        let fixture = arrangement.build_traced(|provider| provider.with_sampler(sampler));
         fixture.run(|| {
             fragile.0.store(true, Ordering::Relaxed);
             let broken = tracing::info_span!("broken", field = 1);
@@ -96,11 +81,11 @@ fn a_sampler_that_panics_loses_its_spans_only_and_no_record() {
 
 #[test]
 fn a_processor_that_panics_does_not_reach_the_program() {
-    for arrangement in arrangements() {
+    for arrangement in Arrangement::with_sampled_span_layer() {
         let (start, end) = (Fragile::default(), Fragile::default());
         let (starts, ends) = (start.clone(), end.clone());
         let hooks = Hooks { start: move || starts.breaks(), end: move || ends.breaks(), shutdown: || () };
-        let fixture = arrangement.build_with(|layer| layer, |provider| provider.with_span_processor(hooks));
+        let fixture = arrangement.build_traced(|provider| provider.with_span_processor(hooks));
         fixture.run(|| {
             for fragile in [&start, &end] {
                 fragile.0.store(true, Ordering::Relaxed);
@@ -116,26 +101,24 @@ fn a_processor_that_panics_does_not_reach_the_program() {
 
 #[test]
 fn spans_entered_inside_map_current_have_their_ids_and_break_nothing() {
-    for arrangement in arrangements() {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let span = tracing::info_span!("inside");
-            Context::map_current(|_| {
-                span.in_scope(|| tracing::warn!("in map_current"));
-                job::scope(JobMetadata::new("m", "e"), || tracing::warn!("in a scope in map_current"));
-                op::run("t", "inside", [], || Ok::<(), String>(())).unwrap();
-            });
-            span.in_scope(|| tracing::warn!("outside again"));
-            fixture.assert_in_span("in map_current", &span);
-            fixture.assert_in_span("outside again", &span);
-            assert_works(&fixture);
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        let span = tracing::info_span!("inside");
+        Context::map_current(|_| {
+            span.in_scope(|| tracing::warn!("in map_current"));
+            job::scope(JobMetadata::new("m", "e"), || tracing::warn!("in a scope in map_current"));
+            op::run("t", "inside", [], || Ok::<(), String>(())).unwrap();
         });
+        span.in_scope(|| tracing::warn!("outside again"));
+        fixture.assert_in_span("in map_current", &span);
+        fixture.assert_in_span("outside again", &span);
+        assert_works(fixture);
+        drop(span);
         assert_eq!(fixture.record("in a scope in map_current").text("runner_job.id"), Some("m"));
         assert_eq!(fixture.span("inside").name, "inside");
-    }
+    });
 }
 
-/// Scenario: a layer that panics while it holds the lock of a span's extensions, as any may.
+/// Scenario: a layer panics while it holds the lock of a span's extensions.
 #[test]
 fn records_of_a_span_whose_lock_another_layer_poisoned_are_still_made() {
     use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
@@ -152,10 +135,7 @@ fn records_of_a_span_whose_lock_another_layer_poisoned_are_still_made() {
             }));
         }
     }
-    let provider = opentelemetry_sdk::logs::SdkLoggerProvider::builder()
-        .with_simple_exporter(opentelemetry_sdk::logs::InMemoryLogExporter::default())
-        .build();
-    let layer = spanlog::LogLayer::new(&provider);
+    let layer = spanlog::LogLayer::new(&Capture::default().provider());
     let counters = layer.counters();
     let subscriber = tracing_subscriber::registry().with(Poisons).with(layer);
     tracing::subscriber::with_default(subscriber, || {

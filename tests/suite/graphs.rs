@@ -3,25 +3,20 @@
 use std::time::Duration;
 
 use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::graph::{format_duration, format_nanoseconds, Recorder, ToolCallGraph};
 use spanlog::{job, op, JobMetadata, Keys};
 
+use crate::fixture::spans::subscriber;
 use crate::fixture::USUAL;
 
 #[test]
 fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
-    use opentelemetry::trace::TracerProvider;
-    use tracing_subscriber::layer::SubscriberExt;
-
     let recorder = Recorder::default();
     let logs = SdkLoggerProvider::builder().with_log_processor(recorder.clone()).build();
-    let traces =
-        opentelemetry_sdk::trace::SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
-    let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("graph"));
-    let subscriber = tracing_subscriber::registry()
-        .with(spanlog::SpanLayer::new(layer))
-        .with(spanlog::LogLayer::new(&logs));
-    tracing::subscriber::with_default(subscriber, || {
+    let traces = SdkTracerProvider::builder().with_span_processor(recorder.clone()).build();
+    let dispatch = subscriber(&traces, spanlog::LogLayer::new(&logs));
+    tracing::dispatcher::with_default(&dispatch, || {
         let execution = job::execution(JobMetadata::new("j", "e"), "deploy");
         let result = execution.in_scope(|| {
             execution.step("fetch").run(|| {

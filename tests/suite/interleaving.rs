@@ -23,13 +23,13 @@ enum Step {
     Op(Vec<Step>),
     /// Does the steps inside an ordinary span.
     Span(Vec<Step>),
-    /// Does the steps in a task of its own, in the same job, and waits for it.
+    /// Does the steps in their own task, in the same job, and waits for it.
     Spawn(Vec<Step>),
     /// Does the steps on a blocking thread.
     Blocking(Vec<Step>),
-    /// Begins the steps and drops them after the first time they wait.
+    /// Starts the steps and drops them at their first wait.
     Cancel(Vec<Step>),
-    /// Does the steps in an op that panics after them; the task that it is in goes down with it.
+    /// Does the steps in an op that panics after them; its task is lost.
     Panic(Vec<Step>),
 }
 
@@ -60,11 +60,7 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                 Step::Log => log(job, &span),
                 Step::Yield => tokio::task::yield_now().await,
                 Step::Op(steps) => {
-                    let work = run(job, format!("t.{name}"), steps);
-                    let work = async move {
-                        work.await;
-                        Ok::<(), String>(())
-                    };
+                    let work = succeed(run(job, format!("t.{name}"), steps));
                     op::run_async("t", &name, [], work).await.unwrap();
                 }
                 Step::Span(steps) => {
@@ -94,11 +90,7 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                     .await;
                 }
                 Step::Cancel(steps) => {
-                    let work = run(job, format!("t.{name}"), steps);
-                    let work = async move {
-                        work.await;
-                        Ok::<(), String>(())
-                    };
+                    let work = succeed(run(job, format!("t.{name}"), steps));
                     tokio::select! {
                         biased;
                         _ = op::run_async("t", &name, [], work) => {}
@@ -119,6 +111,11 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
             log(job, &span);
         }
     })
+}
+
+async fn succeed(work: impl Future<Output = ()>) -> Result<(), String> {
+    work.await;
+    Ok(())
 }
 
 fn log(job: usize, span: &str) {
@@ -184,13 +181,11 @@ proptest! {
                         let work = async move {
                             // The execution's span has no parent: jobs share no trace.
                             let execution = job::execution(job::current().unwrap(), "run");
-                            let work = run(id, "job.run".to_owned(), program);
                             let work = async move {
                                 log(id, "job.run");
-                                work.await;
-                                Ok::<(), String>(())
+                                run(id, "job.run".to_owned(), program).await;
                             };
-                            let _ = execution.instrument(work).await;
+                            let _ = execution.instrument(succeed(work)).await;
                         };
                         tokio::spawn(work.with_job(metadata))
                     })
@@ -198,7 +193,7 @@ proptest! {
                 for job in jobs {
                     let _ = job.await;
                 }
-                // A cancelled task leaves the tasks that it spawned.
+                // A cancelled task leaves the tasks that it spawned running.
                 while runtime.metrics().num_alive_tasks() > 0 {
                     tokio::task::yield_now().await;
                 }

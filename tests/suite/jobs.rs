@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::trace::Tracer;
 use opentelemetry::{Context, KeyValue};
 use spanlog::job::{self, FutureExt as _};
 use spanlog::{JobMetadata, JobSpanProcessor, Keys, LogLayer, SpanLayer};
 use tracing::Instrument;
 
-use crate::fixture::{ask_log, attributes, Arrangement, Fixture, Seen, Spans, USUAL};
+use crate::fixture::capture::Capture;
+use crate::fixture::spans::{ids_of, remote_context, SamplerFn, REMOTE_TRACE};
+use crate::fixture::{ask_log, attributes, each, Arrangement, Fixture, Spans, USUAL};
 
 fn full() -> JobMetadata {
     JobMetadata::new("job-1", "exec-1")
@@ -25,8 +27,11 @@ fn job(id: &str) -> JobMetadata {
     JobMetadata::new(id.to_owned(), format!("exec of {id}"))
 }
 
-fn job_of(record: &Seen) -> Option<&str> {
-    record.text("runner_job.id")
+#[track_caller]
+fn assert_job(fixture: &Fixture, job: Option<&str>, bodies: &[&str]) {
+    for body in bodies {
+        assert_eq!(fixture.record(body).text("runner_job.id"), job, "{body}");
+    }
 }
 
 fn with_layers() -> Vec<Arrangement> {
@@ -74,13 +79,11 @@ fn empty_values_are_absent() {
 #[test]
 fn one_keys_value_renames_everything() {
     use opentelemetry::trace::TracerProvider;
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
     use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
     use tracing_subscriber::layer::SubscriberExt;
 
     for keys in [Keys::cicd(), Keys::nuon().with_job_id("my.job").with_tool(format!("my.{}", "tool"))] {
-        let (logs, spans) = (InMemoryLogExporter::default(), InMemorySpanExporter::default());
-        let log_provider = SdkLoggerProvider::builder().with_simple_exporter(logs.clone()).build();
+        let (logs, spans) = (Capture::default(), InMemorySpanExporter::default());
         let tracer_provider = SdkTracerProvider::builder()
             .with_span_processor(JobSpanProcessor::new().with_keys(keys))
             .with_simple_exporter(spans.clone())
@@ -88,7 +91,7 @@ fn one_keys_value_renames_everything() {
         let tracer = tracer_provider.tracer("test");
         let subscriber = tracing_subscriber::registry()
             .with(SpanLayer::new(tracing_opentelemetry::layer().with_tracer(tracer.clone())).with_keys(keys))
-            .with(LogLayer::new(&log_provider).with_keys(keys));
+            .with(LogLayer::new(&logs.provider()).with_keys(keys));
         tracing::subscriber::with_default(subscriber, || {
             job::scope(job("j"), || {
                 spanlog::op::start("git", "clone", []).in_scope(|| {
@@ -97,9 +100,9 @@ fn one_keys_value_renames_everything() {
                 });
             });
         });
-        let records = logs.get_emitted_logs().unwrap();
-        let on_record =
-            |key: &str| records[0].record.attributes_iter().any(|(known, _)| known.as_str() == key);
+        let on_record = |key: &str| {
+            logs.map(|record| record.attributes_iter().any(|(known, _)| known.as_str() == key)) == [true]
+        };
         for key in [keys.job_id(), keys.execution_id(), keys.tool(), keys.operation()] {
             assert!(on_record(key), "{key}");
         }
@@ -117,34 +120,31 @@ fn one_keys_value_renames_everything() {
 
 #[test]
 fn every_record_of_a_job_carries_it_whatever_the_layers() {
-    for arrangement in Arrangement::all() {
-        let fixture = arrangement.build();
+    each(Arrangement::all(), |fixture| {
         let line = |name: &str| {
-            ask_log(arrangement);
+            ask_log(fixture.arrangement);
             tracing::warn!("{name}");
         };
-        fixture.run(|| {
-            let outside = tracing::info_span!("made outside");
-            line("before");
-            job::scope(job("one"), || {
-                line("bare");
-                tracing::info_span!("inside").in_scope(|| line("in a span"));
-                outside.in_scope(|| line("in a span from outside"));
-                tracing::warn!(parent: None, "explicit root");
-                tracing::debug_span!("filtered").in_scope(|| line("in a filtered span"));
-            });
-            line("after");
+        let outside = tracing::info_span!("made outside");
+        line("before");
+        job::scope(job("one"), || {
+            line("bare");
+            tracing::info_span!("inside").in_scope(|| line("in a span"));
+            outside.in_scope(|| line("in a span from outside"));
+            tracing::warn!(parent: None, "explicit root");
+            tracing::debug_span!("filtered").in_scope(|| line("in a filtered span"));
         });
-        for body in ["bare", "in a span", "in a span from outside", "explicit root", "in a filtered span"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("one"), "{arrangement:?} {body}");
-        }
-        for body in ["before", "after"] {
-            assert_eq!(job_of(&fixture.record(body)), None, "{arrangement:?} {body}");
-        }
-    }
+        line("after");
+        assert_job(
+            fixture,
+            Some("one"),
+            &["bare", "in a span", "in a span from outside", "explicit root", "in a filtered span"],
+        );
+        assert_job(fixture, None, &["before", "after"]);
+    });
 }
 
-/// Guarantees: whoever starts a span inside a job, it carries the job, in every arrangement with a
+/// Guarantees: every span started inside a job carries the job, in every arrangement with
 /// `SpanLayer`.
 #[test]
 fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
@@ -152,26 +152,23 @@ fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
     fn instrumented() {
         tracing::warn!("from instrument");
     }
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let outside = tracing::info_span!("made outside");
-            let _around = tracing::info_span!("around").entered();
-            tracing::warn!("starts around");
-            job::scope(job("one"), || {
-                instrumented();
-                drop(tracing::info_span!("never entered"));
-                drop(fixture.tracer.start("api in scope"));
-                let unlogged = tracing::info_span!("asked for its context");
-                let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&unlogged);
-                outside.in_scope(|| {
-                    drop(fixture.tracer.start("api in a span from outside"));
-                    tracing::info_span!("child of a span from outside").in_scope(|| ());
-                });
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        let outside = tracing::info_span!("made outside");
+        let _around = tracing::info_span!("around").entered();
+        tracing::warn!("starts around");
+        job::scope(job("one"), || {
+            instrumented();
+            drop(tracing::info_span!("never entered"));
+            drop(fixture.tracer.start("api in scope"));
+            let unlogged = tracing::info_span!("asked for its context");
+            let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&unlogged);
+            outside.in_scope(|| {
+                drop(fixture.tracer.start("api in a span from outside"));
+                tracing::info_span!("child of a span from outside").in_scope(|| ());
             });
-            drop(outside);
-            drop(fixture.tracer.start("api outside"));
         });
+        drop(outside);
+        drop(fixture.tracer.start("api outside"));
         for name in [
             "instrumented",
             "never entered",
@@ -182,67 +179,40 @@ fn every_span_started_inside_the_job_carries_it_whoever_made_it() {
         ] {
             let attributes = attributes(&fixture.span(name));
             let found = attributes.get("runner_job.id").map(String::as_str);
-            assert_eq!(found, Some("one"), "{arrangement:?} {name}");
+            assert_eq!(found, Some("one"), "{name}");
         }
         for name in ["made outside", "api outside"] {
-            assert!(!attributes(&fixture.span(name)).contains_key("runner_job.id"), "{arrangement:?} {name}");
+            assert!(!attributes(&fixture.span(name)).contains_key("runner_job.id"), "{name}");
         }
-    }
+    });
 }
 
-/// The stated limits aside: with a plain layer and activation off, a span never entered, and a
+/// Except for the stated limits: with a plain layer and activation off, a span never entered, and a
 /// scope opened inside an existing span.
 #[test]
 fn a_plain_span_layer_carries_the_job_within_its_stated_limits() {
-    for arrangement in Arrangement::with_spans() {
-        if arrangement.spans != Spans::Plain || !arrangement.sampled {
-            continue;
-        }
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            job::scope(job("one"), || {
-                tracing::info_span!("entered").in_scope(|| {
-                    tracing::info_span!("child").in_scope(|| ());
-                    drop(fixture.tracer.start("api"));
-                });
+    let arrangements = Arrangement::with_spans().into_iter();
+    let arrangements = arrangements.filter(|it| it.spans == Spans::Plain && it.sampled).collect();
+    each(arrangements, |fixture| {
+        job::scope(job("one"), || {
+            tracing::info_span!("entered").in_scope(|| {
+                tracing::info_span!("child").in_scope(|| ());
+                drop(fixture.tracer.start("api"));
             });
         });
         for name in ["entered", "child", "api"] {
             let attributes = attributes(&fixture.span(name));
-            assert_eq!(
-                attributes.get("runner_job.id").map(String::as_str),
-                Some("one"),
-                "{arrangement:?} {name}"
-            );
+            assert_eq!(attributes.get("runner_job.id").map(String::as_str), Some("one"), "{name}");
         }
-    }
+    });
 }
 
 #[test]
 fn samplers_see_the_job_on_spans_of_the_span_layer() {
-    #[derive(Clone, Debug)]
-    struct OnlyJobs;
-    impl opentelemetry_sdk::trace::ShouldSample for OnlyJobs {
-        fn should_sample(
-            &self,
-            _: Option<&Context>,
-            _: opentelemetry::TraceId,
-            _: &str,
-            _: &opentelemetry::trace::SpanKind,
-            attributes: &[KeyValue],
-            _: &[opentelemetry::trace::Link],
-        ) -> opentelemetry_sdk::trace::SamplingResult {
-            use opentelemetry::trace::TraceState;
-            use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
-            let is_job = attributes.iter().any(|attribute| attribute.key.as_str() == "runner_job.id");
-            SamplingResult {
-                decision: if is_job { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop },
-                attributes: Vec::new(),
-                trace_state: TraceState::default(),
-            }
-        }
-    }
-    let fixture = USUAL.build_with(|layer| layer, |provider| provider.with_sampler(OnlyJobs));
+    let only_jobs = SamplerFn(|_, _: &str, attributes: &[KeyValue]| {
+        attributes.iter().any(|attribute| attribute.key.as_str() == "runner_job.id")
+    });
+    let fixture = USUAL.build_traced(|provider| provider.with_sampler(only_jobs));
     fixture.run(|| {
         tracing::info_span!("outside").in_scope(|| ());
         job::scope(job("one"), || tracing::info_span!("inside").in_scope(|| ()));
@@ -270,63 +240,53 @@ fn an_inner_scope_replaces_the_whole_value() {
 /// ambient one, and an entered span of another job brings its own.
 #[test]
 fn a_records_stamps_and_ids_never_come_from_two_jobs() {
-    for arrangement in with_layers() {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let of_a = job::scope(job("a"), || tracing::info_span!("of a"));
-            job::scope(job("b"), || {
-                ask_log(arrangement);
-                tracing::warn!(parent: &of_a, "explicit");
-                tracing::warn!(parent: None, "root");
-                of_a.in_scope(|| {
-                    tracing::warn!("entered");
-                    let child = tracing::info_span!("child of a");
-                    child.in_scope(|| tracing::warn!("in the child"));
-                });
-                tracing::info_span!(parent: &of_a, "explicit child of a")
-                    .in_scope(|| tracing::warn!("in the explicit child"));
-                tracing::warn!("b again");
+    each(with_layers(), |fixture| {
+        let of_a = job::scope(job("a"), || tracing::info_span!("of a"));
+        job::scope(job("b"), || {
+            ask_log(fixture.arrangement);
+            tracing::warn!(parent: &of_a, "explicit");
+            tracing::warn!(parent: None, "root");
+            of_a.in_scope(|| {
+                tracing::warn!("entered");
+                let child = tracing::info_span!("child of a");
+                child.in_scope(|| tracing::warn!("in the child"));
             });
+            tracing::info_span!(parent: &of_a, "explicit child of a")
+                .in_scope(|| tracing::warn!("in the explicit child"));
+            tracing::warn!("b again");
         });
-        for body in ["explicit", "entered", "in the child", "in the explicit child"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{arrangement:?} {body}");
-        }
-        for body in ["root", "b again"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("b"), "{arrangement:?} {body}");
-        }
-        if arrangement.spans == Spans::Ours && arrangement.sampled {
+        assert_job(fixture, Some("a"), &["explicit", "entered", "in the child", "in the explicit child"]);
+        assert_job(fixture, Some("b"), &["root", "b again"]);
+        if fixture.arrangement.spans == Spans::Ours && fixture.arrangement.sampled {
+            drop(of_a);
             for name in ["of a", "child of a", "explicit child of a"] {
-                assert_eq!(attributes(&fixture.span(name))["runner_job.id"], "a", "{arrangement:?} {name}");
+                assert_eq!(attributes(&fixture.span(name))["runner_job.id"], "a", "{name}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_context_that_carries_the_job_brings_it_where_it_is_attached() {
-    for arrangement in Arrangement::all() {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let of_a = job::scope(job("a"), Context::current);
-            job::scope(job("b"), || {
-                let attached = of_a.clone().attach();
-                tracing::warn!("a inside b");
-                assert_eq!(job::current().unwrap().job_id(), "a");
-                drop(attached);
-                tracing::warn!("b again");
-            });
-            let dispatch = fixture.dispatch.clone();
-            std::thread::spawn(move || {
-                let _attached = of_a.attach();
-                tracing::dispatcher::with_default(&dispatch, || tracing::warn!("a on a thread"));
-            })
-            .join()
-            .unwrap();
+    each(Arrangement::all(), |fixture| {
+        let of_a = job::scope(job("a"), Context::current);
+        job::scope(job("b"), || {
+            let attached = of_a.clone().attach();
+            tracing::warn!("a inside b");
+            assert_eq!(job::current().unwrap().job_id(), "a");
+            drop(attached);
+            tracing::warn!("b again");
         });
-        assert_eq!(job_of(&fixture.record("a inside b")), Some("a"), "{arrangement:?}");
-        assert_eq!(job_of(&fixture.record("b again")), Some("b"), "{arrangement:?}");
-        assert_eq!(job_of(&fixture.record("a on a thread")), Some("a"), "{arrangement:?}");
-    }
+        let dispatch = fixture.dispatch.clone();
+        std::thread::spawn(move || {
+            let _attached = of_a.attach();
+            tracing::dispatcher::with_default(&dispatch, || tracing::warn!("a on a thread"));
+        })
+        .join()
+        .unwrap();
+        assert_job(fixture, Some("a"), &["a inside b", "a on a thread"]);
+        assert_job(fixture, Some("b"), &["b again"]);
+    });
 }
 
 #[test]
@@ -367,12 +327,12 @@ fn the_job_survives_await_and_the_helpers_that_carry_it() {
                 .with_job(job("one")),
             );
             under("outside");
-            for body in ["before await", "after await", "spawned", "blocking", "thread"] {
-                assert_eq!(job_of(&fixture.record(body)), Some("one"), "{arrangement:?} {body}");
-            }
-            for body in ["not carried", "outside"] {
-                assert_eq!(job_of(&fixture.record(body)), None, "{arrangement:?} {body}");
-            }
+            assert_job(
+                &fixture,
+                Some("one"),
+                &["before await", "after await", "spawned", "blocking", "thread"],
+            );
+            assert_job(&fixture, None, &["not carried", "outside"]);
         }
     }
 }
@@ -403,91 +363,80 @@ fn a_future_that_is_dropped_is_dropped_inside_its_job() {
         let logs = Logs;
         drop(async move { drop(logs) }.with_job(job("one")));
     });
-    assert_eq!(job_of(&fixture.record("dropped")), Some("one"));
+    assert_job(&fixture, Some("one"), &["dropped"]);
 }
 
 #[test]
 fn set_adds_a_stamp_to_the_current_span_to_later_records_and_to_spans_started_later_once_each() {
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            job::scope(job("one"), || {
-                let current = tracing::info_span!("current").entered();
-                tracing::warn!("before");
-                let earlier = tracing::info_span!("earlier");
-                job::set("build.id", 7);
-                tracing::warn!("after");
-                tracing::info_span!("later").in_scope(|| tracing::warn!("in later"));
-                earlier.in_scope(|| tracing::warn!("in earlier"));
-                drop(fixture.tracer.start("api"));
-                job::set("build.id", 7);
-                drop(current);
-                tracing::info_span!("much later").in_scope(|| ());
-                spanlog::op::start("git", "clone", []).in_scope(|| ());
-            });
-            tracing::warn!("outside");
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        job::scope(job("one"), || {
+            let current = tracing::info_span!("current").entered();
+            tracing::warn!("before");
+            let earlier = tracing::info_span!("earlier");
+            job::set("build.id", 7);
+            tracing::warn!("after");
+            tracing::info_span!("later").in_scope(|| tracing::warn!("in later"));
+            earlier.in_scope(|| tracing::warn!("in earlier"));
+            drop(fixture.tracer.start("api"));
+            job::set("build.id", 7);
+            drop(current);
+            tracing::info_span!("much later").in_scope(|| ());
+            spanlog::op::start("git", "clone", []).in_scope(|| ());
         });
+        tracing::warn!("outside");
         for body in ["before", "outside"] {
-            assert_eq!(fixture.record(body).get("build.id"), None, "{arrangement:?} {body}");
+            assert_eq!(fixture.record(body).get("build.id"), None, "{body}");
         }
         for body in ["after", "in later", "in earlier"] {
             assert_eq!(
                 fixture.record(body).get("build.id"),
                 Some(&opentelemetry::logs::AnyValue::Int(7)),
-                "{arrangement:?} {body}"
+                "{body}"
             );
         }
         for name in ["current", "later", "api", "much later", "git.clone"] {
             let attributes = attributes(&fixture.span(name));
-            assert_eq!(attributes.get("build.id").map(String::as_str), Some("7"), "{arrangement:?} {name}");
+            assert_eq!(attributes.get("build.id").map(String::as_str), Some("7"), "{name}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_runners_spans_are_job_and_step_with_the_tool_runner() {
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let execution = job::execution(job("one"), "deploy");
-            let result = execution.in_scope(|| {
-                tracing::warn!("in the job");
-                execution.step("plan").run(|| {
-                    tracing::warn!("in the step");
-                    spanlog::op::run("terraform", "plan", [], || {
-                        tracing::warn!("in the op");
-                        Err::<(), _>("no state")
-                    })
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        let execution = job::execution(job("one"), "deploy");
+        let result = execution.in_scope(|| {
+            tracing::warn!("in the job");
+            execution.step("plan").run(|| {
+                tracing::warn!("in the step");
+                spanlog::op::run("terraform", "plan", [], || {
+                    tracing::warn!("in the op");
+                    Err::<(), _>("no state")
                 })
-            });
-            execution.end(&result);
+            })
         });
+        execution.end(&result);
         let (root, step, op) =
             (fixture.span("job.deploy"), fixture.span("step.plan"), fixture.span("terraform.plan"));
-        assert_eq!(step.parent_span_id, root.span_context.span_id(), "{arrangement:?}");
-        assert_eq!(op.parent_span_id, step.span_context.span_id(), "{arrangement:?}");
+        assert_eq!(step.parent_span_id, root.span_context.span_id());
+        assert_eq!(op.parent_span_id, step.span_context.span_id());
         for span in [&root, &step, &op] {
             let attributes = attributes(span);
-            assert_eq!(attributes["runner_job.id"], "one", "{arrangement:?}");
+            assert_eq!(attributes["runner_job.id"], "one");
             let tool = if span.name == "terraform.plan" { "terraform" } else { "runner" };
-            assert_eq!(attributes["nuon.tool"], tool, "{arrangement:?}");
+            assert_eq!(attributes["nuon.tool"], tool);
             let is_root = span.name == "job.deploy";
-            assert_eq!(
-                attributes.contains_key("runner_job_execution_step.name"),
-                !is_root,
-                "{arrangement:?}"
-            );
-            assert_eq!(span.status, opentelemetry::trace::Status::error("no state"), "{arrangement:?}");
+            assert_eq!(attributes.contains_key("runner_job_execution_step.name"), !is_root);
+            assert_eq!(span.status, opentelemetry::trace::Status::error("no state"));
         }
         assert_eq!(fixture.record("in the step").text("runner_job_execution_step.name"), Some("plan"));
         assert_eq!(fixture.record("in the op").text("runner_job_execution_step.name"), Some("plan"));
         assert_eq!(fixture.record("in the job").get("runner_job_execution_step.name"), None);
         assert_eq!(fixture.record("in the job").text("nuon.tool"), Some("runner"));
         for (body, span) in [("in the job", root), ("in the step", step), ("in the op", op)] {
-            let ids = (span.span_context.trace_id(), span.span_context.span_id());
-            assert_eq!(fixture.record(body).ids, Some(ids), "{arrangement:?} {body}");
+            assert_eq!(fixture.record(body).ids, Some(ids_of(&span)), "{body}");
         }
-    }
+    });
 }
 
 /// A root span that is open for long must not grow with what is logged in it: `tests/growth.rs`
@@ -514,106 +463,86 @@ fn a_long_open_span_collects_no_events() {
 
 #[test]
 fn with_a_remote_parent_in_the_context_the_job_and_the_trace_both_hold() {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
     let fixture = USUAL.build();
     fixture.run(|| {
-        let remote = SpanContext::new(
-            TraceId::from(7),
-            SpanId::from(9),
-            TraceFlags::SAMPLED,
-            true,
-            TraceState::default(),
-        );
-        let _attached = Context::new().with_remote_span_context(remote).attach();
+        let _attached = remote_context().attach();
         let execution = job::execution(job("one"), "deploy");
         execution.in_scope(|| tracing::info!("x"));
         execution.end(&Ok::<(), String>(()));
     });
-    assert_eq!(fixture.span("job.deploy").span_context.trace_id(), TraceId::from(7));
-    assert_eq!(job_of(&fixture.record("x")), Some("one"));
+    assert_eq!(fixture.span("job.deploy").span_context.trace_id(), REMOTE_TRACE);
+    assert_job(&fixture, Some("one"), &["x"]);
 }
 
 /// Guarantees: a span of no job is transparent also where the job came with a `Context`, whatever
-/// scope is around.
+/// the enclosing scope.
 #[test]
 fn a_job_in_the_context_goes_through_a_span_of_no_job() {
-    for arrangement in Arrangement::with_span_layer() {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let of_a = job::scope(job("a"), Context::current);
-            let outside = tracing::info_span!("outside");
-            {
-                let _attached = of_a.clone().attach();
-                outside.in_scope(|| {
-                    tracing::warn!("alone");
-                    tracing::info_span!("child").in_scope(|| tracing::warn!("in the child"));
-                });
-            }
-            job::scope(job("b"), || {
-                let attached = of_a.clone().attach();
-                outside.in_scope(|| tracing::warn!("inside b"));
-                drop(attached);
-                tracing::warn!("b again");
+    each(Arrangement::with_span_layer(), |fixture| {
+        let of_a = job::scope(job("a"), Context::current);
+        let outside = tracing::info_span!("outside");
+        {
+            let _attached = of_a.clone().attach();
+            outside.in_scope(|| {
+                tracing::warn!("alone");
+                tracing::info_span!("child").in_scope(|| tracing::warn!("in the child"));
             });
+        }
+        job::scope(job("b"), || {
+            let attached = of_a.clone().attach();
+            outside.in_scope(|| tracing::warn!("inside b"));
+            drop(attached);
+            tracing::warn!("b again");
         });
-        for body in ["alone", "in the child", "inside b"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{arrangement:?} {body}");
+        assert_job(fixture, Some("a"), &["alone", "in the child", "inside b"]);
+        assert_job(fixture, Some("b"), &["b again"]);
+        if fixture.arrangement.sampled {
+            assert_eq!(attributes(&fixture.span("child"))["runner_job.id"], "a");
         }
-        assert_eq!(job_of(&fixture.record("b again")), Some("b"), "{arrangement:?}");
-        if arrangement.sampled {
-            assert_eq!(attributes(&fixture.span("child"))["runner_job.id"], "a", "{arrangement:?}");
-        }
-    }
+    });
 }
 
 #[test]
 fn a_span_that_is_given_a_parent_inside_a_job_belongs_to_it() {
     use tracing_opentelemetry::OpenTelemetrySpanExt;
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let of_a = job::scope(job("a"), Context::current);
-            let span = tracing::info_span!("adopted");
-            span.set_parent(of_a).unwrap();
-            span.in_scope(|| {
-                tracing::warn!("first");
-                tracing::warn!("second");
-            });
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        let of_a = job::scope(job("a"), Context::current);
+        let span = tracing::info_span!("adopted");
+        span.set_parent(of_a).unwrap();
+        span.in_scope(|| {
+            tracing::warn!("first");
+            tracing::warn!("second");
         });
-        assert_eq!(attributes(&fixture.span("adopted"))["runner_job.id"], "a", "{arrangement:?}");
-        for body in ["first", "second"] {
-            assert_eq!(job_of(&fixture.record(body)), Some("a"), "{arrangement:?} {body}");
-        }
-    }
+        drop(span);
+        assert_eq!(attributes(&fixture.span("adopted"))["runner_job.id"], "a");
+        assert_job(fixture, Some("a"), &["first", "second"]);
+    });
 }
 
 #[test]
 fn stamps_are_once_each_beside_a_spans_own_fields_and_whatever_set_says() {
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            job::scope(job("one"), || {
-                job::set("user", "of the job");
-                job::set("runner_job.id", "set");
-                tracing::info_span!("span", user = "own").in_scope(|| tracing::warn!("in span"));
-                spanlog::op::start("t", "op", [KeyValue::new("user", "own")]).in_scope(|| ());
-                let api = fixture.tracer.span_builder("api").with_attributes([KeyValue::new("org.id", "x")]);
-                drop(api.start(&fixture.tracer));
-                let asked = tracing::info_span!("asked");
-                let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&asked);
-            });
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        job::scope(job("one"), || {
+            job::set("user", "of the job");
+            job::set("runner_job.id", "set");
+            tracing::info_span!("span", user = "own").in_scope(|| tracing::warn!("in span"));
+            spanlog::op::start("t", "op", [KeyValue::new("user", "own")]).in_scope(|| ());
+            let api = fixture.tracer.span_builder("api").with_attributes([KeyValue::new("org.id", "x")]);
+            drop(api.start(&fixture.tracer));
+            let asked = tracing::info_span!("asked");
+            let _ = tracing_opentelemetry::OpenTelemetrySpanExt::context(&asked);
         });
-        // `attributes` fails where a key is there twice.
+        // `attributes` fails on a duplicate key.
         for (name, user) in [("span", "own"), ("t.op", "own"), ("api", "of the job"), ("asked", "of the job")]
         {
             let attributes = attributes(&fixture.span(name));
-            assert_eq!(attributes["user"], user, "{arrangement:?} {name}");
-            assert_eq!(attributes["runner_job.id"], "set", "{arrangement:?} {name}");
-            assert_eq!(attributes["runner_job_execution.id"], "exec of one", "{arrangement:?} {name}");
+            assert_eq!(attributes["user"], user, "{name}");
+            assert_eq!(attributes["runner_job.id"], "set", "{name}");
+            assert_eq!(attributes["runner_job_execution.id"], "exec of one", "{name}");
         }
         let record = fixture.record("in span");
         assert_eq!((record.text("user"), record.text("runner_job.id")), (Some("own"), Some("set")));
-    }
+    });
 }
 
 #[test]
@@ -664,12 +593,11 @@ fn a_field_from_outside_does_not_beat_the_stamps_of_an_inner_job_or_op() {
 /// its place.
 #[test]
 fn a_job_does_not_stick_to_the_thread_after_a_reload() {
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::reload;
 
-    let exporter = InMemoryLogExporter::default();
-    let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let records = Capture::default();
+    let provider = records.provider();
     let (layer, handle) = reload::Layer::new(Some(LogLayer::new(&provider)));
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let entered = job::scope(job("one"), || tracing::info_span!("span").entered());
@@ -679,5 +607,5 @@ fn a_job_does_not_stick_to_the_thread_after_a_reload() {
         tracing::info!("later");
         assert_eq!(job::current(), None);
     });
-    assert_eq!(exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count(), 0);
+    assert_eq!(records.map(|record| record.attributes_iter().count()), [0]);
 }

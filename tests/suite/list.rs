@@ -1,5 +1,4 @@
-//! Every file of the behaviour suite. Both kinds of record run this list, each in a binary of its
-//! own.
+//! Every file of the behaviour suite. Both kinds of record run this list, each in its own binary.
 
 mod alone;
 mod correlation;

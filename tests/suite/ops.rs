@@ -1,6 +1,7 @@
 //! Contract §4: one span per tool call. And §2b: what `SpanLayer` keeps away from spans.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{SpanKind, Status};
@@ -8,13 +9,14 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::trace::SpanData;
 use spanlog::{job, op, JobMetadata};
 
-use crate::fixture::{attributes, Arrangement, Fixture, USUAL};
+use crate::fixture::spans::{
+    ids_of, kept_spans, remote_context, span_layer, SamplerFn, REMOTE_SPAN, REMOTE_TRACE,
+};
+use crate::fixture::{self, attributes, Arrangement, Fixture, USUAL};
 
-fn each(mut test: impl FnMut(&Fixture)) {
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let fixture = arrangement.build();
-        fixture.run(|| test(&fixture));
-    }
+/// Runs `test` in each arrangement with our span layer, sampled.
+fn each(test: impl FnMut(&Fixture)) {
+    fixture::each(Arrangement::with_sampled_span_layer(), test);
 }
 
 fn outcome(span: &SpanData) -> Option<String> {
@@ -51,12 +53,7 @@ fn start_opens_a_child_of_the_current_span_named_tool_dot_operation_of_kind_inte
             ("runner.fetch", "runner", "fetch"),
         ] {
             let span = fixture.span(name);
-            assert_eq!(
-                (span.span_context.trace_id(), span.parent_span_id),
-                parent,
-                "{:?}",
-                fixture.arrangement
-            );
+            assert_eq!((span.span_context.trace_id(), span.parent_span_id), parent);
             assert_eq!(span.span_kind, SpanKind::Internal);
             let attributes = attributes(&span);
             assert_eq!((attributes["nuon.tool"].as_str(), attributes["nuon.op"].as_str()), (tool, operation));
@@ -68,29 +65,14 @@ fn start_opens_a_child_of_the_current_span_named_tool_dot_operation_of_kind_inte
 
 #[test]
 fn attributes_are_tool_operation_stamps_then_the_callers_which_win_each_once_and_samplers_see_them() {
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Debug, Default)]
-    struct Keep(Arc<Mutex<Vec<Vec<KeyValue>>>>);
-    impl opentelemetry_sdk::trace::ShouldSample for Keep {
-        fn should_sample(
-            &self,
-            parent: Option<&opentelemetry::Context>,
-            trace_id: opentelemetry::TraceId,
-            name: &str,
-            kind: &SpanKind,
-            attributes: &[KeyValue],
-            links: &[opentelemetry::trace::Link],
-        ) -> opentelemetry_sdk::trace::SamplingResult {
-            self.0.lock().unwrap().push(attributes.to_vec());
-            opentelemetry_sdk::trace::Sampler::AlwaysOn
-                .should_sample(parent, trace_id, name, kind, attributes, links)
-        }
-    }
-
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let keep = Keep::default();
-        let fixture = arrangement.build_with(|layer| layer, |provider| provider.with_sampler(keep.clone()));
+    for arrangement in Arrangement::with_sampled_span_layer() {
+        let sampled = Arc::new(Mutex::new(Vec::new()));
+        let kept = sampled.clone();
+        let sampler = SamplerFn(move |_, _: &str, attributes: &[KeyValue]| {
+            kept.lock().unwrap().push(attributes.to_vec());
+            true
+        });
+        let fixture = arrangement.build_traced(|provider| provider.with_sampler(sampler));
         fixture.run(|| {
             job::scope(JobMetadata::new("j", "e").with_org_id("o"), || {
                 job::set("build.id", 7);
@@ -121,12 +103,12 @@ fn attributes_are_tool_operation_stamps_then_the_callers_which_win_each_once_and
             ("mine", "2"),
         ]
         .map(|(key, value)| (key, value.to_owned()));
-        assert_eq!(own, expected, "{arrangement:?}");
-        let sampled = keep.0.lock().unwrap()[0].clone();
+        assert_eq!(own, expected);
+        let sampled = sampled.lock().unwrap()[0].clone();
         for (key, value) in expected {
             assert!(
                 sampled.iter().any(|seen| seen.key.as_str() == key && seen.value.to_string() == value),
-                "{arrangement:?} {key}"
+                "{key}"
             );
         }
     }
@@ -147,15 +129,12 @@ fn location_and_target_name_the_caller() {
 
 #[test]
 fn a_filter_for_the_users_crate_does_not_remove_op_spans() {
-    use opentelemetry::trace::TracerProvider;
-    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
     use tracing_subscriber::layer::SubscriberExt;
 
-    let spans = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+    let (provider, spans) = kept_spans();
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::EnvFilter::new("myapp=debug"))
-        .with(spanlog::SpanLayer::new(tracing_opentelemetry::layer().with_tracer(provider.tracer("test"))));
+        .with(span_layer(&provider));
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("another crate's").in_scope(|| ());
         op::start("git", "clone", []).end(&Ok::<(), String>(()));
@@ -179,7 +158,7 @@ fn it_never_fails_without_a_subscriber_or_a_span_layer() {
     for arrangement in Arrangement::without_spans() {
         let fixture = arrangement.build();
         fixture.run(work);
-        assert_eq!(fixture.record("inside").text("nuon.tool"), Some("git"), "{arrangement:?}");
+        assert_eq!(fixture.record("inside").text("nuon.tool"), Some("git"));
     }
 }
 
@@ -276,9 +255,7 @@ fn events_inside_carry_the_ops_ids_tool_and_operation_and_the_inner_ops_win() {
             ("after set", "helm", "upgrade", "helm.upgrade"),
         ] {
             let record = fixture.record(body);
-            let span = fixture.span(span);
-            let ids = (span.span_context.trace_id(), span.span_context.span_id());
-            assert_eq!(record.ids, Some(ids), "{:?} {body}", fixture.arrangement);
+            assert_eq!(record.ids, Some(ids_of(&fixture.span(span))), "{body}");
             assert_eq!(
                 (record.text("nuon.tool"), record.text("nuon.op")),
                 (Some(tool), Some(operation)),
@@ -297,11 +274,10 @@ fn an_ops_span_that_ended_gives_its_ids_to_whoever_still_uses_it() {
         let op = op::start("t", "o", []);
         let span = op.span().clone();
         op.end(&Ok::<(), String>(()));
-        let ended = fixture.span("t.o").span_context;
+        let ids = Some(ids_of(&fixture.span("t.o")));
         span.in_scope(|| tracing::warn!("later"));
         tracing::warn!(parent: &span, "explicit");
-        let ids = Some((ended.trace_id(), ended.span_id()));
-        assert_eq!(fixture.record("later").ids, ids, "{:?}", fixture.arrangement);
+        assert_eq!(fixture.record("later").ids, ids);
         assert_eq!(fixture.record("explicit").ids, ids);
     });
 }
@@ -337,7 +313,7 @@ fn a_dropped_future_is_cancelled() {
         });
         for name in ["t.never polled", "t.pending"] {
             let span = fixture.span(name);
-            assert_eq!(outcome(&span).as_deref(), Some("cancelled"), "{:?}", fixture.arrangement);
+            assert_eq!(outcome(&span).as_deref(), Some("cancelled"));
             assert_eq!(span.status, Status::Unset);
         }
         let done = fixture.span("t.done");
@@ -371,7 +347,7 @@ fn a_panic_is_panicked_and_goes_on_also_where_a_runtime_catches_it() {
         });
         for name in ["t.closure", "t.held", "t.task"] {
             let span = fixture.span(name);
-            assert_eq!(outcome(&span).as_deref(), Some("panicked"), "{:?} {name}", fixture.arrangement);
+            assert_eq!(outcome(&span).as_deref(), Some("panicked"), "{name}");
             assert!(matches!(span.status, Status::Error { .. }));
         }
     });
@@ -410,12 +386,7 @@ fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
         tracing::info_span!("plain").in_scope(|| tracing::error!("a retry"));
         for name in ["t.o", "plain"] {
             let span = fixture.span(name);
-            assert_eq!(
-                (span.status.clone(), span.events.len()),
-                (Status::Unset, 0),
-                "{:?}",
-                fixture.arrangement
-            );
+            assert_eq!((span.status.clone(), span.events.len()), (Status::Unset, 0));
             assert!(!attributes(&span).contains_key("exception.message"));
         }
     });
@@ -437,35 +408,27 @@ fn the_duration_is_from_start_to_end_not_to_the_last_exit() {
         op.end(&Ok::<(), String>(()));
         let ended = SystemTime::now();
         let span = fixture.span("t.o");
-        assert!((before..=started).contains(&span.start_time), "{:?}: {span:?}", fixture.arrangement);
-        assert!((left..=ended).contains(&span.end_time), "{:?}: {span:?}", fixture.arrangement);
+        assert!((before..=started).contains(&span.start_time), "{span:?}");
+        assert!((left..=ended).contains(&span.end_time), "{span:?}");
     });
 }
 
 #[test]
 fn downcasts_get_otel_context_and_set_parent_work_through_the_span_layer() {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-    use opentelemetry::Context;
+    use opentelemetry::trace::TraceContextExt;
     use tracing_opentelemetry::OpenTelemetrySpanExt;
     each(|fixture| {
-        let remote = SpanContext::new(
-            TraceId::from(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128),
-            SpanId::from(0x00f0_67aa_0ba9_02b7_u64),
-            TraceFlags::SAMPLED,
-            true,
-            TraceState::default(),
-        );
         let span = tracing::info_span!("span");
-        span.set_parent(Context::new().with_remote_span_context(remote.clone())).unwrap();
+        span.set_parent(remote_context()).unwrap();
         span.set_attribute("dynamic", 1);
-        assert_eq!(span.context().span().span_context().trace_id(), remote.trace_id());
+        assert_eq!(span.context().span().span_context().trace_id(), REMOTE_TRACE);
         let ids = fixture.ids_of(&span).unwrap();
-        assert_eq!(ids.0, remote.trace_id());
+        assert_eq!(ids.0, REMOTE_TRACE);
         drop(span);
         let finished = fixture.span("span");
         assert_eq!(attributes(&finished)["dynamic"], "1");
-        assert_eq!(finished.parent_span_id, remote.span_id());
-        assert_eq!((finished.span_context.trace_id(), finished.span_context.span_id()), ids);
+        assert_eq!(finished.parent_span_id, REMOTE_SPAN);
+        assert_eq!(ids_of(&finished), ids);
     });
 }
 

@@ -7,14 +7,15 @@ use opentelemetry::logs::{AnyValue, Severity};
 use spanlog::{Limits, SpanFields};
 use tracing::field::Empty;
 
-use crate::fixture::{Arrangement, Fixture, Seen, Tuning, USUAL};
+use crate::fixture::capture::Capture;
+use crate::fixture::{each, Arrangement, Fixture, LogSettings, Seen, USUAL};
 
 fn fixture() -> Fixture {
     USUAL.build()
 }
 
-fn tuned(tune: impl FnOnce(Tuning) -> Tuning) -> Fixture {
-    USUAL.build_with(tune, |provider| provider)
+fn limited(limits: Limits) -> Fixture {
+    USUAL.build_with(LogSettings { limits: Some(limits), ..LogSettings::default() })
 }
 
 /// The only record of `script`.
@@ -128,7 +129,7 @@ fn the_event_name_is_only_one_that_the_user_gave() {
     let record = |script: fn()| self::record(script).event_name;
     assert_eq!(record(|| tracing::info!("no name")), None);
     assert_eq!(record(|| tracing::info!(name: "job.started", "named")).as_deref(), Some("job.started"));
-    // One that only looks generated is the user's.
+    // A name that only looks generated is the user's.
     assert_eq!(record(|| tracing::info!(name: "event x:1", "named")).as_deref(), Some("event x:1"));
     crate::fixture::install_log_tracer();
     assert_eq!(record(|| log::info!("from log")), None);
@@ -178,7 +179,7 @@ fn values_keep_their_types_and_wide_integers_are_exact() {
 
 #[test]
 fn attributes_are_ordered_stamps_then_inherited_from_the_root_then_own_then_location_and_thread() {
-    let fixture = tuned(|layer| layer.with_location(true).with_threads(true));
+    let fixture = USUAL.build_with(LogSettings { location: true, threads: true, ..LogSettings::default() });
     fixture.run(|| {
         spanlog::job::scope(spanlog::JobMetadata::new("j", "e"), || {
             let root = tracing::info_span!("root", r1 = 1, r2 = 2).entered();
@@ -257,7 +258,7 @@ fn the_count_limit_takes_the_root_most_inherited_fields_first_then_the_events_la
         });
     };
     let kept = |count: usize| {
-        let fixture = tuned(|layer| layer.with_limits(Limits::default().with_attribute_count(count)));
+        let fixture = limited(Limits::default().with_attribute_count(count));
         fixture.run(script);
         let dropped = fixture.counters.snapshot().dropped_attributes;
         let keys: Vec<String> = fixture.record("x").keys().iter().map(ToString::to_string).collect();
@@ -284,7 +285,7 @@ fn the_default_count_limit_is_128() {
 
 #[test]
 fn the_value_limit_cuts_on_a_character_boundary_and_leaves_the_body_alone() {
-    let fixture = tuned(|layer| layer.with_limits(Limits::default().with_value_length(5)));
+    let fixture = limited(Limits::default().with_value_length(5));
     fixture.run(|| {
         tracing::info_span!("span", inherited = "ääää").in_scope(|| {
             tracing::info!(own = "ääää", debug = ?"abcdefgh", "a body that is longer");
@@ -299,36 +300,33 @@ fn the_value_limit_cuts_on_a_character_boundary_and_leaves_the_body_alone() {
 
 #[test]
 fn inherited_fields_follow_span_record_for_later_events_only() {
-    for arrangement in Arrangement::all() {
-        let fixture = arrangement.build();
-        fixture.run(|| {
-            let root = tracing::info_span!("root", state = "new", later = Empty);
-            let child = tracing::info_span!(parent: &root, "child");
-            root.in_scope(|| tracing::warn!("before in root"));
-            child.in_scope(|| tracing::warn!("before in child"));
-            root.record("state", "old");
-            root.record("later", 1);
-            root.in_scope(|| tracing::warn!("after in root"));
-            child.in_scope(|| tracing::warn!("after in child"));
-            tracing::warn!(parent: &child, "after explicitly");
-        });
+    each(Arrangement::all(), |fixture| {
+        let root = tracing::info_span!("root", state = "new", later = Empty);
+        let child = tracing::info_span!(parent: &root, "child");
+        root.in_scope(|| tracing::warn!("before in root"));
+        child.in_scope(|| tracing::warn!("before in child"));
+        root.record("state", "old");
+        root.record("later", 1);
+        root.in_scope(|| tracing::warn!("after in root"));
+        child.in_scope(|| tracing::warn!("after in child"));
+        tracing::warn!(parent: &child, "after explicitly");
         for place in ["in root", "in child"] {
             let before = fixture.record(&format!("before {place}"));
-            assert_eq!((before.text("state"), before.get("later")), (Some("new"), None), "{arrangement:?}");
+            assert_eq!((before.text("state"), before.get("later")), (Some("new"), None));
         }
         for place in ["in root", "in child", "explicitly"] {
             let after = fixture.record(&format!("after {place}"));
             // A layer that was reloaded in sees spans from then on, as these are.
-            assert_eq!(after.text("state"), Some("old"), "{arrangement:?} {place}");
-            assert_eq!(after.get("later"), int(1).as_ref(), "{arrangement:?} {place}");
+            assert_eq!(after.text("state"), Some("old"), "{place}");
+            assert_eq!(after.get("later"), int(1).as_ref(), "{place}");
         }
-    }
+    });
 }
 
 #[test]
 fn inherited_fields_can_be_included_and_excluded_by_globs() {
     let keys = |fields: SpanFields| {
-        let fixture = tuned(|layer| layer.with_span_fields(fields));
+        let fixture = USUAL.build_with(LogSettings { span_fields: Some(fields), ..LogSettings::default() });
         fixture.run(|| {
             tracing::info_span!("span", http.route = "/", http.secret = "s", user = "ann")
                 .in_scope(|| tracing::info!(own = 1, "x"));
@@ -415,7 +413,7 @@ fn exception_keys_of_the_user_and_of_an_error_meet_once() {
 #[test]
 fn log_records_have_their_real_target_and_no_metadata_as_attributes() {
     crate::fixture::install_log_tracer();
-    let fixture = tuned(|layer| layer.with_location(true));
+    let fixture = USUAL.build_with(LogSettings { location: true, ..LogSettings::default() });
     fixture.run(|| {
         let _span = tracing::info_span!("span", inherited = 1).entered();
         log::warn!(target: "some::dependency", user = "ann", n = 3, debug:? = Some(1); "from log {}", 7);
@@ -458,13 +456,12 @@ fn log_records_through_tracing_logs_own_tracer_are_treated_alike() {
 #[test]
 fn level_and_targets_are_filtered_inside_the_layer_by_the_real_target() {
     crate::fixture::install_log_tracer();
-    let fixture = tuned(|layer| {
-        layer.with_level(tracing::level_filters::LevelFilter::DEBUG).with_targets(
-            tracing_subscriber::filter::Targets::new()
-                .with_target("loud", tracing::Level::TRACE)
-                .with_target("quiet", tracing::Level::ERROR),
-        )
-    });
+    let targets = tracing_subscriber::filter::Targets::new()
+        .with_target("loud", tracing::Level::TRACE)
+        .with_target("quiet", tracing::Level::ERROR);
+    let level = tracing::level_filters::LevelFilter::DEBUG;
+    let settings = LogSettings { level: Some(level), targets: Some(targets), ..LogSettings::default() };
+    let fixture = USUAL.build_with(settings);
     fixture.run(|| {
         tracing::debug!(target: "loud::inner", "1");
         tracing::trace!(target: "loud", "2");
@@ -474,34 +471,28 @@ fn level_and_targets_are_filtered_inside_the_layer_by_the_real_target() {
         log::info!(target: "loud", "6");
         log::info!(target: "quiet", "7");
     });
-    let bodies: Vec<_> = fixture.records().iter().map(|record| record.body_text().to_owned()).collect();
-    assert_eq!(bodies, ["1", "4", "6"]);
+    assert_eq!(fixture.bodies(), ["1", "4", "6"]);
     let stats = fixture.counters.snapshot();
     assert_eq!((stats.emitted, stats.delivered), (3, 3));
 }
 
 #[test]
 fn two_log_layers_keep_their_own_settings() {
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
     use tracing_subscriber::layer::SubscriberExt;
 
-    let exporters = [InMemoryLogExporter::default(), InMemoryLogExporter::default()];
-    let providers =
-        exporters.clone().map(|exporter| SdkLoggerProvider::builder().with_simple_exporter(exporter).build());
-    let subscriber = tracing_subscriber::registry()
-        .with(spanlog::LogLayer::new(&providers[0]).with_span_fields(SpanFields::none()))
-        .with(spanlog::LogLayer::new(&providers[1]));
+    let records = [Capture::default(), Capture::default()];
+    let [one, two] = records.each_ref().map(|records| spanlog::LogLayer::new(&records.provider()));
+    let subscriber = tracing_subscriber::registry().with(one.with_span_fields(SpanFields::none())).with(two);
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("span", field = 1).in_scope(|| tracing::info!("x"));
     });
-    let counts =
-        exporters.map(|exporter| exporter.get_emitted_logs().unwrap()[0].record.attributes_iter().count());
-    assert_eq!(counts, [0, 1]);
+    let counts = records.map(|records| records.map(|record| record.attributes_iter().count()));
+    assert_eq!(counts, [[0], [1]]);
 }
 
 #[test]
 fn the_value_limit_leaves_an_error_that_is_the_body_alone() {
-    let fixture = tuned(|layer| layer.with_limits(Limits::default().with_value_length(5)));
+    let fixture = limited(Limits::default().with_value_length(5));
     let error = std::io::Error::other("third long text");
     fixture.run(|| {
         tracing::error!(error = %"first long text");

@@ -1,14 +1,15 @@
 //! Contract §5: spans, their contexts, fields and status. Each row on every back end, and on both
-//! kinds of record. `trace_entries.rs` has what entries become, `trace_loggers.rs` where they go,
-//! `trace_layers.rs` what other layers and jobs are to them, `trace_elsewhere.rs` what holds away
-//! from where a span was started, `trace_values.rs` what values are.
+//! kinds of record. `trace_entries.rs` is about what entries become, `trace_loggers.rs` where they
+//! go, `trace_layers.rs` other layers and jobs, `trace_elsewhere.rs` spans used away from where
+//! they were started, `trace_values.rs` values.
 
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 use spanlog::trace::{self, NopTracer, OtelTracer, TracingTracer};
 use tracing::level_filters::LevelFilter;
 
+use crate::fixture::spans::{ids_of, remote_span, REMOTE_SPAN, REMOTE_TRACE};
 use crate::fixture::{attributes, Arrangement, Fixture, Spans, USUAL};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,32 +20,51 @@ pub enum Back {
 
 impl Back {
     pub fn context(self, fixture: &Fixture) -> Context {
-        self.context_with(fixture, true)
+        self.with_tracer(&Context::current(), fixture)
     }
 
-    pub fn context_with(self, fixture: &Fixture, has_events: bool) -> Context {
-        let cx = Context::current();
+    pub fn with_tracer(self, cx: &Context, fixture: &Fixture) -> Context {
         match self {
-            Self::Otel => {
-                trace::with_tracer(&cx, OtelTracer::new(fixture.tracer.clone()).with_span_events(has_events))
-            }
-            Self::Tracing => trace::with_tracer(&cx, TracingTracer::new().with_span_events(has_events)),
+            Self::Otel => trace::with_tracer(cx, OtelTracer::new(fixture.tracer.clone())),
+            Self::Tracing => trace::with_tracer(cx, TracingTracer::new()),
         }
     }
 }
 
 /// A plain span layer copies tracing's events into spans, so with it `TracingTracer` promises less.
-pub fn holds(back: Back, arrangement: &Arrangement) -> bool {
+fn holds(back: Back, arrangement: &Arrangement) -> bool {
     back == Back::Otel || arrangement.spans == Spans::Ours
 }
 
 /// Every back end in every arrangement that shows entries of all levels.
-pub fn each(mut test: impl FnMut(&Fixture, Back)) {
-    for arrangement in Arrangement::all().into_iter().filter(|it| it.sampled) {
-        let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
+pub fn each(test: impl FnMut(&Fixture, Back)) {
+    let sampled = Arrangement::all().into_iter().filter(|it| it.sampled);
+    each_of(at_all_levels(sampled), test);
+}
+
+pub fn at_all_levels(arrangements: impl IntoIterator<Item = Arrangement>) -> Vec<Arrangement> {
+    let all = arrangements.into_iter();
+    all.map(|arrangement| Arrangement { level: LevelFilter::TRACE, ..arrangement }).collect()
+}
+
+pub fn each_of(arrangements: Vec<Arrangement>, mut test: impl FnMut(&Fixture, Back)) {
+    assert!(!arrangements.is_empty());
+    for arrangement in arrangements {
         for back in [Back::Otel, Back::Tracing].into_iter().filter(|back| holds(*back, &arrangement)) {
+            let _named = NamedOnFailure(back);
             let fixture = arrangement.build();
             fixture.run(|| test(&fixture, back));
+        }
+    }
+}
+
+/// Prints the back end if the test fails.
+struct NamedOnFailure(Back);
+
+impl Drop for NamedOnFailure {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("failed on {:?}", self.0);
         }
     }
 }
@@ -68,17 +88,14 @@ fn a_started_span_lives_in_the_returned_context_and_is_a_child_of_the_one_given(
     each(|fixture, back| {
         let top = back.context(fixture);
         let (cx, parent) = trace::start_span(&top, "parent");
-        assert_ne!(ids(&cx), ids(&top), "{:?} {back:?}", fixture.arrangement);
+        assert_ne!(ids(&cx), ids(&top));
         assert_eq!(ids(&top), None, "the given context is as it was");
         let (inner, child) = trace::start_span(&cx, "child");
         let (_, orphan) = trace::start_span(&top, "orphan");
         for span in [&child, &parent, &orphan] {
             span.end();
         }
-        let own = |name| {
-            let span = fixture.span(name);
-            (span.span_context.trace_id(), span.span_context.span_id())
-        };
+        let own = |name| ids_of(&fixture.span(name));
         assert_eq!((ids(&cx), ids(&inner)), (Some(own("parent")), Some(own("child"))));
         assert_eq!(fixture.span("child").parent_span_id, own("parent").1);
         assert_eq!(own("child").0, own("parent").0);
@@ -95,17 +112,17 @@ fn whatever_else_a_context_carries_it_still_carries_with_the_span() {
         let cx = back.context(fixture).with_baggage([KeyValue::new("tenant", "t1")]).with_value(Own(7));
         let (cx, span) = trace::start_span(&cx, "span");
         let cx = span.with_field(&cx, "k", 1);
-        assert_eq!(cx.get::<Own>(), Some(&Own(7)), "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(cx.get::<Own>(), Some(&Own(7)));
         assert_eq!(cx.baggage().get("tenant").map(|value| value.as_str()), Some("t1"));
     });
 }
 
-/// Guarantees: whoever has the context reaches the span through the OpenTelemetry API.
+/// Guarantees: the OpenTelemetry API reaches the span through its context.
 #[test]
 fn the_span_in_the_context_is_the_started_one() {
     each(|fixture, back| {
         let (cx, span) = trace::start_span(&back.context(fixture), "span");
-        assert!(cx.span().is_recording(), "{:?} {back:?}", fixture.arrangement);
+        assert!(cx.span().is_recording());
         cx.span().update_name("renamed");
         cx.span().set_attribute(KeyValue::new("k", 1));
         cx.span().add_event("happened", Vec::new());
@@ -114,39 +131,37 @@ fn the_span_in_the_context_is_the_started_one() {
         cx.span().end();
         let own = fixture.span("renamed");
         assert_eq!(attributes(&own)["k"], "1");
-        assert_eq!((own.events.len(), own.links.len()), (1, 1), "{:?} {back:?}", fixture.arrangement);
+        assert_eq!((own.events.len(), own.links.len()), (1, 1));
         assert_eq!(own.status, Status::error("no room"));
         span.end();
-        assert_eq!(fixture.spans().len(), 1, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.spans().len(), 1);
     });
 }
 
 #[test]
 fn a_span_is_a_child_of_the_remote_or_current_span_that_its_context_names() {
     each(|fixture, back| {
-        let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
-        let remote = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
         let elsewhere = tracing::info_span!("elsewhere");
         elsewhere.in_scope(|| {
             let (_, span) =
-                trace::start_span(&back.context(fixture).with_remote_span_context(remote), "remote");
+                trace::start_span(&back.context(fixture).with_remote_span_context(remote_span()), "remote");
             span.end();
         });
         let span = fixture.span("remote");
-        assert_eq!((span.span_context.trace_id(), span.parent_span_id), (trace_id, span_id));
+        assert_eq!((span.span_context.trace_id(), span.parent_span_id), (REMOTE_TRACE, REMOTE_SPAN));
 
         if fixture.arrangement.activation && fixture.arrangement.spans != Spans::None {
             let outer = tracing::info_span!("outer");
             outer.in_scope(|| trace::start_span(&back.context(fixture), "inside").1.end());
             let inside = fixture.span("inside");
             let own = (inside.span_context.trace_id(), inside.parent_span_id);
-            assert_eq!(fixture.ids_of(&outer), Some(own), "{:?} {back:?}", fixture.arrangement);
+            assert_eq!(fixture.ids_of(&outer), Some(own));
         }
     });
 }
 
 /// Guarantees: without activation the `Context` does not name the current tracing span, and the
-/// tracing back end finds it all the same.
+/// tracing back end still finds it.
 #[test]
 fn a_tracing_span_is_a_child_of_the_current_one_without_context_activation() {
     let fixture = Arrangement { activation: false, ..USUAL }.build();
@@ -170,7 +185,7 @@ fn with_tracer_is_used_for_that_context_and_its_children() {
         child.end();
         parent.end();
         let names: Vec<_> = fixture.spans().into_iter().map(|span| span.name.into_owned()).collect();
-        assert_eq!(names, ["child", "parent"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(names, ["child", "parent"]);
     });
 }
 
@@ -204,7 +219,7 @@ fn a_field_is_on_the_span_and_on_later_entries_of_that_contexts_logger_and_nowhe
             let record = fixture.record(body);
             let own = (record.text("pod"), record.text("zone"));
             let expected = if has { (Some("web-0"), Some("a")) } else { (None, None) };
-            assert_eq!(own, expected, "{body}: {:?} {back:?}", fixture.arrangement);
+            assert_eq!(own, expected, "{body}");
         }
         let own = attributes(&fixture.span("span"));
         assert_eq!((own["pod"].as_str(), own["zone"].as_str()), ("web-0", "a"));
@@ -235,9 +250,9 @@ fn the_last_value_of_a_key_wins_on_the_span_and_on_entries() {
             let record = fixture.record(body);
             assert_eq!((record.text("phase"), record.text("pod")), (Some(phase), pod), "{body}");
         }
-        // `attributes` fails where a key is there twice.
+        // `attributes` fails on a duplicate key.
         let own = attributes(&fixture.span("span"));
-        assert_eq!(own["phase"], "running", "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(own["phase"], "running");
         assert!(!own.contains_key("pod"));
     });
 }
@@ -259,10 +274,10 @@ fn the_status_is_ok_or_error_with_text_and_never_goes_back() {
             for status in &statuses {
                 span.set_status(status.as_ref().map(|error| error as &dyn std::error::Error));
             }
-            // Saying that something failed is not failing.
+            // An error entry does not set the status.
             span.logger().error("a line");
             span.end();
-            assert_eq!(fixture.span(name).status, expected, "{name}: {:?} {back:?}", fixture.arrangement);
+            assert_eq!(fixture.span(name).status, expected, "{name}");
         }
     });
 }
@@ -278,7 +293,7 @@ fn after_the_end_nothing_has_an_effect_and_entries_still_arrive_with_the_ids() {
         let cx = span.with_field(&cx, "after", 2);
         trace::logger(&cx).info("late");
         let record = fixture.record("late");
-        assert_eq!(record.ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(record.ids, ids(&cx));
         assert_eq!(record.keys(), ["before", "after"]);
         let own = fixture.span("span");
         assert_eq!((own.status.clone(), own.events.len()), (Status::Unset, 0));
@@ -294,7 +309,7 @@ fn a_span_that_nobody_ends_ends_when_nothing_refers_to_it() {
         let logger = trace::logger(&cx);
         drop(span);
         drop(cx);
-        assert!(fixture.spans().is_empty(), "{:?} {back:?}", fixture.arrangement);
+        assert!(fixture.spans().is_empty());
         logger.info("still in it");
         drop(logger);
         assert_eq!(attributes(&fixture.span("span"))["k"], "1");

@@ -1,20 +1,17 @@
 //! Contract §5, away from where a span was started: under another subscriber or none, from another
 //! context, in a span of another back end.
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::Context;
 use spanlog::op;
-use spanlog::trace::{self, OtelTracer, TracingTracer};
+use spanlog::trace;
 
 use super::trace::{each, ids, Back};
-use crate::fixture::{Fixture, USUAL};
+use crate::fixture::spans::{remote_span, REMOTE_SPAN};
+use crate::fixture::USUAL;
 
-fn bodies(fixture: &Fixture) -> Vec<String> {
-    fixture.records().iter().map(|record| record.body_text().to_owned()).collect()
-}
-
-/// Guarantees: a span that was started too early is none, and what is said in its context is said
-/// all the same.
+/// Guarantees: a span that was started too early is a no-op, and entries in its context are still
+/// records.
 #[test]
 fn a_span_from_before_there_was_a_subscriber_silences_nothing() {
     for back in [Back::Otel, Back::Tracing] {
@@ -70,13 +67,13 @@ fn a_tracing_span_lives_and_is_closed_in_its_own_subscriber() {
     span.end();
     drop(span);
     abroad.run(|| drop(cx));
-    assert_eq!(bodies(&home), ["under another subscriber", "under no subscriber"]);
-    assert_eq!(bodies(&abroad), ["theirs is there"]);
+    assert_eq!(home.bodies(), ["under another subscriber", "under no subscriber"]);
+    assert_eq!(abroad.bodies(), ["theirs is there"]);
     let children: Vec<_> = home.spans().iter().map(|span| span.name.to_string()).collect();
     assert_eq!(children, ["child", "child", "span"]);
     let parent = home.span("span").span_context.span_id();
     assert!(home.spans().iter().filter(|own| own.name == "child").all(|own| own.parent_span_id == parent));
-    // `theirs` is its subscriber's only, and was closed by nobody else.
+    // `theirs` belongs to its subscriber only, and nothing else closed it.
     assert_eq!(abroad.span("theirs").events.len(), 0);
 }
 
@@ -92,24 +89,21 @@ fn an_entry_of_an_api_span_goes_to_the_subscriber_of_its_thread() {
     assert_eq!(one.span("span").events.len(), 1);
 }
 
-/// Guarantees: a span whose context names a span of somewhere else has nothing of the one that is
-/// current here.
+/// Guarantees: a span whose context names a remote span inherits nothing from the current one.
 #[test]
 fn entries_of_a_span_from_elsewhere_inherit_nothing_of_the_current_one() {
-    let (trace_id, span_id) = (TraceId::from(7_u128), SpanId::from(9_u64));
-    let remote = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
     each(|fixture, back| {
         tracing::info_span!("unrelated", secret = 1).in_scope(|| {
             let top = back.context(fixture);
             let (inside, outer) = trace::start_span(&top, "outer");
             // Also where the context comes from a span that is here.
             for (cx, name) in [(top, "span"), (inside, "span of another context")] {
-                let (cx, span) = trace::start_span(&cx.with_remote_span_context(remote.clone()), name);
+                let (cx, span) = trace::start_span(&cx.with_remote_span_context(remote_span()), name);
                 trace::logger(&cx).info(name);
                 span.end();
                 let record = fixture.record(name);
-                assert!(record.attributes.is_empty(), "{record:?} {:?} {back:?}", fixture.arrangement);
-                assert_eq!(fixture.span(name).parent_span_id, span_id, "{:?} {back:?}", fixture.arrangement);
+                assert!(record.attributes.is_empty(), "{record:?}");
+                assert_eq!(fixture.span(name).parent_span_id, REMOTE_SPAN);
             }
             outer.end();
         });
@@ -132,10 +126,7 @@ fn back_ends_can_be_mixed() {
             (Back::Tracing, "3", None),
             (Back::Otel, "4", Some("helm")),
         ] {
-            let top = match back {
-                Back::Otel => trace::with_tracer(&cx, OtelTracer::new(fixture.tracer.clone())),
-                Back::Tracing => trace::with_tracer(&cx, TracingTracer::new()),
-            };
+            let top = back.with_tracer(&cx, &fixture);
             let (inner, span) = op.in_scope(|| trace::start_span(&top, name));
             trace::logger(&inner).info(name);
             let record = fixture.record(name);

@@ -1,4 +1,4 @@
-//! Contract §5: which fields are where, against an oracle that says it naively.
+//! Contract §5: which fields are where, against a naive oracle.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +7,14 @@ use opentelemetry::logs::AnyValue;
 use opentelemetry::Context;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use spanlog::trace::{self, Logger, OtelTracer, Span, TracingTracer};
+use spanlog::trace::{self, Logger, Span};
 
+use super::trace::Back;
 use crate::fixture::{Fixture, USUAL};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// What can be done. Numbers choose among what there is by then.
+/// A step. Numbers select among what exists by then.
 #[derive(Clone, Debug)]
 enum Step {
     StartSpan { from: usize },
@@ -69,7 +70,7 @@ struct Oracle {
     spans: Vec<Known>,
     loggers: Vec<Lines>,
     contexts: Vec<Lines>,
-    /// What a span's own logger is.
+    /// Each span's own logger.
     of_spans: Vec<Lines>,
     /// Body, fields and span of every record.
     said: Vec<(String, Map, Option<usize>)>,
@@ -83,7 +84,7 @@ struct Real {
     ids: Vec<opentelemetry::trace::SpanContext>,
 }
 
-/// A value for each time that one is set, so that none can stand for another.
+/// A new value each time, so that none is mistaken for another.
 struct Values(i64);
 
 impl Values {
@@ -120,10 +121,8 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
             Step::WithField { span, cx, .. }
             | Step::WithFields { span, cx, .. }
             | Step::TakeField { span, cx, .. } => {
-                if real.spans.is_empty() {
-                    continue;
-                }
-                let (span, cx) = (span % real.spans.len(), cx % real.contexts.len());
+                let Some(span) = span.checked_rem(real.spans.len()) else { continue };
+                let cx = cx % real.contexts.len();
                 let handle = &real.spans[span];
                 let mut changed: Vec<(&str, Option<i64>)> = Vec::new();
                 let made = match step {
@@ -162,18 +161,12 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.loggers.push(oracle.contexts[cx].clone());
             }
             Step::LoggerOfSpan { span } => {
-                if real.spans.is_empty() {
-                    continue;
-                }
-                let span = span % real.spans.len();
+                let Some(span) = span.checked_rem(real.spans.len()) else { continue };
                 real.loggers.push(real.spans[span].logger());
                 oracle.loggers.push(oracle.of_spans[span].clone());
             }
             Step::LoggerWithField { logger, .. } | Step::LoggerWithFields { logger, .. } => {
-                if real.loggers.is_empty() {
-                    continue;
-                }
-                let logger = logger % real.loggers.len();
+                let Some(logger) = logger.checked_rem(real.loggers.len()) else { continue };
                 let keys = match step {
                     Step::LoggerWithField { key, .. } => vec![*key],
                     Step::LoggerWithFields { keys, .. } => keys.clone(),
@@ -200,10 +193,7 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.contexts.push(oracle.loggers[logger].clone());
             }
             Step::Log { logger } => {
-                if real.loggers.is_empty() {
-                    continue;
-                }
-                let logger = logger % real.loggers.len();
+                let Some(logger) = logger.checked_rem(real.loggers.len()) else { continue };
                 let body = format!("line {number}");
                 real.loggers[logger].info(&body);
                 let Lines { fields, span } = oracle.loggers[logger].clone();
@@ -214,10 +204,9 @@ fn play(fixture: &Fixture, top: Context, steps: &[Step]) {
                 oracle.said.push((body, fields, span));
             }
             Step::End { span } => {
-                if let Some(span) = span.checked_rem(real.spans.len()) {
-                    real.spans[span].end();
-                    oracle.spans[span].is_ended = true;
-                }
+                let Some(span) = span.checked_rem(real.spans.len()) else { continue };
+                real.spans[span].end();
+                oracle.spans[span].is_ended = true;
             }
         }
     }
@@ -284,11 +273,8 @@ proptest! {
     fn fields_are_where_a_naive_oracle_has_them(steps in vec(step(), 1..40), of_tracing: bool) {
         let fixture = USUAL.build();
         fixture.run(|| {
-            let top = match of_tracing {
-                true => trace::with_tracer(&Context::new(), TracingTracer::new()),
-                false => trace::with_tracer(&Context::new(), OtelTracer::new(fixture.tracer.clone())),
-            };
-            play(&fixture, top, &steps);
+            let back = if of_tracing { Back::Tracing } else { Back::Otel };
+            play(&fixture, back.with_tracer(&Context::new(), &fixture), &steps);
         });
     }
 }

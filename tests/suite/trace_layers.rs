@@ -1,21 +1,21 @@
-//! Contract §5, among records, layers, filters, jobs, and the spans around.
+//! Contract §5: limits, layers, filters, jobs, and enclosing spans.
 
 use std::sync::{Arc, Mutex};
 
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::{Context, KeyValue};
-use spanlog::trace::{self, OtelTracer, TracingLogger, TracingTracer, Value};
+use spanlog::trace::{self, TracingLogger, TracingTracer, Value};
 use spanlog::{job, op, JobMetadata, Limits};
-use tracing::level_filters::LevelFilter;
 
-use super::trace::{each, ids, Back};
-use crate::fixture::{attributes, Arrangement, Spans, USUAL};
+use super::trace::{at_all_levels, each, each_of, ids, Back};
+use crate::fixture::capture::Capture;
+use crate::fixture::{attributes, Arrangement, LogSettings, Spans, USUAL};
 
 #[test]
 fn run_time_names_are_attributes_once_each_within_the_limits() {
     for arrangement in [USUAL, Arrangement { spans: Spans::None, ..USUAL }] {
         let limits = Limits::default().with_attribute_count(4).with_value_length(5);
-        let fixture = arrangement.build_with(|layer| layer.with_limits(limits), |provider| provider);
+        let fixture = arrangement.build_with(LogSettings { limits: Some(limits), ..LogSettings::default() });
         fixture.run(|| {
             let (cx, span) = trace::start_span(&Back::Otel.context(&fixture), "span");
             let names: Vec<String> = (0..6).map(|number| format!("key {number}")).collect();
@@ -41,7 +41,7 @@ fn fields_win_over_what_is_inherited_and_control_fields_are_no_attributes() {
             span.end();
         });
         let record = fixture.record("said");
-        assert_eq!(record.keys(), ["zone", "pod", "message"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(record.keys(), ["zone", "pod", "message"]);
         assert_eq!((record.text("pod"), record.severity_number), (Some("inner"), Severity::Info2 as i32));
         let own = attributes(&fixture.span("span"));
         assert!(!own.keys().any(|key| key.starts_with("otel.")), "{own:?}");
@@ -55,7 +55,7 @@ fn the_target_of_the_logger_is_the_scope_and_what_filters_go_by() {
         let (cx, span) = trace::start_span(&trace::with_logger(&back.context(fixture), logger), "span");
         trace::logger(&cx).info("said");
         span.end();
-        assert_eq!(fixture.record("said").scope, "kubelet", "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.record("said").scope, "kubelet");
     });
 }
 
@@ -64,112 +64,87 @@ fn the_target_of_the_logger_is_the_scope_and_what_filters_go_by() {
 #[test]
 fn the_job_is_on_spans_and_entries_wherever_they_are_made() {
     let meta = |id: &'static str| JobMetadata::new(id, "execution");
-    let fixture_of = |arrangement: Arrangement| arrangement.build();
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
-        for back in [Back::Otel, Back::Tracing] {
-            let fixture = fixture_of(arrangement);
-            fixture.run(|| {
-                let (top, cx, span, bare) = job::scope(meta("a"), || {
-                    let (cx, span) = trace::start_span(&back.context(&fixture), "of a");
-                    job::set("build.id", 7);
-                    // It names no job, but the code runs in one.
-                    let (_, bare) = match back {
-                        Back::Otel => trace::start_span(
-                            &trace::with_tracer(&Context::new(), OtelTracer::new(fixture.tracer.clone())),
-                            "bare",
-                        ),
-                        Back::Tracing => trace::start_span(
-                            &trace::with_tracer(&Context::new(), TracingTracer::new()),
-                            "bare",
-                        ),
-                    };
-                    (back.context(&fixture), cx, span, bare)
-                });
-                trace::logger(&cx).info("outside");
-                job::scope(meta("b"), || {
-                    trace::logger(&cx).info("in b");
-                    // The context of a: it is that job's, whatever job the code runs in.
-                    let (_, child) = trace::start_span(&cx, "child");
-                    child.logger().info("of the child");
-                    child.end();
-                    let (_, late) = trace::start_span(&top, "late");
-                    late.logger().info("of a context without a span");
-                    late.end();
-                    let (_, other) = trace::start_span(&back.context(&fixture), "of b");
-                    other.logger().info("of b");
-                    other.end();
-                    // One of a's spans, in a context of b.
-                    let _attached = cx.clone().attach();
-                    job::scope(meta("c"), || {
-                        let (cx, mixed) = trace::start_span(&Context::current(), "of c");
-                        trace::logger(&cx).info("of c");
-                        mixed.end();
-                    });
-                });
-                bare.end();
-                span.end();
+    each_of(at_all_levels(Arrangement::with_sampled_span_layer()), |fixture, back| {
+        let (top, cx, span, bare) = job::scope(meta("a"), || {
+            let (cx, span) = trace::start_span(&back.context(fixture), "of a");
+            job::set("build.id", 7);
+            // Its context names no job, but the code runs in one.
+            let (_, bare) = trace::start_span(&back.with_tracer(&Context::new(), fixture), "bare");
+            (back.context(fixture), cx, span, bare)
+        });
+        trace::logger(&cx).info("outside");
+        job::scope(meta("b"), || {
+            trace::logger(&cx).info("in b");
+            // The context of a: it is that job's, whatever job the code runs in.
+            let (_, child) = trace::start_span(&cx, "child");
+            child.logger().info("of the child");
+            child.end();
+            let (_, late) = trace::start_span(&top, "late");
+            late.logger().info("of a context without a span");
+            late.end();
+            let (_, other) = trace::start_span(&back.context(fixture), "of b");
+            other.logger().info("of b");
+            other.end();
+            // One of a's spans, in a context of b.
+            let _attached = cx.clone().attach();
+            job::scope(meta("c"), || {
+                let (cx, mixed) = trace::start_span(&Context::current(), "of c");
+                trace::logger(&cx).info("of c");
+                mixed.end();
             });
-            let place = format!("{arrangement:?} {back:?}");
-            for (body, job) in [
-                ("outside", "a"),
-                ("in b", "a"),
-                ("of the child", "a"),
-                ("of a context without a span", "a"),
-                ("of b", "b"),
-                ("of c", "c"),
-            ] {
-                let record = fixture.record(body);
-                assert_eq!(record.text("runner_job.id"), Some(job), "{body}: {place}");
-                assert_eq!(record.get("build.id").is_some(), job == "a", "{body}: {place}");
-            }
-            for (name, job) in
-                [("of a", "a"), ("bare", "a"), ("child", "a"), ("late", "a"), ("of b", "b"), ("of c", "c")]
-            {
-                let own = attributes(&fixture.span(name));
-                assert_eq!(own["runner_job.id"], job, "{name}: {place}");
-            }
-            let (a, c) = (fixture.span("of a"), fixture.span("of c"));
-            assert_eq!(c.parent_span_id, a.span_context.span_id(), "{place}");
+        });
+        bare.end();
+        span.end();
+        for (body, job) in [
+            ("outside", "a"),
+            ("in b", "a"),
+            ("of the child", "a"),
+            ("of a context without a span", "a"),
+            ("of b", "b"),
+            ("of c", "c"),
+        ] {
+            let record = fixture.record(body);
+            assert_eq!(record.text("runner_job.id"), Some(job), "{body}");
+            assert_eq!(record.get("build.id").is_some(), job == "a", "{body}");
         }
-    }
+        for (name, job) in
+            [("of a", "a"), ("bare", "a"), ("child", "a"), ("late", "a"), ("of b", "b"), ("of c", "c")]
+        {
+            let own = attributes(&fixture.span(name));
+            assert_eq!(own["runner_job.id"], job, "{name}");
+        }
+        let (a, c) = (fixture.span("of a"), fixture.span("of c"));
+        assert_eq!(c.parent_span_id, a.span_context.span_id());
+    });
 }
 
-/// Guarantees: what the tracing spans around have, an op's tool and operation above all, is on the
-/// entries of spans that were started in them, also where those are made on another thread, and of
-/// their children.
+/// Guarantees: fields of the enclosing tracing spans, above all an op's tool and operation, are on
+/// the entries of spans that were started in them, also on other threads, and of their children.
 #[test]
 fn entries_inherit_from_where_their_span_was_started() {
-    for arrangement in Arrangement::with_span_layer().into_iter().filter(|it| it.sampled) {
-        let arrangement = Arrangement { level: LevelFilter::TRACE, ..arrangement };
-        for back in [Back::Otel, Back::Tracing] {
-            let fixture = arrangement.build();
-            fixture.run(|| {
-                let op = op::start("helm", "upgrade", [KeyValue::new("release", "web")]);
-                let (cx, span) = op.in_scope(|| trace::start_span(&back.context(&fixture), "span"));
-                let later = |name: &'static str| {
-                    let (cx, _span) = (cx.clone(), &span);
-                    tracing::info_span!("unrelated", secret = 1).in_scope(|| {
-                        let (inner, child) = trace::start_span(&cx, name);
-                        trace::logger(&inner).info(name);
-                        child.end();
-                    });
-                };
-                later("here");
-                std::thread::scope(|threads| {
-                    threads.spawn(|| fixture.run(|| later("there")));
-                });
-                span.end();
-                op.end(&Ok::<(), String>(()));
+    each_of(at_all_levels(Arrangement::with_sampled_span_layer()), |fixture, back| {
+        let op = op::start("helm", "upgrade", [KeyValue::new("release", "web")]);
+        let (cx, span) = op.in_scope(|| trace::start_span(&back.context(fixture), "span"));
+        let later = |name: &'static str| {
+            let (cx, _span) = (cx.clone(), &span);
+            tracing::info_span!("unrelated", secret = 1).in_scope(|| {
+                let (inner, child) = trace::start_span(&cx, name);
+                trace::logger(&inner).info(name);
+                child.end();
             });
-            for body in ["here", "there"] {
-                let record = fixture.record(body);
-                let place = format!("{body}: {arrangement:?} {back:?}");
-                assert_eq!(record.keys(), ["nuon.tool", "nuon.op", "release"], "{place}");
-                assert_eq!(record.text("nuon.tool"), Some("helm"), "{place}");
-            }
+        };
+        later("here");
+        std::thread::scope(|threads| {
+            threads.spawn(|| fixture.run(|| later("there")));
+        });
+        span.end();
+        op.end(&Ok::<(), String>(()));
+        for body in ["here", "there"] {
+            let record = fixture.record(body);
+            assert_eq!(record.keys(), ["nuon.tool", "nuon.op", "release"], "{body}");
+            assert_eq!(record.text("nuon.tool"), Some("helm"), "{body}");
         }
-    }
+    });
 }
 
 #[test]
@@ -181,7 +156,7 @@ fn a_line_of_tracing_in_an_attached_span_has_its_ids() {
             tracing::info!("said");
         }
         span.end();
-        assert_eq!(fixture.record("said").ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.record("said").ids, ids(&cx));
     });
 }
 
@@ -199,10 +174,9 @@ fn an_entry_of_no_span_belongs_where_it_is_made() {
 }
 
 /// Scenario: two log layers, and a console between them. Guarantees: each layer makes its record of
-/// an entry, and the console shows the fields behind the message.
+/// an entry, and the console shows the fields after the message.
 #[test]
 fn every_layer_sees_entries_and_the_console_shows_their_fields() {
-    use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
     use tracing_subscriber::layer::SubscriberExt;
 
     #[derive(Clone, Default)]
@@ -221,13 +195,11 @@ fn every_layer_sees_entries_and_the_console_shows_their_fields() {
     let writer = lines.clone();
     let console =
         tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_ansi(false).without_time();
-    let kept = [InMemoryLogExporter::default(), InMemoryLogExporter::default()];
-    let [one, two] =
-        kept.clone().map(|exporter| SdkLoggerProvider::builder().with_simple_exporter(exporter).build());
+    let kept = [Capture::default(), Capture::default()];
     let subscriber = tracing_subscriber::registry()
-        .with(spanlog::LogLayer::new(&one))
+        .with(spanlog::LogLayer::new(&kept[0].provider()))
         .with(console)
-        .with(spanlog::LogLayer::new(&two));
+        .with(spanlog::LogLayer::new(&kept[1].provider()));
     tracing::subscriber::with_default(subscriber, || {
         let cx = trace::with_tracer(&Context::new(), TracingTracer::new());
         let (cx, span) = trace::start_span(&cx, "create_pod");
@@ -243,20 +215,16 @@ fn every_layer_sees_entries_and_the_console_shows_their_fields() {
          ERROR create_pod: spanlog::trace: giving up level=fatal pod=\"web \\\"0\\\"\\u{1b}[31m\\n\"\n \
          INFO spanlog::trace: plain\n"
     );
-    for exporter in kept {
-        let logs = exporter.get_emitted_logs().unwrap();
-        let seen: Vec<_> = logs
-            .iter()
-            .map(|log| (log.record.body().cloned(), log.record.attributes_iter().count()))
-            .collect();
+    for records in kept {
+        let seen = records.map(|record| (record.body().cloned(), record.attributes_iter().count()));
         let expected = [("not yet", 2), ("giving up", 1), ("plain", 0)]
             .map(|(body, count)| (Some(AnyValue::String(body.into())), count));
         assert_eq!(seen, expected);
     }
 }
 
-/// Guarantees: neither spans nor entries are in the way of filters for other targets, and entries
-/// go by theirs.
+/// Guarantees: filters for other targets do not affect spans, and entries are filtered by their own
+/// target.
 #[test]
 fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     use tracing_subscriber::layer::SubscriberExt;
@@ -285,6 +253,6 @@ fn filters_act_on_entries_by_target_and_leave_spans_alone() {
     assert_eq!(*seen.lock().unwrap(), ["kubelet"]);
     let spans = fixture.spans();
     assert_eq!(spans.len(), 2);
-    // What was said is on the span, whatever is filtered elsewhere.
+    // Entries are on the span, whatever is filtered elsewhere.
     assert!(spans.iter().all(|span| span.events.len() == 2));
 }

@@ -8,10 +8,10 @@ use spanlog::trace::{self, Entry, Fields, Level, Logger, NopLogger, NopTracer, T
 
 use super::trace::{each, events, ids, Back};
 
-/// A line, and the span that it is of.
+/// A line, and its span.
 type Said = (String, Option<SpanContext>);
 
-/// Keeps what it is given, as a logger of the user's own.
+/// A user's logger, which keeps its entries.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     fields: Fields,
@@ -48,11 +48,11 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
             ("info two node=\"n1\" pod=\"web-0\"".to_owned(), inner.span().span_context().clone()),
         ]
         .map(|(line, span)| (line, Some(span)));
-        assert_eq!(said, expected, "{:?} {back:?}", fixture.arrangement);
-        // `tracing` is where the tracing back end's spans live, so every layer sees what is said in
+        assert_eq!(said, expected);
+        // `tracing` is where the tracing back end's spans live, so every layer sees entries in
         // them.
         let records = if back == Back::Tracing { 2 } else { 0 };
-        assert_eq!(fixture.records().len(), records, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.records().len(), records);
         assert_eq!((fixture.span("span").events.len(), fixture.span("child").events.len()), (1, 1));
     });
 }
@@ -60,7 +60,7 @@ fn a_configured_logger_gets_each_entry_once_with_the_spans_ids() {
 #[test]
 fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
     each(|fixture, back| {
-        // Nothing around it: the default logger.
+        // No span around it: the default logger.
         let nop = trace::with_tracer(&Context::current(), NopTracer::new());
         let (cx, span) = trace::start_span(&nop, "nothing");
         span.logger().info("of the default");
@@ -76,7 +76,7 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
         span.logger().info("of the outer span");
         span.end();
         outer.end();
-        assert_eq!(fixture.record("of the outer span").ids, ids(&cx), "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.record("of the outer span").ids, ids(&cx));
         assert_eq!(ids(&nop), ids(&cx));
         assert_eq!(fixture.span("outer").events.len(), 1);
 
@@ -87,7 +87,7 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
         trace::logger(&span.with_field(&cx, "k", 1)).info("own");
         assert_eq!(own.said.lock().unwrap().len(), 2);
 
-        // Only who asks for silence gets it.
+        // Only an explicit `NopLogger` is silent.
         let (cx, span) =
             trace::start_span(&trace::with_logger(&back.context(fixture), NopLogger::new()), "quiet");
         let cx = span.with_field(&cx, "k", 1);
@@ -100,7 +100,7 @@ fn a_no_op_span_passes_the_ambient_logger_through_and_silences_nothing() {
 }
 
 /// Guarantees: what a context's logger knew before there was a span is on the record and on the
-/// event, and what is said later wins.
+/// event, and later fields win.
 #[test]
 fn fields_of_the_logger_around_are_on_entries_of_the_span() {
     each(|fixture, back| {
@@ -112,7 +112,7 @@ fn fields_of_the_logger_around_are_on_entries_of_the_span() {
         span.end();
         let record = fixture.record("said");
         let own = ["node", "zone", "phase"].map(|key| record.text(key).unwrap_or_default().to_owned());
-        assert_eq!(own, ["n1", "b", "y"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(own, ["n1", "b", "y"]);
         let event = [("level", "info"), ("node", "n1"), ("zone", "b"), ("phase", "y")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(events(fixture, "span"), [("said".to_owned(), event.to_vec())]);
@@ -120,7 +120,7 @@ fn fields_of_the_logger_around_are_on_entries_of_the_span() {
     });
 }
 
-/// Hands on to `tracing`, without what is secret.
+/// Passes entries on to `tracing` without secrets.
 #[derive(Debug)]
 struct Redacts(TracingLogger, Fields);
 
@@ -136,8 +136,8 @@ impl Logger for Redacts {
     }
 }
 
-/// Guarantees: an entry that the configured logger hands on to `tracing` is one record, as that
-/// logger has it, also with the back end that brings entries to `tracing` itself.
+/// Guarantees: an entry that the configured logger passes on to `tracing` is one record, as that
+/// logger wrote it, also with the back end that itself passes entries to `tracing`.
 #[test]
 fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
     each(|fixture, back| {
@@ -146,15 +146,15 @@ fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
         let fields = [("password", "hunter2"), ("user", "ann")];
         trace::logger(&cx).with_fields(fields).info("hunter2 is right");
         span.end();
-        assert_eq!(fixture.records().len(), 1, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(fixture.records().len(), 1);
         let record = fixture.record("… is right");
         assert_eq!((record.ids, record.scope.as_str()), (ids(&cx), "kubelet"));
         assert_eq!(record.keys(), ["user"]);
     });
 }
 
-/// Guarantees: a logger is not bothered with what it says nobody would see, and the span has it all
-/// the same.
+/// Guarantees: a logger does not get entries of levels that it disables, and the span still has
+/// them.
 #[test]
 fn what_a_logger_does_not_want_it_does_not_get() {
     #[derive(Clone, Debug)]
@@ -180,7 +180,7 @@ fn what_a_logger_does_not_want_it_does_not_get() {
         }
         span.end();
         let said: Vec<_> = own.said.lock().unwrap().iter().map(|(line, _)| line.clone()).collect();
-        assert_eq!(said, ["warn warn ", "warn warn "], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(said, ["warn warn ", "warn warn "]);
         assert_eq!(fixture.span("span").events.len(), 2);
     });
 }

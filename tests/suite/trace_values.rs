@@ -1,4 +1,4 @@
-//! Contract §5: what becomes of values, and of code that misbehaves.
+//! Contract §5: values, and code that misbehaves.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use super::trace::{each, ids, Back};
 use super::trace_loggers::Own;
 use crate::fixture::{attributes, within, Hooks, USUAL};
 
-/// A `Display` that does not get to its end.
+/// A `Display` that panics halfway.
 struct Hostile;
 
 impl std::fmt::Display for Hostile {
@@ -38,13 +38,13 @@ fn a_value_that_panics_is_kept_as_far_as_it_got() {
         trace::logger(&cx).with_error(&Hostile).info_fmt(format_args!("it was {Hostile}"));
         span.end();
         let record = fixture.record("it was so far");
-        assert_eq!(record.keys(), ["one", "two", "err"], "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(record.keys(), ["one", "two", "err"]);
         assert!(record.attributes.iter().all(|(key, _)| record.text(key) == Some("so far")));
         assert_eq!(fixture.span("span").status, Status::error("so far"));
     });
 }
 
-/// Guarantees: a message is formatted once however many want it, and not at all where nobody does.
+/// Guarantees: a message is formatted once for any number of readers, and not at all without one.
 #[test]
 fn a_message_is_formatted_once_or_not_at_all() {
     struct Counts(std::cell::Cell<u32>);
@@ -58,7 +58,7 @@ fn a_message_is_formatted_once_or_not_at_all() {
         let counts = Counts(Default::default());
         let own = trace::with_logger(&back.context(fixture), Own::default());
         trace::start_span(&own, "span").1.logger().info_fmt(format_args!("{counts}"));
-        assert_eq!(counts.0.get(), 1, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(counts.0.get(), 1);
         let silent = trace::with_logger(&Context::new(), NopLogger::new());
         trace::logger(&silent).info_fmt(format_args!("{counts}"));
         trace::start_span(&silent, "nothing").1.logger().info_fmt(format_args!("{counts}"));
@@ -84,10 +84,9 @@ fn a_processor_may_use_the_span_that_it_is_told_of() {
                     span.end();
                 }
             };
-            let fixture = USUAL.build_with(
-                |layer| layer,
-                |provider| provider.with_span_processor(Hooks { start: || (), end, shutdown: || () }),
-            );
+            let fixture = USUAL.build_traced(|provider| {
+                provider.with_span_processor(Hooks { start: || (), end, shutdown: || () })
+            });
             fixture.run(|| {
                 let (cx, span) = trace::start_span(&back.context(&fixture), "span");
                 *slot.lock().unwrap() = Some(span.clone());
@@ -107,7 +106,7 @@ fn a_level_is_known_by_its_name() {
     assert_eq!(format!("{:>7}", Level::Info), "   info");
 }
 
-/// Guarantees: neither keys nor values can make a second line of a console's, or move its cursor.
+/// Guarantees: neither keys nor values can start a new console line or move the cursor.
 #[test]
 fn fields_stay_on_one_line() {
     let lines = vec!["a\nb".into()];
@@ -122,7 +121,7 @@ fn fields_stay_on_one_line() {
     );
 }
 
-/// What every kind of value comes to, as `docs/mapping.md` writes it.
+/// Every kind of value, as listed in `docs/mapping.md`.
 fn values() -> Fields {
     let error: &dyn std::error::Error = &std::io::Error::other("no room");
     let mut fields = Fields::from([
@@ -176,7 +175,7 @@ fn values_are_on_records_and_spans_as_the_table_says() {
         };
         let mut seen: Vec<String> = fixture.record("said").attributes.iter().map(piece).collect();
         seen.sort();
-        assert_eq!(seen, expected, "{:?} {back:?}", fixture.arrangement);
+        assert_eq!(seen, expected);
 
         let own = attributes(&fixture.span("span"));
         for (key, value) in values().iter() {
@@ -186,7 +185,7 @@ fn values_are_on_records_and_spans_as_the_table_says() {
     });
 }
 
-/// Guarantees: whatever an error is, a result ends the span with its text, and leaves a success Ok.
+/// Guarantees: a result ends the span, with an error's text whatever its type, or Ok.
 #[test]
 fn a_result_gives_the_status_and_ends_the_span() {
     each(|fixture, back| {

@@ -7,22 +7,27 @@ use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 
-/// Keeps records as they come, or shows them to a function. The SDK's simple processor attaches a
-/// `Context` for each, which is no good inside `Context::map_current`.
+/// Keeps records, or passes them to a function. The SDK's simple processor attaches a `Context` for
+/// each, which panics inside `Context::map_current`.
 #[derive(Clone, Default)]
 pub struct Capture {
     records: Arc<Mutex<Vec<SdkLogRecord>>>,
-    look: Option<Look>,
+    observe: Option<Observe>,
 }
 
-type Look = Arc<dyn Fn(&SdkLogRecord) + Send + Sync>;
+type Observe = Arc<dyn Fn(&mut SdkLogRecord) + Send + Sync>;
 
 impl Capture {
-    /// Shows each record to `look` on the thread that logs it, and keeps none.
-    pub fn looking(look: impl Fn(&SdkLogRecord) + Send + Sync + 'static) -> Self {
-        Self { look: Some(Arc::new(look)), ..Self::default() }
+    /// Passes each record to `observe` on the thread that emits it, and keeps none.
+    pub fn observing(observe: impl Fn(&mut SdkLogRecord) + Send + Sync + 'static) -> Self {
+        Self { observe: Some(Arc::new(observe)), ..Self::default() }
+    }
+
+    /// A provider with this processor.
+    pub fn provider(&self) -> SdkLoggerProvider {
+        SdkLoggerProvider::builder().with_log_processor(self.clone()).build()
     }
 
     pub fn map<T>(&self, convert: impl FnMut(&SdkLogRecord) -> T) -> Vec<T> {
@@ -38,8 +43,8 @@ impl fmt::Debug for Capture {
 
 impl LogProcessor for Capture {
     fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        match &self.look {
-            Some(look) => look(record),
+        match &self.observe {
+            Some(observe) => observe(record),
             None => self.records.lock().unwrap().push(record.clone()),
         }
     }

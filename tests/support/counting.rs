@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::marker::PhantomData;
 
-/// What is told. A type rather than a value, so that telling it costs no more than what it does.
-pub(crate) trait Note {
+/// What observes allocations. A type rather than a value, so that calling it costs nothing extra.
+pub(crate) trait Observer {
     /// Called before each allocation of `size` bytes and each reallocation to it, on its thread. It
     /// must not allocate.
     fn allocated(size: usize);
@@ -15,7 +15,7 @@ pub(crate) trait Note {
     }
 }
 
-/// The system's allocator, telling `N`.
+/// The system's allocator, observed by `N`.
 pub(crate) struct Counting<N>(PhantomData<N>);
 
 impl<N> Counting<N> {
@@ -24,8 +24,8 @@ impl<N> Counting<N> {
     }
 }
 
-// SAFETY: everything is handed to `System` as it came.
-unsafe impl<N: Note> GlobalAlloc for Counting<N> {
+// SAFETY: everything is passed to `System` unchanged.
+unsafe impl<N: Observer> GlobalAlloc for Counting<N> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         N::allocated(layout.size());
         // SAFETY: the caller's promise.

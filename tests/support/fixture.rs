@@ -1,11 +1,13 @@
-//! What every test stands on: the arrangements in which the crate must behave alike, and what came
-//! out.
+//! The arrangements of layers in which the crate must behave alike, and the records and spans that
+//! a test produced in one.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 #[path = "capture.rs"]
 pub mod capture;
-#[path = "decode.rs"]
-pub mod decode;
+#[path = "seen.rs"]
+pub mod seen;
+#[path = "spans.rs"]
+pub mod spans;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use opentelemetry::logs::AnyValue;
-use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TracerProvider};
-use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
+use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanProcessor,
     TracerProviderBuilder,
@@ -28,50 +30,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{reload, Layer, Registry};
 
 use self::capture::Capture;
-
-/// One record, whatever kind it was.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    pub ids: Option<(TraceId, SpanId)>,
-    pub flags: Option<TraceFlags>,
-    pub unix_nanos: Option<u128>,
-    pub observed_unix_nanos: Option<u128>,
-    /// 0 is none.
-    pub severity_number: i32,
-    pub severity_text: Option<String>,
-    pub body: Option<AnyValue>,
-    pub event_name: Option<String>,
-    pub scope: String,
-    pub attributes: Vec<(String, AnyValue)>,
-}
-
-impl Seen {
-    pub fn body_text(&self) -> &str {
-        match &self.body {
-            Some(AnyValue::String(text)) => text.as_str(),
-            other => panic!("no text in the body: {other:?}"),
-        }
-    }
-
-    /// The one value of a key; two are a failure wherever they are looked at.
-    pub fn get(&self, key: &str) -> Option<&AnyValue> {
-        let mut found = self.attributes.iter().filter(|(known, _)| known == key);
-        let value = found.next();
-        assert!(found.next().is_none(), "{key} is there twice: {:?}", self.attributes);
-        value.map(|(_, value)| value)
-    }
-
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.get(key)? {
-            AnyValue::String(text) => Some(text.as_str()),
-            other => panic!("{key} is no text: {other:?}"),
-        }
-    }
-
-    pub fn keys(&self) -> Vec<&str> {
-        self.attributes.iter().map(|(key, _)| key.as_str()).collect()
-    }
-}
+pub use self::seen::Seen;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -97,7 +56,8 @@ pub enum Wrap {
     Reload,
     /// Put in by `reload` after the subscriber was built.
     Reloaded,
-    /// Inside `with_filter`, as the documentation advises against. In no list: a control only.
+    /// Inside `with_filter`, as the documentation advises against. Not in any list: a negative
+    /// control.
     Filtered,
 }
 
@@ -125,7 +85,7 @@ impl fmt::Debug for Arrangement {
     }
 }
 
-/// Longer than anything takes that does not hang.
+/// Longer than anything that does not hang.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 pub const USUAL: Arrangement = Arrangement {
@@ -166,6 +126,11 @@ impl Arrangement {
         Self::with_spans().into_iter().filter(|arrangement| arrangement.spans == Spans::Ours).collect()
     }
 
+    /// Those of them whose finished spans can be looked at.
+    pub fn with_sampled_span_layer() -> Vec<Self> {
+        Self::with_span_layer().into_iter().filter(|arrangement| arrangement.sampled).collect()
+    }
+
     /// Those without any span layer.
     pub fn without_spans() -> Vec<Self> {
         [Wrap::Bare, Wrap::Option, Wrap::Reload, Wrap::Reloaded]
@@ -186,24 +151,32 @@ impl Arrangement {
         Self::with_spans().into_iter().chain(Self::without_spans()).collect()
     }
 
-    /// Builds the subscriber; `tune` may change the log layer, `processors` the tracer provider.
-    pub fn build_with(
-        self,
-        tune: impl FnOnce(Tuning) -> Tuning,
-        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
-    ) -> Fixture {
-        self.build_from(Capture::default(), tune, processors)
+    pub fn build(self) -> Fixture {
+        self.build_with(LogSettings::default())
     }
 
-    /// Builds the subscriber with another place for the SDK's records.
+    /// Builds the subscriber with these settings of the log layer.
+    pub fn build_with(self, settings: LogSettings) -> Fixture {
+        self.build_from(Capture::default(), settings, |provider| provider)
+    }
+
+    /// Builds the subscriber with a changed tracer provider.
+    pub fn build_traced(
+        self,
+        processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    ) -> Fixture {
+        self.build_from(Capture::default(), LogSettings::default(), processors)
+    }
+
+    /// Builds the subscriber with another processor of the SDK's records.
     pub fn build_capturing(self, capture: Capture) -> Fixture {
-        self.build_from(capture, |layer| layer, |provider| provider)
+        self.build_from(capture, LogSettings::default(), |provider| provider)
     }
 
     fn build_from(
         self,
         capture: Capture,
-        tune: impl FnOnce(Tuning) -> Tuning,
+        settings: LogSettings,
         processors: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
     ) -> Fixture {
         let spans = InMemorySpanExporter::default();
@@ -212,22 +185,21 @@ impl Arrangement {
             SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(JobSpanProcessor::new());
         let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
         let tracer = tracer_provider.tracer("test");
-        let tuning = tune(Tuning::default());
         let neighbour = Neighbour::default();
         if self.log_enabled {
-            // Without a logger, `log_enabled!` says no and asks nobody.
+            // Without a logger, `log_enabled!` returns false without consulting the layers.
             install_log_tracer();
         }
         let (logs, counters, dispatch) = match crate::KIND {
             Kind::Sdk => {
-                let provider = SdkLoggerProvider::builder().with_log_processor(capture.clone()).build();
-                let layer = tuning.apply(LogLayer::new(&provider).with_level(self.level));
+                let provider = capture.provider();
+                let layer = settings.apply(LogLayer::new(&provider).with_level(self.level));
                 let counters = layer.counters();
                 (Logs::Sdk(capture, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
             Kind::Direct => {
                 let (pipeline, requests) = spanlog::testing::pipeline();
-                let layer = tuning.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
+                let layer = settings.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
                 let counters = layer.counters();
                 (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
@@ -245,33 +217,25 @@ impl Arrangement {
         }
     }
 
-    pub fn build(self) -> Fixture {
-        self.build_with(|layer| layer, |provider| provider)
-    }
-
     fn assemble<L>(self, layer: L, tracer: SdkTracer, neighbour: &Neighbour) -> Dispatch
     where
         L: Layer<Base> + Layer<Layered<BoxedLayer<Base>, Base>> + Send + Sync + 'static,
     {
         let base = Registry::default().with(self.neighbour(neighbour));
-        match self.order {
+        let (dispatch, reload) = match self.order {
             Order::LogFirst => {
                 let (log, reload) = self.wrapped(layer);
-                let span = self.span_layer(tracer);
-                let dispatch = Dispatch::new(base.with(log).with(span));
-                // Under the default that it is to be: tracing rebuilds its caches by it.
-                tracing::dispatcher::with_default(&dispatch, reload);
-                dispatch
+                (Dispatch::new(base.with(log).with(self.span_layer(tracer))), reload)
             }
             Order::SpanFirst => {
-                let span = self.span_layer(tracer);
+                let base = base.with(self.span_layer(tracer));
                 let (log, reload) = self.wrapped(layer);
-                let dispatch = Dispatch::new(base.with(span).with(log));
-                // Under the default that it is to be: tracing rebuilds its caches by it.
-                tracing::dispatcher::with_default(&dispatch, reload);
-                dispatch
+                (Dispatch::new(base.with(log)), reload)
             }
-        }
+        };
+        // Under this default, by which tracing rebuilds its caches.
+        tracing::dispatcher::with_default(&dispatch, reload);
+        dispatch
     }
 
     fn neighbour(self, neighbour: &Neighbour) -> BoxedLayer<Registry> {
@@ -312,6 +276,15 @@ impl Arrangement {
     }
 }
 
+/// Runs `test` under the subscriber of each arrangement.
+pub fn each(arrangements: Vec<Arrangement>, mut test: impl FnMut(&Fixture)) {
+    assert!(!arrangements.is_empty());
+    for arrangement in arrangements {
+        let fixture = arrangement.build();
+        fixture.run(|| test(&fixture));
+    }
+}
+
 /// The kinds of record: each behaviour test runs on both, in a test binary for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -319,45 +292,22 @@ pub enum Kind {
     Direct,
 }
 
-/// Settings of a log layer of either kind, under the layer's own names.
+/// Settings of a log layer of either kind, as the layer names them. What is `None` is the layer's
+/// own default.
 #[derive(Default)]
-pub struct Tuning {
-    fields: Option<spanlog::SpanFields>,
-    limits: Option<spanlog::Limits>,
-    targets: Option<Targets>,
-    level: Option<LevelFilter>,
-    location: bool,
-    threads: bool,
+pub struct LogSettings {
+    pub span_fields: Option<spanlog::SpanFields>,
+    pub limits: Option<spanlog::Limits>,
+    pub targets: Option<Targets>,
+    pub level: Option<LevelFilter>,
+    pub location: bool,
+    pub threads: bool,
 }
 
-impl Tuning {
-    pub fn with_span_fields(self, fields: spanlog::SpanFields) -> Self {
-        Self { fields: Some(fields), ..self }
-    }
-
-    pub fn with_limits(self, limits: spanlog::Limits) -> Self {
-        Self { limits: Some(limits), ..self }
-    }
-
-    pub fn with_targets(self, targets: Targets) -> Self {
-        Self { targets: Some(targets), ..self }
-    }
-
-    pub fn with_level(self, level: LevelFilter) -> Self {
-        Self { level: Some(level), ..self }
-    }
-
-    pub fn with_location(self, location: bool) -> Self {
-        Self { location, ..self }
-    }
-
-    pub fn with_threads(self, threads: bool) -> Self {
-        Self { threads, ..self }
-    }
-
+impl LogSettings {
     fn apply<R: spanlog::Records>(self, layer: LogLayer<R>) -> LogLayer<R> {
         let mut layer = layer.with_location(self.location).with_threads(self.threads);
-        if let Some(fields) = self.fields {
+        if let Some(fields) = self.span_fields {
             layer = layer.with_span_fields(fields);
         }
         if let Some(limits) = self.limits {
@@ -379,12 +329,13 @@ enum Logs {
     Direct(spanlog::otlp::Pipeline, spanlog::testing::Requests),
 }
 
-/// What the two layers are put on.
+/// What the two layers are added to.
 type Base = Layered<BoxedLayer<Registry>, Registry>;
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
-/// A built arrangement, and where its records and spans arrive.
+/// A built arrangement, and where its records and spans arrive. A test that fails prints the
+/// arrangement.
 pub struct Fixture {
     pub arrangement: Arrangement,
     pub dispatch: Dispatch,
@@ -407,13 +358,21 @@ impl<S: Subscriber> Layer<S> for Neighbour {
     }
 }
 
-/// Says yes or no for a callsite once and for all, so that tracing does not ask it again at the
-/// event: then its answer to `log_enabled!` is what counts for the next event.
+/// Decides for a callsite once and for all, so that tracing does not consult it again at the event:
+/// then its answer to `log_enabled!` counts for the next event.
 fn all_but_the_dependency() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_target(DEPENDENCY, LevelFilter::OFF)
 }
 
 const DEPENDENCY: &str = "dependency";
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("failed in {:?}", self.arrangement);
+        }
+    }
+}
 
 impl Fixture {
     /// Runs `script` under this subscriber.
@@ -423,13 +382,17 @@ impl Fixture {
 
     pub fn records(&self) -> Vec<Seen> {
         match &self.logs {
-            Logs::Sdk(kept, _) => kept.map(seen),
+            Logs::Sdk(kept, _) => kept.map(Seen::of_sdk),
             Logs::Direct(pipeline, requests) => {
                 let flushed = pipeline.flush(PATIENCE);
                 assert!(flushed.is_ok() || self.are_logs_shut_down.load(Ordering::Relaxed), "{flushed:?}");
-                requests.bytes().iter().flat_map(|request| decode::seen_in(request)).collect()
+                requests.bytes().iter().flat_map(|request| Seen::of_request(request)).collect()
             }
         }
+    }
+
+    pub fn bodies(&self) -> Vec<String> {
+        self.records().iter().map(|record| record.body_text().to_owned()).collect()
     }
 
     /// How many events have reached the neighbouring layer that has a per-layer filter.
@@ -437,7 +400,7 @@ impl Fixture {
         self.neighbour.0.load(Ordering::Relaxed)
     }
 
-    /// Shuts down whatever takes the records.
+    /// Shuts down the log provider or the pipeline.
     pub fn shut_down_logs(&self) {
         self.are_logs_shut_down.store(true, Ordering::Relaxed);
         match &self.logs {
@@ -456,9 +419,9 @@ impl Fixture {
             .filter(|record| matches!(&record.body, Some(AnyValue::String(text)) if text.as_str() == body));
         let Some(record) = found.next() else {
             let counted = self.counters.snapshot();
-            panic!("{:?}: no record {body:?} among {records:#?}, {counted:?}", self.arrangement)
+            panic!("no record {body:?} among {records:#?}, {counted:?}")
         };
-        assert!(found.next().is_none(), "{:?}: two records {body:?}", self.arrangement);
+        assert!(found.next().is_none(), "two records {body:?}");
         record.clone()
     }
 
@@ -471,28 +434,24 @@ impl Fixture {
         let spans = self.spans();
         let mut found = spans.iter().filter(|span| span.name == name);
         let Some(span) = found.next() else {
-            panic!(
-                "{:?}: no span {name:?} among {:?}",
-                self.arrangement,
-                spans.iter().map(|span| &span.name).collect::<Vec<_>>()
-            )
+            panic!("no span {name:?} among {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>())
         };
-        assert!(found.next().is_none(), "{:?}: two spans {name:?}", self.arrangement);
+        assert!(found.next().is_none(), "two spans {name:?}");
         span.clone()
     }
 
-    /// Asserts that the record has the ids of the span, which must have some, sampled or not.
+    /// Asserts that the record has the ids of the span, which must have ids, and its sampled flag.
     #[track_caller]
     pub fn assert_in_span(&self, body: &str, span: &tracing::Span) {
         let record = self.record(body);
         let ids = self.ids_of(span);
-        assert!(ids.is_some(), "{:?}: the span has no ids", self.arrangement);
-        assert_eq!(record.ids, ids, "{:?}: {body:?}", self.arrangement);
+        assert!(ids.is_some(), "the span has no ids");
+        assert_eq!(record.ids, ids, "{body:?}");
         let sampled = record.flags.map(|flags| flags.is_sampled());
-        assert_eq!(sampled, Some(self.arrangement.sampled), "{:?}: {body:?}", self.arrangement);
+        assert_eq!(sampled, Some(self.arrangement.sampled), "{body:?}");
     }
 
-    /// What tracing-opentelemetry says a span's ids are.
+    /// A span's ids according to tracing-opentelemetry.
     pub fn ids_of(&self, span: &tracing::Span) -> Option<(TraceId, SpanId)> {
         use opentelemetry::trace::TraceContextExt;
         let cx = tracing_opentelemetry::get_otel_context(&span.id()?, &self.dispatch)?;
@@ -503,42 +462,20 @@ impl Fixture {
     #[track_caller]
     pub fn assert_no_ids(&self, body: &str) {
         let record = self.record(body);
-        assert_eq!(record.ids, None, "{:?}: {body:?}", self.arrangement);
+        assert_eq!(record.ids, None, "{body:?}");
     }
 }
 
-fn seen(record: &SdkLogRecord) -> Seen {
-    let nanos = |time: Option<std::time::SystemTime>| {
-        time.map(|time| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos())
-    };
-    let trace = record.trace_context();
-    Seen {
-        // The invalid context is OTLP's way of saying none.
-        ids: trace
-            .filter(|trace| trace.trace_id != TraceId::INVALID && trace.span_id != SpanId::INVALID)
-            .map(|trace| (trace.trace_id, trace.span_id)),
-        flags: trace.and_then(|trace| trace.trace_flags),
-        unix_nanos: nanos(record.timestamp()),
-        observed_unix_nanos: nanos(record.observed_timestamp()),
-        severity_number: record.severity_number().map_or(0, |severity| severity as i32),
-        severity_text: record.severity_text().map(str::to_owned),
-        body: record.body().cloned(),
-        event_name: record.event_name().map(str::to_owned),
-        scope: record.target().expect("a target").to_string(),
-        attributes: record.attributes_iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
-    }
-}
-
-/// Logs as a dependency does that asks `log` first, where the arrangement has one.
+/// Calls `log_enabled!`, as a dependency would, if the arrangement has one.
 pub fn ask_log(arrangement: Arrangement) {
     if arrangement.log_enabled {
-        // Some layer has no filter, so the answer is yes: were it no, then nobody would have been
-        // asked.
+        // Some layer has no filter, so the answer is true. False would mean that no layer was
+        // consulted.
         assert!(log::log_enabled!(target: DEPENDENCY, log::Level::Info), "no logger is installed");
     }
 }
 
-/// The attributes of a finished span; a key that is there twice is a failure.
+/// The attributes of a finished span; a duplicate key is a failure.
 pub fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     let mut map = BTreeMap::new();
     for attribute in &span.attributes {
@@ -585,13 +522,13 @@ where
     }
 }
 
-/// The `log` facade goes through tracing in this process, through our tracer.
+/// Installs our `LogTracer` in this process, once.
 pub fn install_log_tracer() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| spanlog::LogTracer::install(log::LevelFilter::Trace).unwrap());
 }
 
-/// Fails loudly where the standard harness would hang for ever.
+/// Fails where the test would otherwise hang.
 pub fn within<T: Send + 'static>(seconds: u64, what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     let worker = std::thread::spawn(move || {

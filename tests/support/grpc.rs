@@ -1,5 +1,4 @@
-//! A gRPC receiver of logs and spans on the loopback interface, which takes everything and keeps
-//! it.
+//! A gRPC receiver of logs and spans on the loopback interface, which accepts and keeps everything.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::net::{SocketAddr, TcpListener};
@@ -59,7 +58,7 @@ impl TraceService for Kept {
     }
 }
 
-/// Receives as long as it lives.
+/// Receives until it is dropped.
 pub struct Receiver {
     pub address: SocketAddr,
     kept: Kept,
@@ -68,7 +67,7 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn start() -> Self {
-        // It may run under a subscriber whose lines are counted, and must add none.
+        // The test's subscriber may count events, and the server must not add any.
         let silence = || std::mem::forget(tracing::subscriber::set_default(NoSubscriber::new()));
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

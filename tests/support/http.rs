@@ -1,5 +1,4 @@
-//! An HTTP receiver on the loopback interface that does what a test tells it to, however bad that
-//! is.
+//! An HTTP receiver on the loopback interface that behaves as a test wants, well or badly.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::collections::VecDeque;
@@ -68,7 +67,7 @@ impl Request {
     }
 }
 
-/// Receives as long as it lives.
+/// Receives until it is dropped.
 #[derive(Debug)]
 pub struct Receiver {
     pub address: SocketAddr,
@@ -76,7 +75,7 @@ pub struct Receiver {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// What is done with the request of this number. `None` closes its connection.
+/// What to do with the request of this number. `None` closes its connection.
 type Acts = Box<dyn FnMut(usize) -> Option<Act> + Send>;
 
 /// Wraps a connection, as TLS does. It fails where the client is not accepted.
@@ -142,7 +141,7 @@ impl Receiver {
                 }
                 let shared = accepted.clone();
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-                // No test is silent for so long, and no thread outlives its test by more.
+                // Longer than any test is silent; no thread outlives its test by more.
                 stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
                 if let Ok(stream) = wrap(stream) {
                     thread::spawn(move || shared.serve(stream, number));
@@ -176,9 +175,9 @@ impl Drop for Receiver {
 }
 
 impl Shared {
-    /// Serves a connection to its end, which an error says as well.
+    /// Serves a connection until it ends, with or without an error.
     fn serve(&self, stream: Box<dyn Stream>, connection: usize) -> io::Result<()> {
-        // No buffer worth the name, so that a body stays unread where a connection is to be reset.
+        // A minimal buffer, so that the body stays unread if the connection is to be reset.
         let mut stream = BufReader::with_capacity(1, stream);
         while let Some(mut request) = head(&mut stream, connection)? {
             let mut act = self.next_act();
@@ -188,8 +187,7 @@ impl Shared {
             }
             match &act {
                 Some(Act::Reset) => {
-                    // Its first byte has come: others are there or on their way, and nobody reads
-                    // them.
+                    // The first byte has arrived; the others have too, or will, and are never read.
                     stream.fill_buf()?;
                     return Ok(());
                 }
@@ -240,7 +238,7 @@ impl Shared {
     }
 }
 
-/// A request without its body, or `None` where there are no more.
+/// A request without its body, or `None` at the end of the connection.
 fn head(stream: &mut impl BufRead, connection: usize) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {

@@ -1,4 +1,4 @@
-//! What receivers have received, decoded by the code that opentelemetry-proto generates.
+//! Received requests, decoded with opentelemetry-proto.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ impl Receiver {
     }
 }
 
-/// The message of a request: protobuf or JSON, plain or in gzip, as its headers say.
+/// The message of a request, protobuf or JSON, compressed or not, according to its headers.
 pub fn decode<M: Message + Default + DeserializeOwned>(request: &Request) -> M {
     let mut plain = Vec::new();
     let body = match request.header("content-encoding") {
@@ -83,7 +83,7 @@ pub fn body(record: &LogRecord) -> &str {
     }
 }
 
-/// Attributes as text; a key that is there twice is a failure.
+/// Attributes as text; a duplicate key is a failure.
 pub fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
     let mut map = BTreeMap::new();
     for pair in pairs {

@@ -1,4 +1,4 @@
-//! Ports that nobody listens on yet and that nobody else gets.
+//! Ports that nothing listens on yet, and that no other process is assigned.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::net::{SocketAddr, TcpListener};
@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use tokio::net::TcpSocket;
 
 /// A port of the loopback interface. As long as this lives, connections to it are refused, and the
-/// system gives it to nobody who asks for any port. A program can still be told to listen there:
-/// the socket allows its address to be used again.
+/// system assigns it to nobody else. A program that is given the port can still listen on it: the
+/// socket sets `SO_REUSEADDR`.
 #[derive(Debug)]
 pub struct Reserved {
     socket: TcpSocket,

@@ -1,7 +1,8 @@
-//! A test that runs itself again in a process of its own, where what is the process's is its own:
-//! the global subscriber, environment variables, and an end that takes the process with it.
+//! Tests that run again in their own process, for what is process-wide: the global subscriber,
+//! environment variables, and what ends the process.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
+use std::any::type_name;
 use std::env;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -12,76 +13,92 @@ use std::time::{Duration, Instant};
 
 const PART: &str = "SPANLOG_TEST_PART";
 
-/// Longer than any part takes that does not hang.
-const LONGEST: Duration = Duration::from_secs(120);
-
-/// What this process was started to do, or `None` in the process that starts the others.
+/// The part of its test that this process was started for, or `None` in the process that starts
+/// the others.
 pub fn part() -> Option<String> {
     env::var(PART).ok()
 }
 
-/// Whether this process was started to do `name`.
-pub fn is_part(name: &str) -> bool {
-    part().is_some_and(|part| part == name)
+/// Runs `work` with the name of its part in a process that was started for it. In the test's first
+/// process, returns what starts others.
+///
+/// `work` has to be a closure written in the test function itself: the name of its type gives that
+/// of the test.
+pub fn isolated<F: FnOnce(&str)>(work: F) -> Option<Isolated> {
+    match part() {
+        Some(part) => {
+            work(&part);
+            None
+        }
+        None => Some(Isolated::of::<F>()),
+    }
 }
 
-/// What a process wrote that ended well.
+/// A test that can be run again in its own process.
+#[derive(Clone, Debug)]
+pub struct Isolated {
+    pub test: String,
+    pub part: String,
+    pub stdin: Vec<u8>,
+    /// Longer than any part that does not hang.
+    pub limit: Duration,
+}
+
+/// What a successful process wrote.
 pub struct Written {
     pub stdout: String,
     pub stderr: String,
 }
 
-/// Runs `test` of this binary again, as `part` and with only these variables of telemetry. It must
-/// end well, in time and with one test run: a name that matches none would pass as well.
-pub fn run(test: &str, part: &str, variables: &[(&str, &str)]) -> Written {
-    run_within(LONGEST, test, part, variables, b"")
-}
-
-/// The same with something to read on standard input.
-pub fn run_with_stdin(test: &str, part: &str, variables: &[(&str, &str)], stdin: &[u8]) -> Written {
-    run_within(LONGEST, test, part, variables, stdin)
-}
-
-/// The same with another time after which it hangs.
-pub fn run_within(
-    longest: Duration,
-    test: &str,
-    part: &str,
-    variables: &[(&str, &str)],
-    stdin: &[u8],
-) -> Written {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let is_proxy = name.to_ascii_lowercase().ends_with("_proxy");
-        if name.starts_with("OTEL_") || name == "RUST_LOG" || is_proxy {
-            command.env_remove(name);
-        }
+impl Isolated {
+    /// The test in which the closure type `F` is written.
+    pub fn of<F>() -> Self {
+        let (_, path) = type_name::<F>().split_once("::").unwrap();
+        let test = path.trim_end_matches("::{{closure}}").to_owned();
+        Self { test, part: String::new(), stdin: Vec::new(), limit: Duration::from_secs(120) }
     }
-    command.env(PART, part).env("RUST_BACKTRACE", "0").envs(variables.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let what = format!("{test} as {part}");
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(stdin).unwrap();
-    let (stdout, stderr) = (reading(child.stdout.take().unwrap()), reading(child.stderr.take().unwrap()));
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break Some(status);
+
+    pub fn part(&self, part: &str) -> Self {
+        Self { part: part.to_owned(), ..self.clone() }
+    }
+
+    /// Runs it with these variables, and none of the machine's that configure telemetry. The
+    /// process must succeed within the limit, and run one test: a name that matches none would
+    /// succeed as well.
+    pub fn run(&self, variables: &[(&str, &str)]) -> Written {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args([&self.test, "--exact", "--nocapture", "--test-threads=1"]);
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            let is_proxy = name.to_ascii_lowercase().ends_with("_proxy");
+            if name.starts_with("OTEL_") || name == "RUST_LOG" || is_proxy {
+                command.env_remove(name);
+            }
         }
-        if begun.elapsed() > longest {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            break None;
-        }
-        thread::sleep(Duration::from_millis(2));
-    };
-    let written = Written { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() };
-    let Some(status) = status else { panic!("{what} hangs:\n{}\n{}", written.stdout, written.stderr) };
-    assert!(status.success(), "{what}: {status}\n{}\n{}", written.stdout, written.stderr);
-    assert!(written.stdout.contains("1 passed"), "{what}: no such test\n{}", written.stdout);
-    written
+        command.env(PART, &self.part).env("RUST_BACKTRACE", "0").envs(variables.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let what = format!("{} as {}", self.test, self.part);
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&self.stdin).unwrap();
+        let (stdout, stderr) = (reading(child.stdout.take().unwrap()), reading(child.stderr.take().unwrap()));
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if begun.elapsed() > self.limit {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let written = Written { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() };
+        let Some(status) = status else { panic!("{what} hangs:\n{}\n{}", written.stdout, written.stderr) };
+        assert!(status.success(), "{what}: {status}\n{}\n{}", written.stdout, written.stderr);
+        assert!(written.stdout.contains("1 passed"), "{what}: no such test\n{}", written.stdout);
+        written
+    }
 }
 
 fn reading(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String> {
@@ -92,7 +109,7 @@ fn reading(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String>
     })
 }
 
-/// A directory that belongs to one caller. Neither it nor its parent is there yet.
+/// A path for a directory of one test. Neither it nor its parent exists yet.
 pub fn directory(name: &str) -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,9 +1,9 @@
-//! Programs that some tests need and not every machine has.
+//! Programs that some tests need and that may not be installed.
 //!
 //! A test whose program is missing is skipped, and says so on a line that the test harness does not
 //! capture. Two variables hold names of programs, separated by commas: a test whose program is in
 //! `SPANLOG_REQUIRE` fails where it would be skipped, and a program in `SPANLOG_SKIP` is not used
-//! even where it is there.
+//! even if it is installed.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::env;
@@ -25,24 +25,24 @@ const PROGRAMS: [(&str, &[&str]); 6] = [
     ("tmux", &["tmux"]),
 ];
 
-/// What the two variables say.
+/// The values of the two variables.
 #[derive(Debug, Default)]
-pub struct Wishes {
+pub struct Policy {
     pub required: Vec<String>,
     pub skipped: Vec<String>,
 }
 
-impl Wishes {
+impl Policy {
     pub fn from_env() -> Self {
         let list = |variable| names(&env::var(variable).unwrap_or_default());
         Self { required: list("SPANLOG_REQUIRE"), skipped: list("SPANLOG_SKIP") }
     }
 
-    /// The program's path if it is to be used, as `search` finds it or says why it does not.
+    /// The program's path if it may be used, as found by `search`, or why not.
     ///
     /// # Panics
     ///
-    /// Where it is required and would not be used.
+    /// If it is required and would not be used.
     pub fn path(
         &self,
         program: &str,
@@ -57,18 +57,18 @@ impl Wishes {
     }
 }
 
-/// The path of a program that is on `PATH`, or else `None` and a line that says what is skipped.
+/// The path of a program that is on `PATH`, or `None` after printing what is skipped.
 pub fn find(program: &str) -> Option<PathBuf> {
     find_with(program, || on_path(program).ok_or_else(|| "it is not installed".to_owned()))
 }
 
-/// The same for a program that is looked for elsewhere.
+/// The same for a program that is not on `PATH`.
 pub fn find_with(program: &str, search: impl FnOnce() -> Result<PathBuf, String>) -> Option<PathBuf> {
-    let found = Wishes::from_env().path(program, search);
+    let found = Policy::from_env().path(program, search);
     if let Err(why) = &found {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
-        // Not `eprintln!`: the harness captures that, and drops it where the test passes.
+        // Not `eprintln!`: the harness captures that, and drops it if the test passes.
         let _ = writeln!(std::io::stderr(), "*** SKIPPED: {test}, which needs {program}: {why} ***");
     }
     found.ok()
@@ -81,7 +81,7 @@ pub fn collector() -> Option<PathBuf> {
     find_with("otelcol", || named.or_else(|| on_path("otelcol")).ok_or_else(|| why.to_owned()))
 }
 
-/// The names in a list, which must be known: a misspelt one would require nothing.
+/// The names in a list. Panics on an unknown name: a misspelt one would require nothing.
 pub fn names(list: &str) -> Vec<String> {
     let names: Vec<_> =
         list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
@@ -99,7 +99,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
     files.find(|file| file.is_file())
 }
 
-/// A program that runs as long as this does.
+/// A program that is killed when this is dropped.
 pub struct Running {
     child: Child,
     folder: PathBuf,

@@ -1,4 +1,4 @@
-//! Random numbers that can be had again.
+//! Random numbers with a seed that can be replayed.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test binaries use parts of this")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Random(u64);
 
 impl Random {
-    /// Seeded by the variable `SPANLOG_SEED`, else by the clock. The harness shows the seed where
-    /// the test fails.
+    /// Seeded by the variable `SPANLOG_SEED`, else by the clock. The harness shows the seed if the
+    /// test fails.
     pub fn from_env() -> Self {
         let seed = match std::env::var("SPANLOG_SEED") {
             Ok(seed) => seed.parse().expect("SPANLOG_SEED is a number"),
