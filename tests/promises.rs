@@ -8,7 +8,7 @@ mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,40 +34,6 @@ fn tests_that_run() -> BTreeSet<String> {
     let targets = metadata.root_package().unwrap().targets.iter();
     let tested = targets.filter(|target| target.is_test() || target.is_lib());
     tested.flat_map(|target| source::tests(target.src_path.as_std_path())).collect()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
-}
-
-/// The first column of every table of a document, where it is one name in backquotes.
-fn first_column(document: &str) -> Vec<String> {
-    document
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .map(|(name, _)| name.to_owned())
-        .collect()
-}
-
-#[test]
-fn the_architecture_names_every_source_file_and_no_other() {
-    let document = read("docs/architecture.md");
-    let named: BTreeSet<_> = first_column(&document).into_iter().collect();
-    let source = root().join("src");
-    let there: BTreeSet<_> = files(&source)
-        .iter()
-        .map(|path| path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(named, there);
 }
 
 /// Guarantees: every name in the last column of the promises is a test that `cargo test

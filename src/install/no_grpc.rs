@@ -1,4 +1,4 @@
-//! Takes the place of `grpc.rs` without the feature.
+//! Takes the place of `install/grpc.rs` without the feature.
 
 use opentelemetry_otlp::{LogExporter, SpanExporter};
 

@@ -1,4 +1,4 @@
-//! In the place of `recording.rs`, without the feature `graph`: there is no recorder.
+//! In the place of `install/recording.rs`, without the feature `graph`: there is no recorder.
 
 use opentelemetry_sdk::logs::LoggerProviderBuilder;
 use opentelemetry_sdk::trace::TracerProviderBuilder;

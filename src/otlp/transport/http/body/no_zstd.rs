@@ -1,4 +1,4 @@
-//! Takes the place of `zstd.rs` without the feature.
+//! Takes the place of `otlp/transport/http/body/zstd.rs` without the feature.
 
 pub(crate) const IS_AVAILABLE: bool = false;
 
