@@ -44,7 +44,6 @@
 //! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
 //! cannot be read.
 
-mod client;
 mod destination;
 mod console;
 mod env;
@@ -55,7 +54,6 @@ mod grpc;
 mod grpc;
 mod guard;
 mod metered;
-mod output;
 mod providers;
 #[cfg(feature = "graph")]
 mod recording;
@@ -97,7 +95,7 @@ use crate::record::Records;
 use crate::span_fields::SpanFields;
 
 pub use self::guard::{Guard, Report};
-pub use self::output::Output;
+pub use self::metered::Output;
 
 /// Begins an installation, which [`Builder::install`] completes.
 pub fn builder() -> Builder {

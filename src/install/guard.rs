@@ -12,8 +12,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
-use crate::install::metered::Meter;
-use crate::install::output::Output;
+use crate::install::metered::{Meter, Output};
 use crate::otlp::pipeline::Pipeline;
 use crate::stats::{Counters, Stats};
 
