@@ -44,7 +44,7 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> u64 
             if !is_resyncing {
                 store.notes.add(Cause::NotOtlp, || format!("{name}:{line}: not a JSON object"));
             }
-            skip_line(input);
+            input.skip_while(|byte| byte != b'\n');
         }
     }
 }
@@ -111,32 +111,9 @@ fn without_position(error: &serde_json::Error) -> String {
 /// Returns how many line breaks were skipped.
 fn skip_whitespace(input: &mut Input<'_>) -> u64 {
     let mut lines = 0;
-    loop {
-        let window = input.window();
-        let white = window.iter().take_while(|byte| byte.is_ascii_whitespace());
-        let (mut bytes, mut breaks) = (0, 0);
-        for byte in white {
-            bytes += 1;
-            breaks += u64::from(*byte == b'\n');
-        }
-        let is_done = bytes < window.len() || window.is_empty();
-        input.consume(bytes);
-        lines += breaks;
-        if is_done {
-            return lines;
-        }
-    }
-}
-
-/// Skips the rest of the line, but not the line break.
-fn skip_line(input: &mut Input<'_>) {
-    loop {
-        let window = input.window();
-        let found = window.iter().position(|byte| *byte == b'\n');
-        let (bytes, is_done) = (found.unwrap_or(window.len()), found.is_some() || window.is_empty());
-        input.consume(bytes);
-        if is_done {
-            return;
-        }
-    }
+    input.skip_while(|byte| {
+        lines += u64::from(byte == b'\n');
+        byte.is_ascii_whitespace()
+    });
+    lines
 }

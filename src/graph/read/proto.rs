@@ -12,8 +12,6 @@ use super::notes::Cause;
 use super::store::Store;
 use crate::wire::read::Malformed;
 
-use self::item::Item;
-
 /// The maximum size of a span, record, resource or scope, which is in memory as a whole.
 const MAX_ITEM_BYTES: u64 = 16 << 20;
 
@@ -77,7 +75,7 @@ impl Parser<'_, '_> {
             let end = self.input.offset() + u64::from(u32::from_be_bytes(length));
             if !self.message(end - self.input.offset()) {
                 // The next message can be read even if this one is malformed.
-                self.skip(end.saturating_sub(self.input.offset()));
+                let _ = self.input.take(end.saturating_sub(self.input.offset()), |_| {});
             }
             if self.input.window().is_empty() {
                 return;
@@ -178,14 +176,14 @@ impl Parser<'_, '_> {
     fn item(&mut self, bytes: &[u8]) {
         let at = self.input.offset() - bytes.len() as u64;
         let place = format!("{}: byte {at}", self.name);
-        match Item::of(bytes) {
-            Some(Item::Span(span, is_truncated)) => self.store.add_span(span, is_truncated, &place),
-            Some(Item::Record(record, is_truncated)) => {
-                self.store.add_record(record, is_truncated, &place);
-            }
-            None => self.store.notes.add(Cause::Unusable, || {
+        if let Ok((span, is_truncated)) = item::span(bytes) {
+            self.store.add_span(span, is_truncated, &place);
+        } else if let Ok((record, is_truncated)) = item::record(bytes) {
+            self.store.add_record(record, is_truncated, &place);
+        } else {
+            self.store.notes.add(Cause::Unusable, || {
                 format!("{place}: neither a span with a valid trace_id and span_id nor a log record")
-            }),
+            });
         }
     }
 
@@ -231,24 +229,12 @@ impl Parser<'_, '_> {
             self.store.notes.add(Cause::Unusable, || {
                 format!("{name}: {length} bytes at byte {at} were skipped: too large for a span or a record")
             });
-            return match self.skip(length) {
-                true => Ok(None),
-                false => Err(TRUNCATED),
-            };
+            self.take(length, |_| {})?;
+            return Ok(None);
         }
         // Grows as bytes arrive: the length may be wrong.
         let mut bytes = Vec::new();
-        let mut missing = length as usize;
-        while missing > 0 {
-            let window = self.input.window();
-            let taken = window.len().min(missing);
-            if taken == 0 {
-                return Err(TRUNCATED);
-            }
-            bytes.extend_from_slice(&window[..taken]);
-            self.input.consume(taken);
-            missing -= taken;
-        }
+        self.take(length, |piece| bytes.extend_from_slice(piece))?;
         Ok(Some(bytes))
     }
 
@@ -262,24 +248,10 @@ impl Parser<'_, '_> {
             _ => return Err(Malformed("a field has an impossible wire type")),
         };
         left.take(length)?;
-        match self.skip(length) {
-            true => Ok(()),
-            false => Err(TRUNCATED),
-        }
+        self.take(length, |_| {})
     }
 
-    /// Returns whether there were that many bytes.
-    fn skip(&mut self, bytes: u64) -> bool {
-        let mut missing = bytes;
-        while missing > 0 {
-            let window = self.input.window().len() as u64;
-            if window == 0 {
-                return false;
-            }
-            let taken = window.min(missing);
-            self.input.consume(taken as usize);
-            missing -= taken;
-        }
-        true
+    fn take(&mut self, bytes: u64, piece: impl FnMut(&[u8])) -> Result<(), Malformed> {
+        self.input.take(bytes, piece).then_some(()).ok_or(TRUNCATED)
     }
 }

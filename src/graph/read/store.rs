@@ -19,7 +19,7 @@ const ENTRY_BYTES: usize = 256;
 const STRING_BYTES: usize = size_of::<String>() + 16;
 
 /// Spans and records. When they exceed the limit, the oldest ones are dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Store {
     pub(super) keys: Keys,
     pub(super) limit: usize,
@@ -44,20 +44,8 @@ pub(super) struct Mark {
 }
 
 impl Store {
-    pub(super) fn new(keys: Keys, limit: usize) -> Self {
-        Self {
-            keys,
-            limit,
-            notes: Notes::default(),
-            used: 0,
-            calls: VecDeque::new(),
-            records: VecDeque::new(),
-            counted: HashMap::new(),
-            read_calls: 0,
-            read_records: 0,
-            dropped_calls: 0,
-            dropped_records: 0,
-        }
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 
     /// Adds a span. One without ids can be neither identified nor a parent, so it is skipped.

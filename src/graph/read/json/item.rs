@@ -1,7 +1,5 @@
 //! Spans, log records, resources and scopes.
 
-use std::num::ParseIntError;
-
 use opentelemetry::{SpanId, TraceId};
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
@@ -121,20 +119,15 @@ impl Item for LogRecord {
 
 /// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to
 /// say that there is no id.
-fn id<T: PartialEq>(
-    hex: &str,
-    digits: usize,
-    parse: fn(&str) -> Result<T, ParseIntError>,
-    none: T,
-) -> Option<T> {
+fn id(Text(hex): &Text, digits: usize) -> Option<u128> {
     let is_hex = hex.len() == digits && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then(|| parse(hex).ok())?.filter(|id| *id != none)
+    is_hex.then(|| u128::from_str_radix(hex, 16).ok())?.filter(|id| *id != 0)
 }
 
-fn trace_id(Text(hex): &Text) -> Option<TraceId> {
-    id(hex, 32, TraceId::from_hex, TraceId::INVALID)
+fn trace_id(hex: &Text) -> Option<TraceId> {
+    id(hex, 32).map(TraceId::from)
 }
 
-fn span_id(Text(hex): &Text) -> Option<SpanId> {
-    id(hex, 16, SpanId::from_hex, SpanId::INVALID)
+fn span_id(hex: &Text) -> Option<SpanId> {
+    id(hex, 16).map(|id| SpanId::from(id as u64))
 }
