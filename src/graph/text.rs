@@ -11,6 +11,7 @@ use self::branch::{branch, DRAWN_LEVELS};
 use self::line::{Columns, Line};
 use self::pen::{Pen, Style};
 use self::terminal::Stream;
+use super::counted::counted;
 use super::escape;
 use super::tool_call_graph::{Node, ToolCallGraph};
 
@@ -87,12 +88,11 @@ impl fmt::Display for Text<'_> {
         for line in &lines {
             writeln!(f, "{}", line.row(&columns, self.color).text)?;
         }
-        let unplaced = self.graph.unplaced_records().len();
-        let unplaced = match unplaced {
-            0 => None,
-            1 => Some("1 log record belongs to no span shown here".to_owned()),
-            many => Some(format!("{many} log records belong to no span shown here")),
-        };
+        let unplaced = counted(
+            self.graph.unplaced_records().len() as u64,
+            "log record belongs to no span shown here",
+            "log records belong to no span shown here",
+        );
         for note in self.graph.notes().iter().chain(&unplaced) {
             let pen = Pen::new(usize::MAX, self.color);
             writeln!(f, "{}", pen.write(Style::Faint, &format!("({})", escape::line(note))).finish().text)?;

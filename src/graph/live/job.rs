@@ -5,6 +5,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use crate::graph::call::{Call, Ids};
+use crate::graph::counted::counted;
 use crate::graph::record::{Level, LogRecord, RecordCounts};
 use crate::graph::tree::Parts;
 use crate::keys::Keys;
@@ -261,19 +262,15 @@ impl Snapshot {
     pub(super) fn into_parts(mut self) -> Parts {
         self.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
         self.records.sort_unstable_by_key(|(arrival, _)| *arrival);
-        let mut notes = Vec::new();
-        for (count, what) in [(self.evicted_spans, "span"), (self.evicted_records, "record")] {
-            match count {
-                0 => {}
-                1 => notes.push(format!("1 older {what} was dropped")),
-                many => notes.push(format!("{many} older {what}s were dropped")),
-            }
-        }
+        let notes = [
+            counted(self.evicted_spans, "older span was dropped", "older spans were dropped"),
+            counted(self.evicted_records, "older record was dropped", "older records were dropped"),
+        ];
         Parts {
             calls: self.calls.into_iter().map(|(_, call)| Arc::unwrap_or_clone(call)).collect(),
             records: self.records.into_iter().map(|(_, record)| Arc::unwrap_or_clone(record)).collect(),
             counted: self.counted,
-            notes,
+            notes: notes.into_iter().flatten().collect(),
         }
     }
 }

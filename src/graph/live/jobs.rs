@@ -8,6 +8,7 @@ use opentelemetry::TraceId;
 
 use super::job::{Job, Snapshot, StoredRecord, StoredSpan};
 use crate::graph::call::Ids;
+use crate::graph::counted::counted;
 
 /// The memory limit of one job in a [`Recorder`](crate::graph::Recorder) by default, in bytes: some
 /// 14,000 spans with the job's attributes, and about as many records.
@@ -212,13 +213,9 @@ impl Jobs {
         jobs.collect()
     }
 
-    /// All jobs, and the notes about those that were evicted.
-    pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Vec<String>) {
-        let notes = match self.evicted_jobs {
-            0 => Vec::new(),
-            1 => vec!["1 older job was dropped".to_owned()],
-            many => vec![format!("{many} older jobs were dropped")],
-        };
+    /// All jobs, and the note about those that were evicted.
+    pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Option<String>) {
+        let notes = counted(self.evicted_jobs, "older job was dropped", "older jobs were dropped");
         (self.jobs.values().map(|(_, job)| job.snapshot()).collect(), notes)
     }
 }

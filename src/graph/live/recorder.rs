@@ -111,8 +111,8 @@ impl Recorder {
 
     /// The current graph of all jobs.
     pub fn graph(&self) -> ToolCallGraph {
-        let (all, notes) = self.locked().snapshots();
-        let mut parts = Parts { notes, ..Parts::default() };
+        let (all, note) = self.locked().snapshots();
+        let mut parts = Parts { notes: note.into_iter().collect(), ..Parts::default() };
         for snapshot in all {
             let Parts { calls, records, counted, notes } = snapshot.into_parts();
             parts.calls.extend(calls);
