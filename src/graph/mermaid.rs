@@ -102,7 +102,7 @@ fn box_text(node: Node<'_>) -> String {
         Outcome::Running => ("…", "other"),
         Outcome::Skipped => ("·", "other"),
     };
-    let mut under = vec![call.duration().map_or_else(|| "—".to_owned(), format_duration)];
+    let mut under = vec![format_duration(call.duration().unwrap_or_default())];
     if call.outcome != Outcome::Ok {
         under.push(call.outcome.name().to_owned());
     } else if node.is_red() {

@@ -7,7 +7,6 @@ use crate::graph::call::Outcome;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
 use crate::graph::record::{LogRecord, RecordCounts};
-use crate::graph::text::branch::{branch, guides};
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
 use crate::graph::tool_call_graph::ToolCallGraph;
@@ -35,14 +34,14 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
         return Vec::new();
     }
     let rows = area.rows - 1;
-    let selection = select(graph, rows);
-    let lines = lines_of_each(&selection.items, rows.saturating_sub(selection.items.len()));
-    let names: Vec<_> = selection.items.iter().map(|item| line_of(item, now_unix_nano)).collect();
+    let items = select(graph, rows);
+    let lines = lines_of_each(&items, rows.saturating_sub(items.len()));
+    let names: Vec<_> = items.iter().map(|item| line_of(item, now_unix_nano)).collect();
     let columns = Columns::of(&names, area.columns);
     let mut drawn = Vec::new();
-    for ((item, records), name) in selection.items.iter().zip(lines).zip(names) {
+    for ((item, records), name) in items.iter().zip(lines).zip(names) {
         drawn.push(name.row(&columns, area.color));
-        let below = guides(item.level(), |level| item.continues[level]);
+        let below = item.branch.below_name();
         for record in records {
             let text = format!("{below}┆ {}", message_line(record));
             drawn.push(Pen::new(area.columns, area.color).space(2).write(Style::Faint, &text).finish());
@@ -92,7 +91,7 @@ pub(super) fn message_line(record: &LogRecord) -> String {
 }
 
 fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
-    let branch = branch(item.level(), |level| item.continues[level]);
+    let branch = item.branch.of_name();
     let Some(node) = item.node else {
         return Line {
             mark: (Style::Plain, ""),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -37,14 +38,6 @@ struct State {
     is_finished: bool,
     /// Whether the thread that draws has ended.
     is_closed: bool,
-}
-
-/// Why the thread that draws is woken, with the lines to print above the view.
-pub(super) enum Wake {
-    /// The interval has passed, or there are lines to print.
-    Draw(Vec<u8>),
-    /// The view is to be finished.
-    Finish(Vec<u8>),
 }
 
 impl ConsoleQueue {
@@ -81,8 +74,8 @@ impl ConsoleQueue {
     }
 
     /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once
-    /// when the view is to be finished.
-    pub(super) fn wait(&self, min: std::time::Duration, max: std::time::Duration) -> Wake {
+    /// when the view is to be finished. Returns the lines, and whether it is.
+    pub(super) fn wait(&self, min: Duration, max: Duration) -> (Vec<u8>, bool) {
         let is_finished = |state: &mut State| !state.is_finished;
         let waited = self.changed.wait_timeout_while(self.state(), min, is_finished);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -91,10 +84,7 @@ impl ConsoleQueue {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let pending = mem::take(&mut state.pending);
         self.changed.notify_all();
-        match state.is_finished {
-            true => Wake::Finish(pending),
-            false => Wake::Draw(pending),
-        }
+        (pending, state.is_finished)
     }
 
     pub(super) fn finish(&self) {

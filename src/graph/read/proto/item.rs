@@ -193,7 +193,10 @@ fn enumeration(raw: Raw<'_>) -> Result<i64, Malformed> {
 
 /// Invalid UTF-8 is replaced.
 fn text(raw: Raw<'_>) -> Result<String, Malformed> {
-    Ok(String::from_utf8_lossy(raw.bytes()?).into_owned())
+    match raw.text() {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Ok(String::from_utf8_lossy(raw.bytes()?).into_owned()),
+    }
 }
 
 fn each<'a>(
