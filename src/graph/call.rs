@@ -91,14 +91,13 @@ impl Outcome {
 
     /// The outcome in the attribute `op.outcome`, which an op writes to its span.
     fn of_op(value: &str) -> Option<Self> {
-        [
-            ("cancelled", Self::Cancelled),
-            ("timed_out", Self::TimedOut),
-            ("panicked", Self::Panicked),
-            ("dropped", Self::Dropped),
-        ]
-        .into_iter()
-        .find_map(|(name, outcome)| (name == value).then_some(outcome))
+        match value {
+            "cancelled" => Some(Self::Cancelled),
+            "timed_out" => Some(Self::TimedOut),
+            "panicked" => Some(Self::Panicked),
+            "dropped" => Some(Self::Dropped),
+            _ => None,
+        }
     }
 }
 

@@ -161,16 +161,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for output in &self.outputs {
-            write!(f, "{separator}{output}")?;
-            separator = "; ";
-        }
-        for error in [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err()) {
-            write!(f, "{separator}{error}")?;
-            separator = "; ";
-        }
-        Ok(())
+        let outputs = self.outputs.iter().map(Output::to_string);
+        let errors = [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err());
+        let all: Vec<_> = outputs.chain(errors.map(Error::to_string)).collect();
+        f.write_str(&all.join("; "))
     }
 }
 

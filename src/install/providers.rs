@@ -126,15 +126,13 @@ impl Outputs<'_> {
     /// The specification's default is OTLP, to localhost if nothing else is set. A program that
     /// only asks for files has no collector there.
     fn exporters(&self, signal: Signal) -> Exporters {
+        let is_set = |name: &String| variables::text(name).is_some();
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
-            otlp: self.directory.is_none() || self.has_endpoint(signal),
+            otlp: self.directory.is_none()
+                || self.overrides.endpoint.is_some()
+                || signal.variables("ENDPOINT").iter().any(is_set),
             console: false,
         })
-    }
-
-    fn has_endpoint(&self, signal: Signal) -> bool {
-        let is_set = |name: &String| variables::text(name).is_some();
-        self.overrides.endpoint.is_some() || signal.variables("ENDPOINT").iter().any(is_set)
     }
 }
 

@@ -11,28 +11,14 @@ use serde::{Serialize, Serializer as _};
 use serde_json::ser::Formatter;
 use serde_json::{json, Serializer, Value};
 
-use crate::graph::call::{Call, Outcome};
+use crate::graph::call::Call;
 use crate::graph::escape::needs_escape;
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
-/// Rows refer to outcomes by index.
-const OUTCOMES: [Outcome; 8] = [
-    Outcome::Running,
-    Outcome::Skipped,
-    Outcome::Ok,
-    Outcome::Failed,
-    Outcome::Cancelled,
-    Outcome::TimedOut,
-    Outcome::Panicked,
-    Outcome::Dropped,
-];
-
 pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()> {
-    let mut data = Data { origin: origin(graph), strings: Table::default(), traces: Table::default() };
-    write!(to, "{{\"format\":1,\"origin\":\"{}\",\"outcomes\":", data.origin)?;
-    list(to, OUTCOMES.map(Outcome::name))?;
-    write!(to, ",\"levels\":")?;
+    let mut data = Data { origin: origin(graph), ..Data::default() };
+    write!(to, "{{\"format\":1,\"origin\":\"{}\",\"levels\":", data.origin)?;
     list(to, Level::ALL.map(Level::name))?;
     write!(to, ",\"notes\":")?;
     list(to, graph.notes())?;
@@ -54,6 +40,8 @@ pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()
     }
     let records = graph.tree.records.iter().zip(span_of);
     list(to, records.map(|(record, span)| data.record(record, span)))?;
+    write!(to, ",\n\"outcomes\":")?;
+    list(to, data.outcomes.values)?;
     write!(to, ",\n\"traces\":")?;
     list(to, data.traces.values.iter().map(TraceId::to_string))?;
     write!(to, ",\n\"strings\":")?;
@@ -69,10 +57,12 @@ fn origin(graph: &ToolCallGraph) -> u64 {
     calls.flatten().chain(records).filter(|time| *time != 0).min().unwrap_or(0)
 }
 
+#[derive(Default)]
 struct Data<'a> {
     origin: u64,
     strings: Table<&'a str>,
     traces: Table<TraceId>,
+    outcomes: Table<&'static str>,
 }
 
 impl<'a> Data<'a> {
@@ -80,7 +70,6 @@ impl<'a> Data<'a> {
         let call = node.call();
         // Not in the table of strings, which borrows from the graph.
         let title = Some(call.title()).filter(|title| *title != call.name);
-        let outcome = OUTCOMES.iter().position(|outcome| *outcome == call.outcome);
         let flags = [node.fails(), node.contains_failure(), call.is_runner_internal(), call.is_error];
         let flags: u8 = flags.iter().enumerate().map(|(bit, flag)| u8::from(*flag) << bit).sum();
         // A parent in the graph is referred to by row.
@@ -97,7 +86,7 @@ impl<'a> Data<'a> {
             self.optional(&call.service),
             self.time(call.start_unix_nano),
             self.time(call.end_unix_nano.unwrap_or(0)),
-            outcome,
+            self.outcomes.number(call.outcome.name()),
             flags,
             self.strings.number(&call.message),
             self.attributes(&call.attributes),

@@ -135,12 +135,10 @@ impl Job {
     pub(super) fn add_span(&mut self, mut span: StoredSpan, arrival: u64, max_bytes: usize) -> Vec<Ids> {
         let ids = span.call.ids();
         span.arrival = arrival;
-        let mut evicted = Vec::new();
+        if self.spans.get(&ids).is_some_and(|known| !known.is_running()) {
+            return Vec::new();
+        }
         if let Some(known) = self.remove(ids) {
-            if !known.is_running() {
-                self.insert(ids, known);
-                return evicted;
-            }
             span.arrival = known.arrival;
             span.counted = known.counted;
         }
@@ -150,7 +148,9 @@ impl Job {
             self.ended.push_back(ids);
             self.has_ended = true;
         }
-        self.insert(ids, span);
+        self.span_bytes += span.bytes;
+        self.spans.insert(ids, span);
+        let mut evicted = Vec::new();
         while self.span_bytes > max_bytes / 2 {
             let Some(oldest) = self.ended.pop_front().or_else(|| Some(self.running.pop_first()?.1)) else {
                 break;
@@ -161,11 +161,6 @@ impl Job {
         }
         self.enforce_limit(max_bytes);
         evicted
-    }
-
-    fn insert(&mut self, ids: Ids, span: StoredSpan) {
-        self.span_bytes += span.bytes;
-        self.spans.insert(ids, span);
     }
 
     /// Leaves the id of a span that has ended in `ended`.

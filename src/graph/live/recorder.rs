@@ -11,7 +11,6 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::job::{StoredRecord, StoredSpan};
 use super::jobs::{Capacity, JobId, Jobs, LiveJob};
-use super::sdk_record;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::ToolCallGraph;
@@ -188,7 +187,7 @@ impl SpanProcessor for Recorder {
 
 impl LogProcessor for Recorder {
     fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
-        if let Some(record) = sdk_record::of_sdk(record) {
+        if let Some(record) = LogRecord::of_sdk(record) {
             self.add_record(record);
         }
     }

@@ -9,7 +9,7 @@ use crate::graph::escape;
 use crate::graph::record::{LogRecord, RecordCounts};
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
-use crate::graph::tool_call_graph::ToolCallGraph;
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 /// How many log lines of a failure are shown while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;
@@ -54,21 +54,16 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
 /// The log lines to show for each item. If there are few rows, each item gets one before any gets
 /// two, and failures take precedence.
 fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogRecord>> {
-    let most = |item: &Item<'_>| match item.kind {
-        Kind::Failure => FAILURE_LINES,
-        Kind::Running => RUNNING_LINES,
-        Kind::Done | Kind::Enclosing => 0,
+    let last_records = |item: &Item<'a>| {
+        let most = match item.kind {
+            Kind::Failure => FAILURE_LINES,
+            Kind::Running => RUNNING_LINES,
+            Kind::Done | Kind::Enclosing => 0,
+        };
+        let records: Vec<_> = item.node.iter().flat_map(Node::own_records).collect();
+        records[records.len().saturating_sub(most)..].to_vec()
     };
-    let records: Vec<Vec<_>> = items
-        .iter()
-        .map(|item| match item.node {
-            Some(node) if most(item) > 0 => {
-                let skipped = node.own_records().len().saturating_sub(most(item));
-                node.own_records().skip(skipped).collect()
-            }
-            _ => Vec::new(),
-        })
-        .collect();
+    let records: Vec<_> = items.iter().map(last_records).collect();
     let mut counts = vec![0; items.len()];
     let mut order: Vec<_> = (0..items.len()).collect();
     order.sort_by_key(|index| items[*index].kind != Kind::Failure);
@@ -105,17 +100,13 @@ fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
     let line = Line { counts: RecordCounts::default(), ..Line::of(node, branch) };
     match node.call().outcome {
         Outcome::Running => Line {
-            mark: (Style::Busy, spinner(now_unix_nano)),
+            mark: (Style::Busy, SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]),
             duration: elapsed(now_unix_nano.saturating_sub(node.call().start_unix_nano)),
             outcome: String::new(),
             ..line
         },
         _ => line,
     }
-}
-
-fn spinner(now_unix_nano: u64) -> &'static str {
-    SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]
 }
 
 /// The time that a span has been running, in tenths of a second, after a minute in seconds. More

@@ -70,24 +70,21 @@ fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) 
         (Err(_), End::Truncated) => store.notes.add(Cause::TruncatedMessage, || {
             format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))
         }),
-        (Err(_), End::TooLong) => store.notes.add(Cause::Malformed, || {
-            let most = MAX_TOKEN_BYTES >> 20;
-            format!(
-                "{name}:{}: a string of more than {most} MiB; the rest of the message was skipped",
-                line + lines
-            )
-        }),
-        (Err(_), End::TooDeep) => store.notes.add(Cause::Malformed, || {
-            format!(
-                "{name}:{}: nested deeper than {MAX_DEPTH} levels; the rest of the message was skipped",
-                line + lines
-            )
-        }),
-        (Err(error), End::Complete) => store.notes.add(Cause::Malformed, || {
-            // serde_json counts lines from the start of the message.
-            let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
-            format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))
-        }),
+        (Err(error), end) => {
+            let (at, what) = match end {
+                End::TooLong => (lines, format!("a string of more than {} MiB", MAX_TOKEN_BYTES >> 20)),
+                End::TooDeep => (lines, format!("nested deeper than {MAX_DEPTH} levels")),
+                // serde_json counts lines from the start of the message, in its text too.
+                _ => {
+                    let at = (error.line() as u64).saturating_sub(1).min(lines_read);
+                    let text = error.to_string();
+                    (at, text.split(" at line ").next().unwrap_or_default().to_owned())
+                }
+            };
+            store.notes.add(Cause::Malformed, || {
+                format!("{name}:{}: {what}; the rest of the message was skipped", line + at)
+            });
+        }
     }
     (is_otlp, lines, matches!(end, End::Complete | End::Truncated))
 }
@@ -96,15 +93,6 @@ fn spans_and_records(count: u64) -> String {
     match count {
         1 => "1 span or record was".to_owned(),
         count => format!("{count} spans and records were"),
-    }
-}
-
-/// The error without serde_json's position, which is relative to the start of the message.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
     }
 }
 

@@ -4,8 +4,8 @@ use opentelemetry::{SpanId, TraceId};
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
 
-use super::scalars::{severity_number, status_code, Nanos, Text};
-use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
+use super::scalars::{is_error, severity_number, Nanos, Text};
+use crate::graph::call::RawSpan;
 use crate::graph::read::store::Store;
 use crate::graph::record::{self, Level};
 use crate::graph::value::{ValueText, Values};
@@ -70,7 +70,7 @@ impl Item for Span {
             service: None,
             start_unix_nano: self.start_time_unix_nano.0,
             end_unix_nano: Some(self.end_time_unix_nano.0),
-            is_error: status_code(&status.code.0) == STATUS_CODE_ERROR,
+            is_error: is_error(&status.code.0),
             message: status.message.0,
             attributes: self.attributes.pairs,
             is_live: false,
