@@ -78,7 +78,7 @@ fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) 
                 _ => {
                     let at = (error.line() as u64).saturating_sub(1).min(lines_read);
                     let text = error.to_string();
-                    (at, text.split(" at line ").next().unwrap_or_default().to_owned())
+                    (at, text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned())
                 }
             };
             store.notes.add(Cause::Malformed, || {
