@@ -3,7 +3,7 @@
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::logs::SdkLogRecord;
 
-use super::call::{unix_nano, Ids};
+use super::call::{attribute_bytes, unix_nano, Ids};
 use super::value::ValueText;
 
 /// A log record of a [`ToolCallGraph`](super::ToolCallGraph).
@@ -50,6 +50,11 @@ impl LogRecord {
             body: record.body().map(|body| ValueText::from(body).text).unwrap_or_default(),
             attributes: attributes.collect(),
         })
+    }
+
+    /// The bytes of all its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.target.len() + self.event_name.len() + self.body.len() + attribute_bytes(&self.attributes)
     }
 
     pub(super) fn ids(&self) -> Option<Ids> {

@@ -29,14 +29,7 @@ pub(super) struct StoredSpan {
 
 impl StoredSpan {
     pub(super) fn of(call: Call) -> Self {
-        let texts = [&call.tool, &call.operation, &call.execution_id, &call.service];
-        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
-        let bytes = size_of::<Call>()
-            + SPAN_OVERHEAD
-            + call.name.len()
-            + call.message.len()
-            + texts
-            + attribute_bytes(&call.attributes);
+        let bytes = SPAN_OVERHEAD + size_of::<Call>() + call.text_bytes() + size_of_val(&*call.attributes);
         Self { call: Arc::new(call), bytes, arrival: 0, counted: RecordCounts::default() }
     }
 
@@ -60,12 +53,8 @@ impl StoredRecord {
     pub(super) fn of(record: LogRecord, keys: &Keys) -> Self {
         let is_execution = |(key, value): &(String, String)| key == keys.execution_id() && !value.is_empty();
         let execution = record.attributes.iter().rposition(is_execution);
-        let bytes = size_of::<LogRecord>()
-            + RECORD_OVERHEAD
-            + record.target.len()
-            + record.event_name.len()
-            + record.body.len()
-            + attribute_bytes(&record.attributes);
+        let bytes =
+            RECORD_OVERHEAD + size_of::<LogRecord>() + record.text_bytes() + size_of_val(&*record.attributes);
         Self { record: Arc::new(record), bytes, arrival: 0, execution }
     }
 
@@ -76,11 +65,6 @@ impl StoredRecord {
     fn is_warning(&self) -> bool {
         self.record.level >= Level::Warn
     }
-}
-
-fn attribute_bytes(attributes: &[(String, String)]) -> usize {
-    let texts = attributes.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-    texts + size_of_val(attributes)
 }
 
 /// The spans and records of one job.

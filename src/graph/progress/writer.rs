@@ -50,27 +50,22 @@ impl ConsoleQueue {
     }
 
     fn print(&self, text: &[u8]) -> io::Result<()> {
-        match &self.mode {
-            Mode::Live => {}
-            Mode::OtherTerminal => return io::stderr().write_all(text),
-            Mode::Plain(plain) => {
-                if !self.state().is_finished {
-                    plain.report_before_line();
-                }
-                return io::stderr().write_all(text);
+        if let Mode::Plain(plain) = &self.mode {
+            if !self.state().is_finished {
+                plain.report_before_line();
             }
         }
-        let mut state = self.state();
-        while !state.is_closed && state.pending.len() > MAX_PENDING_BYTES {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if let Mode::Live = self.mode {
+            let is_full = |state: &mut State| !state.is_closed && state.pending.len() > MAX_PENDING_BYTES;
+            let waited = self.changed.wait_while(self.state(), is_full);
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            if !state.is_closed {
+                state.pending.extend_from_slice(text);
+                self.changed.notify_all();
+                return Ok(());
+            }
         }
-        if state.is_closed {
-            drop(state);
-            return io::stderr().write_all(text);
-        }
-        state.pending.extend_from_slice(text);
-        self.changed.notify_all();
-        Ok(())
+        io::stderr().write_all(text)
     }
 
     /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once

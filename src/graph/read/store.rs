@@ -155,16 +155,11 @@ fn newest(len: usize, count: u64) -> usize {
 
 fn size_of_call(call: &Call) -> usize {
     let optional = [&call.tool, &call.operation, &call.execution_id, &call.service];
-    let optional: usize = optional.into_iter().flatten().map(|text| STRING_BYTES + text.len()).sum();
-    let own = size_of::<Call>() + call.name.len() + call.message.len();
-    ENTRY_BYTES + own + optional + size_of_attributes(&call.attributes)
+    let strings = optional.into_iter().flatten().count() + 2 * call.attributes.len();
+    ENTRY_BYTES + size_of::<Call>() + call.text_bytes() + STRING_BYTES * strings
 }
 
 fn size_of_record(record: &LogRecord) -> usize {
-    let own = size_of::<LogRecord>() + record.target.len() + record.event_name.len() + record.body.len();
-    ENTRY_BYTES + own + size_of_attributes(&record.attributes)
-}
-
-fn size_of_attributes(attributes: &[(String, String)]) -> usize {
-    attributes.iter().map(|(key, value)| 2 * STRING_BYTES + key.len() + value.len()).sum()
+    let strings = 2 * record.attributes.len();
+    ENTRY_BYTES + size_of::<LogRecord>() + record.text_bytes() + STRING_BYTES * strings
 }

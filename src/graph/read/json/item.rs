@@ -1,7 +1,6 @@
 //! Spans, log records, resources and scopes.
 
 use opentelemetry::{SpanId, TraceId};
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
 
 use super::scalars::{is_error, severity_number, Nanos, Text};
@@ -9,11 +8,6 @@ use crate::graph::call::RawSpan;
 use crate::graph::read::store::Store;
 use crate::graph::record::{self, Level};
 use crate::graph::value::{ValueText, Values};
-
-/// A span or a log record.
-pub(super) trait Item: DeserializeOwned {
-    fn add_to(self, place: &str, store: &mut Store);
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -58,8 +52,8 @@ struct Status {
     message: Text,
 }
 
-impl Item for Span {
-    fn add_to(self, place: &str, store: &mut Store) {
+impl Span {
+    pub(super) fn add_to(self, place: &str, store: &mut Store) {
         let is_truncated = self.attributes.is_truncated;
         let status = self.status.unwrap_or_default();
         let span = RawSpan {
@@ -100,8 +94,8 @@ pub(super) struct LogRecord {
     attributes: Values,
 }
 
-impl Item for LogRecord {
-    fn add_to(self, place: &str, store: &mut Store) {
+impl LogRecord {
+    pub(super) fn add_to(self, place: &str, store: &mut Store) {
         let is_truncated = self.body.is_truncated || self.attributes.is_truncated;
         let record = record::LogRecord {
             trace_id: trace_id(&self.trace_id),
