@@ -96,7 +96,10 @@ impl Guard {
         let spans = start(self.spans.clone().filter(|_| is_first), until, "traces", move |spans| {
             spans.shutdown_with_timeout(left(until))
         });
-        let direct = self.each_direct(|pipeline| stop(pipeline, left(until)));
+        let direct = self.each_direct(|pipeline| match pipeline.shutdown(left(until)) {
+            report if report.is_complete => Ok(()),
+            report => Err(Error::delivery(format!("logs could not be delivered: {report}"))),
+        });
         let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
@@ -218,14 +221,6 @@ fn is_timeout(error: &OTelSdkError) -> bool {
         OTelSdkError::Timeout(_) => true,
         OTelSdkError::InternalFailure(text) => text.contains("Timeout("),
         OTelSdkError::AlreadyShutdown => false,
-    }
-}
-
-fn stop(pipeline: &Pipeline, deadline: Duration) -> Result<(), Error> {
-    let report = pipeline.shutdown(deadline);
-    match report.is_complete {
-        true => Ok(()),
-        false => Err(Error::delivery(format!("logs could not be delivered: {report}"))),
     }
 }
 
