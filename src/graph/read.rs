@@ -126,10 +126,14 @@ impl Reader {
                 Ok(())
             }
             None if found == 0 => {
-                let error = self.nothing_in(name);
+                let why =
+                    self.store.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
                 // The error says why. Notes are about sources that are part of the graph.
                 self.store.notes = notes_before;
-                Err(error)
+                Err(Error::unreadable(format!(
+                    "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per \
+                     line or one document, or as protobuf{why}"
+                )))
             }
             None => Ok(()),
         }
@@ -166,14 +170,6 @@ impl Reader {
             true => proto::read(name, is_framed, input, &mut self.store),
             false => json::read(name, input, &mut self.store),
         })
-    }
-
-    fn nothing_in(&self, name: &str) -> Error {
-        let why = self.store.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
-        Error::unreadable(format!(
-            "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per line or \
-             one document, or as protobuf{why}"
-        ))
     }
 }
 

@@ -57,7 +57,9 @@ impl Tree {
         records.sort_by_key(|record| record.time_unix_nano);
         let mut tree = Self { records, counted, notes, ..Self::default() };
         tree.index_calls(calls);
-        tree.find_parents();
+        let parent_of = |call: &Call| tree.index.get(&(call.trace_id, call.parent_id)).copied();
+        let places = tree.calls.iter().map(|call| Place { parent: parent_of(call), ..Place::default() });
+        tree.places = places.collect();
         tree.break_cycles();
         tree.mark_red();
         tree.show(|_| true);
@@ -78,12 +80,6 @@ impl Tree {
             "span with the id of another was skipped",
             "spans with the ids of others were skipped",
         ));
-    }
-
-    fn find_parents(&mut self) {
-        let parent_of = |call: &Call| self.index.get(&(call.trace_id, call.parent_id)).copied();
-        let places = self.calls.iter().map(|call| Place { parent: parent_of(call), ..Place::default() });
-        self.places = places.collect();
     }
 
     /// Spans that are their own ancestors have no root: the first one of each cycle becomes a root.

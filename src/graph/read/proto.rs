@@ -12,6 +12,10 @@ use super::notes::Cause;
 use super::store::Store;
 use crate::wire::read::Malformed;
 
+/// The tags of messages in fields 1 and 2.
+const LIST_TAG_1: u64 = 1 << 3 | 2;
+const LIST_TAG_2: u64 = 2 << 3 | 2;
+
 /// The maximum size of a span, record, resource or scope, which is in memory as a whole.
 const MAX_ITEM_BYTES: u64 = 16 << 20;
 
@@ -24,12 +28,12 @@ const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 /// An OTLP message starts with the tag of its field 1, a byte of 10. As the first byte of a length
 /// prefix that would mean 160 MiB.
 pub(super) fn is_framed(ahead: &[u8]) -> bool {
-    ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
+    ahead.len() > 4 && u64::from(ahead[0]) < LIST_TAG_1 && is_bare(&ahead[4..])
 }
 
 /// Whether this may be a message without a length prefix.
 pub(super) fn is_bare(ahead: &[u8]) -> bool {
-    ahead.first() == Some(&item::LIST_TAG)
+    ahead.first().is_some_and(|tag| u64::from(*tag) == LIST_TAG_1)
 }
 
 /// Reads the rest of the input. Returns how many spans and records there were.
@@ -112,33 +116,31 @@ impl Parser<'_, '_> {
     fn resources(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => self.resource(left)?,
+                LIST_TAG_1 => {
+                    let mark = self.store.mark();
+                    let mut service = None;
+                    let mut inner = self.enter(left)?;
+                    let read = self.scopes(&mut inner, &mut service);
+                    if let Some(service) = service {
+                        self.store.set_service(mark, &service);
+                    }
+                    read?;
+                }
                 tag => self.skip_field(tag, left)?,
             }
         }
         Ok(())
     }
 
-    fn resource(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
-        let mark = self.store.mark();
-        let mut service = None;
-        let mut inner = self.enter(left)?;
-        let read = self.scopes(&mut inner, &mut service);
-        if let Some(service) = service {
-            self.store.set_service(mark, &service);
-        }
-        read
-    }
-
     fn scopes(&mut self, left: &mut Remaining, service: &mut Option<String>) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => {
+                LIST_TAG_1 => {
                     if let Some(resource) = self.bytes(left)? {
                         *service = item::service(&resource)?;
                     }
                 }
-                item::LIST_TAG_2 => {
+                LIST_TAG_2 => {
                     let mark = self.store.mark();
                     let mut target = String::new();
                     let mut inner = self.enter(left)?;
@@ -157,12 +159,12 @@ impl Parser<'_, '_> {
     fn items(&mut self, left: &mut Remaining, target: &mut String) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => {
+                LIST_TAG_1 => {
                     if let Some(scope) = self.bytes(left)? {
                         *target = item::scope_name(&scope)?;
                     }
                 }
-                item::LIST_TAG_2 => {
+                LIST_TAG_2 => {
                     if let Some(bytes) = self.bytes(left)? {
                         self.item(&bytes);
                     }

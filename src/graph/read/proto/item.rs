@@ -7,11 +7,6 @@ use crate::graph::record::{first_known, Level, LogRecord};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 use crate::wire::read::{Fields, Malformed, Raw};
 
-/// The tags of messages in fields 1 and 2.
-pub(super) const LIST_TAG: u8 = 1 << 3 | 2;
-pub(super) const LIST_TAG_1: u64 = LIST_TAG as u64;
-pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
-
 /// `service.name` of a resource.
 pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
     let mut attributes = Values::default();
