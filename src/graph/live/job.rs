@@ -69,7 +69,7 @@ impl StoredRecord {
 
 /// The spans and records of one job.
 #[derive(Debug, Default)]
-pub(super) struct Job {
+pub(in crate::graph) struct Job {
     spans: HashMap<Ids, StoredSpan>,
     /// The spans that have not ended, by arrival.
     running: BTreeMap<u64, Ids>,
@@ -206,11 +206,16 @@ impl Job {
         self.running.is_empty() && self.has_ended
     }
 
-    pub(super) fn calls(&self) -> impl Iterator<Item = (u64, Arc<Call>)> + '_ {
+    /// The spans, each with its arrival.
+    pub(in crate::graph) fn calls(&self) -> impl Iterator<Item = (u64, Arc<Call>)> + '_ {
         self.spans.values().map(|span| (span.arrival, Arc::clone(&span.call)))
     }
 
-    pub(super) fn records_after(&self, since: u64) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
+    /// The records that arrived after `since`, each with its arrival.
+    pub(in crate::graph) fn records_after(
+        &self,
+        since: u64,
+    ) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
         self.others.after(since).chain(self.warnings.after(since))
     }
 

@@ -154,7 +154,7 @@ impl Recorder {
         self.keys
     }
 
-    pub(super) fn locked(&self) -> MutexGuard<'_, Jobs> {
+    pub(in crate::graph) fn locked(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
