@@ -50,6 +50,7 @@ mod tool_call_graph;
 #[cfg(feature = "terminal")]
 mod progress;
 mod duration;
+mod counted;
 mod escape;
 mod text;
 mod mermaid;

@@ -44,7 +44,6 @@
 //! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
 //! cannot be read.
 
-mod client;
 mod destination;
 mod console;
 mod env;
@@ -55,7 +54,6 @@ mod grpc;
 mod grpc;
 mod guard;
 mod metered;
-mod output;
 mod providers;
 #[cfg(feature = "graph")]
 mod recording;
@@ -81,10 +79,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
-use crate::install::guard::Direct;
 use crate::install::providers::{Change, Outputs};
 use crate::install::recording::Recording;
-use crate::install::subscriber::{Layers, Levels, Logs};
+use crate::install::subscriber::{Boxed, Levels};
 use crate::keys::Keys;
 #[cfg(feature = "graph")]
 use crate::layer::recording::Recorder;
@@ -95,9 +92,10 @@ use crate::otlp::settings::destination::Endpoint;
 use crate::otlp::settings::overrides::Overrides;
 use crate::record::Records;
 use crate::span_fields::SpanFields;
+use crate::stats::Counters;
 
 pub use self::guard::{Guard, Report};
-pub use self::output::Output;
+pub use self::metered::Output;
 
 /// Begins an installation, which [`Builder::install`] completes.
 pub fn builder() -> Builder {
@@ -384,21 +382,25 @@ impl Builder {
                 logs = to.logs(resource, changes, &mut meters)?;
             }
         }
-        let (counters, log_layer) = match &logs {
-            Some(provider) => {
-                let layer = self.log_layer(LogLayer::new(provider), levels.records);
-                (layer.counters(), Logs::Sdk(Box::new(layer)))
-            }
-            None => {
-                let layer = |direct: &Direct| LogLayer::direct(direct.pipeline.clone());
-                let layers: Vec<_> =
-                    direct.iter().map(|to| self.log_layer(layer(to), levels.records)).collect();
-                (layers.last().map(LogLayer::counters).unwrap_or_default(), Logs::Direct(layers))
-            }
-        };
-        let console = self.console.then_some((levels.console, self.console_writer));
-        let layers =
-            Layers { spans: spans.as_ref(), keys: self.keys, logs: log_layer, recording_layer, console };
+        let mut layers: Vec<Boxed> = Vec::new();
+        layers.extend(spans.as_ref().map(|spans| subscriber::span_layer(spans, self.keys)));
+        let mut counters = Counters::default();
+        if let Some(provider) = &logs {
+            let layer = self.log_layer(LogLayer::new(provider), levels.records);
+            counters = layer.counters();
+            layers.push(Box::new(layer));
+        }
+        for to in &direct {
+            let layer = self.log_layer(LogLayer::direct(to.pipeline.clone()), levels.records);
+            counters = layer.counters();
+            layers.push(Box::new(layer));
+        }
+        if let Some(layer) = recording_layer {
+            layers.push(Box::new(layer));
+        }
+        if self.console {
+            layers.push(Box::new(console::layer(levels.console, self.console_writer)));
+        }
         let dispatch = subscriber::assemble(levels.filter, layers);
         Ok((dispatch, Guard { logs, direct, spans, counters, meters, is_down: AtomicBool::new(false) }))
     }

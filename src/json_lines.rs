@@ -3,7 +3,6 @@
 //! A collector's `otlpjsonfile` receiver reads these files. [`install`](crate::install) writes them
 //! for `with_json_lines`, and such lines for the `console` exporter.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
-use opentelemetry::InstrumentationScope;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
@@ -47,10 +45,7 @@ use crate::wire::read::Malformed;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct JsonLinesLogExporter {
-    lines: Lines,
-    resource: ResourceAttributesWithSchema,
-}
+pub struct JsonLinesLogExporter(Lines);
 
 impl JsonLinesLogExporter {
     /// An exporter that appends to the file at `path`, which is created with its directories if
@@ -60,12 +55,12 @@ impl JsonLinesLogExporter {
     ///
     /// If the file cannot be opened for writing.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self { lines: Lines::append(path.as_ref())?, resource: Default::default() })
+        Lines::append(path.as_ref()).map(Self)
     }
 
     /// An exporter that writes to standard output.
     pub fn stdout() -> Self {
-        Self { lines: Lines::stdout(), resource: Default::default() }
+        Self(Lines::stdout())
     }
 }
 
@@ -75,31 +70,28 @@ impl LogExporter for JsonLinesLogExporter {
         if scope_logs.is_empty() {
             return Ok(());
         }
-        let attributes = self.resource.attributes.0.clone();
+        let attributes = self.0.resource.attributes.0.clone();
         let resource_logs = vec![ResourceLogs {
             resource: Some(ResourceMessage { attributes, ..ResourceMessage::default() }),
-            schema_url: self.resource.schema_url.clone().unwrap_or_default(),
+            schema_url: self.0.resource.schema_url.clone().unwrap_or_default(),
             scope_logs,
         }];
         let request = ExportLogsServiceRequest { resource_logs };
-        self.lines.write(request_to_json(&request.encode_to_vec()))
+        self.0.write(request_to_json(&request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        self.lines.close()
+        self.0.close()
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.resource = resource.into();
+        self.0.resource = resource.into();
     }
 }
 
 /// Writes finished spans, one `ExportTraceServiceRequest` as JSON on each line.
 #[derive(Debug)]
-pub struct JsonLinesSpanExporter {
-    lines: Lines,
-    resource: ResourceAttributesWithSchema,
-}
+pub struct JsonLinesSpanExporter(Lines);
 
 impl JsonLinesSpanExporter {
     /// An exporter that appends to the file at `path`, which is created with its directories if
@@ -109,12 +101,12 @@ impl JsonLinesSpanExporter {
     ///
     /// If the file cannot be opened for writing.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self { lines: Lines::append(path.as_ref())?, resource: Default::default() })
+        Lines::append(path.as_ref()).map(Self)
     }
 
     /// An exporter that writes to standard output.
     pub fn stdout() -> Self {
-        Self { lines: Lines::stdout(), resource: Default::default() }
+        Self(Lines::stdout())
     }
 }
 
@@ -123,48 +115,36 @@ impl SpanExporter for JsonLinesSpanExporter {
         if batch.is_empty() {
             return Ok(());
         }
-        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
+        let resource_spans = group_spans_by_resource_and_scope(batch, &self.0.resource);
         let request = ExportTraceServiceRequest { resource_spans };
-        self.lines.write(trace_request_to_json(&request.encode_to_vec()))
+        self.0.write(trace_request_to_json(&request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        self.lines.close()
+        self.0.close()
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.lines.flush()
+        self.0.flush()
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.resource = resource.into();
+        self.0.resource = resource.into();
     }
 }
 
 /// Groups records by scope, with their target as its name, as OTLP exporters do. In contrast to the
 /// grouping of opentelemetry-proto, this keeps their order.
 fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
-    let mut indices: HashMap<InstrumentationScope, usize> = HashMap::new();
     let mut groups: Vec<ScopeLogs> = Vec::new();
     for (record, scope) in batch.iter() {
-        let key = match record.target() {
-            None => scope.clone(),
-            Some(target) => {
-                let mut named = InstrumentationScope::builder(target.clone())
-                    .with_attributes(scope.attributes().cloned());
-                if let Some(version) = scope.version() {
-                    named = named.with_version(version.to_owned());
-                }
-                if let Some(schema_url) = scope.schema_url() {
-                    named = named.with_schema_url(schema_url.to_owned());
-                }
-                named.build()
-            }
-        };
-        let index = *indices.entry(key).or_insert_with_key(|key| {
+        let named = Some((scope, record.target().cloned()).into());
+        let schema_url = scope.schema_url().unwrap_or_default();
+        let found = groups.iter().position(|group| group.scope == named && group.schema_url == schema_url);
+        let index = found.unwrap_or_else(|| {
             groups.push(ScopeLogs {
-                scope: Some((key, None).into()),
-                schema_url: key.schema_url().unwrap_or_default().to_owned(),
+                scope: named,
+                schema_url: schema_url.to_owned(),
                 log_records: Vec::new(),
             });
             groups.len() - 1
@@ -174,10 +154,11 @@ fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
     groups
 }
 
-/// A file, or standard output, that whole lines are written to.
+/// A file, or standard output, that whole lines are written to, all of them with one resource.
 struct Lines {
     /// For errors.
     name: PathBuf,
+    resource: ResourceAttributesWithSchema,
     /// `None` after shutdown.
     out: Mutex<Option<Out>>,
 }
@@ -203,7 +184,8 @@ impl Lines {
     }
 
     fn new(name: &Path, writer: Box<dyn Write + Send>) -> Self {
-        Self { name: name.to_owned(), out: Mutex::new(Some(Out { writer, is_torn: false })) }
+        let out = Mutex::new(Some(Out { writer, is_torn: false }));
+        Self { name: name.to_owned(), resource: Default::default(), out }
     }
 
     /// Nothing is buffered: the operating system has the line when this returns.

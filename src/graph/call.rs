@@ -91,14 +91,13 @@ impl Outcome {
 
     /// The outcome in the attribute `op.outcome`, which an op writes to its span.
     fn of_op(value: &str) -> Option<Self> {
-        [
-            ("cancelled", Self::Cancelled),
-            ("timed_out", Self::TimedOut),
-            ("panicked", Self::Panicked),
-            ("dropped", Self::Dropped),
-        ]
-        .into_iter()
-        .find_map(|(name, outcome)| (name == value).then_some(outcome))
+        match value {
+            "cancelled" => Some(Self::Cancelled),
+            "timed_out" => Some(Self::TimedOut),
+            "panicked" => Some(Self::Panicked),
+            "dropped" => Some(Self::Dropped),
+            _ => None,
+        }
     }
 }
 
@@ -177,6 +176,13 @@ impl Call {
         Self::from_raw(raw, keys)
     }
 
+    /// The bytes of all its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        let optional = [&self.tool, &self.operation, &self.execution_id, &self.service];
+        let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
+        self.name.len() + self.message.len() + optional + attribute_bytes(&self.attributes)
+    }
+
     pub(super) fn ids(&self) -> Ids {
         (self.trace_id, self.span_id)
     }
@@ -211,6 +217,11 @@ impl Call {
             _ => self.name.clone(),
         }
     }
+}
+
+/// The bytes of keys and values.
+pub(super) fn attribute_bytes(attributes: &[(String, String)]) -> usize {
+    attributes.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
 /// Nanoseconds since the Unix epoch, as OTLP has them: 0 before 1970, `u64::MAX` after 2554.

@@ -4,12 +4,12 @@
 //! is JSON in a block that browsers do not execute; the scripts add it to the page as text only.
 
 mod data;
-mod escape;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Write};
 
+use super::escape::needs_escape;
 use super::tool_call_graph::ToolCallGraph;
 
 const PAGE: &str = include_str!("html/report.html");
@@ -66,7 +66,7 @@ impl ToolCallGraph {
             to.write_all(before.as_bytes())?;
             match name {
                 "policy" => to.write_all(POLICY.as_bytes())?,
-                "title" => escape::markup(&mut to, &self.title())?,
+                "title" => markup(&mut to, &self.title())?,
                 "style" => to.write_all(STYLE.as_bytes())?,
                 "data" => data::write(self, &mut to)?,
                 _ => to.write_all(SCRIPT.as_bytes())?,
@@ -86,4 +86,18 @@ impl ToolCallGraph {
             None => "Empty report".to_owned(),
         }
     }
+}
+
+/// Writes a line of text between tags.
+fn markup(to: &mut impl Write, text: &str) -> io::Result<()> {
+    for character in text.chars() {
+        match character {
+            '<' => to.write_all(b"&lt;")?,
+            '>' => to.write_all(b"&gt;")?,
+            '&' => to.write_all(b"&amp;")?,
+            character if needs_escape(character) => to.write_all("\u{fffd}".as_bytes())?,
+            character => write!(to, "{character}")?,
+        }
+    }
+    Ok(())
 }

@@ -1,12 +1,8 @@
 //! Recording spans and log records while jobs run.
 //!
-//! `recorder` is the handle with its processor hooks, `jobs` assigns what comes in to jobs, `job`
-//! keeps one job within its memory limit, `sdk_record` converts the SDK's records, and
-//! `view_snapshot` is what a live view reads.
+//! `recorder` is the handle with its processor hooks, `jobs` assigns what comes in to jobs, and `job`
+//! keeps one job within its memory limit.
 
-#[cfg(feature = "terminal")]
-pub(super) mod view_snapshot;
-mod job;
+pub(super) mod job;
 pub(super) mod jobs;
 pub(crate) mod recorder;
-mod sdk_record;

@@ -1,6 +1,6 @@
 //! The graph as a Mermaid flowchart, for pages that render it: issues, wikis, README files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use super::call::Outcome;
@@ -63,21 +63,17 @@ impl ToolCallGraph {
 /// The spans that fit. A parent is always selected before its children: it contains their failures,
 /// and it is nearer to the roots.
 fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
-    let mut levels = vec![0_usize; boxes.iter().map(|(node, _)| node.index + 1).max().unwrap_or(0)];
-    let mut order: Vec<usize> = (0..boxes.len()).collect();
+    let mut levels = HashMap::new();
     for (node, _) in boxes {
-        levels[node.index] = node.parent().map_or(0, |parent| levels[parent.index] + 1);
+        levels.insert(node.index, node.parent().map_or(0, |parent| levels[&parent.index] + 1));
     }
-    order.sort_by_key(|position| {
-        let (node, _) = &boxes[*position];
-        (!node.is_red(), levels[node.index])
-    });
+    let mut order: Vec<_> = boxes.iter().collect();
+    order.sort_by_key(|(node, _)| (!node.is_red(), levels[&node.index]));
     // The rest is for the header, the last box and the comments.
     let mut remaining = MAX_CHARACTERS - 10_000;
     let mut edges = 0;
     let mut shown = HashSet::new();
-    for position in order {
-        let (node, drawn) = &boxes[position];
+    for (node, drawn) in order {
         let edge = usize::from(node.parent().is_some());
         // The line of the edge is shorter than this.
         let characters = drawn.chars().count() + 2 * "n18446744073709551615".len() + 10;
@@ -102,7 +98,7 @@ fn box_text(node: Node<'_>) -> String {
         Outcome::Running => ("…", "other"),
         Outcome::Skipped => ("·", "other"),
     };
-    let mut under = vec![call.duration().map_or_else(|| "—".to_owned(), format_duration)];
+    let mut under = vec![format_duration(call.duration().unwrap_or_default())];
     if call.outcome != Outcome::Ok {
         under.push(call.outcome.name().to_owned());
     } else if node.is_red() {

@@ -189,18 +189,23 @@ impl ProgressBuilder {
         let is_live = can_redraw && !is_ci && !self.is_plain;
         let view_state = ViewState::new(self.recorder, self.filter);
         let output = Output { stream: self.stream, width: self.width, color: self.stream.wants_color() };
-        let thread = thread::Builder::new().name("spanlog-progress".into());
-        let (console, thread) = if is_live {
-            let is_shared = Stream::Err.is_terminal();
-            let console = ConsoleQueue::new(if is_shared { Mode::Live } else { Mode::OtherTerminal });
-            let guard = DrawGuard(Arc::clone(&console));
-            (console, thread.spawn(move || run_live(view_state, Region::new(out), &guard.0, output)))
+        let (mode, draw): (Mode, Draw) = if is_live {
+            let mode = if Stream::Err.is_terminal() { Mode::Live } else { Mode::OtherTerminal };
+            (mode, live_view(view_state, Region::new(out), output))
         } else {
             let plain = Arc::new(Plain::new(view_state, out, output.color));
-            let console = ConsoleQueue::new(Mode::Plain(Arc::clone(&plain)));
-            let guard = DrawGuard(Arc::clone(&console));
-            (console, thread.spawn(move || run_plain(&plain, &guard.0, output)))
+            let mode = Mode::Plain(Arc::clone(&plain));
+            // Console lines are not queued in this mode, so there is nothing else to print.
+            let draw = move |_: &[u8], is_last| match is_last {
+                true => plain.finish(output.columns()),
+                false => plain.report(),
+            };
+            (mode, Box::new(draw))
         };
+        let console = ConsoleQueue::new(mode);
+        let guard = DrawGuard(Arc::clone(&console));
+        let thread = thread::Builder::new().name("spanlog-progress".into());
+        let thread = thread.spawn(move || run(&guard.0, draw));
         Progress { console, thread: thread.ok(), is_live }
     }
 }
@@ -234,45 +239,40 @@ impl Output {
     }
 }
 
-/// The thread of a live view.
-fn run_live(
-    mut view_state: ViewState,
-    mut region: Region<impl Write>,
-    console: &ConsoleQueue,
-    output: Output,
-) -> io::Result<()> {
+/// Draws a view, given the lines to print above it, and whether it is to be finished.
+type Draw = Box<dyn FnMut(&[u8], bool) -> io::Result<()> + Send>;
+
+/// The thread that draws.
+fn run(console: &ConsoleQueue, mut draw: Draw) -> io::Result<()> {
     let mut interval = MIN_INTERVAL;
     loop {
-        let (pending, is_last) = match console.wait(interval, INTERVAL.max(interval)) {
-            writer::Wake::Draw(pending) => (pending, false),
-            writer::Wake::Finish(pending) => (pending, true),
-        };
+        let (pending, is_last) = console.wait(interval, INTERVAL.max(interval));
         let started = Instant::now();
-        let area = output.area();
-        let rows = match is_last {
-            true => Vec::new(),
-            false => frame::live(&view_state.current(), unix_nano(SystemTime::now()), area),
-        };
-        region.draw(&pending, &rows, area.columns + 1)?;
+        draw(&pending, is_last)?;
         if is_last {
-            let text = summary(&view_state.complete(), output.columns(), output.color);
-            region.out().write_all(text.as_bytes())?;
-            return region.out().flush();
+            return Ok(());
         }
         interval = MIN_INTERVAL.max(started.elapsed() * CPU_SHARE);
     }
 }
 
-/// The thread of a plain view.
-fn run_plain(plain: &Plain, console: &ConsoleQueue, output: Output) -> io::Result<()> {
-    let mut interval = MIN_INTERVAL;
-    loop {
-        // Console lines are not queued in this mode, so there is nothing else to print.
-        if let writer::Wake::Finish(_) = console.wait(interval, INTERVAL.max(interval)) {
-            return plain.finish(output.columns());
+fn live_view(
+    mut view_state: ViewState,
+    mut region: Region<impl Write + Send + 'static>,
+    output: Output,
+) -> Draw {
+    Box::new(move |pending, is_last| {
+        let area = output.area();
+        let rows = match is_last {
+            true => Vec::new(),
+            false => frame::live(&view_state.current(), unix_nano(SystemTime::now()), area),
+        };
+        region.draw(pending, &rows, area.columns + 1)?;
+        if is_last {
+            let text = summary(&view_state.complete(), output.columns(), output.color);
+            region.out().write_all(text.as_bytes())?;
+            region.out().flush()?;
         }
-        let started = Instant::now();
-        plain.report()?;
-        interval = MIN_INTERVAL.max(started.elapsed() * CPU_SHARE);
-    }
+        Ok(())
+    })
 }

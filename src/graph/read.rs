@@ -68,7 +68,7 @@ impl Default for Reader {
 impl Reader {
     /// A reader with the default keys and [`MEMORY_LIMIT`].
     pub fn new() -> Self {
-        Self { store: Store::new(Keys::default(), MEMORY_LIMIT) }
+        Self { store: Store::new(MEMORY_LIMIT) }
     }
 
     /// Sets the attribute names of tool, operation and execution id, for what is read from then on.
@@ -95,13 +95,11 @@ impl Reader {
     pub fn read_path(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let file = File::open(path);
-        let is_directory = file.as_ref().is_ok_and(|file| file.metadata().is_ok_and(|found| found.is_dir()));
-        if is_directory {
+        let file = File::open(path)
+            .map_err(|error| Error::unreadable(format!("{name} cannot be opened")).with_source(error))?;
+        if file.metadata().is_ok_and(|found| found.is_dir()) {
             return Err(Error::unreadable(format!("{name} is a directory, but must be a file")));
         }
-        let file =
-            file.map_err(|error| Error::unreadable(format!("{name} cannot be opened")).with_source(error))?;
         self.read(&name, file)
     }
 
@@ -123,16 +121,19 @@ impl Reader {
                 Err(Error::unreadable(format!("{name} cannot be read")).with_source(error))
             }
             Some(error) => {
-                self.store
-                    .notes
-                    .add(Cause::Source, || format!("{name}: could not be read to its end: {error}"));
+                let notes = &mut self.store.notes;
+                notes.add(Cause::Source, || format!("{name}: could not be read to its end: {error}"));
                 Ok(())
             }
             None if found == 0 => {
-                let error = self.nothing_in(name);
+                let why =
+                    self.store.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
                 // The error says why. Notes are about sources that are part of the graph.
                 self.store.notes = notes_before;
-                Err(error)
+                Err(Error::unreadable(format!(
+                    "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per \
+                     line or one document, or as protobuf{why}"
+                )))
             }
             None => Ok(()),
         }
@@ -155,29 +156,20 @@ impl Reader {
                 "{name} is compressed with zstd, which is not supported; decompress it first"
             )));
         }
-        if ahead.is_empty() && input.has_failed() {
-            return Ok(0);
-        }
-        let ahead = input.peek(PEEK_BYTES);
         if ahead.is_empty() {
+            if input.has_failed() {
+                return Ok(0);
+            }
             self.store.notes.add(Cause::Source, || format!("{name}: empty"));
             // Not an error: an exporter creates its file before it has anything to write.
             return Ok(1);
         }
-        Ok(match ahead {
-            ahead if is_json(ahead) => json::read(name, input, &mut self.store),
-            ahead if proto::is_framed(ahead) => proto::read(name, true, input, &mut self.store),
-            ahead if proto::is_bare(ahead) => proto::read(name, false, input, &mut self.store),
-            _ => json::read(name, input, &mut self.store),
+        let is_framed = proto::is_framed(ahead);
+        let is_proto = !is_json(ahead) && (is_framed || proto::is_bare(ahead));
+        Ok(match is_proto {
+            true => proto::read(name, is_framed, input, &mut self.store),
+            false => json::read(name, input, &mut self.store),
         })
-    }
-
-    fn nothing_in(&self, name: &str) -> Error {
-        let why = self.store.notes.first_of(name).map(|note| format!(" ({note})")).unwrap_or_default();
-        Error::unreadable(format!(
-            "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per line or \
-             one document, or as protobuf{why}"
-        ))
     }
 }
 

@@ -1,6 +1,10 @@
 //! A log record as plain data, its level, and counts of records by level.
 
 use opentelemetry::{SpanId, TraceId};
+use opentelemetry_sdk::logs::SdkLogRecord;
+
+use super::call::{attribute_bytes, unix_nano, Ids};
+use super::value::ValueText;
 
 /// A log record of a [`ToolCallGraph`](super::ToolCallGraph).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +29,35 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
-    pub(super) fn ids(&self) -> Option<(TraceId, SpanId)> {
+    /// A record of the SDK. `None` for one of a span that is not sampled: the recorder never sees
+    /// that span.
+    pub(super) fn of_sdk(record: &SdkLogRecord) -> Option<Self> {
+        let ids = record.trace_context().filter(|ids| ids.span_id != SpanId::INVALID);
+        if ids.is_some_and(|ids| !ids.trace_flags.is_some_and(|flags| flags.is_sampled())) {
+            return None;
+        }
+        let time = record.timestamp().or(record.observed_timestamp());
+        let level = record.severity_number().map(|number| Level::of_number(number as i64));
+        let attributes = record.attributes_iter();
+        let attributes = attributes.map(|(key, value)| (key.to_string(), ValueText::from(value).text));
+        Some(Self {
+            trace_id: ids.map(|ids| ids.trace_id),
+            span_id: ids.map(|ids| ids.span_id),
+            time_unix_nano: time.map_or(0, unix_nano),
+            level: level.unwrap_or_default(),
+            target: record.target().map(|target| target.to_string()).unwrap_or_default(),
+            event_name: record.event_name().unwrap_or_default().to_owned(),
+            body: record.body().map(|body| ValueText::from(body).text).unwrap_or_default(),
+            attributes: attributes.collect(),
+        })
+    }
+
+    /// The bytes of all its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.target.len() + self.event_name.len() + self.body.len() + attribute_bytes(&self.attributes)
+    }
+
+    pub(super) fn ids(&self) -> Option<Ids> {
         self.trace_id.zip(self.span_id)
     }
 }

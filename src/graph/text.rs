@@ -7,12 +7,13 @@ pub(super) mod terminal;
 
 use std::fmt;
 
-use self::branch::{branch, DRAWN_LEVELS};
+use self::branch::Branch;
 use self::line::{Columns, Line};
 use self::pen::{Pen, Style};
 use self::terminal::Stream;
+use super::counted::counted;
 use super::escape;
-use super::tool_call_graph::{Node, ToolCallGraph};
+use super::tool_call_graph::ToolCallGraph;
 
 impl ToolCallGraph {
     /// A tree with one line per span: outcome, name, duration, numbers of records by level. Plain
@@ -87,12 +88,11 @@ impl fmt::Display for Text<'_> {
         for line in &lines {
             writeln!(f, "{}", line.row(&columns, self.color).text)?;
         }
-        let unplaced = self.graph.unplaced_records().len();
-        let unplaced = match unplaced {
-            0 => None,
-            1 => Some("1 log record belongs to no span shown here".to_owned()),
-            many => Some(format!("{many} log records belong to no span shown here")),
-        };
+        let unplaced = counted(
+            self.graph.unplaced_records().len() as u64,
+            "log record belongs to no span shown here",
+            "log records belong to no span shown here",
+        );
         for note in self.graph.notes().iter().chain(&unplaced) {
             let pen = Pen::new(usize::MAX, self.color);
             writeln!(f, "{}", pen.write(Style::Faint, &format!("({})", escape::line(note))).finish().text)?;
@@ -104,15 +104,11 @@ impl fmt::Display for Text<'_> {
 /// A line for each span. Not recursive, because a graph may be deep.
 fn lines(graph: &ToolCallGraph) -> Vec<Line> {
     let mut lines = Vec::new();
-    // With the level of each, and a bit for each drawn level, from level 1 on: whether the ancestor
-    // at that level is the last one of its siblings.
-    let mut open: Vec<(Node<'_>, usize, u64)> = graph.roots().rev().map(|root| (root, 0, 0)).collect();
-    while let Some((node, level, lasts)) = open.pop() {
-        lines.push(Line::of(node, branch(level, |level| lasts >> (level - 1) & 1 == 0)));
-        for (position, child) in node.children().rev().enumerate() {
-            let is_last = position == 0 && level < DRAWN_LEVELS;
-            open.push((child, level + 1, lasts | u64::from(is_last) << (level % 64)));
-        }
+    let mut open: Vec<_> = graph.roots().rev().map(|root| (root, Branch::default())).collect();
+    while let Some((node, branch)) = open.pop() {
+        lines.push(Line::of(node, branch.of_name()));
+        let children = node.children().rev().enumerate();
+        open.extend(children.map(|(position, child)| (child, branch.child(position == 0))));
     }
     lines
 }

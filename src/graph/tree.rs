@@ -1,8 +1,10 @@
 //! Builds the tree from spans and records in any order: parents, order of siblings, failures.
 
 use std::collections::hash_map::{Entry, HashMap};
+use std::iter::successors;
 
 use super::call::{Call, Ids};
+use super::counted::counted;
 use super::record::{LogRecord, RecordCounts};
 
 /// What a tree is built of.
@@ -55,7 +57,9 @@ impl Tree {
         records.sort_by_key(|record| record.time_unix_nano);
         let mut tree = Self { records, counted, notes, ..Self::default() };
         tree.index_calls(calls);
-        tree.find_parents();
+        let parent_of = |call: &Call| tree.index.get(&(call.trace_id, call.parent_id)).copied();
+        let places = tree.calls.iter().map(|call| Place { parent: parent_of(call), ..Place::default() });
+        tree.places = places.collect();
         tree.break_cycles();
         tree.mark_red();
         tree.show(|_| true);
@@ -71,54 +75,38 @@ impl Tree {
                 self.calls.push(call);
             }
         }
-        match all - self.calls.len() {
-            0 => {}
-            1 => self.notes.push("1 span with the id of another was skipped".to_owned()),
-            many => self.notes.push(format!("{many} spans with the ids of others were skipped")),
-        }
-    }
-
-    fn find_parents(&mut self) {
-        let parent_of = |call: &Call| self.index.get(&(call.trace_id, call.parent_id)).copied();
-        let places = self.calls.iter().map(|call| Place { parent: parent_of(call), ..Place::default() });
-        self.places = places.collect();
+        self.notes.extend(counted(
+            (all - self.calls.len()) as u64,
+            "span with the id of another was skipped",
+            "spans with the ids of others were skipped",
+        ));
     }
 
     /// Spans that are their own ancestors have no root: the first one of each cycle becomes a root.
     fn break_cycles(&mut self) {
-        #[derive(Clone, Copy, PartialEq)]
-        enum Visit {
-            New,
-            OnPath,
-            Done,
-        }
-        let mut visits = vec![Visit::New; self.places.len()];
+        // The call from which each was first reached.
+        let mut reached_from = vec![None; self.places.len()];
         let mut cycles = 0;
         for start in 0..self.places.len() {
-            let mut path = Vec::new();
             let mut at = Some(start);
-            while let Some(index) = at.filter(|index| visits[*index] == Visit::New) {
-                visits[index] = Visit::OnPath;
-                path.push(index);
+            while let Some(index) = at.filter(|index| reached_from[*index].is_none()) {
+                reached_from[index] = Some(start);
                 at = self.places[index].parent;
             }
-            if let Some(met) = at.filter(|index| visits[*index] == Visit::OnPath) {
-                let position = path.iter().position(|index| *index == met).unwrap_or_default();
+            if let Some(met) = at.filter(|index| reached_from[*index] == Some(start)) {
+                let parent = |index: usize| self.places[index].parent;
+                let cycle = successors(parent(met), |index| parent(*index).filter(|_| *index != met));
                 // The first index is that of the earliest start.
-                if let Some(first) = path[position..].iter().min() {
-                    self.places[*first].parent = None;
-                    cycles += 1;
-                }
-            }
-            for index in path {
-                visits[index] = Visit::Done;
+                let first = cycle.min().unwrap_or(met);
+                self.places[first].parent = None;
+                cycles += 1;
             }
         }
-        match cycles {
-            0 => {}
-            1 => self.notes.push("1 cycle of spans that are their own ancestors".to_owned()),
-            many => self.notes.push(format!("{many} cycles of spans that are their own ancestors")),
-        }
+        self.notes.extend(counted(
+            cycles,
+            "cycle of spans that are their own ancestors",
+            "cycles of spans that are their own ancestors",
+        ));
     }
 
     fn mark_red(&mut self) {
@@ -137,14 +125,11 @@ impl Tree {
     /// nearest ancestor that is shown.
     pub(super) fn show(&mut self, is_shown: impl Fn(&Call) -> bool) {
         for (place, call) in self.places.iter_mut().zip(&self.calls) {
-            place.is_hidden = !is_shown(call);
+            // All else of a place depends on what is shown.
+            let Place { parent, contains_red, .. } = *place;
+            *place = Place { parent, contains_red, is_hidden: !is_shown(call), ..Place::default() };
         }
         self.find_shown_parents();
-        for place in &mut self.places {
-            place.children.clear();
-            place.records.clear();
-            place.counts = RecordCounts::default();
-        }
         self.roots.clear();
         for index in 0..self.places.len() {
             if self.places[index].is_hidden {
@@ -185,10 +170,8 @@ impl Tree {
     fn place_records(&mut self) {
         self.unplaced.clear();
         for index in 0..self.records.len() {
-            let record = &self.records[index];
-            let level = record.level;
-            let ids = record.ids();
-            match ids.and_then(|ids| self.shown(ids)) {
+            let LogRecord { level, .. } = self.records[index];
+            match self.records[index].ids().and_then(|ids| self.shown(ids)) {
                 Some(call) => {
                     self.places[call].records.push(index);
                     self.places[call].counts.add(level);

@@ -12,8 +12,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
-use crate::install::metered::Meter;
-use crate::install::output::Output;
+use crate::install::metered::{Meter, Output};
 use crate::otlp::pipeline::Pipeline;
 use crate::stats::{Counters, Stats};
 
@@ -97,7 +96,10 @@ impl Guard {
         let spans = start(self.spans.clone().filter(|_| is_first), until, "traces", move |spans| {
             spans.shutdown_with_timeout(left(until))
         });
-        let direct = self.each_direct(|pipeline| stop(pipeline, left(until)));
+        let direct = self.each_direct(|pipeline| match pipeline.shutdown(left(until)) {
+            report if report.is_complete => Ok(()),
+            report => Err(Error::delivery(format!("logs could not be delivered: {report}"))),
+        });
         let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
         Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
     }
@@ -162,16 +164,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for output in &self.outputs {
-            write!(f, "{separator}{output}")?;
-            separator = "; ";
-        }
-        for error in [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err()) {
-            write!(f, "{separator}{error}")?;
-            separator = "; ";
-        }
-        Ok(())
+        let outputs = self.outputs.iter().map(Output::to_string);
+        let errors = [&self.logs, &self.spans].into_iter().filter_map(|result| result.as_ref().err());
+        let all: Vec<_> = outputs.chain(errors.map(Error::to_string)).collect();
+        f.write_str(&all.join("; "))
     }
 }
 
@@ -225,14 +221,6 @@ fn is_timeout(error: &OTelSdkError) -> bool {
         OTelSdkError::Timeout(_) => true,
         OTelSdkError::InternalFailure(text) => text.contains("Timeout("),
         OTelSdkError::AlreadyShutdown => false,
-    }
-}
-
-fn stop(pipeline: &Pipeline, deadline: Duration) -> Result<(), Error> {
-    let report = pipeline.shutdown(deadline);
-    match report.is_complete {
-        true => Ok(()),
-        false => Err(Error::delivery(format!("logs could not be delivered: {report}"))),
     }
 }
 

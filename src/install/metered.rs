@@ -2,11 +2,11 @@
 //! processors drop silently when their queue is full, and their shutdown loses the exporter's
 //! error.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::logs::Severity;
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{BatchLogProcessor, LogBatch, LogExporter, LogProcessor, SdkLogRecord};
@@ -15,7 +15,38 @@ use opentelemetry_sdk::Resource;
 
 use crate::diagnostics::report_once;
 use crate::install::env;
-use crate::install::output::Output;
+use crate::otlp::settings::signal::Signal;
+
+/// The outcome of the records or spans of one exporter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Output {
+    /// `logs` or `traces`.
+    pub signal: &'static str,
+    /// `otlp`, `json-lines` or `console`.
+    pub exporter: &'static str,
+    /// Received by the batch processor or the pipeline.
+    pub taken: u64,
+    /// Delivered.
+    pub exported: u64,
+    /// Lost by the exporter after its retries; in a pipeline, rejected or dropped for any reason.
+    pub failed: u64,
+}
+
+impl Output {
+    /// Neither exported nor failed: pending, or dropped because the queue was full or the deadline
+    /// passed.
+    pub fn unsettled(&self) -> u64 {
+        self.taken.saturating_sub(self.exported + self.failed)
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signal, exporter, taken, exported, failed } = self;
+        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed")
+    }
+}
 
 /// The counters of one exporter.
 #[derive(Debug)]
@@ -29,9 +60,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(signal: &'static str, exporter: &'static str) -> Arc<Self> {
+    fn new(signal: &'static str, exporter: &'static str, meters: &mut Vec<Arc<Self>>) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
-        Arc::new(Self { signal, exporter, taken: zero(), exported: zero(), failed: zero() })
+        let meter = Arc::new(Self { signal, exporter, taken: zero(), exported: zero(), failed: zero() });
+        meters.push(meter.clone());
+        meter
     }
 
     /// Outcomes are read first, so that a reading never has more of them than of records or spans.
@@ -78,21 +111,40 @@ macro_rules! forward {
             self.inner.set_resource(resource);
         }
     };
-    (@event_enabled) => {
-        fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-            self.inner.event_enabled(level, target, name)
-        }
-    };
 }
 
-/// An exporter that counts outcomes.
+/// An exporter that counts outcomes, or a batch processor that counts what it receives.
 #[derive(Debug)]
-struct MeteredExporter<E> {
-    inner: E,
+pub(crate) struct Metered<T> {
+    inner: T,
     meter: Arc<Meter>,
 }
 
-impl<E: LogExporter> LogExporter for MeteredExporter<E> {
+/// A batch processor for an exporter. Its meter is added to `meters`.
+pub(crate) fn log_processor(
+    exporter: impl LogExporter + 'static,
+    name: &'static str,
+    meters: &mut Vec<Arc<Meter>>,
+) -> impl LogProcessor {
+    let meter = Meter::new(Signal::Logs.name(), name, meters);
+    let exporter = Metered { inner: exporter, meter: meter.clone() };
+    let inner = BatchLogProcessor::builder(exporter).with_batch_config(env::log_batches()).build();
+    Metered { inner, meter }
+}
+
+/// As [`log_processor`], for spans.
+pub(crate) fn span_processor(
+    exporter: impl SpanExporter + 'static,
+    name: &'static str,
+    meters: &mut Vec<Arc<Meter>>,
+) -> impl SpanProcessor {
+    let meter = Meter::new(Signal::Traces.name(), name, meters);
+    let exporter = Metered { inner: exporter, meter: meter.clone() };
+    let inner = BatchSpanProcessor::builder(exporter).with_batch_config(env::span_batches()).build();
+    Metered { inner, meter }
+}
+
+impl<E: LogExporter> LogExporter for Metered<E> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let count = batch.iter().count() as u64;
         let result = self.inner.export(batch).await;
@@ -100,10 +152,10 @@ impl<E: LogExporter> LogExporter for MeteredExporter<E> {
         result
     }
 
-    forward!(shutdown_with_timeout, event_enabled, set_resource);
+    forward!(shutdown_with_timeout, set_resource);
 }
 
-impl<E: SpanExporter> SpanExporter for MeteredExporter<E> {
+impl<E: SpanExporter> SpanExporter for Metered<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len() as u64;
         let result = self.inner.export(batch).await;
@@ -114,36 +166,13 @@ impl<E: SpanExporter> SpanExporter for MeteredExporter<E> {
     forward!(shutdown_with_timeout, force_flush, set_resource);
 }
 
-/// A batch processor that counts the records or spans that it receives.
-#[derive(Debug)]
-pub(crate) struct Metered<P> {
-    inner: P,
-    meter: Arc<Meter>,
-}
-
-impl Metered<BatchLogProcessor> {
-    pub(crate) fn logs(exporter: impl LogExporter + 'static, meter: Arc<Meter>) -> Self {
-        let exporter = MeteredExporter { inner: exporter, meter: meter.clone() };
-        let inner = BatchLogProcessor::builder(exporter).with_batch_config(env::log_batches()).build();
-        Self { inner, meter }
-    }
-}
-
 impl LogProcessor for Metered<BatchLogProcessor> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         self.meter.taken.fetch_add(1, Ordering::AcqRel);
         self.inner.emit(record, scope);
     }
 
-    forward!(force_flush, shutdown_with_timeout, event_enabled, set_resource);
-}
-
-impl Metered<BatchSpanProcessor> {
-    pub(crate) fn spans(exporter: impl SpanExporter + 'static, meter: Arc<Meter>) -> Self {
-        let exporter = MeteredExporter { inner: exporter, meter: meter.clone() };
-        let inner = BatchSpanProcessor::builder(exporter).with_batch_config(env::span_batches()).build();
-        Self { inner, meter }
-    }
+    forward!(force_flush, shutdown_with_timeout, set_resource);
 }
 
 impl SpanProcessor for Metered<BatchSpanProcessor> {

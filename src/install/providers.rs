@@ -5,15 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use opentelemetry_otlp as sdk;
-use opentelemetry_sdk::logs::{LogExporter, LogProcessor, LoggerProviderBuilder, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter, SpanProcessor, TracerProviderBuilder};
+use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_sdk::Resource;
 
 use crate::error::Error;
 use crate::install::destination::Destination;
 use crate::install::env::Exporters;
 use crate::install::guard::Direct;
-use crate::install::metered::{Meter, Metered};
+use crate::install::metered::{self, Meter};
 use crate::install::{env, grpc};
 use crate::job::processor::JobSpanProcessor;
 use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
@@ -59,14 +59,16 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            provider = with_spans(provider, span_exporter(self.overrides)?, "otlp", meters);
+            let exporter = span_exporter(self.overrides)?;
+            provider = provider.with_span_processor(metered::span_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory {
             let exporter = JsonLinesSpanExporter::new(directory.join("traces.jsonl"))?;
-            provider = with_spans(provider, exporter, "json-lines", meters);
+            provider = provider.with_span_processor(metered::span_processor(exporter, "json-lines", meters));
         }
         if exporters.console {
-            provider = with_spans(provider, JsonLinesSpanExporter::stdout(), "console", meters);
+            let exporter = JsonLinesSpanExporter::stdout();
+            provider = provider.with_span_processor(metered::span_processor(exporter, "console", meters));
         }
         Ok(provider.build())
     }
@@ -107,14 +109,16 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            provider = with_logs(provider, log_exporter(self.overrides)?, "otlp", meters);
+            let exporter = log_exporter(self.overrides)?;
+            provider = provider.with_log_processor(metered::log_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory {
             let exporter = JsonLinesLogExporter::new(directory.join("logs.jsonl"))?;
-            provider = with_logs(provider, exporter, "json-lines", meters);
+            provider = provider.with_log_processor(metered::log_processor(exporter, "json-lines", meters));
         }
         if exporters.console {
-            provider = with_logs(provider, JsonLinesLogExporter::stdout(), "console", meters);
+            let exporter = JsonLinesLogExporter::stdout();
+            provider = provider.with_log_processor(metered::log_processor(exporter, "console", meters));
         }
         Ok(Some(provider.build()))
     }
@@ -122,15 +126,13 @@ impl Outputs<'_> {
     /// The specification's default is OTLP, to localhost if nothing else is set. A program that
     /// only asks for files has no collector there.
     fn exporters(&self, signal: Signal) -> Exporters {
+        let is_set = |name: &String| variables::text(name).is_some();
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
-            otlp: self.directory.is_none() || self.has_endpoint(signal),
+            otlp: self.directory.is_none()
+                || self.overrides.endpoint.is_some()
+                || signal.variables("ENDPOINT").iter().any(is_set),
             console: false,
         })
-    }
-
-    fn has_endpoint(&self, signal: Signal) -> bool {
-        let is_set = |name: &String| variables::text(name).is_some();
-        self.overrides.endpoint.is_some() || signal.variables("ENDPOINT").iter().any(is_set)
     }
 }
 
@@ -148,26 +150,4 @@ fn span_exporter(overrides: &Overrides) -> Result<sdk::SpanExporter, Error> {
         Protocol::Grpc => grpc::span_exporter(to),
         _ => to.over_http(sdk::SpanExporter::builder().with_http(), |builder| builder.build()),
     }
-}
-
-fn with_spans(
-    provider: TracerProviderBuilder,
-    exporter: impl SpanExporter + 'static,
-    name: &'static str,
-    meters: &mut Vec<Arc<Meter>>,
-) -> TracerProviderBuilder {
-    let meter = Meter::new(Signal::Traces.name(), name);
-    meters.push(meter.clone());
-    provider.with_span_processor(Metered::spans(exporter, meter))
-}
-
-fn with_logs(
-    provider: LoggerProviderBuilder,
-    exporter: impl LogExporter + 'static,
-    name: &'static str,
-    meters: &mut Vec<Arc<Meter>>,
-) -> LoggerProviderBuilder {
-    let meter = Meter::new(Signal::Logs.name(), name);
-    meters.push(meter.clone());
-    provider.with_log_processor(Metered::logs(exporter, meter))
 }

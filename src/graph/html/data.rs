@@ -6,41 +6,46 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io::{self, Write};
 
-use opentelemetry::TraceId;
+use opentelemetry::{SpanId, TraceId};
+use serde::{Serialize, Serializer as _};
+use serde_json::ser::Formatter;
+use serde_json::{json, Serializer, Value};
 
-use super::escape;
-use crate::graph::call::{Call, Outcome};
+use crate::graph::call::Call;
+use crate::graph::escape::needs_escape;
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
-/// Rows refer to outcomes by index.
-const OUTCOMES: [Outcome; 8] = [
-    Outcome::Running,
-    Outcome::Skipped,
-    Outcome::Ok,
-    Outcome::Failed,
-    Outcome::Cancelled,
-    Outcome::TimedOut,
-    Outcome::Panicked,
-    Outcome::Dropped,
-];
-
 pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()> {
-    let mut data = Data { graph, origin: origin(graph), strings: Table::default(), traces: Table::default() };
-    write!(to, "{{\"format\":1,\"origin\":\"{}\",\"outcomes\":", data.origin)?;
-    list(to, OUTCOMES, |to, outcome| escape::json(to, outcome.name()))?;
-    write!(to, ",\"levels\":")?;
-    list(to, Level::ALL, |to, level| escape::json(to, level.name()))?;
+    let mut data = Data { origin: origin(graph), ..Data::default() };
+    write!(to, "{{\"format\":1,\"origin\":\"{}\",\"levels\":", data.origin)?;
+    list(to, Level::ALL.map(Level::name))?;
     write!(to, ",\"notes\":")?;
-    list(to, graph.notes(), |to, note| escape::json(to, note))?;
+    list(to, graph.notes())?;
     write!(to, ",\n\"spans\":")?;
-    let rows = data.spans(to)?;
+    let mut rows = vec![None; graph.tree.calls.len()];
+    list(
+        to,
+        graph.nodes().enumerate().map(|(row, node)| {
+            rows[node.index] = Some(row);
+            data.span(node, node.parent().and_then(|parent| rows[parent.index]))
+        }),
+    )?;
     write!(to, ",\n\"records\":")?;
-    data.records(to, &rows)?;
+    let mut span_of = vec![None; graph.tree.records.len()];
+    for ((place, call), row) in graph.tree.places.iter().zip(&graph.tree.calls).zip(rows) {
+        for record in &place.records {
+            span_of[*record] = row.map(|row| (row, call));
+        }
+    }
+    let records = graph.tree.records.iter().zip(span_of);
+    list(to, records.map(|(record, span)| data.record(record, span)))?;
+    write!(to, ",\n\"outcomes\":")?;
+    list(to, data.outcomes.values)?;
     write!(to, ",\n\"traces\":")?;
-    list(to, data.traces.values, |to, trace| write!(to, "\"{trace}\""))?;
+    list(to, data.traces.values.iter().map(TraceId::to_string))?;
     write!(to, ",\n\"strings\":")?;
-    list(to, data.strings.values, escape::json)?;
+    list(to, data.strings.values)?;
     write!(to, "}}")
 }
 
@@ -52,156 +57,116 @@ fn origin(graph: &ToolCallGraph) -> u64 {
     calls.flatten().chain(records).filter(|time| *time != 0).min().unwrap_or(0)
 }
 
+#[derive(Default)]
 struct Data<'a> {
-    graph: &'a ToolCallGraph,
     origin: u64,
     strings: Table<&'a str>,
     traces: Table<TraceId>,
+    outcomes: Table<&'static str>,
 }
 
 impl<'a> Data<'a> {
-    /// Writes all spans that are shown, parents first, and returns the row of each call.
-    fn spans(&mut self, to: &mut impl Write) -> io::Result<Vec<Option<usize>>> {
-        let mut rows = vec![None; self.graph.tree.calls.len()];
-        let graph = self.graph;
-        list(to, graph.nodes().enumerate(), |to, (row, node)| {
-            rows[node.index] = Some(row);
-            let parent = node.parent().and_then(|parent| rows[parent.index]);
-            self.span(to, node, parent)
-        })?;
-        Ok(rows)
-    }
-
-    fn span(&mut self, to: &mut impl Write, node: Node<'a>, parent: Option<usize>) -> io::Result<()> {
+    fn span(&mut self, node: Node<'a>, parent: Option<usize>) -> Value {
         let call = node.call();
-        write!(to, "[")?;
-        match parent {
-            Some(row) => write!(to, "{row}")?,
-            None => write!(to, "-1")?,
-        }
-        write!(to, ",{},\"{}\",", self.traces.number(call.trace_id), call.span_id)?;
-        write!(to, "{},", self.strings.number(&call.name))?;
-        self.title(to, call)?;
-        for text in [&call.tool, &call.operation, &call.execution_id, &call.service] {
-            write!(to, ",")?;
-            self.optional(to, text.as_deref())?;
-        }
-        let start = Some(call.start_unix_nano).filter(|start| *start != 0);
-        for time in [start, call.end_unix_nano] {
-            write!(to, ",")?;
-            self.time(to, time)?;
-        }
-        let outcome = OUTCOMES.iter().position(|outcome| *outcome == call.outcome).unwrap_or_default();
+        // Not in the table of strings, which borrows from the graph.
+        let title = Some(call.title()).filter(|title| *title != call.name);
         let flags = [node.fails(), node.contains_failure(), call.is_runner_internal(), call.is_error];
         let flags: u8 = flags.iter().enumerate().map(|(bit, flag)| u8::from(*flag) << bit).sum();
-        write!(to, ",{outcome},{flags},{},", self.strings.number(&call.message))?;
-        self.attributes(to, &call.attributes)?;
-        write!(to, ",")?;
-        counted_only(to, node)?;
         // A parent in the graph is referred to by row.
-        match parent.is_none() && call.parent_id != opentelemetry::SpanId::INVALID {
-            true => write!(to, ",\"{}\"]", call.parent_id),
-            false => write!(to, ",null]"),
-        }
+        let unknown_parent = parent.is_none() && call.parent_id != SpanId::INVALID;
+        json!([
+            row_number(parent),
+            self.traces.number(call.trace_id),
+            call.span_id.to_string(),
+            self.strings.number(&call.name),
+            title,
+            self.optional(&call.tool),
+            self.optional(&call.operation),
+            self.optional(&call.execution_id),
+            self.optional(&call.service),
+            self.time(call.start_unix_nano),
+            self.time(call.end_unix_nano.unwrap_or(0)),
+            self.outcomes.number(call.outcome.name()),
+            flags,
+            self.strings.number(&call.message),
+            self.attributes(&call.attributes),
+            counted_only(node),
+            unknown_parent.then(|| call.parent_id.to_string()),
+        ])
     }
 
-    /// `null` if it is the name. Not in the table of strings, which borrows from the graph.
-    fn title(&mut self, to: &mut impl Write, call: &Call) -> io::Result<()> {
-        match call.title() {
-            title if title == call.name => write!(to, "null"),
-            title => escape::json(to, &title),
-        }
-    }
-
-    fn records(&mut self, to: &mut impl Write, rows: &[Option<usize>]) -> io::Result<()> {
-        let graph = self.graph;
-        let mut span_of = vec![None; graph.tree.records.len()];
-        for ((place, call), row) in graph.tree.places.iter().zip(&graph.tree.calls).zip(rows) {
-            for record in &place.records {
-                span_of[*record] = row.map(|row| (row, call));
-            }
-        }
-        let placed = graph.tree.records.iter().zip(span_of);
-        list(to, placed, |to, (record, span)| self.record(to, record, span))
-    }
-
-    fn record(
-        &mut self,
-        to: &mut impl Write,
-        record: &'a LogRecord,
-        span: Option<(usize, &Call)>,
-    ) -> io::Result<()> {
-        match span {
-            Some((row, _)) => write!(to, "[{row},")?,
-            None => write!(to, "[-1,")?,
-        }
-        self.time(to, Some(record.time_unix_nano).filter(|time| *time != 0))?;
-        write!(to, ",{}", record.level as usize)?;
-        for text in [&record.target, &record.event_name, &record.body] {
-            write!(to, ",{}", self.strings.number(text))?;
-        }
-        write!(to, ",")?;
-        self.attributes(to, &record.attributes)?;
+    fn record(&mut self, record: &'a LogRecord, span: Option<(usize, &Call)>) -> Value {
         // Most records have the ids of their row's span.
-        let ids = (record.trace_id, record.span_id);
-        if span.is_some_and(|(_, call)| ids == (Some(call.trace_id), Some(call.span_id))) {
-            return write!(to, ",null,null]");
-        }
-        match record.trace_id {
-            Some(trace) => write!(to, ",{}", self.traces.number(trace))?,
-            None => write!(to, ",null")?,
-        }
-        match record.span_id {
-            Some(span) => write!(to, ",\"{span}\"]"),
-            None => write!(to, ",null]"),
-        }
+        let has_other_ids = span.is_none_or(|(_, call)| record.ids() != Some(call.ids()));
+        let trace_id = record.trace_id.filter(|_| has_other_ids);
+        let span_id = record.span_id.filter(|_| has_other_ids);
+        json!([
+            row_number(span.map(|(row, _)| row)),
+            self.time(record.time_unix_nano),
+            record.level as usize,
+            self.strings.number(&record.target),
+            self.strings.number(&record.event_name),
+            self.strings.number(&record.body),
+            self.attributes(&record.attributes),
+            trace_id.map(|id| self.traces.number(id)),
+            span_id.map(|id| id.to_string()),
+        ])
     }
 
-    fn attributes(&mut self, to: &mut impl Write, attributes: &'a [(String, String)]) -> io::Result<()> {
+    fn attributes(&mut self, attributes: &'a [(String, String)]) -> Vec<usize> {
         let texts = attributes.iter().flat_map(|(key, value)| [key, value]);
-        list(to, texts, |to, text| write!(to, "{}", self.strings.number(text)))
+        texts.map(|text| self.strings.number(text)).collect()
     }
 
-    fn optional(&mut self, to: &mut impl Write, text: Option<&'a str>) -> io::Result<()> {
-        match text {
-            Some(text) => write!(to, "{}", self.strings.number(text)),
-            None => write!(to, "null"),
-        }
+    fn optional(&mut self, text: &'a Option<String>) -> Option<usize> {
+        text.as_deref().map(|text| self.strings.number(text))
     }
 
-    fn time(&self, to: &mut impl Write, time: Option<u64>) -> io::Result<()> {
-        match time {
-            Some(time) => write!(to, "{}", time - self.origin),
-            None => write!(to, "null"),
-        }
+    /// `null` if it is unknown.
+    fn time(&self, unix_nano: u64) -> Option<u64> {
+        (unix_nano != 0).then(|| unix_nano - self.origin)
     }
 }
 
+fn row_number(row: Option<usize>) -> Value {
+    row.map_or(json!(-1), Value::from)
+}
+
 /// How many records of each level were counted but not kept; 0 if there are none.
-fn counted_only(to: &mut impl Write, node: Node<'_>) -> io::Result<()> {
+fn counted_only(node: Node<'_>) -> Value {
     let mut counts = Level::ALL.map(|level| node.own_counts().of(level));
     for record in node.own_records() {
         counts[record.level as usize] -= 1;
     }
     match counts.iter().all(|count| *count == 0) {
-        true => write!(to, "0"),
-        false => list(to, counts, |to, count| write!(to, "{count}")),
+        true => json!(0),
+        false => json!(counts),
     }
 }
 
-fn list<W: Write, T>(
-    to: &mut W,
-    items: impl IntoIterator<Item = T>,
-    mut item: impl FnMut(&mut W, T) -> io::Result<()>,
-) -> io::Result<()> {
-    to.write_all(b"[")?;
-    for (position, value) in items.into_iter().enumerate() {
-        if position > 0 {
-            to.write_all(b",")?;
+fn list<T: Serialize>(to: &mut impl Write, items: impl IntoIterator<Item = T>) -> io::Result<()> {
+    Ok(Serializer::with_formatter(to, InScript).collect_seq(items)?)
+}
+
+/// Writes JSON inside a `<script>` element.
+///
+/// `<`, `>` and `&` are escaped, so that `</script>`, `<!--` and `]]>` cannot occur, and so is all
+/// that [`needs_escape`], which a program that reads the file could interpret or normalise.
+struct InScript;
+
+impl Formatter for InScript {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        let is_special = |character| matches!(character, '<' | '>' | '&') || needs_escape(character);
+        for piece in fragment.split_inclusive(is_special) {
+            let special = piece.chars().next_back().filter(|last| is_special(*last));
+            let plain = piece.len() - special.map_or(0, char::len_utf8);
+            to.write_all(&piece.as_bytes()[..plain])?;
+            for unit in special.iter().flat_map(|special| special.encode_utf16(&mut [0; 2]).to_vec()) {
+                write!(to, "\\u{unit:04x}")?;
+            }
         }
-        item(to, value)?;
+        Ok(())
     }
-    to.write_all(b"]")
 }
 
 /// Distinct values, numbered in the order of their first use.

@@ -5,6 +5,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use crate::graph::call::{Call, Ids};
+use crate::graph::counted::counted;
 use crate::graph::record::{Level, LogRecord, RecordCounts};
 use crate::graph::tree::Parts;
 use crate::keys::Keys;
@@ -28,14 +29,7 @@ pub(super) struct StoredSpan {
 
 impl StoredSpan {
     pub(super) fn of(call: Call) -> Self {
-        let texts = [&call.tool, &call.operation, &call.execution_id, &call.service];
-        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
-        let bytes = size_of::<Call>()
-            + SPAN_OVERHEAD
-            + call.name.len()
-            + call.message.len()
-            + texts
-            + attribute_bytes(&call.attributes);
+        let bytes = SPAN_OVERHEAD + size_of::<Call>() + call.text_bytes() + size_of_val(&*call.attributes);
         Self { call: Arc::new(call), bytes, arrival: 0, counted: RecordCounts::default() }
     }
 
@@ -59,12 +53,8 @@ impl StoredRecord {
     pub(super) fn of(record: LogRecord, keys: &Keys) -> Self {
         let is_execution = |(key, value): &(String, String)| key == keys.execution_id() && !value.is_empty();
         let execution = record.attributes.iter().rposition(is_execution);
-        let bytes = size_of::<LogRecord>()
-            + RECORD_OVERHEAD
-            + record.target.len()
-            + record.event_name.len()
-            + record.body.len()
-            + attribute_bytes(&record.attributes);
+        let bytes =
+            RECORD_OVERHEAD + size_of::<LogRecord>() + record.text_bytes() + size_of_val(&*record.attributes);
         Self { record: Arc::new(record), bytes, arrival: 0, execution }
     }
 
@@ -77,14 +67,9 @@ impl StoredRecord {
     }
 }
 
-fn attribute_bytes(attributes: &[(String, String)]) -> usize {
-    let texts = attributes.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-    texts + size_of_val(attributes)
-}
-
 /// The spans and records of one job.
 #[derive(Debug, Default)]
-pub(super) struct Job {
+pub(in crate::graph) struct Job {
     spans: HashMap<Ids, StoredSpan>,
     /// The spans that have not ended, by arrival.
     running: BTreeMap<u64, Ids>,
@@ -134,12 +119,10 @@ impl Job {
     pub(super) fn add_span(&mut self, mut span: StoredSpan, arrival: u64, max_bytes: usize) -> Vec<Ids> {
         let ids = span.call.ids();
         span.arrival = arrival;
-        let mut evicted = Vec::new();
+        if self.spans.get(&ids).is_some_and(|known| !known.is_running()) {
+            return Vec::new();
+        }
         if let Some(known) = self.remove(ids) {
-            if !known.is_running() {
-                self.insert(ids, known);
-                return evicted;
-            }
             span.arrival = known.arrival;
             span.counted = known.counted;
         }
@@ -149,7 +132,9 @@ impl Job {
             self.ended.push_back(ids);
             self.has_ended = true;
         }
-        self.insert(ids, span);
+        self.span_bytes += span.bytes;
+        self.spans.insert(ids, span);
+        let mut evicted = Vec::new();
         while self.span_bytes > max_bytes / 2 {
             let Some(oldest) = self.ended.pop_front().or_else(|| Some(self.running.pop_first()?.1)) else {
                 break;
@@ -160,11 +145,6 @@ impl Job {
         }
         self.enforce_limit(max_bytes);
         evicted
-    }
-
-    fn insert(&mut self, ids: Ids, span: StoredSpan) {
-        self.span_bytes += span.bytes;
-        self.spans.insert(ids, span);
     }
 
     /// Leaves the id of a span that has ended in `ended`.
@@ -226,11 +206,16 @@ impl Job {
         self.running.is_empty() && self.has_ended
     }
 
-    pub(super) fn calls(&self) -> impl Iterator<Item = (u64, Arc<Call>)> + '_ {
+    /// The spans, each with its arrival.
+    pub(in crate::graph) fn calls(&self) -> impl Iterator<Item = (u64, Arc<Call>)> + '_ {
         self.spans.values().map(|span| (span.arrival, Arc::clone(&span.call)))
     }
 
-    pub(super) fn records_after(&self, since: u64) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
+    /// The records that arrived after `since`, each with its arrival.
+    pub(in crate::graph) fn records_after(
+        &self,
+        since: u64,
+    ) -> impl Iterator<Item = (u64, Arc<LogRecord>)> + '_ {
         self.others.after(since).chain(self.warnings.after(since))
     }
 
@@ -261,19 +246,15 @@ impl Snapshot {
     pub(super) fn into_parts(mut self) -> Parts {
         self.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
         self.records.sort_unstable_by_key(|(arrival, _)| *arrival);
-        let mut notes = Vec::new();
-        for (count, what) in [(self.evicted_spans, "span"), (self.evicted_records, "record")] {
-            match count {
-                0 => {}
-                1 => notes.push(format!("1 older {what} was dropped")),
-                many => notes.push(format!("{many} older {what}s were dropped")),
-            }
-        }
+        let notes = [
+            counted(self.evicted_spans, "older span was dropped", "older spans were dropped"),
+            counted(self.evicted_records, "older record was dropped", "older records were dropped"),
+        ];
         Parts {
             calls: self.calls.into_iter().map(|(_, call)| Arc::unwrap_or_clone(call)).collect(),
             records: self.records.into_iter().map(|(_, record)| Arc::unwrap_or_clone(record)).collect(),
             counted: self.counted,
-            notes,
+            notes: notes.into_iter().flatten().collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ use opentelemetry::TraceId;
 
 use super::job::{Job, Snapshot, StoredRecord, StoredSpan};
 use crate::graph::call::Ids;
+use crate::graph::counted::counted;
 
 /// The memory limit of one job in a [`Recorder`](crate::graph::Recorder) by default, in bytes: some
 /// 14,000 spans with the job's attributes, and about as many records.
@@ -74,18 +75,18 @@ impl Default for Capacity {
 
 /// The jobs of a recorder. A job's number is the arrival of its first span or record.
 #[derive(Debug, Default)]
-pub(super) struct Jobs {
+pub(in crate::graph) struct Jobs {
     /// By number, so the oldest comes first.
-    pub(super) jobs: BTreeMap<u64, (JobId, Job)>,
+    pub(in crate::graph) jobs: BTreeMap<u64, (JobId, Job)>,
     executions: HashMap<Arc<str>, u64>,
     traces: HashMap<TraceId, u64>,
     /// The job of each span that is kept. Its end, its children and its records may come without an
     /// execution id.
     job_of_span: HashMap<Ids, u64>,
     /// Number of spans' starts and ends and of records received so far; the first one is 1.
-    pub(super) arrival: u64,
+    pub(in crate::graph) arrival: u64,
     /// The latest arrival of a span's start or end.
-    pub(super) latest_span: u64,
+    pub(in crate::graph) latest_span: u64,
     evicted_jobs: u64,
 }
 
@@ -212,13 +213,9 @@ impl Jobs {
         jobs.collect()
     }
 
-    /// All jobs, and the notes about those that were evicted.
-    pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Vec<String>) {
-        let notes = match self.evicted_jobs {
-            0 => Vec::new(),
-            1 => vec!["1 older job was dropped".to_owned()],
-            many => vec![format!("{many} older jobs were dropped")],
-        };
+    /// All jobs, and the note about those that were evicted.
+    pub(super) fn snapshots(&self) -> (Vec<Snapshot>, Option<String>) {
+        let notes = counted(self.evicted_jobs, "older job was dropped", "older jobs were dropped");
         (self.jobs.values().map(|(_, job)| job.snapshot()).collect(), notes)
     }
 }

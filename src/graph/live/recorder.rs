@@ -13,7 +13,6 @@ use super::job::{StoredRecord, StoredSpan};
 use super::jobs::{Capacity, JobId, Jobs, LiveJob};
 #[cfg(doc)]
 use super::jobs::{DEFAULT_JOBS, DEFAULT_JOB_BYTES};
-use super::sdk_record;
 use crate::graph::call::Call;
 use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::ToolCallGraph;
@@ -110,8 +109,8 @@ impl Recorder {
 
     /// The current graph of all jobs.
     pub fn graph(&self) -> ToolCallGraph {
-        let (all, notes) = self.locked().snapshots();
-        let mut parts = Parts { notes, ..Parts::default() };
+        let (all, note) = self.locked().snapshots();
+        let mut parts = Parts { notes: note.into_iter().collect(), ..Parts::default() };
         for snapshot in all {
             let Parts { calls, records, counted, notes } = snapshot.into_parts();
             parts.calls.extend(calls);
@@ -154,7 +153,7 @@ impl Recorder {
         self.keys
     }
 
-    pub(super) fn locked(&self) -> MutexGuard<'_, Jobs> {
+    pub(in crate::graph) fn locked(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -187,7 +186,7 @@ impl SpanProcessor for Recorder {
 
 impl LogProcessor for Recorder {
     fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
-        if let Some(record) = sdk_record::of_sdk(record) {
+        if let Some(record) = LogRecord::of_sdk(record) {
             self.add_record(record);
         }
     }

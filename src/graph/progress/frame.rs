@@ -7,10 +7,9 @@ use crate::graph::call::Outcome;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
 use crate::graph::record::{LogRecord, RecordCounts};
-use crate::graph::text::branch::{branch, guides};
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
-use crate::graph::tool_call_graph::ToolCallGraph;
+use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 /// How many log lines of a failure are shown while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;
@@ -35,14 +34,14 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
         return Vec::new();
     }
     let rows = area.rows - 1;
-    let selection = select(graph, rows);
-    let lines = lines_of_each(&selection.items, rows.saturating_sub(selection.items.len()));
-    let names: Vec<_> = selection.items.iter().map(|item| line_of(item, now_unix_nano)).collect();
+    let items = select(graph, rows);
+    let lines = lines_of_each(&items, rows.saturating_sub(items.len()));
+    let names: Vec<_> = items.iter().map(|item| line_of(item, now_unix_nano)).collect();
     let columns = Columns::of(&names, area.columns);
     let mut drawn = Vec::new();
-    for ((item, records), name) in selection.items.iter().zip(lines).zip(names) {
+    for ((item, records), name) in items.iter().zip(lines).zip(names) {
         drawn.push(name.row(&columns, area.color));
-        let below = guides(item.level(), |level| item.continues[level]);
+        let below = item.branch.below_name();
         for record in records {
             let text = format!("{below}┆ {}", message_line(record));
             drawn.push(Pen::new(area.columns, area.color).space(2).write(Style::Faint, &text).finish());
@@ -55,21 +54,16 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
 /// The log lines to show for each item. If there are few rows, each item gets one before any gets
 /// two, and failures take precedence.
 fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogRecord>> {
-    let most = |item: &Item<'_>| match item.kind {
-        Kind::Failure => FAILURE_LINES,
-        Kind::Running => RUNNING_LINES,
-        Kind::Done | Kind::Enclosing => 0,
+    let last_records = |item: &Item<'a>| {
+        let most = match item.kind {
+            Kind::Failure => FAILURE_LINES,
+            Kind::Running => RUNNING_LINES,
+            Kind::Done | Kind::Enclosing => 0,
+        };
+        let records: Vec<_> = item.node.iter().flat_map(Node::own_records).collect();
+        records[records.len().saturating_sub(most)..].to_vec()
     };
-    let records: Vec<Vec<_>> = items
-        .iter()
-        .map(|item| match item.node {
-            Some(node) if most(item) > 0 => {
-                let skipped = node.own_records().len().saturating_sub(most(item));
-                node.own_records().skip(skipped).collect()
-            }
-            _ => Vec::new(),
-        })
-        .collect();
+    let records: Vec<_> = items.iter().map(last_records).collect();
     let mut counts = vec![0; items.len()];
     let mut order: Vec<_> = (0..items.len()).collect();
     order.sort_by_key(|index| items[*index].kind != Kind::Failure);
@@ -92,7 +86,7 @@ pub(super) fn message_line(record: &LogRecord) -> String {
 }
 
 fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
-    let branch = branch(item.level(), |level| item.continues[level]);
+    let branch = item.branch.of_name();
     let Some(node) = item.node else {
         return Line {
             mark: (Style::Plain, ""),
@@ -106,17 +100,13 @@ fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
     let line = Line { counts: RecordCounts::default(), ..Line::of(node, branch) };
     match node.call().outcome {
         Outcome::Running => Line {
-            mark: (Style::Busy, spinner(now_unix_nano)),
+            mark: (Style::Busy, SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]),
             duration: elapsed(now_unix_nano.saturating_sub(node.call().start_unix_nano)),
             outcome: String::new(),
             ..line
         },
         _ => line,
     }
-}
-
-fn spinner(now_unix_nano: u64) -> &'static str {
-    SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]
 }
 
 /// The time that a span has been running, in tenths of a second, after a minute in seconds. More

@@ -89,7 +89,7 @@ fn report_line(node: Node<'_>, pen: Pen) -> String {
     let pen = match node.call().outcome {
         Outcome::Running => pen.write(Style::Faint, &path(node)),
         _ => {
-            let took = node.call().duration().map_or_else(|| "—".to_owned(), format_duration);
+            let took = format_duration(node.call().duration().unwrap_or_default());
             pen.write(Style::Plain, &path(node))
                 .space(2)
                 .write(Style::Faint, &took)

@@ -8,13 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::call::Outcome;
+use crate::graph::text::branch::Branch;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
-
-/// The rows to show, in order.
-#[derive(Debug)]
-pub(super) struct Selection<'a> {
-    pub(super) items: Vec<Item<'a>>,
-}
 
 #[derive(Debug)]
 pub(super) struct Item<'a> {
@@ -22,15 +17,7 @@ pub(super) struct Item<'a> {
     pub(super) node: Option<Node<'a>>,
     pub(super) omitted: Omitted,
     pub(super) kind: Kind,
-    /// For each level up to its own: whether more items follow on that level.
-    pub(super) continues: Vec<bool>,
-}
-
-impl Item<'_> {
-    /// Roots have 0.
-    pub(super) fn level(&self) -> usize {
-        self.continues.len().saturating_sub(1)
-    }
+    pub(super) branch: Branch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +47,8 @@ struct Candidate<'a> {
     parent: Option<usize>,
 }
 
-pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Selection<'_> {
+/// The rows to show, in order.
+pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Vec<Item<'_>> {
     let all = candidates(graph);
     let order = by_importance(&all, rows);
     let most = order.len().min(rows);
@@ -73,7 +61,7 @@ pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Selection<'_> {
         .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
     let mut items = chosen.items(&all);
     items.truncate(rows);
-    Selection { items }
+    items
 }
 
 /// All spans that may be shown, parents first.
@@ -181,34 +169,26 @@ impl Chosen {
             let parent = all[*index].parent.filter(|parent| self.shown.contains(parent));
             below.entry(parent).or_default().push(*index);
         }
-        let mut items = Vec::new();
-        // The row of omitted spans comes after their siblings.
-        let at_level = |parent: Option<usize>| {
-            let shown = below.get(&parent).into_iter().flatten().map(|index| Ok(*index));
+        // The last one first. The row of omitted spans comes after their siblings.
+        let rows_below = |parent: Option<usize>| {
+            let shown = below.get(&parent).into_iter().flatten().rev().map(|index| Ok(*index));
             let omitted = self.omitted.get(&parent).map(|omitted| Err(*omitted));
-            shown.chain(omitted).collect::<Vec<Result<usize, Omitted>>>()
+            omitted.into_iter().chain(shown)
         };
-        let mut open: Vec<(Result<usize, Omitted>, Vec<bool>)> = Vec::new();
-        let mut next = Some((None, Vec::new()));
-        loop {
-            if let Some((parent, above)) = next.take() {
-                for (position, item) in at_level(parent).into_iter().rev().enumerate() {
-                    let mut continues: Vec<bool> = Vec::clone(&above);
-                    continues.push(position > 0);
-                    open.push((item, continues));
-                }
-            }
-            let Some((item, continues)) = open.pop() else { return items };
-            match item {
+        let mut items = Vec::new();
+        let mut open: Vec<(Result<usize, Omitted>, Branch)> =
+            rows_below(None).map(|row| (row, Branch::default())).collect();
+        while let Some((row, branch)) = open.pop() {
+            items.push(match row {
                 Ok(index) => {
-                    next = Some((Some(index), continues.clone()));
+                    let rows = rows_below(Some(index)).enumerate();
+                    open.extend(rows.map(|(position, row)| (row, branch.child(position == 0))));
                     let Candidate { node, kind, .. } = all[index];
-                    items.push(Item { node: Some(node), omitted: Omitted::default(), kind, continues });
+                    Item { node: Some(node), omitted: Omitted::default(), kind, branch }
                 }
-                Err(omitted) => {
-                    items.push(Item { node: None, omitted, kind: Kind::Enclosing, continues });
-                }
-            }
+                Err(omitted) => Item { node: None, omitted, kind: Kind::Enclosing, branch },
+            });
         }
+        items
     }
 }

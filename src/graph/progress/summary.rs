@@ -2,6 +2,7 @@
 //! lines.
 
 use super::frame::message_line;
+use crate::graph::counted::counted;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
 use crate::graph::text::line::mark_and_outcome;
@@ -26,9 +27,8 @@ pub(super) fn summary(graph: &ToolCallGraph, columns: Option<usize>, color: bool
             text.push('\n');
         }
     }
-    match failures.len().saturating_sub(MAX_FAILURES) {
-        0 => {}
-        more => text.push_str(&format!("\n… and {more} more failures\n")),
+    if failures.len() > MAX_FAILURES {
+        text.push_str(&format!("\n… and {} more failures\n", failures.len() - MAX_FAILURES));
     }
     text
 }
@@ -41,11 +41,8 @@ fn failure(node: Node<'_>, pen: impl Fn() -> Pen) -> Vec<Pen> {
     let of_output = || pen().space(2).write(Style::Faint, "┆").space(1);
     let records = node.own_records();
     let skipped = records.len().saturating_sub(MAX_LINES);
-    match skipped {
-        0 => {}
-        1 => lines.push(of_output().write(Style::Faint, "… 1 earlier line")),
-        many => lines.push(of_output().write(Style::Faint, &format!("… {many} earlier lines"))),
-    }
+    let earlier = counted(skipped as u64, "earlier line", "earlier lines");
+    lines.extend(earlier.map(|earlier| of_output().write(Style::Faint, &format!("… {earlier}"))));
     lines.extend(records.skip(skipped).map(|record| of_output().write(Style::Plain, &message_line(record))));
     lines
 }

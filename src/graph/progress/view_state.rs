@@ -1,9 +1,11 @@
 //! What a view knows of a recorder, updated cheaply: the spans, and the last log lines of each.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem;
 
 use super::frame::FAILURE_LINES;
 use crate::graph::call::{Call, Ids, Outcome};
+use crate::graph::live::job::Job;
 use crate::graph::live::recorder::Recorder;
 use crate::graph::record::LogRecord;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
@@ -33,11 +35,16 @@ impl ViewState {
 
     /// The current graph, with the last log lines of running and failed spans.
     pub(super) fn current(&mut self) -> ToolCallGraph {
-        let mut snapshot = self.recorder.view_snapshot(self.since);
-        self.since = snapshot.arrival;
-        snapshot.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
-        snapshot.records.sort_unstable_by_key(|(arrival, _)| *arrival);
-        for (_, record) in &snapshot.records {
+        let (mut calls, mut records) = {
+            let jobs = self.recorder.locked();
+            let since = mem::replace(&mut self.since, jobs.arrival);
+            let all = || jobs.jobs.values().map(|(_, job)| job);
+            let records = all().flat_map(|job| job.records_after(since));
+            (all().flat_map(Job::calls).collect::<Vec<_>>(), records.collect::<Vec<_>>())
+        };
+        calls.sort_unstable_by_key(|(arrival, _)| *arrival);
+        records.sort_unstable_by_key(|(arrival, _)| *arrival);
+        for (_, record) in &records {
             if let Some(ids) = record.ids() {
                 let lines = self.lines.entry(ids).or_default();
                 if lines.len() == FAILURE_LINES {
@@ -48,10 +55,10 @@ impl ViewState {
         }
         let is_open = |call: &Call| call.outcome == Outcome::Running || call.is_red();
         let open: HashSet<Ids> =
-            snapshot.calls.iter().filter(|(_, call)| is_open(call)).map(|(_, call)| call.ids()).collect();
+            calls.iter().filter(|(_, call)| is_open(call)).map(|(_, call)| call.ids()).collect();
         self.lines.retain(|ids, _| open.contains(ids));
         self.filtered(ToolCallGraph::of_parts(Parts {
-            calls: snapshot.calls.iter().map(|(_, call)| without_attributes(call)).collect(),
+            calls: calls.iter().map(|(_, call)| without_attributes(call)).collect(),
             records: self.lines.values().flatten().cloned().collect(),
             ..Parts::default()
         }))
@@ -71,7 +78,7 @@ impl ViewState {
 
     /// Whether a span started or ended since the last call of [`current`](Self::current).
     pub(super) fn has_changes(&self) -> bool {
-        self.recorder.latest_span() > self.since
+        self.recorder.locked().latest_span > self.since
     }
 
     /// The lines of the spans that started or ended since the last call, in order. A span that did

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -39,14 +40,6 @@ struct State {
     is_closed: bool,
 }
 
-/// Why the thread that draws is woken, with the lines to print above the view.
-pub(super) enum Wake {
-    /// The interval has passed, or there are lines to print.
-    Draw(Vec<u8>),
-    /// The view is to be finished.
-    Finish(Vec<u8>),
-}
-
 impl ConsoleQueue {
     pub(super) fn new(mode: Mode) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), mode })
@@ -57,32 +50,27 @@ impl ConsoleQueue {
     }
 
     fn print(&self, text: &[u8]) -> io::Result<()> {
-        match &self.mode {
-            Mode::Live => {}
-            Mode::OtherTerminal => return io::stderr().write_all(text),
-            Mode::Plain(plain) => {
-                if !self.state().is_finished {
-                    plain.report_before_line();
-                }
-                return io::stderr().write_all(text);
+        if let Mode::Plain(plain) = &self.mode {
+            if !self.state().is_finished {
+                plain.report_before_line();
             }
         }
-        let mut state = self.state();
-        while !state.is_closed && state.pending.len() > MAX_PENDING_BYTES {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if let Mode::Live = self.mode {
+            let is_full = |state: &mut State| !state.is_closed && state.pending.len() > MAX_PENDING_BYTES;
+            let waited = self.changed.wait_while(self.state(), is_full);
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            if !state.is_closed {
+                state.pending.extend_from_slice(text);
+                self.changed.notify_all();
+                return Ok(());
+            }
         }
-        if state.is_closed {
-            drop(state);
-            return io::stderr().write_all(text);
-        }
-        state.pending.extend_from_slice(text);
-        self.changed.notify_all();
-        Ok(())
+        io::stderr().write_all(text)
     }
 
     /// Waits at least `min`, then until there are lines to print, at most `max`; returns at once
-    /// when the view is to be finished.
-    pub(super) fn wait(&self, min: std::time::Duration, max: std::time::Duration) -> Wake {
+    /// when the view is to be finished. Returns the lines, and whether it is.
+    pub(super) fn wait(&self, min: Duration, max: Duration) -> (Vec<u8>, bool) {
         let is_finished = |state: &mut State| !state.is_finished;
         let waited = self.changed.wait_timeout_while(self.state(), min, is_finished);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -91,10 +79,7 @@ impl ConsoleQueue {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let pending = mem::take(&mut state.pending);
         self.changed.notify_all();
-        match state.is_finished {
-            true => Wake::Finish(pending),
-            false => Wake::Draw(pending),
-        }
+        (pending, state.is_finished)
     }
 
     pub(super) fn finish(&self) {

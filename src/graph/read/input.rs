@@ -50,6 +50,34 @@ impl<'a> Input<'a> {
         self.offset += bytes as u64;
     }
 
+    /// Consumes the bytes up to the first one for which `is_skipped` is false.
+    pub(super) fn skip_while(&mut self, mut is_skipped: impl FnMut(u8) -> bool) {
+        loop {
+            let window = self.window();
+            let skipped = window.iter().take_while(|byte| is_skipped(**byte)).count();
+            let is_done = skipped < window.len() || window.is_empty();
+            self.consume(skipped);
+            if is_done {
+                return;
+            }
+        }
+    }
+
+    /// Consumes `bytes` and passes them on piece by piece. Returns whether there were that many.
+    pub(super) fn take(&mut self, mut bytes: u64, mut piece: impl FnMut(&[u8])) -> bool {
+        while bytes > 0 {
+            let window = self.window();
+            let taken = window.len().min(usize::try_from(bytes).unwrap_or(usize::MAX));
+            if taken == 0 {
+                return false;
+            }
+            piece(&window[..taken]);
+            self.consume(taken);
+            bytes -= taken as u64;
+        }
+        true
+    }
+
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }

@@ -44,7 +44,7 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> u64 
             if !is_resyncing {
                 store.notes.add(Cause::NotOtlp, || format!("{name}:{line}: not a JSON object"));
             }
-            skip_line(input);
+            input.skip_while(|byte| byte != b'\n');
         }
     }
 }
@@ -70,24 +70,21 @@ fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) 
         (Err(_), End::Truncated) => store.notes.add(Cause::TruncatedMessage, || {
             format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))
         }),
-        (Err(_), End::TooLong) => store.notes.add(Cause::Malformed, || {
-            let most = MAX_TOKEN_BYTES >> 20;
-            format!(
-                "{name}:{}: a string of more than {most} MiB; the rest of the message was skipped",
-                line + lines
-            )
-        }),
-        (Err(_), End::TooDeep) => store.notes.add(Cause::Malformed, || {
-            format!(
-                "{name}:{}: nested deeper than {MAX_DEPTH} levels; the rest of the message was skipped",
-                line + lines
-            )
-        }),
-        (Err(error), End::Complete) => store.notes.add(Cause::Malformed, || {
-            // serde_json counts lines from the start of the message.
-            let at = line + (error.line() as u64).saturating_sub(1).min(lines_read);
-            format!("{name}:{at}: {}; the rest of the message was skipped", without_position(&error))
-        }),
+        (Err(error), end) => {
+            let (at, what) = match end {
+                End::TooLong => (lines, format!("a string of more than {} MiB", MAX_TOKEN_BYTES >> 20)),
+                End::TooDeep => (lines, format!("nested deeper than {MAX_DEPTH} levels")),
+                // serde_json counts lines from the start of the message, in its text too.
+                _ => {
+                    let at = (error.line() as u64).saturating_sub(1).min(lines_read);
+                    let text = error.to_string();
+                    (at, text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned())
+                }
+            };
+            store.notes.add(Cause::Malformed, || {
+                format!("{name}:{}: {what}; the rest of the message was skipped", line + at)
+            });
+        }
     }
     (is_otlp, lines, matches!(end, End::Complete | End::Truncated))
 }
@@ -99,44 +96,12 @@ fn spans_and_records(count: u64) -> String {
     }
 }
 
-/// The error without serde_json's position, which is relative to the start of the message.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
-}
-
 /// Returns how many line breaks were skipped.
 fn skip_whitespace(input: &mut Input<'_>) -> u64 {
     let mut lines = 0;
-    loop {
-        let window = input.window();
-        let white = window.iter().take_while(|byte| byte.is_ascii_whitespace());
-        let (mut bytes, mut breaks) = (0, 0);
-        for byte in white {
-            bytes += 1;
-            breaks += u64::from(*byte == b'\n');
-        }
-        let is_done = bytes < window.len() || window.is_empty();
-        input.consume(bytes);
-        lines += breaks;
-        if is_done {
-            return lines;
-        }
-    }
-}
-
-/// Skips the rest of the line, but not the line break.
-fn skip_line(input: &mut Input<'_>) {
-    loop {
-        let window = input.window();
-        let found = window.iter().position(|byte| *byte == b'\n');
-        let (bytes, is_done) = (found.unwrap_or(window.len()), found.is_some() || window.is_empty());
-        input.consume(bytes);
-        if is_done {
-            return;
-        }
-    }
+    input.skip_while(|byte| {
+        lines += u64::from(byte == b'\n');
+        byte.is_ascii_whitespace()
+    });
+    lines
 }

@@ -7,11 +7,14 @@
 
 mod item;
 
-use self::item::Item;
 use super::input::Input;
 use super::notes::Cause;
 use super::store::Store;
 use crate::wire::read::Malformed;
+
+/// The tags of messages in fields 1 and 2.
+const LIST_TAG_1: u64 = 1 << 3 | 2;
+const LIST_TAG_2: u64 = 2 << 3 | 2;
 
 /// The maximum size of a span, record, resource or scope, which is in memory as a whole.
 const MAX_ITEM_BYTES: u64 = 16 << 20;
@@ -25,12 +28,12 @@ const TOO_LONG: Malformed = Malformed("a field is longer than its message");
 /// An OTLP message starts with the tag of its field 1, a byte of 10. As the first byte of a length
 /// prefix that would mean 160 MiB.
 pub(super) fn is_framed(ahead: &[u8]) -> bool {
-    ahead.len() > 4 && ahead[0] < item::LIST_TAG && ahead[4] == item::LIST_TAG
+    ahead.len() > 4 && u64::from(ahead[0]) < LIST_TAG_1 && is_bare(&ahead[4..])
 }
 
 /// Whether this may be a message without a length prefix.
 pub(super) fn is_bare(ahead: &[u8]) -> bool {
-    ahead.first() == Some(&item::LIST_TAG)
+    ahead.first().is_some_and(|tag| u64::from(*tag) == LIST_TAG_1)
 }
 
 /// Reads the rest of the input. Returns how many spans and records there were.
@@ -76,7 +79,7 @@ impl Parser<'_, '_> {
             let end = self.input.offset() + u64::from(u32::from_be_bytes(length));
             if !self.message(end - self.input.offset()) {
                 // The next message can be read even if this one is malformed.
-                self.skip(end.saturating_sub(self.input.offset()));
+                let _ = self.input.take(end.saturating_sub(self.input.offset()), |_| {});
             }
             if self.input.window().is_empty() {
                 return;
@@ -113,33 +116,31 @@ impl Parser<'_, '_> {
     fn resources(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => self.resource(left)?,
+                LIST_TAG_1 => {
+                    let mark = self.store.mark();
+                    let mut service = None;
+                    let mut inner = self.enter(left)?;
+                    let read = self.scopes(&mut inner, &mut service);
+                    if let Some(service) = service {
+                        self.store.set_service(mark, &service);
+                    }
+                    read?;
+                }
                 tag => self.skip_field(tag, left)?,
             }
         }
         Ok(())
     }
 
-    fn resource(&mut self, left: &mut Remaining) -> Result<(), Malformed> {
-        let mark = self.store.mark();
-        let mut service = None;
-        let mut inner = self.enter(left)?;
-        let read = self.scopes(&mut inner, &mut service);
-        if let Some(service) = service {
-            self.store.set_service(mark, &service);
-        }
-        read
-    }
-
     fn scopes(&mut self, left: &mut Remaining, service: &mut Option<String>) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => {
+                LIST_TAG_1 => {
                     if let Some(resource) = self.bytes(left)? {
                         *service = item::service(&resource)?;
                     }
                 }
-                item::LIST_TAG_2 => {
+                LIST_TAG_2 => {
                     let mark = self.store.mark();
                     let mut target = String::new();
                     let mut inner = self.enter(left)?;
@@ -158,12 +159,12 @@ impl Parser<'_, '_> {
     fn items(&mut self, left: &mut Remaining, target: &mut String) -> Result<(), Malformed> {
         while let Some(tag) = self.tag(left)? {
             match tag {
-                item::LIST_TAG_1 => {
+                LIST_TAG_1 => {
                     if let Some(scope) = self.bytes(left)? {
                         *target = item::scope_name(&scope)?;
                     }
                 }
-                item::LIST_TAG_2 => {
+                LIST_TAG_2 => {
                     if let Some(bytes) = self.bytes(left)? {
                         self.item(&bytes);
                     }
@@ -177,14 +178,14 @@ impl Parser<'_, '_> {
     fn item(&mut self, bytes: &[u8]) {
         let at = self.input.offset() - bytes.len() as u64;
         let place = format!("{}: byte {at}", self.name);
-        match Item::of(bytes) {
-            Some(Item::Span(span, is_truncated)) => self.store.add_span(span, is_truncated, &place),
-            Some(Item::Record(record, is_truncated)) => {
-                self.store.add_record(record, is_truncated, &place);
-            }
-            None => self.store.notes.add(Cause::Unusable, || {
+        if let Ok((span, is_truncated)) = item::span(bytes) {
+            self.store.add_span(span, is_truncated, &place);
+        } else if let Ok((record, is_truncated)) = item::record(bytes) {
+            self.store.add_record(record, is_truncated, &place);
+        } else {
+            self.store.notes.add(Cause::Unusable, || {
                 format!("{place}: neither a span with a valid trace_id and span_id nor a log record")
-            }),
+            });
         }
     }
 
@@ -230,24 +231,12 @@ impl Parser<'_, '_> {
             self.store.notes.add(Cause::Unusable, || {
                 format!("{name}: {length} bytes at byte {at} were skipped: too large for a span or a record")
             });
-            return match self.skip(length) {
-                true => Ok(None),
-                false => Err(TRUNCATED),
-            };
+            self.take(length, |_| {})?;
+            return Ok(None);
         }
         // Grows as bytes arrive: the length may be wrong.
         let mut bytes = Vec::new();
-        let mut missing = length as usize;
-        while missing > 0 {
-            let window = self.input.window();
-            let taken = window.len().min(missing);
-            if taken == 0 {
-                return Err(TRUNCATED);
-            }
-            bytes.extend_from_slice(&window[..taken]);
-            self.input.consume(taken);
-            missing -= taken;
-        }
+        self.take(length, |piece| bytes.extend_from_slice(piece))?;
         Ok(Some(bytes))
     }
 
@@ -261,24 +250,10 @@ impl Parser<'_, '_> {
             _ => return Err(Malformed("a field has an impossible wire type")),
         };
         left.take(length)?;
-        match self.skip(length) {
-            true => Ok(()),
-            false => Err(TRUNCATED),
-        }
+        self.take(length, |_| {})
     }
 
-    /// Returns whether there were that many bytes.
-    fn skip(&mut self, bytes: u64) -> bool {
-        let mut missing = bytes;
-        while missing > 0 {
-            let window = self.input.window().len() as u64;
-            if window == 0 {
-                return false;
-            }
-            let taken = window.min(missing);
-            self.input.consume(taken as usize);
-            missing -= taken;
-        }
-        true
+    fn take(&mut self, bytes: u64, piece: impl FnMut(&[u8])) -> Result<(), Malformed> {
+        self.input.take(bytes, piece).then_some(()).ok_or(TRUNCATED)
     }
 }

@@ -19,7 +19,7 @@ const ENTRY_BYTES: usize = 256;
 const STRING_BYTES: usize = size_of::<String>() + 16;
 
 /// Spans and records. When they exceed the limit, the oldest ones are dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Store {
     pub(super) keys: Keys,
     pub(super) limit: usize,
@@ -44,20 +44,8 @@ pub(super) struct Mark {
 }
 
 impl Store {
-    pub(super) fn new(keys: Keys, limit: usize) -> Self {
-        Self {
-            keys,
-            limit,
-            notes: Notes::default(),
-            used: 0,
-            calls: VecDeque::new(),
-            records: VecDeque::new(),
-            counted: HashMap::new(),
-            read_calls: 0,
-            read_records: 0,
-            dropped_calls: 0,
-            dropped_records: 0,
-        }
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 
     /// Adds a span. One without ids can be neither identified nor a parent, so it is skipped.
@@ -167,16 +155,11 @@ fn newest(len: usize, count: u64) -> usize {
 
 fn size_of_call(call: &Call) -> usize {
     let optional = [&call.tool, &call.operation, &call.execution_id, &call.service];
-    let optional: usize = optional.into_iter().flatten().map(|text| STRING_BYTES + text.len()).sum();
-    let own = size_of::<Call>() + call.name.len() + call.message.len();
-    ENTRY_BYTES + own + optional + size_of_attributes(&call.attributes)
+    let strings = optional.into_iter().flatten().count() + 2 * call.attributes.len();
+    ENTRY_BYTES + size_of::<Call>() + call.text_bytes() + STRING_BYTES * strings
 }
 
 fn size_of_record(record: &LogRecord) -> usize {
-    let own = size_of::<LogRecord>() + record.target.len() + record.event_name.len() + record.body.len();
-    ENTRY_BYTES + own + size_of_attributes(&record.attributes)
-}
-
-fn size_of_attributes(attributes: &[(String, String)]) -> usize {
-    attributes.iter().map(|(key, value)| 2 * STRING_BYTES + key.len() + value.len()).sum()
+    let strings = 2 * record.attributes.len();
+    ENTRY_BYTES + size_of::<LogRecord>() + record.text_bytes() + STRING_BYTES * strings
 }

@@ -2,20 +2,43 @@
 
 /// How many levels are drawn as branches. Deeper lines have the number of their level instead: a
 /// tree of ten thousand levels would otherwise be mostly branches.
-pub(in crate::graph) const DRAWN_LEVELS: usize = 32;
+const DRAWN_LEVELS: usize = 32;
 
-/// The branches in front of a name. Roots have level 0; `continues` tells of a level whether more
-/// lines follow on it.
-pub(in crate::graph) fn branch(level: usize, continues: impl Fn(usize) -> bool) -> String {
-    match level {
-        0 => String::new(),
-        _ if level > DRAWN_LEVELS => guides(DRAWN_LEVELS - 1, continues) + &format!("⋯ level {level}: "),
-        _ if continues(level) => guides(level - 1, continues) + "├─ ",
-        _ => guides(level - 1, continues) + "└─ ",
-    }
+/// Where a line is in the tree. The default is a root.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::graph) struct Branch {
+    level: usize,
+    /// A bit for each drawn level, from level 1 on: whether nothing more follows on it.
+    ended: u32,
 }
 
-/// The branches in front of lines that belong to the name above them, which is at `level`.
-pub(in crate::graph) fn guides(level: usize, continues: impl Fn(usize) -> bool) -> String {
-    (1..=level.min(DRAWN_LEVELS)).map(|above| if continues(above) { "│  " } else { "   " }).collect()
+impl Branch {
+    pub(in crate::graph) fn child(self, is_last: bool) -> Self {
+        let is_drawn = self.level < DRAWN_LEVELS;
+        let ended = if is_last && is_drawn { self.ended | 1 << self.level } else { self.ended };
+        Self { level: self.level + 1, ended }
+    }
+
+    /// In front of the name.
+    pub(in crate::graph) fn of_name(self) -> String {
+        if self.level == 0 {
+            return String::new();
+        }
+        let above = Self { level: self.level.min(DRAWN_LEVELS) - 1, ..self }.below_name();
+        match self.level {
+            level if level > DRAWN_LEVELS => above + &format!("⋯ level {level}: "),
+            level if self.has_ended(level) => above + "└─ ",
+            _ => above + "├─ ",
+        }
+    }
+
+    /// In front of lines that belong to the name above them.
+    pub(in crate::graph) fn below_name(self) -> String {
+        let drawn = 1..=self.level.min(DRAWN_LEVELS);
+        drawn.map(|level| if self.has_ended(level) { "   " } else { "│  " }).collect()
+    }
+
+    fn has_ended(self, level: usize) -> bool {
+        self.ended >> (level - 1) & 1 == 1
+    }
 }

@@ -37,7 +37,7 @@ impl Line {
             mark,
             branch,
             name: (Style::Plain, escape::line(&call.title())),
-            duration: call.duration().map_or_else(|| "—".to_owned(), format_duration),
+            duration: format_duration(call.duration().unwrap_or_default()),
             counts: node.own_counts(),
             outcome,
         }

@@ -51,8 +51,7 @@ impl Pen {
 
     /// Writes a part, truncated to the columns that are left.
     pub(in crate::graph) fn write(self, style: Style, text: &str) -> Self {
-        let last = self.max_columns;
-        self.write_to(last, style, text)
+        self.write_to(usize::MAX, style, text)
     }
 
     /// Writes a part, truncated at column `last`.

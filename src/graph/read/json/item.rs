@@ -1,21 +1,13 @@
 //! Spans, log records, resources and scopes.
 
-use std::num::ParseIntError;
-
 use opentelemetry::{SpanId, TraceId};
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
 
-use super::scalars::{severity_number, status_code, Nanos, Text};
-use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
+use super::scalars::{is_error, severity_number, Nanos, Text};
+use crate::graph::call::RawSpan;
 use crate::graph::read::store::Store;
 use crate::graph::record::{self, Level};
 use crate::graph::value::{ValueText, Values};
-
-/// A span or a log record.
-pub(super) trait Item: DeserializeOwned {
-    fn add_to(self, place: &str, store: &mut Store);
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -60,8 +52,8 @@ struct Status {
     message: Text,
 }
 
-impl Item for Span {
-    fn add_to(self, place: &str, store: &mut Store) {
+impl Span {
+    pub(super) fn add_to(self, place: &str, store: &mut Store) {
         let is_truncated = self.attributes.is_truncated;
         let status = self.status.unwrap_or_default();
         let span = RawSpan {
@@ -72,7 +64,7 @@ impl Item for Span {
             service: None,
             start_unix_nano: self.start_time_unix_nano.0,
             end_unix_nano: Some(self.end_time_unix_nano.0),
-            is_error: status_code(&status.code.0) == STATUS_CODE_ERROR,
+            is_error: is_error(&status.code.0),
             message: status.message.0,
             attributes: self.attributes.pairs,
             is_live: false,
@@ -102,8 +94,8 @@ pub(super) struct LogRecord {
     attributes: Values,
 }
 
-impl Item for LogRecord {
-    fn add_to(self, place: &str, store: &mut Store) {
+impl LogRecord {
+    pub(super) fn add_to(self, place: &str, store: &mut Store) {
         let is_truncated = self.body.is_truncated || self.attributes.is_truncated;
         let record = record::LogRecord {
             trace_id: trace_id(&self.trace_id),
@@ -121,20 +113,15 @@ impl Item for LogRecord {
 
 /// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to
 /// say that there is no id.
-fn id<T: PartialEq>(
-    hex: &str,
-    digits: usize,
-    parse: fn(&str) -> Result<T, ParseIntError>,
-    none: T,
-) -> Option<T> {
+fn id(Text(hex): &Text, digits: usize) -> Option<u128> {
     let is_hex = hex.len() == digits && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then(|| parse(hex).ok())?.filter(|id| *id != none)
+    is_hex.then(|| u128::from_str_radix(hex, 16).ok())?.filter(|id| *id != 0)
 }
 
-fn trace_id(Text(hex): &Text) -> Option<TraceId> {
-    id(hex, 32, TraceId::from_hex, TraceId::INVALID)
+fn trace_id(hex: &Text) -> Option<TraceId> {
+    id(hex, 32).map(TraceId::from)
 }
 
-fn span_id(Text(hex): &Text) -> Option<SpanId> {
-    id(hex, 16, SpanId::from_hex, SpanId::INVALID)
+fn span_id(hex: &Text) -> Option<SpanId> {
+    id(hex, 16).map(|id| SpanId::from(id as u64))
 }

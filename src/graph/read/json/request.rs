@@ -1,10 +1,8 @@
 //! An OTLP request, read piece by piece down to its spans and records.
 
-use std::marker::PhantomData;
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess};
 
-use serde::de::{MapAccess, SeqAccess};
-
-use super::item::{Item, LogRecord, Resource, Scope, Span};
+use super::item::{LogRecord, Resource, Scope, Span};
 use super::stream::{Fill, Stream};
 use crate::graph::read::notes::Cause;
 use crate::graph::read::store::{Mark, Store};
@@ -88,9 +86,11 @@ impl Stream for OfScope<'_, '_> {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "scope" => self.target = map.next_value::<Option<Scope>>()?.unwrap_or_default().name.0,
-            "spans" => map.next_value_seed(Fill(&mut Items::<Span>(self.request, PhantomData)))?,
+            "spans" => {
+                map.next_value_seed(Fill(&mut Items { request: self.request, add: Span::add_to }))?;
+            }
             "logRecords" | "log_records" => {
-                map.next_value_seed(Fill(&mut Items::<LogRecord>(self.request, PhantomData)))?;
+                map.next_value_seed(Fill(&mut Items { request: self.request, add: LogRecord::add_to }))?;
             }
             _ => return Ok(false),
         }
@@ -107,17 +107,19 @@ impl Stream for OfScope<'_, '_> {
 }
 
 /// A list of spans or records, each of which is in memory as a whole.
-struct Items<'a, 'r, T>(&'a mut Request<'r>, PhantomData<T>);
+struct Items<'a, 'r, T> {
+    request: &'a mut Request<'r>,
+    add: fn(T, &str, &mut Store),
+}
 
-impl<T: Item> Stream for Items<'_, '_, T> {
+impl<T: DeserializeOwned> Stream for Items<'_, '_, T> {
     const EXPECTED: &'static str = "a list of objects";
 
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
-        let Request { store, place, .. } = &mut *self.0;
         let element = list.next_element::<Option<T>>()?;
         let is_there = element.is_some();
         if let Some(item) = element.flatten() {
-            item.add_to(place, store);
+            (self.add)(item, &self.request.place, self.request.store);
         }
         Ok(is_there)
     }

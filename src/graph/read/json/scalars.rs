@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
+use crate::graph::call::STATUS_CODE_ERROR;
+
 /// A string, number or boolean as text; `null` is no text.
 #[derive(Default)]
 pub(super) struct Text(pub(super) String);
@@ -60,13 +62,9 @@ impl TryFrom<Text> for Nanos {
     }
 }
 
-/// The number of a status code. As in protobuf, an unknown name is 0.
-pub(super) fn status_code(text: &str) -> i64 {
-    match text {
-        "STATUS_CODE_OK" => 1,
-        "STATUS_CODE_ERROR" => 2,
-        number => integer(number).unwrap_or(0),
-    }
+/// Whether a status code is Error. As in protobuf, an unknown name is the number 0.
+pub(super) fn is_error(code: &str) -> bool {
+    code == "STATUS_CODE_ERROR" || integer(code) == Some(STATUS_CODE_ERROR)
 }
 
 /// The number of a severity: `SEVERITY_NUMBER_INFO` is 9, and `INFO2` to `INFO4` come after it.

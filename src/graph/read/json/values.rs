@@ -41,12 +41,8 @@ impl Stream for AnyValue {
             "boolValue" | "bool_value" | "intValue" | "int_value" | "doubleValue" | "double_value" => {
                 self.text = ValueText::literal(map.next_value::<Text>()?.0);
             }
-            "arrayValue" | "array_value" => {
-                self.text = self.elements(map)?.map_or_else(ValueText::too_deep, Values::into_list)
-            }
-            "kvlistValue" | "kvlist_value" => {
-                self.text = self.elements(map)?.map_or_else(ValueText::too_deep, Values::into_map)
-            }
+            "arrayValue" | "array_value" => self.text = self.elements(map, Values::into_list)?,
+            "kvlistValue" | "kvlist_value" => self.text = self.elements(map, Values::into_map)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -54,14 +50,18 @@ impl Stream for AnyValue {
 }
 
 impl AnyValue {
-    /// The elements of a list or a map; `None` if they are nested too deep.
-    fn elements<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<Values>, A::Error> {
+    /// A list or a map.
+    fn elements<'de, A: MapAccess<'de>>(
+        &self,
+        map: &mut A,
+        text: fn(Values) -> ValueText,
+    ) -> Result<ValueText, A::Error> {
         if self.depth == MAX_DEPTH {
-            return map.next_value::<IgnoredAny>().map(|_| None);
+            return map.next_value::<IgnoredAny>().map(|_| ValueText::too_deep());
         }
         let mut elements = Elements { values: Values::nested(), depth: self.depth + 1 };
         map.next_value_seed(Fill(&mut elements))?;
-        Ok(Some(elements.values))
+        Ok(text(elements.values))
     }
 }
 

@@ -7,26 +7,6 @@ use crate::graph::record::{first_known, Level, LogRecord};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
 use crate::wire::read::{Fields, Malformed, Raw};
 
-/// The tags of messages in fields 1 and 2.
-pub(super) const LIST_TAG: u8 = 1 << 3 | 2;
-pub(super) const LIST_TAG_1: u64 = LIST_TAG as u64;
-pub(super) const LIST_TAG_2: u64 = 2 << 3 | 2;
-
-/// A span or a record, and whether it was truncated.
-pub(super) enum Item {
-    Span(RawSpan, bool),
-    Record(LogRecord, bool),
-}
-
-impl Item {
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        match span(bytes) {
-            Ok((span, is_truncated)) => Some(Self::Span(span, is_truncated)),
-            Err(_) => record(bytes).ok().map(|(record, is_truncated)| Self::Record(record, is_truncated)),
-        }
-    }
-}
-
 /// `service.name` of a resource.
 pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
     let mut attributes = Values::default();
@@ -48,7 +28,8 @@ pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
     Ok(name)
 }
 
-fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
+/// A span, and whether it was truncated.
+pub(super) fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
     let mut span = RawSpan {
         trace_id: TraceId::INVALID,
         span_id: SpanId::INVALID,
@@ -102,7 +83,8 @@ fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
     Ok((code == STATUS_CODE_ERROR, message))
 }
 
-fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
+/// A log record, and whether it was truncated.
+pub(super) fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     let mut record = LogRecord::default();
     let (mut number, mut severity_text, mut observed) = (0, String::new(), 0);
     let (mut body, mut attributes) = (ValueText::default(), Values::default());
