@@ -208,7 +208,7 @@ where
                 state.set_otel_span(OtelSpan::Known(after.span));
             }
             stack::enter_span(self.id, id, &state, None, after, ambient_job);
-            ambient::restore_inner(self.id, after, before.suppressed);
+            ambient::restore_innermost_job(self.id, after, before.suppressed);
         });
     }
 
@@ -225,10 +225,10 @@ where
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
         run_hook(|| {
-            if is_broken(&id, &ctx) {
+            let state = ctx.span(&id).as_ref().and_then(SpanState::find);
+            if state.as_ref().is_some_and(|state| state.is_broken()) {
                 return;
             }
-            let state = ctx.span(&id).as_ref().and_then(SpanState::find);
             // This starts a span that was never started, without holding a lock.
             let starting = StartGuard::unlocked(state);
             self.inner.0.on_close(id, ctx);
@@ -240,8 +240,8 @@ where
         run_hook(|| self.inner.0.on_id_change(old, new, ctx));
     }
 
-    // SAFETY: the pointer is to `self` or to a field of it, so it is valid as long as `&self` is. It
-    // is of the requested type: that is compared here, or by the wrapped layer.
+    // SAFETY: the pointer is to `self` or to a field of it, so it is valid as long as `&self` is.
+    // It is of the requested type: that is compared here, or by the wrapped layer.
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
             return Some(std::ptr::from_ref(self).cast());

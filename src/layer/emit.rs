@@ -55,7 +55,8 @@ impl<'a> EnabledEvent<'a> {
 }
 
 impl<R: Records> LogLayer<R> {
-    /// Makes and emits the record of an event, or counts why there is none.
+    /// Makes and emits the record of an event that the layer's own filters let pass, or counts why
+    /// there is none.
     pub(super) fn emit<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -105,7 +106,8 @@ impl<R: Records> LogLayer<R> {
         match catch_unwind(AssertUnwindSafe(emit)) {
             Ok(Outcome::Emitted) => counters.delivered(1),
             Ok(Outcome::NoPermit) => counters.dropped_overflow(1),
-            Ok(Outcome::ThreadExit) | Err(_) => counters.dropped_panicked(1),
+            Ok(Outcome::ThreadExit) => counters.dropped_thread_exit(1),
+            Err(_) => counters.dropped_panicked(1),
         }
     }
 

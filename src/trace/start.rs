@@ -22,10 +22,9 @@ use crate::trace::span::{Span, Tracer};
 /// span.end();
 /// ```
 pub fn start_span(cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
-    match (cx.get::<TracerValue>(), DEFAULT.get()) {
-        (Some(own), _) => own.0.start_span(cx, name),
-        (None, Some(default)) => default.start_span(cx, name),
-        (None, None) => NopTracer::new().start_span(cx, name),
+    match cx.get::<TracerValue>().map(|own| &own.0).or_else(|| DEFAULT.get()) {
+        Some(tracer) => tracer.start_span(cx, name),
+        None => NopTracer::new().start_span(cx, name),
     }
 }
 
