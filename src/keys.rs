@@ -23,7 +23,7 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keys {
-    /// In the order in which stamps are written: the job's nine, then tool and operation.
+    /// The job's nine, then tool and operation.
     names: [&'static str; COUNT],
 }
 

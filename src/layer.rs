@@ -205,7 +205,7 @@ where
             let ambient_job = state.job().is_none().then(ambient::ambient_job).flatten();
             stack::enter_span(self.id, id, &state, Some(layer_span), cx, ambient_job);
             if !state.has_span_layer() {
-                ambient::restore_inner(self.id, cx, cx.suppressed);
+                ambient::restore_innermost_job(self.id, cx, cx.suppressed);
             }
         });
     }

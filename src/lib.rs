@@ -52,8 +52,8 @@
 //!
 //! # Layout
 //!
-//! The path of an event to the queue of a [`Pipeline`](otlp::Pipeline), in reading order. Indented: what an event
-//! passes through only in some cases.
+//! The path of an event to the queue of a [`Pipeline`](otlp::Pipeline), in reading order. Indented:
+//! what an event passes through only in some cases.
 //!
 //! | file | what it does |
 //! | --- | --- |
@@ -82,11 +82,12 @@
 //! | `otlp/queue.rs` | the queue: one shard for each thread, bounded in bytes |
 //! | `otlp/queue/chunk.rs` | encoded records, one after the other |
 //!
-//! `otlp.rs` continues from there to the receiver. Each of these can be read alone: `spans.rs` (spans without side
-//! effects), `job.rs` (job metadata), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs`
-//! (the tool-call graph), `install.rs` (registration in one call), `log_tracer.rs` (the `log` facade),
-//! `json_lines.rs` (OTLP files), `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for tests).
-//! `docs/architecture.md` has the modules by floors, and all files.
+//! `otlp.rs` continues from there to the receiver. Each of these can be read alone: `spans.rs`
+//! (spans without side effects), `job.rs` (job metadata), `op.rs` (one span per tool call),
+//! `trace.rs` (the small abstraction), `graph.rs` (the tool-call graph), `install.rs` (registration
+//! in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files), `metrics.rs`
+//! (the counts as metrics), `testing.rs` (pipelines for tests). `docs/architecture.md` has the
+//! modules by floors, and all files.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod value;

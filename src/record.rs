@@ -96,8 +96,8 @@ pub trait Records: Send + Sync + 'static {
     where
         Self: 'a;
 
-    /// Reserved capacity for one record. Dropped before a record is opened, it counts the record as
-    /// lost.
+    /// The right to emit one record. That of the direct kind counts the record as lost if it is
+    /// dropped before a record is opened; other kinds cannot refuse a record and have `()`.
     type Permit<'a>
     where
         Self: 'a;
@@ -110,11 +110,12 @@ pub trait Records: Send + Sync + 'static {
     /// Whether anything wants a record like this.
     fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
 
-    /// Reserves capacity for one record. `None`, and counted, if there is none.
+    /// Asks for the right to emit one record, before any work is done for it. `None`, and counted,
+    /// if the record would be dropped.
     fn reserve(&self, thread: Thread) -> Option<Self::Permit<'_>>;
 
-    /// Starts a record in the reserved capacity. Dropped before it is emitted, it counts itself as
-    /// lost.
+    /// Starts a record. One of the direct kind that is dropped before it is emitted counts itself
+    /// as lost.
     fn open<'a>(&'a self, permit: Self::Permit<'a>, target: Target<'a>) -> Self::Record<'a>;
 
     /// Emits a finished record.

@@ -149,7 +149,8 @@ counters! {
 
     /// One reading of the [`Counters`].
     pub struct Stats {
-        /// Records handed to the logger provider.
+        /// Records handed to the logger provider, or to the queue of a
+        /// [`Pipeline`](crate::otlp::Pipeline), which counts what happens to them then.
         delivered,
         /// Events not handed over because telemetry is suppressed on their thread
         /// (`Context::enter_telemetry_suppressed_scope`): an exporter's own events.

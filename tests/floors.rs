@@ -1,6 +1,6 @@
-//! The floors of docs/architecture.md: a file imports from lower floors, or within its own module, and no files import
-//! each other in a ring. And the lists of files: the path of an event in src/lib.rs, and all files in
-//! docs/architecture.md.
+//! The floors of docs/architecture.md: a file imports from lower floors, or within its own module,
+//! and no files import each other in a ring. And the lists of files: the path of an event in
+//! src/lib.rs, and all files in docs/architecture.md.
 //!
 //! Reads the text of `src`: `use` declarations, and every other path that begins with `crate`,
 //! `super` or the name of a child module. A name that a parent re-exports counts as the parent's.
@@ -97,7 +97,8 @@ fn nothing_but_its_glue_knows_the_graph() {
     assert_eq!(knows.map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["layer/recording.rs"]);
 }
 
-/// The path of an event to the queue is short: the first table of src/lib.rs lists its files, and each is there.
+/// The path of an event to the queue is short: the first table of src/lib.rs lists its files, and
+/// each is there.
 #[test]
 fn the_path_of_an_event_is_short() {
     let tree = tree();
@@ -122,7 +123,8 @@ fn the_path_of_an_event_is_short() {
     );
 }
 
-/// Guarantees: the table of files has every file of src, with the first sentence of its own documentation.
+/// Guarantees: the table of files has every file of src, with the first sentence of its own
+/// documentation.
 #[test]
 fn the_table_of_files_says_what_the_files_say() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
@@ -263,7 +265,8 @@ fn imports(tree: &Tree) -> Imports {
         let targets = imports.entry(file.clone()).or_default();
         for path in paths(&code_of(text)) {
             let Some(absolute) = absolute(&path, &own, &modules) else { continue };
-            // The longest part of the path that is a module: the file which has, or re-exports, the rest.
+            // The longest part of the path that is a module: the file which has, or re-exports, the
+            // rest.
             let longest = (0..=absolute.len()).rev().find_map(|len| modules.get(&absolute[..len].join("::")));
             if let Some(target) = longest.filter(|target| *target != file) {
                 targets.insert((*target).to_owned());
@@ -343,7 +346,8 @@ fn string_len(text: &str) -> usize {
     text.len()
 }
 
-/// Paths in an inline module begin elsewhere; those of this crate are tests, or lists of public names.
+/// Paths in an inline module begin elsewhere; those of this crate are tests, or lists of public
+/// names.
 fn without_inline_modules(code: &str) -> String {
     let mut kept = String::new();
     let mut depth = 0;

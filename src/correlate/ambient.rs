@@ -10,12 +10,12 @@ use crate::correlate::stack;
 use crate::correlate::stack::{push, with_stack, Entry, EntryKind, OtelContext};
 use crate::job_scope::{of_context, JobScope, JobScopeValue};
 
-/// Called after a span layer has entered a span. Puts the innermost job back into the `Context` if
-/// entering the span replaced it with the job in which the span was created.
+/// Called after a span layer has entered a span. Puts the job of the innermost job scope back into
+/// the `Context` if entering the span replaced it with the job in which the span was created.
 ///
 /// It also restores telemetry suppression, which an exporter may have set before it entered the
 /// span.
-pub(crate) fn restore_inner(layer: LayerId, cx: OtelContext, was_suppressed: bool) {
+pub(crate) fn restore_innermost_job(layer: LayerId, cx: OtelContext, was_suppressed: bool) {
     let scope = with_stack(|stack| stack.innermost_job().cloned()).flatten();
     let scope = scope.filter(|scope| scope.id != cx.job);
     let is_lifted = was_suppressed && !cx.suppressed;

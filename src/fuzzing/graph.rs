@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr;
 use crate::graph::{Reader, ToolCallGraph};
 use crate::otlp::json::{request_to_json, trace_request_to_json};
 
-/// Reads any bytes as a file. The first of them says in pieces of which size they come, and how much
-/// is kept.
+/// Reads any bytes as a file. The first of them says in pieces of which size they come, and how
+/// much is kept.
 pub fn read(input: &[u8]) {
     let Some((first, bytes)) = input.split_first() else { return };
     let limit = match first {

@@ -62,8 +62,8 @@ fn up_to(level: LevelFilter) -> Boxed {
     Box::new(filter.with_max_level_hint(of_spans))
 }
 
-/// Stacks the layers on the filter, the first one lowest. As one layer: a `Vec` of layers would have
-/// no maximum level, and an `Option` does not forward `on_register_dispatch` to its layer.
+/// Stacks the layers on the filter, the first one lowest. As one layer: a `Vec` of layers would
+/// have no maximum level, and an `Option` does not forward `on_register_dispatch` to its layer.
 pub(crate) fn assemble(filter: Boxed, layers: Vec<Boxed>) -> Dispatch {
     let stack = layers.into_iter().fold(filter, |below, layer| Box::new(below.and_then(layer)));
     Dispatch::new(tracing_subscriber::registry().with(stack))

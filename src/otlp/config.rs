@@ -17,9 +17,9 @@ pub(crate) struct Config {
     /// For records that are queued, in flight or waiting to be sent again.
     pub(crate) memory_limit_bytes: usize,
     pub(crate) overflow: Overflow,
-    /// A request has at most so many records.
+    /// The most records in a request.
     pub(crate) max_batch_records: usize,
-    /// A request is at most so large, before compression.
+    /// The most bytes in a request, before compression.
     pub(crate) max_request_bytes: usize,
     /// Records are sent when they are this old, however few they are.
     pub(crate) schedule_delay: Duration,

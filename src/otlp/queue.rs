@@ -28,7 +28,7 @@ use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::record::Target;
 use crate::stats::Thread;
 
-/// How often a thread evicts a chunk for one record before it drops that record instead.
+/// How many times a thread evicts a chunk for one record before it drops that record instead.
 const MAX_EVICTIONS: usize = 64;
 
 /// What happens to a record for which there is no room.
@@ -60,7 +60,9 @@ pub(crate) struct Queue {
     pub(crate) pool: Pool,
 }
 
-/// A place in the queue, reserved for one record. Dropped unused, it counts the record as lost.
+/// The right to enqueue one record, whose outcome it counts: dropped unused, it counts the record
+/// as lost. It does not hold memory, because the size of the record is not known yet, so the queue
+/// may still drop the record when it is enqueued.
 #[derive(Debug)]
 pub struct Permit<'a> {
     queue: &'a Queue,
@@ -69,7 +71,7 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Enqueues an encoded `LogRecord`.
+    /// Enqueues an encoded `LogRecord`, or counts why not.
     #[inline]
     pub(crate) fn enqueue(self, target: Target<'_>, record: &Encoded<'_>) {
         let Self { queue, thread } = self;
@@ -134,8 +136,8 @@ impl Queue {
         }
     }
 
-    /// Counts an event as emitted and reserves a place for its record. `None` if the record would be
-    /// dropped, which is counted too.
+    /// Counts an event as emitted and admits its record. `None` if the record would be dropped,
+    /// which is counted too.
     #[inline]
     pub(crate) fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
         self.counters.one_emitted(thread);
@@ -156,8 +158,8 @@ impl Queue {
         false
     }
 
-    /// Whether there is no room for a record of this thread, and none can be made. An estimate: true
-    /// from the first record that is dropped until there is room for a whole lease.
+    /// Whether there is no room for a record of this thread, and none can be made. An estimate:
+    /// true from the first record that is dropped until there is room for a whole lease.
     pub(crate) fn is_full(&self) -> bool {
         let refuses = &self.shards[Thread::current().shard(SHARDS)].refuses;
         self.overflow == Overflow::DropNewest && refuses.load(Ordering::Relaxed) && self.budget.is_short()

@@ -176,7 +176,7 @@ impl Records for DirectRecords {
     }
 }
 
-/// A record being written, and the queue capacity reserved for it.
+/// A record being written, and the permit to enqueue it.
 #[derive(Debug)]
 pub struct DirectRecord<'a> {
     /// Dropped unused, it counts the record as lost.

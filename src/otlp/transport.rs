@@ -30,7 +30,7 @@ pub(crate) trait Transport: Send {
 /// [specification]: https://opentelemetry.io/docs/specs/otlp/#failures
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The receiver accepted it, but for so many of its records. It is not sent again.
+    /// The receiver accepted it, except `rejected` of its records. It is not sent again.
     Accepted { rejected: u64, message: String },
     /// The same bytes are to be sent again, not before the time that the receiver asked for, if it
     /// did.

@@ -31,7 +31,7 @@ impl Budget {
         }
     }
 
-    /// Extends a lease to at least `wanted` bytes, if so many are available. Takes a whole lease
+    /// Extends a lease to at least `wanted` bytes, if they are available. Takes a whole lease
     /// where it can, so that this is rare.
     pub(crate) fn extend_lease(&self, leased: &mut usize, wanted: usize) -> bool {
         let missing = wanted.saturating_sub(*leased);

@@ -1,6 +1,7 @@
 //! A part of a shard: encoded records in a row, each with its header, and their scopes.
 //!
-//! Chunks have one size, so that they can be recycled, and so that no buffer ever doubles.
+//! Chunks are allocated with one size, so that they can be recycled and do not double. Only one
+//! with a record that is larger than usual has more.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use crate::wire::put::{tag, varint_len, LENGTH};
 /// The field number of `ScopeLogs.log_records`, which is in the header of each record.
 const LOG_RECORDS: u8 = 2;
 
-/// The names of scopes are truncated to so many bytes.
+/// The longest name of a scope, in bytes. Longer ones are truncated.
 const MAX_NAME: usize = 1024;
 
 /// The bytes that a chunk is charged with for each run: a `Vec` that has just doubled has twice
@@ -136,7 +137,8 @@ impl Chunk {
         self.bytes.capacity()
     }
 
-    /// The most bytes that [`add`](Self::add) is charged with for this record.
+    /// The most bytes that a record of `framed` bytes is charged with when it is
+    /// [added](Self::add).
     #[inline]
     pub(crate) fn max_cost(target: Target<'_>, framed: usize) -> usize {
         let name = match target {
@@ -146,8 +148,8 @@ impl Chunk {
         framed + name + RUN_COST
     }
 
-    /// Appends a record, which is charged with at most `most` bytes, and returns with how many it
-    /// is.
+    /// Appends a record, which is charged with at most `max_cost` bytes, and returns the bytes that
+    /// it is charged with.
     #[inline]
     pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, max_cost: usize) -> usize {
         if self.bytes.capacity() - self.bytes.len() < max_cost {

@@ -9,7 +9,7 @@ use crate::otlp::config::Config;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Transport;
 
-/// A receiver that answers only once it has so many requests at the same time.
+/// A receiver that answers only once it has a given number of requests at the same time.
 #[derive(Clone)]
 struct Gathering(Arc<(Mutex<Seen>, Condvar)>);
 

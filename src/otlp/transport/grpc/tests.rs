@@ -169,8 +169,8 @@ fn a_header_provider_that_panics_is_survived() {
     assert_eq!(transport.send(&mut request("a"), soon()), accepted());
 }
 
-/// Guarantees: a proxy's page is known by its HTTP status, though tonic takes it for broken gRPC. That these are
-/// tonic's words is seen where haproxy is installed: `haproxy_fails_in_its_ways`.
+/// Guarantees: a proxy's page is known by its HTTP status, though tonic takes it for broken gRPC.
+/// That these are tonic's words is seen where haproxy is installed: `haproxy_fails_in_its_ways`.
 #[test]
 fn the_page_of_a_busy_proxy_is_an_invitation_to_come_again() {
     for (http, is_again) in [("503", true), ("429", true), ("502", true), ("504", true), ("413", false)] {
@@ -265,7 +265,8 @@ fn nobody_there_is_tried_again_and_found_when_there() {
     }
 }
 
-/// Scenario: a listener that reads and closes, one that answers with garbage, and one that says nothing.
+/// Scenario: a listener that reads and closes, one that answers with garbage, and one that says
+/// nothing.
 #[test]
 fn no_answer_is_tried_again_within_the_deadline() {
     use std::io::{Read, Write};
