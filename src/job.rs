@@ -43,7 +43,9 @@ pub fn current() -> Option<JobMetadata> {
 ///
 /// The last value of a key wins. Outside any job, only the current span gets it.
 ///
-/// The current span is the innermost active one. The SDK appends attributes where the specification
+/// The current span is the innermost active one. It does not get the attribute if no layer of this
+/// crate has entered it, nor while a span is being started on this thread, as in a sampler or a
+/// processor's `on_start`: the span's lock is held then. The SDK appends attributes where the specification
 /// says that they are overwritten, so a key that is set to two different values appears twice on
 /// the span.
 pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
@@ -57,7 +59,7 @@ pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
         |span, state| {
             // The span tracks what is set on it: the same value may have been set on another span
             // only.
-            if state.is_none_or(|state| state.insert_set_stamp(&added)) {
+            if state.insert_set_stamp(&added) {
                 span.set_attribute(added.key.clone(), added.value.clone());
             }
         },

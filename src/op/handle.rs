@@ -79,7 +79,10 @@ impl Op {
 
     /// Runs `work` inside the op's span, and inside its job scope if it has one.
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
-        let entered = || self.span.in_scope(work);
+        let entered = || match self.is_poisoned() {
+            true => work(),
+            false => self.span.in_scope(work),
+        };
         match &self.job {
             Some(job) => job.run(entered),
             None => entered(),
@@ -89,7 +92,8 @@ impl Op {
     /// [`in_scope`](Self::in_scope) for a future. The op stays open;
     /// [`instrument`](Self::instrument) ends it with the future's result.
     pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
-        WithJob::new(future.instrument(self.span.clone()), self.job.clone())
+        let span = if self.is_poisoned() { Span::none() } else { self.span.clone() };
+        WithJob::new(future.instrument(span), self.job.clone())
     }
 
     /// Runs `work` inside the op, ends the op with the result, and returns the result unchanged.
@@ -106,7 +110,9 @@ impl Op {
     /// value.
     pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
-        self.span.set_attribute(key.clone(), value.clone());
+        if !self.is_poisoned() {
+            self.span.set_attribute(key.clone(), value.clone());
+        }
         if let Some(state) = &self.state {
             state.add(key, any_value(value));
         }
@@ -162,6 +168,12 @@ impl Op {
         });
     }
 
+    /// Whether a panic has poisoned the span's lock, and a plain `OpenTelemetryLayer` would panic
+    /// each time that it takes it. [`SpanLayer`](crate::SpanLayer) does not forward to it then.
+    fn is_poisoned(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.is_broken() && !state.has_span_layer())
+    }
+
     /// Whether a panic that began after the op started is unwinding this thread.
     fn is_unwinding(&self) -> bool {
         panicking() && !self.was_panicking
@@ -172,6 +184,10 @@ impl Drop for Op {
     fn drop(&mut self) {
         let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
         self.settle(outcome);
+        if self.is_poisoned() {
+            // Never closed, as that takes the lock too.
+            std::mem::forget(self.span.clone());
+        }
     }
 }
 

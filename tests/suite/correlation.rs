@@ -319,6 +319,24 @@ fn a_line_logged_while_a_span_is_started_has_the_enclosing_ids_or_none() {
     }
 }
 
+/// Guarantees: a span that follows from itself gets no link, and nothing hangs. The wrapped layer would
+/// lock it twice.
+#[test]
+fn a_span_that_follows_from_itself_does_not_hang() {
+    for arrangement in Arrangement::with_sampled_span_layer() {
+        within(20, &format!("{arrangement:?}"), move || {
+            let fixture = arrangement.build();
+            fixture.run(|| {
+                let span = tracing::info_span!("itself");
+                span.follows_from(&span);
+                span.in_scope(|| tracing::warn!("in it"));
+                fixture.assert_in_span("in it", &span);
+            });
+            assert!(fixture.span("itself").links.is_empty());
+        });
+    }
+}
+
 fn logging_sampler() -> impl ShouldSample + 'static {
     SamplerFn(|_, _: &str, _: &[KeyValue]| {
         tracing::warn!("sampler");

@@ -9,7 +9,7 @@ use spanlog::{job, op, JobMetadata};
 
 use crate::fixture::capture::Capture;
 use crate::fixture::spans::SamplerFn;
-use crate::fixture::{each, Arrangement, Fixture, Hooks, USUAL};
+use crate::fixture::{each, Arrangement, Fixture, Hooks, Spans, USUAL};
 
 /// Panics while switched on. Not by `panic!`: the message would clutter the output.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,38 @@ fn a_processor_that_panics_does_not_reach_the_program() {
             }
             assert_works(&fixture);
         });
+    }
+}
+
+/// Guarantees: with a plain layer, whose lock of the span is poisoned then, an op neither enters nor
+/// closes a span whose start panicked. Either would panic in the program, and abort it while unwinding.
+#[test]
+fn an_op_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
+    let plain = Arrangement::with_spans().into_iter().filter(|it| it.spans == Spans::Plain && it.sampled);
+    for arrangement in plain {
+        let fragile = Fragile::default();
+        let breaks = fragile.clone();
+        let hooks = Hooks { start: move || breaks.breaks(), end: || (), shutdown: || () };
+        let fixture = arrangement.build_traced(|provider| provider.with_span_processor(hooks));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        fixture.run(|| {
+            fragile.0.store(true, Ordering::Relaxed);
+            let broken = op::start("t", "broken", []);
+            broken.set("key", "value");
+            broken.in_scope(|| tracing::warn!("in broken"));
+            runtime.block_on(broken.in_scope_async(async { tracing::warn!("in broken, async") }));
+            drop(broken);
+            assert_eq!(op::run("t", "broken", [], || Ok::<_, String>(7)), Ok(7));
+            assert_eq!(
+                runtime.block_on(op::run_async("t", "broken", [], async { Ok::<_, String>(7) })),
+                Ok(7)
+            );
+            fragile.0.store(false, Ordering::Relaxed);
+            assert_works(&fixture);
+        });
+        for body in ["in broken", "in broken, async"] {
+            fixture.assert_no_ids(body);
+        }
     }
 }
 

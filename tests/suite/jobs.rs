@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use opentelemetry::trace::Tracer;
 use opentelemetry::{Context, KeyValue};
 use spanlog::job::{self, FutureExt as _};
-use spanlog::{JobMetadata, JobSpanProcessor, Keys, LogLayer, SpanLayer};
+use spanlog::{op, JobMetadata, JobSpanProcessor, Keys, LogLayer, SpanLayer};
 use tracing::Instrument;
 
 use crate::fixture::capture::Capture;
 use crate::fixture::spans::{ids_of, remote_context, SamplerFn, REMOTE_TRACE};
-use crate::fixture::{ask_log, attributes, each, Arrangement, Fixture, Spans, USUAL};
+use crate::fixture::{ask_log, attributes, each, within, Arrangement, Fixture, Hooks, Spans, USUAL};
 
 fn full() -> JobMetadata {
     JobMetadata::new("job-1", "exec-1")
@@ -218,6 +218,51 @@ fn samplers_see_the_job_on_spans_of_the_span_layer() {
         job::scope(job("one"), || tracing::info_span!("inside").in_scope(|| ()));
     });
     assert_eq!(fixture.spans().iter().map(|span| span.name.as_ref()).collect::<Vec<_>>(), ["inside"]);
+}
+
+/// Guarantees: user code that runs inside the start of a span may call `job::set`. Nothing hangs, and
+/// later records have the stamp.
+#[test]
+fn set_while_a_span_is_started_sets_the_scope_and_does_not_hang() {
+    #[derive(Debug, Default)]
+    struct SettingIds(opentelemetry_sdk::trace::RandomIdGenerator);
+    impl opentelemetry_sdk::trace::IdGenerator for SettingIds {
+        fn new_trace_id(&self) -> opentelemetry::TraceId {
+            self.0.new_trace_id()
+        }
+
+        fn new_span_id(&self) -> opentelemetry::SpanId {
+            job::set("set.by.ids", "x");
+            self.0.new_span_id()
+        }
+    }
+
+    for arrangement in Arrangement::with_spans().into_iter().filter(|it| it.sampled) {
+        within(20, &format!("{arrangement:?}"), move || {
+            let sampler = SamplerFn(|_, _: &str, _: &[KeyValue]| {
+                job::set("set.by.sampler", "x");
+                true
+            });
+            let fixture = arrangement.build_traced(|provider| {
+                provider.with_sampler(sampler).with_id_generator(SettingIds::default()).with_span_processor(
+                    Hooks { start: || job::set("set.by.processor", "x"), end: || (), shutdown: || () },
+                )
+            });
+            fixture.run(|| {
+                job::scope(job("one"), || {
+                    tracing::info_span!("outer").in_scope(|| {
+                        tracing::info_span!("inner").in_scope(|| tracing::warn!("in inner"));
+                        op::run("t", "o", [], || Ok::<(), String>(())).unwrap();
+                    });
+                    tracing::warn!("after");
+                });
+            });
+            let after = fixture.record("after");
+            for key in ["set.by.sampler", "set.by.ids", "set.by.processor"] {
+                assert_eq!(after.text(key), Some("x"), "{key}");
+            }
+        });
+    }
 }
 
 #[test]
