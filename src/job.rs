@@ -18,11 +18,12 @@ use crate::correlate::{ambient, current};
 use crate::job_scope::JobScope;
 
 pub use self::processor::JobSpanProcessor;
-pub use crate::correlate::carry::{carry, thread, FutureExt, WithJob};
-#[cfg(feature = "tokio")]
-pub use crate::correlate::carry::{spawn, spawn_blocking};
+pub use crate::correlate::with_job::{FutureExt, WithJob};
 pub use crate::metadata::JobMetadata;
 pub use crate::op::execution::{execution, Execution};
+pub use crate::task::{carry, handle, thread, Handle};
+#[cfg(feature = "tokio")]
+pub use crate::task::{spawn, spawn_blocking};
 
 /// Runs `work` inside the job: records logged and spans started in it carry `metadata`.
 ///

@@ -83,11 +83,11 @@
 //! | `otlp/queue/chunk.rs` | encoded records, one after the other |
 //!
 //! `otlp.rs` continues from there to the receiver. Each of these can be read alone: `spans.rs`
-//! (spans without side effects), `job.rs` (job metadata), `op.rs` (one span per tool call),
-//! `trace.rs` (the small abstraction), `graph.rs` (the tool-call graph), `install.rs` (registration
-//! in one call), `log_tracer.rs` (the `log` facade), `json_lines.rs` (OTLP files), `metrics.rs`
-//! (the counts as metrics), `testing.rs` (pipelines for tests). `docs/architecture.md` has the
-//! modules by floors, and all files.
+//! (spans without side effects), `job.rs` (job metadata), `task.rs` (work on other threads and
+//! tasks), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs` (the
+//! tool-call graph), `install.rs` (registration in one call), `log_tracer.rs` (the `log` facade),
+//! `json_lines.rs` (OTLP files), `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for
+//! tests). `docs/architecture.md` has the modules by floors, and all files.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod value;
@@ -123,6 +123,7 @@ mod log_tracer;
 mod metrics;
 pub mod op;
 mod spans;
+pub mod task;
 pub mod testing;
 pub mod trace;
 

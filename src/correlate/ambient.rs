@@ -42,7 +42,7 @@ pub(crate) fn restore_innermost_job(layer: LayerId, cx: OtelContext, was_suppres
 }
 
 /// Attaches a `Context`. `None` inside `Context::map_current`, where OpenTelemetry panics.
-fn attach(cx: Context) -> Option<ContextGuard> {
+pub(crate) fn attach(cx: Context) -> Option<ContextGuard> {
     catch_unwind(AssertUnwindSafe(|| cx.attach())).ok()
 }
 

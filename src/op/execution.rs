@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use opentelemetry::{Key, Value};
 
-use crate::correlate::carry::WithJob;
 use crate::correlate::span_state::OpNames;
+use crate::correlate::with_job::WithJob;
 use crate::job_scope::JobScope;
 use crate::metadata::JobMetadata;
 use crate::op::future::Instrumented;

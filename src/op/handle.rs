@@ -13,10 +13,10 @@ use tracing_core::field::Value as FieldValue;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::callsite::SpanNames;
-use crate::correlate::carry::WithJob;
 use crate::correlate::pending_op::PendingOp;
 use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
+use crate::correlate::with_job::WithJob;
 use crate::correlate::{pending_op, stack};
 use crate::job_scope::JobScope;
 use crate::keys::Keys;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
 use proptest::prelude::*;
@@ -23,8 +24,12 @@ enum Step {
     Op(Vec<Step>),
     /// Does the steps inside an ordinary span.
     Span(Vec<Step>),
-    /// Does the steps in their own task, in the same job, and waits for it.
+    /// Does the steps in their own task, and waits for it.
     Spawn(Vec<Step>),
+    /// Does the steps on a thread of their own, which has no subscriber.
+    Thread(Vec<Step>),
+    /// Polls the steps on another thread, in what a handle says.
+    Handle(Vec<Step>),
     /// Does the steps on a blocking thread.
     Blocking(Vec<Step>),
     /// Starts the steps and drops them at their first wait.
@@ -41,6 +46,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             inner.clone().prop_map(Step::Op),
             inner.clone().prop_map(Step::Span),
             inner.clone().prop_map(Step::Spawn),
+            inner.clone().prop_map(Step::Thread),
+            inner.clone().prop_map(Step::Handle),
             inner.clone().prop_map(Step::Blocking),
             inner.clone().prop_map(Step::Cancel),
             inner.prop_map(Step::Panic),
@@ -68,24 +75,34 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
                     work.instrument(tracing::info_span!("span", otel.name = format!("s.{name}"))).await;
                 }
                 Step::Spawn(steps) => {
-                    let _ = job::spawn(run(job, span.clone(), steps).in_current_span()).await;
+                    let _ = job::spawn(run(job, span.clone(), steps)).await;
+                }
+                Step::Thread(steps) => {
+                    let work = run(job, span.clone(), steps);
+                    let _ = job::thread(|| block_on(work)).join();
+                }
+                Step::Handle(steps) => {
+                    let handle = job::handle();
+                    let work = handle.clone().in_scope_async(run(job, span.clone(), steps));
+                    let thread = std::thread::spawn(move || {
+                        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| block_on(work)));
+                        handle
+                    });
+                    thread.join().unwrap().in_scope(|| log(job, &span));
                 }
                 Step::Blocking(steps) => {
-                    let in_span = tracing::Span::current();
                     let span = span.clone();
                     let _ = job::spawn_blocking(move || {
-                        in_span.in_scope(|| {
-                            for step in steps {
-                                match step {
-                                    Step::Log => log(job, &span),
-                                    _ => op::run("t", &name, [], || {
-                                        log(job, &format!("t.{name}"));
-                                        Ok::<(), String>(())
-                                    })
-                                    .unwrap(),
-                                }
+                        for step in steps {
+                            match step {
+                                Step::Log => log(job, &span),
+                                _ => op::run("t", &name, [], || {
+                                    log(job, &format!("t.{name}"));
+                                    Ok::<(), String>(())
+                                })
+                                .unwrap(),
                             }
-                        });
+                        }
                     })
                     .await;
                 }
@@ -111,6 +128,10 @@ fn run(job: usize, span: String, steps: Vec<Step>) -> Work {
             log(job, &span);
         }
     })
+}
+
+fn block_on(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work);
 }
 
 async fn succeed(work: impl Future<Output = ()>) -> Result<(), String> {

@@ -9,6 +9,7 @@ mod interleaving;
 mod jobs;
 mod ops;
 mod record;
+mod tasks;
 mod trace;
 mod trace_elsewhere;
 mod trace_entries;

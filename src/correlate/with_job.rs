@@ -1,10 +1,9 @@
-//! Carrying a job to futures, threads and tasks.
+//! Futures that run inside a job.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
 
 use pin_project_lite::pin_project;
 
@@ -90,64 +89,3 @@ pub trait FutureExt: Future + Sized {
 }
 
 impl<F: Future> FutureExt for F {}
-
-/// Wraps `work` so that it runs inside the current job, on whatever thread it is called.
-///
-/// ```
-/// use spanlog::{job, JobMetadata};
-///
-/// job::scope(JobMetadata::new("job-1", "exec-1"), || {
-///     let callback = job::carry(|| job::current().is_some());
-///     assert!(std::thread::spawn(callback).join().unwrap());
-/// });
-/// ```
-pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
-    let scope = ambient::ambient_job();
-    move || in_scope(scope.as_ref(), work)
-}
-
-/// [`std::thread::spawn`], inside the current job. It carries only the job, not the current span.
-///
-/// # Panics
-///
-/// If [`std::thread::spawn`] panics.
-pub fn thread<T, F>(work: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    std::thread::spawn(carry(work))
-}
-
-/// `tokio::spawn`, inside the current job.
-///
-/// It carries only the job. To carry the current span as well, spawn `future.in_current_span()`.
-///
-/// # Panics
-///
-/// Outside a tokio runtime, as `tokio::spawn` does.
-#[cfg(feature = "tokio")]
-#[track_caller]
-pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    tokio::spawn(future.with_current_job())
-}
-
-/// `tokio::task::spawn_blocking`, inside the current job. It carries only the job, not the current
-/// span.
-///
-/// # Panics
-///
-/// Outside a tokio runtime, as `tokio::task::spawn_blocking` does.
-#[cfg(feature = "tokio")]
-#[track_caller]
-pub fn spawn_blocking<T, F>(work: F) -> tokio::task::JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    tokio::task::spawn_blocking(carry(work))
-}
