@@ -11,9 +11,9 @@
 //! # What it installs
 //!
 //! * a global filter, so that a disabled event costs nothing: `RUST_LOG`, else
-//!   [`Builder::with_filter`], else [`Builder::with_level`]. A level keeps spans up to INFO in any
-//!   case, because a record without its span has no ids. The directives of `RUST_LOG` and
-//!   `with_filter` decide about spans themselves;
+//!   [`Builder::with_filter`], else [`Builder::with_level`]. They choose the events. Spans up to
+//!   INFO ([`Builder::with_span_level`]) are kept in any case, because a record without its span has
+//!   no ids, unless a directive turns their target or name `off`;
 //! * the console, on standard error;
 //! * a [`SpanLayer`](crate::SpanLayer) over an SDK tracer provider;
 //! * a [`LogLayer`] that writes directly to OTLP, through a [`Pipeline`](crate::otlp::Pipeline),
@@ -47,6 +47,7 @@
 mod destination;
 mod console;
 mod env;
+mod filter;
 #[cfg(feature = "grpc")]
 mod grpc;
 #[cfg(not(feature = "grpc"))]
@@ -79,9 +80,10 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
+use crate::install::filter::Boxed;
 use crate::install::providers::{Change, Outputs};
 use crate::install::recording::Recording;
-use crate::install::subscriber::{Boxed, Levels};
+use crate::install::subscriber::Levels;
 use crate::keys::Keys;
 #[cfg(feature = "graph")]
 use crate::layer::recording::Recorder;
@@ -107,6 +109,7 @@ pub struct Builder {
     overrides: Overrides,
     json_lines: Option<PathBuf>,
     level: LevelFilter,
+    span_level: LevelFilter,
     filter: Option<String>,
     console: bool,
     console_level: Option<LevelFilter>,
@@ -127,6 +130,7 @@ impl Default for Builder {
             overrides: Overrides::default(),
             json_lines: None,
             level: LevelFilter::INFO,
+            span_level: LevelFilter::INFO,
             filter: None,
             console: true,
             console_level: None,
@@ -209,6 +213,15 @@ impl Builder {
     #[must_use]
     pub fn with_level(mut self, level: impl Into<LevelFilter>) -> Self {
         self.level = level.into();
+        self
+    }
+
+    /// Sets the level up to which spans are kept, whatever [`with_level`](Self::with_level) or
+    /// directives say, because a record without its span has no ids. Default: INFO. A directive
+    /// `target=off` or `[name]=off` still removes spans.
+    #[must_use]
+    pub fn with_span_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.span_level = level.into();
         self
     }
 
@@ -361,8 +374,12 @@ impl Builder {
     /// If a filter, an endpoint or a header is invalid, or a file cannot be written to
     /// ([`Error::is_setting`]).
     pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
-        let levels =
-            Levels::find(self.level, self.console_level.filter(|_| self.console), self.filter.as_deref())?;
+        let levels = Levels::find(
+            self.level,
+            self.console_level.filter(|_| self.console),
+            self.span_level,
+            self.filter.as_deref(),
+        )?;
         let mut meters = Vec::new();
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording_layer = None;

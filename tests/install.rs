@@ -11,6 +11,8 @@ mod capture;
 mod grpc;
 #[path = "support/http.rs"]
 mod http;
+#[path = "install/filters.rs"]
+mod filters;
 #[path = "install/json_lines.rs"]
 mod json_lines;
 #[path = "support/otlp.rs"]

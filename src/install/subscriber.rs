@@ -5,16 +5,14 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
 use tracing::Dispatch;
-use tracing_subscriber::filter::{filter_fn, EnvFilter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::Layer;
 
 use crate::error::Error;
+use crate::install::filter::{directed, up_to, Boxed};
 use crate::keys::Keys;
 use crate::otlp::settings::variables;
 use crate::spans::SpanLayer;
-
-pub(crate) type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The level of each output, and the global filter, which enables what any of them needs.
 pub(crate) struct Levels {
@@ -27,39 +25,24 @@ impl Levels {
     pub(crate) fn find(
         level: LevelFilter,
         console: Option<LevelFilter>,
+        spans: LevelFilter,
         directives: Option<&str>,
     ) -> Result<Self, Error> {
         let variable = variables::try_text("RUST_LOG")?;
         let directives = match &variable {
-            Some(variable) => Some(parse("RUST_LOG", variable)?),
-            None => directives.map(|directives| parse("with_filter", directives)).transpose()?,
+            Some(variable) => Some(directed("RUST_LOG", variable, spans)?),
+            None => directives.map(|directives| directed("with_filter", directives, spans)).transpose()?,
         };
         Ok(match directives {
-            Some(filter) => Self {
-                filter: Box::new(filter),
-                records: LevelFilter::TRACE,
-                console: console.unwrap_or(LevelFilter::TRACE),
-            },
+            Some(filter) => {
+                Self { filter, records: LevelFilter::TRACE, console: console.unwrap_or(LevelFilter::TRACE) }
+            }
             None => {
                 let console = console.unwrap_or(level);
-                Self { filter: up_to(level.max(console)), records: level, console }
+                Self { filter: up_to(level.max(console), spans), records: level, console }
             }
         })
     }
-}
-
-fn parse(name: &str, directives: &str) -> Result<EnvFilter, Error> {
-    EnvFilter::builder()
-        .parse(directives)
-        .map_err(|error| Error::setting(name, directives, "a list of target=level").with_source(error))
-}
-
-/// Keeps spans up to INFO at any level, for the ids of the records inside.
-fn up_to(level: LevelFilter) -> Boxed {
-    let of_spans = level.max(LevelFilter::INFO);
-    let filter =
-        filter_fn(move |metadata| *metadata.level() <= if metadata.is_span() { of_spans } else { level });
-    Box::new(filter.with_max_level_hint(of_spans))
 }
 
 /// Stacks the layers on the filter, the first one lowest. As one layer: a `Vec` of layers would
