@@ -14,6 +14,7 @@
 
 pub(crate) mod ambient;
 pub(crate) mod with_job;
+mod without_ids;
 pub(crate) mod current;
 pub(crate) mod dispatch;
 pub(crate) mod layer_span;

@@ -179,6 +179,9 @@ counters! {
         dropped_attributes,
         /// `otel.severity_number` fields outside 1..=24.
         invalid_severities,
+        /// Records without ids, though their event is in a tracing span or names one. The reason is
+        /// reported once through the [diagnostics](crate::set_diagnostics).
+        without_ids,
         /// Spans whose ids are unknown because a sampler, id generator or processor panicked.
         panicked_spans,
     }

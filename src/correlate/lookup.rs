@@ -15,6 +15,7 @@ use crate::correlate::resolve::resolve_ids;
 use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::correlate::stack::{update_job, OtelContext, Stack};
 use crate::correlate::start_guard::StartGuard;
+use crate::correlate::without_ids::WithoutIds;
 use crate::correlate::{ambient, queries, sidecar};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
@@ -44,14 +45,34 @@ impl Lookup<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        match event.parent() {
+        let correlation = match event.parent() {
             _ if event.is_contextual() => self.contextual(*cx, ctx),
             Some(parent) => self.explicit(parent, ctx),
             None => match sidecar::origin(event.metadata()) {
                 Some(origin) => self.of_api_span(&origin),
                 None => self.root(),
             },
+        };
+        if correlation.0.is_none() {
+            self.count_without_ids(event, ctx);
         }
+        correlation
+    }
+
+    /// Counts a record without ids if its event is in a tracing span or names one, and reports the
+    /// reason once.
+    fn count_without_ids<'a, S>(&self, event: &Event<'_>, ctx: &'a Context<'_, S>)
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let current = || ctx.lookup_current().filter(|_| event.is_contextual()).map(|span| span.id());
+        let Some(id) = event.parent().cloned().or_else(current) else { return };
+        self.counters.without_ids(1);
+        let is_starting = StartGuard::is_under_way();
+        let find = || SpanState::find(&ctx.span(&id).filter(|_| !is_starting)?);
+        let state =
+            queries::entered_state(&id).or_else(|| catch_unwind(AssertUnwindSafe(find)).unwrap_or_default());
+        WithoutIds::of(state.and_then(|state| state.otel_span().copied()), is_starting).report();
     }
 
     /// `info!(parent: None, ..)`: no span, and the current job.
@@ -140,7 +161,8 @@ impl Lookup<'_> {
             return is_current.then_some((cx.span.as_ref(), inherited));
         };
         let (layer_span, inherited) = (span.layer_span.as_ref()?, span.inherited.as_ref()?);
-        let Some(OtelSpan::Known(own)) = span.state.otel_span() else { return None };
+        // Without ids, the event has to be counted.
+        let Some(OtelSpan::Known(own @ Some(_))) = span.state.otel_span() else { return None };
         if inherited.version != layer_span.version(job) || span.state.is_closed() {
             return None;
         }

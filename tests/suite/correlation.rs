@@ -135,6 +135,8 @@ fn without_a_span_layer_only_api_spans_give_ids() {
         line!(fixture, parent: &span, "explicit");
         fixture.assert_no_ids("in span");
         fixture.assert_no_ids("explicit");
+        line!(fixture, "outside");
+        assert_eq!(fixture.counters.snapshot().without_ids, 2);
         let api = Context::current_with_span(fixture.tracer.start("api"));
         let api_ids = ids(&api);
         let _attached = api.attach();
@@ -142,6 +144,7 @@ fn without_a_span_layer_only_api_spans_give_ids() {
         span.in_scope(|| line!(fixture, "in span in api"));
         assert_eq!(fixture.record("in api").ids, api_ids);
         assert_eq!(fixture.record("in span in api").ids, api_ids);
+        assert_eq!(fixture.counters.snapshot().without_ids, 2);
     });
 }
 
@@ -176,6 +179,9 @@ fn a_tracer_that_is_shut_down_gives_no_ids() {
             line!(fixture, parent: None, "dead root");
             line!(fixture, parent: &span, "dead explicit");
         });
+        line!(fixture, parent: &span, "dead from outside");
+        line!(fixture, "dead outside");
+        assert_eq!(fixture.counters.snapshot().without_ids, 3);
         fixture.assert_no_ids("dead");
         fixture.assert_no_ids("dead root");
         fixture.assert_no_ids("dead explicit");

@@ -170,6 +170,7 @@ fn check(fixture: &Fixture) -> Result<(), TestCaseError> {
     }
     let stats = fixture.counters.snapshot();
     prop_assert_eq!(stats.emitted, stats.delivered);
+    prop_assert_eq!(stats.without_ids, 0);
     prop_assert_eq!(stats.delivered, records.len() as u64);
     Ok(())
 }
