@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "`downcast_raw` must be forwarded, and is an unsafe method")]
 
 mod forward;
+mod instrument;
 mod probe;
 mod stamps;
 
@@ -11,6 +12,7 @@ use std::any::TypeId;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
+use opentelemetry::trace::TraceContextExt;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
@@ -35,8 +37,9 @@ use crate::stats::Counters;
 
 /// A thin wrapper around an [`OpenTelemetryLayer`] that forwards everything except events.
 ///
-/// With it, an ERROR event does not set a span's status to Error, events are not copied into spans,
-/// and a span that is never entered does not grow with each of its events. None of that needs a
+/// With it, an ERROR event does not set a span's status to Error, except that of
+/// [`#[instrument(err)]`](Self::with_instrument_err), events are not copied into spans, and a span
+/// that is never entered does not grow with each of its events. None of that needs a
 /// per-layer filter. It also puts the job's stamps on spans when they are created, and gives
 /// [ops](crate::op) their stamps and source location. A [`LogLayer`](crate::LogLayer) is not
 /// required.
@@ -64,6 +67,8 @@ pub struct SpanLayer<S, T> {
     stamps: &'static StampFields,
     /// Needed to resolve the ids of a parent span.
     dispatch: DispatchSlot,
+    /// Whether errors of `#[instrument(err)]` set the status of their span.
+    instrument_err: bool,
     /// Required by `resolve_ids`, and never read: problems with spans are reported through the
     /// diagnostics.
     counters: Counters,
@@ -86,6 +91,7 @@ impl<S, T> SpanLayer<S, T> {
             id: LayerId::next(),
             stamps: StampFields::of(Keys::default()),
             dispatch: DispatchSlot::default(),
+            instrument_err: true,
             counters: Counters::default(),
         }
     }
@@ -94,6 +100,17 @@ impl<S, T> SpanLayer<S, T> {
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { stamps: StampFields::of(keys), ..self }
+    }
+
+    /// Sets whether a function with `#[tracing::instrument(err)]` that returns an error sets the
+    /// status of its span to Error, with the error's text, and adds an `exception` event. Default:
+    /// true.
+    ///
+    /// The attribute's event is recognised by its only field, `error`, and by the line, file and
+    /// target of its span. No other event touches a span.
+    #[must_use]
+    pub fn with_instrument_err(self, instrument_err: bool) -> Self {
+        Self { instrument_err, ..self }
     }
 }
 
@@ -192,7 +209,11 @@ where
     }
 
     /// Not forwarded: the wrapped layer would copy the event into the span and set its status.
-    fn on_event(&self, _event: &Event<'_>, _ctx: Context<'_, S>) {}
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if instrument::may_be_error(event.metadata()) && self.instrument_err {
+            run_hook(|| self.fail_span(event, &ctx));
+        }
+    }
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         run_hook(|| {
@@ -262,6 +283,21 @@ where
     T: opentelemetry::trace::Tracer + Send + Sync + 'static,
     T::Span: Send + Sync,
 {
+    /// Sets the status of the event's span, if `#[instrument(err)]` made both.
+    #[cold]
+    fn fail_span(&self, event: &Event<'_>, ctx: &Context<'_, S>) {
+        let span = ctx.event_span(event).filter(|span| instrument::is_of(event.metadata(), span.metadata()));
+        let Some(span) = span.filter(|_| !StartGuard::is_under_way()) else { return };
+        let text = instrument::error_text(event);
+        let state = SpanState::find_or_unknown(&span);
+        resolve::resolve_ids(&state, &span.id(), &self.dispatch, &self.counters);
+        let Some(dispatch) = self.dispatch.dispatch().filter(|_| !state.is_broken()) else { return };
+        let _starting = StartGuard::of(Some(state));
+        if let Some(cx) = tracing_opentelemetry::get_otel_context(&span.id(), &dispatch) {
+            instrument::write(text, &cx.span());
+        }
+    }
+
     /// Forwards the enter to the wrapped layer, which may start the span and attach its context.
     fn forward_enter(&self, state: &Arc<SpanState>, id: &Id, ctx: &Context<'_, S>) {
         if state.is_broken() {

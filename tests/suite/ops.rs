@@ -392,6 +392,59 @@ fn error_lines_do_not_make_a_span_red_nor_are_they_copied_into_it() {
     });
 }
 
+/// Guarantees: `#[instrument(err)]` makes the span of its function red, with the error's text, also
+/// below ERROR and for `Debug`. An event of the same form from another line does not.
+#[test]
+fn a_function_with_instrument_err_makes_its_span_red_and_no_other_event_does() {
+    #[tracing::instrument(err)]
+    fn fails() -> Result<(), std::io::Error> {
+        Err(std::io::Error::other("disk full"))
+    }
+    #[tracing::instrument(err(Debug, level = "info"))]
+    async fn fails_later() -> Result<(), String> {
+        tokio::task::yield_now().await;
+        Err("later".to_owned())
+    }
+    #[tracing::instrument(err)]
+    fn calls() -> Result<(), std::io::Error> {
+        let _ = fails();
+        tracing::error!(error = "of another line");
+        Ok(())
+    }
+    each(|fixture| {
+        let _ = calls();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _ = runtime.block_on(fails_later());
+        for (name, text) in [("fails", "disk full"), ("fails_later", "\"later\"")] {
+            let span = fixture.span(name);
+            assert_eq!(span.status, Status::error(text), "{name}");
+            let [exception] = &span.events[..] else { panic!("{name}: {:?}", span.events) };
+            assert_eq!(exception.name, "exception");
+            assert_eq!(exception.attributes, [KeyValue::new("exception.message", text)]);
+        }
+        let calls = fixture.span("calls");
+        assert_eq!((calls.status, calls.events.len()), (Status::Unset, 0));
+    });
+}
+
+#[test]
+fn instrument_err_can_be_turned_off() {
+    use opentelemetry::trace::TracerProvider;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    #[tracing::instrument(err)]
+    fn fails() -> Result<(), String> {
+        Err("on purpose".to_owned())
+    }
+    let (provider, spans) = kept_spans();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    let subscriber =
+        tracing_subscriber::registry().with(spanlog::SpanLayer::new(layer).with_instrument_err(false));
+    tracing::subscriber::with_default(subscriber, || fails().unwrap_err());
+    let span = &spans.get_finished_spans().unwrap()[0];
+    assert_eq!((span.status.clone(), span.events.len()), (Status::Unset, 0));
+}
+
 #[test]
 fn the_duration_is_from_start_to_end_not_to_the_last_exit() {
     each(|fixture| {
