@@ -209,9 +209,10 @@ where
     }
 
     /// Not forwarded: the wrapped layer would copy the event into the span and set its status.
+    #[inline]
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if instrument::may_be_error(event.metadata()) && self.instrument_err {
-            run_hook(|| self.fail_span(event, &ctx));
+        if instrument::may_be_error(event.metadata()) {
+            self.on_instrument_err(event, ctx);
         }
     }
 
@@ -283,8 +284,16 @@ where
     T: opentelemetry::trace::Tracer + Send + Sync + 'static,
     T::Span: Send + Sync,
 {
-    /// Sets the status of the event's span, if `#[instrument(err)]` made both.
+    /// For an event that may be that of `#[instrument(err)]`. Not inlined, as other events are many.
     #[cold]
+    #[inline(never)]
+    fn on_instrument_err(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if self.instrument_err {
+            run_hook(|| self.fail_span(event, &ctx));
+        }
+    }
+
+    /// Sets the status of the event's span, if `#[instrument(err)]` made both.
     fn fail_span(&self, event: &Event<'_>, ctx: &Context<'_, S>) {
         let span = ctx.event_span(event).filter(|span| instrument::is_of(event.metadata(), span.metadata()));
         let Some(span) = span.filter(|_| !StartGuard::is_under_way()) else { return };

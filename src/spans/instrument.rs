@@ -16,7 +16,7 @@ use crate::value::Value;
 use crate::wire::scalar::Scalar;
 
 /// Whether an event may be that of the attribute: its only field is `error`.
-#[inline]
+#[inline(always)]
 pub(crate) fn may_be_error(metadata: &Metadata<'_>) -> bool {
     let fields = metadata.fields();
     fields.len() == 1 && fields.iter().next().is_some_and(|field| field.name() == "error")
