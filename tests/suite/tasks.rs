@@ -1,9 +1,12 @@
 //! Work started on other threads and tasks by the helpers has what is current where it is started:
 //! the ids, the job and its stamps, the op, and the subscriber.
 
+use std::sync::LazyLock;
+
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::Context;
 use spanlog::{job, op, task, JobMetadata};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::fixture::seen::Seen;
 use crate::fixture::{Arrangement, Fixture, USUAL};
@@ -12,7 +15,9 @@ const HELPERS: [&str; 6] = ["carry", "thread", "in_scope", "in_scope_async", "sp
 
 /// Starts `work` on a thread without subscriber, span or job, by one of the helpers, and waits for it.
 fn start(helper: &str, work: impl FnOnce() + Send + 'static) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    static RUNTIME: LazyLock<Runtime> =
+        LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).build().unwrap());
+    let runtime = &*RUNTIME;
     let resumed = |work: Box<dyn FnOnce() + Send>| async {
         tokio::task::yield_now().await;
         work();
