@@ -98,7 +98,7 @@ impl Off {
     /// `directives` can be parsed as such.
     fn of(directives: &str) -> Self {
         let parts = directives.split(',').filter(|part| !part.is_empty());
-        let (of_spans, of_targets): (Vec<_>, Vec<_>) = parts.partition(|part| part.contains('['));
+        let (of_spans, of_targets): (Vec<_>, Vec<_>) = parts.partition(|part| part.contains(['[', '{']));
         let targets: Targets = of_targets.join(",").parse().unwrap_or_default();
         // A directive for one target says nothing about others.
         let default = targets.default_level().unwrap_or(LevelFilter::TRACE);

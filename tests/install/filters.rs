@@ -3,7 +3,7 @@
 use crate::process::isolated;
 
 /// `RUST_LOG`, and what it leaves of these spans and events, by target, level and kind.
-const CASES: [(&str, &[&str]); 10] = [
+const CASES: [(&str, &[&str]); 11] = [
     (
         "warn",
         &[
@@ -18,6 +18,7 @@ const CASES: [(&str, &[&str]); 10] = [
     ("app=debug,hyper=off", &["app INFO span", "app DEBUG span", "app WARN event", "app INFO event"]),
     ("warn,hyper=off,hyper::client=info", &["app INFO span", "app WARN event", "hyper::client INFO span"]),
     ("off", &[]),
+    ("warn,hyper=off,app{n}=warn", &["app INFO span", "app WARN event"]),
     ("off,app=error", &["app INFO span"]),
     ("[request]=off", &["hyper INFO span", "hyper::client INFO span"]),
     (
