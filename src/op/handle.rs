@@ -185,8 +185,8 @@ impl Drop for Op {
         let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
         self.settle(outcome);
         if self.is_poisoned() {
-            // Never closed, as that takes the lock too.
-            std::mem::forget(self.span.clone());
+            // Closing takes the lock too. One reference more than there are handles keeps it open.
+            self.span.with_subscriber(|(id, dispatch)| dispatch.clone_span(id));
         }
     }
 }
