@@ -5,7 +5,7 @@ use opentelemetry::{SpanId, TraceId};
 use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
 use crate::graph::record::{first_known, Level, LogRecord};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
-use crate::wire::read::{Fields, Malformed, Raw};
+use crate::wire::read::{each, Malformed, Raw};
 
 /// `service.name` of a resource.
 pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
@@ -192,15 +192,4 @@ fn text(raw: Raw<'_>) -> Result<String, Malformed> {
         Ok(text) => Ok(text.to_owned()),
         Err(_) => Ok(String::from_utf8_lossy(raw.bytes()?).into_owned()),
     }
-}
-
-fn each<'a>(
-    message: &'a [u8],
-    mut field: impl FnMut(u64, Raw<'a>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut fields = Fields::of(message);
-    while let Some((number, raw)) = fields.next()? {
-        field(number, raw)?;
-    }
-    Ok(())
 }
