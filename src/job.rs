@@ -46,9 +46,10 @@ pub fn current() -> Option<JobMetadata> {
 ///
 /// The current span is the innermost active one. It does not get the attribute if no layer of this
 /// crate has entered it, nor while a span is being started on this thread, as in a sampler or a
-/// processor's `on_start`: the span's lock is held then. The SDK appends attributes where the specification
-/// says that they are overwritten, so a key that is set to two different values appears twice on
-/// the span.
+/// processor's `on_start`: the span's lock is held then.
+///
+/// The SDK appends attributes where the specification says that they are overwritten, so a key that
+/// is set to two different values appears twice on the span.
 pub fn set(key: impl Into<Key>, value: impl Into<Value>) {
     let (key, value) = (key.into(), value.into());
     let added = KeyValue::new(key, value);

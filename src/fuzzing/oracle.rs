@@ -12,8 +12,8 @@ pub(crate) fn json<M: Serialize>(request: &M) -> Value {
     serde_json::from_str(&json.to_string()).expect("serde_json wrote it")
 }
 
-/// Asserts that `line` is the JSON of `request`, except that a `null` of the oracle stands for any
-/// of the three doubles that JSON has no number for.
+/// Asserts that `line` is the JSON of `request`, except that a `null` of the oracle matches each
+/// of the three doubles for which JSON has no number.
 pub(crate) fn assert_same<M: Serialize>(line: &str, request: &M) {
     assert!(!line.contains('\n'), "{line}");
     let mut read = serde_json::from_str(line).expect("it is JSON");

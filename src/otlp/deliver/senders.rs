@@ -1,4 +1,4 @@
-//! Who sends the requests: the worker itself, or a pool of threads, so that several are in flight
+//! Sends requests, on the worker's own thread or on a pool of threads, which have several in flight
 //! at once.
 //!
 //! With one request at a time, the order of records is kept. A thread of the pool has a transport,
