@@ -13,8 +13,6 @@
 //! earlier, because a started span's parent can no longer be set.
 
 pub(crate) mod ambient;
-pub(crate) mod with_job;
-mod without_ids;
 pub(crate) mod current;
 pub(crate) mod dispatch;
 pub(crate) mod layer_span;
@@ -29,3 +27,5 @@ pub(crate) mod span_start;
 pub(crate) mod span_state;
 pub(crate) mod stack;
 pub(crate) mod start_guard;
+pub(crate) mod with_job;
+mod without_ids;

@@ -183,7 +183,7 @@ where
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, ctx: Context<'_, S>) {
         self.run_hook(|| {
             let Some(span) = ctx.span(id) else { return };
-            let recorded = span::capture_later(values);
+            let recorded = span::capture_fields(|visitor| values.record(visitor));
             LayerSpan::of(&span, self.id, &self.inherit.fields).record(&self.inherit.fields, recorded);
         });
     }

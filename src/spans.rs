@@ -39,8 +39,8 @@ use crate::stats::Counters;
 ///
 /// With it, an ERROR event does not set a span's status to Error, except that of
 /// [`#[instrument(err)]`](Self::with_instrument_err), events are not copied into spans, and a span
-/// that is never entered does not grow with each of its events. None of that needs a
-/// per-layer filter. It also puts the job's stamps on spans when they are created, and gives
+/// that is never entered does not grow with each of its events. None of that needs a per-layer
+/// filter. It also puts the job's stamps on spans when they are created, and gives
 /// [ops](crate::op) their stamps and source location. A [`LogLayer`](crate::LogLayer) is not
 /// required.
 ///
@@ -299,10 +299,8 @@ where
         let Some(span) = span.filter(|_| !StartGuard::is_under_way()) else { return };
         let text = instrument::error_text(event);
         let state = SpanState::find_or_unknown(&span);
-        resolve::resolve_ids(&state, &span.id(), &self.dispatch, &self.counters);
-        let Some(dispatch) = self.dispatch.dispatch().filter(|_| !state.is_broken()) else { return };
-        let _starting = StartGuard::of(Some(state));
-        if let Some(cx) = tracing_opentelemetry::get_otel_context(&span.id(), &dispatch) {
+        let context = resolve::otel_context(&state, &span.id(), &self.dispatch, &self.counters);
+        if let Some(cx) = context.flatten() {
             instrument::write(text, &cx.span());
         }
     }

@@ -26,11 +26,11 @@ use std::thread::JoinHandle;
 
 use opentelemetry::Context;
 use pin_project_lite::pin_project;
-use tracing::dispatcher::{get_default, with_default};
+use tracing::dispatcher::get_default;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Span};
-use tracing_subscriber::Registry;
 
+use crate::correlate::dispatch::in_subscriber;
 use crate::correlate::stack::OtelContext;
 use crate::correlate::{ambient, queries, stack};
 use crate::job_scope::JobScope;
@@ -38,7 +38,8 @@ use crate::job_scope::JobScope;
 /// What is current on a thread. Returned by [`handle`].
 #[derive(Clone, Debug)]
 pub struct Handle {
-    dispatch: Dispatch,
+    /// `None` without a subscriber.
+    dispatch: Option<Dispatch>,
     span: Span,
     context: Context,
     /// `context` was attached after `span` was entered, so it has an inner span.
@@ -61,7 +62,7 @@ pub fn handle() -> Handle {
     let span = Span::current();
     let is_alive = stack::alive();
     Handle {
-        dispatch: get_default(Dispatch::clone),
+        dispatch: get_default(|dispatch| (!dispatch.is::<NoSubscriber>()).then(|| dispatch.clone())),
         context: if is_alive { Context::current() } else { Context::new() },
         is_context_inside: is_alive
             && span.id().is_some_and(|id| queries::api_span_is_inside(&id, OtelContext::read().span)),
@@ -73,10 +74,6 @@ pub fn handle() -> Handle {
 impl Handle {
     /// Runs `work` with what was current where the handle was made.
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
-        let in_job = || match &self.job {
-            Some(job) => job.run(work),
-            None => work(),
-        };
         let attach_if = |is_now: bool| {
             let is_now = is_now && stack::alive();
             is_now.then(|| ambient::attach(self.context.clone())).flatten()
@@ -85,28 +82,16 @@ impl Handle {
             let _outer = attach_if(!self.is_context_inside);
             self.span.in_scope(|| {
                 let _inner = attach_if(self.is_context_inside);
-                in_job()
+                ambient::in_job(self.job.as_ref(), work)
             })
         };
-        match is_current(&self.dispatch) {
-            true => entered(),
-            false => with_default(&self.dispatch, entered),
-        }
+        in_subscriber(self.dispatch.as_ref(), entered)
     }
 
     /// [`in_scope`](Self::in_scope) for a future: for each poll, and while it is dropped.
     pub fn in_scope_async<F: Future>(self, future: F) -> Carried<F> {
         Carried { future: Some(future), handle: self }
     }
-}
-
-/// Whether events of this thread go to the subscriber of `dispatch` already. If so it must not be
-/// set again: as long as any thread has a scoped subscriber, tracing drops, on all threads, what is
-/// logged inside an event.
-fn is_current(dispatch: &Dispatch) -> bool {
-    let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
-    let is_none = |dispatch: &Dispatch| dispatch.is::<NoSubscriber>();
-    is_none(dispatch) || get_default(|here| !is_none(here) && registry(here) == registry(dispatch))
 }
 
 pin_project! {

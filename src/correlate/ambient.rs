@@ -110,6 +110,14 @@ pub(crate) fn is_suppressed() -> bool {
     stack::alive() && Context::is_current_telemetry_suppressed()
 }
 
+/// Runs `work` inside `job`, if there is one.
+pub(crate) fn in_job<T>(job: Option<&Arc<JobScope>>, work: impl FnOnce() -> T) -> T {
+    match job {
+        Some(job) => job.run(work),
+        None => work(),
+    }
+}
+
 impl JobScope {
     /// Runs `work` with this job as the innermost one, on the stack and in the `Context`.
     pub(crate) fn run<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {

@@ -1,8 +1,11 @@
-//! The dispatcher that a layer is part of.
+//! Dispatchers: the one that a layer is part of, and the thread's default.
 
+use tracing::dispatcher::{get_default, with_default};
+use tracing::subscriber::NoSubscriber;
 use tracing::Dispatch;
 use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Id;
+use tracing_subscriber::Registry;
 
 use crate::diagnostics::report_once;
 
@@ -22,7 +25,7 @@ impl DispatchSlot {
         if self.0.get().is_some() {
             return;
         }
-        tracing::dispatcher::get_default(|dispatch| {
+        get_default(|dispatch| {
             // The registry has already pushed the span, so it is the current one of the right
             // dispatcher.
             let current = dispatch.current_span();
@@ -42,8 +45,8 @@ impl DispatchSlot {
     /// a scoped one is hidden during its own dispatch.
     pub(crate) fn find_in_event(&self) {
         if self.0.get().is_none() {
-            tracing::dispatcher::get_default(|dispatch| {
-                if !dispatch.is::<tracing::subscriber::NoSubscriber>() {
+            get_default(|dispatch| {
+                if !dispatch.is::<NoSubscriber>() {
                     self.register(dispatch);
                 }
             });
@@ -56,5 +59,20 @@ impl DispatchSlot {
 
     pub(crate) fn dispatch(&self) -> Option<Dispatch> {
         self.0.get().and_then(WeakDispatch::upgrade)
+    }
+}
+
+/// Runs `work` with `subscriber` as the thread's default, so that its span ids are valid and events
+/// go there.
+///
+/// It is not set if it is the default already: as long as any thread has a scoped subscriber,
+/// tracing drops, on all threads, what is logged inside an event.
+pub(crate) fn in_subscriber<T>(subscriber: Option<&Dispatch>, work: impl FnOnce() -> T) -> T {
+    let identity = |dispatch: &Dispatch| {
+        (dispatch.is::<NoSubscriber>(), dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref))
+    };
+    match subscriber {
+        Some(subscriber) if get_default(identity) != identity(subscriber) => with_default(subscriber, work),
+        _ => work(),
     }
 }

@@ -1,6 +1,10 @@
 //! The ids of one span, which may have to be started to get them.
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+
 use opentelemetry::trace::TraceContextExt;
+use opentelemetry::Context;
 use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Id;
 
@@ -11,12 +15,8 @@ use crate::record::Ids;
 use crate::stats::Counters;
 
 /// The ids of `state`'s span, from its span layer unless they are known. `None`: unavailable now.
-///
-/// The span layer locks the span and starts it, which runs samplers and processors, and they may
-/// log. So this returns `None` while a span is being started on this thread: the event may come
-/// from inside that lock, and would deadlock.
 pub(crate) fn resolve_ids(
-    state: &std::sync::Arc<SpanState>,
+    state: &Arc<SpanState>,
     id: &Id,
     dispatch: &DispatchSlot,
     counters: &Counters,
@@ -24,24 +24,37 @@ pub(crate) fn resolve_ids(
     if let Some(known) = state.otel_span() {
         return Some(*known);
     }
+    state.set_otel_span(match otel_context(state, id, dispatch, counters)? {
+        Some(cx) => OtelSpan::Known(Ids::of(cx.span().span_context())),
+        None => OtelSpan::Absent,
+    });
+    state.otel_span().copied()
+}
+
+/// The context of `state`'s span, from its span layer. `None`: unavailable now, or after a panic.
+/// `Some(None)`: no span layer has the span.
+///
+/// The span layer locks the span and starts it, which runs samplers and processors, and they may
+/// log. So this returns `None` while a span is being started on this thread: the event may come
+/// from inside that lock, and would deadlock.
+pub(crate) fn otel_context(
+    state: &Arc<SpanState>,
+    id: &Id,
+    dispatch: &DispatchSlot,
+    counters: &Counters,
+) -> Option<Option<Context>> {
     if StartGuard::is_under_way() || state.is_broken() {
         return None;
     }
     let dispatch = state.dispatch().and_then(WeakDispatch::upgrade).or_else(|| dispatch.dispatch())?;
     let starting = StartGuard::of(Some(state.clone()));
-    let resolved = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        tracing_opentelemetry::get_otel_context(id, &dispatch)
-    }));
+    let context =
+        catch_unwind(AssertUnwindSafe(|| tracing_opentelemetry::get_otel_context(id, &dispatch))).ok();
     drop(starting);
-    match resolved {
-        Ok(Some(cx)) => state.set_otel_span(OtelSpan::Known(Ids::of(cx.span().span_context()))),
-        Ok(None) => state.set_otel_span(OtelSpan::Absent),
-        Err(_) => {
-            state.set_broken();
-            set_panicked();
-            counters.panicked_spans(1);
-            return None;
-        }
+    if context.is_none() {
+        state.set_broken();
+        set_panicked();
+        counters.panicked_spans(1);
     }
-    state.otel_span().copied()
+    context
 }

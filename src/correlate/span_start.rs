@@ -28,18 +28,27 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 /// Starts a span's OpenTelemetry span and returns its context, through which the caller ends it.
 /// `prepare` runs immediately before the start.
+///
+/// A panic of the start poisons the span's lock. A plain `OpenTelemetryLayer` would then panic when
+/// the span is entered, changed or closed, so without a [`SpanLayer`](crate::SpanLayer), which does
+/// not forward to it any more, `span` becomes none, and is never closed.
 pub(crate) fn start_otel_span(
-    span: &Span,
+    span: &mut Span,
     state: Option<&Arc<SpanState>>,
-    prepare: impl FnOnce(),
+    prepare: impl FnOnce(&Span),
 ) -> Option<Context> {
     let context = catch_panic(|| {
-        prepare();
+        prepare(span);
         let _starting = StartGuard::of(state.cloned());
         span.with_subscriber(|(id, dispatch)| tracing_opentelemetry::get_otel_context(id, dispatch)).flatten()
     });
     if let (None, Some(state)) = (&context, state) {
         state.set_broken();
+        if !state.has_span_layer() {
+            // One reference more than there are handles keeps it open.
+            span.with_subscriber(|(id, dispatch)| dispatch.clone_span(id));
+            *span = Span::none();
+        }
     }
     let context = context.flatten();
     if let (Some(state), Some(context)) = (state, &context) {

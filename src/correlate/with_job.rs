@@ -28,7 +28,7 @@ pin_project! {
     impl<F> PinnedDrop for WithJob<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            in_scope(this.scope.as_ref(), || this.future.set(None));
+            ambient::in_job(this.scope.as_ref(), || this.future.set(None));
         }
     }
 }
@@ -45,17 +45,10 @@ impl<F: Future> Future for WithJob<F> {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         match this.future.as_pin_mut() {
-            Some(future) => in_scope(this.scope.as_ref(), || future.poll(task)),
+            Some(future) => ambient::in_job(this.scope.as_ref(), || future.poll(task)),
             // Only `drop` takes the future, so this is never reached.
             None => Poll::Pending,
         }
-    }
-}
-
-fn in_scope<T>(scope: Option<&Arc<JobScope>>, work: impl FnOnce() -> T) -> T {
-    match scope {
-        Some(scope) => scope.run(work),
-        None => work(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
-use tracing_core::field::Field;
-use tracing_core::span::{Attributes, Record as SpanRecord};
+use tracing_core::field::{Field, Visit};
+use tracing_core::span::Attributes;
 
 use crate::fields::{Fields, Sink};
 use crate::format::{with_text, Formatted, Limit};
@@ -57,10 +57,10 @@ pub(crate) fn capture(attributes: &Attributes<'_>) -> SpanFieldValues {
     SpanFieldValues { fields, replacements }
 }
 
-/// Captures the values of a `Span::record` call.
-pub(crate) fn capture_later(values: &SpanRecord<'_>) -> Vec<(Key, AnyValue)> {
+/// Captures the values that `record` visits: those of a `Span::record` call, or of an event.
+pub(crate) fn capture_fields(record: impl FnOnce(&mut dyn Visit)) -> Vec<(Key, AnyValue)> {
     let mut visitor = Fields(CaptureSink::new(0));
-    values.record(&mut visitor);
+    record(&mut visitor);
     visitor.0.fields
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn up_to(level: LevelFilter, spans: LevelFilter) -> Boxed {
     let spans = max(level, spans);
     let filter =
         filter_fn(move |metadata| *metadata.level() <= if metadata.is_span() { spans } else { level });
-    Box::new(filter.with_max_level_hint(max(level, spans)))
+    Box::new(filter.with_max_level_hint(spans))
 }
 
 /// What `directives` enable, and spans up to `spans` that no directive turns off. `name` is the

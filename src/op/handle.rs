@@ -17,7 +17,7 @@ use crate::correlate::pending_op::PendingOp;
 use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
 use crate::correlate::with_job::WithJob;
-use crate::correlate::{pending_op, stack};
+use crate::correlate::{ambient, pending_op, stack};
 use crate::job_scope::JobScope;
 use crate::keys::Keys;
 use crate::op::outcome;
@@ -67,33 +67,23 @@ impl Op {
         let state = Default::default();
         let pending = Arc::new(PendingOp { name, metadata, names, attributes, caller: Some(caller), state });
         let create = || create_span(&pending, is_named);
-        let span = match &job {
-            Some(job) => job.run(create),
-            None => create(),
-        };
+        let mut span = ambient::in_job(job.as_ref(), create);
         let state = pending.state.replace(None);
-        let context =
-            start_otel_span(&span, state.as_ref(), || add_attributes(&span, &pending, state.as_deref()));
+        let context = start_otel_span(&mut span, state.as_ref(), |span| {
+            add_attributes(span, &pending, state.as_deref())
+        });
         Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
     }
 
     /// Runs `work` inside the op's span, and inside its job scope if it has one.
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
-        let entered = || match self.is_poisoned() {
-            true => work(),
-            false => self.span.in_scope(work),
-        };
-        match &self.job {
-            Some(job) => job.run(entered),
-            None => entered(),
-        }
+        ambient::in_job(self.job.as_ref(), || self.span.in_scope(work))
     }
 
     /// [`in_scope`](Self::in_scope) for a future. The op stays open;
     /// [`instrument`](Self::instrument) ends it with the future's result.
     pub fn in_scope_async<F: Future>(&self, future: F) -> WithJob<tracing::instrument::Instrumented<F>> {
-        let span = if self.is_poisoned() { Span::none() } else { self.span.clone() };
-        WithJob::new(future.instrument(span), self.job.clone())
+        WithJob::new(future.instrument(self.span.clone()), self.job.clone())
     }
 
     /// Runs `work` inside the op, ends the op with the result, and returns the result unchanged.
@@ -110,9 +100,7 @@ impl Op {
     /// value.
     pub fn set(&self, key: impl Into<Key>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
-        if !self.is_poisoned() {
-            self.span.set_attribute(key.clone(), value.clone());
-        }
+        self.span.set_attribute(key.clone(), value.clone());
         if let Some(state) = &self.state {
             state.add(key, any_value(value));
         }
@@ -168,12 +156,6 @@ impl Op {
         });
     }
 
-    /// Whether a panic has poisoned the span's lock, and a plain `OpenTelemetryLayer` would panic
-    /// each time that it takes it. [`SpanLayer`](crate::SpanLayer) does not forward to it then.
-    fn is_poisoned(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.is_broken() && !state.has_span_layer())
-    }
-
     /// Whether a panic that began after the op started is unwinding this thread.
     fn is_unwinding(&self) -> bool {
         panicking() && !self.was_panicking
@@ -184,10 +166,6 @@ impl Drop for Op {
     fn drop(&mut self) {
         let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
         self.settle(outcome);
-        if self.is_poisoned() {
-            // Closing takes the lock too. One reference more than there are handles keeps it open.
-            self.span.with_subscriber(|(id, dispatch)| dispatch.clone_span(id));
-        }
     }
 }
 

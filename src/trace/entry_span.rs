@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use opentelemetry::trace::SpanContext;
-use tracing::{dispatcher, Dispatch, Span as TracingSpan};
-use tracing_subscriber::Registry;
+use tracing::{Dispatch, Span as TracingSpan};
 
+use crate::correlate::dispatch::in_subscriber;
 use crate::correlate::origin::SpanOrigin;
 use crate::correlate::span_start;
 
@@ -37,18 +37,7 @@ pub(crate) struct BoundSpan(pub(crate) TracingSpan);
 impl Drop for BoundSpan {
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.0, TracingSpan::none());
-        span_start::catch_panic(|| in_subscriber(subscriber_of(&span), || drop(span)));
-    }
-}
-
-/// Runs `work` with `subscriber` as the thread's default, so that its span ids are valid.
-pub(crate) fn in_subscriber<T>(subscriber: Option<Dispatch>, work: impl FnOnce() -> T) -> T {
-    let registry = |dispatch: &Dispatch| dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref);
-    match subscriber {
-        Some(subscriber) if dispatcher::get_default(registry) != registry(&subscriber) => {
-            dispatcher::with_default(&subscriber, work)
-        }
-        _ => work(),
+        span_start::catch_panic(|| in_subscriber(subscriber_of(&span).as_ref(), || drop(span)));
     }
 }
 

@@ -12,12 +12,13 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Registry;
 
+use crate::correlate::dispatch::in_subscriber;
 use crate::correlate::origin::SpanOrigin;
 use crate::correlate::span_state::SpanState;
 use crate::correlate::{ambient, origin, span_start, stack};
 use crate::job_scope;
 use crate::trace::callsite;
-use crate::trace::entry_span::{in_subscriber, subscriber_of, BoundSpan, EntrySpan};
+use crate::trace::entry_span::{subscriber_of, BoundSpan, EntrySpan};
 use crate::trace::nop::NopTracer;
 use crate::trace::proxy::Proxy;
 use crate::trace::span::{Span, Tracer};
@@ -82,10 +83,11 @@ impl TracingTracer {
 impl Tracer for TracingTracer {
     fn start_span(&self, cx: &Context, name: &str) -> (Context, Arc<dyn Span>) {
         let cx = ambient::with_ambient(cx);
-        let Some(span) = span_start::catch_panic(|| create(name, &cx)) else {
+        let Some(mut span) = span_start::catch_panic(|| create(name, &cx)) else {
             return NopTracer::new().start_span(&cx, name);
         };
-        let own = span_start::start_otel_span(&span, state_of(&span).as_ref(), || ());
+        let state = state_of(&span);
+        let own = span_start::start_otel_span(&mut span, state.as_ref(), |_| ());
         let ids = own.as_ref().map_or(SpanContext::NONE, |own| own.span().span_context().clone());
         let after = match &own {
             Some(own) => cx.with_span(Proxy::new(own.clone())),
@@ -137,7 +139,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     if let Some(parent) = Parent::of(cx) {
         let parent = &parent.span.0;
         let create = || TracingSpan::child_of(parent.id(), metadata, &values);
-        return in_subscriber(subscriber_of(parent), create);
+        return in_subscriber(subscriber_of(parent).as_ref(), create);
     }
     // Entries of a span without a subscriber would not reach one that is set later.
     if dispatcher::get_default(Dispatch::is::<NoSubscriber>) {

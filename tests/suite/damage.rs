@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use opentelemetry::{Context, KeyValue};
+use spanlog::trace::{self, TracingTracer};
 use spanlog::{job, op, JobMetadata};
 
 use crate::fixture::capture::Capture;
@@ -128,6 +129,32 @@ fn an_op_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
         for body in ["in broken", "in broken, async"] {
             fixture.assert_no_ids(body);
         }
+    }
+}
+
+/// Guarantees: the same for a span of `trace` over tracing; its entries are kept.
+#[test]
+fn a_trace_span_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
+    let plain = Arrangement::with_spans().into_iter().filter(|it| it.spans == Spans::Plain && it.sampled);
+    for arrangement in plain {
+        let fragile = Fragile::default();
+        let breaks = fragile.clone();
+        let hooks = Hooks { start: move || breaks.breaks(), end: || (), shutdown: || () };
+        let fixture = arrangement.build_traced(|provider| provider.with_span_processor(hooks));
+        fixture.run(|| {
+            let cx = trace::with_tracer(&Context::new(), TracingTracer::new());
+            fragile.0.store(true, Ordering::Relaxed);
+            let (inside, broken) = trace::start_span(&cx, "broken");
+            fragile.0.store(false, Ordering::Relaxed);
+            let inside = broken.with_field(&inside, "key", "value");
+            trace::logger(&inside).error("in broken");
+            let (_, child) = trace::start_span(&inside, "child");
+            child.end();
+            broken.end_with(&Err::<(), _>("failed".to_owned()));
+            drop((inside, broken, child));
+            assert_works(&fixture);
+        });
+        fixture.assert_no_ids("in broken");
     }
 }
 
