@@ -13,6 +13,7 @@
 //! earlier, because a started span's parent can no longer be set.
 
 pub(crate) mod ambient;
+pub(crate) mod context_span;
 pub(crate) mod current;
 pub(crate) mod dispatch;
 pub(crate) mod layer_span;

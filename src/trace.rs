@@ -49,6 +49,7 @@ mod context;
 mod entry_span;
 mod events;
 mod logger;
+mod logger_value;
 mod nop;
 mod otel;
 mod proxy;

@@ -88,6 +88,11 @@ impl LayerSpan {
         layer_span
     }
 
+    /// The [`LayerSpan`]s of `span`, one for each log layer.
+    pub(crate) fn all<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Vec<(LayerId, Arc<Self>)> {
+        span.extensions().get::<LayerSpans>().map(|layer_spans| layer_spans.0.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn find<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, layer: LayerId) -> Option<Arc<Self>> {
         let extensions = span.extensions();
         let layer_spans = extensions.get::<LayerSpans>()?;

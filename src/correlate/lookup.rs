@@ -17,6 +17,7 @@ use crate::correlate::stack::{update_job, OtelContext, Stack};
 use crate::correlate::start_guard::StartGuard;
 use crate::correlate::without_ids::WithoutIds;
 use crate::correlate::{ambient, queries, sidecar};
+use crate::job_scope::JobScope;
 use crate::record::inherited::InheritedAttributes;
 use crate::record::Ids;
 use crate::stats::Counters;
@@ -84,11 +85,25 @@ impl Lookup<'_> {
     /// where it was started.
     fn of_api_span(&self, origin: &SpanOrigin) -> Correlation {
         let job = origin.job().cloned().or_else(ambient::ambient_job);
-        let inherited = match origin.layer_span(self.layer) {
-            Some(layer_span) => layer_span.inherited(job.as_ref(), self.inherit),
-            None => queries::inherited_of_job(self.layer, job.as_ref(), self.inherit),
-        };
-        (origin.ids(), inherited)
+        (origin.ids(), self.inherited_of_origin(origin, job.as_ref()))
+    }
+
+    fn inherited_of_origin(
+        &self,
+        origin: &SpanOrigin,
+        job: Option<&Arc<JobScope>>,
+    ) -> Arc<InheritedAttributes> {
+        match origin.layer_span(self.layer) {
+            Some(layer_span) => layer_span.inherited(job, self.inherit),
+            None => queries::inherited_of_job(self.layer, job, self.inherit),
+        }
+    }
+
+    /// What records of the current `Context`'s span inherit, if that span brings it: an op's, or one
+    /// of [`trace`](crate::trace).
+    fn inherited_of_context(&self, cx: &OtelContext) -> Option<Arc<InheritedAttributes>> {
+        let origin = SpanOrigin::of_current(cx.span.as_ref()?)?;
+        Some(self.inherited_of_origin(&origin, ambient::ambient_job().as_ref()))
     }
 
     /// `info!(parent: &span, ..)`: that span and its job, whether or not it is entered.
@@ -157,8 +172,9 @@ impl Lookup<'_> {
         let job = stack.job_version(cx)?;
         let Some((entry, span)) = stack.innermost(self.layer) else {
             let inherited = stack.outside_spans(self.layer)?;
-            let is_current = inherited.version.job == job && is_outside_spans(ctx);
-            return is_current.then_some((cx.span.as_ref(), inherited));
+            // A span in the `Context` may bring what its records inherit.
+            let is_current = cx.span.is_none() && inherited.version.job == job && is_outside_spans(ctx);
+            return is_current.then_some((None, inherited));
         };
         let (layer_span, inherited) = (span.layer_span.as_ref()?, span.inherited.as_ref()?);
         // Without ids, the event has to be counted.
@@ -166,8 +182,7 @@ impl Lookup<'_> {
         if inherited.version != layer_span.version(job) || span.state.is_closed() {
             return None;
         }
-        let ids = if entry.encloses(&cx.span, own) { &cx.span } else { own };
-        Some((ids.as_ref(), inherited))
+        (!entry.encloses(&cx.span, own)).then_some((own.as_ref(), inherited))
     }
 
     fn of_innermost_span<'a, S>(&self, cx: OtelContext, ctx: &'a Context<'_, S>) -> Correlation
@@ -181,15 +196,20 @@ impl Lookup<'_> {
         };
         let own = resolve_ids(&state, &id, self.dispatch, self.counters);
         update_job(self.layer);
+        let known = match own {
+            Some(OtelSpan::Known(own)) => own,
+            _ => None,
+        };
+        let is_api_span_inside = queries::api_span_is_inside_innermost(self.layer, &cx.span, &known);
         let ids = match own {
-            Some(OtelSpan::Known(own)) if !self.api_span_is_inside(cx, own) => own,
-            Some(OtelSpan::Known(_)) => cx.span,
+            _ if is_api_span_inside => cx.span,
+            Some(OtelSpan::Known(own)) => own,
             // It has no OpenTelemetry span, or is being started: the next enclosing span counts.
-            _ if self.api_span_is_inside(cx, None) => cx.span,
             _ => self.enclosing_ids().unwrap_or(cx.span),
         };
-        let inherited = self
-            .inherited_of_innermost()
+        let of_context = if is_api_span_inside { self.inherited_of_context(&cx) } else { None };
+        let inherited = of_context
+            .or_else(|| self.inherited_of_innermost())
             .unwrap_or_else(|| queries::inherited_outside_spans(self.layer, self.inherit));
         (ids, inherited)
     }
@@ -204,7 +224,10 @@ impl Lookup<'_> {
     {
         let current = if is_outside_spans(ctx) { None } else { ctx.lookup_current() };
         let Some(span) = current else {
-            return (cx.span, queries::inherited_outside_spans(self.layer, self.inherit));
+            let inherited = self
+                .inherited_of_context(&cx)
+                .unwrap_or_else(|| queries::inherited_outside_spans(self.layer, self.inherit));
+            return (cx.span, inherited);
         };
         let layer_span = LayerSpan::of(&span, self.layer, &self.inherit.fields);
         let inherited = layer_span.inherited(ambient::ambient_job().as_ref(), self.inherit);
@@ -213,10 +236,6 @@ impl Lookup<'_> {
             false => cx.span,
         };
         (ids, inherited)
-    }
-
-    fn api_span_is_inside(&self, cx: OtelContext, own: Option<Ids>) -> bool {
-        queries::api_span_is_inside_innermost(self.layer, &cx.span, &own)
     }
 
     /// The ids of the nearest span that encloses the innermost one and has an OpenTelemetry span.

@@ -124,3 +124,16 @@ pub(crate) fn api_span_is_inside(id: &Id, current: Option<Ids>) -> bool {
 fn innermost_entry_of<'a>(entries: &'a [Entry], id: &Id) -> Option<&'a Entry> {
     entries.iter().rev().find(|entry| entry.span().is_some_and(|span| span.id == *id))
 }
+
+/// Whether the span whose ids are `ids` is the innermost active one, and a tracing span. `current`:
+/// the span of the `Context`.
+pub(crate) fn is_innermost(ids: Ids, current: Option<Ids>) -> bool {
+    with_stack(|stack| {
+        let mut open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
+        let (entry, span) = open.find_map(|entry| Some((entry, entry.span()?)))?;
+        let own = *span.state.otel_span()?;
+        Some(own == OtelSpan::Known(Some(ids)) && !entry.encloses(&current, &Some(ids)))
+    })
+    .flatten()
+    .unwrap_or(false)
+}

@@ -13,12 +13,14 @@ use tracing_core::field::Value as FieldValue;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::callsite::SpanNames;
+use crate::correlate::context_span::{BoundSpan, ContextSpan};
+use crate::correlate::origin::SpanOrigin;
 use crate::correlate::pending_op::PendingOp;
 use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
 use crate::correlate::with_job::WithJob;
 use crate::correlate::{ambient, pending_op, stack};
-use crate::job_scope::JobScope;
+use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::outcome;
 use crate::op::outcome::Outcome;
@@ -132,10 +134,33 @@ impl Op {
         &self.span
     }
 
-    /// The OpenTelemetry context of the op, for propagation. Without a tracer it is the current
-    /// one.
+    /// The OpenTelemetry context of the op: for propagation, to be attached on another thread, or to
+    /// be passed to [`trace::logger`](crate::trace::logger()) and
+    /// [`trace::start_span`](crate::trace::start_span).
+    ///
+    /// Records there have the op's ids, its job, and its tool, operation and attributes. Without a
+    /// tracer it is the current context with the op's job.
+    ///
+    /// ```
+    /// use spanlog::{op, trace};
+    ///
+    /// let op = op::start("helm", "upgrade", []);
+    /// let cx = op.context();
+    /// std::thread::spawn(move || {
+    ///     trace::logger(&cx).info("has the ids of `helm.upgrade`, its tool and its job");
+    ///     let _attached = cx.attach();
+    ///     tracing::info!("so has this line");
+    /// });
+    /// ```
     pub fn context(&self) -> Context {
-        self.context.clone().unwrap_or_else(Context::current)
+        let own = self.context.clone().unwrap_or_else(Context::current);
+        let job = self.job.as_ref().or_else(|| self.state.as_ref()?.job());
+        let own = job.map_or(own.clone(), |job| own.with_value(JobScopeValue(job.clone())));
+        let own = match &self.context {
+            Some(_) => own.with_value(Arc::new(SpanOrigin::of_tracing_span(&own, &self.span))),
+            None => own,
+        };
+        ContextSpan::attach_to(&own, BoundSpan(self.span.clone()))
     }
 
     /// Ends the op with an outcome instead of a result, unless it has ended.

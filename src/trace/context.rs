@@ -1,16 +1,19 @@
 //! The logger of a context.
 
-use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use crate::trace::events;
 use crate::trace::logger::Logger;
-use crate::trace::span::Span;
+use crate::trace::logger_value::{with_shared_logger, LoggerValue};
+use crate::trace::{logger_value, started};
 
 /// The logger of `cx`: that of the innermost span, with the fields set so far; otherwise the one
 /// given to [`with_logger`]; otherwise a [`TracingLogger`](crate::trace::TracingLogger).
+///
+/// Unless [`with_logger`] was used, entries belong to the span in `cx`, whichever span is current:
+/// that of an op ([`Op::context`](crate::op::Op::context)), a span of the OpenTelemetry API, or a
+/// remote parent.
 ///
 /// ```
 /// use spanlog::opentelemetry::Context;
@@ -20,8 +23,11 @@ use crate::trace::span::Span;
 /// ```
 pub fn logger(cx: &Context) -> Arc<dyn Logger> {
     match cx.get::<LoggerValue>() {
-        Some(own) => own.logger.clone(),
-        None => events::default_logger().clone(),
+        Some(own) if own.is_for_span_in(cx) => own.logger.clone(),
+        _ => {
+            let logger = logger_value::get(cx);
+            started::bind_to_span_in(cx, logger).unwrap_or_else(|| logger.clone())
+        }
     }
 }
 
@@ -41,7 +47,7 @@ pub fn logger(cx: &Context) -> Arc<dyn Logger> {
 /// ```
 #[must_use = "the given context is not changed"]
 pub fn with_logger(cx: &Context, logger: impl IntoLogger) -> Context {
-    with_shared_logger(cx, logger.into_logger())
+    with_shared_logger(cx, logger.into_logger(), None)
 }
 
 /// What [`with_logger`] takes: a [`Logger`], or a shared one.
@@ -60,21 +66,4 @@ impl IntoLogger for Arc<dyn Logger> {
     fn into_logger(self) -> Arc<dyn Logger> {
         self
     }
-}
-
-/// The logger as a `Context` value.
-pub(crate) struct LoggerValue {
-    pub(crate) logger: Arc<dyn Logger>,
-    /// The no-op span of this logger, made once, so that no-op spans do not allocate.
-    pub(crate) nop: OnceLock<Arc<dyn Span>>,
-}
-
-/// Whether the logger is of type `L`.
-pub(crate) fn is<L: Logger>(logger: &Arc<dyn Logger>) -> bool {
-    let logger: &dyn Any = &**logger;
-    logger.is::<L>()
-}
-
-pub(crate) fn with_shared_logger(cx: &Context, logger: Arc<dyn Logger>) -> Context {
-    cx.with_value(LoggerValue { logger, nop: OnceLock::new() })
 }

@@ -87,7 +87,7 @@ impl Logger for TracingLogger {
         };
         if in_span.is_none() {
             let parent = match entry.span {
-                Some(EntrySpan::Api(_)) => Parent::None,
+                Some(EntrySpan::Api(origin)) if !origin.is_current() => Parent::None,
                 _ => Parent::Current,
             };
             dispatcher::get_default(|dispatch| self.dispatch(callsite, dispatch, entry, parent));
@@ -107,7 +107,7 @@ impl Logger for TracingLogger {
 #[derive(Clone, Copy)]
 enum Parent<'a> {
     Current,
-    /// None, as tracing does not have the entry's span.
+    /// None, as the entry's span is not the current one, or tracing does not have it.
     None,
     Span(&'a Id),
 }

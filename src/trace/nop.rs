@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use opentelemetry::Context;
 
-use crate::trace::context::{with_shared_logger, LoggerValue};
-use crate::trace::events;
 use crate::trace::logger::{Entry, Level, Logger};
+use crate::trace::logger_value::{with_fields_on_logger, LoggerValue};
 use crate::trace::span::{Span, Tracer};
 use crate::trace::value::Fields;
+use crate::trace::{context, events};
 
 /// Starts spans that do nothing, without allocating.
 ///
@@ -40,7 +40,8 @@ impl Tracer for NopTracer {
     fn start_span(&self, cx: &Context, _name: &str) -> (Context, Arc<dyn Span>) {
         static OF_DEFAULT: OnceLock<Arc<dyn Span>> = OnceLock::new();
         let (slot, logger) = match cx.get::<LoggerValue>() {
-            Some(own) => (&own.nop, &own.logger),
+            Some(own) if own.is_for_span_in(cx) => (&own.nop, &own.logger),
+            Some(_) => return (cx.clone(), Arc::new(NopSpan { logger: context::logger(cx) })),
             None => (&OF_DEFAULT, events::default_logger()),
         };
         let span = slot.get_or_init(|| Arc::new(NopSpan { logger: logger.clone() }));
@@ -70,15 +71,6 @@ impl Span for NopSpan {
     fn logger(&self) -> Arc<dyn Logger> {
         self.logger.clone()
     }
-}
-
-/// `cx` with `fields` added to its logger, or to `own` if it has none.
-pub(crate) fn with_fields_on_logger(cx: &Context, own: &Arc<dyn Logger>, fields: Fields) -> Context {
-    let logger = cx.get::<LoggerValue>().map_or(own, |value| &value.logger);
-    if !logger.takes_fields() {
-        return cx.clone();
-    }
-    with_shared_logger(cx, logger.derive(fields))
 }
 
 /// Logs nothing.

@@ -10,14 +10,13 @@ use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
-use crate::trace::context::{logger, with_shared_logger};
 use crate::trace::entry_span::EntrySpan;
 use crate::trace::events::TracingLogger;
 use crate::trace::logger::{Entry, Level, Logger};
-use crate::trace::nop::with_fields_on_logger;
+use crate::trace::logger_value::{is, with_fields_on_logger, with_shared_logger};
 use crate::trace::span::Span;
 use crate::trace::value::Fields;
-use crate::trace::{context, events, value};
+use crate::trace::{events, logger_value, value};
 
 /// The state that all handles, contexts and loggers of a span share.
 #[derive(Debug)]
@@ -90,14 +89,20 @@ pub(crate) fn new_handle(
     entry_span: EntrySpan,
     has_events: bool,
 ) -> (Context, Arc<dyn Span>) {
-    let started =
-        Arc::new(StartedSpan { cx: own, entry_span, has_events, open: Mutex::new(Some(Open::default())) });
-    let logger: Arc<dyn Logger> = Arc::new(SpanLogger {
-        sink: without_span(logger(before)),
-        fields: own_fields(&logger(before)),
-        started: started.clone(),
-    });
-    (with_shared_logger(cx, logger.clone()), Arc::new(Handle { logger, started }))
+    let span = entry_span.span_context().map(|span| span.span_id());
+    let open = Mutex::new(Some(Open::default()));
+    let started = Arc::new(StartedSpan { cx: own, entry_span, has_events, open });
+    let logger = SpanLogger::shared(logger_value::get(before), started.clone());
+    (with_shared_logger(cx, logger.clone(), span), Arc::new(Handle { logger, started }))
+}
+
+/// A logger like `logger` whose entries belong to the span in `cx`, which was not started with
+/// [`trace`](crate::trace). `None` if there is no span.
+pub(crate) fn bind_to_span_in(cx: &Context, logger: &Arc<dyn Logger>) -> Option<Arc<dyn Logger>> {
+    let entry_span = EntrySpan::of_context(cx)?;
+    let (own, open) = (Context::new(), Mutex::new(None));
+    let started = StartedSpan { cx: own, entry_span, has_events: false, open };
+    Some(SpanLogger::shared(logger, Arc::new(started)))
 }
 
 impl Span for Handle {
@@ -179,9 +184,14 @@ impl Logger for SpanLogger {
 }
 
 impl SpanLogger {
+    /// The logger of `started`, which forwards to `before`.
+    fn shared(before: &Arc<dyn Logger>, started: Arc<StartedSpan>) -> Arc<dyn Logger> {
+        Arc::new(Self { sink: without_span(before).clone(), fields: own_fields(before), started })
+    }
+
     /// Whether entries go to `tracing` in addition to the configured logger.
     fn also_goes_to_tracing(&self) -> bool {
-        matches!(self.started.entry_span, EntrySpan::Tracing(..)) && !context::is::<TracingLogger>(&self.sink)
+        matches!(self.started.entry_span, EntrySpan::Tracing(..)) && !is::<TracingLogger>(&self.sink)
     }
 
     /// Whether any logger takes entries of this level.
@@ -212,8 +222,8 @@ impl SpanLogger {
 
 /// The logger that a child span's entries go to, without the parent span's: they are not events of
 /// the parent.
-fn without_span(logger: Arc<dyn Logger>) -> Arc<dyn Logger> {
-    of_span(&logger).map(|own| own.sink.clone()).unwrap_or(logger)
+fn without_span(logger: &Arc<dyn Logger>) -> &Arc<dyn Logger> {
+    of_span(logger).map_or(logger, |own| &own.sink)
 }
 
 /// The fields that entries of a span start with. A user's own logger adds its fields itself.

@@ -12,13 +12,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Registry;
 
+use crate::correlate::context_span::{subscriber_of, BoundSpan, ContextSpan};
 use crate::correlate::dispatch::in_subscriber;
 use crate::correlate::origin::SpanOrigin;
 use crate::correlate::span_state::SpanState;
 use crate::correlate::{ambient, origin, span_start, stack};
 use crate::job_scope;
 use crate::trace::callsite;
-use crate::trace::entry_span::{subscriber_of, BoundSpan, EntrySpan};
+use crate::trace::entry_span::EntrySpan;
 use crate::trace::nop::NopTracer;
 use crate::trace::proxy::Proxy;
 use crate::trace::span::{Span, Tracer};
@@ -96,36 +97,9 @@ impl Tracer for TracingTracer {
         // So that spans of the OpenTelemetry API inside it inherit what it does.
         let after = after.with_value(Arc::new(SpanOrigin::of(&after, &cx)));
         let span = BoundSpan(span);
-        let after = after.with_value(Parent {
-            span: span.clone(),
-            ids: after.span().span_context().clone(),
-            job: job_id(&after),
-        });
+        let after = ContextSpan::attach_to(&after, span.clone());
         new_handle(own.unwrap_or_default(), &after, &cx, EntrySpan::Tracing(span, ids), self.has_events)
     }
-}
-
-/// The span of a context that `start_span` returned, as a `Context` value.
-struct Parent {
-    span: BoundSpan,
-    /// The OpenTelemetry span of that context. If a context has another one, a span was started
-    /// inside this one.
-    ids: SpanContext,
-    /// The job of that context. With another job, new spans are not children of this one in
-    /// `tracing`, as they would get its job.
-    job: u64,
-}
-
-impl Parent {
-    fn of(cx: &Context) -> Option<&Self> {
-        let parent = cx.get::<Self>()?;
-        let is_innermost = parent.ids == *cx.span().span_context() && parent.job == job_id(cx);
-        (is_innermost && !parent.span.0.is_none()).then_some(parent)
-    }
-}
-
-fn job_id(cx: &Context) -> u64 {
-    job_scope::of_context(cx).map_or(0, |scope| scope.id)
 }
 
 /// Creates the `tracing` span: a child of the one in `cx`, else of the current one.
@@ -136,7 +110,7 @@ fn create(name: &str, cx: &Context) -> TracingSpan {
     if !stack::alive() {
         return TracingSpan::none();
     }
-    if let Some(parent) = Parent::of(cx) {
+    if let Some(parent) = ContextSpan::of(cx) {
         let parent = &parent.span.0;
         let create = || TracingSpan::child_of(parent.id(), metadata, &values);
         return in_subscriber(subscriber_of(parent).as_ref(), create);

@@ -1,6 +1,7 @@
 //! Every file of the behaviour suite. Both kinds of record run this list, each in its own binary.
 
 mod alone;
+mod contexts;
 mod correlation;
 mod damage;
 #[cfg(feature = "graph")]
