@@ -59,6 +59,9 @@ pub trait Record {
     /// Sets the name that the user gave to the event.
     fn set_event_name(&mut self, name: &'static str);
 
+    /// Sets a name that was made at run time. False if that is not possible.
+    fn set_run_time_name(&mut self, name: &str) -> bool;
+
     /// Sets the ids. `None`: the record has none, whatever span is current.
     fn set_trace_context(&mut self, ids: Option<&Ids>);
 

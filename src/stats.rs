@@ -179,6 +179,9 @@ counters! {
         dropped_attributes,
         /// `otel.severity_number` fields outside 1..=24.
         invalid_severities,
+        /// `otel.event_name` fields that are empty or not strings, or, on records of the SDK, beyond
+        /// the first 512 different names made at run time.
+        ignored_event_names,
         /// Records without ids, though their event is in a tracing span or names one. The reason is
         /// reported once through the [diagnostics](crate::set_diagnostics).
         without_ids,

@@ -4,16 +4,15 @@ use std::error::Error;
 use std::fmt;
 use std::fmt::Write;
 
-/// Displays one `Caused by:` line for each source of an error.
-pub(crate) struct Causes<'a>(pub(crate) &'a (dyn Error + 'static));
+/// Displays one `Caused by:` line for each source of an error, of which it gets the first.
+pub(crate) struct Causes<'a>(pub(crate) Option<&'a (dyn Error + 'static)>);
 
 /// Stops at a cycle: an error may be its own source.
 const MAX_CAUSES: usize = 128;
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sources =
-            std::iter::successors(self.0.source(), |error: &&(dyn Error + 'static)| (*error).source());
+        let sources = std::iter::successors(self.0, |error: &&(dyn Error + 'static)| (*error).source());
         for (index, source) in sources.take(MAX_CAUSES).enumerate() {
             if index > 0 {
                 f.write_char('\n')?;
@@ -80,12 +79,18 @@ impl Write for TypePathReader {
     }
 }
 
+/// What the `Debug` of a `std::io::Error` begins with: variants of a private type. And `Error`, as
+/// which anyhow shows an error with context: a type, but one that does not say which.
+const NO_TYPES: [&str; 4] = ["Custom", "Error", "Kind", "Os"];
+
 impl TypePathReader {
     /// The type path. The first word of a sentence is not one; the `Debug` of a unit struct is a
     /// single word in camel case.
     fn get(&self) -> Option<&str> {
         let name = self.text.rsplit("::").next()?;
-        let is_type = !matches!(self.stop, Some(Stop::Space | Stop::Other));
-        (is_type && name.starts_with(|first: char| first.is_ascii_uppercase())).then_some(&self.text)
+        let is_type = !matches!(self.stop, Some(Stop::Space | Stop::Other))
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && !NO_TYPES.contains(&self.text.as_str());
+        is_type.then_some(&self.text)
     }
 }

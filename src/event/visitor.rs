@@ -39,6 +39,8 @@ pub(crate) struct EventVisitor<'a, R> {
     has_exception: bool,
     /// The text of an `error` or `err` field: the body of an event that has no message.
     error_text: Option<Box<str>>,
+    /// The name that the event gave itself at run time: the body if there is no other.
+    event_name: Option<Box<str>>,
 }
 
 impl<'a, R: Record> EventVisitor<'a, R> {
@@ -58,6 +60,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
             has_body: false,
             has_exception: false,
             error_text: None,
+            event_name: None,
         }
     }
 
@@ -71,7 +74,8 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 
     #[cold]
     fn set_fallback_body(&mut self) {
-        if let Some(text) = self.error_text.as_deref().or(self.callsite.event_name) {
+        let name = || self.event_name.as_deref().or(self.callsite.event_name);
+        if let Some(text) = self.error_text.as_deref().or_else(name) {
             self.record.set_body(Value::Str(text));
         }
     }
@@ -108,11 +112,16 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         }
     }
 
-    /// Applies a control field. Only the severity number has an effect.
+    /// Applies a control field: a severity number, or a name made at run time.
     fn control(&mut self, name: &str, value: Value<'_>) {
-        if name != "otel.severity_number" {
-            return;
+        match name {
+            "otel.severity_number" => self.set_severity(value),
+            "otel.event_name" => self.set_event_name(value),
+            _ => {}
         }
+    }
+
+    fn set_severity(&mut self, value: Value<'_>) {
         let severity = match value {
             Value::I64(number) | Value::Any(&AnyValue::Int(number)) => severity_of_number(number),
             _ => None,
@@ -120,6 +129,19 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         match severity {
             Some(severity) => self.record.set_severity(severity),
             None => self.counters.invalid_severities(1),
+        }
+    }
+
+    fn set_event_name(&mut self, value: Value<'_>) {
+        let name = match &value {
+            Value::Str(name) => name,
+            Value::Any(AnyValue::String(name)) => name.as_str(),
+            _ => "",
+        };
+        if name.is_empty() || !self.record.set_run_time_name(name) {
+            self.counters.ignored_event_names(1);
+        } else {
+            self.event_name = Some(name.into());
         }
     }
 
@@ -161,8 +183,8 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 
     /// How much of a formatted value to keep.
     fn limit(&self, known: &FieldInfo) -> Limit {
-        // Limits do not apply to the body, which this may become.
-        if self.may_become_body(known) {
+        // Limits do not apply to the body, which this may become, nor to a name.
+        if known.role == Role::Control || self.may_become_body(known) {
             Limit::NONE
         } else {
             self.value_limit
@@ -190,7 +212,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
                 self.attribute(semconv::EXCEPTION_TYPE, Value::Str(type_path));
             }
         });
-        let causes = with_text(self.value_limit, format_args!("{}", Causes(error)), |causes| {
+        let causes = with_text(self.value_limit, format_args!("{}", Causes(error.source())), |causes| {
             if !causes.is_empty() {
                 self.attribute(semconv::EXCEPTION_STACKTRACE, Value::Str(causes));
             }

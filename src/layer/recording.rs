@@ -96,6 +96,11 @@ impl Record for Draft {
         name.clone_into(&mut self.record.event_name);
     }
 
+    fn set_run_time_name(&mut self, name: &str) -> bool {
+        name.clone_into(&mut self.record.event_name);
+        true
+    }
+
     fn set_trace_context(&mut self, ids: Option<&Ids>) {
         self.record.trace_id = ids.map(|ids| ids.trace_id);
         self.record.span_id = ids.map(|ids| ids.span_id);

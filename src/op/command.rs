@@ -25,8 +25,7 @@ use crate::error::Error;
 use crate::op::command::process::{OwnSpan, Start};
 use crate::op::future::Instrumented;
 use crate::op::handle::Op;
-use crate::op::outcome;
-use crate::op::outcome::Outcome;
+use crate::op::outcome::{Failure, Outcome};
 
 pub use self::output::Output;
 
@@ -317,10 +316,10 @@ fn end(mut op: Op, result: &Result<Output, Error>) {
         Ok(output) => op.end(&output.result()),
         Err(error) if error.is_timeout() => {
             if let Some(context) = &op.context {
-                outcome::write_exception(error, &context.span());
+                Failure::of_error(error).write_exception(&context.span());
             }
             op.settle(Outcome::TimedOut);
         }
-        Err(error) => op.end(&Err::<(), _>(error)),
+        Err(error) => op.fail(error),
     }
 }

@@ -1,5 +1,6 @@
 //! The runner's own spans: one for an execution, and one for each of its steps.
 
+use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::panic::Location;
@@ -95,6 +96,11 @@ impl Execution {
     /// See [`Op::end`].
     pub fn end<T, E: Debug + Display>(self, result: &Result<T, E>) {
         self.op.end(result);
+    }
+
+    /// See [`Op::fail`].
+    pub fn fail<E: Error + ?Sized>(self, error: &E) {
+        self.op.fail(error);
     }
 
     /// The op of this execution.

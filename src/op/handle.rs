@@ -1,5 +1,6 @@
 //! [`Op`]: a running op.
 
+use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::panic::Location;
@@ -22,8 +23,7 @@ use crate::correlate::with_job::WithJob;
 use crate::correlate::{ambient, pending_op, stack};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
-use crate::op::outcome;
-use crate::op::outcome::Outcome;
+use crate::op::outcome::{Failure, Outcome};
 use crate::value::any_value;
 
 /// The tool of the runner's own operations.
@@ -110,13 +110,31 @@ impl Op {
 
     /// Ends the op. An error becomes an `exception` event, the status Error and `error.type`. `Ok`
     /// leaves the status unset, as OpenTelemetry recommends for instrumentation.
+    ///
+    /// Any type with `Debug` and `Display` is an error here: strings, `Box<dyn Error>`,
+    /// `anyhow::Error`. So its causes are unknown, except those that anyhow and eyre list;
+    /// [`fail`](Self::fail) has them all.
     pub fn end<T, E: Debug + Display>(mut self, result: &Result<T, E>) {
         self.is_settled = true;
         self.end_span(|span| {
             if let Err(error) = result {
-                outcome::write_error(error, span);
+                Failure::of_any(error).write_to(span);
             }
         });
+    }
+
+    /// [`end`](Self::end) with an error, whose sources become `exception.stacktrace`: one
+    /// `Caused by:` line each.
+    ///
+    /// ```
+    /// use spanlog::op;
+    ///
+    /// let error = std::io::Error::other("the lock is held");
+    /// op::start("terraform", "plan", []).fail(&error);
+    /// ```
+    pub fn fail<E: Error + ?Sized>(mut self, error: &E) {
+        self.is_settled = true;
+        self.end_span(|span| Failure::of_error(error).write_to(span));
     }
 
     /// A function that ends the op, for a callback or another thread.

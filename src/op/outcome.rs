@@ -1,13 +1,14 @@
 //! How an op ended, and what that writes to its span.
 
 use std::any::type_name;
+use std::error::Error;
 use std::fmt::{Debug, Display};
 
 use opentelemetry::trace::{SpanRef, Status};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute as semconv;
 
-use crate::event::exception::ErrorType;
+use crate::event::exception::{Causes, ErrorType};
 use crate::format::{with_text, Limit};
 
 /// The attribute for an op that ended without a result.
@@ -58,48 +59,92 @@ impl Outcome {
     }
 }
 
-/// Writes an error to a span: an `exception` event, the status Error, and `error.type`.
-///
-/// See the conventions for [exceptions on spans] and for [recording errors].
-///
-/// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
-/// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
-pub(crate) fn write_error<E: Debug + Display>(error: &E, span: &SpanRef<'_>) {
-    let (message, type_path) = write_exception(error, span);
-    let error_type = type_path.unwrap_or_else(|| UNKNOWN_ERROR.to_owned());
-    span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
-    span.set_status(Status::error(message));
+/// What an op's span says of the error that ended it.
+pub(crate) struct Failure {
+    message: String,
+    type_path: Option<String>,
+    /// One `Caused by:` line for each source that is known.
+    causes: String,
 }
 
-/// Writes only the `exception` event of an error, for an [`Outcome`] that writes the rest. Returns
-/// the error's message and type.
-pub(crate) fn write_exception<E: Debug + Display>(error: &E, span: &SpanRef<'_>) -> (String, Option<String>) {
-    let message = text_of(format_args!("{error}"));
-    let type_path = type_of(error);
-    let mut attributes = Vec::with_capacity(2);
-    if let Some(type_path) = &type_path {
-        attributes.push(KeyValue::new(semconv::EXCEPTION_TYPE, type_path.clone()));
+impl Failure {
+    /// Of any error. Only an anyhow or eyre error shows its causes, in its `Debug`.
+    pub(crate) fn of_any<E: Debug + Display>(error: &E) -> Self {
+        let causes = if shows_causes::<E>() {
+            listed_causes(&text_of(format_args!("{error:?}")))
+        } else {
+            String::new()
+        };
+        Self { message: text_of(format_args!("{error}")), type_path: type_of(error), causes }
     }
-    attributes.push(KeyValue::new(semconv::EXCEPTION_MESSAGE, message.clone()));
-    span.add_event("exception", attributes);
-    (message, type_path)
+
+    pub(crate) fn of_error<E: Error + ?Sized>(error: &E) -> Self {
+        let causes = text_of(format_args!("{}", Causes(error.source())));
+        Self { message: text_of(format_args!("{error}")), type_path: type_of(error), causes }
+    }
+
+    /// Writes an `exception` event, the status Error, and `error.type`.
+    ///
+    /// See the conventions for [exceptions on spans] and for [recording errors].
+    ///
+    /// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
+    /// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
+    pub(crate) fn write_to(&self, span: &SpanRef<'_>) {
+        self.write_exception(span);
+        let error_type = self.type_path.clone().unwrap_or_else(|| UNKNOWN_ERROR.to_owned());
+        span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
+        span.set_status(Status::error(self.message.clone()));
+    }
+
+    /// Writes only the `exception` event, for an [`Outcome`] that writes the rest.
+    pub(crate) fn write_exception(&self, span: &SpanRef<'_>) {
+        let mut attributes = Vec::with_capacity(3);
+        if let Some(type_path) = &self.type_path {
+            attributes.push(KeyValue::new(semconv::EXCEPTION_TYPE, type_path.clone()));
+        }
+        attributes.push(KeyValue::new(semconv::EXCEPTION_MESSAGE, self.message.clone()));
+        if !self.causes.is_empty() {
+            attributes.push(KeyValue::new(semconv::EXCEPTION_STACKTRACE, self.causes.clone()));
+        }
+        span.add_event("exception", attributes);
+    }
+}
+
+/// Whether errors of this type list their causes in their `Debug`, after the message.
+fn shows_causes<E>() -> bool {
+    matches!(type_name::<E>().trim_start_matches('&'), "anyhow::Error" | "eyre::Report")
+}
+
+/// The causes in the `Debug` of an anyhow or eyre error: under the heading, indented, and numbered
+/// if there are several.
+fn listed_causes(debug: &str) -> String {
+    let Some((_, listed)) = debug.split_once("\n\nCaused by:\n") else { return String::new() };
+    let listed = listed.split("\n\n").next().unwrap_or_default();
+    let mut causes = String::new();
+    for (index, line) in listed.lines().enumerate() {
+        let line = line.trim_start();
+        let unnumbered = line.split_once(": ").filter(|(number, _)| number.parse::<u32>().is_ok());
+        let separator = if index == 0 { "" } else { "\n" };
+        match unnumbered {
+            Some((_, cause)) => causes += &format!("{separator}Caused by: {cause}"),
+            None if index == 0 => causes += &format!("Caused by: {line}"),
+            // The next line of a cause that has several.
+            None => causes += &format!("\n{line}"),
+        }
+    }
+    causes
 }
 
 /// The type of an error, if it can be determined: the static type, or for a boxed error the type
 /// that its `Debug` begins with. A string has none.
-fn type_of<E: Debug>(error: &E) -> Option<String> {
+fn type_of<E: Debug + ?Sized>(error: &E) -> Option<String> {
     let name = type_name::<E>().trim_start_matches('&');
     if name == "str" || name == "alloc::string::String" || name.starts_with("alloc::borrow::Cow<") {
         return None;
     }
-    let is_opaque = name.starts_with("alloc::boxed::Box<") || name.starts_with("dyn ");
-    if is_opaque || name == "anyhow::Error" {
+    if name.starts_with("alloc::boxed::Box<") || name.starts_with("dyn ") {
         let type_path = text_of(format_args!("{}", ErrorType(error)));
-        return match type_path.is_empty() {
-            false => Some(type_path),
-            true if is_opaque => None,
-            true => Some(name.to_owned()),
-        };
+        return (!type_path.is_empty()).then_some(type_path);
     }
     Some(name.to_owned())
 }

@@ -50,6 +50,8 @@ pub(crate) struct Draft {
     tail_start: usize,
     /// Empty: none.
     event_name: &'static str,
+    /// Takes precedence over `event_name`, which is not empty if this is set.
+    run_time_name: Option<Box<str>>,
     dropped_attributes: u32,
     /// Reserved bytes for the prefix, then the body with its header.
     front: Buffer,
@@ -80,6 +82,7 @@ impl Draft {
             tail: [0; TAIL_LEN],
             tail_start: TIME_AT,
             event_name: "",
+            run_time_name: None,
             dropped_attributes: 0,
             front: Buffer::new(),
             rest: Buffer::new(),
@@ -110,7 +113,9 @@ impl Draft {
             (start, end) => self.rest.append(&self.tail[start..end]),
         }
         if !self.event_name.is_empty() {
-            self.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, self.event_name.as_bytes()));
+            let run_time_name = self.run_time_name.take();
+            let name = run_time_name.as_deref().unwrap_or(self.event_name);
+            self.rest.append_with(|out| put_bytes(out, field::EVENT_NAME, name.as_bytes()));
         }
         let rest = self.rest.written();
         let start = put_prefix(self.front.written_mut(), self.severity, self.unix_nanos);
@@ -222,6 +227,12 @@ impl Record for DirectRecord<'_> {
     #[inline]
     fn set_event_name(&mut self, name: &'static str) {
         self.draft.event_name = name;
+    }
+
+    fn set_run_time_name(&mut self, name: &str) -> bool {
+        self.draft.event_name = "made at run time";
+        self.draft.run_time_name = Some(name.into());
+        true
     }
 
     #[inline(always)]

@@ -4,12 +4,15 @@
 //! target of their own, which the SDK's exporters write as the scope's name. So one logger serves
 //! all targets, as in opentelemetry-appender-tracing.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key, SpanId, TraceId};
 
+use crate::diagnostics::report_once;
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
 use crate::stats::Thread;
@@ -79,6 +82,14 @@ impl<R: LogRecord> Record for R {
         LogRecord::set_event_name(self, name);
     }
 
+    fn set_run_time_name(&mut self, name: &str) -> bool {
+        let kept = keep_name(name);
+        if let Some(name) = kept {
+            LogRecord::set_event_name(self, name);
+        }
+        kept.is_some()
+    }
+
     fn set_trace_context(&mut self, ids: Option<&Ids>) {
         match ids {
             Some(ids) => {
@@ -117,4 +128,27 @@ impl<R: LogRecord> Record for R {
 
     /// The logs API has no such field. `Stats` counts it.
     fn set_dropped_attributes(&mut self, _count: u32) {}
+}
+
+/// How many different names made at run time are kept.
+const MAX_NAMES: usize = 512;
+
+/// `name`, kept for the life of the program: the logs API takes a static name only. `None` beyond
+/// [`MAX_NAMES`].
+fn keep_name(name: &str) -> Option<&'static str> {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return Some(known);
+    }
+    if names.len() >= MAX_NAMES {
+        report_once(format_args!(
+            "the SDK's records take {MAX_NAMES} different `otel.event_name`s made at run time; \
+             records with further ones have no name"
+        ));
+        return None;
+    }
+    let name: &'static str = Box::leak(name.into());
+    names.insert(name);
+    Some(name)
 }

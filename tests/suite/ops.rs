@@ -215,6 +215,80 @@ fn every_kind_of_error_works_and_its_type_is_told_where_it_can_be() {
     assert!(attributes(&fixture.span("t.own"))["error.type"].ends_with("::Own"));
 }
 
+/// Guarantees: what the `Debug` of an error begins with is its type only if it is one.
+#[test]
+fn a_word_that_is_no_type_is_never_the_type_of_an_exception() {
+    let fixture = USUAL.build();
+    let custom = || std::io::Error::other("full");
+    let os = || std::io::Error::from_raw_os_error(2);
+    let context = || anyhow::Error::new(custom()).context("cannot write");
+    fixture.run(|| {
+        for error in [custom(), os(), std::io::ErrorKind::NotFound.into()] {
+            tracing::error!(error = &error as &dyn std::error::Error, "event");
+            let _ = op::run("t", "boxed", [], || Err::<(), Box<dyn std::error::Error>>(error.into()));
+        }
+        let error = context();
+        tracing::error!(error = AsRef::<dyn std::error::Error>::as_ref(&error), "event");
+        let _ = op::run("t", "anyhow", [], || Err::<(), _>(anyhow::anyhow!("Failed")));
+        op::start("t", "io", []).fail(&custom());
+    });
+    let events = fixture.records();
+    assert_eq!(events.len(), 4);
+    events.iter().for_each(|event| assert_eq!(event.get("exception.type"), None, "{event:?}"));
+    let types: Vec<_> =
+        fixture.spans().iter().map(|span| (span.name.to_string(), exceptions(span)[0].0.clone())).collect();
+    let boxed = ("t.boxed".to_owned(), None);
+    let expected = [
+        boxed.clone(),
+        boxed.clone(),
+        boxed,
+        ("t.anyhow".to_owned(), Some("anyhow::Error".to_owned())),
+        ("t.io".to_owned(), Some("std::io::error::Error".to_owned())),
+    ];
+    assert_eq!(types, expected);
+}
+
+#[test]
+fn an_ops_exception_has_the_causes_of_its_error() {
+    #[derive(Debug)]
+    struct Outer(std::num::ParseIntError);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no number")
+        }
+    }
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let outer = || Outer("x".parse::<i32>().unwrap_err());
+    let fixture = USUAL.build();
+    fixture.run(|| {
+        op::start("t", "own", []).fail(&outer());
+        let boxed: Box<dyn std::error::Error> = outer().into();
+        op::start("t", "boxed", []).fail(&*boxed);
+        op::start("t", "none", []).fail(&outer().0);
+        let result = Err::<(), _>(anyhow::Error::new(outer()).context("cannot read\nthe file"));
+        op::start("t", "anyhow", []).end(&result);
+        let result = Err::<(), _>(anyhow::Error::new(outer()));
+        op::start("t", "anyhow with one", []).end(&result);
+        op::start("t", "anyhow with none", []).end(&Err::<(), _>(anyhow::anyhow!("no cause")));
+    });
+    let causes = |name: &str| {
+        let span = fixture.span(name);
+        let mut own = span.events[0].attributes.iter();
+        own.find(|own| own.key.as_str() == "exception.stacktrace").map(|own| own.value.to_string())
+    };
+    let innermost = "Caused by: invalid digit found in string";
+    for name in ["t.own", "t.boxed", "t.anyhow with one"] {
+        assert_eq!(causes(name).as_deref(), Some(innermost), "{name}");
+    }
+    assert_eq!(causes("t.anyhow").unwrap(), format!("Caused by: no number\n{innermost}"));
+    assert_eq!((causes("t.none"), causes("t.anyhow with none")), (None, None));
+    assert_eq!(fixture.span("t.own").status, Status::error("no number"));
+}
+
 #[test]
 fn an_op_is_send_and_can_be_ended_from_another_thread_and_a_callback() {
     fn is_send<T: Send + 'static>(_: &T) {}

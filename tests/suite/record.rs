@@ -8,7 +8,7 @@ use spanlog::{Limits, SpanFields};
 use tracing::field::Empty;
 
 use crate::fixture::capture::Capture;
-use crate::fixture::{each, Arrangement, Fixture, LogSettings, Seen, USUAL};
+use crate::fixture::{each, Arrangement, Fixture, Kind, LogSettings, Seen, USUAL};
 
 fn fixture() -> Fixture {
     USUAL.build()
@@ -133,6 +133,57 @@ fn the_event_name_is_only_one_that_the_user_gave() {
     assert_eq!(record(|| tracing::info!(name: "event x:1", "named")).as_deref(), Some("event x:1"));
     crate::fixture::install_log_tracer();
     assert_eq!(record(|| log::info!("from log")), None);
+}
+
+#[test]
+fn a_name_made_at_run_time_is_the_event_name_and_never_an_attribute() {
+    let fixture = USUAL.build();
+    fixture.run(|| {
+        for kind in ["created", "deleted"] {
+            let name = format!("pod.{kind}");
+            tracing::info!(name: "pod", { otel.event_name = name, kind }, "as a string");
+            tracing::info!(otel.event_name = %name, "displayed");
+            tracing::info!(otel.event_name = name);
+            let logger = spanlog::trace::logger(&opentelemetry::Context::new());
+            logger.with_field("otel.event_name", name).info("an entry");
+        }
+        tracing::info!(name: "static", { otel.event_name = "" }, "empty");
+        tracing::info!(otel.event_name = 7, "a number");
+    });
+    let records = fixture.records();
+    for kind in ["pod.created", "pod.deleted"] {
+        let named: Vec<_> =
+            records.iter().filter(|record| record.event_name.as_deref() == Some(kind)).collect();
+        assert!(named.iter().all(|record| record.keys().iter().all(|key| *key == "kind")), "{named:?}");
+        let mut bodies: Vec<_> = named.iter().map(|record| record.body_text()).collect();
+        bodies.sort_unstable();
+        // The name is the body of an event without a message.
+        assert_eq!(bodies, ["an entry", "as a string", "displayed", kind]);
+    }
+    assert_eq!(fixture.record("empty").event_name.as_deref(), Some("static"));
+    assert_eq!(fixture.record("a number").event_name, None);
+    assert_eq!(fixture.counters.snapshot().ignored_event_names, 2);
+}
+
+/// Guarantees: names made at run time are not kept without a bound where each has to be.
+#[test]
+fn only_so_many_different_run_time_names_are_kept_and_the_rest_is_counted() {
+    let fixture = USUAL.build();
+    fixture.run(|| {
+        for number in 0..600 {
+            tracing::info!(otel.event_name = format!("name {number}"), "said");
+        }
+        tracing::info!(otel.event_name = "name 0", "said again");
+    });
+    let named = fixture.records().iter().filter(|record| record.event_name.is_some()).count();
+    let ignored = fixture.counters.snapshot().ignored_event_names;
+    assert_eq!(named as u64 + ignored, 601);
+    match crate::KIND {
+        // Other tests of this process have taken a few.
+        Kind::Sdk => assert!((490..=513).contains(&named), "{named}"),
+        Kind::Direct => assert_eq!(ignored, 0),
+    }
+    assert_eq!(fixture.record("said again").event_name.as_deref(), Some("name 0"));
 }
 
 #[test]
