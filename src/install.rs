@@ -117,6 +117,7 @@ pub struct Builder {
     location: bool,
     threads: bool,
     keys: Keys,
+    instrument_err: bool,
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
@@ -138,6 +139,7 @@ impl Default for Builder {
             location: false,
             threads: false,
             keys: Keys::default(),
+            instrument_err: true,
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
@@ -287,6 +289,14 @@ impl Builder {
         self
     }
 
+    /// Sets whether errors of `#[tracing::instrument(err)]` set the status of their span. Default:
+    /// true. See [`SpanLayer::with_instrument_err`](crate::SpanLayer::with_instrument_err).
+    #[must_use]
+    pub fn with_instrument_err(mut self, instrument_err: bool) -> Self {
+        self.instrument_err = instrument_err;
+        self
+    }
+
     /// Adds a span processor. It runs after the one that stamps the job, and before the exporters.
     #[must_use]
     pub fn with_span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
@@ -400,7 +410,9 @@ impl Builder {
             }
         }
         let mut layers: Vec<Boxed> = Vec::new();
-        layers.extend(spans.as_ref().map(|spans| subscriber::span_layer(spans, self.keys)));
+        layers.extend(
+            spans.as_ref().map(|spans| subscriber::span_layer(spans, self.keys, self.instrument_err)),
+        );
         let mut counters = Counters::default();
         if let Some(provider) = &logs {
             let layer = self.log_layer(LogLayer::new(provider), levels.records);

@@ -153,6 +153,7 @@ pub use self::record::sdk::SdkRecords;
 #[doc(hidden)]
 pub use self::record::Records;
 pub use self::span_fields::SpanFields;
+pub use self::spans::wrapped::OtelLayer;
 pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};
 

@@ -12,8 +12,8 @@ use crate::format::{truncate, Limit};
 /// apply to the body.
 ///
 /// Beyond the count, inherited fields are dropped first, beginning with the outermost span's, then
-/// the event's last attributes. Stamps of the job and op are never dropped. [`Stats`](crate::Stats)
-/// counts what is dropped.
+/// the event's last attributes. Stamps of the job and op are never dropped or truncated, so that
+/// the ids of two jobs stay different. [`Stats`](crate::Stats) counts what is dropped or truncated.
 ///
 /// [attributes]: https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +70,20 @@ impl Limits {
         self.value_length.map_or(Limit::NONE, Limit)
     }
 
+    /// Whether a value has a string that is too long.
+    pub(crate) fn would_truncate(&self, value: &AnyValue) -> bool {
+        match value {
+            AnyValue::String(text) => text.as_str().len() > self.value_length().0,
+            AnyValue::ListAny(values) => values.iter().any(|value| self.would_truncate(value)),
+            _ => false,
+        }
+    }
+
     /// Truncates the strings of a value, also those in arrays.
     pub(crate) fn truncate(&self, value: AnyValue) -> AnyValue {
         match value {
-            AnyValue::String(text) if text.as_str().len() > self.value_length().0 => {
+            value if !self.would_truncate(&value) => value,
+            AnyValue::String(text) => {
                 let kept: Arc<str> = truncate(text.as_str(), self.value_length()).into();
                 AnyValue::String(kept.into())
             }

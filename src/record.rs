@@ -121,6 +121,9 @@ pub trait Records: Send + Sync + 'static {
     /// as lost.
     fn open<'a>(&'a self, permit: Self::Permit<'a>, target: Target<'a>) -> Self::Record<'a>;
 
+    /// Counts a record that has no ids, though its event is in a span.
+    fn count_without_ids(&self) {}
+
     /// Emits a finished record.
     fn emit(&self, record: Self::Record<'_>);
 }

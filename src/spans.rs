@@ -7,6 +7,7 @@ mod forward;
 mod instrument;
 mod probe;
 mod stamps;
+pub(crate) mod wrapped;
 
 use std::any::TypeId;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -33,6 +34,7 @@ use crate::diagnostics::report_once;
 use crate::keys::Keys;
 use crate::spans::forward::with_captured_values;
 use crate::spans::stamps::StampFields;
+use crate::spans::wrapped::OtelLayer;
 use crate::stats::Counters;
 
 /// A thin wrapper around an [`OpenTelemetryLayer`] that forwards everything except events.
@@ -84,10 +86,11 @@ impl<S, T> std::fmt::Debug for Inner<S, T> {
 }
 
 impl<S, T> SpanLayer<S, T> {
-    /// Wraps `layer`.
-    pub fn new(layer: OpenTelemetryLayer<S, T>) -> Self {
+    /// Wraps `layer`: an [`OpenTelemetryLayer`], or one with a counting event filter, which has no
+    /// effect here.
+    pub fn new(layer: impl OtelLayer<S, T>) -> Self {
         Self {
-            inner: Inner(layer),
+            inner: Inner(layer.into_inner()),
             id: LayerId::next(),
             stamps: StampFields::of(Keys::default()),
             dispatch: DispatchSlot::default(),

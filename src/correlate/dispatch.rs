@@ -1,12 +1,16 @@
 //! Dispatchers: the one that a layer is part of, and the thread's default.
 
+use std::sync::Arc;
+
 use tracing::dispatcher::{get_default, with_default};
 use tracing::subscriber::NoSubscriber;
 use tracing::Dispatch;
 use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Id;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::Registry;
 
+use crate::correlate::span_state::SpanState;
 use crate::diagnostics::report_once;
 
 /// The dispatcher that a layer is part of. It is needed to get a span's OpenTelemetry context.
@@ -41,12 +45,15 @@ impl DispatchSlot {
         });
     }
 
-    /// Finds the dispatcher while an event is dispatched. This works with the global default only:
-    /// a scoped one is hidden during its own dispatch.
-    pub(crate) fn find_in_event(&self) {
+    /// Finds the dispatcher while an event of the span `id` is dispatched. This works with the global
+    /// default only: a scoped one is hidden during its own dispatch.
+    ///
+    /// The default may be another subscriber, with a span of the same id. `state` tells them apart.
+    pub(crate) fn find_in_event(&self, id: &Id, state: &Arc<SpanState>) {
         if self.0.get().is_none() {
             get_default(|dispatch| {
-                if !dispatch.is::<NoSubscriber>() {
+                let find = || SpanState::find(&dispatch.downcast_ref::<Registry>()?.span(id)?);
+                if find().is_some_and(|found| Arc::ptr_eq(&found, state)) {
                     self.register(dispatch);
                 }
             });

@@ -13,6 +13,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::correlate::span_state::SpanState;
 use crate::event::extras::Extras;
+use crate::event::visitor::MAX_EXTRA;
 use crate::job_scope::{JobScope, JobVersion};
 use crate::keys;
 use crate::keys::Keys;
@@ -154,10 +155,11 @@ impl InheritedAttributes {
         version: Version,
         inherit: &InheritSettings,
     ) -> Self {
+        // Stamps are never truncated: the ids of two jobs must not become one.
         let mut stamps = Vec::new();
         if let Some(job) = job {
             for (key, value) in job.record_stamps(&inherit.keys) {
-                put(&mut stamps, key, inherit.limits.truncate(value));
+                put(&mut stamps, key, value);
             }
         }
         let of_job = stamps.len();
@@ -175,7 +177,7 @@ impl InheritedAttributes {
                 let own = own.map(|(_, value)| value.clone());
                 let stamp = own.or_else(|| Some(AnyValue::String(value.clone()?.into())));
                 if let Some(stamp) = stamp {
-                    put(&mut stamps, keys::key(name), inherit.limits.truncate(stamp));
+                    put(&mut stamps, keys::key(name), stamp);
                 }
             }
         }
@@ -186,6 +188,7 @@ impl InheritedAttributes {
             true => chain[at].state.job().map(|own| own.id) == job.map(|job| job.id),
             false => op_at.is_some_and(|op_at| at <= op_at),
         };
+        let limits = inherit.limits;
         let mut fields: Vec<(Key, AnyValue)> = Vec::new();
         let mut overridden = vec![false; stamps.len()];
         for (at, layer_span) in chain.iter().enumerate().rev() {
@@ -202,14 +205,23 @@ impl InheritedAttributes {
                 // The inner span's value wins, and takes the last place: when the count limit drops
                 // fields, it drops the outermost first.
                 fields.retain(|(known, _)| *known != key);
-                fields.push((key, inherit.limits.truncate(value)));
+                fields.push((key, value));
             }
         }
         let mut overridden = overridden.into_iter();
         stamps.retain(|_| !overridden.next().unwrap_or(false));
         let count = stamps.len();
+        let mut truncated = 0;
         let mut attributes = stamps;
-        attributes.append(&mut fields);
+        attributes.extend(fields.into_iter().map(|(key, value)| {
+            truncated += usize::from(limits.would_truncate(&value));
+            (key, limits.truncate(value))
+        }));
+        let others = attributes.len() + inherit.extras.keys.len() + MAX_EXTRA;
+        let append_below = match truncated {
+            0 => limits.attribute_count().saturating_add(1).saturating_sub(others),
+            _ => 0,
+        };
         // After a separator, so that the same key counts differently as an inherited and an extra
         // one.
         let extra_keys = ["\0"].into_iter().chain(inherit.extras.keys.iter().copied());
@@ -219,6 +231,8 @@ impl InheritedAttributes {
             key_set: key_set(attributes.iter().map(|(key, _)| key.as_str()).chain(extra_keys)),
             encoded: (inherit.encode)(&attributes),
             stamps: count,
+            truncated,
+            append_below,
             attributes,
         }
     }

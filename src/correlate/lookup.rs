@@ -25,6 +25,15 @@ use crate::stats::Counters;
 /// The ids of an event's span, and what its record inherits.
 pub(crate) type Correlation = (Option<Ids>, Arc<InheritedAttributes>);
 
+/// A [`Correlation`] that was looked up.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) ids: Option<Ids>,
+    pub(crate) inherited: Arc<InheritedAttributes>,
+    /// There are no ids, though the event is in a tracing span or names one.
+    pub(crate) is_without_ids: bool,
+}
+
 /// The parts of a log layer that a lookup needs.
 #[derive(Debug)]
 pub(crate) struct Lookup<'a> {
@@ -42,11 +51,11 @@ impl Lookup<'_> {
         event: &Event<'_>,
         cx: &OtelContext,
         ctx: &'a Context<'_, S>,
-    ) -> Correlation
+    ) -> Resolved
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let correlation = match event.parent() {
+        let (ids, inherited) = match event.parent() {
             _ if event.is_contextual() => self.contextual(*cx, ctx),
             Some(parent) => self.explicit(parent, ctx),
             None => match sidecar::origin(event.metadata()) {
@@ -54,26 +63,24 @@ impl Lookup<'_> {
                 None => self.root(),
             },
         };
-        if correlation.0.is_none() {
-            self.count_without_ids(event, ctx);
-        }
-        correlation
+        let is_without_ids = ids.is_none() && self.should_have_ids(event, ctx);
+        Resolved { ids, inherited, is_without_ids }
     }
 
-    /// Counts a record without ids if its event is in a tracing span or names one, and reports the
-    /// reason once.
-    fn count_without_ids<'a, S>(&self, event: &Event<'_>, ctx: &'a Context<'_, S>)
+    /// Whether an event whose record has no ids is in a tracing span or names one. Reports the reason
+    /// once.
+    fn should_have_ids<'a, S>(&self, event: &Event<'_>, ctx: &'a Context<'_, S>) -> bool
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let current = || ctx.lookup_current().filter(|_| event.is_contextual()).map(|span| span.id());
-        let Some(id) = event.parent().cloned().or_else(current) else { return };
-        self.counters.without_ids(1);
+        let Some(id) = event.parent().cloned().or_else(current) else { return false };
         let is_starting = StartGuard::is_under_way();
         let find = || SpanState::find(&ctx.span(&id).filter(|_| !is_starting)?);
         let state =
             queries::entered_state(&id).or_else(|| catch_unwind(AssertUnwindSafe(find)).unwrap_or_default());
         WithoutIds::of(state.and_then(|state| state.otel_span().copied()), is_starting).report();
+        true
     }
 
     /// `info!(parent: None, ..)`: no span, and the current job.
@@ -263,10 +270,10 @@ impl Lookup<'_> {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        self.dispatch.find_in_event();
         std::iter::successors(Some(span), SpanRef::parent)
             .find_map(|span| {
                 let state = SpanState::find_or_unknown(&span);
+                self.dispatch.find_in_event(&span.id(), &state);
                 if self.is_being_started(&span, &state, ctx) {
                     return None;
                 }

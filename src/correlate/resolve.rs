@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::Context;
+use tracing::{Dispatch, Subscriber as _};
 use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::Id;
+use tracing_subscriber::Registry;
 
 use crate::correlate::dispatch::DispatchSlot;
 use crate::correlate::span_state::{OtelSpan, SpanState};
@@ -35,7 +37,8 @@ pub(crate) fn resolve_ids(
 /// `Some(None)`: no span layer has the span.
 ///
 /// The span layer locks the span and starts it, which runs samplers and processors, and they may
-/// log. So this returns `None` while a span is being started on this thread: the event may come
+/// log. Meanwhile the span is not the registry's current one: they may touch that, which would wait
+/// for the lock. And this returns `None` while a span is being started on this thread: the event may come
 /// from inside that lock, and would deadlock.
 pub(crate) fn otel_context(
     state: &Arc<SpanState>,
@@ -48,6 +51,7 @@ pub(crate) fn otel_context(
     }
     let dispatch = state.dispatch().and_then(WeakDispatch::upgrade).or_else(|| dispatch.dispatch())?;
     let starting = StartGuard::of(Some(state.clone()));
+    let _exited = Exited::of(id, &dispatch);
     let context =
         catch_unwind(AssertUnwindSafe(|| tracing_opentelemetry::get_otel_context(id, &dispatch))).ok();
     drop(starting);
@@ -57,4 +61,28 @@ pub(crate) fn otel_context(
         counters.panicked_spans(1);
     }
     context
+}
+
+/// A current span that the registry considers exited until this is dropped. No layer sees that.
+struct Exited<'a> {
+    registry: &'a Registry,
+    id: &'a Id,
+}
+
+impl<'a> Exited<'a> {
+    /// `None` if the span is not the current one.
+    fn of(id: &'a Id, dispatch: &'a Dispatch) -> Option<Self> {
+        let registry = dispatch.downcast_ref::<Registry>()?;
+        if registry.current_span().id() != Some(id) {
+            return None;
+        }
+        registry.exit(id);
+        Some(Self { registry, id })
+    }
+}
+
+impl Drop for Exited<'_> {
+    fn drop(&mut self) {
+        self.registry.enter(self.id);
+    }
 }

@@ -16,6 +16,7 @@ use crate::fields::Sink;
 use crate::format::{truncate, with_text, Limit};
 use crate::keys;
 use crate::keys::is_control;
+use crate::limits::Limits;
 use crate::record::{severity_of_number, Record};
 use crate::stats::Counters;
 use crate::value::Value;
@@ -104,11 +105,14 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 
     /// Adds an attribute from the sidecar, whose name was made at run time. Only called when
     /// attributes are collected.
-    pub(crate) fn dynamic_attribute(&mut self, key: &Key, value: AnyValue) {
+    pub(crate) fn dynamic_attribute(&mut self, key: &Key, value: &AnyValue, limits: Limits) {
         if is_control(key.as_str()) {
-            self.control(key.as_str(), Value::Any(&value));
+            self.control(key.as_str(), Value::Any(value));
         } else if let Some(merged) = &mut self.merged {
-            merged.put(key.clone(), value);
+            if limits.would_truncate(value) {
+                self.counters.truncated_values(1);
+            }
+            merged.put(key.clone(), limits.truncate(value.clone()));
         }
     }
 

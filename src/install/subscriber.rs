@@ -52,14 +52,14 @@ pub(crate) fn assemble(filter: Boxed, layers: Vec<Boxed>) -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(stack))
 }
 
-pub(crate) fn span_layer(provider: &SdkTracerProvider, keys: Keys) -> Boxed {
+pub(crate) fn span_layer(provider: &SdkTracerProvider, keys: Keys, instrument_err: bool) -> Boxed {
     let scope =
         InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer_with_scope(scope))
         // These attributes depend on how busy the thread was, which is of no use for the job.
         .with_tracked_inactivity(false);
-    Box::new(SpanLayer::new(layer).with_keys(keys))
+    Box::new(SpanLayer::new(layer).with_keys(keys).with_instrument_err(instrument_err))
 }
 
 /// The maximum level of this process's subscribers, as a level of the `log` crate.

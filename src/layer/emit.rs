@@ -15,7 +15,7 @@ use crate::correlate::stack::{OtelContext, ThreadStack};
 use crate::correlate::{sidecar, stack};
 use crate::event::callsite::CallsiteInfo;
 use crate::event::merge::{write_merged, MergedAttributes};
-use crate::event::visitor::{EventVisitor, MAX_EXTRA};
+use crate::event::visitor::EventVisitor;
 use crate::fields::Fields;
 use crate::format::Limit;
 use crate::layer::LogLayer;
@@ -154,7 +154,11 @@ impl<R: Records> LogLayer<R> {
                 None => {
                     drop(stack);
                     resolved = lookup.resolve(event.event, cx, ctx);
-                    (resolved.0.as_ref(), &resolved.1)
+                    if resolved.is_without_ids {
+                        self.counters.without_ids(1);
+                        self.records.count_without_ids();
+                    }
+                    (resolved.ids.as_ref(), &resolved.inherited)
                 }
             };
             self.begin(record, event.callsite, ids, inherited)
@@ -179,10 +183,8 @@ impl<R: Records> LogLayer<R> {
         inherited: &std::sync::Arc<InheritedAttributes>,
     ) -> Option<Merge> {
         record.set_trace_context(ids);
-        let max_extra = inherited.extra_keys.len() + MAX_EXTRA;
-        let max_attributes = inherited.attributes.len() + callsite.len() + max_extra;
         let sidecar = if callsite.may_have_sidecar { sidecar::take() } else { None };
-        let fits = max_attributes <= self.inherit.limits.attribute_count();
+        let fits = callsite.len() < inherited.append_below;
         if sidecar.is_none() && fits && callsite.can_append(inherited) {
             record.add_inherited(inherited);
             None
@@ -216,10 +218,13 @@ impl<R: Records> LogLayer<R> {
             None => event.event.record(&mut fields),
         }
         for (key, value) in sidecar.iter().flat_map(|sidecar| sidecar.iter()) {
-            fields.0.dynamic_attribute(key, limits.truncate(value.clone()));
+            fields.0.dynamic_attribute(key, value, limits);
         }
         fields.0.finish();
         self.inherit.extras.write(event.metadata(), |key, value| own.put(key, value.to_owned()));
+        if inherited.truncated > 0 {
+            self.counters.truncated_values(inherited.truncated as u64);
+        }
         write_merged(record, &inherited, own, limits, &self.counters);
         if let Some(sidecar) = sidecar {
             sidecar::restore(sidecar);

@@ -48,6 +48,8 @@ counters! {
         dropped_unmade,
         /// Values truncated because their record was larger than a request may be.
         truncated_values,
+        /// Records without ids, though their event is in a tracing span or names one.
+        without_ids,
         /// Requests that got a final answer.
         batches,
         /// How often a request was sent again.

@@ -173,6 +173,10 @@ impl Records for DirectRecords {
         DirectRecord::new(permit, target)
     }
 
+    fn count_without_ids(&self) {
+        self.pipeline.queue().counters.without_ids(1);
+    }
+
     #[inline]
     fn emit(&self, record: DirectRecord<'_>) {
         let DirectRecord { permit, target, mut draft } = record;

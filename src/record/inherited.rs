@@ -21,6 +21,11 @@ pub struct InheritedAttributes {
     pub(crate) attributes: Vec<(Key, AnyValue)>,
     /// How many of them, from the start, are stamps of the job and op, which are never dropped.
     pub(crate) stamps: usize,
+    /// How many values are truncated to the value length limit.
+    pub(crate) truncated: usize,
+    /// Events with fewer fields may append them: the count limit cannot be exceeded, and no
+    /// truncated value has to be counted.
+    pub(crate) append_below: usize,
     /// The attributes encoded for the layer's kind of record; empty if it does not use that.
     pub(crate) encoded: Box<[u8]>,
     /// The keys of the attributes that the layer adds after the event's own.

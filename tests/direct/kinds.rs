@@ -164,3 +164,19 @@ pub fn emit_not_finite() -> Kind {
         [("nan", f64::NAN.into()), ("up", f64::INFINITY.into()), ("down", f64::NEG_INFINITY.into())],
     )
 }
+
+#[test]
+fn a_pipeline_counts_records_without_ids() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let (pipeline, _requests) = spanlog::testing::pipeline();
+    let without_span_layer = tracing_subscriber::registry().with(LogLayer::direct(pipeline.clone()));
+    let script = || {
+        tracing::info!("outside");
+        tracing::info_span!("span").in_scope(|| tracing::info!("inside"));
+    };
+    tracing::dispatcher::with_default(&without_span_layer.into(), script);
+    assert_eq!((pipeline.stats().emitted, pipeline.stats().without_ids), (2, 1));
+    tracing::dispatcher::with_default(&dispatch(&pipeline), script);
+    assert_eq!((pipeline.stats().emitted, pipeline.stats().without_ids), (4, 1));
+}

@@ -3,8 +3,11 @@
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::ShouldSample;
+use spanlog::{op, trace};
+use tracing::field::Empty;
 use tracing::Instrument;
 
+use super::trace::Back;
 use crate::fixture::capture::Capture;
 use crate::fixture::spans::{remote_context, SamplerFn, REMOTE_SPAN, REMOTE_TRACE};
 use crate::fixture::{ask_log, each, within, Arrangement, Hooks, Order, Spans, Wrap, USUAL};
@@ -474,5 +477,96 @@ fn a_span_whose_context_was_asked_for_by_hand_gives_its_ids_from_then_on() {
                 }
             }
         });
+    }
+}
+
+/// Scenario: a sampler enters a span, runs an op, or touches whatever span is current, while a span
+/// is started because its ids are asked for.
+///
+/// Guarantees: it does not wait for the lock of the span that is being started. Where the program
+/// would hang without this crate too, with context activation on, nothing is promised.
+#[test]
+fn a_sampler_may_touch_whatever_is_current() {
+    let touches: [(&str, fn()); 4] = [
+        ("enters a span", || tracing::info_span!("inner").in_scope(|| tracing::warn!("said inside"))),
+        ("runs an op", || op::run("t", "inner", [], || Ok::<_, String>(())).unwrap()),
+        ("enters the current span again", || tracing::Span::current().in_scope(|| tracing::warn!("again"))),
+        ("records on the current span", || {
+            tracing::Span::current().record("field", 1);
+        }),
+    ];
+    let arrangements = Arrangement::with_spans().into_iter().filter(|it| it.sampled && !it.activation);
+    for (arrangement, (what, touch)) in arrangements.flat_map(|it| touches.map(|touch| (it, touch))) {
+        within(20, &format!("a sampler that {what}: {arrangement:?}"), move || {
+            let sampler = SamplerFn(move |_, name: &str, _: &[KeyValue]| {
+                if name.starts_with("outer") {
+                    touch();
+                }
+                true
+            });
+            let fixture = arrangement.build_traced(|provider| provider.with_sampler(sampler));
+            fixture.run(|| {
+                let outermost = tracing::info_span!("outer, outermost", field = Empty);
+                let outer = outermost.in_scope(|| {
+                    let outer = tracing::info_span!("outer", field = Empty);
+                    outer.in_scope(|| line!(fixture, "in outer"));
+                    line!(fixture, "in outermost");
+                    outer
+                });
+                fixture.assert_in_span("in outer", &outer);
+                fixture.assert_in_span("in outermost", &outermost);
+            });
+        });
+    }
+}
+
+/// Guarantees: a span that is entered twice on one thread is current until it is left twice.
+#[test]
+fn a_span_that_is_entered_twice_is_current_until_it_is_left_twice() {
+    each(Arrangement::with_spans(), |fixture| {
+        let span = tracing::info_span!("twice");
+        let (outer, inner) = (span.enter(), span.enter());
+        line!(fixture, "inside both");
+        drop(inner);
+        line!(fixture, "inside one");
+        drop(outer);
+        line!(fixture, "outside");
+        fixture.assert_in_span("inside both", &span);
+        fixture.assert_in_span("inside one", &span);
+        fixture.assert_no_ids("outside");
+    });
+}
+
+/// Scenario: an event goes to a subscriber that is not the thread's default, while a span of the
+/// default one is entered.
+///
+/// Guarantees: with context activation on, that span is the active one of the thread, and its ids are
+/// the record's; with it off there are none. The layer does not take the default for its own
+/// dispatcher.
+#[test]
+fn an_event_of_one_subscriber_inside_a_span_of_another() {
+    for activation in [true, false] {
+        let of = |spans, wrap| Arrangement { activation, spans, wrap, ..USUAL }.build();
+        let (one, other) = (of(Spans::Ours, Wrap::Bare), of(Spans::Plain, Wrap::Option));
+        one.run(|| {
+            let span = tracing::info_span!("of one", secret = 1);
+            span.in_scope(|| other.run(|| tracing::warn!("of the other")));
+            let expected = if activation { one.ids_of(&span) } else { None };
+            assert_eq!(other.record("of the other").ids, expected, "activation: {activation}");
+            assert_eq!(other.record("of the other").keys(), [""; 0]);
+        });
+        let (cx, started) = other.run(|| trace::start_span(&Back::Tracing.context(&other), "started"));
+        one.run(|| {
+            let _same_id = tracing::info_span!("of one");
+            trace::logger(&cx).warn("goes to the other");
+        });
+        other.run(|| {
+            tracing::info_span!("found").in_scope(|| ());
+            let never = tracing::info_span!("never entered");
+            tracing::warn!(parent: &never, "explicit");
+            other.assert_in_span("explicit", &never);
+        });
+        assert_eq!(other.record("goes to the other").ids, ids(&cx));
+        started.end();
     }
 }

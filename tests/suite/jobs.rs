@@ -654,3 +654,22 @@ fn a_job_does_not_stick_to_the_thread_after_a_reload() {
     });
     assert_eq!(records.map(|record| record.attributes_iter().count()), [0]);
 }
+
+/// Guarantees: a scope that is opened inside another job's span gives records its stamps, and they
+/// keep that span's ids.
+#[test]
+fn a_scope_inside_another_jobs_span_gives_its_stamps_with_that_spans_ids() {
+    each(with_layers(), |fixture| {
+        let span = job::scope(job("outer"), || tracing::info_span!("span"));
+        span.in_scope(|| {
+            job::scope(job("inner"), || tracing::warn!("inside"));
+            tracing::warn!("after");
+        });
+        for (body, job) in [("inside", "inner"), ("after", "outer")] {
+            if fixture.arrangement.spans != Spans::None {
+                fixture.assert_in_span(body, &span);
+            }
+            assert_job(fixture, Some(job), &[body]);
+        }
+    });
+}

@@ -519,6 +519,26 @@ fn instrument_err_can_be_turned_off() {
     assert_eq!((span.status.clone(), span.events.len()), (Status::Unset, 0));
 }
 
+/// Guarantees: tracing-opentelemetry's layer with a counting filter can be wrapped like the layer
+/// itself: no event reaches it.
+#[test]
+fn a_layer_with_a_counting_filter_can_be_wrapped() {
+    use opentelemetry::trace::TracerProvider;
+    use tracing_subscriber::filter::LevelFilter;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let (provider, spans) = kept_spans();
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("test"))
+        .with_counting_event_filter(LevelFilter::ERROR);
+    let subscriber = tracing_subscriber::registry().with(spanlog::SpanLayer::new(layer));
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info_span!("span").in_scope(|| tracing::error!("said"));
+    });
+    let span = &spans.get_finished_spans().unwrap()[0];
+    assert_eq!((span.status.clone(), span.events.len()), (Status::Unset, 0));
+}
+
 #[test]
 fn the_duration_is_from_start_to_end_not_to_the_last_exit() {
     each(|fixture| {

@@ -346,7 +346,7 @@ fn the_value_limit_cuts_on_a_character_boundary_and_leaves_the_body_alone() {
     assert_eq!(record.text("inherited"), Some("ää"));
     assert_eq!(record.text("own"), Some("ää"));
     assert_eq!(record.text("debug"), Some("\"abcd"));
-    assert_eq!(fixture.counters.snapshot().truncated_values, 2);
+    assert_eq!(fixture.counters.snapshot().truncated_values, 3);
 }
 
 #[test]
@@ -578,4 +578,57 @@ fn control_fields_with_names_made_at_run_time_are_never_attributes_either() {
     assert_eq!(fixture.record("from log").severity_number, Severity::Fatal as i32);
     assert_eq!(fixture.record("from log").keys(), ["kept"]);
     assert_eq!(fixture.record("in op").keys(), ["runner_job.id", "nuon.tool", "nuon.op"]);
+}
+
+/// Guarantees: the ids of two jobs stay two, however short values must be.
+#[test]
+fn stamps_are_never_truncated() {
+    let fixture = limited(Limits::default().with_value_length(4));
+    fixture.run(|| {
+        for id in ["job-1", "job-2"] {
+            spanlog::job::scope(spanlog::JobMetadata::new(id, "execution"), || {
+                spanlog::job::set("build", "long enough");
+                let op = spanlog::op::start("terraform", "apply", []);
+                op.in_scope(|| tracing::info!("{id}"));
+            });
+        }
+    });
+    for id in ["job-1", "job-2"] {
+        let record = fixture.record(id);
+        for (key, value) in [
+            ("runner_job.id", id),
+            ("runner_job_execution.id", "execution"),
+            ("build", "long enough"),
+            ("nuon.tool", "terraform"),
+            ("nuon.op", "apply"),
+        ] {
+            assert_eq!(record.text(key), Some(value), "{key}");
+        }
+    }
+    assert_eq!(fixture.counters.snapshot().truncated_values, 0);
+}
+
+/// Guarantees: a value that is truncated is counted for each record that has it, wherever it comes
+/// from.
+#[test]
+fn truncated_values_are_counted_wherever_they_come_from() {
+    crate::fixture::install_log_tracer();
+    let fixture = limited(Limits::default().with_value_length(4));
+    let counted = || fixture.counters.snapshot().truncated_values;
+    fixture.run(|| {
+        tracing::info!(own = "12345", short = "1234", "own");
+        assert_eq!(counted(), 1);
+        tracing::info_span!("span", inherited = "12345", fits = "1234").in_scope(|| {
+            tracing::info!("first in span");
+            assert_eq!(counted(), 2);
+            tracing::info!(own = %"12345", "second in span");
+            assert_eq!(counted(), 4);
+        });
+        log::info!(value = "12345", fits = "1234"; "from log");
+        assert_eq!(counted(), 5);
+        spanlog::trace::logger(&opentelemetry::Context::new()).with_field("field", "12345").info("entry");
+        assert_eq!(counted(), 6);
+    });
+    assert_eq!(fixture.record("second in span").text("inherited"), Some("1234"));
+    assert_eq!(fixture.record("from log").text("value"), Some("1234"));
 }
