@@ -38,10 +38,11 @@ pub(crate) struct EventVisitor<'a, R> {
     has_body: bool,
     /// An error was written as `exception.*`. Further ones become strings.
     has_exception: bool,
-    /// The text of an `error` or `err` field: the body of an event that has no message.
-    error_text: Option<Box<str>>,
-    /// The name that the event gave itself at run time: the body if there is no other.
-    event_name: Option<Box<str>>,
+    /// The body of an event that has no message: the text of an `error` or `err` field, else a name
+    /// made at run time.
+    fallback_body: Option<Box<str>>,
+    /// The fallback body is an error's text.
+    has_error_text: bool,
 }
 
 impl<'a, R: Record> EventVisitor<'a, R> {
@@ -60,8 +61,8 @@ impl<'a, R: Record> EventVisitor<'a, R> {
             counters,
             has_body: false,
             has_exception: false,
-            error_text: None,
-            event_name: None,
+            fallback_body: None,
+            has_error_text: false,
         }
     }
 
@@ -75,8 +76,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 
     #[cold]
     fn set_fallback_body(&mut self) {
-        let name = || self.event_name.as_deref().or(self.callsite.event_name);
-        if let Some(text) = self.error_text.as_deref().or_else(name) {
+        if let Some(text) = self.fallback_body.as_deref().or(self.callsite.event_name) {
             self.record.set_body(Value::Str(text));
         }
     }
@@ -144,8 +144,8 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         };
         if name.is_empty() || !self.record.set_run_time_name(name) {
             self.counters.ignored_event_names(1);
-        } else {
-            self.event_name = Some(name.into());
+        } else if !self.has_error_text {
+            self.fallback_body = Some(name.into());
         }
     }
 
@@ -169,20 +169,26 @@ impl<'a, R: Record> EventVisitor<'a, R> {
 
     /// Whether the text of this field becomes the body if the event has no message.
     fn may_become_body(&self, known: &FieldInfo) -> bool {
-        !self.has_body && self.error_text.is_none() && known.role == Role::ErrorText
+        !self.has_body && !self.has_error_text && known.role == Role::ErrorText
     }
 
     fn save_error_text(&mut self, known: &FieldInfo, value: Value<'_>) {
         if !self.may_become_body(known) {
             return;
         }
-        self.error_text = match value {
-            Value::Str(text) => Some(text.into()),
-            Value::Bool(value) => Some(value.to_string().into()),
-            Value::I64(value) => Some(value.to_string().into()),
-            Value::F64(value) => Some(value.to_string().into()),
-            Value::Bytes(_) | Value::Any(_) => None,
+        let text = match value {
+            Value::Str(text) => text.into(),
+            Value::Bool(value) => value.to_string().into(),
+            Value::I64(value) => value.to_string().into(),
+            Value::F64(value) => value.to_string().into(),
+            Value::Bytes(_) | Value::Any(_) => return,
         };
+        self.set_error_text(text);
+    }
+
+    fn set_error_text(&mut self, text: Box<str>) {
+        self.fallback_body = Some(text);
+        self.has_error_text = true;
     }
 
     /// How much of a formatted value to keep.
@@ -207,7 +213,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         let is_body = self.may_become_body(known);
         let message = with_text(self.limit(known), format_args!("{error}"), |text| {
             if is_body {
-                self.error_text = Some(text.into());
+                self.set_error_text(text.into());
             }
             self.attribute(semconv::EXCEPTION_MESSAGE, Value::Str(text));
         });

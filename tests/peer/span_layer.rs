@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use opentelemetry::trace::{SpanId, Status, TracerProvider};
-use opentelemetry::KeyValue;
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData,
@@ -113,6 +113,7 @@ fn rows() -> BTreeMap<&'static str, (Stack, Loses)> {
         ("job-of-a-span-with-another-parent", (USUAL, job_of_a_span_with_another_parent)),
         ("ids-before-the-first-enter", (Stack { in_option: true, ..USUAL }, ids_before_the_first_enter)),
         ("location-of-an-op", (USUAL, location_of_an_op)),
+        ("suppression-is-lifted", (USUAL, suppression_is_lifted)),
     ])
 }
 
@@ -201,6 +202,16 @@ fn location_of_an_op(stack: Stack) -> bool {
     let outcome = stack.play(|| op::start("git", "clone", []).end(&Ok::<(), std::io::Error>(())));
     let op = outcome.span("git.clone");
     !op.attributes.iter().any(|attribute| attribute.key.as_str() == "code.file.path")
+}
+
+fn suppression_is_lifted(stack: Stack) -> bool {
+    let outcome = stack.play(|| {
+        let span = info_span!("span");
+        span.in_scope(|| info!("before"));
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        span.in_scope(|| info!("of an exporter"));
+    });
+    outcome.has_ids.len() == 2
 }
 
 /// Scenario: the advice of the row `job-of-a-span-with-another-parent` for users of the plain
