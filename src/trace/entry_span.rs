@@ -27,11 +27,12 @@ impl EntrySpan {
         }
     }
 
-    pub(crate) fn span_context(&self) -> Option<SpanContext> {
+    /// `None` in a span without valid ids.
+    pub(crate) fn span_context(&self) -> Option<&SpanContext> {
         let span = match self {
             Self::Api(origin) => origin.span(),
             Self::Tracing(_, span) => span,
         };
-        span.is_valid().then(|| span.clone())
+        span.is_valid().then_some(span)
     }
 }

@@ -110,7 +110,7 @@ impl<'a> Entry<'a> {
 
     /// The span that the entry was made in. `None` outside any span, or in one without valid ids.
     pub fn span_context(&self) -> Option<SpanContext> {
-        self.span?.span_context()
+        self.span?.span_context().cloned()
     }
 }
 

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
@@ -89,7 +89,7 @@ pub(crate) fn new_handle(
     entry_span: EntrySpan,
     has_events: bool,
 ) -> (Context, Arc<dyn Span>) {
-    let span = entry_span.span_context().map(|span| span.span_id());
+    let span = entry_span.span_context().map(SpanContext::span_id);
     let open = Mutex::new(Some(Open::default()));
     let started = Arc::new(StartedSpan { cx: own, entry_span, has_events, open });
     let logger = SpanLogger::shared(logger_value::get(before), started.clone());
