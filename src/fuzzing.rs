@@ -20,7 +20,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::json::{request_to_json, trace_request_to_json};
+use crate::otlp::json::request_to_json;
+use crate::otlp::signal::Signal;
 use crate::value::Value;
 use crate::wire::put::{put_fixed64, put_pair, put_uint, tag, FIXED32};
 use crate::wire::read::Malformed;
@@ -38,10 +39,10 @@ pub fn encoder(input: &[u8]) {
     let encoded_resource = Resource::new(resource.iter().map(|(key, value)| (key, value)));
     let mut batch = Batch::default();
     for (scope, record) in &records {
-        batch.add_one(scope, &record.encode());
+        batch.add_one(scope.as_bytes(), &record.encode());
     }
     assert_eq!(batch.records(), records.len());
-    let most = batch.max_len_with(&encoded_resource, "");
+    let most = batch.max_len_with(&encoded_resource, b"");
     let bytes = batch.request(&encoded_resource);
     assert!(bytes.len() <= most);
 
@@ -68,8 +69,8 @@ pub fn encoder(input: &[u8]) {
 /// Transcodes any bytes, as a request of logs and as one of spans. It may fail, but not where prost
 /// would have written just these bytes, and what it writes then must be what the oracle writes.
 pub fn json(input: &[u8]) {
-    json_of::<ExportLogsServiceRequest>(input, request_to_json(input));
-    json_of::<ExportTraceServiceRequest>(input, trace_request_to_json(input));
+    json_of::<ExportLogsServiceRequest>(input, request_to_json(Signal::Logs, input));
+    json_of::<ExportTraceServiceRequest>(input, request_to_json(Signal::Traces, input));
 }
 
 fn json_of<M: Message + Default + Serialize>(input: &[u8], line: Result<String, Malformed>) {

@@ -64,7 +64,8 @@ mod recording;
 mod subscriber;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::Arc;
 use std::{fmt, io};
 
 use opentelemetry::propagation::TextMapCompositePropagator;
@@ -81,7 +82,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::install::filter::Boxed;
-use crate::install::providers::{Change, Outputs};
+use crate::install::providers::{Change, ChangePipeline, Outputs};
 use crate::install::recording::Recording;
 use crate::install::subscriber::Levels;
 use crate::keys::Keys;
@@ -89,6 +90,7 @@ use crate::keys::Keys;
 use crate::layer::recording::Recorder;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
+use crate::otlp::builder::Builder as PipelineBuilder;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::destination::Endpoint;
 use crate::otlp::settings::overrides::Overrides;
@@ -121,6 +123,8 @@ pub struct Builder {
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
+    sdk_spans: bool,
+    change_pipeline: Option<ChangePipeline>,
     recording: Recording,
     console_writer: BoxMakeWriter,
 }
@@ -143,6 +147,8 @@ impl Default for Builder {
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
+            sdk_spans: false,
+            change_pipeline: None,
             recording: Recording::default(),
             console_writer: BoxMakeWriter::new(io::stderr),
         }
@@ -321,6 +327,43 @@ impl Builder {
         self
     }
 
+    /// Sends spans through the SDK's batch span processors and exporters. Default: off.
+    ///
+    /// They drop spans beyond `OTEL_BSP_MAX_QUEUE_SIZE`, and those of an outage of seconds.
+    #[must_use]
+    pub fn with_sdk_spans(mut self, sdk_spans: bool) -> Self {
+        self.sdk_spans = sdk_spans;
+        self
+    }
+
+    /// Changes the settings of the pipelines: compression, certificates, a header provider, timeout,
+    /// retries, memory limit, overflow and so on. It is called for each pipeline: to the receiver, and
+    /// to the files.
+    ///
+    /// On the SDK's path, the settings of requests are used as well.
+    ///
+    /// ```no_run
+    /// use spanlog::otlp::Compression;
+    ///
+    /// # fn main() -> Result<(), spanlog::Error> {
+    /// let guard = spanlog::builder()
+    ///     .with_pipeline(|pipeline| {
+    ///         pipeline.with_compression(Compression::Gzip).with_memory_limit(64 << 20)
+    ///     })
+    ///     .install()?;
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_pipeline(
+        mut self,
+        change: impl Fn(PipelineBuilder) -> PipelineBuilder + Send + 'static,
+    ) -> Self {
+        self.change_pipeline = Some(Box::new(change));
+        self
+    }
+
     /// Adds a recorder of spans and records, which uses the [keys](Self::with_keys) of this
     /// builder.
     ///
@@ -395,18 +438,24 @@ impl Builder {
         let mut recording_layer = None;
         if !env::is_disabled() {
             let resource = self.overrides.resource();
-            let to = Outputs { overrides: &self.overrides, directory: self.json_lines.as_deref() };
+            let to = Outputs {
+                overrides: &self.overrides,
+                directory: self.json_lines.as_deref(),
+                change: self.change_pipeline.as_ref(),
+            };
             let recording = std::mem::take(&mut self.recording).with_keys(self.keys);
+            let mut log_changes = std::mem::take(&mut self.logger_provider);
+            let sdk_logs = self.sdk_logs || !log_changes.is_empty() || !to.is_direct_for_logs();
+            direct = to.pipelines(!sdk_logs, !self.sdk_spans)?;
             let mut changes = std::mem::take(&mut self.tracer_provider);
             changes.extend(recording.span_processor());
-            spans = Some(to.spans(resource.clone(), self.keys, changes, &mut meters)?);
-            let mut changes = std::mem::take(&mut self.logger_provider);
-            if !self.sdk_logs && changes.is_empty() && to.is_direct_for_logs() {
-                direct = to.pipelines()?;
-                recording_layer = recording.layer().map(|layer| self.log_layer(layer, levels.records));
+            let pipelines = Some(&*direct).filter(|_| !self.sdk_spans);
+            spans = Some(to.spans(resource.clone(), self.keys, changes, pipelines, &mut meters)?);
+            if sdk_logs {
+                log_changes.extend(recording.log_processor());
+                logs = to.logs(resource, log_changes, &mut meters)?;
             } else {
-                changes.extend(recording.log_processor());
-                logs = to.logs(resource, changes, &mut meters)?;
+                recording_layer = recording.layer().map(|layer| self.log_layer(layer, levels.records));
             }
         }
         let mut layers: Vec<Boxed> = Vec::new();
@@ -419,7 +468,7 @@ impl Builder {
             counters = layer.counters();
             layers.push(Box::new(layer));
         }
-        for to in &direct {
+        for to in direct.iter().filter(|to| to.has_logs) {
             let layer = self.log_layer(LogLayer::direct(to.pipeline.clone()), levels.records);
             counters = layer.counters();
             layers.push(Box::new(layer));
@@ -431,7 +480,18 @@ impl Builder {
             layers.push(Box::new(console::layer(levels.console, self.console_writer)));
         }
         let dispatch = subscriber::assemble(levels.filter, layers);
-        Ok((dispatch, Guard { logs, direct, spans, counters, meters, is_down: AtomicBool::new(false) }))
+        let guard = Guard {
+            logs,
+            direct,
+            spans,
+            counters,
+            meters,
+            reported: AtomicU64::new(0),
+            flushing_logs: Arc::default(),
+            flushing_spans: Arc::default(),
+            is_down: AtomicBool::new(false),
+        };
+        Ok((dispatch, guard))
     }
 
     fn log_layer<R: Records>(&self, layer: LogLayer<R>, level: LevelFilter) -> LogLayer<R> {

@@ -23,7 +23,8 @@ use opentelemetry_sdk::Resource;
 use prost::Message;
 
 use crate::error::Error;
-use crate::otlp::json::{request_to_json, trace_request_to_json};
+use crate::otlp::json::request_to_json;
+use crate::otlp::signal::Signal;
 use crate::wire::read::Malformed;
 
 /// Writes log records, one `ExportLogsServiceRequest` as JSON on each line.
@@ -77,7 +78,7 @@ impl LogExporter for JsonLinesLogExporter {
             scope_logs,
         }];
         let request = ExportLogsServiceRequest { resource_logs };
-        self.0.write(request_to_json(&request.encode_to_vec()))
+        self.0.write(request_to_json(Signal::Logs, &request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -117,7 +118,7 @@ impl SpanExporter for JsonLinesSpanExporter {
         }
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.0.resource);
         let request = ExportTraceServiceRequest { resource_spans };
-        self.0.write(trace_request_to_json(&request.encode_to_vec()))
+        self.0.write(request_to_json(Signal::Traces, &request.encode_to_vec()))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {

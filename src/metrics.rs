@@ -10,8 +10,10 @@
 //! | `otel.sdk.exporter.log.inflight` | in flight, or waiting for a retry | |
 //! | `otel.sdk.exporter.log.exported` | answered, or dropped after all retries | |
 //!
-//! There is no `otel.sdk.processor.log.queue.capacity`, which is a number of records: the queue is
-//! bounded in bytes.
+//! With a span processor, a pipeline has the same metrics with `span` in place of `log`, except
+//! `created`: the SDK starts and ends the spans.
+//!
+//! There is no `queue.capacity`, which is a number of records: the queue is bounded in bytes.
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
 
@@ -21,42 +23,93 @@ use opentelemetry::metrics::{AsyncInstrument, Meter};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute::{ERROR_TYPE, OTEL_COMPONENT_NAME, OTEL_COMPONENT_TYPE};
 use opentelemetry_semantic_conventions::metric::{
-    OTEL_SDK_EXPORTER_LOG_EXPORTED, OTEL_SDK_EXPORTER_LOG_INFLIGHT, OTEL_SDK_LOG_CREATED,
-    OTEL_SDK_PROCESSOR_LOG_PROCESSED, OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
+    OTEL_SDK_EXPORTER_LOG_EXPORTED, OTEL_SDK_EXPORTER_LOG_INFLIGHT, OTEL_SDK_EXPORTER_SPAN_EXPORTED,
+    OTEL_SDK_EXPORTER_SPAN_INFLIGHT, OTEL_SDK_LOG_CREATED, OTEL_SDK_PROCESSOR_LOG_PROCESSED,
+    OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE, OTEL_SDK_PROCESSOR_SPAN_PROCESSED, OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
 };
 
 use crate::otlp::counters::Stats;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::control::Exports;
+use crate::otlp::signal::Signal;
 use crate::stats::Counters;
 
-const UNIT: &str = "{log_record}";
+/// A metric's name, description and unit.
+type Metric = (&'static str, &'static str, &'static str);
 
-/// A metric's name and description.
-type Metric = (&'static str, &'static str);
+const CREATED: Metric =
+    (OTEL_SDK_LOG_CREATED, "The number of logs submitted to enabled SDK Loggers.", "{log_record}");
 
-const CREATED: Metric = (OTEL_SDK_LOG_CREATED, "The number of logs submitted to enabled SDK Loggers.");
+/// The metrics of one signal.
+struct Metrics {
+    queue_size: Metric,
+    processed: Metric,
+    in_flight: Metric,
+    exported: Metric,
+}
 
-const QUEUE_SIZE: Metric = (
-    OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
-    "The number of log records in the queue of a given instance of an SDK log processor.",
-);
+/// Descriptions as in the conventions.
+macro_rules! metrics {
+    ($what:literal, $unit:literal, $kind:literal, $($name:ident),*) => {{
+        let [queue_size, processed, in_flight, exported] = [$($name),*];
+        Metrics {
+            queue_size: (
+                queue_size,
+                concat!("The number of ", $what, " in the queue of a given instance of an SDK ", $kind, " processor."),
+                $unit,
+            ),
+            processed: (
+                processed,
+                concat!(
+                    "The number of ", $what,
+                    " for which the processing has finished, either successful or failed."
+                ),
+                $unit,
+            ),
+            in_flight: (
+                in_flight,
+                concat!(
+                    "The number of ", $what, " which were passed to the exporter, but that have not been \
+                     exported yet (neither successful, nor failed)."
+                ),
+                $unit,
+            ),
+            exported: (
+                exported,
+                concat!(
+                    "The number of ", $what,
+                    " for which the export has finished, either successful or failed."
+                ),
+                $unit,
+            ),
+        }
+    }};
+}
 
-const PROCESSED: Metric = (
-    OTEL_SDK_PROCESSOR_LOG_PROCESSED,
-    "The number of log records for which the processing has finished, either successful or failed.",
-);
-
-const IN_FLIGHT: Metric = (
-    OTEL_SDK_EXPORTER_LOG_INFLIGHT,
-    "The number of log records which were passed to the exporter, but that have not been exported yet \
-     (neither successful, nor failed).",
-);
-
-const EXPORTED: Metric = (
-    OTEL_SDK_EXPORTER_LOG_EXPORTED,
-    "The number of log records for which the export has finished, either successful or failed.",
-);
+impl Metrics {
+    fn of(signal: Signal) -> Self {
+        match signal {
+            Signal::Logs => metrics!(
+                "log records",
+                "{log_record}",
+                "log",
+                OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
+                OTEL_SDK_PROCESSOR_LOG_PROCESSED,
+                OTEL_SDK_EXPORTER_LOG_INFLIGHT,
+                OTEL_SDK_EXPORTER_LOG_EXPORTED
+            ),
+            Signal::Traces => metrics!(
+                "spans",
+                "{span}",
+                "span",
+                OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
+                OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
+                OTEL_SDK_EXPORTER_SPAN_INFLIGHT,
+                OTEL_SDK_EXPORTER_SPAN_EXPORTED
+            ),
+        }
+    }
+}
 
 /// A value and its attributes.
 type Observation = (u64, Vec<KeyValue>);
@@ -66,6 +119,8 @@ type Count = (Option<&'static str>, u64);
 
 /// One reading of a pipeline.
 struct Reading {
+    /// The `otel.component.type` of the exporter.
+    exporter: &'static str,
     exports: Exports,
     stats: Stats,
 }
@@ -127,7 +182,7 @@ fn observed(component: &[KeyValue], counts: Vec<Count>) -> Vec<Observation> {
 impl Pipeline {
     /// Registers this pipeline's counters as metrics of `meter`: `otel.sdk.log.created`,
     /// `otel.sdk.processor.log.queue.size` and `.processed`, `otel.sdk.exporter.log.inflight` and
-    /// `.exported`.
+    /// `.exported`, and for spans those with `span` in place of `log`.
     ///
     /// Call it once for each pipeline. The metrics do not keep it alive, and no longer change after
     /// the last handle is dropped.
@@ -145,23 +200,36 @@ impl Pipeline {
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn register_metrics(&self, meter: &Meter) {
         let number = next_number();
+        for signal in [Signal::Logs, Signal::Traces] {
+            self.register_signal(signal, number, meter);
+        }
+        let pipeline = self.downgrade();
+        counter(meter, CREATED, move || Some(vec![(pipeline()?.stats().emitted, Vec::new())]));
+    }
+
+    fn register_signal(&self, signal: Signal, number: u64, meter: &Meter) {
+        let metrics = Metrics::of(signal);
         let processor = component("spanlog::otlp::Pipeline", number);
-        let exporter = component(self.exporter(), number);
         let pipeline = self.downgrade();
         let read = move || {
-            let (exports, stats) = pipeline()?.read();
-            Some(Reading { exports, stats })
+            let (exporter, exports, stats) = pipeline()?.read(signal)?;
+            Some(Reading { exporter, exports, stats })
         };
+        let of_exporter = move |reading: &Reading| component(reading.exporter, number);
 
-        let (reading, component) = (read.clone(), processor.clone());
-        gauge(meter, QUEUE_SIZE, move || Some((reading()?.queued(), component.clone())));
-        let (reading, component) = (read.clone(), exporter.clone());
-        gauge(meter, IN_FLIGHT, move || Some((reading()?.exports.in_flight, component.clone())));
+        let (reading, own) = (read.clone(), processor.clone());
+        gauge(meter, metrics.queue_size, move || Some((reading()?.queued(), own.clone())));
         let reading = read.clone();
-        counter(meter, CREATED, move || Some(vec![(reading()?.stats.emitted, Vec::new())]));
+        gauge(meter, metrics.in_flight, move || {
+            let reading = reading()?;
+            Some((reading.exports.in_flight, of_exporter(&reading)))
+        });
         let reading = read.clone();
-        counter(meter, PROCESSED, move || Some(observed(&processor, reading()?.processed())));
-        counter(meter, EXPORTED, move || Some(observed(&exporter, read()?.exported())));
+        counter(meter, metrics.processed, move || Some(observed(&processor, reading()?.processed())));
+        counter(meter, metrics.exported, move || {
+            let reading = read()?;
+            Some(observed(&of_exporter(&reading), reading.exported()))
+        });
     }
 }
 
@@ -177,7 +245,7 @@ impl Counters {
         let counters = self.clone();
         counter(meter, CREATED, move || Some(vec![(counters.snapshot().delivered, Vec::new())]));
         let counters = self.clone();
-        counter(meter, PROCESSED, move || {
+        counter(meter, Metrics::of(Signal::Logs).processed, move || {
             let stats = counters.snapshot();
             let counts = vec![
                 (Some("suppressed"), stats.dropped_suppressed),
@@ -193,7 +261,7 @@ impl Counters {
 
 fn counter(
     meter: &Meter,
-    (name, description): Metric,
+    (name, description, unit): Metric,
     counts: impl Fn() -> Option<Vec<Observation>> + Send + Sync + 'static,
 ) {
     let observe = move |observer: &dyn AsyncInstrument<u64>| {
@@ -201,13 +269,13 @@ fn counter(
             observer.observe(count, &attributes);
         }
     };
-    let builder = meter.u64_observable_counter(name).with_unit(UNIT).with_description(description);
+    let builder = meter.u64_observable_counter(name).with_unit(unit).with_description(description);
     builder.with_callback(observe).build();
 }
 
 fn gauge(
     meter: &Meter,
-    (name, description): Metric,
+    (name, description, unit): Metric,
     count: impl Fn() -> Option<Observation> + Send + Sync + 'static,
 ) {
     let observe = move |observer: &dyn AsyncInstrument<i64>| {
@@ -215,6 +283,6 @@ fn gauge(
             observer.observe(i64::try_from(count).unwrap_or(i64::MAX), &attributes);
         }
     };
-    let builder = meter.i64_observable_up_down_counter(name).with_unit(UNIT).with_description(description);
+    let builder = meter.i64_observable_up_down_counter(name).with_unit(unit).with_description(description);
     builder.with_callback(observe).build();
 }

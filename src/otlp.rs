@@ -1,5 +1,6 @@
 //! The direct path: a log record goes from the event to an OTLP receiver as encoded bytes, without
-//! a record type in between.
+//! a record type in between. Finished spans (`span`) are encoded where they end, and go the same
+//! way, in a queue and with a worker of their own.
 //!
 //! The layer's record (`record`) encodes an event into a thread's buffer and enqueues it. The queue
 //! (`queue`) has a shard for each thread; a shard is a list of chunks of encoded records, and all
@@ -16,9 +17,12 @@
 pub(crate) mod config;
 pub(crate) mod counters;
 pub(crate) mod deliver;
+pub(crate) mod lane;
 pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod record;
+pub(crate) mod signal;
+pub(crate) mod span;
 pub(crate) mod sync;
 pub(crate) mod transport;
 #[cfg(feature = "otlp-http")]
@@ -43,3 +47,4 @@ pub use self::queue::Overflow;
 #[cfg(feature = "otlp-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::settings::choices::{Compression, Protocol};
+pub use self::span::processor::PipelineSpanProcessor;

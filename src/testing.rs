@@ -7,6 +7,7 @@ use crate::limits::Limits;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
+use crate::otlp::signal::Signal;
 use crate::otlp::transport::{Answer, Transport};
 
 /// A pipeline that keeps its requests instead of sending them, and those requests.
@@ -30,29 +31,47 @@ pub fn pipeline() -> (Pipeline, Requests) {
     let requests = Requests::default();
     // Limits that no test reaches, so that nothing is truncated or dropped.
     let settings = Config { memory_limit_bytes: 1 << 30, max_request_bytes: 256 << 20, ..Config::default() };
-    let pipeline = Pipeline::start(settings, Box::new(Keep(requests.clone())));
-    match pipeline {
-        Ok(pipeline) => (pipeline, requests),
+    let keep = |kept: &Kept| Box::new(Keep(kept.clone()));
+    let (logs, spans) = (keep(&requests.logs), keep(&requests.spans));
+    (start(settings, logs, spans), requests)
+}
+
+fn start(settings: Config, logs: Box<dyn Transport>, spans: Box<dyn Transport>) -> Pipeline {
+    let of_spans = Config { signal: Signal::Traces, ..settings.clone() };
+    let connect = Box::new(move || Ok((of_spans, vec![spans])));
+    match Pipeline::start_with(settings, vec![logs], Some(connect)) {
+        Ok(pipeline) => pipeline,
         Err(error) => panic!("the pipeline could not be started: {error}"),
     }
 }
 
-/// Encoded `ExportLogsServiceRequest` messages, in the order in which they were completed.
+type Kept = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Encoded `ExportLogsServiceRequest` and `ExportTraceServiceRequest` messages, in the order in which
+/// they were completed.
 #[derive(Clone, Debug, Default)]
-pub struct Requests(Arc<Mutex<Vec<Vec<u8>>>>);
+pub struct Requests {
+    logs: Kept,
+    spans: Kept,
+}
 
 impl Requests {
-    /// All requests so far. Call [`Pipeline::flush`] first.
+    /// All requests of log records so far. Call [`Pipeline::flush`] first.
     pub fn bytes(&self) -> Vec<Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All requests of spans so far. Call [`Pipeline::flush`] first.
+    pub fn span_bytes(&self) -> Vec<Vec<u8>> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-struct Keep(Requests);
+struct Keep(Kept);
 
 impl Transport for Keep {
     fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
-        self.0 .0.lock().unwrap_or_else(PoisonError::into_inner).push(request.bytes().to_vec());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(request.bytes().to_vec());
         Answer::Accepted { rejected: 0, message: String::new() }
     }
 }
@@ -69,10 +88,7 @@ pub fn discarding() -> Pipeline {
             Answer::Accepted { rejected: 0, message: String::new() }
         }
     }
-    match Pipeline::start(config(), Box::new(Discard)) {
-        Ok(pipeline) => pipeline,
-        Err(error) => panic!("the pipeline could not be started: {error}"),
-    }
+    start(config(), Box::new(Discard), Box::new(Discard))
 }
 
 fn config() -> Config {

@@ -265,8 +265,9 @@ fn an_export_takes_no_longer_than_its_timeout() {
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "200"),
-            // Logs are retried for this long.
+            // Both are retried for this long.
             ("OTEL_BLRP_EXPORT_TIMEOUT", "500"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "500"),
         ],
     );
 }
@@ -292,17 +293,17 @@ fn what_is_refused_is_counted() {
         work();
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
         let report = guard.shutdown(LONG);
-        assert!(
-            report.outputs.iter().all(|output| output.failed == 1 && output.unsettled() == 0),
-            "{report}"
-        );
+        assert!(report.outputs.iter().all(|output| output.failed == 1 && output.pending == 0), "{report}");
     });
     let Some(child) = child else { return };
     for status in [400, 307] {
         let refusal = Act::Send(response(status, &[("location", "/elsewhere")], b""));
         let receiver = Receiver::acting(move |_| refusal.clone());
         let written = child.run_to(&receiver.url(), &[]);
-        assert!(written.stderr.contains("was lost on its way to otlp"), "{}", written.stderr);
+        for items in ["log records", "spans"] {
+            let told = format!("{items} were refused and are lost");
+            assert!(written.stderr.contains(&told), "{}", written.stderr);
+        }
         assert_eq!(receiver.requests().len(), 2, "one for each signal");
     }
 }
@@ -319,7 +320,7 @@ fn the_sdk_road_is_one_call_away() {
         let report = finish(&guard);
         assert_eq!((report.stats.emitted, report.stats.delivered), (2, 2));
         let logs = report.outputs.iter().find(|output| output.signal == "logs").unwrap();
-        assert_eq!((logs.exporter, logs.taken, logs.exported, logs.unsettled()), ("otlp", 2, 2, 0));
+        assert_eq!((logs.exporter, logs.taken, logs.exported, logs.pending), ("otlp", 2, 2, 0));
         assert!(guard.flush(LONG).unwrap_err().is_delivery());
     });
     let Some(child) = child else { return };
@@ -349,7 +350,11 @@ fn without_a_collector_the_end_comes_soon() {
     let unused = Reserved::new();
     let address = unused.address.to_string();
     let url = format!("http://user:secret@{address}");
-    let written = child.run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_BLRP_EXPORT_TIMEOUT", "500")]);
+    let written = child.run(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &url),
+        ("OTEL_BLRP_EXPORT_TIMEOUT", "500"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "500"),
+    ]);
     assert!(written.stderr.contains(&format!("no answer from {address}")), "{}", written.stderr);
     assert!(!written.stderr.contains("secret"), "{}", written.stderr);
 }

@@ -9,7 +9,8 @@ use prost::Message;
 use unicode_width::UnicodeWidthStr;
 
 use crate::graph::{Reader, ToolCallGraph};
-use crate::otlp::json::{request_to_json, trace_request_to_json};
+use crate::otlp::json::request_to_json;
+use crate::otlp::signal::Signal;
 
 /// Reads any bytes as a file. The first of them says in pieces of which size they come, and how
 /// much is kept.
@@ -87,11 +88,11 @@ pub fn forms(input: &[u8]) {
         scope.spans.retain(|span| is_id(&span.trace_id, 16) && is_id(&span.span_id, 8));
     }
     let bytes = traces.encode_to_vec();
-    same(&bytes, &trace_request_to_json(&bytes).expect("prost wrote it"));
+    same(&bytes, &request_to_json(Signal::Traces, &bytes).expect("prost wrote it"));
 
     let logs = ExportLogsServiceRequest::decode(input).unwrap_or_default();
     let bytes = logs.encode_to_vec();
-    same(&bytes, &request_to_json(&bytes).expect("prost wrote it"));
+    same(&bytes, &request_to_json(Signal::Logs, &bytes).expect("prost wrote it"));
 }
 
 fn is_id(id: &[u8], len: usize) -> bool {

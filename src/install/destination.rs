@@ -13,9 +13,9 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::tls::Tls;
 use crate::otlp::settings::{variables, Target};
+use crate::otlp::signal::Signal;
 use crate::otlp::transport::http::{agent, MAX_BODY_BYTES};
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! [`Guard`]: flush and shutdown within the caller's deadline, and the report of their outcome.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{mpsc, Arc};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::install::metered::{Meter, Output};
 use crate::otlp::pipeline::Pipeline;
+use crate::otlp::signal::Signal;
 use crate::stats::{Counters, Stats};
 
 /// How long a dropped guard waits for delivery.
@@ -37,6 +38,12 @@ pub struct Guard {
     pub(crate) counters: Counters,
     /// One for each SDK exporter.
     pub(crate) meters: Vec<Arc<Meter>>,
+    /// What the SDK's exporters had lost when a flush last reported it.
+    pub(crate) reported: AtomicU64,
+    /// A flush of the SDK's log processors is under way.
+    pub(crate) flushing_logs: Arc<AtomicBool>,
+    /// A flush of the span processors is under way.
+    pub(crate) flushing_spans: Arc<AtomicBool>,
     pub(crate) is_down: AtomicBool,
 }
 
@@ -45,14 +52,25 @@ pub struct Guard {
 pub(crate) struct Direct {
     pub(crate) exporter: &'static str,
     pub(crate) pipeline: Pipeline,
+    pub(crate) has_logs: bool,
+    pub(crate) has_spans: bool,
 }
 
 impl Direct {
-    fn read(&self) -> Output {
-        let stats = self.pipeline.stats();
-        let failed = stats.rejected + stats.dropped();
-        let (taken, exported) = (stats.emitted, stats.delivered);
-        Output { signal: "logs", exporter: self.exporter, taken, exported, failed }
+    fn read(&self) -> impl Iterator<Item = Output> {
+        let exporter = self.exporter;
+        let signals = [
+            (Signal::Logs, self.has_logs, self.pipeline.stats()),
+            (Signal::Traces, self.has_spans, self.pipeline.span_stats()),
+        ];
+        signals.into_iter().filter(|(_, is_used, _)| *is_used).map(move |(signal, _, stats)| Output {
+            signal: signal.name(),
+            exporter,
+            taken: stats.emitted,
+            exported: stats.delivered,
+            failed: stats.lost(),
+            pending: stats.pending,
+        })
     }
 }
 
@@ -62,24 +80,36 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// If something could not be delivered, if the deadline passed, or after
-    /// [`shutdown`](Self::shutdown).
+    /// If the deadline passed, if anything was lost since the last flush, for whatever reason, or
+    /// after [`shutdown`](Self::shutdown).
     pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
         if self.is_down.load(Ordering::Acquire) {
             return Err(Error::delivery("telemetry is shut down".into()));
         }
-        let before = self.failed();
         let until = after(deadline);
+        let taken: Vec<_> = self.meters.iter().map(|meter| meter.read().taken).collect();
+        let logs = UnderWay::with(self.logs.clone(), &self.flushing_logs, until);
+        let spans = UnderWay::with(self.spans.clone(), &self.flushing_spans, until);
+        let is_busy = logs.is_some() != self.logs.is_some() || spans.is_some() != self.spans.is_some();
         let logs =
-            start(self.logs.clone(), until, "logs", move |logs| flush_until(until, || logs.force_flush()));
-        let spans = start(self.spans.clone(), until, "traces", move |spans| {
+            start(logs, until, "logs", move |(logs, _under_way)| flush_until(until, || logs.force_flush()));
+        let spans = start(spans, until, "traces", move |(spans, _under_way)| {
             flush_until(until, || spans.force_flush())
         });
         let direct = self.each_direct(|pipeline| pipeline.flush(left(until)));
-        direct.and(wait(logs, until)).and(wait(spans, until))?;
-        match self.failed().saturating_sub(before) {
+        let sdk = wait(logs, until).and(wait(spans, until));
+        if sdk.is_ok() && !is_busy {
+            // What has no outcome after that was dropped by the SDK's queue.
+            self.meters.iter().zip(taken).for_each(|(meter, taken)| meter.settle(taken));
+        }
+        direct.and(sdk)?;
+        if is_busy {
+            return Err(deadline_passed());
+        }
+        let failed = self.meters.iter().map(|meter| meter.read().failed).sum();
+        match failed - self.reported.swap(failed, Ordering::AcqRel).min(failed) {
             0 => Ok(()),
-            lost => Err(Error::delivery(format!("{lost} records or spans were lost while flushing"))),
+            lost => Err(Error::delivery(format!("{lost} records or spans were lost since the last flush"))),
         }
     }
 
@@ -98,10 +128,17 @@ impl Guard {
         });
         let direct = self.each_direct(|pipeline| match pipeline.shutdown(left(until)) {
             report if report.is_complete => Ok(()),
-            report => Err(Error::delivery(format!("logs could not be delivered: {report}"))),
+            report => Err(Error::delivery(format!("not everything could be delivered: {report}"))),
         });
         let (logs, spans) = (direct.and(wait(logs, until)), wait(spans, until));
-        Report { logs, spans, outputs: self.outputs(), stats: self.stats() }
+        for meter in &self.meters {
+            // Nothing delivers it any more.
+            meter.settle(meter.read().taken);
+        }
+        let outputs = self.outputs();
+        let of_receiver = outputs.iter().rev().find(|output| output.signal == Signal::Logs.name());
+        let delivered = of_receiver.map_or(0, |output| output.exported);
+        Report { logs, spans, outputs, stats: Stats { delivered, ..self.stats() } }
     }
 
     /// The counters of the log layer. If there are layers for a receiver and for a file, those of
@@ -112,17 +149,13 @@ impl Guard {
 
     /// The outcome of records and spans beyond the layers, for each exporter.
     pub fn outputs(&self) -> Vec<Output> {
-        let direct = self.direct.iter().map(Direct::read);
+        let direct = self.direct.iter().flat_map(Direct::read);
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
     }
 
     /// Does the work for all pipelines, and returns the first error.
     fn each_direct(&self, work: impl Fn(&Pipeline) -> Result<(), Error>) -> Result<(), Error> {
         self.direct.iter().map(|direct| work(&direct.pipeline)).fold(Ok(()), Result::and)
-    }
-
-    fn failed(&self) -> u64 {
-        self.meters.iter().map(|meter| meter.read().failed).sum()
     }
 }
 
@@ -148,7 +181,7 @@ pub struct Report {
     pub spans: Result<(), Error>,
     /// The outcome of records and spans, for each exporter.
     pub outputs: Vec<Output>,
-    /// The counters of the log layer.
+    /// The counters of the log layer. `delivered` is what the receiver has, or else the file.
     pub stats: Stats,
 }
 
@@ -200,7 +233,36 @@ fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(),
     match work.map(|work| work.recv_timeout(left(until))) {
         None => Ok(()),
         Some(Ok(result)) => result,
-        Some(Err(_)) => Err(Error::delivery("the deadline passed before all was delivered".into())),
+        Some(Err(_)) => Err(deadline_passed()),
+    }
+}
+
+fn deadline_passed() -> Error {
+    Error::delivery("the deadline passed before all was delivered".into())
+}
+
+/// A flush of a provider, of which there is one at a time: each has a thread, and those of callers who
+/// did not wait for it would pile up.
+struct UnderWay(Arc<AtomicBool>);
+
+impl UnderWay {
+    /// The provider with the right to flush it. `None` without a provider, or if another flush of it
+    /// is still under way at `until`.
+    fn with<P>(provider: Option<P>, is_under_way: &Arc<AtomicBool>, until: Instant) -> Option<(P, Self)> {
+        let provider = provider?;
+        while is_under_way.swap(true, Ordering::AcqRel) {
+            if left(until) <= PAUSE {
+                return None;
+            }
+            thread::sleep(PAUSE);
+        }
+        Some((provider, Self(Arc::clone(is_under_way))))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

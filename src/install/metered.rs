@@ -15,7 +15,7 @@ use opentelemetry_sdk::Resource;
 
 use crate::diagnostics::report_once;
 use crate::install::env;
-use crate::otlp::settings::signal::Signal;
+use crate::otlp::signal::Signal;
 
 /// The outcome of the records or spans of one exporter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,26 +25,21 @@ pub struct Output {
     pub signal: &'static str,
     /// `otlp`, `json-lines` or `console`.
     pub exporter: &'static str,
-    /// Received by the batch processor or the pipeline.
+    /// Received by the pipeline or the batch processor.
     pub taken: u64,
-    /// Delivered.
+    /// Accepted by the receiver, or written to the file.
     pub exported: u64,
-    /// Lost by the exporter after its retries; in a pipeline, rejected or dropped for any reason.
+    /// Rejected or dropped, for any reason. What the queue of an SDK processor drops is known after
+    /// the next flush.
     pub failed: u64,
-}
-
-impl Output {
-    /// Neither exported nor failed: pending, or dropped because the queue was full or the deadline
-    /// passed.
-    pub fn unsettled(&self) -> u64 {
-        self.taken.saturating_sub(self.exported + self.failed)
-    }
+    /// Without an outcome so far: `taken` is the sum of the three.
+    pub pending: u64,
 }
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signal, exporter, taken, exported, failed } = self;
-        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed")
+        let Self { signal, exporter, taken, exported, failed, pending } = self;
+        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed, {pending} pending")
     }
 }
 
@@ -72,7 +67,19 @@ impl Meter {
         let exported = self.exported.load(Ordering::Acquire);
         let failed = self.failed.load(Ordering::Acquire);
         let taken = self.taken.load(Ordering::Acquire);
-        Output { signal: self.signal, exporter: self.exporter, taken, exported, failed }
+        let pending = taken.saturating_sub(exported + failed);
+        Output { signal: self.signal, exporter: self.exporter, taken, exported, failed, pending }
+    }
+
+    /// Counts what has no outcome of the first `taken` as failed: after a flush, the queue has dropped
+    /// it.
+    pub(crate) fn settle(&self, taken: u64) {
+        let output = self.read();
+        let dropped = taken.saturating_sub(output.exported + output.failed);
+        if dropped > 0 {
+            report_once(format_args!("{} were dropped by the SDK's queue to {}", self.signal, self.exporter));
+            self.failed.fetch_add(dropped, Ordering::AcqRel);
+        }
     }
 
     fn count(&self, count: u64, result: &OTelSdkResult) {

@@ -21,8 +21,8 @@ use crate::keys::Keys;
 use crate::otlp::builder::Builder as PipelineBuilder;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables;
+use crate::otlp::signal::Signal;
 
 /// A change to the builder of a provider, which hides the type of what is added.
 pub(crate) type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
@@ -35,20 +35,27 @@ pub(crate) fn log_processor(processor: impl LogProcessor + 'static) -> Change<Lo
     Box::new(|provider| provider.with_log_processor(processor))
 }
 
+/// A change to the settings of each pipeline.
+pub(crate) type ChangePipeline = Box<dyn Fn(PipelineBuilder) -> PipelineBuilder + Send>;
+
 /// The destinations of telemetry.
 pub(crate) struct Outputs<'a> {
     pub(crate) overrides: &'a Overrides,
     /// Where the files of JSON lines are written, if any.
     pub(crate) directory: Option<&'a Path>,
+    /// What the program changed about the pipelines.
+    pub(crate) change: Option<&'a ChangePipeline>,
 }
 
 impl Outputs<'_> {
-    /// A provider exists even without exporters: records take their ids from its spans.
+    /// A provider exists even without exporters: records take their ids from its spans. `direct`: the
+    /// pipelines that spans go to; without any, the SDK's processors and exporters deliver them.
     pub(crate) fn spans(
         &self,
         resource: Resource,
         keys: Keys,
         changes: Vec<Change<TracerProviderBuilder>>,
+        direct: Option<&[Direct]>,
         meters: &mut Vec<Arc<Meter>>,
     ) -> Result<SdkTracerProvider, Error> {
         env::report_invalid_of_spans();
@@ -58,11 +65,14 @@ impl Outputs<'_> {
         for change in changes {
             provider = change(provider);
         }
-        if exporters.otlp {
-            let exporter = span_exporter(self.overrides)?;
+        for to in direct.unwrap_or_default().iter().filter(|to| to.has_spans) {
+            provider = provider.with_span_processor(to.pipeline.try_span_processor()?);
+        }
+        if exporters.otlp && direct.is_none() {
+            let exporter = span_exporter(&self.all_overrides())?;
             provider = provider.with_span_processor(metered::span_processor(exporter, "otlp", meters));
         }
-        if let Some(directory) = self.directory {
+        if let Some(directory) = self.directory.filter(|_| direct.is_none()) {
             let exporter = JsonLinesSpanExporter::new(directory.join("traces.jsonl"))?;
             provider = provider.with_span_processor(metered::span_processor(exporter, "json-lines", meters));
         }
@@ -78,19 +88,39 @@ impl Outputs<'_> {
         !self.exporters(Signal::Logs).console
     }
 
-    /// A pipeline to each destination of records. The file comes first: it never makes the others
-    /// wait.
-    pub(crate) fn pipelines(&self) -> Result<Vec<Direct>, Error> {
-        let builder = || PipelineBuilder::from(self.overrides.clone());
+    /// A pipeline to each destination of the signals that take the direct path. The file comes first:
+    /// it never makes the others wait.
+    pub(crate) fn pipelines(&self, has_logs: bool, has_spans: bool) -> Result<Vec<Direct>, Error> {
         let mut pipelines = Vec::new();
+        let mut add = |exporter, builder: PipelineBuilder, has_logs, has_spans| {
+            if has_logs || has_spans {
+                let pipeline = builder.build_for(has_logs, has_spans)?;
+                pipelines.push(Direct { exporter, pipeline, has_logs, has_spans });
+            }
+            Ok::<_, Error>(())
+        };
         if let Some(directory) = self.directory {
-            let pipeline = builder().with_json_lines(directory.join("logs.jsonl")).build()?;
-            pipelines.push(Direct { exporter: "json-lines", pipeline });
+            let builder = self.pipeline().with_json_lines(directory.join("logs.jsonl"));
+            add("json-lines", builder, has_logs, has_spans)?;
         }
-        if self.exporters(Signal::Logs).otlp {
-            pipelines.push(Direct { exporter: "otlp", pipeline: builder().build()? });
-        }
+        let goes_to_otlp = |signal| self.exporters(signal).otlp;
+        let has_logs = has_logs && goes_to_otlp(Signal::Logs);
+        let has_spans = has_spans && goes_to_otlp(Signal::Traces);
+        add("otlp", self.pipeline(), has_logs, has_spans)?;
         Ok(pipelines)
+    }
+
+    fn pipeline(&self) -> PipelineBuilder {
+        let builder = PipelineBuilder::from(self.overrides.clone());
+        match self.change {
+            Some(change) => change(builder),
+            None => builder,
+        }
+    }
+
+    /// The overrides with what the program changed about the pipelines, for the SDK's exporters.
+    fn all_overrides(&self) -> Overrides {
+        self.pipeline().into_overrides()
     }
 
     /// `None` if there is no destination.
@@ -109,7 +139,7 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            let exporter = log_exporter(self.overrides)?;
+            let exporter = log_exporter(&self.all_overrides())?;
             provider = provider.with_log_processor(metered::log_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory {

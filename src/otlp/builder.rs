@@ -15,22 +15,22 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Resource;
-use crate::otlp::pipeline::Pipeline;
+use crate::otlp::pipeline::{Connect, Pipeline};
 use crate::otlp::queue::Overflow;
 use crate::otlp::settings::choices::{Compression, Protocol};
 use crate::otlp::settings::destination::Endpoint;
 use crate::otlp::settings::overrides::Overrides;
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::{variables, HeaderProvider, TransportConfig};
+use crate::otlp::signal::Signal;
 use crate::value::any_value;
 
 /// Settings of a [`Pipeline`]. Each takes precedence over its environment variable.
 ///
-/// The variables are `OTEL_EXPORTER_OTLP_LOGS_…` and, with lower precedence, `OTEL_EXPORTER_OTLP_…`
-/// with `ENDPOINT`, `HEADERS`, `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`,
-/// `CLIENT_CERTIFICATE` and `CLIENT_KEY`; `OTEL_BLRP_SCHEDULE_DELAY`,
-/// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BLRP_EXPORT_TIMEOUT`; `OTEL_SERVICE_NAME` and
-/// `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty variable counts as unset. Invalid
+/// The variables are `OTEL_EXPORTER_OTLP_LOGS_…` for log records, `OTEL_EXPORTER_OTLP_TRACES_…` for
+/// spans and, with lower precedence, `OTEL_EXPORTER_OTLP_…` for both, with `ENDPOINT`, `HEADERS`,
+/// `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`, `CLIENT_CERTIFICATE` and `CLIENT_KEY`;
+/// `OTEL_BLRP_…` and `OTEL_BSP_…` with `SCHEDULE_DELAY`, `MAX_EXPORT_BATCH_SIZE` and
+/// `EXPORT_TIMEOUT`; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty variable counts as unset. Invalid
 /// numbers and enumerations are reported once through the [diagnostics](crate::set_diagnostics) and
 /// ignored; an invalid endpoint, header or certificate is an error.
 #[must_use = "a builder does nothing until it is built"]
@@ -46,6 +46,8 @@ pub struct Builder {
     max_concurrent_exports: usize,
     /// Where JSON lines are written, instead of sending requests to a receiver.
     file: Option<PathBuf>,
+    /// Those of spans.
+    span_file: Option<PathBuf>,
     /// The most bytes of a file, and how many full files are kept.
     rotation: Option<(u64, usize)>,
 }
@@ -61,6 +63,7 @@ impl From<Overrides> for Builder {
             retries: None,
             max_concurrent_exports: 1,
             file: None,
+            span_file: None,
             rotation: None,
         }
     }
@@ -82,17 +85,23 @@ impl Pipeline {
 }
 
 impl Builder {
-    /// Sets the base URL of the receiver; over HTTP, `/v1/logs` is appended. Default:
+    /// Sets the base URL of the receiver; over HTTP, `/v1/logs` or `/v1/traces` is appended. Default:
     /// `http://localhost:4318`, or `:4317` for gRPC.
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
         self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
         self
     }
 
-    /// Sets the URL that records are sent to, which is used as it is. Replaces
+    /// Sets the URL that records are sent to, which is used as it is. For them, it replaces
     /// [`with_endpoint`](Self::with_endpoint), and the other way around.
     pub fn with_logs_url(mut self, url: impl Into<String>) -> Self {
         self.overrides.endpoint = Some(Endpoint::Url(url.into()));
+        self
+    }
+
+    /// Sets the URL that spans are sent to, which is used as it is.
+    pub fn with_traces_url(mut self, url: impl Into<String>) -> Self {
+        self.overrides.traces_url = Some(url.into());
         self
     }
 
@@ -195,9 +204,17 @@ impl Builder {
         self
     }
 
-    /// Writes records to this file, as OTLP JSON lines, instead of sending them to a receiver.
+    /// Writes records to this file, as OTLP JSON lines, instead of sending them to a receiver. Spans
+    /// are written to `traces.jsonl` in the same directory, unless
+    /// [`with_span_json_lines`](Self::with_span_json_lines) sets another path.
     pub fn with_json_lines(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
+        self
+    }
+
+    /// Writes spans to this file, as OTLP JSON lines, instead of sending them to a receiver.
+    pub fn with_span_json_lines(mut self, path: impl Into<PathBuf>) -> Self {
+        self.span_file = Some(path.into());
         self
     }
 
@@ -226,6 +243,11 @@ impl Builder {
         self
     }
 
+    #[cfg(feature = "install")]
+    pub(crate) fn into_overrides(self) -> Overrides {
+        self.overrides
+    }
+
     /// Starts the pipeline. It connects when there is something to send.
     ///
     /// # Errors
@@ -233,36 +255,54 @@ impl Builder {
     /// If a setting is invalid, a certificate cannot be read, the file cannot be opened, or a
     /// thread cannot be started.
     pub fn build(self) -> Result<Pipeline, Error> {
-        let (config, transport, connections) = self.resolve()?;
-        let transports = (0..connections).map(|_| transport.connect()).collect::<Result<_, _>>()?;
-        Pipeline::start_with(config, transports)
+        self.build_for(true, true)
+    }
+
+    /// A pipeline for one of the signals, or for both. What is set about the other is not read.
+    pub(crate) fn build_for(self, logs: bool, spans: bool) -> Result<Pipeline, Error> {
+        // Both now, so that an invalid setting is an error here.
+        let to_spans = spans.then(|| self.resolve(Signal::Traces)).transpose()?;
+        let (config, transports) = match &to_spans {
+            Some((config, ..)) if !logs => (Config { signal: Signal::Logs, ..config.clone() }, Vec::new()),
+            _ => {
+                let (config, transport, connections) = self.resolve(Signal::Logs)?;
+                (config, transport.connect_all(Signal::Logs, connections)?)
+            }
+        };
+        let connect = to_spans.map(|(config, transport, connections)| -> Connect {
+            Box::new(move || Ok((config, transport.connect_all(Signal::Traces, connections)?)))
+        });
+        Pipeline::start_with(config, transports, connect)
     }
 
     /// The settings of the builder, the environment and the defaults together, and the number of
     /// connections.
-    fn resolve(self) -> Result<(Config, TransportConfig, usize), Error> {
-        let mut config = self.config;
+    fn resolve(&self, signal: Signal) -> Result<(Config, TransportConfig, usize), Error> {
+        let mut config = Config { signal, ..self.config.clone() };
         config.limits = self.limits.unwrap_or_else(Limits::from_env);
-        if let Some(timeout) = self.overrides.timeout(Signal::Logs) {
+        if let Some(timeout) = self.overrides.timeout(signal) {
             config.export_timeout = positive("with_timeout", timeout)?;
         }
-        let count = |name| variables::number(name).and_then(|number| usize::try_from(number).ok());
-        if let Some(records) = self.batch_records.or_else(|| count("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE")) {
+        let count = |name: &str| variables::number(name).and_then(|number| usize::try_from(number).ok());
+        let variable = |what| signal.batch_variable(what);
+        if let Some(records) = self.batch_records.or_else(|| count(&variable("MAX_EXPORT_BATCH_SIZE"))) {
             config.max_batch_records = records;
         }
-        if let Some(delay) = self.schedule_delay.or_else(|| variables::millis("OTEL_BLRP_SCHEDULE_DELAY")) {
+        let delay = || variables::millis(&variable("SCHEDULE_DELAY"));
+        if let Some(delay) = self.schedule_delay.or_else(delay) {
             config.schedule_delay = delay;
         }
         // What the specification calls an export includes its retries.
-        if let Some(elapsed) = self.retries.or_else(|| variables::millis("OTEL_BLRP_EXPORT_TIMEOUT")) {
+        let elapsed = || variables::millis(&variable("EXPORT_TIMEOUT"));
+        if let Some(elapsed) = self.retries.or_else(elapsed) {
             config.retry_max_elapsed = elapsed;
         }
-        let queue = "OTEL_BLRP_MAX_QUEUE_SIZE";
-        if let Some(value) = variables::text(queue) {
+        let queue = variable("MAX_QUEUE_SIZE");
+        if let Some(value) = variables::text(&queue) {
             // A count is no measure of bytes: any factor would drop records, or take too much
             // memory.
             variables::ignore(
-                queue,
+                &queue,
                 &value,
                 "unset here: the queue is bounded in bytes, by with_memory_limit",
             );
@@ -272,23 +312,33 @@ impl Builder {
             resource.iter().map(|(key, value)| (key.clone(), any_value(value.clone()))).collect();
         config.resource = Resource::new(attributes.iter().map(|(key, value)| (key, value)));
         let mut connections = positive("with_max_concurrent_exports", self.max_concurrent_exports)?;
-        let transport = match self.file {
+        let transport = match self.file_of(signal) {
             Some(path) => {
                 connections = 1;
                 TransportConfig::File { path, rotation: self.rotation }
             }
             None => {
-                let mut to = self.overrides.target(Signal::Logs)?;
+                let mut to = self.overrides.target(signal)?;
                 to.compression =
-                    self.overrides.compression.or_else(Compression::from_env).unwrap_or_default();
-                match self.overrides.protocol(Signal::Logs) {
+                    self.overrides.compression.or_else(|| Compression::from_env(signal)).unwrap_or_default();
+                match self.overrides.protocol(signal) {
                     Protocol::Grpc => TransportConfig::Grpc(to),
                     other => TransportConfig::Http { to, is_json: other == Protocol::HttpJson },
                 }
             }
         };
-        config.exporter = transport.name();
+        config.exporter = transport.name(signal);
         Ok((config, transport, connections))
+    }
+
+    fn file_of(&self, signal: Signal) -> Option<PathBuf> {
+        match signal {
+            Signal::Logs => self.file.clone(),
+            Signal::Traces => {
+                let beside = || Some(self.file.as_ref()?.with_file_name("traces.jsonl"));
+                self.span_file.clone().or_else(beside)
+            }
+        }
     }
 }
 

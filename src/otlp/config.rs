@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::limits::Limits;
 use crate::otlp::deliver::request::Resource;
 use crate::otlp::queue::Overflow;
+use crate::otlp::signal::Signal;
 
 /// What a pipeline needs to know besides its transports.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    pub(crate) signal: Signal,
     pub(crate) resource: Resource,
     /// What sends the requests: its `otel.component.type`.
     pub(crate) exporter: &'static str,
@@ -35,6 +37,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            signal: Signal::Logs,
             resource: Resource::default(),
             exporter: "spanlog::otlp::Pipeline",
             limits: Limits::default(),

@@ -98,12 +98,12 @@ impl Stats {
             + self.dropped_unmade
     }
 
-    /// Records that were sent, or were to be sent at shutdown, and not accepted.
-    pub(crate) fn undelivered(&self) -> u64 {
-        self.rejected + self.dropped_refused + self.dropped_gave_up + self.dropped_shutdown
+    /// Records that no receiver has, for any reason.
+    pub(crate) fn lost(&self) -> u64 {
+        self.rejected + self.dropped()
     }
 
     fn settled(&self) -> u64 {
-        self.delivered + self.rejected + self.dropped()
+        self.delivered + self.lost()
     }
 }

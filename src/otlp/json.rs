@@ -14,10 +14,9 @@ mod text;
 #[cfg(all(test, feature = "json-lines"))]
 mod tests;
 
-#[cfg(feature = "json-lines")]
-use crate::otlp::json::messages::TRACE_REQUEST;
-use crate::otlp::json::messages::{Field, Kind, KEY_VALUE, LOGS_REQUEST, MAX_FIELD};
+use crate::otlp::json::messages::{Field, Kind, KEY_VALUE, LOGS_REQUEST, MAX_FIELD, TRACE_REQUEST};
 use crate::otlp::json::text::Text;
+use crate::otlp::signal::Signal;
 use crate::wire::read::{each, Malformed, Raw};
 
 /// How deep values may be nested in lists and maps.
@@ -26,19 +25,18 @@ use crate::wire::read::{each, Malformed, Raw};
 /// messages, which are 47 lists or 31 maps.
 const NESTING_LIMIT: usize = 64;
 
-/// The encoded `ExportLogsServiceRequest` `request` as one line of JSON, without a line break.
+/// The encoded `ExportLogsServiceRequest` or `ExportTraceServiceRequest` `request` as one line of
+/// JSON, without a line break.
 ///
 /// # Errors
 ///
 /// If `request` is not such a message, or its values are nested deeper than 64 levels.
-pub(crate) fn request_to_json(request: &[u8]) -> Result<String, Malformed> {
-    transcode(request, LOGS_REQUEST)
-}
-
-/// The same for an `ExportTraceServiceRequest`.
-#[cfg(feature = "json-lines")]
-pub(crate) fn trace_request_to_json(request: &[u8]) -> Result<String, Malformed> {
-    transcode(request, TRACE_REQUEST)
+pub(crate) fn request_to_json(signal: Signal, request: &[u8]) -> Result<String, Malformed> {
+    let fields = match signal {
+        Signal::Logs => LOGS_REQUEST,
+        Signal::Traces => TRACE_REQUEST,
+    };
+    transcode(request, fields)
 }
 
 fn transcode(request: &[u8], fields: &[Field]) -> Result<String, Malformed> {

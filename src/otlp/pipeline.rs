@@ -1,42 +1,55 @@
 //! [`Pipeline`]: the handle with which callers flush, shut down and read counters.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
-use crate::otlp::deliver::request::Batch;
-use crate::otlp::deliver::worker;
+use crate::otlp::lane::Lane;
+use crate::otlp::queue::budget::Memory;
 #[cfg(feature = "metrics")]
 use crate::otlp::queue::control::Exports;
-use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::Queue;
+#[cfg(feature = "metrics")]
+use crate::otlp::signal::Signal;
+use crate::otlp::span::processor::PipelineSpanProcessor;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
 
 /// How long the last handle waits for delivery when it is dropped.
 const DROP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The smallest request limit beyond the resource: enough for one record with a long scope name.
-const MIN_REQUEST: usize = 4 * 1024;
-
-/// Delivers log records to an OTLP receiver or a file. Cheap to clone; dropping the last clone
-/// delivers what is pending, for at most 5 seconds.
+/// Delivers log records and spans to an OTLP receiver or to files. Cheap to clone; dropping the last
+/// clone delivers what is pending, for at most 5 seconds.
 ///
-/// Delivery happens on a thread of its own. It works with and without an async runtime.
+/// Each signal is delivered on a thread of its own. It works with and without an async runtime.
 #[derive(Clone)]
 pub struct Pipeline(Arc<Handle>);
 
 struct Handle {
-    queue: Arc<Queue>,
+    logs: Lane,
+    /// Started by the first [`Pipeline::span_processor`].
+    traces: OnceLock<Lane>,
+    /// Connects the spans. `None` once that was tried.
+    connect: Mutex<Option<Connect>>,
+    memory: Arc<Memory>,
     limits: Limits,
-    /// The `otel.component.type` of the transport.
-    exporter: &'static str,
-    /// The process that has the worker: a forked child has none.
-    process: u32,
+    /// The losses of both signals that a flush has reported.
+    reported: Mutex<Losses>,
+}
+
+/// Makes the transports of the spans, with their settings.
+pub(crate) type Connect = Box<dyn FnOnce() -> Result<(Config, Vec<Box<dyn Transport>>), Error> + Send>;
+
+/// How many items of each signal were lost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Losses {
+    logs: u64,
+    spans: u64,
 }
 
 impl Pipeline {
@@ -44,88 +57,137 @@ impl Pipeline {
         self.0.limits
     }
 
+    /// One without a transport for spans.
+    #[cfg(test)]
     pub(crate) fn start(settings: Config, transport: Box<dyn Transport>) -> Result<Self, Error> {
-        Self::start_with(settings, vec![transport])
+        Self::start_with(settings, vec![transport], None)
     }
 
-    /// Starts it with as many requests in flight at once as there are transports.
-    pub(crate) fn start_with(settings: Config, transports: Vec<Box<dyn Transport>>) -> Result<Self, Error> {
-        let empty = Batch::default().max_len_with(&settings.resource, "");
-        let least = empty + MIN_REQUEST;
-        if settings.max_request_bytes < least {
-            let wanted = format_args!("at least {least}, as the resource takes a part of it");
-            let value = settings.max_request_bytes.to_string();
-            return Err(Error::setting("the largest request in bytes", &value, wanted));
-        }
-        if settings.memory_limit_bytes < MIN_MEMORY {
-            let value = settings.memory_limit_bytes.to_string();
-            let wanted = format_args!("at least {MIN_MEMORY}");
-            return Err(Error::setting("the memory limit in bytes", &value, wanted));
-        }
-        if settings.max_batch_records == 0 {
-            return Err(Error::setting("the largest batch", "0", "at least 1"));
-        }
-        let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
-        let queue_limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records);
-        let queue = Arc::new(Queue::new(queue_limits, settings.overflow));
-        let Config { limits, exporter, .. } = settings;
-        worker::start(Arc::clone(&queue), settings, transports)?;
-        Ok(Self(Arc::new(Handle { queue, limits, exporter, process: std::process::id() })))
+    /// Starts it with as many requests of log records in flight at once as there are transports.
+    /// `connect`: for the spans.
+    pub(crate) fn start_with(
+        settings: Config,
+        transports: Vec<Box<dyn Transport>>,
+        connect: Option<Connect>,
+    ) -> Result<Self, Error> {
+        let (limits, memory) = (settings.limits, Memory::new(settings.memory_limit_bytes));
+        let logs = Lane::start(settings, transports, &memory)?;
+        Ok(Self(Arc::new(Handle {
+            logs,
+            traces: OnceLock::new(),
+            connect: Mutex::new(connect),
+            memory,
+            limits,
+            reported: Mutex::default(),
+        })))
     }
 
     /// The queue that the layer's records go to.
     #[inline]
     pub(crate) fn queue(&self) -> &Queue {
-        &self.0.queue
+        self.0.logs.queue()
     }
 
-    /// Waits until all records that were logged before are delivered or dropped, for at most
-    /// `deadline`.
+    /// A processor for any `SdkTracerProvider`, which puts finished spans into this pipeline. They
+    /// are delivered like log records: to the same receiver or directory, with the same settings,
+    /// in the same memory, of which each signal leaves a quarter for the other.
+    ///
+    /// The resource is the pipeline's. If the spans cannot be delivered, as with a file that cannot
+    /// be opened, that is reported through the [diagnostics](crate::set_diagnostics), and they count
+    /// as dropped.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    ///
+    /// let (pipeline, requests) = spanlog::testing::pipeline();
+    /// let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
+    /// # drop((provider, requests));
+    /// ```
+    pub fn span_processor(&self) -> PipelineSpanProcessor {
+        self.try_span_processor().unwrap_or_else(|error| {
+            report_once(format_args!("spans cannot be delivered: {error}"));
+            PipelineSpanProcessor::new(self.0.traces.get_or_init(|| Lane::closed(&self.0.memory)).clone())
+        })
+    }
+
+    pub(crate) fn try_span_processor(&self) -> Result<PipelineSpanProcessor, Error> {
+        let mut connect = self.0.connect.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = self.0.traces.get() {
+            return Ok(PipelineSpanProcessor::new(lane.clone()));
+        }
+        let Some(connect) = connect.take().filter(|_| !self.queue().is_closed()) else {
+            return Err(Error::delivery("the pipeline is shut down, or has no transport for spans".into()));
+        };
+        let (settings, transports) = connect()?;
+        self.0.memory.share();
+        let lane = Lane::start(settings, transports, &self.0.memory)?;
+        Ok(PipelineSpanProcessor::new(self.0.traces.get_or_init(|| lane).clone()))
+    }
+
+    /// Waits until all records that were logged before, and all spans that ended before, are
+    /// delivered or dropped, for at most `deadline`.
     ///
     /// # Errors
     ///
-    /// If the deadline passed, if records were rejected or dropped meanwhile, or after
-    /// [`shutdown`](Self::shutdown).
+    /// If the deadline passed, if anything was lost since the last flush, for whatever reason, or
+    /// after [`shutdown`](Self::shutdown).
     pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
-        let before = self.stats().undelivered();
-        let done = if self.0.is_forked() { None } else { self.0.queue.control.flush(after(deadline)) };
-        match done {
-            None => Err(Error::delivery("the pipeline is shut down".into())),
-            Some(false) => {
-                let pending = self.stats().pending;
-                Err(Error::delivery(format!("{pending} records are still pending after {deadline:?}")))
-            }
-            Some(true) => match self.stats().undelivered().saturating_sub(before) {
-                0 => Ok(()),
-                lost => Err(Error::delivery(format!("{lost} records were lost while flushing"))),
-            },
+        let until = after(deadline);
+        let lanes: Vec<_> = self.0.lanes().map(|lane| (lane, lane.begin_flush())).collect();
+        let mut is_done = true;
+        for (lane, flush) in lanes {
+            let Some(flush) = flush else {
+                return Err(Error::delivery("the pipeline is shut down".into()));
+            };
+            is_done &= lane.queue().control.wait_for_flush(flush, until);
+        }
+        if !is_done {
+            let (logs, spans) = (self.stats().pending, self.span_stats().pending);
+            let pending =
+                format!("{logs} log records and {spans} spans are still pending after {deadline:?}");
+            return Err(Error::delivery(pending));
+        }
+        match self.0.new_losses() {
+            Losses { logs: 0, spans: 0 } => Ok(()),
+            Losses { logs, spans } => Err(Error::delivery(format!(
+                "{logs} log records and {spans} spans were lost since the last flush"
+            ))),
         }
     }
 
-    /// Delivers what is pending, stops, and reports the outcome of all records.
+    /// Delivers what is pending, stops, and reports the outcome of all records and spans.
     ///
-    /// It returns by the deadline, whatever the transport does: records that are not delivered by
-    /// then are counted as dropped, even if the receiver gets them later. Records that are logged
-    /// afterwards are counted as dropped, too.
+    /// It returns by the deadline, whatever the transport does: what is not delivered by then is
+    /// counted as dropped, even if the receiver gets it later. What is logged or ends afterwards is
+    /// counted as dropped, too.
     pub fn shutdown(&self, deadline: Duration) -> Report {
         let is_complete = self.0.shut_down(deadline);
-        Report { is_complete, stats: self.stats() }
+        Report { is_complete, stats: self.stats(), spans: self.span_stats() }
     }
 
-    /// Reads the counters.
+    /// Reads the counters of log records.
     pub fn stats(&self) -> Stats {
-        self.0.queue.counters.snapshot()
+        self.0.logs.queue().counters.snapshot()
+    }
+
+    /// Reads the counters of spans. All are zero without a
+    /// [`span_processor`](Self::span_processor).
+    pub fn span_stats(&self) -> Stats {
+        self.0.traces.get().map(|traces| traces.queue().counters.snapshot()).unwrap_or_default()
     }
 }
 
 #[cfg(feature = "metrics")]
 impl Pipeline {
-    pub(crate) fn exporter(&self) -> &'static str {
-        self.0.exporter
-    }
-
-    pub(crate) fn read(&self) -> (Exports, Stats) {
-        self.0.queue.control.exports(&self.0.queue.counters)
+    /// The `otel.component.type` of the signal's transport, the records of its requests, and its
+    /// counters. `None` for spans without a processor.
+    pub(crate) fn read(&self, signal: Signal) -> Option<(&'static str, Exports, Stats)> {
+        let lane = match signal {
+            Signal::Logs => &self.0.logs,
+            Signal::Traces => self.0.traces.get()?,
+        };
+        let (exports, stats) = lane.queue().control.exports(&lane.queue().counters);
+        Some((lane.exporter, exports, stats))
     }
 
     /// Returns this pipeline for as long as another handle exists.
@@ -138,27 +200,32 @@ impl Pipeline {
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
-            .field("exporter", &self.0.exporter)
+            .field("exporter", &self.0.logs.exporter)
             .field("stats", &self.stats())
+            .field("span_stats", &self.span_stats())
             .finish_non_exhaustive()
     }
 }
 
 impl Handle {
-    fn is_forked(&self) -> bool {
-        std::process::id() != self.process
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        [&self.logs].into_iter().chain(self.traces.get())
     }
 
-    /// True if the worker stopped in time.
+    /// What was lost since this was last called.
+    fn new_losses(&self) -> Losses {
+        let lost = Losses { logs: self.logs.lost(), spans: self.traces.get().map_or(0, Lane::lost) };
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *reported, lost);
+        Losses { logs: lost.logs.saturating_sub(before.logs), spans: lost.spans.saturating_sub(before.spans) }
+    }
+
+    /// True if the workers stopped in time.
     fn shut_down(&self, deadline: Duration) -> bool {
-        let queue = &self.queue;
-        queue.close();
-        let ended = !self.is_forked() && queue.control.shut_down(after(deadline));
-        if !ended {
-            queue.control.abandon(&queue.counters);
-            queue.drop_all();
-        }
-        ended
+        let until = after(deadline);
+        self.lanes().for_each(|lane| lane.begin_shutdown(until));
+        // All of them, also after one that did not.
+        self.lanes().filter(|lane| !lane.finish_shutdown(until)).count() == 0
     }
 }
 
@@ -173,24 +240,33 @@ impl Drop for Handle {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// The worker has ended in time. If not, it was abandoned with a transport that hangs.
+    /// The workers have ended in time. If not, they were abandoned with a transport that hangs.
     pub is_complete: bool,
-    /// The outcome of all records. Those still pending are being enqueued by another thread.
+    /// The outcome of all log records. Those still pending are being enqueued by another thread.
     pub stats: Stats,
+    /// The outcome of all spans.
+    pub spans: Stats,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { emitted, delivered, rejected, pending, .. } = self.stats;
-        let dropped = self.stats.dropped();
-        write!(
-            f,
-            "{emitted} emitted, {delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending"
-        )?;
+        outcome(f, "", &self.stats)?;
+        if self.spans.emitted > 0 {
+            outcome(f, "; spans: ", &self.spans)?;
+        }
         if self.is_complete {
             Ok(())
         } else {
             f.write_str("; the transport did not return in time")
         }
     }
+}
+
+fn outcome(f: &mut fmt::Formatter<'_>, of: &str, stats: &Stats) -> fmt::Result {
+    let Stats { emitted, delivered, rejected, pending, .. } = stats;
+    let dropped = stats.dropped();
+    write!(
+        f,
+        "{of}{emitted} emitted, {delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending"
+    )
 }

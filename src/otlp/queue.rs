@@ -15,17 +15,18 @@ mod dequeue;
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::otlp::counters::{Counters, SHARDS};
-use crate::otlp::queue::budget::Budget;
-use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
+use crate::otlp::queue::budget::{Budget, Memory};
+use crate::otlp::queue::chunk::{Chunk, Encoded, ScopeKey, MAX_HEADER};
 use crate::otlp::queue::control::Control;
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
+use crate::otlp::signal::Signal;
 use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
-use crate::record::Target;
 use crate::stats::Thread;
 
 /// How many times a thread evicts a chunk for one record before it drops that record instead.
@@ -55,6 +56,7 @@ pub(crate) struct Queue {
     pub(crate) counters: Counters,
     pub(crate) limits: QueueLimits,
     overflow: Overflow,
+    signal: Signal,
     closed: AtomicBool,
     next_ticket: AtomicU64,
     pub(crate) pool: Pool,
@@ -71,12 +73,12 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Enqueues an encoded `LogRecord`, or counts why not.
+    /// Enqueues an encoded `LogRecord` or `Span`, or counts why not.
     #[inline]
-    pub(crate) fn enqueue(self, target: Target<'_>, record: &Encoded<'_>) {
+    pub(crate) fn enqueue(self, scope: ScopeKey<'_>, record: &Encoded<'_>) {
         let Self { queue, thread } = self;
         mem::forget(self);
-        queue.enqueue(thread, target, record);
+        queue.push_to(thread.shard(SHARDS), scope, record);
     }
 }
 
@@ -117,7 +119,18 @@ impl Inner {
 }
 
 impl Queue {
+    /// A queue of log records with memory of its own.
+    #[cfg(test)]
     pub(crate) fn new(limits: QueueLimits, overflow: Overflow) -> Self {
+        Self::in_memory(limits, overflow, Signal::Logs, Memory::new(limits.memory))
+    }
+
+    pub(crate) fn in_memory(
+        limits: QueueLimits,
+        overflow: Overflow,
+        signal: Signal,
+        memory: Arc<Memory>,
+    ) -> Self {
         let shard = |_| Shard {
             inner: Mutex::new(Inner::default()),
             front: AtomicU64::new(u64::MAX),
@@ -125,11 +138,12 @@ impl Queue {
         };
         Self {
             shards: Box::new(std::array::from_fn(shard)),
-            budget: Budget::new(limits.memory, limits.lease()),
+            budget: Budget::new(memory, limits.lease()),
             control: Control::default(),
             counters: Counters::default(),
             limits,
             overflow,
+            signal,
             closed: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
             pool: Pool::new(limits),
@@ -165,26 +179,21 @@ impl Queue {
         self.overflow == Overflow::DropNewest && refuses.load(Ordering::Relaxed) && self.budget.is_short()
     }
 
-    /// Enqueues an encoded `LogRecord`, or counts why not.
+    /// Enqueues an encoded record, or counts why not.
     #[inline]
-    fn enqueue(&self, thread: Thread, target: Target<'_>, record: &Encoded<'_>) {
-        self.push_to(thread.shard(SHARDS), target, record);
-    }
-
-    #[inline]
-    pub(crate) fn push_to(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
-        let max_cost = Chunk::max_cost(target, record.len());
+    pub(crate) fn push_to(&self, shard: usize, scope: ScopeKey<'_>, record: &Encoded<'_>) {
+        let max_cost = Chunk::max_cost(scope, record.len());
         if max_cost > self.limits.record {
-            return self.push_large(shard, target, record);
+            return self.push_large(shard, scope, record);
         }
         let shard = &self.shards[shard % SHARDS];
         let mut inner = lock(&shard.inner);
         // A closed shard has no lease.
         if inner.leased < max_cost + self.limits.slack {
             drop(inner);
-            return self.push_slow(shard, target, record, max_cost);
+            return self.push_slow(shard, scope, record, max_cost);
         }
-        let is_due = self.append(shard, &mut inner, target, record, max_cost);
+        let is_due = self.append(shard, &mut inner, scope, record, max_cost);
         drop(inner);
         if is_due {
             self.control.wake();
@@ -192,13 +201,13 @@ impl Queue {
     }
 
     #[cold]
-    fn push_large(&self, shard: usize, target: Target<'_>, record: &Encoded<'_>) {
-        let frame = Chunk::max_cost(target, MAX_HEADER);
-        match truncate(&record.record(), self.limits.record.saturating_sub(frame)) {
+    fn push_large(&self, shard: usize, scope: ScopeKey<'_>, record: &Encoded<'_>) {
+        let frame = Chunk::max_cost(scope, MAX_HEADER);
+        match truncate(self.signal, &record.record(), self.limits.record.saturating_sub(frame)) {
             Some(mut truncated) => {
                 self.counters.truncated_values(truncated.values);
                 truncated.record.splice(0..0, [0; MAX_HEADER]);
-                self.push_to(shard, target, &Encoded::new(&mut truncated.record, MAX_HEADER, &[]));
+                self.push_to(shard, scope, &Encoded::new(&mut truncated.record, MAX_HEADER, &[]));
             }
             None => self.counters.dropped_too_large(1),
         }
@@ -206,7 +215,7 @@ impl Queue {
 
     /// Enqueues a record for which the lease does not suffice.
     #[cold]
-    fn push_slow(&self, shard: &Shard, target: Target<'_>, record: &Encoded<'_>, max_cost: usize) {
+    fn push_slow(&self, shard: &Shard, scope: ScopeKey<'_>, record: &Encoded<'_>, max_cost: usize) {
         let wanted = max_cost + self.limits.slack;
         let mut until = None;
         let mut attempts = 0;
@@ -218,7 +227,7 @@ impl Queue {
                 return;
             }
             if inner.leased >= wanted || self.budget.extend_lease(&mut inner.leased, wanted) {
-                let is_due = self.append(shard, &mut inner, target, record, max_cost);
+                let is_due = self.append(shard, &mut inner, scope, record, max_cost);
                 drop(inner);
                 if is_due {
                     self.control.wake();
@@ -266,7 +275,7 @@ impl Queue {
         &self,
         shard: &Shard,
         inner: &mut Inner,
-        target: Target<'_>,
+        scope: ScopeKey<'_>,
         record: &Encoded<'_>,
         max_cost: usize,
     ) -> bool {
@@ -275,7 +284,7 @@ impl Queue {
             self.begin_chunk(shard, inner);
         }
         if let Some(open) = &mut inner.open {
-            inner.leased -= open.add(target, record, max_cost);
+            inner.leased -= open.add(scope, record, max_cost);
         }
         inner.records += 1;
         inner.records >= self.limits.wake_records || (begins && self.budget.is_half_used())

@@ -180,7 +180,7 @@ impl Records for DirectRecords {
     #[inline]
     fn emit(&self, record: DirectRecord<'_>) {
         let DirectRecord { permit, target, mut draft } = record;
-        permit.enqueue(target, &draft.finish());
+        permit.enqueue(target.into(), &draft.finish());
         draft.recycle();
     }
 }

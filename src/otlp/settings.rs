@@ -7,7 +7,6 @@ pub(crate) mod choices;
 mod connect;
 pub(crate) mod destination;
 pub(crate) mod overrides;
-pub(crate) mod signal;
 pub(crate) mod tls;
 pub(crate) mod variables;
 
@@ -21,6 +20,7 @@ use crate::diagnostics::report_once;
 use crate::otlp::settings::choices::Compression;
 use crate::otlp::settings::destination::add;
 use crate::otlp::settings::tls::Tls;
+use crate::otlp::signal::Signal;
 
 /// Gives headers for one request, such as a token that expires.
 #[derive(Clone)]
@@ -62,12 +62,15 @@ pub(crate) enum TransportConfig {
 
 impl TransportConfig {
     /// Its `otel.component.type`; of the semantic conventions where they have a name for it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Http { is_json: false, .. } => "otlp_http_log_exporter",
-            Self::Http { is_json: true, .. } => "otlp_http_json_log_exporter",
-            Self::Grpc(_) => "otlp_grpc_log_exporter",
-            Self::File { .. } => "spanlog::otlp::FileTransport",
+    pub(crate) fn name(&self, signal: Signal) -> &'static str {
+        match (self, signal) {
+            (Self::Http { is_json: false, .. }, Signal::Logs) => "otlp_http_log_exporter",
+            (Self::Http { is_json: false, .. }, Signal::Traces) => "otlp_http_span_exporter",
+            (Self::Http { is_json: true, .. }, Signal::Logs) => "otlp_http_json_log_exporter",
+            (Self::Http { is_json: true, .. }, Signal::Traces) => "otlp_http_json_span_exporter",
+            (Self::Grpc(_), Signal::Logs) => "otlp_grpc_log_exporter",
+            (Self::Grpc(_), Signal::Traces) => "otlp_grpc_span_exporter",
+            (Self::File { .. }, _) => "spanlog::otlp::FileTransport",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 
 fn url(builder: Builder) -> Result<String, Error> {
-    Ok(match builder.resolve()?.1 {
+    Ok(match builder.resolve(Signal::Logs)?.1 {
         TransportConfig::Http { to, .. } | TransportConfig::Grpc(to) => to.url.to_string(),
         TransportConfig::File { path, .. } => path.display().to_string(),
     })
@@ -52,7 +52,8 @@ fn what_the_builder_was_told_wrong_is_an_error() {
 fn a_file_goes_before_every_endpoint() {
     let builder = || Builder::default().with_json_lines("a/b.jsonl");
     assert_eq!(url(builder().with_endpoint("not a URL")).unwrap(), "a/b.jsonl");
-    let (_, TransportConfig::File { path, rotation }, 1) = builder().with_rotation(7, 2).resolve().unwrap()
+    let (_, TransportConfig::File { path, rotation }, 1) =
+        builder().with_rotation(7, 2).resolve(Signal::Logs).unwrap()
     else {
         panic!()
     };
@@ -67,7 +68,7 @@ fn secrets_are_in_no_debugging_form() {
         .with_header("authorization", "hunter2")
         .with_header_provider(|| vec![(String::from("a"), String::from("hunter2"))]);
     assert!(!format!("{builder:?}").contains("hunter2"));
-    assert!(!format!("{:?}", builder.resolve().unwrap()).contains("hunter2"));
+    assert!(!format!("{:?}", builder.resolve(Signal::Logs).unwrap()).contains("hunter2"));
 }
 
 /// The environment belongs to the process, so that each case runs this same test in a process of
@@ -94,7 +95,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
     let silent = Builder::default();
     match case.as_str() {
         "default" => {
-            let (config, transport, connections) = silent.resolve().unwrap();
+            let (config, transport, connections) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!((config.export_timeout, connections), (Duration::from_secs(10), 1));
             assert_eq!(config.retry_max_elapsed, Duration::from_secs(300));
             assert_eq!(config.max_batch_records, 512);
@@ -106,7 +107,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
         }
         "grpc" => assert_eq!(url(silent).unwrap(), "http://localhost:4317/"),
         "set" => {
-            let (config, transport, _) = silent.resolve().unwrap();
+            let (config, transport, _) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!(config.export_timeout, Duration::from_millis(1));
             assert_eq!(config.schedule_delay, Duration::from_millis(2));
             assert_eq!(config.retry_max_elapsed, Duration::from_millis(3));
@@ -115,7 +116,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
             let TransportConfig::Http { to, is_json: true } = transport else { panic!() };
             assert_eq!((to.url.to_string().as_str(), to.compression), ("http://own/x", Compression::Gzip));
             assert_eq!(to.headers["a"], "b c");
-            let (config, transport, _) = told.resolve().unwrap();
+            let (config, transport, _) = told.resolve(Signal::Logs).unwrap();
             assert_eq!(config.max_batch_records, 7);
             let TransportConfig::Http { to, .. } = transport else { panic!() };
             assert_eq!(
@@ -124,13 +125,13 @@ fn the_environment_counts_where_the_builder_is_silent() {
             );
         }
         "ignored" => {
-            let (config, transport, _) = silent.resolve().unwrap();
+            let (config, transport, _) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!(config.export_timeout, Duration::from_millis(5));
             assert_eq!((config.schedule_delay, config.max_batch_records), (Duration::from_secs(1), 512));
             let TransportConfig::Http { to, is_json: false } = transport else { panic!() };
             assert_eq!(to.compression, Compression::Gzip);
         }
-        _ => assert!(silent.resolve().unwrap_err().is_setting()),
+        _ => assert!(silent.resolve(Signal::Logs).unwrap_err().is_setting()),
     }
 }
 

@@ -88,6 +88,7 @@ impl Delivery {
 
     /// Sends the same bytes until there is an outcome. `None` if the worker was abandoned.
     fn send_until_done(&mut self, request: &mut Request) -> Option<Outcome> {
+        let items = self.config.signal.items();
         let begun = Instant::now();
         let mut backoff = Backoff::new(self.config.retry_first, self.config.retry_longest);
         let mut is_retry = false;
@@ -107,22 +108,22 @@ impl Delivery {
                 Answer::Accepted { rejected, message } => {
                     let rejected = rejected.min(request.records());
                     if rejected > 0 {
-                        self.log.report("the receiver rejected log records", &message);
+                        self.log.report(&format!("the receiver rejected {items}"), &message);
                     }
                     return Some(Outcome::Accepted { rejected });
                 }
                 Answer::Refused { why } => {
-                    self.log.report("log records were refused and are lost", &why);
+                    self.log.report(&format!("{items} were refused and are lost"), &why);
                     return Some(Outcome::Refused);
                 }
                 Answer::TryAgain { after, why } => (after, why),
             };
             let wait = backoff.next(retry_after);
             if begun.elapsed().saturating_add(wait) > self.config.retry_max_elapsed {
-                self.log.report("log records were dropped after all retries", &why);
+                self.log.report(&format!("{items} were dropped after all retries"), &why);
                 return Some(Outcome::GaveUp);
             }
-            self.log.report("log records cannot be delivered yet, retrying", &why);
+            self.log.report(&format!("{items} cannot be delivered yet, retrying"), &why);
             // A shutdown that begins later shortens our own backoff, but not a wait that the
             // receiver asked for.
             let can_shorten = retry_after.is_none() && phase == Phase::Running;

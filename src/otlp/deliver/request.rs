@@ -1,5 +1,5 @@
 //! Encoded records, framed as an `ExportLogsServiceRequest`: the resource once, one `ScopeLogs` for
-//! each scope.
+//! each scope. An `ExportTraceServiceRequest` with its `ScopeSpans` has the same field numbers.
 //!
 //! A batch is a list of segments: the records stay in the chunks that their threads wrote them to,
 //! and are copied only when a transport wants the request in one piece.
@@ -14,6 +14,8 @@ use opentelemetry::Key;
 
 use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::queue::chunk::Piece;
+use crate::otlp::signal::Signal;
+use crate::otlp::span::scope;
 use crate::value::Value;
 use crate::wire::put::{field_len, put_bytes, put_header, put_pair};
 
@@ -50,10 +52,11 @@ const MAX_SPARE_BYTES: usize = 256 * 1024;
 /// seen.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    signal: Signal,
     /// The scopes of this request, and cached ones without records.
     scopes: Vec<Scope>,
     /// Indices into `scopes`.
-    by_name: HashMap<String, usize>,
+    by_key: HashMap<Box<[u8]>, usize>,
     /// The scopes of this request, in their order: indices into `scopes`.
     used: Vec<usize>,
     /// The chunks that the records are in.
@@ -68,8 +71,8 @@ const FRAME: usize = 1 + 10;
 
 #[derive(Debug)]
 struct Scope {
-    /// The encoded `InstrumentationScope` message.
-    message: Vec<u8>,
+    /// What comes before and after the records: the scope, and the URL of its schema.
+    frames: ScopeFrames,
     /// The records, each with its header: the `log_records` of a `ScopeLogs`.
     records: Vec<Segment>,
     records_len: usize,
@@ -83,20 +86,55 @@ struct Segment {
     bytes: Range<usize>,
 }
 
+/// The encoded fields of a `ScopeLogs` or `ScopeSpans` before and after its records.
+#[derive(Debug)]
+struct ScopeFrames {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+impl ScopeFrames {
+    fn of(signal: Signal, key: &[u8]) -> Self {
+        match signal {
+            Signal::Logs => {
+                let mut message = Vec::new();
+                if !key.is_empty() {
+                    put_bytes(&mut message, 1, key);
+                }
+                let mut before = Vec::new();
+                put_bytes(&mut before, 1, &message);
+                Self { before, after: Vec::new() }
+            }
+            Signal::Traces => {
+                let (before, after) = scope::split(key);
+                Self { before: before.to_vec(), after: after.to_vec() }
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.before.len() + self.after.len()
+    }
+}
+
 impl Batch {
+    pub(crate) fn new(signal: Signal) -> Self {
+        Self { signal, ..Self::default() }
+    }
+
     /// Adds the records of `piece`, which is a part of `chunk`.
     pub(crate) fn add(&mut self, chunk: &Arc<ChunkRef>, piece: &Piece<'_>) {
         if self.chunks.last().is_none_or(|last| !Arc::ptr_eq(last, chunk)) {
             self.chunks.push(Arc::clone(chunk));
         }
-        let index = match self.by_name.get(piece.scope) {
+        let index = match self.by_key.get(piece.scope) {
             Some(index) => *index,
             None => self.add_scope(piece.scope),
         };
         let scope = &mut self.scopes[index];
         if scope.records.is_empty() {
             self.used.push(index);
-            self.max_len += 2 * FRAME + scope.message.len();
+            self.max_len += FRAME + scope.frames.len();
         }
         let bytes = piece.framed.clone();
         scope.records_len += bytes.len();
@@ -105,18 +143,15 @@ impl Batch {
         scope.records.push(Segment { chunk: Some(self.chunks.len() - 1), bytes });
     }
 
-    fn add_scope(&mut self, name: &str) -> usize {
-        let mut message = Vec::new();
-        if !name.is_empty() {
-            put_bytes(&mut message, 1, name.as_bytes());
-        }
-        self.scopes.push(Scope { message, records: Vec::new(), records_len: 0 });
-        self.by_name.insert(name.to_owned(), self.scopes.len() - 1);
+    fn add_scope(&mut self, key: &[u8]) -> usize {
+        let frames = ScopeFrames::of(self.signal, key);
+        self.scopes.push(Scope { frames, records: Vec::new(), records_len: 0 });
+        self.by_key.insert(key.into(), self.scopes.len() - 1);
         self.scopes.len() - 1
     }
 
-    /// An upper bound of the request's length once a scope of this name is added to it.
-    pub(crate) fn max_len_with(&self, resource: &Resource, scope: &str) -> usize {
+    /// An upper bound of the request's length once a scope with this key is added to it.
+    pub(crate) fn max_len_with(&self, resource: &Resource, scope: &[u8]) -> usize {
         2 * FRAME + resource.0.len() + self.max_len + 3 * FRAME + scope.len()
     }
 
@@ -146,25 +181,29 @@ impl Batch {
         for index in self.used.drain(..) {
             let scope = &mut self.scopes[index];
             put_header(&mut request.frames, 2, scope.len());
-            put_bytes(&mut request.frames, 1, &scope.message);
+            request.frames.extend_from_slice(&scope.frames.before);
             request.segments.push(frame(&request.frames));
             request.segments.append(&mut scope.records);
+            if !scope.frames.after.is_empty() {
+                request.frames.extend_from_slice(&scope.frames.after);
+                request.segments.push(frame(&request.frames));
+            }
             scope.records.shrink_to(MAX_SPARE_SEGMENTS);
             scope.records_len = 0;
         }
         mem::swap(&mut request.chunks, &mut self.chunks);
         (self.records, self.max_len) = (0, 0);
         if self.scopes.len() > MAX_CACHED_SCOPES {
-            *self = Self::default();
+            *self = Self::new(self.signal);
         }
         request
     }
 }
 
 impl Scope {
-    /// The length of the `ScopeLogs` message.
+    /// The length of the `ScopeLogs` or `ScopeSpans` message.
     fn len(&self) -> usize {
-        field_len(self.message.len()) + self.records_len
+        self.frames.len() + self.records_len
     }
 }
 
@@ -237,17 +276,16 @@ mod alone {
     use std::sync::Weak;
 
     use super::*;
-    use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
-    use crate::record::Target;
+    use crate::otlp::queue::chunk::{Chunk, Encoded, ScopeKey, MAX_HEADER};
 
     impl Batch {
         /// Adds one encoded `LogRecord`, where the worker adds many at a time.
-        pub(crate) fn add_one(&mut self, scope: &str, record: &[u8]) {
+        pub(crate) fn add_one(&mut self, scope: &[u8], record: &[u8]) {
             let mut front = vec![0; MAX_HEADER];
             front.extend_from_slice(record);
-            let (target, record) = (Target::Static(""), Encoded::new(&mut front, MAX_HEADER, &[]));
+            let (key, record) = (ScopeKey::Static(b""), Encoded::new(&mut front, MAX_HEADER, &[]));
             let mut chunk = Chunk::default();
-            chunk.add(target, &record, Chunk::max_cost(target, record.len()));
+            chunk.add(key, &record, Chunk::max_cost(key, record.len()));
             let chunk = Arc::new(ChunkRef::new(chunk, Weak::new()));
             for piece in chunk.pieces() {
                 self.add(&chunk, &Piece { scope, ..piece });

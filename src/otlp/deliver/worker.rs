@@ -38,8 +38,8 @@ pub(crate) fn start(
     let deliveries = transports.into_iter().map(delivery).collect();
     let worker = Worker {
         senders: Senders::new(Arc::clone(&queue), deliveries)?,
+        batch: Batch::new(config.signal),
         config,
-        batch: Batch::default(),
         _end: End(Arc::clone(&queue)),
         queue,
     };

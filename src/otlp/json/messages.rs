@@ -70,7 +70,6 @@ const LOG_RECORD: &[Field] = &[
     field(12, "eventName", Kind::Text),
 ];
 
-#[cfg(feature = "json-lines")]
 pub(crate) const TRACE_REQUEST: &[Field] = {
     const RESOURCE_SPANS: &[Field] = &[
         field(1, "resource", Kind::Message(RESOURCE)),

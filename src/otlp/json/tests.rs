@@ -200,13 +200,13 @@ proptest! {
 
     #[test]
     fn any_request_is_what_the_other_encoder_writes(request in request()) {
-        let line = request_to_json(&request.encode_to_vec()).expect("prost wrote it");
+        let line = request_to_json(Signal::Logs, &request.encode_to_vec()).expect("prost wrote it");
         oracle::assert_same(&line, &request);
     }
 
     #[test]
     fn any_trace_request_is_what_the_other_encoder_writes(request in trace_request()) {
-        let line = trace_request_to_json(&request.encode_to_vec()).expect("prost wrote it");
+        let line = request_to_json(Signal::Traces, &request.encode_to_vec()).expect("prost wrote it");
         oracle::assert_same(&line, &request);
     }
 
@@ -215,9 +215,9 @@ proptest! {
         let mut bytes = request.encode_to_vec();
         prop_assume!(!bytes.is_empty());
         let at = at.index(bytes.len());
-        let _ = request_to_json(&bytes[..at]);
+        let _ = request_to_json(Signal::Logs, &bytes[..at]);
         bytes[at] = byte;
-        if let Ok(line) = request_to_json(&bytes) {
+        if let Ok(line) = request_to_json(Signal::Logs, &bytes) {
             prop_assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");
         }
     }
@@ -233,15 +233,15 @@ fn with_body(body: &[u8]) -> Vec<u8> {
 }
 
 fn body_json(body: &[u8]) -> Value {
-    let line = request_to_json(&with_body(body)).expect("it is a request");
+    let line = request_to_json(Signal::Logs, &with_body(body)).expect("it is a request");
     let mut read: Value = serde_json::from_str(&line).expect("it is JSON");
     read["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["body"].take()
 }
 
 #[test]
 fn what_is_absent_is_left_out() {
-    assert_eq!(request_to_json(b""), Ok("{}".to_owned()));
-    assert_eq!(request_to_json(&[1 << 3 | 2, 0]), Ok(r#"{"resourceLogs":[{}]}"#.to_owned()));
+    assert_eq!(request_to_json(Signal::Logs, b""), Ok("{}".to_owned()));
+    assert_eq!(request_to_json(Signal::Logs, &[1 << 3 | 2, 0]), Ok(r#"{"resourceLogs":[{}]}"#.to_owned()));
     assert_eq!(body_json(&[1 << 3 | 2, 0]), json!({ "stringValue": "" }));
     assert_eq!(body_json(&[3 << 3, 0]), json!({ "intValue": "0" }));
     assert_eq!(body_json(&[]), json!({}));
@@ -259,7 +259,7 @@ fn doubles_that_json_has_no_number_for_are_named() {
 fn strings_are_escaped_no_more_than_needed() {
     let mut body = Vec::new();
     put_bytes(&mut body, 1, "\"\\\n\u{1}\u{1f}/\u{2028}\u{e9}".as_bytes());
-    let line = request_to_json(&with_body(&body)).expect("it is a request");
+    let line = request_to_json(Signal::Logs, &with_body(&body)).expect("it is a request");
     assert!(line.contains("{\"stringValue\":\"\\\"\\\\\\n\\u0001\\u001f/\u{2028}\u{e9}\"}"), "{line}");
 }
 
@@ -286,7 +286,7 @@ fn attributes_between_other_fields_are_one_list() {
         put_bytes(&mut outer, *field, &inner);
         outer
     });
-    let line = request_to_json(&request).expect("it is a request");
+    let line = request_to_json(Signal::Logs, &request).expect("it is a request");
     let record = r#"{"attributes":[{"key":"a"},{"key":"b"}],"droppedAttributesCount":1}"#;
     assert_eq!(line, format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#));
 }
@@ -303,9 +303,9 @@ fn what_is_malformed_is_an_error() {
         b"\x08\x00",                                     // resource_logs as a number
         b"\x80\x80\x80\x80\x80\x01\x00",                 // a field number of more than 32 bits
     ] {
-        assert!(request_to_json(bytes).is_err(), "{bytes:?}");
+        assert!(request_to_json(Signal::Logs, bytes).is_err(), "{bytes:?}");
     }
-    let error = request_to_json(&with_body(b"\x0a\x01\xff")).expect_err("it is not UTF-8");
+    let error = request_to_json(Signal::Logs, &with_body(b"\x0a\x01\xff")).expect_err("it is not UTF-8");
     assert_eq!(error.to_string(), "malformed protobuf: a string is not UTF-8");
 }
 
@@ -319,7 +319,7 @@ fn nesting_is_bounded() {
             outer
         })
     };
-    assert!(request_to_json(&with_body(&nested(NESTING_LIMIT))).is_ok());
-    assert!(request_to_json(&with_body(&nested(NESTING_LIMIT + 1))).is_err());
-    assert!(request_to_json(&with_body(&nested(10_000))).is_err());
+    assert!(request_to_json(Signal::Logs, &with_body(&nested(NESTING_LIMIT))).is_ok());
+    assert!(request_to_json(Signal::Logs, &with_body(&nested(NESTING_LIMIT + 1))).is_err());
+    assert!(request_to_json(Signal::Logs, &with_body(&nested(10_000))).is_err());
 }

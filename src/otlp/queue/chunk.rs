@@ -1,4 +1,4 @@
-//! A part of a shard: encoded records in a row, each with its header, and their scopes.
+//! A part of a shard: encoded records or spans in a row, each with its header, and their scopes.
 //!
 //! Chunks are allocated with one size, so that they can be recycled and do not double. Only one
 //! with a record that is larger than usual has more.
@@ -8,11 +8,31 @@ use std::ops::Range;
 use crate::record::Target;
 use crate::wire::put::{tag, varint_len, LENGTH};
 
-/// The field number of `ScopeLogs.log_records`, which is in the header of each record.
-const LOG_RECORDS: u8 = 2;
+/// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`, which is in the header of
+/// each record.
+const RECORDS: u8 = 2;
 
-/// The longest name of a scope, in bytes. Longer ones are truncated.
+/// The longest name of a record's scope, in bytes. Longer ones are truncated.
 const MAX_NAME: usize = 1024;
+
+/// The scope of a record: its name, or for spans the [encoded scope](crate::otlp::span::scope).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ScopeKey<'a> {
+    /// Lives as long as the program.
+    Static(&'static [u8]),
+    /// Is copied to the chunk.
+    Borrowed(&'a [u8]),
+}
+
+impl<'a> From<Target<'a>> for ScopeKey<'a> {
+    #[inline]
+    fn from(target: Target<'a>) -> Self {
+        match target {
+            Target::Static(name) => Self::Static(cut(name).as_bytes()),
+            Target::Borrowed(name) => Self::Borrowed(cut(name).as_bytes()),
+        }
+    }
+}
 
 /// The bytes that a chunk is charged with for each run: a `Vec` that has just doubled has twice
 /// what it needs.
@@ -39,7 +59,7 @@ impl<'a> Encoded<'a> {
         let len = front.len() - begin + rest.len();
         let header = match len {
             0x80..0x4000 if begin >= 3 => {
-                let header = [tag(LOG_RECORDS, LENGTH), len as u8 | 0x80, (len >> 7) as u8];
+                let header = [tag(RECORDS, LENGTH), len as u8 | 0x80, (len >> 7) as u8];
                 front[begin - 3..begin].copy_from_slice(&header);
                 3
             }
@@ -63,7 +83,7 @@ impl<'a> Encoded<'a> {
 fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
     let header = 1 + varint_len(len as u64);
     let place = &mut front[begin - header..begin];
-    place[0] = tag(LOG_RECORDS, LENGTH);
+    place[0] = tag(RECORDS, LENGTH);
     for (position, byte) in place[1..].iter_mut().enumerate() {
         let more = if position + 2 < header { 0x80 } else { 0 };
         *byte = (len >> (7 * position)) as u8 & 0x7f | more;
@@ -74,9 +94,9 @@ fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
 /// Records of one scope in a row, up to where the next run begins.
 #[derive(Clone, Debug)]
 struct Run {
-    /// The name of the scope. `None`: it is in the chunk, before the records.
-    name: Option<&'static str>,
-    name_len: usize,
+    /// The key of the scope. `None`: it is in the chunk, before the records.
+    key: Option<&'static [u8]>,
+    key_len: usize,
     /// The offset of the records in the chunk.
     at: usize,
     /// How many records the runs before have.
@@ -96,7 +116,7 @@ pub(crate) struct Chunk {
 /// One run, or a part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece<'a> {
-    pub(crate) scope: &'a str,
+    pub(crate) scope: &'a [u8],
     pub(crate) records: usize,
     /// The range of the chunk that has the records, each with its header.
     pub(crate) framed: Range<usize>,
@@ -140,23 +160,23 @@ impl Chunk {
     /// The most bytes that a record of `framed` bytes is charged with when it is
     /// [added](Self::add).
     #[inline]
-    pub(crate) fn max_cost(target: Target<'_>, framed: usize) -> usize {
-        let name = match target {
-            Target::Static(_) => 0,
-            Target::Borrowed(name) => name.len().min(MAX_NAME),
+    pub(crate) fn max_cost(scope: ScopeKey<'_>, framed: usize) -> usize {
+        let key = match scope {
+            ScopeKey::Static(_) => 0,
+            ScopeKey::Borrowed(key) => key.len(),
         };
-        framed + name + RUN_COST
+        framed + key + RUN_COST
     }
 
     /// Appends a record, which is charged with at most `max_cost` bytes, and returns the bytes that
     /// it is charged with.
     #[inline]
-    pub(crate) fn add(&mut self, target: Target<'_>, record: &Encoded<'_>, max_cost: usize) -> usize {
+    pub(crate) fn add(&mut self, scope: ScopeKey<'_>, record: &Encoded<'_>, max_cost: usize) -> usize {
         if self.bytes.capacity() - self.bytes.len() < max_cost {
             // Exactly, as a record that is larger than usual must not double the chunk.
             self.bytes.reserve_exact(max_cost);
         }
-        let run = if self.continues(target) { 0 } else { self.begin_run(target) };
+        let run = if self.continues(scope) { 0 } else { self.begin_run(scope) };
         self.bytes.extend_from_slice(record.front);
         self.bytes.extend_from_slice(record.rest);
         self.records += 1;
@@ -165,40 +185,36 @@ impl Chunk {
 
     /// Whether a record of this scope continues the last run.
     #[inline]
-    fn continues(&self, target: Target<'_>) -> bool {
+    fn continues(&self, scope: ScopeKey<'_>) -> bool {
         let Some(run) = self.runs.last() else { return false };
-        match (run.name, target) {
+        match (run.key, scope) {
             // Two literals with the same text may make two runs; the batch joins them.
-            (Some(name), Target::Static(target)) => std::ptr::eq(name, cut(target)),
-            (None, Target::Borrowed(target)) => {
-                self.bytes[run.at - run.name_len..run.at] == *cut(target).as_bytes()
-            }
+            (Some(key), ScopeKey::Static(scope)) => std::ptr::eq(key, scope),
+            (None, ScopeKey::Borrowed(scope)) => self.bytes[run.at - run.key_len..run.at] == *scope,
             _ => false,
         }
     }
 
     /// Begins a run, and returns the bytes that it is charged with.
     #[cold]
-    fn begin_run(&mut self, target: Target<'_>) -> usize {
-        let (name, name_len) = match target {
-            Target::Static(name) => (Some(cut(name)), 0),
-            Target::Borrowed(name) => {
-                let name = cut(name);
-                self.bytes.extend_from_slice(name.as_bytes());
-                (None, name.len())
+    fn begin_run(&mut self, scope: ScopeKey<'_>) -> usize {
+        let (key, key_len) = match scope {
+            ScopeKey::Static(key) => (Some(key), 0),
+            ScopeKey::Borrowed(key) => {
+                self.bytes.extend_from_slice(key);
+                (None, key.len())
             }
         };
-        self.runs.push(Run { name, name_len, at: self.bytes.len(), before: self.records });
-        name_len + RUN_COST
+        self.runs.push(Run { key, key_len, at: self.bytes.len(), before: self.records });
+        key_len + RUN_COST
     }
 
     /// The runs, in order.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        let ends = self.runs.iter().skip(1).map(|next| (next.at - next.name_len, next.before));
+        let ends = self.runs.iter().skip(1).map(|next| (next.at - next.key_len, next.before));
         let ends = ends.chain([(self.bytes.len(), self.records)]);
         self.runs.iter().zip(ends).map(|(run, (end, records))| {
-            let name = &self.bytes[run.at - run.name_len..run.at];
-            let scope = run.name.unwrap_or_else(|| std::str::from_utf8(name).unwrap_or_default());
+            let scope = run.key.unwrap_or(&self.bytes[run.at - run.key_len..run.at]);
             Piece { scope, records: records - run.before, framed: run.at..end }
         })
     }

@@ -263,35 +263,44 @@ impl Control {
         self.to_callers.notify_all();
     }
 
-    /// Waits until everything is flushed. False if that is not so by `until`, `None` after
-    /// shutdown.
-    pub(crate) fn flush(&self, until: Instant) -> Option<bool> {
+    /// Requests a flush, and returns its number. `None` after shutdown.
+    pub(crate) fn begin_flush(&self) -> Option<u64> {
         let mut state = lock(&self.state);
         if state.shutdown.is_some() || state.ended {
             return None;
         }
         state.flush_wanted += 1;
-        let wanted = state.flush_wanted;
         self.to_worker.notify_one();
+        Some(state.flush_wanted)
+    }
+
+    /// Waits for a flush. False if it is not done by `until`.
+    pub(crate) fn wait_for_flush(&self, flush: u64, until: Instant) -> bool {
+        let mut state = lock(&self.state);
         loop {
             // The worker sends everything before it ends.
-            if state.flushed >= wanted || state.ended {
-                return Some(true);
+            if state.flushed >= flush || state.ended {
+                return true;
             }
             if state.abandoned || Instant::now() >= until {
-                return Some(false);
+                return false;
             }
             state = wait_until(&self.to_callers, state, until);
         }
     }
 
-    /// Waits until everything is sent and the worker has ended. False if that is not so by `until`.
-    pub(crate) fn shut_down(&self, until: Instant) -> bool {
+    /// Requests that everything is sent until `until`, and that the worker ends.
+    pub(crate) fn begin_shutdown(&self, until: Instant) {
         let mut state = lock(&self.state);
         // The worker keeps the first deadline; each caller waits no longer than its own.
         state.shutdown.get_or_insert(until);
         self.to_worker.notify_one();
         self.to_senders.notify_all();
+    }
+
+    /// Waits until the worker has ended. False if that is not so by `until`.
+    pub(crate) fn wait_for_end(&self, until: Instant) -> bool {
+        let mut state = lock(&self.state);
         loop {
             if state.ended || state.abandoned {
                 return state.ended;

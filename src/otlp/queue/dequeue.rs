@@ -64,6 +64,10 @@ impl Queue {
         self.budget.wake_all();
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     /// Drops the records in the queue, after [`close`](Self::close).
     pub(crate) fn drop_all(&self) {
         loop {

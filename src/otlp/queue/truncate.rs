@@ -1,5 +1,6 @@
 //! Truncates the largest values of a record that exceeds a request.
 
+use crate::otlp::signal::Signal;
 use crate::wire::put::put_bytes;
 use crate::wire::read::{each, Fields, Malformed, Raw};
 
@@ -15,12 +16,16 @@ pub(crate) struct Truncated {
     pub(crate) values: u64,
 }
 
-/// The encoded `LogRecord` in at most `max_len` bytes: strings and bytes of the body and the
-/// attributes are truncated to a common length, strings on a character boundary. `None` if even
-/// empty values do not suffice.
-pub(crate) fn truncate(record: &[u8], max_len: usize) -> Option<Truncated> {
+/// The encoded `LogRecord` or `Span` in at most `max_len` bytes: strings and bytes of the body and
+/// of attributes, those of a span's events and links too, and the text of its status are truncated
+/// to a common length, strings on a character boundary. `None` if even empty values do not suffice.
+pub(crate) fn truncate(signal: Signal, record: &[u8], max_len: usize) -> Option<Truncated> {
+    let kind = match signal {
+        Signal::Logs => Kind::Record,
+        Signal::Traces => Kind::Span,
+    };
     let mut lengths = Vec::new();
-    leaves(record, Kind::Record, 0, &mut lengths).ok()?;
+    leaves(record, kind, 0, &mut lengths).ok()?;
     let excess = record.len().saturating_sub(max_len);
     let saved = |length: usize| lengths.iter().map(|leaf| leaf.saturating_sub(length)).sum::<usize>();
     if saved(0) < excess {
@@ -38,7 +43,7 @@ pub(crate) fn truncate(record: &[u8], max_len: usize) -> Option<Truncated> {
         }
     }
     let mut truncated = Vec::with_capacity(max_len);
-    rewrite(record, Kind::Record, 0, enough, &mut truncated).ok()?;
+    rewrite(record, kind, 0, enough, &mut truncated).ok()?;
     let values = lengths.iter().filter(|leaf| **leaf > enough).count() as u64;
     Some(Truncated { record: truncated, values })
 }
@@ -47,6 +52,10 @@ pub(crate) fn truncate(record: &[u8], max_len: usize) -> Option<Truncated> {
 #[derive(Clone, Copy)]
 enum Kind {
     Record,
+    Span,
+    Event,
+    Link,
+    Status,
     Pair,
     Value,
     List,
@@ -57,12 +66,18 @@ enum Kind {
 }
 
 impl Kind {
-    /// What this field of the message holds. Numbers as in `logs.proto` and `common.proto`.
+    /// What this field of the message holds. Numbers as in `logs.proto`, `trace.proto` and
+    /// `common.proto`.
     fn of_field(self, field: u64) -> Self {
         match (self, field) {
             (Self::Record, 5) | (Self::Pair, 2) | (Self::List, 1) => Self::Value,
-            (Self::Record, 6) | (Self::Map, 1) => Self::Pair,
-            (Self::Value, 1) => Self::Text,
+            (Self::Record, 6) | (Self::Span, 9) | (Self::Event, 3) | (Self::Link, 4) | (Self::Map, 1) => {
+                Self::Pair
+            }
+            (Self::Span, 11) => Self::Event,
+            (Self::Span, 13) => Self::Link,
+            (Self::Span, 15) => Self::Status,
+            (Self::Value, 1) | (Self::Status, 2) => Self::Text,
             (Self::Value, 5) => Self::List,
             (Self::Value, 6) => Self::Map,
             (Self::Value, 7) => Self::Bytes,

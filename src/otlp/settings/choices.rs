@@ -1,7 +1,7 @@
 //! Settings that are an enumeration.
 
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables::{ignore, text};
+use crate::otlp::signal::Signal;
 
 /// The encoding and the transport of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,11 +43,12 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// `OTEL_EXPORTER_OTLP_LOGS_COMPRESSION`, else `OTEL_EXPORTER_OTLP_COMPRESSION`.
-    pub(crate) fn from_env() -> Option<Self> {
+    /// `OTEL_EXPORTER_OTLP_LOGS_COMPRESSION` or that of another signal, else
+    /// `OTEL_EXPORTER_OTLP_COMPRESSION`.
+    pub(crate) fn from_env(signal: Signal) -> Option<Self> {
         let has_zstd = cfg!(feature = "zstd");
         let wanted = if has_zstd { "one of none, gzip and zstd" } else { "none or gzip in this build" };
-        choice(Signal::Logs, "COMPRESSION", wanted, |word| match word {
+        choice(signal, "COMPRESSION", wanted, |word| match word {
             "none" => Some(Self::None),
             "gzip" => Some(Self::Gzip),
             "zstd" if has_zstd => Some(Self::Zstd),

@@ -7,15 +7,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables::{pairs, try_text};
+use crate::otlp::signal::Signal;
 
 /// The endpoint that the program sets.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
     /// The signal's path is appended.
     Base(String),
-    /// `with_logs_url`: used as it is.
+    /// `with_logs_url` or `with_traces_url`: used as it is.
     Url(String),
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protoco
     };
     match endpoint {
         Some(Endpoint::Base(base)) => return joined("with_endpoint", base),
-        Some(Endpoint::Url(url)) => return checked("with_logs_url", url),
+        Some(Endpoint::Url(url)) => return checked(signal.url_setting(), url),
         None => {}
     }
     let [own, general] = signal.variables("ENDPOINT");

@@ -11,14 +11,16 @@ use opentelemetry_sdk::Resource;
 use crate::error::Error;
 use crate::otlp::settings::choices::{Compression, Protocol};
 use crate::otlp::settings::destination::{headers, url, Endpoint};
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::tls::Tls;
 use crate::otlp::settings::{variables, HeaderProvider, Target};
+use crate::otlp::signal::Signal;
 
 /// What the program sets about OTLP. What it leaves out, the environment or a default decides.
 #[derive(Clone, Default)]
 pub(crate) struct Overrides {
     pub(crate) endpoint: Option<Endpoint>,
+    /// `with_traces_url`: used as it is.
+    pub(crate) traces_url: Option<String>,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) header_provider: Option<HeaderProvider>,
@@ -60,12 +62,22 @@ impl Overrides {
     /// for theirs in the environment themselves.
     pub(crate) fn target(&self, signal: Signal) -> Result<Target, Error> {
         Ok(Target {
-            url: url(signal, self.endpoint.as_ref(), self.protocol(signal))?,
+            url: url(signal, self.endpoint_of(signal).as_ref(), self.protocol(signal))?,
             headers: headers(signal, &self.headers)?,
             header_provider: self.header_provider.clone(),
             compression: self.compression.unwrap_or_default(),
             tls: Tls::find(signal, self.ca_certificate.as_deref(), self.client_certificate.as_ref())?,
         })
+    }
+
+    fn endpoint_of(&self, signal: Signal) -> Option<Endpoint> {
+        let own = self.traces_url.clone().map(Endpoint::Url);
+        match (signal, &self.endpoint) {
+            (Signal::Logs, endpoint) => endpoint.clone(),
+            // `with_logs_url` is about log records only.
+            (Signal::Traces, Some(Endpoint::Url(_))) => own,
+            (Signal::Traces, endpoint) => own.or_else(|| endpoint.clone()),
+        }
     }
 
     /// What the SDK detects, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::error::Error;
-use crate::otlp::settings::signal::Signal;
 use crate::otlp::settings::variables::try_text;
+use crate::otlp::signal::Signal;
 
 /// The certificates of a connection.
 #[derive(Clone, Debug, Default)]

@@ -179,7 +179,7 @@ proptest! {
         let mut batch = Batch::default();
         let mut scopes: Vec<ScopeLogs> = Vec::new();
         for record in &records {
-            batch.add_one(&record.scope, &record.ours());
+            batch.add_one(record.scope.as_bytes(), &record.ours());
             let name = &record.scope;
             let scope = match scopes.iter().position(|it| it.scope.as_ref().is_some_and(|it| it.name == *name)) {
                 Some(index) => &mut scopes[index],
@@ -198,7 +198,7 @@ proptest! {
         let expected = ExportLogsServiceRequest {
             resource_logs: vec![ResourceLogs { resource: Some(resource), scope_logs: scopes, ..Default::default() }],
         };
-        let (most, count) = (batch.max_len_with(&ours, ""), batch.records());
+        let (most, count) = (batch.max_len_with(&ours, b""), batch.records());
         let bytes = batch.request(&ours);
         prop_assert!(most >= bytes.len());
         prop_assert_eq!(count, records.len());

@@ -113,7 +113,7 @@ pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
     if let Some(permit) = pipeline.queue().reserve(Thread::current()) {
         let mut front = vec![0; MAX_HEADER];
         front.extend_from_slice(record);
-        permit.enqueue(target, &Encoded::new(&mut front, MAX_HEADER, &[]));
+        permit.enqueue(target.into(), &Encoded::new(&mut front, MAX_HEADER, &[]));
     }
 }
 

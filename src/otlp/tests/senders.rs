@@ -52,7 +52,7 @@ fn singly() -> Config {
 }
 
 fn start(settings: Config, senders: usize, transport: impl Fn() -> Box<dyn Transport>) -> Pipeline {
-    Pipeline::start_with(settings, (0..senders).map(|_| transport()).collect()).unwrap()
+    Pipeline::start_with(settings, (0..senders).map(|_| transport()).collect(), None).unwrap()
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn what_is_on_its_way_counts_against_the_memory_limit() {
     assert!(stats.dropped_queue_full > 0 && stats.pending >= 4 * 32, "{stats:?}");
     assert!(stats.pending as usize * body.len() <= LIMIT, "{stats:?}");
     door.open();
-    pipeline.flush(LONG).unwrap();
+    pipeline.flush(LONG).unwrap_err();
     assert_eq!(pipeline.stats().delivered, stats.pending);
     // The worker releases the leases of shards when they are empty.
     pipeline.flush(LONG).unwrap();

@@ -99,7 +99,7 @@ fn every_record_is_accounted_for() {
             retry_max_elapsed: Duration::from_millis(6),
             ..quick()
         };
-        let pipeline = Pipeline::start_with(settings, transports).unwrap();
+        let pipeline = Pipeline::start_with(settings, transports, None).unwrap();
         let moment = Duration::from_micros(random.next() % 60_000);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {

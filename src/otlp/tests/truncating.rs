@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use crate::otlp::queue::truncate::truncate;
+use crate::otlp::signal::Signal;
 use crate::otlp::tests::fixture::text;
 
 fn pair(key: &str, value: Value) -> KeyValue {
@@ -44,7 +45,7 @@ fn any_limit_is_kept_and_the_rest_stays() {
     let bytes = whole.encode_to_vec();
     let mut least = bytes.len();
     for most in (0..bytes.len()).rev() {
-        let Some(truncated) = truncate(&bytes, most) else { break };
+        let Some(truncated) = truncate(Signal::Logs, &bytes, most) else { break };
         least = most;
         assert!(truncated.record.len() <= most);
         let cut = LogRecord::decode(truncated.record.as_slice()).unwrap();
@@ -66,6 +67,6 @@ fn any_limit_is_kept_and_the_rest_stays() {
 
 #[test]
 fn what_is_not_protobuf_is_not_cut() {
-    assert!(truncate(&[0xff; 40], 10).is_none());
-    assert!(truncate(&[0x2a, 0xff, 0xff, 0xff, 0x7f, 1], 2).is_none());
+    assert!(truncate(Signal::Logs, &[0xff; 40], 10).is_none());
+    assert!(truncate(Signal::Logs, &[0x2a, 0xff, 0xff, 0xff, 0x7f, 1], 2).is_none());
 }

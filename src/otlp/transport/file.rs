@@ -16,6 +16,7 @@ use std::{fs, io};
 use crate::error::Error;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::json::request_to_json;
+use crate::otlp::signal::Signal;
 use crate::otlp::transport::{Answer, Transport};
 
 /// Appends to a file, and rotates it when it is full.
@@ -25,6 +26,7 @@ use crate::otlp::transport::{Answer, Transport};
 #[derive(Debug)]
 pub(crate) struct FileTransport {
     path: PathBuf,
+    signal: Signal,
     rotation: Option<Rotation>,
     /// `None` after an error.
     open: Option<OpenFile>,
@@ -52,14 +54,14 @@ impl FileTransport {
     /// # Errors
     ///
     /// If the file cannot be opened for writing.
-    pub(crate) fn new(path: impl Into<PathBuf>) -> Result<Self, Error> {
+    pub(crate) fn new(path: impl Into<PathBuf>, signal: Signal) -> Result<Self, Error> {
         let path = path.into();
         let open = OpenFile::append(&path).map_err(|error| {
             let shown = path.display().to_string();
             Error::setting("the path of the JSON lines", &shown, "a file that can be written to")
                 .with_source(error)
         })?;
-        Ok(Self { path, rotation: None, open: Some(open) })
+        Ok(Self { path, signal, rotation: None, open: Some(open) })
     }
 
     /// Moves the file to `<path>.1` before it would have more than `max_bytes`, the one there to
@@ -109,7 +111,7 @@ impl Transport for FileTransport {
     /// Ignores the deadline: writing to a file waits for nobody, and a late line is better than a
     /// lost one.
     fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
-        let mut line = match request_to_json(request.bytes()) {
+        let mut line = match request_to_json(self.signal, request.bytes()) {
             Ok(line) => line,
             Err(error) => return Answer::Refused { why: error.to_string() },
         };

@@ -26,11 +26,10 @@ use crate::error::Error;
 use crate::otlp::deliver::request;
 use crate::otlp::settings::choices::Compression;
 use crate::otlp::settings::{HeaderProvider, Target};
+use crate::otlp::signal::Signal;
 use crate::otlp::transport::grpc::answer::{accepted, failed};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
 use crate::otlp::transport::{Answer, Transport};
-
-const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 /// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could
 /// mean none.
@@ -45,6 +44,7 @@ pub(crate) struct Grpc {
     // Declared before the runtime, so that it is dropped first.
     client: tonic::client::Grpc<Channel>,
     runtime: OwnRuntime,
+    signal: Signal,
     headers: HeaderMap,
     header_provider: Option<HeaderProvider>,
 }
@@ -55,10 +55,10 @@ impl Grpc {
     /// # Errors
     ///
     /// If the URL or a certificate cannot be used, or the runtime cannot be started.
-    pub(crate) fn new(to: Target) -> Result<Self, Error> {
+    pub(crate) fn new(to: Target, signal: Signal) -> Result<Self, Error> {
         let unusable = |error: tonic::transport::Error| {
             let wanted = "the URL of a gRPC receiver, with certificates that can be read";
-            Error::setting("the endpoint of logs", &to.url.to_string(), wanted).with_source(error)
+            Error::setting("the endpoint", &to.url.to_string(), wanted).with_source(error)
         };
         let mut endpoint = Endpoint::from(to.url.clone())
             .user_agent(concat!("spanlog/", env!("CARGO_PKG_VERSION")))
@@ -78,7 +78,7 @@ impl Grpc {
                 return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
             }
         };
-        Ok(Self { client, runtime, headers: to.headers, header_provider: to.header_provider })
+        Ok(Self { client, runtime, signal, headers: to.headers, header_provider: to.header_provider })
     }
 
     fn exchange(&mut self, message: &Bytes, deadline: Instant) -> Answer {
@@ -100,14 +100,14 @@ impl Grpc {
         *request.metadata_mut() = MetadataMap::from_headers(self.headers_now());
         // Tells the receiver, too, how long it has.
         request.set_timeout(time_left);
-        let client = &mut self.client;
+        let (client, path) = (&mut self.client, PathAndQuery::from_static(self.signal.grpc_method()));
         let answered = self.runtime.block_on(async move {
             // The connection was not polled since the last request. Its tasks must notice if it was
             // closed meanwhile, before the request is lost on it.
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
-            tokio::time::timeout(time_left, call(client, request)).await
+            tokio::time::timeout(time_left, call(client, path, request)).await
         });
         match answered {
             Some(Ok(answered)) => answered,
@@ -147,9 +147,12 @@ impl fmt::Debug for Grpc {
 ///
 /// It is read as a stream, because a unary call would fail without a message, although the status
 /// OK alone says that the request was accepted.
-async fn call(client: &mut tonic::client::Grpc<Channel>, request: Request<Bytes>) -> Result<Bytes, Status> {
+async fn call(
+    client: &mut tonic::client::Grpc<Channel>,
+    path: PathAndQuery,
+    request: Request<Bytes>,
+) -> Result<Bytes, Status> {
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    let path = PathAndQuery::from_static(PATH);
     let mut stream = client.server_streaming(request, path, Raw).await?.into_inner();
     let mut body = Bytes::new();
     // Up to the end, where the status is.

@@ -26,8 +26,9 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::deliver::request;
 use crate::otlp::settings::{HeaderProvider, Target};
+use crate::otlp::signal::Signal;
 use crate::otlp::transport::answer::Reply;
-use crate::otlp::transport::http::body::{Bodies, JsonEncoder};
+use crate::otlp::transport::http::body::Bodies;
 use crate::otlp::transport::{Answer, Transport};
 
 /// The most bytes of an answer that are read: the limit that the specification suggests.
@@ -45,12 +46,12 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// With `json`, requests are sent as JSON.
+    /// With `json`, requests of that signal are sent as JSON.
     ///
     /// # Errors
     ///
     /// If a certificate cannot be used, or the compression is not built in.
-    pub(crate) fn new(to: Target, json: Option<JsonEncoder>) -> Result<Self, Error> {
+    pub(crate) fn new(to: Target, json: Option<Signal>) -> Result<Self, Error> {
         // To a proxy, a loopback address is another machine. Go's clients exempt it, too; curl does
         // not.
         let proxy = if is_loopback(&to.url) { None } else { Proxy::try_from_env() };

@@ -18,7 +18,12 @@ struct Response {
 
 #[derive(Default, Deserialize)]
 struct Partial {
-    #[serde(rename = "rejectedLogRecords", alias = "rejected_log_records")]
+    #[serde(
+        rename = "rejectedLogRecords",
+        alias = "rejected_log_records",
+        alias = "rejectedSpans",
+        alias = "rejected_spans"
+    )]
     rejected: Option<Integer>,
     #[serde(rename = "errorMessage", alias = "error_message")]
     message: Option<Text>,

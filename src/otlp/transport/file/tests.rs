@@ -35,9 +35,9 @@ fn request(body: &str) -> (Vec<u8>, String) {
     put_bytes(&mut value, 1, body.as_bytes());
     put_bytes(&mut record, 5, &value);
     let mut batch = Batch::default();
-    batch.add_one("app", &record);
+    batch.add_one(b"app", &record);
     let request = batch.request(&Resource::default());
-    let line = request_to_json(&request).expect("it is a request");
+    let line = request_to_json(Signal::Logs, &request).expect("it is a request");
     (request, line + "\n")
 }
 
@@ -61,13 +61,13 @@ fn content(path: impl AsRef<Path>) -> String {
 fn every_request_is_a_line_in_the_file_at_once() {
     let directory = Directory::new();
     let path = directory.file("deep/er/logs.jsonl");
-    let mut transport = FileTransport::new(&path).expect("it can be written to");
+    let mut transport = FileTransport::new(&path, Signal::Logs).expect("it can be written to");
     for count in 1..=3 {
         assert_eq!(send(&mut transport, "a\nb"), accepted());
         assert_eq!(content(&path), lines(&["a\nb"; 3][..count]));
     }
     drop(transport);
-    let mut transport = FileTransport::new(&path).expect("it can be written to");
+    let mut transport = FileTransport::new(&path, Signal::Logs).expect("it can be written to");
     assert_eq!(send(&mut transport, "later"), accepted());
     assert_eq!(content(&path), lines(&["a\nb", "a\nb", "a\nb", "later"]));
 }
@@ -77,7 +77,8 @@ fn full_files_move_on_and_the_oldest_goes() {
     let directory = Directory::new();
     let path = directory.file("logs.jsonl");
     let len = lines(&["1"]).len() as u64;
-    let mut transport = FileTransport::new(&path).expect("it can be written to").with_rotation(2 * len, 2);
+    let mut transport =
+        FileTransport::new(&path, Signal::Logs).expect("it can be written to").with_rotation(2 * len, 2);
     for body in ["1", "2", "3", "4", "5", "6", "7"] {
         assert_eq!(send(&mut transport, body), accepted());
     }
@@ -91,7 +92,8 @@ fn full_files_move_on_and_the_oldest_goes() {
 fn keeping_none_starts_the_file_anew_and_a_long_line_stands_alone() {
     let directory = Directory::new();
     let path = directory.file("logs.jsonl");
-    let mut transport = FileTransport::new(&path).expect("it can be written to").with_rotation(10, 0);
+    let mut transport =
+        FileTransport::new(&path, Signal::Logs).expect("it can be written to").with_rotation(10, 0);
     for body in ["1", "2"] {
         assert_eq!(send(&mut transport, body), accepted());
         assert_eq!(content(&path), lines(&[body]));
@@ -105,7 +107,8 @@ fn a_file_that_cannot_be_moved_grows_on() {
     let directory = Directory::new();
     let path = directory.file("logs.jsonl");
     fs::create_dir_all(numbered(&path, 1).join("in the way")).expect("it is new");
-    let mut transport = FileTransport::new(&path).expect("it can be written to").with_rotation(10, 1);
+    let mut transport =
+        FileTransport::new(&path, Signal::Logs).expect("it can be written to").with_rotation(10, 1);
     assert_eq!(send(&mut transport, "1"), accepted());
     match send(&mut transport, "2") {
         Answer::Accepted { rejected: 0, message } => assert!(message.contains("could not be rotated")),
@@ -118,7 +121,7 @@ fn a_file_that_cannot_be_moved_grows_on() {
 fn a_deleted_or_moved_file_is_made_anew() {
     let directory = Directory::new();
     let path = directory.file("deep/logs.jsonl");
-    let mut transport = FileTransport::new(&path).expect("it can be written to");
+    let mut transport = FileTransport::new(&path, Signal::Logs).expect("it can be written to");
     assert_eq!(send(&mut transport, "1"), accepted());
     fs::remove_dir_all(directory.file("deep")).expect("it is there");
     assert_eq!(send(&mut transport, "2"), accepted());
@@ -134,7 +137,7 @@ fn a_torn_last_line_does_not_swallow_the_next() {
     let directory = Directory::new();
     let path = directory.file("logs.jsonl");
     fs::write(&path, "{\"resourceLogs\":[{\"sco").expect("it can be written to");
-    let mut transport = FileTransport::new(&path).expect("it can be written to");
+    let mut transport = FileTransport::new(&path, Signal::Logs).expect("it can be written to");
     assert_eq!(send(&mut transport, "1"), accepted());
     assert_eq!(send(&mut transport, "2"), accepted());
     assert_eq!(content(&path), format!("{{\"resourceLogs\":[{{\"sco\n{}", lines(&["1", "2"])));
@@ -158,7 +161,8 @@ fn half_a_line_is_cut_off_again_but_nobody_elses() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_tried_again() {
-    let mut transport = FileTransport::new("/dev/full").expect("it can be opened").with_rotation(1, 1);
+    let mut transport =
+        FileTransport::new("/dev/full", Signal::Logs).expect("it can be opened").with_rotation(1, 1);
     for _ in 0..2 {
         match send(&mut transport, "1") {
             Answer::TryAgain { after: None, why } => assert!(why.contains("/dev/full"), "{why}"),
@@ -171,7 +175,7 @@ fn a_full_disk_is_tried_again() {
 fn what_no_time_heals_is_refused() {
     let directory = Directory::new();
     let path = directory.file("logs.jsonl");
-    let mut transport = FileTransport::new(&path).expect("it can be written to");
+    let mut transport = FileTransport::new(&path, Signal::Logs).expect("it can be written to");
     assert!(matches!(transport.send(&mut b"\xff".to_vec().into(), Instant::now()), Answer::Refused { .. }));
     assert!(!path.metadata().is_ok_and(|found| found.len() > 0), "nothing was written");
     fs::remove_file(&path).expect("it is there");
@@ -179,6 +183,6 @@ fn what_no_time_heals_is_refused() {
     assert!(matches!(send(&mut transport, "1"), Answer::Refused { .. }));
     fs::remove_dir(&path).expect("it is empty");
     assert_eq!(send(&mut transport, "2"), accepted());
-    let error = FileTransport::new(&directory.0).expect_err("it is a directory");
+    let error = FileTransport::new(&directory.0, Signal::Logs).expect_err("it is a directory");
     assert!(error.is_setting(), "{error}");
 }

@@ -96,7 +96,7 @@ fn request(body: &str) -> request::Request {
     put_bytes(&mut value, 1, body.as_bytes());
     put_bytes(&mut record, 5, &value);
     let mut batch = Batch::default();
-    batch.add_one("app", &record);
+    batch.add_one(b"app", &record);
     batch.finish(&Resource::default(), request::Request::default())
 }
 
@@ -105,7 +105,7 @@ fn soon() -> Instant {
 }
 
 fn transport(receiver: Target) -> Grpc {
-    Grpc::new(receiver).expect("it can be used")
+    Grpc::new(receiver, Signal::Logs).expect("it can be used")
 }
 
 fn ok() -> Reply {
@@ -312,7 +312,7 @@ fn a_certificate_of_ones_own_is_trusted_and_no_other() {
     assert!(matches!(&stranger, Answer::TryAgain { why, .. } if why.contains("certificate")), "{stranger:?}");
     let client = Some((pem("no"), pem("pem")));
     let broken = Target { tls: Tls { client, ..receiver.tls.clone() }, ..receiver };
-    assert!(Grpc::new(broken).expect_err("it is no certificate").is_setting());
+    assert!(Grpc::new(broken, Signal::Logs).expect_err("it is no certificate").is_setting());
 }
 
 /// Scenario: made, used and dropped in a runtime that has one thread, which all of it blocks.

@@ -16,21 +16,21 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::error::Error;
+use crate::otlp::json::request_to_json;
 use crate::otlp::settings::choices::Compression;
-
-/// Writes an encoded `ExportLogsServiceRequest` as JSON.
-pub(crate) type JsonEncoder = fn(&[u8]) -> Result<String, String>;
+use crate::otlp::signal::Signal;
 
 #[derive(Debug)]
 pub(crate) struct Bodies {
-    json: Option<JsonEncoder>,
+    /// Requests of this signal are sent as JSON.
+    json: Option<Signal>,
     compression: Compression,
     /// The last compressed body, whose memory is reused.
     compressed: Vec<u8>,
 }
 
 impl Bodies {
-    pub(crate) fn new(json: Option<JsonEncoder>, compression: Compression) -> Result<Self, Error> {
+    pub(crate) fn new(json: Option<Signal>, compression: Compression) -> Result<Self, Error> {
         if compression == Compression::Zstd && !zstd::IS_AVAILABLE {
             return Err(Error::setting(
                 "with_compression",
@@ -60,7 +60,10 @@ impl Bodies {
     /// The body of a request. An error is permanent.
     pub(crate) fn encode<'a>(&'a mut self, request: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
         let plain = match self.json {
-            Some(json) => Cow::Owned(json(request)?.into_bytes()),
+            Some(signal) => {
+                let text = request_to_json(signal, request).map_err(|error| error.to_string())?;
+                Cow::Owned(text.into_bytes())
+            }
             None => Cow::Borrowed(request),
         };
         let mut out = mem::take(&mut self.compressed);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::{env, thread};
 
 use super::*;
+use crate::otlp::json::request_to_json;
 use crate::otlp::settings::destination::add;
 use crate::otlp::transport::http::tests::receiver::{response, Act, Receiver};
 
@@ -88,18 +89,17 @@ fn compressed_bodies_decode() {
 }
 
 #[test]
-fn json_is_what_the_encoder_makes() {
-    let receiver = Receiver::scripted([Act::Send(response(200, &[], b""))]);
-    let encoder: JsonEncoder = |request| match request {
-        b"bad" => Err("not a request".into()),
-        request => Ok(format!("{{\"len\":{}}}", request.len())),
-    };
-    let mut http = Http::new(target(&logs_of(&receiver)), Some(encoder)).unwrap();
-    assert_eq!(send(&mut http, b"request"), accepted());
-    let received = receiver.requests().remove(0);
-    assert_eq!(received.body, b"{\"len\":7}");
-    assert_eq!(received.header("content-type"), Some("application/json"));
-    assert_eq!(send(&mut http, b"bad"), Answer::Refused { why: "not a request".into() });
+fn json_is_what_the_transcoder_makes_of_the_request() {
+    for signal in [Signal::Logs, Signal::Traces] {
+        let receiver = Receiver::scripted([Act::Send(response(200, &[], b""))]);
+        let mut http = Http::new(target(&logs_of(&receiver)), Some(signal)).unwrap();
+        let request = [1 << 3 | 2, 0];
+        assert_eq!(send(&mut http, &request), accepted());
+        let received = receiver.requests().remove(0);
+        assert_eq!(received.body, request_to_json(signal, &request).unwrap().into_bytes());
+        assert_eq!(received.header("content-type"), Some("application/json"));
+        assert!(matches!(send(&mut http, b"bad"), Answer::Refused { .. }));
+    }
 }
 
 #[test]

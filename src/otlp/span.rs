@@ -1,0 +1,173 @@
+//! Finished spans, encoded as OTLP where they end.
+//!
+//! The fields of `Span` are written in the order of their numbers, so that the bytes equal those
+//! that prost writes of what opentelemetry-proto makes of the same span.
+
+pub(crate) mod processor;
+pub(crate) mod scope;
+#[cfg(all(test, not(loom), feature = "json-lines"))]
+mod tests;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status};
+use opentelemetry::{KeyValue, Value as OtelValue};
+use opentelemetry_sdk::trace::SpanData;
+
+use crate::value::{any_value, Value};
+use crate::wire::put::{put_bytes, put_fixed64, put_pair, put_uint, tag, varint_len, FIXED32, LENGTH};
+
+/// The field numbers of `opentelemetry.proto.trace.v1.Span`.
+mod field {
+    pub(super) const TRACE_ID: u8 = 1;
+    pub(super) const SPAN_ID: u8 = 2;
+    pub(super) const TRACE_STATE: u8 = 3;
+    pub(super) const PARENT_SPAN_ID: u8 = 4;
+    pub(super) const NAME: u8 = 5;
+    pub(super) const KIND: u8 = 6;
+    pub(super) const START_TIME: u8 = 7;
+    pub(super) const END_TIME: u8 = 8;
+    pub(super) const ATTRIBUTES: u8 = 9;
+    pub(super) const DROPPED_ATTRIBUTES: u8 = 10;
+    pub(super) const EVENTS: u8 = 11;
+    pub(super) const DROPPED_EVENTS: u8 = 12;
+    pub(super) const LINKS: u8 = 13;
+    pub(super) const DROPPED_LINKS: u8 = 14;
+    pub(super) const STATUS: u8 = 15;
+    /// The tag of field 16, a fixed 32-bit number, which takes two bytes.
+    pub(super) const FLAGS_TAG: [u8; 2] = [0x85, 0x01];
+}
+
+/// In `flags`: whether the parent is remote is known, and is so.
+const HAS_IS_REMOTE: u32 = 0x100;
+const IS_REMOTE: u32 = 0x200;
+
+/// Writes a `Span` message.
+pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanData) {
+    put_bytes(out, field::TRACE_ID, &span.span_context.trace_id().to_bytes());
+    put_bytes(out, field::SPAN_ID, &span.span_context.span_id().to_bytes());
+    put_text(out, field::TRACE_STATE, &span.span_context.trace_state().header());
+    if span.parent_span_id != SpanId::INVALID {
+        put_bytes(out, field::PARENT_SPAN_ID, &span.parent_span_id.to_bytes());
+    }
+    put_text(out, field::NAME, &span.name);
+    put_uint(out, field::KIND, kind(&span.span_kind));
+    put_time(out, field::START_TIME, span.start_time);
+    put_time(out, field::END_TIME, span.end_time);
+    put_attributes(out, field::ATTRIBUTES, &span.attributes);
+    put_count(out, field::DROPPED_ATTRIBUTES, span.dropped_attributes_count);
+    for event in span.events.iter() {
+        put_nested(out, field::EVENTS, |out| put_event(out, event));
+    }
+    put_count(out, field::DROPPED_EVENTS, span.events.dropped_count);
+    for link in span.links.iter() {
+        put_nested(out, field::LINKS, |out| put_link(out, link));
+    }
+    put_count(out, field::DROPPED_LINKS, span.links.dropped_count);
+    put_nested(out, field::STATUS, |out| put_status(out, &span.status));
+    out.extend_from_slice(&field::FLAGS_TAG);
+    out.extend_from_slice(&flags(span.parent_span_is_remote, &span.span_context).to_le_bytes());
+}
+
+fn put_event(out: &mut Vec<u8>, event: &Event) {
+    put_time(out, 1, event.timestamp);
+    put_text(out, 2, &event.name);
+    put_attributes(out, 3, &event.attributes);
+    put_count(out, 4, event.dropped_attributes_count);
+}
+
+fn put_link(out: &mut Vec<u8>, link: &Link) {
+    put_bytes(out, 1, &link.span_context.trace_id().to_bytes());
+    put_bytes(out, 2, &link.span_context.span_id().to_bytes());
+    put_text(out, 3, &link.span_context.trace_state().header());
+    put_attributes(out, 4, &link.attributes);
+    put_count(out, 5, link.dropped_attributes_count);
+    out.push(tag(6, FIXED32));
+    out.extend_from_slice(&flags(link.span_context.is_remote(), &link.span_context).to_le_bytes());
+}
+
+fn put_status(out: &mut Vec<u8>, status: &Status) {
+    match status {
+        Status::Unset => {}
+        Status::Ok => put_uint(out, 3, 1),
+        Status::Error { description } => {
+            put_text(out, 2, description);
+            put_uint(out, 3, 2);
+        }
+    }
+}
+
+fn kind(kind: &SpanKind) -> u64 {
+    match kind {
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
+    }
+}
+
+fn flags(is_remote: bool, span: &SpanContext) -> u32 {
+    let remote = if is_remote { HAS_IS_REMOTE | IS_REMOTE } else { HAS_IS_REMOTE };
+    u32::from(span.trace_flags().to_u8()) | remote
+}
+
+/// A text. Proto3 leaves out an empty one.
+fn put_text(out: &mut Vec<u8>, field: u8, text: &str) {
+    if !text.is_empty() {
+        put_bytes(out, field, text.as_bytes());
+    }
+}
+
+fn put_count(out: &mut Vec<u8>, field: u8, count: u32) {
+    if count > 0 {
+        put_uint(out, field, u64::from(count));
+    }
+}
+
+/// A time. One before 1970 becomes 0, which is left out.
+fn put_time(out: &mut Vec<u8>, field: u8, time: SystemTime) {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_nanos = since.as_nanos() as u64;
+    if unix_nanos > 0 {
+        put_fixed64(out, field, unix_nanos);
+    }
+}
+
+pub(super) fn put_attributes<'a>(
+    out: &mut Vec<u8>,
+    field: u8,
+    attributes: impl IntoIterator<Item = &'a KeyValue>,
+) {
+    for KeyValue { key, value, .. } in attributes {
+        let key = key.as_str();
+        match value {
+            OtelValue::Bool(value) => put_pair(out, field, key, &Value::Bool(*value)),
+            OtelValue::I64(value) => put_pair(out, field, key, &Value::I64(*value)),
+            OtelValue::F64(value) => put_pair(out, field, key, &Value::F64(*value)),
+            OtelValue::String(value) => put_pair(out, field, key, &Value::Str(value.as_str())),
+            other => put_pair(out, field, key, &Value::Any(&any_value(other.clone()))),
+        }
+    }
+}
+
+/// Writes a message whose length is not known before.
+pub(super) fn put_nested(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(&[tag(field, LENGTH), 0]);
+    let start = out.len();
+    write(out);
+    let mut len = out.len() - start;
+    if len < 0x80 {
+        out[start - 1] = len as u8;
+        return;
+    }
+    // The length takes more than the one byte that was left for it.
+    let mut varint = [0; 10];
+    let used = varint_len(len as u64);
+    for byte in &mut varint[..used] {
+        *byte = len as u8 | 0x80;
+        len >>= 7;
+    }
+    varint[used - 1] &= 0x7f;
+    out.splice(start - 1..start, varint[..used].iter().copied());
+}

@@ -1,0 +1,83 @@
+//! [`PipelineSpanProcessor`]: finished spans into a pipeline.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use crate::otlp::lane::Lane;
+use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
+use crate::otlp::span::{put_span, scope};
+use crate::stats::Thread;
+
+/// How long a flush through the tracer provider waits: as long as the SDK's own processors.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A larger buffer is freed rather than kept for this thread's next span.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    // Taken while in use.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Puts finished spans into a [`Pipeline`](super::super::Pipeline), which delivers them like log
+/// records. Made by [`Pipeline::span_processor`](super::super::Pipeline::span_processor).
+///
+/// A span is encoded on the thread that ends it, and only if it is sampled.
+#[derive(Debug)]
+pub struct PipelineSpanProcessor {
+    lane: Lane,
+    is_shut_down: AtomicBool,
+}
+
+impl PipelineSpanProcessor {
+    pub(crate) fn new(lane: Lane) -> Self {
+        Self { lane, is_shut_down: AtomicBool::new(false) }
+    }
+
+    fn flush(&self, deadline: Duration) -> OTelSdkResult {
+        match self.lane.flush(deadline) {
+            // After a shutdown of the pipeline there is nothing to wait for.
+            None | Some(true) => Ok(()),
+            Some(false) => Err(OTelSdkError::Timeout(deadline)),
+        }
+    }
+}
+
+impl SpanProcessor for PipelineSpanProcessor {
+    fn on_start(&self, _span: &mut Span, _parent: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        // Recorded, but not sampled: for other processors only.
+        if !span.span_context.is_sampled() {
+            return;
+        }
+        let Some(permit) = self.lane.queue().reserve(Thread::current()) else { return };
+        let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(&[0; MAX_HEADER]);
+        put_span(&mut buffer, &span);
+        scope::with_key(&span.instrumentation_scope, |scope| {
+            permit.enqueue(scope, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
+        });
+        if buffer.capacity() <= MAX_KEPT_BYTES {
+            let _ = BUFFER.try_with(|kept| kept.set(buffer));
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.flush(FLUSH_PATIENCE)
+    }
+
+    /// Delivers what is pending. The pipeline goes on, as it may have log records.
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        match self.is_shut_down.swap(true, Ordering::AcqRel) {
+            true => Err(OTelSdkError::AlreadyShutdown),
+            false => self.flush(timeout),
+        }
+    }
+}
