@@ -17,8 +17,9 @@ static REPORTED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 /// Sends this crate's diagnostics to `hook` instead of standard error. It can only be set once per
 /// process.
 ///
-/// Each message is sent once, however often its cause recurs. The hook must not log through
-/// `tracing` or `log`.
+/// A problem is reported once, however often it recurs; a loss or an outage when it begins, at most
+/// once a minute while it lasts, and when delivery is back. The hook must not log through `tracing`
+/// or `log`.
 ///
 /// # Errors
 ///
@@ -31,6 +32,11 @@ pub fn set_diagnostics(hook: impl Fn(&str) + Send + Sync + 'static) -> Result<()
     HOOK.set(Box::new(hook)).map_err(|_| Error::already_set("the diagnostics hook"))
 }
 
+/// Reports `message`, as often as it is called.
+pub(crate) fn report(message: fmt::Arguments<'_>) {
+    send(&message.to_string());
+}
+
 /// Reports `message`, unless it was reported before.
 pub(crate) fn report_once(message: fmt::Arguments<'_>) {
     let message = message.to_string();
@@ -39,11 +45,14 @@ pub(crate) fn report_once(message: fmt::Arguments<'_>) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(message.clone());
-    if !is_new {
-        return;
+    if is_new {
+        send(&message);
     }
+}
+
+fn send(message: &str) {
     match HOOK.get() {
-        Some(hook) => hook(&message),
+        Some(hook) => hook(message),
         // Unlike `eprintln!`, this does not panic if stderr is closed.
         None => drop(writeln!(io::stderr(), "spanlog: {message}")),
     }

@@ -42,6 +42,7 @@ mod loom_tests;
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::builder::Builder;
 pub use self::counters::Stats;
+pub use self::deliver::reporter::Loss;
 pub use self::pipeline::{Pipeline, Report};
 pub use self::queue::Overflow;
 #[cfg(feature = "otlp-http")]

@@ -14,6 +14,7 @@ use opentelemetry::{Key, KeyValue};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::otlp::config::Config;
+use crate::otlp::deliver::reporter::{Loss, OnLoss};
 use crate::otlp::deliver::request::Resource;
 use crate::otlp::pipeline::{Connect, Pipeline};
 use crate::otlp::queue::Overflow;
@@ -198,7 +199,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long a request is retried before its records are dropped. Default: 5 minutes.
+    /// Sets how long a request is retried before its records are dropped. Default: as long as the
+    /// pipeline exists; the memory limit bounds what waits.
     pub fn with_retries(mut self, elapsed: Duration) -> Self {
         self.retries = Some(elapsed);
         self
@@ -222,6 +224,25 @@ impl Builder {
     /// to `<path>.2`, and so on up to `keep`. Default: no rotation.
     pub fn with_rotation(mut self, max_bytes: u64, keep: usize) -> Self {
         self.rotation = Some((max_bytes, keep));
+        self
+    }
+
+    /// Sets a function that is called with each loss, beside the text of the
+    /// [diagnostics](crate::set_diagnostics): when a loss begins, and at most once a minute while it
+    /// lasts. It runs on the thread that delivers, and must not log through `tracing` or `log`.
+    ///
+    /// ```no_run
+    /// # fn page(_text: &str) {}
+    /// # fn main() -> Result<(), spanlog::Error> {
+    /// let pipeline = spanlog::otlp::Pipeline::builder()
+    ///     .on_loss(|loss| page(&format!("{} {} lost: {}", loss.count, loss.signal, loss.reason)))
+    ///     .build()?;
+    /// # drop(pipeline);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_loss(mut self, call: impl Fn(&Loss) + Send + Sync + 'static) -> Self {
+        self.config.on_loss = Some(OnLoss(Arc::new(call)));
         self
     }
 
@@ -295,7 +316,7 @@ impl Builder {
         // What the specification calls an export includes its retries.
         let elapsed = || variables::millis(&variable("EXPORT_TIMEOUT"));
         if let Some(elapsed) = self.retries.or_else(elapsed) {
-            config.retry_max_elapsed = elapsed;
+            config.retry_max_elapsed = Some(elapsed);
         }
         let queue = variable("MAX_QUEUE_SIZE");
         if let Some(value) = variables::text(&queue) {
@@ -328,6 +349,7 @@ impl Builder {
             }
         };
         config.exporter = transport.name(signal);
+        config.receiver = transport.receiver();
         Ok((config, transport, connections))
     }
 

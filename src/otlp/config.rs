@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::limits::Limits;
+use crate::otlp::deliver::reporter::OnLoss;
 use crate::otlp::deliver::request::Resource;
 use crate::otlp::queue::Overflow;
 use crate::otlp::signal::Signal;
@@ -30,8 +31,12 @@ pub(crate) struct Config {
     /// The first wait before a request is sent again. Each further one is twice as long.
     pub(crate) retry_first: Duration,
     pub(crate) retry_longest: Duration,
-    /// A request is dropped if it would be older than this at its next attempt.
-    pub(crate) retry_max_elapsed: Duration,
+    /// A request is dropped if an attempt fails after this time. `None`: it is retried as long as the
+    /// pipeline exists.
+    pub(crate) retry_max_elapsed: Option<Duration>,
+    /// Where requests are sent, for people: a URL without credentials, or a path.
+    pub(crate) receiver: String,
+    pub(crate) on_loss: Option<OnLoss>,
 }
 
 impl Default for Config {
@@ -53,8 +58,10 @@ impl Default for Config {
             export_timeout: Duration::from_secs(10),
             retry_first: Duration::from_millis(500),
             retry_longest: Duration::from_secs(10),
-            // The Collector gives up after the same time, and a restart of it takes less.
-            retry_max_elapsed: Duration::from_secs(300),
+            // What could be sent later is not thrown away: memory is bounded in bytes.
+            retry_max_elapsed: None,
+            receiver: String::from("the receiver"),
+            on_loss: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod chunk_ref;
 pub(crate) mod delivery;
+pub(crate) mod reporter;
 pub(crate) mod request;
 pub(crate) mod retry;
 pub(crate) mod senders;

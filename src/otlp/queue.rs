@@ -26,8 +26,11 @@ use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
 use crate::otlp::signal::Signal;
-use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::stats::Thread;
+
+/// Requests are not limited further than this, whatever a receiver answers.
+const MIN_REQUEST: usize = 16 * 1024;
 
 /// How many times a thread evicts a chunk for one record before it drops that record instead.
 const MAX_EVICTIONS: usize = 64;
@@ -57,6 +60,8 @@ pub(crate) struct Queue {
     pub(crate) limits: QueueLimits,
     overflow: Overflow,
     signal: Signal,
+    /// The most bytes of a request that the receiver is known to take.
+    max_request: AtomicUsize,
     closed: AtomicBool,
     next_ticket: AtomicU64,
     pub(crate) pool: Pool,
@@ -144,6 +149,7 @@ impl Queue {
             limits,
             overflow,
             signal,
+            max_request: AtomicUsize::new(usize::MAX),
             closed: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
             pool: Pool::new(limits),
@@ -299,6 +305,16 @@ impl Queue {
         inner.full.extend(inner.open.replace(chunk));
         shard.front.store(inner.front(), Ordering::Release);
         shard.refuses.store(false, Ordering::Relaxed);
+    }
+
+    /// Records that the receiver takes no larger requests.
+    pub(crate) fn limit_requests(&self, bytes: usize) {
+        self.max_request.fetch_min(bytes.max(MIN_REQUEST), Ordering::AcqRel);
+    }
+
+    /// The most bytes of a request: the configured limit, unless the receiver takes less.
+    pub(crate) fn max_request(&self, configured: usize) -> usize {
+        configured.min(self.max_request.load(Ordering::Acquire))
     }
 
     /// The bytes that a chunk is charged with, with the slack that its last record may use.

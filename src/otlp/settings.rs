@@ -18,7 +18,7 @@ use http::{HeaderMap, Uri};
 
 use crate::diagnostics::report_once;
 use crate::otlp::settings::choices::Compression;
-use crate::otlp::settings::destination::add;
+use crate::otlp::settings::destination::{add, without_secrets};
 use crate::otlp::settings::tls::Tls;
 use crate::otlp::signal::Signal;
 
@@ -71,6 +71,16 @@ impl TransportConfig {
             (Self::Grpc(_), Signal::Logs) => "otlp_grpc_log_exporter",
             (Self::Grpc(_), Signal::Traces) => "otlp_grpc_span_exporter",
             (Self::File { .. }, _) => "spanlog::otlp::FileTransport",
+        }
+    }
+}
+
+impl TransportConfig {
+    /// Where requests are sent, for people.
+    pub(crate) fn receiver(&self) -> String {
+        match self {
+            Self::Http { to, .. } | Self::Grpc(to) => without_secrets(&to.url),
+            Self::File { path, .. } => path.display().to_string(),
         }
     }
 }

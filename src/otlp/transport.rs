@@ -39,6 +39,12 @@ pub(crate) enum Answer {
         expect(dead_code, reason = "only the builder knows transports that fail")
     )]
     TryAgain { after: Option<Duration>, why: String },
+    /// The receiver takes requests of this kind, but not so large ones.
+    #[cfg_attr(
+        not(any(test, feature = "otlp-http")),
+        expect(dead_code, reason = "only the builder knows transports that fail")
+    )]
+    TooLarge { why: String },
     /// The receiver will never accept it.
     Refused { why: String },
 }

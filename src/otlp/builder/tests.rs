@@ -97,7 +97,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
         "default" => {
             let (config, transport, connections) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!((config.export_timeout, connections), (Duration::from_secs(10), 1));
-            assert_eq!(config.retry_max_elapsed, Duration::from_secs(300));
+            assert_eq!(config.retry_max_elapsed, None);
             assert_eq!(config.max_batch_records, 512);
             assert_eq!((config.memory_limit_bytes, config.max_request_bytes), (32 << 20, 4 << 20));
             assert_eq!((config.overflow, config.limits), (Overflow::DropNewest, Limits::default()));
@@ -110,7 +110,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
             let (config, transport, _) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!(config.export_timeout, Duration::from_millis(1));
             assert_eq!(config.schedule_delay, Duration::from_millis(2));
-            assert_eq!(config.retry_max_elapsed, Duration::from_millis(3));
+            assert_eq!(config.retry_max_elapsed, Some(Duration::from_millis(3)));
             assert_eq!(config.max_batch_records, 4);
             assert!(format!("{:?}", config.resource) != format!("{:?}", Resource::default()));
             let TransportConfig::Http { to, is_json: true } = transport else { panic!() };

@@ -1,56 +1,46 @@
 //! Delivers a request: sends it, with retries, until it has an outcome, and counts that.
 //!
 //! Requests that are in flight at once have a [`Delivery`] each. They share only the queue with its
-//! counters, and the [`OnceLog`].
+//! counters, and the [`Reporter`].
 
-use std::collections::HashSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::diagnostics::report_once;
 use crate::otlp::config::Config;
+use crate::otlp::deliver::reporter::{Reason, Reporter};
 use crate::otlp::deliver::request::Request;
 use crate::otlp::deliver::retry::Backoff;
 use crate::otlp::queue::control::Phase;
 use crate::otlp::queue::Queue;
-use crate::otlp::sync::{after, lock, Mutex};
+use crate::otlp::sync::after;
 use crate::otlp::transport::{Answer, Transport};
 
-/// Diagnostics that were reported already, so that each is reported once.
-///
-/// Their texts are partly the receiver's and may differ each time, so that their number is limited.
-#[derive(Debug, Default)]
-pub(crate) struct OnceLog(Mutex<HashSet<String>>);
-
-/// How many different diagnostics a pipeline reports.
-const MAX_REPORTS: usize = 16;
-
-/// How much of a receiver's text is reported.
-const MAX_REASON_BYTES: usize = 300;
-
-impl OnceLog {
-    fn report(&self, what: &str, why: &str) {
-        let message = format!("{what}: {}", &why[..why.floor_char_boundary(MAX_REASON_BYTES)]);
-        let mut reported = lock(&self.0);
-        if reported.len() < MAX_REPORTS && reported.insert(message.clone()) {
-            drop(reported);
-            report_once(format_args!("{message}"));
-        }
-    }
-}
+/// How often losses are looked for during a wait.
+const LOSS_CHECK: Duration = Duration::from_secs(1);
 
 pub(crate) struct Delivery {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) config: Arc<Config>,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) log: Arc<OnceLog>,
+    pub(crate) reporter: Arc<Reporter>,
 }
 
 enum Outcome {
-    Accepted { rejected: u64 },
-    Refused,
-    GaveUp,
+    Accepted {
+        rejected: u64,
+        message: String,
+    },
+    Refused {
+        why: String,
+    },
+    /// The request is larger than the receiver takes.
+    TooLarge {
+        why: String,
+    },
+    GaveUp {
+        why: String,
+    },
     Shutdown,
 }
 
@@ -65,30 +55,56 @@ impl Delivery {
 
     fn complete(&mut self, request: &mut Request) -> bool {
         let Some(outcome) = self.send_until_done(request) else { return false };
+        if let Outcome::TooLarge { why } = &outcome {
+            if let Some(parts) = request.split() {
+                self.queue.limit_requests(request.len() / 2);
+                self.reporter.too_large(why, request.len());
+                return parts.into_iter().all(|mut part| self.complete(&mut part));
+            }
+        }
         let records = request.records();
         let counters = &self.queue.counters;
-        self.queue.control.complete(records, || {
+        let is_alive = self.queue.control.complete(records, || {
             match outcome {
-                Outcome::Accepted { rejected } => {
+                Outcome::Accepted { rejected, .. } => {
                     counters.delivered(records - rejected);
                     counters.rejected(rejected);
                     counters.batches(1);
                     counters.sent_bytes(request.len() as u64);
                 }
-                Outcome::Refused => {
+                Outcome::Refused { .. } => {
                     counters.dropped_refused(records);
                     counters.batches(1);
                 }
-                Outcome::GaveUp => counters.dropped_gave_up(records),
+                Outcome::TooLarge { .. } => counters.dropped_too_large(records),
+                Outcome::GaveUp { .. } => counters.dropped_gave_up(records),
                 Outcome::Shutdown => counters.dropped_shutdown(records),
             }
             matches!(outcome, Outcome::Shutdown)
-        })
+        });
+        self.report(&outcome);
+        is_alive
+    }
+
+    fn report(&self, outcome: &Outcome) {
+        let stats = self.queue.counters.snapshot();
+        match outcome {
+            Outcome::Accepted { rejected, message } => {
+                self.reporter.accepted(&stats);
+                if *rejected > 0 {
+                    self.reporter.lost(Reason::Rejected, message, &stats);
+                }
+            }
+            Outcome::Refused { why } => self.reporter.lost(Reason::Refused, why, &stats),
+            Outcome::TooLarge { why } => self.reporter.lost(Reason::TooLarge, why, &stats),
+            Outcome::GaveUp { why } => self.reporter.lost(Reason::GaveUp, why, &stats),
+            Outcome::Shutdown => {}
+        }
+        self.reporter.check(&stats);
     }
 
     /// Sends the same bytes until there is an outcome. `None` if the worker was abandoned.
     fn send_until_done(&mut self, request: &mut Request) -> Option<Outcome> {
-        let items = self.config.signal.items();
         let begun = Instant::now();
         let mut backoff = Backoff::new(self.config.retry_first, self.config.retry_longest);
         let mut is_retry = false;
@@ -106,24 +122,23 @@ impl Delivery {
             self.queue.counters.retries(u64::from(is_retry));
             let (retry_after, why) = match self.send(request, deadline) {
                 Answer::Accepted { rejected, message } => {
-                    let rejected = rejected.min(request.records());
-                    if rejected > 0 {
-                        self.log.report(&format!("the receiver rejected {items}"), &message);
-                    }
-                    return Some(Outcome::Accepted { rejected });
+                    return Some(Outcome::Accepted { rejected: rejected.min(request.records()), message });
                 }
-                Answer::Refused { why } => {
-                    self.log.report(&format!("{items} were refused and are lost"), &why);
-                    return Some(Outcome::Refused);
-                }
+                Answer::Refused { why } => return Some(Outcome::Refused { why }),
+                Answer::TooLarge { why } => return Some(Outcome::TooLarge { why }),
                 Answer::TryAgain { after, why } => (after, why),
             };
-            let wait = backoff.next(retry_after);
-            if begun.elapsed().saturating_add(wait) > self.config.retry_max_elapsed {
-                self.log.report(&format!("{items} were dropped after all retries"), &why);
-                return Some(Outcome::GaveUp);
+            let mut wait = backoff.next(retry_after);
+            if let Some(limit) = self.config.retry_max_elapsed {
+                let left = limit.saturating_sub(begun.elapsed());
+                if left.is_zero() {
+                    return Some(Outcome::GaveUp { why });
+                }
+                // A receiver that asks for more is away, and not done with: one more attempt at the
+                // limit.
+                wait = wait.min(left);
             }
-            self.log.report(&format!("{items} cannot be delivered yet, retrying"), &why);
+            self.reporter.failed(&why, &self.queue.counters.snapshot());
             // A shutdown that begins later shortens our own backoff, but not a wait that the
             // receiver asked for.
             let can_shorten = retry_after.is_none() && phase == Phase::Running;
@@ -132,9 +147,21 @@ impl Delivery {
                 Phase::ShuttingDown { deadline } if !can_shorten && until >= deadline => {
                     return Some(Outcome::Shutdown)
                 }
-                _ => self.queue.control.wait_to_retry(until, can_shorten),
+                _ => self.wait_to_retry(until, can_shorten),
             }
             is_retry = true;
+        }
+    }
+
+    /// Waits, and reports what is lost meanwhile.
+    fn wait_to_retry(&self, until: Instant, can_shorten: bool) {
+        loop {
+            let part = after(LOSS_CHECK).min(until);
+            let is_ended = self.queue.control.wait_to_retry(part, can_shorten);
+            self.reporter.check(&self.queue.counters.snapshot());
+            if is_ended || Instant::now() >= until {
+                return;
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::otlp::signal::Signal;
 use crate::otlp::span::scope;
 use crate::value::Value;
 use crate::wire::put::{field_len, put_bytes, put_header, put_pair};
+use crate::wire::read::{each, Fields, Malformed, Raw};
 
 /// The encoded `Resource` message with which every request of a pipeline begins.
 #[derive(Clone, Debug, Default)]
@@ -247,6 +248,18 @@ impl Request {
         bytes
     }
 
+    /// Two requests with half of the records each. `None` if there is only one record.
+    pub(crate) fn split(&mut self) -> Option<[Self; 2]> {
+        if self.records < 2 {
+            return None;
+        }
+        let half = self.records / 2;
+        let whole = self.bytes();
+        let parts = [part(whole, 0..half).ok()?, part(whole, half..u64::MAX).ok()?];
+        let [first, second] = parts.map(Self::from);
+        Some([Self { records: half, ..first }, Self { records: self.records - half, ..second }])
+    }
+
     fn append_to(&self, out: &mut Vec<u8>) {
         out.reserve_exact(self.len);
         for segment in &self.segments {
@@ -269,6 +282,56 @@ impl Request {
         }
         (self.records, self.len) = (0, 0);
     }
+}
+
+/// An encoded request without its number of records.
+impl From<Vec<u8>> for Request {
+    fn from(bytes: Vec<u8>) -> Self {
+        let whole = Segment { chunk: None, bytes: 0..bytes.len() };
+        Self { len: bytes.len(), segments: vec![whole], frames: bytes, ..Self::default() }
+    }
+}
+
+/// The request with only those of its records whose index is in `kept`.
+fn part(request: &[u8], kept: Range<u64>) -> Result<Vec<u8>, Malformed> {
+    let mut next = 0;
+    filtered(request, 3, &mut |_| {
+        next += 1;
+        kept.contains(&(next - 1))
+    })
+}
+
+/// A message whose nested messages `levels` deep are records, with those for which `keeps` is true.
+/// The way down leads through field 1 of the request, field 2 of `ResourceLogs`, and field 2 of
+/// `ScopeLogs`. Messages on it that end up without records are left out.
+fn filtered(message: &[u8], levels: u8, keeps: &mut dyn FnMut(&[u8]) -> bool) -> Result<Vec<u8>, Malformed> {
+    let down = if levels == 3 { 1 } else { 2 };
+    let mut out = Vec::new();
+    let mut fields = Fields::of(message);
+    loop {
+        let begin = fields.rest();
+        let Some((number, raw)) = fields.next()? else { return Ok(out) };
+        let whole = &begin[..begin.len() - fields.rest().len()];
+        match raw {
+            Raw::Bytes(content) if number == u64::from(down) && levels > 1 => {
+                let inner = filtered(content, levels - 1, keeps)?;
+                if has_field(&inner, 2)? {
+                    put_bytes(&mut out, down, &inner);
+                }
+            }
+            Raw::Bytes(content) if number == 2 && !keeps(content) => {}
+            _ => out.extend_from_slice(whole),
+        }
+    }
+}
+
+fn has_field(message: &[u8], number: u64) -> Result<bool, Malformed> {
+    let mut found = false;
+    each(message, |field, _| {
+        found |= field == number;
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 #[cfg(any(test, fuzzing))]
@@ -295,13 +358,6 @@ mod alone {
         /// The request, in memory of its own.
         pub(crate) fn request(&mut self, resource: &Resource) -> Vec<u8> {
             self.finish(resource, Request::default()).to_vec()
-        }
-    }
-
-    impl From<Vec<u8>> for Request {
-        fn from(bytes: Vec<u8>) -> Self {
-            let whole = Segment { chunk: None, bytes: 0..bytes.len() };
-            Self { len: bytes.len(), segments: vec![whole], frames: bytes, ..Self::default() }
         }
     }
 }

@@ -11,7 +11,8 @@ use opentelemetry::Context;
 use crate::error::Error;
 use crate::otlp::config::Config;
 use crate::otlp::deliver::chunk_ref::ChunkRef;
-use crate::otlp::deliver::delivery::{Delivery, OnceLog};
+use crate::otlp::deliver::delivery::Delivery;
+use crate::otlp::deliver::reporter::Reporter;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::{Chunk, Piece};
@@ -28,18 +29,20 @@ pub(crate) fn start(
     transports: Vec<Box<dyn Transport>>,
 ) -> Result<(), Error> {
     let config = Arc::new(config);
-    let log = Arc::new(OnceLog::default());
+    let reporter = Reporter::new(config.signal, config.receiver.clone(), config.on_loss.clone());
+    let reporter = Arc::new(reporter);
     let delivery = |transport| Delivery {
         transport,
         config: Arc::clone(&config),
         queue: Arc::clone(&queue),
-        log: Arc::clone(&log),
+        reporter: Arc::clone(&reporter),
     };
     let deliveries = transports.into_iter().map(delivery).collect();
     let worker = Worker {
         senders: Senders::new(Arc::clone(&queue), deliveries)?,
         batch: Batch::new(config.signal),
         config,
+        reporter,
         _end: End(Arc::clone(&queue)),
         queue,
     };
@@ -61,6 +64,7 @@ pub(crate) fn start(
 struct Worker {
     senders: Senders,
     config: Arc<Config>,
+    reporter: Arc<Reporter>,
     queue: Arc<Queue>,
     /// The records of the next request.
     batch: Batch,
@@ -106,6 +110,7 @@ impl Worker {
                 Command::Full => {}
                 Command::Everything { flush } => {
                     self.queue.control.flush_sent(flush);
+                    self.reporter.check(&self.queue.counters.snapshot());
                     tick = after(self.config.schedule_delay);
                 }
             }
@@ -141,7 +146,7 @@ impl Worker {
             let taken = self.batch.max_len_with(&self.config.resource, piece.scope);
             let capacity = Capacity {
                 records: self.config.max_batch_records.saturating_sub(self.batch.records()),
-                bytes: self.config.max_request_bytes.saturating_sub(taken),
+                bytes: self.queue.max_request(self.config.max_request_bytes).saturating_sub(taken),
             };
             let framed = &chunk.bytes()[piece.framed.clone()];
             let mut part = capacity.take(piece.records, framed);

@@ -179,15 +179,15 @@ impl Control {
         }
     }
 
-    /// Waits until `until`, but not beyond the deadline of a shutdown. If `can_shorten`, the
-    /// beginning of a shutdown ends the wait.
-    pub(crate) fn wait_to_retry(&self, until: Instant, can_shorten: bool) {
+    /// Waits until `wanted`, but not beyond the deadline of a shutdown. If `can_shorten`, the
+    /// beginning of a shutdown ends the wait. True if it was ended before `wanted`.
+    pub(crate) fn wait_to_retry(&self, wanted: Instant, can_shorten: bool) -> bool {
         let mut state = lock(&self.state);
         loop {
-            let until = state.shutdown.map_or(until, |deadline| deadline.min(until));
+            let until = state.shutdown.map_or(wanted, |deadline| deadline.min(wanted));
             let is_cut = can_shorten && state.shutdown.is_some();
             if state.abandoned || is_cut || Instant::now() >= until {
-                return;
+                return state.abandoned || is_cut || until < wanted;
             }
             state = wait_until(&self.to_senders, state, until);
         }

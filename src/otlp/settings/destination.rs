@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
-use crate::otlp::settings::variables::{pairs, try_text};
+use crate::otlp::settings::variables::{pairs, secret_text, try_text};
 use crate::otlp::signal::Signal;
 
 /// The endpoint that the program sets.
@@ -42,21 +42,43 @@ pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protoco
     }
 }
 
+/// A URL without what may be a secret: its user and password, and its query.
+pub(crate) fn without_secrets(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or("http");
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", url.path())
+}
+
+/// The same for a text that need not be a URL.
+pub(crate) fn redacted(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit('@').next().unwrap_or_default();
+    if scheme.is_empty() {
+        rest.to_owned()
+    } else {
+        format!("{scheme}://{rest}")
+    }
+}
+
 fn joined(name: &str, base: &str, signal: Signal) -> Result<Uri, Error> {
     let uri = checked(name, base)?;
     if uri.query().is_some() {
-        return Err(Error::setting(name, base, "a base URL without a query: a path is added to it"));
+        let wanted = "a base URL without a query: a path is added to it";
+        return Err(Error::setting(name, &redacted(base), wanted));
     }
     checked(name, &format!("{}{}", base.trim_end_matches('/'), signal.path()))
 }
 
 fn checked(name: &str, url: &str) -> Result<Uri, Error> {
     let wanted = "an http:// or https:// URL";
-    let uri: Uri = url.parse().map_err(|error| Error::setting(name, url, wanted).with_source(error))?;
+    let invalid = || Error::setting(name, &redacted(url), wanted);
+    let uri: Uri = url.parse().map_err(|error| invalid().with_source(error))?;
     let is_http = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
     match is_http && uri.host().is_some_and(|host| !host.is_empty()) && !url.contains('#') {
         true => Ok(uri),
-        false => Err(Error::setting(name, url, wanted)),
+        false => Err(invalid()),
     }
 }
 
@@ -66,11 +88,15 @@ fn checked(name: &str, url: &str) -> Result<Uri, Error> {
 pub(crate) fn headers(signal: Signal, own: &[(String, String)]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for name in signal.variables("HEADERS") {
-        let Some(list) = try_text(&name)? else { continue };
-        let pairs = pairs(&list)
-            .map_err(|key| Error::setting(&name, &key, "a list of key=value with percent-encoded values"))?;
-        for (key, value) in &pairs {
-            add(&mut headers, &name, key, value)?;
+        let Some(list) = secret_text(&name)? else { continue };
+        // Neither keys nor values are shown: what looks like a key may be a part of a secret.
+        let wanted = "a list of key=value with percent-encoded values";
+        let invalid = |number: usize| Error::setting(&name, &format!("pair {number}"), wanted);
+        for (index, (key, value)) in pairs(&list).map_err(invalid)?.iter().enumerate() {
+            add(&mut headers, &name, key, value).map_err(|_| {
+                let wanted = "a header's name with a value of visible ASCII";
+                Error::setting(&name, &format!("pair {}", index + 1), wanted)
+            })?;
         }
         break;
     }

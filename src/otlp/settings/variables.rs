@@ -30,6 +30,11 @@ pub(crate) fn try_text(name: &str) -> Result<Option<String>, Error> {
     }
 }
 
+/// The value of a variable that may be a secret, and must not be ignored.
+pub(crate) fn secret_text(name: &str) -> Result<Option<String>, Error> {
+    try_text(name).map_err(|_| Error::setting(name, "not shown", "valid Unicode"))
+}
+
 /// A number above zero, which is of no use for any of these settings.
 pub(crate) fn number(name: &str) -> Option<u64> {
     let value = text(name)?;
@@ -74,21 +79,17 @@ fn resource_attributes() -> Vec<KeyValue> {
     }
 }
 
-/// Parses `key=value,key=value`. The error is the key of an invalid pair, and never the value: it
+/// Parses `key=value,key=value`. The error is the number of an invalid pair, and not its text, which
 /// may be a secret.
-pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, usize> {
     list.split(',')
         .map(str::trim)
         .filter(|pair| !pair.is_empty())
-        .map(|pair| match pair.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => {
-                let key = key.trim().to_owned();
-                match percent_decoded(value.trim()) {
-                    Some(value) => Ok((key, value)),
-                    None => Err(key),
-                }
-            }
-            _ => Err(String::from("a part without a key")),
+        .enumerate()
+        .map(|(index, pair)| {
+            let (key, value) = pair.split_once('=').unwrap_or_default();
+            let value = percent_decoded(value.trim()).filter(|_| !key.trim().is_empty());
+            value.map(|value| (key.trim().to_owned(), value)).ok_or(index + 1)
         })
         .collect()
 }

@@ -1,9 +1,12 @@
 //! What is delivered, in which order, in which requests, and when.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fixture::*;
 use crate::otlp::config::Config;
+use crate::otlp::deliver::reporter::{Loss, OnLoss};
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::transport::Answer;
 use crate::record::Target;
@@ -125,7 +128,7 @@ fn the_same_bytes_are_sent_again() {
 #[test]
 fn each_outcome_has_its_count() {
     let pipeline = Pipeline::start(
-        Config { max_batch_records: 1, retry_max_elapsed: Duration::from_millis(20), ..quick() },
+        Config { max_batch_records: 1, retry_max_elapsed: Some(Duration::from_millis(20)), ..quick() },
         scripted(|_, request| match request.len() % 4 {
             0 => accepted(0),
             1 => accepted(7),
@@ -288,4 +291,110 @@ fn what_a_transport_logs_goes_nowhere() {
     .unwrap();
     emit(&pipeline, "x");
     assert_eq!(said.recv().unwrap(), (true, true, Some("spanlog-otlp".to_owned())));
+}
+
+/// Scenario: a receiver, or the proxy in front of it, takes requests up to some size.
+///
+/// Guarantees: a request that is too large is sent in halves, down to one record, and later ones are
+/// not as large. A record that is too large by itself is counted as that, and nothing else is lost.
+#[test]
+fn a_request_that_is_too_large_for_the_receiver_is_sent_in_parts() {
+    const LIMIT: usize = 40_000;
+    let taken = Taken::default();
+    let keep = taken.clone();
+    let too_large = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&too_large);
+    let pipeline = Pipeline::start(
+        Config { max_batch_records: 1_000, ..quick() },
+        scripted(move |_, request| {
+            if request.len() > LIMIT {
+                count.fetch_add(1, Ordering::Relaxed);
+                return Answer::TooLarge { why: "413".into() };
+            }
+            keep.keep(request);
+            accepted(0)
+        }),
+    )
+    .unwrap();
+    for round in 0..10 {
+        for number in 0..500 {
+            let target = if number % 2 == 0 { Target::Static("even") } else { Target::Static("odd") };
+            emit_to(&pipeline, target, &format!("{round} {number} {}", "x".repeat(300)));
+        }
+        pipeline.flush(LONG).unwrap();
+    }
+    assert_eq!(taken.bodies().len(), 5_000);
+    assert_eq!(taken.bodies().iter().collect::<std::collections::HashSet<_>>().len(), 5_000);
+    // The limit is found in the first round.
+    assert!(too_large.load(Ordering::Relaxed) <= 8, "{too_large:?}");
+    emit(&pipeline, &"x".repeat(LIMIT));
+    emit(&pipeline, "small");
+    assert!(pipeline.flush(LONG).unwrap_err().is_delivery());
+    let stats = pipeline.stats();
+    assert_eq!((stats.delivered, stats.dropped_too_large), (5_001, 1));
+    assert_adds_up(&stats);
+}
+
+/// Guarantees: a receiver that asks for a long wait is away, and nothing is lost for it, even if the
+/// user has limited the retries: one more attempt is made at the limit.
+#[test]
+fn a_long_retry_after_is_an_outage_and_no_loss() {
+    for limit in [None, Some(Duration::from_millis(300))] {
+        let pipeline = Pipeline::start(
+            Config { retry_max_elapsed: limit, ..quick() },
+            scripted(move |call, _| match call {
+                0 if limit.is_some() => again(Some(Duration::from_secs(360))),
+                0 => again(Some(Duration::from_millis(20))),
+                _ => accepted(0),
+            }),
+        )
+        .unwrap();
+        emit(&pipeline, "x");
+        pipeline.flush(LONG).unwrap();
+        assert_eq!(pipeline.stats().delivered, 1);
+    }
+}
+
+/// Guarantees: a loss is an error of the next flush, whenever it happened, and of that one only.
+#[test]
+fn a_flush_is_an_error_after_any_loss() {
+    let pipeline = Pipeline::start(
+        Config { max_batch_records: 1, ..quick() },
+        scripted(|call, _| match call {
+            0 => Answer::Refused { why: "no".into() },
+            _ => accepted(0),
+        }),
+    )
+    .unwrap();
+    emit(&pipeline, "lost");
+    while pipeline.stats().dropped_refused == 0 {
+        std::thread::yield_now();
+    }
+    emit(&pipeline, "delivered");
+    let error = pipeline.flush(LONG).unwrap_err();
+    assert!(error.to_string().contains("1 log records and 0 spans were lost"), "{error}");
+    emit(&pipeline, "delivered, too");
+    pipeline.flush(LONG).unwrap();
+}
+
+/// Guarantees: each loss is passed to the callback with its reason and count.
+#[test]
+fn losses_are_told_to_the_callback() {
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = Arc::clone(&told);
+    let on_loss = OnLoss(Arc::new(move |loss: &Loss| keep.lock().unwrap().push(loss.clone())));
+    let pipeline = Pipeline::start(
+        Config { max_batch_records: 1, on_loss: Some(on_loss), ..quick() },
+        scripted(|_, request| match request.len() % 2 {
+            0 => accepted(1),
+            _ => Answer::Refused { why: "no".into() },
+        }),
+    )
+    .unwrap();
+    emit(&pipeline, "x");
+    emit(&pipeline, "xx");
+    assert!(pipeline.flush(LONG).is_err());
+    let mut told: Vec<_> = told.lock().unwrap().iter().map(|loss| (loss.reason, loss.count)).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("dropped_refused", 1), ("rejected", 1)]);
 }

@@ -96,7 +96,7 @@ fn every_record_is_accounted_for() {
             max_batch_records: 64,
             max_request_bytes: 16 * 1024,
             schedule_delay: Duration::from_millis(3),
-            retry_max_elapsed: Duration::from_millis(6),
+            retry_max_elapsed: Some(Duration::from_millis(6)),
             ..quick()
         };
         let pipeline = Pipeline::start_with(settings, transports, None).unwrap();

@@ -50,9 +50,20 @@ impl Reply {
             reason => format!("{}: {reason}", self.status),
         };
         match self.status.as_u16() {
+            413 => Answer::TooLarge { why },
             429 | 502 | 503 | 504 => Answer::TryAgain { after: self.retry_after(now), why },
+            // Not an answer of a receiver: another server is at its place, for now.
+            _ if self.is_of_another_server() => Answer::TryAgain { after: None, why: hinted(why) },
             _ => Answer::Refused { why },
         }
+    }
+
+    /// A web page, or a server that expects TLS.
+    fn is_of_another_server(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+        let is_page = kind.to_ascii_lowercase().starts_with(b"text/html");
+        let is_access = matches!(self.status.as_u16(), 401 | 403);
+        is_page && !is_access || self.body.starts_with(b"Client sent an HTTP request to an HTTPS server")
     }
 
     fn partial_success(&self) -> Option<PartialSuccess> {
@@ -110,6 +121,27 @@ enum Form {
     Protobuf,
     Json,
     Other,
+}
+
+/// An error or answer of something that is not a receiver, with what it looks like.
+pub(crate) fn hinted(why: String) -> String {
+    // What the libraries and servers say, and what that means.
+    const HINTS: [(&str, &str); 9] = [
+        ("HTTP request to an HTTPS server", "the receiver wants TLS: use an https:// URL"),
+        ("HTTP request was sent to HTTPS port", "the receiver wants TLS: use an https:// URL"),
+        ("InvalidContentType", "the receiver does not speak TLS: use an http:// URL"),
+        ("HTTP version", "the receiver does not speak HTTP/1.1: gRPC usually has port 4317, HTTP 4318"),
+        ("http parse fail", "the receiver does not speak HTTP/1.1: gRPC usually has port 4317, HTTP 4318"),
+        ("protocol: http", "the receiver does not speak HTTP/1.1: gRPC usually has port 4317, HTTP 4318"),
+        ("frame with invalid size", "the receiver does not speak gRPC: it usually has port 4317, HTTP 4318"),
+        ("invalid compression flag", "the receiver does not speak gRPC: it usually has port 4317, HTTP 4318"),
+        ("<html", "this looks like a web page, and not like a receiver of OTLP"),
+    ];
+    let hint = HINTS.iter().find(|(part, _)| why.contains(part));
+    match hint {
+        Some((_, hint)) => format!("{why} ({hint})"),
+        None => why,
+    }
 }
 
 /// The beginning of a receiver's text, on one line.

@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::otlp::deliver::request;
 use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::signal::Signal;
-use crate::otlp::transport::answer::Reply;
+use crate::otlp::transport::answer::{hinted, Reply};
 use crate::otlp::transport::http::body::Bodies;
 use crate::otlp::transport::{Answer, Transport};
 
@@ -150,7 +150,7 @@ impl Client {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
                 Answer::Refused { why }
             }
-            _ => Answer::TryAgain { after: None, why },
+            _ => Answer::TryAgain { after: None, why: hinted(why) },
         }
     }
 }

@@ -95,7 +95,10 @@ fn four_statuses_are_tried_again_and_no_other() {
 
         assert_eq!(again, [429, 502, 503, 504].contains(&status), "{status}");
 
-        assert_eq!(!again, matches!(meaning(status, "", b""), Answer::Refused { .. }), "{status}");
+        let is_too_large = matches!(meaning(status, "", b""), Answer::TooLarge { .. });
+        assert_eq!(is_too_large, status == 413);
+        let is_refused = matches!(meaning(status, "", b""), Answer::Refused { .. });
+        assert_eq!(!again && !is_too_large, is_refused, "{status}");
     }
 }
 
@@ -136,13 +139,30 @@ fn a_refusal_says_why() {
     assert_eq!(meaning(400, JSON, br#"{"code":3,"message":"bad"}"#), refused("400 Bad Request: bad"));
     assert_eq!(
         meaning(413, "text/plain", b" too\r\nlarge\x1b "),
-        refused("413 Payload Too Large: too  large\u{fffd}")
+        Answer::TooLarge { why: "413 Payload Too Large: too  large\u{fffd}".into() }
     );
     assert_eq!(meaning(404, "", b""), refused("404 Not Found"));
-    let Answer::Refused { why } = meaning(400, "text/html", "ä".repeat(1 << 20).as_bytes()) else {
+    let Answer::Refused { why } = meaning(400, "text/plain", "ä".repeat(1 << 20).as_bytes()) else {
         panic!()
     };
     assert!(why.chars().count() < MAX_TEXT_CHARS + 30 && why.ends_with('…'), "{why}");
+}
+
+/// Guarantees: a web page, and a server that wants TLS, are outages: another server is at the place of
+/// the receiver. They say what they look like.
+#[test]
+fn what_looks_like_another_server_is_an_outage_and_says_so() {
+    let page = b"<!DOCTYPE html><html><body>Welcome</body></html>";
+    let tls = b"Client sent an HTTP request to an HTTPS server.\n";
+    for (status, kind, body, hint) in
+        [(404, "text/html; charset=utf-8", &page[..], "web page"), (400, "text/plain", &tls[..], "https://")]
+    {
+        let Answer::TryAgain { after: None, why } = meaning(status, kind, body) else { panic!("{status}") };
+        assert!(why.contains(hint), "{why}");
+    }
+    // A page that forbids is an answer.
+    assert!(matches!(meaning(403, "text/html", page), Answer::Refused { .. }));
+    assert!(matches!(meaning(200, "text/html", page), Answer::Accepted { .. }));
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use tonic::{Code, Status};
 
-use crate::otlp::transport::answer::{printable, protobuf};
+use crate::otlp::transport::answer::{hinted, printable, protobuf};
 use crate::otlp::transport::Answer;
 
 /// tonic's message when a stream ends without a status, as when a proxy resets it. Its code is one
@@ -17,9 +17,6 @@ pub(crate) const CUT_OFF: &str = "protocol error: missing grpc-status trailer";
 /// The start of tonic's message about a body that is not gRPC, such as a proxy's page. The HTTP
 /// status follows.
 pub(crate) const OF_A_PROXY: &str = "protocol error: received message with invalid compression flag";
-
-/// The HTTP statuses that gRPC maps to UNAVAILABLE.
-const BUSY: [&str; 4] = ["status: 429", "status: 502", "status: 503", "status: 504"];
 
 /// An answer with the status OK, even if its body cannot be read.
 pub(crate) fn accepted(body: &[u8]) -> Answer {
@@ -38,10 +35,11 @@ pub(crate) fn failed(status: &Status) -> Answer {
     // Errors of the connection have a source, and many codes, UNKNOWN among them. A status that the
     // receiver sent has no source.
     let is_cut_off = status.message().starts_with(CUT_OFF);
-    let is_busy =
-        status.message().starts_with(OF_A_PROXY) && BUSY.iter().any(|busy| status.message().contains(busy));
-    if status.source().is_some() || is_cut_off || is_busy {
-        return Answer::TryAgain { after: None, why };
+    if status.message().starts_with(OF_A_PROXY) && status.message().contains("status: 413") {
+        return Answer::TooLarge { why };
+    }
+    if status.source().is_some() || is_cut_off || status.message().starts_with(OF_A_PROXY) {
+        return Answer::TryAgain { after: None, why: hinted(why) };
     }
     let after = protobuf::retry_delay(status.details());
     match status.code() {
@@ -51,8 +49,17 @@ pub(crate) fn failed(status: &Status) -> Answer {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Answer::TryAgain { after, why },
+        Code::ResourceExhausted if is_about_size(status.message()) => Answer::TooLarge { why },
         // Without a delay, nothing says that the resource will ever be available.
         Code::ResourceExhausted if after.is_some() => Answer::TryAgain { after, why },
         _ => Answer::Refused { why },
     }
+}
+
+/// Whether a message is about the size of a request, as of gRPC's servers in Go, C++ and Java.
+fn is_about_size(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["larger than max", "message too large", "exceeds maximum size", "exceeds maximum"]
+        .iter()
+        .any(|about_size| message.contains(about_size))
 }

@@ -173,12 +173,13 @@ fn a_header_provider_that_panics_is_survived() {
 /// That these are tonic's words is seen where haproxy is installed: `haproxy_fails_in_its_ways`.
 #[test]
 fn the_page_of_a_busy_proxy_is_an_invitation_to_come_again() {
-    for (http, is_again) in [("503", true), ("429", true), ("502", true), ("504", true), ("413", false)] {
+    for (http, is_again) in [("503", true), ("429", true), ("502", true), ("404", true), ("413", false)] {
         let text = format!(
             "{OF_A_PROXY}: 60 (valid flags are 0 and 1) while receiving response with status: {http}"
         );
         let answer = failed(&Status::internal(text));
         assert_eq!(matches!(answer, Answer::TryAgain { .. }), is_again, "{http}: {answer:?}");
+        assert_eq!(matches!(answer, Answer::TooLarge { .. }), !is_again, "{http}: {answer:?}");
     }
     let own = failed(&Status::internal("out of luck, status: 503"));
     assert!(matches!(own, Answer::Refused { .. }), "{own:?}");

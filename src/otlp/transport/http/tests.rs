@@ -140,7 +140,8 @@ fn other_statuses_are_refused_with_what_they_say() {
     let protobuf = ("content-type", "application/x-protobuf");
     let refused = |why: &str| Answer::Refused { why: why.into() };
     let too_large = response(413, &[protobuf], b"\x08\x08\x12\x09too large");
-    assert_eq!(ask([Act::Send(too_large)]), refused("413 Payload Too Large: too large"));
+    let why = "413 Payload Too Large: too large".into();
+    assert_eq!(ask([Act::Send(too_large)]), Answer::TooLarge { why });
     assert_eq!(ask([Act::Send(response(401, &[], b""))]), refused("401 Unauthorized"));
     assert_eq!(ask([Act::Send(response(500, &[], b"oops"))]), refused("500 Internal Server Error: oops"));
 }
@@ -159,7 +160,7 @@ fn an_answer_before_the_body_was_read_is_heard() {
     let request = vec![b'x'; 16 << 20];
     let first = send(&mut http, &request);
     assert!(is_again(&first), "{first:?}");
-    assert_eq!(send(&mut http, &request), Answer::Refused { why: "413 Payload Too Large".into() });
+    assert_eq!(send(&mut http, &request), Answer::TooLarge { why: "413 Payload Too Large".into() });
     assert_eq!(send(&mut http, &request), accepted());
     assert_eq!(send(&mut http, &request), accepted());
     let expects: Vec<_> =
