@@ -8,6 +8,8 @@
 
 #[path = "direct/kinds.rs"]
 mod kinds;
+#[path = "receivers/outage.rs"]
+mod outage;
 #[path = "support/port.rs"]
 mod port;
 #[path = "support/program.rs"]

@@ -118,6 +118,24 @@ impl Running {
         running
     }
 
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn terminate(&self) {
+        self.signal("TERM");
+        let id = self.child.id();
+        let is_gone = || match fs::read_to_string(format!("/proc/{id}/stat")) {
+            // A zombie has ended.
+            Ok(stat) => stat.rsplit(") ").next().is_some_and(|state| state.starts_with('Z')),
+            Err(_) => true,
+        };
+        self.wait("gone", is_gone);
+    }
+
     /// What it has written so far.
     pub fn written(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.join("output")).unwrap()).into_owned()
