@@ -62,6 +62,9 @@ pub trait Record {
     /// Sets a name that was made at run time. False if that is not possible.
     fn set_run_time_name(&mut self, name: &str) -> bool;
 
+    /// Sets the id of the record's job scope; 0 if it is in none.
+    fn set_job(&mut self, _job: u64) {}
+
     /// Sets the ids. `None`: the record has none, whatever span is current.
     fn set_trace_context(&mut self, ids: Option<&Ids>);
 
@@ -115,7 +118,7 @@ pub trait Records: Send + Sync + 'static {
 
     /// Asks for the right to emit one record, before any work is done for it. `None`, and counted,
     /// if the record would be dropped.
-    fn reserve(&self, thread: Thread) -> Option<Self::Permit<'_>>;
+    fn reserve(&self, thread: Thread, severity: Severity) -> Option<Self::Permit<'_>>;
 
     /// Starts a record. One of the direct kind that is dropped before it is emitted counts itself
     /// as lost.
@@ -124,8 +127,8 @@ pub trait Records: Send + Sync + 'static {
     /// Counts a record that has no ids, though its event is in a span.
     fn count_without_ids(&self) {}
 
-    /// Emits a finished record.
-    fn emit(&self, record: Self::Record<'_>);
+    /// Emits a finished record. False if it was dropped, which is counted below.
+    fn emit(&self, record: Self::Record<'_>) -> bool;
 }
 
 /// The target of an event: a literal at the callsite, or that of a `log` record, which may be made

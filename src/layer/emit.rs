@@ -27,7 +27,7 @@ use crate::stats::Thread;
 enum Outcome {
     Emitted,
     /// The queue is full or closed.
-    NoPermit,
+    NoRoom,
     /// The thread is exiting: its locals are destroyed.
     ThreadExit,
 }
@@ -92,7 +92,7 @@ impl<R: Records> LogLayer<R> {
         }
         let event = EnabledEvent { event, log: log.as_ref(), callsite };
         let emit = || {
-            let Some(permit) = self.records.reserve(thread) else { return Outcome::NoPermit };
+            let Some(permit) = self.records.reserve(thread, severity) else { return Outcome::NoRoom };
             let mut record = self.records.open(permit, event.target());
             record.set_target(event.target());
             record.set_severity(severity);
@@ -100,12 +100,14 @@ impl<R: Records> LogLayer<R> {
                 return Outcome::ThreadExit;
             }
             let _emitting = Emitting::begin();
-            self.records.emit(record);
-            Outcome::Emitted
+            match self.records.emit(record) {
+                true => Outcome::Emitted,
+                false => Outcome::NoRoom,
+            }
         };
         match catch_unwind(AssertUnwindSafe(emit)) {
             Ok(Outcome::Emitted) => counters.delivered(1),
-            Ok(Outcome::NoPermit) => counters.dropped_overflow(1),
+            Ok(Outcome::NoRoom) => counters.dropped_overflow(1),
             Ok(Outcome::ThreadExit) => counters.dropped_thread_exit(1),
             Err(_) => counters.dropped_panicked(1),
         }
@@ -183,6 +185,7 @@ impl<R: Records> LogLayer<R> {
         inherited: &std::sync::Arc<InheritedAttributes>,
     ) -> Option<Merge> {
         record.set_trace_context(ids);
+        record.set_job(inherited.version.job.id);
         let sidecar = if callsite.may_have_sidecar { sidecar::take() } else { None };
         let fits = callsite.len() < inherited.append_below;
         if sidecar.is_none() && fits && callsite.can_append(inherited) {

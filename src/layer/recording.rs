@@ -65,7 +65,7 @@ impl Records for Recorder {
         true
     }
 
-    fn reserve(&self, _: Thread) -> Option<()> {
+    fn reserve(&self, _: Thread, _: Severity) -> Option<()> {
         Some(())
     }
 
@@ -76,10 +76,11 @@ impl Records for Recorder {
         draft
     }
 
-    fn emit(&self, draft: Draft) {
+    fn emit(&self, draft: Draft) -> bool {
         if draft.record.span_id.is_none() || draft.flags.is_sampled() {
             self.add_record(draft.record);
         }
+        true
     }
 }
 

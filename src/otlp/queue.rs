@@ -8,25 +8,29 @@
 pub(crate) mod budget;
 pub(crate) mod chunk;
 pub(crate) mod control;
+pub(crate) mod importance;
 pub(crate) mod limits;
 pub(crate) mod pool;
 pub(crate) mod truncate;
 mod dequeue;
+mod evict;
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::diagnostics::report_once;
 use crate::otlp::counters::{Counters, SHARDS};
 use crate::otlp::queue::budget::{Budget, Memory};
 use crate::otlp::queue::chunk::{Chunk, Encoded, ScopeKey, MAX_HEADER};
 use crate::otlp::queue::control::Control;
+use crate::otlp::queue::importance::{Importance, JobUsage};
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
 use crate::otlp::signal::Signal;
-use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Mutex, Ordering};
 use crate::stats::Thread;
 
 /// Requests are not limited further than this, whatever a receiver answers.
@@ -36,13 +40,18 @@ const MIN_REQUEST: usize = 16 * 1024;
 const MAX_EVICTIONS: usize = 64;
 
 /// What happens to a record for which there is no room.
+///
+/// What matters least loses first, with each of them. TRACE and DEBUG leave a quarter of the memory to
+/// the others, INFO and most spans an eighth: that is for WARN and above, and for the spans of ops,
+/// steps and jobs. A job that uses more than half of what is used leaves a sixteenth more to the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// It is dropped, and not even encoded if the queue is known to be full.
     #[default]
     DropNewest,
-    /// The oldest records are dropped, a chunk of them at a time, and it is kept.
+    /// Older records are dropped, some hundred at a time, and it is kept: of the least importance first,
+    /// of the job that uses most first, the oldest first.
     DropOldest,
     /// Its thread waits for room up to this time, after which it is dropped.
     Block {
@@ -57,12 +66,15 @@ pub(crate) struct Queue {
     pub(crate) budget: Budget,
     pub(crate) control: Control,
     pub(crate) counters: Counters,
+    usage: JobUsage,
     pub(crate) limits: QueueLimits,
     overflow: Overflow,
     signal: Signal,
     /// The most bytes of a request that the receiver is known to take.
     max_request: AtomicUsize,
     closed: AtomicBool,
+    /// It was reported that records come after the shutdown.
+    reported_shutdown: AtomicBool,
     next_ticket: AtomicU64,
     pub(crate) pool: Pool,
 }
@@ -78,12 +90,29 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Enqueues an encoded `LogRecord` or `Span`, or counts why not.
+    /// Enqueues an encoded `LogRecord` or `Span`. False if it is dropped, which is counted.
     #[inline]
-    pub(crate) fn enqueue(self, scope: ScopeKey<'_>, record: &Encoded<'_>) {
+    pub(crate) fn enqueue(self, item: Item<'_>, record: &Encoded<'_>) -> bool {
         let Self { queue, thread } = self;
         mem::forget(self);
-        queue.push_to(thread.shard(SHARDS), scope, record);
+        queue.push_to(thread.shard(SHARDS), item, record)
+    }
+}
+
+/// What a record is, beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item<'a> {
+    pub(crate) scope: ScopeKey<'a>,
+    /// The id of its job scope; 0 if there is none.
+    pub(crate) job: u64,
+    pub(crate) importance: Importance,
+}
+
+/// A record of no job, at INFO.
+#[cfg(test)]
+impl<'a> From<crate::record::Target<'a>> for Item<'a> {
+    fn from(target: crate::record::Target<'a>) -> Self {
+        Self { scope: target.into(), job: 0, importance: Importance::Normal }
     }
 }
 
@@ -100,8 +129,9 @@ struct Shard {
     inner: Mutex<Inner>,
     /// The ticket of the first chunk, `u64::MAX` if there is none. Written under the lock.
     front: AtomicU64,
-    /// The last record found no room, or the queue is closed.
-    refuses: AtomicBool,
+    /// Records of less importance than this are refused: one of the next lower importance found no
+    /// room. Above all of them once the queue is closed.
+    refuses_below: AtomicU8,
 }
 
 #[derive(Debug, Default)]
@@ -139,18 +169,20 @@ impl Queue {
         let shard = |_| Shard {
             inner: Mutex::new(Inner::default()),
             front: AtomicU64::new(u64::MAX),
-            refuses: AtomicBool::new(false),
+            refuses_below: AtomicU8::new(0),
         };
         Self {
             shards: Box::new(std::array::from_fn(shard)),
             budget: Budget::new(memory, limits.lease()),
             control: Control::default(),
             counters: Counters::default(),
+            usage: JobUsage::default(),
             limits,
             overflow,
             signal,
             max_request: AtomicUsize::new(usize::MAX),
             closed: AtomicBool::new(false),
+            reported_shutdown: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
             pool: Pool::new(limits),
         }
@@ -159,18 +191,19 @@ impl Queue {
     /// Counts an event as emitted and admits its record. `None` if the record would be dropped,
     /// which is counted too.
     #[inline]
-    pub(crate) fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
+    pub(crate) fn reserve(&self, thread: Thread, importance: Importance) -> Option<Permit<'_>> {
         self.counters.one_emitted(thread);
-        let has_room = !self.shards[thread.shard(SHARDS)].refuses.load(Ordering::Relaxed) || self.admits();
+        let refuses_below = &self.shards[thread.shard(SHARDS)].refuses_below;
+        let has_room = importance as u8 >= refuses_below.load(Ordering::Relaxed) || self.admits(importance);
         has_room.then(|| Permit { queue: self, thread })
     }
 
     /// Whether a shard that refused its last record takes one now. If not, that is counted.
     #[cold]
-    fn admits(&self) -> bool {
-        if self.closed.load(Ordering::Relaxed) {
-            self.counters.dropped_shutdown(1);
-        } else if self.is_full() {
+    fn admits(&self, importance: Importance) -> bool {
+        if self.is_closed() {
+            self.count_after_shutdown();
+        } else if self.is_full(importance) {
             self.counters.dropped_queue_full(1);
         } else {
             return true;
@@ -178,99 +211,124 @@ impl Queue {
         false
     }
 
-    /// Whether there is no room for a record of this thread, and none can be made. An estimate:
-    /// true from the first record that is dropped until there is room for a whole lease.
-    pub(crate) fn is_full(&self) -> bool {
-        let refuses = &self.shards[Thread::current().shard(SHARDS)].refuses;
-        self.overflow == Overflow::DropNewest && refuses.load(Ordering::Relaxed) && self.budget.is_short()
+    /// A record came after the shutdown. That is reported once: a guard may have been dropped too
+    /// early, or never kept.
+    #[cold]
+    fn count_after_shutdown(&self) {
+        self.counters.dropped_shutdown(1);
+        if !self.reported_shutdown.swap(true, Ordering::Relaxed) {
+            report_once(format_args!(
+                "{} are dropped, because telemetry was shut down before: keep its guard to the end of `main`",
+                self.signal.items()
+            ));
+        }
     }
 
-    /// Enqueues an encoded record, or counts why not.
+    /// Whether there is no room for a record of this thread, and none can be made. An estimate:
+    /// true from the first record that is dropped until there is room for a whole lease.
+    pub(crate) fn is_full(&self, importance: Importance) -> bool {
+        let refuses_below = &self.shards[Thread::current().shard(SHARDS)].refuses_below;
+        self.overflow == Overflow::DropNewest
+            && (importance as u8) < refuses_below.load(Ordering::Relaxed)
+            && self.budget.is_short(importance.reserve(self.budget.limit(), false))
+    }
+
+    /// Enqueues an encoded record. False if it is dropped, which is counted.
     #[inline]
-    pub(crate) fn push_to(&self, shard: usize, scope: ScopeKey<'_>, record: &Encoded<'_>) {
-        let max_cost = Chunk::max_cost(scope, record.len());
+    pub(crate) fn push_to(&self, shard: usize, item: Item<'_>, record: &Encoded<'_>) -> bool {
+        let max_cost = Chunk::max_cost(item.scope, record.len());
         if max_cost > self.limits.record {
-            return self.push_large(shard, scope, record);
+            return self.push_large(shard, item, record);
         }
         let shard = &self.shards[shard % SHARDS];
         let mut inner = lock(&shard.inner);
         // A closed shard has no lease.
         if inner.leased < max_cost + self.limits.slack {
             drop(inner);
-            return self.push_slow(shard, scope, record, max_cost);
+            return self.push_slow(shard, item, record, max_cost);
         }
-        let is_due = self.append(shard, &mut inner, scope, record, max_cost);
+        let is_due = self.append(shard, &mut inner, item, record, max_cost);
         drop(inner);
         if is_due {
             self.control.wake();
         }
+        true
     }
 
     #[cold]
-    fn push_large(&self, shard: usize, scope: ScopeKey<'_>, record: &Encoded<'_>) {
-        let frame = Chunk::max_cost(scope, MAX_HEADER);
+    fn push_large(&self, shard: usize, item: Item<'_>, record: &Encoded<'_>) -> bool {
+        let frame = Chunk::max_cost(item.scope, MAX_HEADER);
         match truncate(self.signal, &record.record(), self.limits.record.saturating_sub(frame)) {
             Some(mut truncated) => {
                 self.counters.truncated_values(truncated.values);
                 truncated.record.splice(0..0, [0; MAX_HEADER]);
-                self.push_to(shard, scope, &Encoded::new(&mut truncated.record, MAX_HEADER, &[]));
+                self.push_to(shard, item, &Encoded::new(&mut truncated.record, MAX_HEADER, &[]))
             }
-            None => self.counters.dropped_too_large(1),
+            None => {
+                self.counters.dropped_too_large(1);
+                false
+            }
         }
     }
 
     /// Enqueues a record for which the lease does not suffice.
     #[cold]
-    fn push_slow(&self, shard: &Shard, scope: ScopeKey<'_>, record: &Encoded<'_>, max_cost: usize) {
+    fn push_slow(&self, shard: &Shard, item: Item<'_>, record: &Encoded<'_>, max_cost: usize) -> bool {
         let wanted = max_cost + self.limits.slack;
         let mut until = None;
         let mut attempts = 0;
         loop {
+            let is_noisy = self.usage.noisy() == Some(item.job);
+            let limit = self.budget.limit();
+            let reserve = item.importance.reserve(limit, is_noisy);
+            // Where INFO of a noisy job is refused, a lease must not serve it.
+            let ample = Importance::Normal.reserve(limit, true) + self.limits.lease();
             let mut inner = lock(&shard.inner);
             if inner.closed {
                 drop(inner);
-                self.counters.dropped_shutdown(1);
-                return;
+                self.count_after_shutdown();
+                return false;
             }
-            if inner.leased >= wanted || self.budget.extend_lease(&mut inner.leased, wanted) {
-                let is_due = self.append(shard, &mut inner, scope, record, max_cost);
+            let before = inner.leased;
+            if before >= wanted || self.budget.extend_lease(&mut inner.leased, wanted, reserve, ample) {
+                let leased = inner.leased - before;
+                let is_due = self.append(shard, &mut inner, item, record, max_cost);
                 drop(inner);
+                self.usage.leased(item.job, leased, self.budget.is_half_used());
                 if is_due {
                     self.control.wake();
                 }
-                return;
+                return true;
             }
-            let missing = wanted - inner.leased;
+            let missing = wanted - inner.leased + reserve;
             drop(inner);
             self.control.wake();
             attempts += 1;
-            if !self.make_room(missing, attempts, &mut until) {
+            if !self.make_room(item.importance, missing, attempts, &mut until) {
                 break;
             }
         }
-        shard.refuses.store(true, Ordering::Relaxed);
+        shard.refuses_below.fetch_max(item.importance as u8 + 1, Ordering::Relaxed);
         self.counters.dropped_queue_full(1);
+        false
     }
 
     /// Makes room, or waits for it. True if there may be room now. The caller holds no lock.
     #[cold]
-    fn make_room(&self, missing: usize, attempts: usize, until: &mut Option<Instant>) -> bool {
+    fn make_room(
+        &self,
+        importance: Importance,
+        missing: usize,
+        attempts: usize,
+        until: &mut Option<Instant>,
+    ) -> bool {
         match self.overflow {
             Overflow::DropNewest => false,
             Overflow::DropOldest if attempts > MAX_EVICTIONS => false,
-            Overflow::DropOldest => match self.pop_oldest(u64::MAX) {
-                Some(chunk) => {
-                    self.counters.dropped_oldest(chunk.records as u64);
-                    self.budget.release(self.cost(&chunk));
-                    self.pool.recycle(chunk);
-                    true
-                }
-                // All chunks are with the worker.
-                None => false,
-            },
+            Overflow::DropOldest => self.evict(importance),
             Overflow::Block { at_most } => {
                 let until = *until.get_or_insert_with(|| after(at_most));
-                self.budget.wait(missing, until, || self.closed.load(Ordering::SeqCst))
+                self.budget.wait(missing, until, || self.is_closed())
             }
         }
     }
@@ -281,7 +339,7 @@ impl Queue {
         &self,
         shard: &Shard,
         inner: &mut Inner,
-        scope: ScopeKey<'_>,
+        item: Item<'_>,
         record: &Encoded<'_>,
         max_cost: usize,
     ) -> bool {
@@ -290,7 +348,7 @@ impl Queue {
             self.begin_chunk(shard, inner);
         }
         if let Some(open) = &mut inner.open {
-            inner.leased -= open.add(scope, record, max_cost);
+            inner.leased -= open.add(item.scope, item.job, record, max_cost);
         }
         inner.records += 1;
         inner.records >= self.limits.wake_records || (begins && self.budget.is_half_used())
@@ -304,7 +362,7 @@ impl Queue {
         inner.leased -= slack;
         inner.full.extend(inner.open.replace(chunk));
         shard.front.store(inner.front(), Ordering::Release);
-        shard.refuses.store(false, Ordering::Relaxed);
+        shard.refuses_below.store(0, Ordering::Relaxed);
     }
 
     /// Records that the receiver takes no larger requests.

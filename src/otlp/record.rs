@@ -17,7 +17,8 @@ use crate::format::{write_text, Formatted};
 use crate::keys;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
-use crate::otlp::queue::Permit;
+use crate::otlp::queue::importance::Importance;
+use crate::otlp::queue::{Item, Permit};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{EncodeInherited, Ids, Record, Records, Target, ALL_SEVERITIES};
 use crate::stats::Thread;
@@ -44,6 +45,8 @@ pub(crate) struct Draft {
     /// 0: not set.
     unix_nanos: u64,
     severity: Severity,
+    /// The id of the job scope; 0 if there is none.
+    job: u64,
     /// Flags, ids and the observed time, encoded.
     tail: [u8; TAIL_LEN],
     /// Where the part of `tail` that is set starts: at the flags, the ids or the time.
@@ -79,6 +82,7 @@ impl Draft {
         Box::new(Self {
             unix_nanos: 0,
             severity: Severity::Trace,
+            job: 0,
             tail: [0; TAIL_LEN],
             tail_start: TIME_AT,
             event_name: "",
@@ -164,8 +168,8 @@ impl Records for DirectRecords {
 
     /// Before anything is encoded, so that a full queue costs little.
     #[inline]
-    fn reserve(&self, thread: Thread) -> Option<Permit<'_>> {
-        self.pipeline.queue().reserve(thread)
+    fn reserve(&self, thread: Thread, severity: Severity) -> Option<Permit<'_>> {
+        self.pipeline.queue().reserve(thread, Importance::of(severity))
     }
 
     #[inline]
@@ -178,10 +182,13 @@ impl Records for DirectRecords {
     }
 
     #[inline]
-    fn emit(&self, record: DirectRecord<'_>) {
+    fn emit(&self, record: DirectRecord<'_>) -> bool {
         let DirectRecord { permit, target, mut draft } = record;
-        permit.enqueue(target.into(), &draft.finish());
+        let importance = Importance::of(draft.severity);
+        let item = Item { scope: target.into(), job: draft.job, importance };
+        let is_enqueued = permit.enqueue(item, &draft.finish());
         draft.recycle();
+        is_enqueued
     }
 }
 
@@ -226,6 +233,11 @@ impl Record for DirectRecord<'_> {
     #[inline]
     fn set_severity(&mut self, severity: Severity) {
         self.draft.severity = severity;
+    }
+
+    #[inline]
+    fn set_job(&mut self, job: u64) {
+        self.draft.job = job;
     }
 
     #[inline]

@@ -42,7 +42,7 @@ where
     }
 
     #[inline]
-    fn reserve(&self, _thread: Thread) -> Option<()> {
+    fn reserve(&self, _thread: Thread, _severity: Severity) -> Option<()> {
         Some(())
     }
 
@@ -53,8 +53,9 @@ where
     }
 
     #[inline(always)]
-    fn emit(&self, record: Self::Record<'_>) {
+    fn emit(&self, record: Self::Record<'_>) -> bool {
         self.logger.emit(record);
+        true
     }
 }
 

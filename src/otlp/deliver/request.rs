@@ -348,7 +348,7 @@ mod alone {
             front.extend_from_slice(record);
             let (key, record) = (ScopeKey::Static(b""), Encoded::new(&mut front, MAX_HEADER, &[]));
             let mut chunk = Chunk::default();
-            chunk.add(key, &record, Chunk::max_cost(key, record.len()));
+            chunk.add(key, 0, &record, Chunk::max_cost(key, record.len()));
             let chunk = Arc::new(ChunkRef::new(chunk, Weak::new()));
             for piece in chunk.pieces() {
                 self.add(&chunk, &Piece { scope, ..piece });

@@ -54,20 +54,28 @@ impl Budget {
     }
 
     /// The most bytes that this queue may use.
-    fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.memory.limit - self.memory.reserved.load(Ordering::Acquire)
     }
 
-    /// Extends a lease to at least `wanted` bytes, if they are available. Takes a whole lease
-    /// where it can, so that this is rare.
-    pub(crate) fn extend_lease(&self, leased: &mut usize, wanted: usize) -> bool {
+    /// Extends a lease to at least `wanted` bytes, if they are available and leave `reserve` bytes.
+    /// Takes a whole lease where it can, so that this is rare; but no more than is missing where less
+    /// than `ample` bytes are available, as others use the rest of a lease.
+    pub(crate) fn extend_lease(
+        &self,
+        leased: &mut usize,
+        wanted: usize,
+        reserve: usize,
+        ample: usize,
+    ) -> bool {
         let missing = wanted.saturating_sub(*leased);
-        let limit = self.limit();
+        let limit = self.limit().saturating_sub(reserve);
+        let lease = if self.available() < ample { 0 } else { self.lease };
         loop {
             let mut taken = 0;
             let took = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-                let available = self.memory.available.load(Ordering::Acquire);
-                taken = missing.max(self.lease).min(limit.saturating_sub(used)).min(available);
+                let available = self.memory.available.load(Ordering::Acquire).saturating_sub(reserve);
+                taken = missing.max(lease).min(limit.saturating_sub(used)).min(available);
                 (taken >= missing).then(|| used + taken)
             });
             if took.is_err() {
@@ -127,10 +135,10 @@ impl Budget {
         self.memory.available.load(Ordering::Acquire).min(own)
     }
 
-    /// Less than a lease is available.
+    /// Less than a lease is available beyond `reserve` bytes.
     #[inline]
-    pub(crate) fn is_short(&self) -> bool {
-        self.available() < self.lease
+    pub(crate) fn is_short(&self, reserve: usize) -> bool {
+        self.available() < self.lease + reserve
     }
 
     /// Less than half is available: time to deliver, however few records that is.

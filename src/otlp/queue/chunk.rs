@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::record::Target;
 use crate::wire::put::{tag, varint_len, LENGTH};
+use crate::wire::read::{Fields, Raw};
 
 /// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`, which is in the header of
 /// each record.
@@ -91,9 +92,11 @@ fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
     header
 }
 
-/// Records of one scope in a row, up to where the next run begins.
+/// Records of one scope and job in a row, up to where the next run begins.
 #[derive(Clone, Debug)]
 struct Run {
+    /// The id of the job scope; 0 if there is none.
+    job: u64,
     /// The key of the scope. `None`: it is in the chunk, before the records.
     key: Option<&'static [u8]>,
     key_len: usize,
@@ -104,7 +107,7 @@ struct Run {
 }
 
 /// Records in the order in which they were enqueued.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Chunk {
     /// Chunks are numbered in the order in which they were begun.
     pub(crate) ticket: u64,
@@ -168,25 +171,31 @@ impl Chunk {
         framed + key + RUN_COST
     }
 
-    /// Appends a record, which is charged with at most `max_cost` bytes, and returns the bytes that
-    /// it is charged with.
+    /// Appends a record of `job`, which is charged with at most `max_cost` bytes, and returns the bytes
+    /// that it is charged with.
     #[inline]
-    pub(crate) fn add(&mut self, scope: ScopeKey<'_>, record: &Encoded<'_>, max_cost: usize) -> usize {
+    pub(crate) fn add(
+        &mut self,
+        scope: ScopeKey<'_>,
+        job: u64,
+        record: &Encoded<'_>,
+        max_cost: usize,
+    ) -> usize {
         if self.bytes.capacity() - self.bytes.len() < max_cost {
             // Exactly, as a record that is larger than usual must not double the chunk.
             self.bytes.reserve_exact(max_cost);
         }
-        let run = if self.continues(scope) { 0 } else { self.begin_run(scope) };
+        let run = if self.continues(scope, job) { 0 } else { self.begin_run(scope, job) };
         self.bytes.extend_from_slice(record.front);
         self.bytes.extend_from_slice(record.rest);
         self.records += 1;
         run + record.len()
     }
 
-    /// Whether a record of this scope continues the last run.
+    /// Whether a record of this scope and job continues the last run.
     #[inline]
-    fn continues(&self, scope: ScopeKey<'_>) -> bool {
-        let Some(run) = self.runs.last() else { return false };
+    fn continues(&self, scope: ScopeKey<'_>, job: u64) -> bool {
+        let Some(run) = self.runs.last().filter(|run| run.job == job) else { return false };
         match (run.key, scope) {
             // Two literals with the same text may make two runs; the batch joins them.
             (Some(key), ScopeKey::Static(scope)) => std::ptr::eq(key, scope),
@@ -197,7 +206,7 @@ impl Chunk {
 
     /// Begins a run, and returns the bytes that it is charged with.
     #[cold]
-    fn begin_run(&mut self, scope: ScopeKey<'_>) -> usize {
+    fn begin_run(&mut self, scope: ScopeKey<'_>, job: u64) -> usize {
         let (key, key_len) = match scope {
             ScopeKey::Static(key) => (Some(key), 0),
             ScopeKey::Borrowed(key) => {
@@ -205,7 +214,7 @@ impl Chunk {
                 (None, key.len())
             }
         };
-        self.runs.push(Run { key, key_len, at: self.bytes.len(), before: self.records });
+        self.runs.push(Run { job, key, key_len, at: self.bytes.len(), before: self.records });
         key_len + RUN_COST
     }
 
@@ -217,6 +226,33 @@ impl Chunk {
             let scope = run.key.unwrap_or(&self.bytes[run.at - run.key_len..run.at]);
             Piece { scope, records: records - run.before, framed: run.at..end }
         })
+    }
+
+    /// A copy with only the records for which `keeps` is true, and without unused capacity. A chunk
+    /// that cannot be read is kept whole.
+    pub(crate) fn filtered(&self, mut keeps: impl FnMut(u64, &[u8]) -> bool) -> Self {
+        let mut kept = Self { ticket: self.ticket, ..Self::default() };
+        for (run, piece) in self.runs.iter().zip(self.pieces()) {
+            let framed = &self.bytes[piece.framed];
+            let scope = match run.key {
+                Some(key) => ScopeKey::Static(key),
+                None => ScopeKey::Borrowed(piece.scope),
+            };
+            let mut fields = Fields::of(framed);
+            loop {
+                let begin = fields.rest();
+                let Ok(next) = fields.next() else { return self.compact() };
+                let Some((_, Raw::Bytes(record))) = next else { break };
+                if keeps(run.job, record) {
+                    let whole = &begin[..begin.len() - fields.rest().len()];
+                    let header = whole.len() - record.len();
+                    let encoded = Encoded { front: whole, rest: &[], header };
+                    kept.add(scope, run.job, &encoded, Self::max_cost(scope, whole.len()));
+                }
+            }
+        }
+        kept.bytes.shrink_to_fit();
+        kept
     }
 }
 

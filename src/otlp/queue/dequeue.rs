@@ -57,7 +57,7 @@ impl Queue {
             let mut inner = lock(&shard.inner);
             inner.closed = true;
             let leased = mem::take(&mut inner.leased);
-            shard.refuses.store(true, Ordering::Relaxed);
+            shard.refuses_below.store(u8::MAX, Ordering::Relaxed);
             drop(inner);
             self.budget.release(leased);
         }

@@ -10,6 +10,8 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
+use crate::otlp::queue::importance::Importance;
+use crate::otlp::queue::Item;
 use crate::otlp::span::{put_span, scope};
 use crate::stats::Thread;
 
@@ -56,13 +58,15 @@ impl SpanProcessor for PipelineSpanProcessor {
         if !span.span_context.is_sampled() {
             return;
         }
-        let Some(permit) = self.lane.queue().reserve(Thread::current()) else { return };
+        let importance = Importance::of_span(&span);
+        let Some(permit) = self.lane.queue().reserve(Thread::current(), importance) else { return };
         let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(&[0; MAX_HEADER]);
         put_span(&mut buffer, &span);
         scope::with_key(&span.instrumentation_scope, |scope| {
-            permit.enqueue(scope, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
+            let item = Item { scope, job: 0, importance };
+            permit.enqueue(item, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
         });
         if buffer.capacity() <= MAX_KEPT_BYTES {
             let _ = BUFFER.try_with(|kept| kept.set(buffer));

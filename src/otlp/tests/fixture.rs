@@ -13,6 +13,7 @@ use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
+use crate::otlp::queue::importance::Importance;
 use crate::otlp::transport::{Answer, Transport};
 use crate::record::Target;
 use crate::stats::Thread;
@@ -95,8 +96,11 @@ pub(crate) fn text(text: &str) -> Option<AnyValue> {
 }
 
 pub(crate) fn record(body: &str) -> Vec<u8> {
-    LogRecord { time_unix_nano: 1, severity_number: 9, body: text(body), ..LogRecord::default() }
-        .encode_to_vec()
+    record_of(9, body)
+}
+
+pub(crate) fn record_of(severity_number: i32, body: &str) -> Vec<u8> {
+    LogRecord { time_unix_nano: 1, severity_number, body: text(body), ..LogRecord::default() }.encode_to_vec()
 }
 
 /// Emits a record, as the layer does.
@@ -110,7 +114,7 @@ pub(crate) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
 
 /// Hands a record over, if there is room.
 pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
-    if let Some(permit) = pipeline.queue().reserve(Thread::current()) {
+    if let Some(permit) = pipeline.queue().reserve(Thread::current(), Importance::Normal) {
         let mut front = vec![0; MAX_HEADER];
         front.extend_from_slice(record);
         permit.enqueue(target.into(), &Encoded::new(&mut front, MAX_HEADER, &[]));

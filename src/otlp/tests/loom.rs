@@ -12,7 +12,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use crate::otlp::counters::Counters;
-use crate::otlp::queue::budget::Budget;
+use crate::otlp::queue::budget::{Budget, Memory};
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::control::{Command, Control};
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
@@ -37,7 +37,7 @@ const TARGET: Target<'static> = Target::Static("loom");
 
 fn push(queue: &Queue, shard: usize) {
     let mut front = [b'x'; MAX_HEADER + 1];
-    queue.push_to(shard, TARGET, &Encoded::new(&mut front, MAX_HEADER, b"y"));
+    queue.push_to(shard, TARGET.into(), &Encoded::new(&mut front, MAX_HEADER, b"y"));
 }
 
 /// Dequeues everything, as the worker does. Returns the number of records.
@@ -158,13 +158,13 @@ fn loom_held_records_are_settled_once() {
 #[test]
 fn loom_room_that_comes_back_is_seen() {
     model(|| {
-        let budget = Arc::new(Budget::new(10, 10));
+        let budget = Arc::new(Budget::new(Memory::new(10), 10));
         let mut leased = 0;
-        assert!(budget.extend_lease(&mut leased, 10));
+        assert!(budget.extend_lease(&mut leased, 10, 0, 0));
         let waits = Arc::clone(&budget);
         let waiting = thread::spawn(move || {
             assert!(waits.wait(10, far(), || false));
-            assert!(waits.extend_lease(&mut 0, 10));
+            assert!(waits.extend_lease(&mut 0, 10, 0, 0));
         });
         budget.release(4);
         budget.release(6);
@@ -179,7 +179,10 @@ fn loom_flush_comes_back() {
     model(|| {
         let control = Arc::new(Control::default());
         let asks = Arc::clone(&control);
-        let asking = thread::spawn(move || assert_eq!(asks.flush(far()), Some(true)));
+        let asking = thread::spawn(move || {
+            let flush = asks.begin_flush().unwrap();
+            assert!(asks.wait_for_flush(flush, far()));
+        });
         let Command::Everything { flush } = control.next_command(far()) else { panic!() };
         control.flush_sent(flush);
         asking.join().unwrap();

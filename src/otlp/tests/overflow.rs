@@ -2,13 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
 use super::fixture::*;
 use crate::otlp::config::Config;
-use crate::otlp::pipeline::Pipeline;
+use crate::otlp::pipeline::{Connect, Pipeline};
 use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
+use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
-use crate::otlp::queue::Overflow;
+use crate::otlp::queue::{Item, Overflow};
+use crate::otlp::signal::Signal;
 use crate::record::Target;
 use crate::stats::Thread;
 
@@ -40,13 +45,16 @@ fn newest_are_dropped_and_not_encoded() {
     }
     let stats = pipeline.stats();
     assert!(stats.dropped_queue_full > 3_000 && stats.pending > 800, "{stats:?}");
-    assert!(pipeline.queue().is_full() && pipeline.queue().reserve(Thread::current()).is_none());
+    assert!(
+        pipeline.queue().is_full(Importance::Normal)
+            && pipeline.queue().reserve(Thread::current(), Importance::Normal).is_none()
+    );
     door.open();
     pipeline.flush(LONG).unwrap_err();
     // Those that arrive are the first ones, without a gap.
     let numbers: Vec<_> = taken.bodies().iter().filter_map(|body| number_of(body)).collect();
     assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
-    assert!(!pipeline.queue().is_full());
+    assert!(!pipeline.queue().is_full(Importance::Normal));
     emit(&pipeline, "room again");
     pipeline.flush(LONG).unwrap();
     assert_adds_up(&pipeline.stats());
@@ -57,7 +65,7 @@ fn newest_are_dropped_and_not_encoded() {
 fn oldest_make_room() {
     let (pipeline, door, taken) = stuck(Overflow::DropOldest);
     for number in 0..5_000 {
-        assert!(!pipeline.queue().is_full());
+        assert!(!pipeline.queue().is_full(Importance::Normal));
         emit(&pipeline, &numbered(number));
     }
     let stats = pipeline.stats();
@@ -153,7 +161,7 @@ fn what_waits_takes_the_room_that_it_needs() {
         let mut front = vec![0; MAX_HEADER + bytes];
         let record = Encoded::new(&mut front, MAX_HEADER, &[]);
         let (mut chunk, target) = (pool.take(), Target::Static("test").into());
-        chunk.add(target, &record, Chunk::max_cost(target, record.len()));
+        chunk.add(target, 0, &record, Chunk::max_cost(target, record.len()));
         chunk
     };
     let nearly_empty = begun(100);
@@ -164,4 +172,101 @@ fn what_waits_takes_the_room_that_it_needs() {
     let full = begun(limits.chunk);
     let at = full.bytes().as_ptr();
     assert_eq!(pool.compact(full).bytes().as_ptr(), at);
+}
+
+/// What a quiet job and a noisy one lose, of WARN and of INFO, while nothing is delivered.
+struct Lost {
+    quiet_warn: usize,
+    quiet_info: usize,
+    noisy_info: usize,
+}
+
+/// Runs a noisy job, which floods the queue with INFO on `threads` threads, beside a quiet one that
+/// warns now and then. If `is_shared`, the quiet one logs on one of the noisy threads.
+fn flood(overflow: Overflow, is_shared: bool) -> Lost {
+    const LIMIT: usize = 4 << 20;
+    let (door, taken) = (Door::default(), Taken::default());
+    let settings = Config { memory_limit_bytes: LIMIT, overflow, ..quick() };
+    let pipeline = Pipeline::start(settings, door.transport(&taken)).unwrap();
+    let emit = |job: u64, importance, body: &str| {
+        let queue = pipeline.queue();
+        let Some(permit) = queue.reserve(Thread::current(), importance) else { return };
+        let severity = if importance == Importance::High { 13 } else { 9 };
+        let mut front = vec![0; MAX_HEADER];
+        front.extend_from_slice(&record_of(severity, body));
+        let item = Item { job, importance, ..Target::Static("test").into() };
+        permit.enqueue(item, &Encoded::new(&mut front, MAX_HEADER, &[]));
+    };
+    let quiet = |number: usize| {
+        emit(2, Importance::High, &format!("quiet warn {number}"));
+        emit(2, Importance::Normal, &format!("quiet info {number}"));
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..40_000 {
+                emit(1, Importance::Normal, &format!("noisy info {number} {}", "x".repeat(200)));
+                if is_shared && number % 400 == 0 {
+                    quiet(number / 400);
+                }
+            }
+        });
+        if !is_shared {
+            scope.spawn(|| {
+                for number in 0..100 {
+                    quiet(number);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+    });
+    door.open();
+    let _ = pipeline.flush(LONG);
+    let bodies = taken.bodies();
+    let there = |part: &str| bodies.iter().filter(|body| body.contains(part)).count();
+    assert_adds_up(&pipeline.stats());
+    Lost {
+        quiet_warn: 100 - there("quiet warn"),
+        quiet_info: 100 - there("quiet info"),
+        noisy_info: 40_000 - there("noisy info"),
+    }
+}
+
+/// Guarantees: under each policy a noisy job loses its own INFO, and not the WARN lines of a quiet one,
+/// whether they share a thread or not.
+#[test]
+fn a_noisy_job_does_not_push_out_the_warnings_of_a_quiet_one() {
+    for overflow in
+        [Overflow::DropNewest, Overflow::DropOldest, Overflow::Block { at_most: Duration::from_micros(50) }]
+    {
+        for is_shared in [false, true] {
+            let lost = flood(overflow, is_shared);
+            assert!(lost.noisy_info > 20_000, "{overflow:?}: {}", lost.noisy_info);
+            assert_eq!(lost.quiet_warn, 0, "{overflow:?}, one thread: {is_shared}");
+            assert!(lost.quiet_info <= 5, "{overflow:?}, one thread: {is_shared}: {}", lost.quiet_info);
+        }
+    }
+}
+
+/// Guarantees: spans and records leave room for each other.
+#[test]
+fn neither_signal_can_take_all_of_the_memory() {
+    let (door, taken) = (Door::default(), Taken::default());
+    let settings = Config { memory_limit_bytes: MEMORY, ..quick() };
+    let of_spans = (Config { signal: Signal::Traces, ..settings.clone() }, vec![door.transport(&taken)]);
+    let connect: Connect = Box::new(move || Ok(of_spans));
+    let pipeline =
+        Pipeline::start_with(settings, vec![door.transport(&Taken::default())], Some(connect)).unwrap();
+    let processor = pipeline.span_processor();
+    for number in 0..5_000 {
+        emit(&pipeline, &numbered(number));
+    }
+    assert!(pipeline.stats().dropped_queue_full > 0);
+    let provider = SdkTracerProvider::builder().with_span_processor(processor).build();
+    for _ in 0..100 {
+        provider.tracer("test").start("span");
+    }
+    assert_eq!((pipeline.span_stats().emitted, pipeline.span_stats().dropped()), (100, 0));
+    door.open();
+    assert!(pipeline.flush(LONG).is_err(), "records were lost");
+    assert_eq!(pipeline.span_stats().delivered, 100);
 }

@@ -43,6 +43,8 @@ struct Rotation {
 #[derive(Debug)]
 struct OpenFile {
     file: File,
+    /// The length of the file after our last write. With another one, somebody else has written.
+    len: u64,
     /// The last line is incomplete, so that the next one must begin with a line break.
     is_torn: bool,
 }
@@ -77,6 +79,9 @@ impl FileTransport {
         let mut open = self.current()?;
         let mut warning = String::new();
         let found = open.file.metadata()?;
+        if found.len() != open.len {
+            open.is_torn = is_torn(&found, &self.path);
+        }
         if let Some(rotation) = self.rotation.filter(|rotation| rotation.is_due(&found, line)) {
             // Windows does not move open files.
             drop(open);
@@ -162,10 +167,7 @@ impl OpenFile {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let found = file.metadata()?;
-        // If the end cannot be read, it is taken for torn: readers skip an empty line, but not a
-        // broken one.
-        let is_torn = found.is_file() && found.len() > 0 && last_byte(path).ok() != Some(b'\n');
-        Ok(Self { file, is_torn })
+        Ok(Self { file, len: found.len(), is_torn: is_torn(&found, path) })
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
@@ -190,6 +192,7 @@ impl OpenFile {
                 Err(error) => return self.undo(&before, written, error),
             }
         }
+        self.len = before.len().saturating_add(bytes.len() as u64);
         self.file.flush()
     }
 
@@ -205,6 +208,12 @@ impl OpenFile {
     }
 }
 
+/// Whether the last line is incomplete. If the end cannot be read, it is taken for that: readers skip an
+/// empty line, but not a broken one.
+fn is_torn(found: &Metadata, path: &Path) -> bool {
+    found.is_file() && found.len() > 0 && last_byte(path).ok() != Some(b'\n')
+}
+
 fn last_byte(path: &Path) -> io::Result<u8> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::End(-1))?;
@@ -213,20 +222,11 @@ fn last_byte(path: &Path) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// Errors for which a retry is of no use. Others may pass: a disk is cleaned up, a share comes
-/// back.
+/// Errors for which a retry is of no use. Others may pass: a disk is cleaned up, a share comes back, a
+/// file system is no longer read-only.
 fn is_permanent(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::*;
-    matches!(
-        kind,
-        PermissionDenied
-            | ReadOnlyFilesystem
-            | IsADirectory
-            | NotADirectory
-            | InvalidInput
-            | InvalidFilename
-            | Unsupported
-    )
+    matches!(kind, IsADirectory | NotADirectory | InvalidInput | InvalidFilename | Unsupported)
 }
 
 #[cfg(unix)]

@@ -143,6 +143,24 @@ fn a_torn_last_line_does_not_swallow_the_next() {
     assert_eq!(content(&path), format!("{{\"resourceLogs\":[{{\"sco\n{}", lines(&["1", "2"])));
 }
 
+/// Guarantees: what another writer leaves torn between two of our lines does not swallow ours.
+#[test]
+fn a_line_that_another_writer_leaves_torn_does_not_swallow_the_next() {
+    let directory = Directory::new();
+    let path = directory.file("logs.jsonl");
+    let mut transport = FileTransport::new(&path, Signal::Logs).expect("it can be written to");
+    assert_eq!(send(&mut transport, "1"), accepted());
+    let mut other = OpenOptions::new().append(true).open(&path).expect("it is there");
+    other.write_all(b"{\"torn\":").expect("it can be written to");
+    assert_eq!(send(&mut transport, "2"), accepted());
+    other.write_all(b"whole\n").expect("it can be written to");
+    assert_eq!(send(&mut transport, "3"), accepted());
+    assert_eq!(
+        content(&path),
+        format!("{}{{\"torn\":\n{}whole\n{}", lines(&["1"]), lines(&["2"]), lines(&["3"]))
+    );
+}
+
 #[test]
 fn half_a_line_is_cut_off_again_but_nobody_elses() {
     let directory = Directory::new();
