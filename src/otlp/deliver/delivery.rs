@@ -72,11 +72,11 @@ impl Delivery {
                     counters.batches(1);
                     counters.sent_bytes(request.len() as u64);
                 }
-                Outcome::Refused { .. } => {
+                // A single record, or it would be sent in parts.
+                Outcome::Refused { .. } | Outcome::TooLarge { .. } => {
                     counters.dropped_refused(records);
                     counters.batches(1);
                 }
-                Outcome::TooLarge { .. } => counters.dropped_too_large(records),
                 Outcome::GaveUp { .. } => counters.dropped_gave_up(records),
                 Outcome::Shutdown => counters.dropped_shutdown(records),
             }
@@ -95,8 +95,9 @@ impl Delivery {
                     self.reporter.lost(Reason::Rejected, message, &stats);
                 }
             }
-            Outcome::Refused { why } => self.reporter.lost(Reason::Refused, why, &stats),
-            Outcome::TooLarge { why } => self.reporter.lost(Reason::TooLarge, why, &stats),
+            Outcome::Refused { why } | Outcome::TooLarge { why } => {
+                self.reporter.lost(Reason::Refused, why, &stats);
+            }
             Outcome::GaveUp { why } => self.reporter.lost(Reason::GaveUp, why, &stats),
             Outcome::Shutdown => {}
         }

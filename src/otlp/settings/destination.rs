@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
-use crate::otlp::settings::variables::{pairs, secret_text, try_text};
+use crate::otlp::settings::variables::{pairs, secret_text, shown_key, try_text};
 use crate::otlp::signal::Signal;
 
 /// The endpoint that the program sets.
@@ -89,14 +89,10 @@ pub(crate) fn headers(signal: Signal, own: &[(String, String)]) -> Result<Header
     let mut headers = HeaderMap::new();
     for name in signal.variables("HEADERS") {
         let Some(list) = secret_text(&name)? else { continue };
-        // Neither keys nor values are shown: what looks like a key may be a part of a secret.
         let wanted = "a list of key=value with percent-encoded values";
-        let invalid = |number: usize| Error::setting(&name, &format!("pair {number}"), wanted);
-        for (index, (key, value)) in pairs(&list).map_err(invalid)?.iter().enumerate() {
-            add(&mut headers, &name, key, value).map_err(|_| {
-                let wanted = "a header's name with a value of visible ASCII";
-                Error::setting(&name, &format!("pair {}", index + 1), wanted)
-            })?;
+        let pairs = pairs(&list).map_err(|pair| Error::setting(&name, &pair, wanted))?;
+        for (key, value) in &pairs {
+            add(&mut headers, &name, key, value)?;
         }
         break;
     }
@@ -108,7 +104,8 @@ pub(crate) fn headers(signal: Signal, own: &[(String, String)]) -> Result<Header
 
 /// Sets a header, and replaces one with the same name.
 pub(crate) fn add(headers: &mut HeaderMap, source: &str, key: &str, value: &str) -> Result<(), Error> {
-    let wrong = || Error::setting(source, key, "a header's name with a value of visible ASCII");
+    let shown = shown_key(key, value);
+    let wrong = || Error::setting(source, shown, "a header's name with a value of visible ASCII");
     let name: HeaderName = key.parse().map_err(|_| wrong())?;
     let mut value: HeaderValue = value.parse().map_err(|_| wrong())?;
     value.set_sensitive(true);

@@ -79,19 +79,30 @@ fn resource_attributes() -> Vec<KeyValue> {
     }
 }
 
-/// Parses `key=value,key=value`. The error is the number of an invalid pair, and not its text, which
-/// may be a secret.
-pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, usize> {
+/// Parses `key=value,key=value`. The error is the key of an invalid pair, and never the value: it
+/// may be a secret, as may a key without a value.
+pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
     list.split(',')
         .map(str::trim)
         .filter(|pair| !pair.is_empty())
-        .enumerate()
-        .map(|(index, pair)| {
-            let (key, value) = pair.split_once('=').unwrap_or_default();
-            let value = percent_decoded(value.trim()).filter(|_| !key.trim().is_empty());
-            value.map(|value| (key.trim().to_owned(), value)).ok_or(index + 1)
+        .map(|pair| match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                let (key, value) = (key.trim(), value.trim());
+                let decoded = percent_decoded(value);
+                let shown = || shown_key(key, value).to_owned();
+                decoded.map(|value| (key.to_owned(), value)).ok_or_else(shown)
+            }
+            _ => Err(String::from("a part without a key")),
         })
         .collect()
+}
+
+/// The key of a pair, for an error. Before nothing but padding, it may be a secret in base64.
+pub(crate) fn shown_key<'a>(key: &'a str, value: &str) -> &'a str {
+    match value.trim_matches('=').is_empty() {
+        true => "a part without a key",
+        false => key,
+    }
 }
 
 fn percent_decoded(value: &str) -> Option<String> {

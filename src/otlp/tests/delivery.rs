@@ -296,7 +296,7 @@ fn what_a_transport_logs_goes_nowhere() {
 /// Scenario: a receiver, or the proxy in front of it, takes requests up to some size.
 ///
 /// Guarantees: a request that is too large is sent in halves, down to one record, and later ones are
-/// not as large. A record that is too large by itself is counted as that, and nothing else is lost.
+/// not as large. A record that is too large by itself is refused, and nothing else is lost.
 #[test]
 fn a_request_that_is_too_large_for_the_receiver_is_sent_in_parts() {
     const LIMIT: usize = 40_000;
@@ -331,7 +331,7 @@ fn a_request_that_is_too_large_for_the_receiver_is_sent_in_parts() {
     emit(&pipeline, "small");
     assert!(pipeline.flush(LONG).unwrap_err().is_delivery());
     let stats = pipeline.stats();
-    assert_eq!((stats.delivered, stats.dropped_too_large), (5_001, 1));
+    assert_eq!((stats.delivered, stats.dropped_refused), (5_001, 1));
     assert_adds_up(&stats);
 }
 

@@ -51,6 +51,8 @@ impl Reply {
         };
         match self.status.as_u16() {
             413 => Answer::TooLarge { why },
+            // As the Collector says it.
+            400 if why.contains("request body too large") => Answer::TooLarge { why },
             429 | 502 | 503 | 504 => Answer::TryAgain { after: self.retry_after(now), why },
             // Not an answer of a receiver: another server is at its place, for now.
             _ if self.is_of_another_server() => Answer::TryAgain { after: None, why: hinted(why) },
@@ -58,12 +60,18 @@ impl Reply {
         }
     }
 
-    /// A web page, or a server that expects TLS.
+    /// A web page where the path of OTLP should be, or a server that expects TLS.
     fn is_of_another_server(&self) -> bool {
+        const WANT_TLS: [&[u8]; 2] =
+            [b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port"];
         let kind = self.headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
         let is_page = kind.to_ascii_lowercase().starts_with(b"text/html");
-        let is_access = matches!(self.status.as_u16(), 401 | 403);
-        is_page && !is_access || self.body.starts_with(b"Client sent an HTTP request to an HTTPS server")
+        let wants_tls = |text: &&[u8]| self.body.windows(text.len()).any(|part| part == *text);
+        match self.status.as_u16() {
+            404 | 405 => is_page,
+            400 => WANT_TLS.iter().any(wants_tls),
+            _ => false,
+        }
     }
 
     fn partial_success(&self) -> Option<PartialSuccess> {
