@@ -32,6 +32,7 @@ struct Place {
 }
 
 impl Place {
+    /// Without sampling of what it prints, which would leave out one request in some two thousand.
     fn start(&self, path: &Path) -> Running {
         let (http, grpc) = (self.http.address, self.grpc.address);
         let name = format!("outage-{}-{}", std::process::id(), http.port());
@@ -43,7 +44,8 @@ impl Place {
         let text = format!(
             "receivers: {{otlp: {{protocols: {protocols}}}}}\n\
              exporters: {{debug: {{verbosity: detailed}}}}\n\
-             service:\n  telemetry: {{metrics: {{level: none}}}}\n  \
+             service:\n  \
+             telemetry: {{metrics: {{level: none}}, logs: {{sampling: {{enabled: false}}}}}}\n  \
              pipelines: {{logs: {pipeline}, traces: {pipeline}}}\n"
         );
         fs::write(folder.join("config.yaml"), text).unwrap();
