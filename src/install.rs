@@ -69,7 +69,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry::{global, KeyValue};
+use opentelemetry::{global, Context, KeyValue};
 use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
@@ -78,9 +78,11 @@ use tracing::Dispatch;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
+use crate::install::console::Console;
 use crate::install::filter::Boxed;
 use crate::install::providers::{Change, ChangePipeline, Outputs};
 use crate::install::recording::Recording;
@@ -91,6 +93,7 @@ use crate::layer::recording::Recorder;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
 use crate::otlp::builder::Builder as PipelineBuilder;
+use crate::otlp::deliver::reporter::Loss;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::destination::Endpoint;
 use crate::otlp::settings::overrides::Overrides;
@@ -98,6 +101,7 @@ use crate::record::Records;
 use crate::span_fields::SpanFields;
 use crate::stats::Counters;
 
+pub use self::console::ConsoleFormat;
 pub use self::guard::{Guard, Report};
 pub use self::metered::Output;
 
@@ -115,6 +119,8 @@ pub struct Builder {
     filter: Option<String>,
     console: bool,
     console_level: Option<LevelFilter>,
+    console_format: ConsoleFormat,
+    console_ids: bool,
     span_fields: SpanFields,
     location: bool,
     threads: bool,
@@ -125,6 +131,7 @@ pub struct Builder {
     sdk_logs: bool,
     sdk_spans: bool,
     change_pipeline: Option<ChangePipeline>,
+    layers: Vec<Boxed>,
     recording: Recording,
     console_writer: BoxMakeWriter,
 }
@@ -139,6 +146,8 @@ impl Default for Builder {
             filter: None,
             console: true,
             console_level: None,
+            console_format: ConsoleFormat::default(),
+            console_ids: false,
             span_fields: SpanFields::all(),
             location: false,
             threads: false,
@@ -149,6 +158,7 @@ impl Default for Builder {
             sdk_logs: false,
             sdk_spans: false,
             change_pipeline: None,
+            layers: Vec::new(),
             recording: Recording::default(),
             console_writer: BoxMakeWriter::new(io::stderr),
         }
@@ -267,6 +277,42 @@ impl Builder {
         self
     }
 
+    /// Sets the form of the console's lines. Default: text.
+    #[must_use]
+    pub fn with_console_format(mut self, format: ConsoleFormat) -> Self {
+        self.console_format = format;
+        self
+    }
+
+    /// Shows the ids of its span at the end of each line of text on the console. Default: off.
+    #[must_use]
+    pub fn with_console_ids(mut self, ids: bool) -> Self {
+        self.console_ids = ids;
+        self
+    }
+
+    /// Adds a layer of your own above the others. It gets what the filter lets pass.
+    ///
+    /// Do not wrap it in a per-layer filter (`with_filter`), for the reason that
+    /// [`LogLayer`] gives.
+    #[must_use]
+    pub fn with_layer(mut self, layer: impl Layer<Registry> + Send + Sync) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Sets a function that is called with each loss of a pipeline, as
+    /// [`otlp::Builder::on_loss`](PipelineBuilder::on_loss).
+    #[must_use]
+    pub fn on_loss(self, call: impl Fn(&Loss) + Send + Sync + 'static) -> Self {
+        let call = Arc::new(call);
+        let change = move |pipeline: PipelineBuilder| {
+            let call = Arc::clone(&call);
+            pipeline.on_loss(move |loss| call(loss))
+        };
+        self.with_pipeline(change)
+    }
+
     /// Chooses which fields of the enclosing spans a record inherits. Default: all.
     #[must_use]
     pub fn with_span_fields(mut self, fields: SpanFields) -> Self {
@@ -360,7 +406,10 @@ impl Builder {
         mut self,
         change: impl Fn(PipelineBuilder) -> PipelineBuilder + Send + 'static,
     ) -> Self {
-        self.change_pipeline = Some(Box::new(change));
+        self.change_pipeline = Some(match self.change_pipeline.take() {
+            Some(before) => Box::new(move |pipeline| change(before(pipeline))),
+            None => Box::new(change),
+        });
         self
     }
 
@@ -397,6 +446,8 @@ impl Builder {
         tracing::dispatcher::set_global_default(dispatch)
             .map_err(|_| Error::already_set("the global subscriber"))?;
         if let Some(spans) = &guard.spans {
+            // The SDK logs that it is set.
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
             global::set_tracer_provider(spans.clone());
         }
         global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
@@ -477,8 +528,11 @@ impl Builder {
             layers.push(Box::new(layer));
         }
         if self.console {
-            layers.push(Box::new(console::layer(levels.console, self.console_writer)));
+            let (format, ids) = (self.console_format, self.console_ids);
+            let console = Console { format, ids, level: levels.console };
+            layers.push(console.layer(self.console_writer));
         }
+        layers.extend(self.layers);
         let dispatch = subscriber::assemble(levels.filter, layers);
         let guard = Guard {
             logs,

@@ -4,7 +4,7 @@ use log::kv::{Key, Value, VisitSource};
 use log::{kv, Log, Metadata, Record};
 use opentelemetry::logs::AnyValue;
 
-use crate::correlate::sidecar;
+use crate::correlate::{ambient, sidecar};
 use crate::error::Error;
 use crate::format::{with_text, Limit};
 
@@ -14,6 +14,8 @@ use crate::format::{with_text, Limit};
 /// [`LogLayer`](crate::LogLayer) treats the events of both alike: the record's real target is the
 /// scope, and the `log.*` fields are metadata. Other layers do not see the key-values, as tracing's
 /// fields have static names.
+///
+/// It drops what is logged while telemetry is suppressed: the lines of an exporter's client.
 ///
 /// ```
 /// spanlog::LogTracer::install(log::LevelFilter::Info).unwrap();
@@ -49,7 +51,8 @@ impl Log for LogTracer {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.inner.enabled(record.metadata()) {
+        // What an exporter's client logs is for no layer, whoever wrote it.
+        if self.inner.enabled(record.metadata()) && !ambient::is_suppressed() {
             let mut pairs = Pairs(Vec::new());
             // If the source fails, the pairs before that are kept.
             let _ = record.key_values().visit(&mut pairs);

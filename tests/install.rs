@@ -11,6 +11,8 @@ mod capture;
 mod grpc;
 #[path = "support/http.rs"]
 mod http;
+#[path = "install/console.rs"]
+mod console;
 #[path = "install/filters.rs"]
 mod filters;
 #[path = "install/json_lines.rs"]

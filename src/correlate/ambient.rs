@@ -105,7 +105,6 @@ pub(crate) fn with_ambient(cx: &Context) -> Context {
 }
 
 /// Whether telemetry is suppressed, as on exporters' threads.
-#[cfg(feature = "install")]
 pub(crate) fn is_suppressed() -> bool {
     stack::alive() && Context::is_current_telemetry_suppressed()
 }

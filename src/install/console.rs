@@ -11,13 +11,43 @@ use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::correlate::ambient;
+use crate::correlate::span_state::{OtelSpan, SpanState};
+use crate::record::Ids;
 
-/// The console's layer. It uses colours only on a terminal, and not if `NO_COLOR` is set.
-pub(crate) fn layer(level: LevelFilter, writer: BoxMakeWriter) -> impl Layer<Registry> + Send + Sync {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let ansi = !no_color && io::stderr().is_terminal();
-    let writer = writer.with_filter(move |metadata| is_shown(metadata, level));
-    tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ansi).event_format(EventsUpTo(level))
+/// The form of the console's lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConsoleFormat {
+    /// Text for people. A message of several lines is indented, so that none of them looks like a line
+    /// of its own.
+    #[default]
+    Text,
+    /// One JSON object on each line.
+    Json,
+}
+
+/// How the console shows events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Console {
+    pub(crate) format: ConsoleFormat,
+    /// Whether text has the ids of the event's span.
+    pub(crate) ids: bool,
+    pub(crate) level: LevelFilter,
+}
+
+impl Console {
+    /// The console's layer. It uses colours only on a terminal, and not if `NO_COLOR` is set.
+    pub(crate) fn layer(self, writer: BoxMakeWriter) -> Box<dyn Layer<Registry> + Send + Sync> {
+        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let ansi = !no_color && io::stderr().is_terminal();
+        let level = self.level;
+        let writer = writer.with_filter(move |metadata| is_shown(metadata, level));
+        let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+        match self.format {
+            ConsoleFormat::Text => Box::new(layer.with_ansi(ansi).event_format(self)),
+            ConsoleFormat::Json => Box::new(layer.with_ansi(false).json().event_format(self)),
+        }
+    }
 }
 
 /// Whether an event is shown. An exporter's own events would make a dozen lines for each export.
@@ -25,23 +55,43 @@ fn is_shown(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
     *metadata.level() <= level && !ambient::is_suppressed()
 }
 
-/// The default format of events up to a level; nothing for others, which get no writer either.
+/// Formats events up to a level; nothing for others, which get no writer either.
 ///
 /// A per-layer filter is no alternative: while any layer has one, a call of `log::log_enabled!` can
 /// drop the next event for all layers (tokio-rs/tracing#2519), and it would hide spans from the
 /// lines inside them.
-struct EventsUpTo(LevelFilter);
-
-impl<N: for<'writer> FormatFields<'writer> + 'static> FormatEvent<Registry, N> for EventsUpTo {
+impl<N: for<'writer> FormatFields<'writer> + 'static> FormatEvent<Registry, N> for Console {
     fn format_event(
         &self,
         ctx: &FmtContext<'_, Registry, N>,
-        writer: Writer<'_>,
+        mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        match is_shown(event.metadata(), self.0) {
-            true => Format::default().format_event(ctx, writer, event),
-            false => Ok(()),
+        if !is_shown(event.metadata(), self.level) {
+            return Ok(());
         }
+        if self.format == ConsoleFormat::Json {
+            return Format::default().json().format_event(ctx, writer, event);
+        }
+        let mut text = String::new();
+        let format = Format::default().with_ansi(writer.has_ansi_escapes());
+        format.format_event(ctx, Writer::new(&mut text), event)?;
+        let mut lines = text.lines();
+        writer.write_str(lines.next().unwrap_or_default())?;
+        for line in lines {
+            write!(writer, "\n    {line}")?;
+        }
+        if let Some(Ids { trace_id, span_id, .. }) = ids_of(ctx).filter(|_| self.ids) {
+            write!(writer, " trace_id={trace_id} span_id={span_id}")?;
+        }
+        writer.write_char('\n')
     }
+}
+
+/// The ids of the event's span, if they are known by now.
+fn ids_of<N: for<'writer> FormatFields<'writer> + 'static>(ctx: &FmtContext<'_, Registry, N>) -> Option<Ids> {
+    ctx.event_scope()?.find_map(|span| match SpanState::find(&span)?.otel_span()? {
+        OtelSpan::Known(ids) => *ids,
+        OtelSpan::Absent => None,
+    })
 }

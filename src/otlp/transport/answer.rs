@@ -134,7 +134,8 @@ enum Form {
 /// An error or answer of something that is not a receiver, with what it looks like.
 pub(crate) fn hinted(why: String) -> String {
     // What the libraries and servers say, and what that means.
-    const HINTS: [(&str, &str); 9] = [
+    const HINTS: [(&str, &str); 10] = [
+        ("invalid peer certificate", "its certificate is not trusted: see the settings of certificates"),
         ("HTTP request to an HTTPS server", "the receiver wants TLS: use an https:// URL"),
         ("HTTP request was sent to HTTPS port", "the receiver wants TLS: use an https:// URL"),
         ("InvalidContentType", "the receiver does not speak TLS: use an http:// URL"),

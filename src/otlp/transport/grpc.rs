@@ -29,6 +29,7 @@ use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::signal::Signal;
 use crate::otlp::transport::grpc::answer::{accepted, failed};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
+use crate::otlp::transport::http::agent;
 use crate::otlp::transport::{Answer, Transport};
 
 /// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could
@@ -60,6 +61,8 @@ impl Grpc {
             let wanted = "the URL of a gRPC receiver, with certificates that can be read";
             Error::setting("the endpoint", &to.url.to_string(), wanted).with_source(error)
         };
+        // tonic would find out when it connects.
+        agent::config(&to.tls)?;
         let mut endpoint = Endpoint::from(to.url.clone())
             .user_agent(concat!("spanlog/", env!("CARGO_PKG_VERSION")))
             .map_err(unusable)?;

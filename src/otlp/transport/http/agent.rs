@@ -46,6 +46,10 @@ fn certificates(pem: &Pem) -> Result<Vec<Certificate<'static>>, Error> {
         if let PemItem::Certificate(certificate) =
             item.map_err(|error| pem.unusable(wanted).with_source(error))?
         {
+            // The client would leave it out, and then trust nobody.
+            if !is_der_sequence(certificate.der()) {
+                return Err(pem.unusable(wanted));
+            }
             certificates.push(certificate);
         }
     }
@@ -53,4 +57,24 @@ fn certificates(pem: &Pem) -> Result<Vec<Certificate<'static>>, Error> {
         true => Err(pem.unusable(wanted)),
         false => Ok(certificates),
     }
+}
+
+/// Whether bytes have the outer form of a certificate: a DER sequence of exactly their length, which
+/// begins with another one.
+fn is_der_sequence(der: &[u8]) -> bool {
+    let content = |der: &[u8]| -> Option<(usize, usize)> {
+        let [0x30, first, rest @ ..] = der else { return None };
+        match *first {
+            short @ ..0x80 => Some((2, usize::from(short))),
+            long => {
+                let digits = rest.get(..usize::from(long & 0x7f)).filter(|digits| digits.len() <= 4)?;
+                let len = digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit));
+                Some((2 + digits.len(), len))
+            }
+        }
+    };
+    content(der).is_some_and(|(header, len)| {
+        der.len() == header + len
+            && content(&der[header..]).is_some_and(|(header, inner)| header + inner <= len)
+    })
 }

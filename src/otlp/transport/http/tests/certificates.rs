@@ -117,10 +117,18 @@ fn files_without_what_they_should_hold_are_errors() {
     let (certificate, key) = authority.certify();
     let (certificate, key) = (pem(certificate.pem()), pem(key.serialize_pem()));
     let torn = pem("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n");
+    // Base64, but of no certificate.
+    let garbage = pem("-----BEGIN CERTIFICATE-----\nMIIBAGFiY2RlZmdo\n-----END CERTIFICATE-----\n");
+    let pem_of = |parts: &[&Pem]| {
+        let texts = parts.iter().map(|part| String::from_utf8(part.bytes.clone()).unwrap());
+        pem(texts.collect::<String>())
+    };
     let wrong = [
         Tls { roots: Some(pem("")), client: None },
         Tls { roots: Some(key.clone()), client: None },
         Tls { roots: Some(torn.clone()), client: None },
+        Tls { roots: Some(garbage.clone()), client: None },
+        Tls { roots: Some(pem_of(&[&certificate, &garbage])), client: None },
         Tls { roots: None, client: Some((key.clone(), key.clone())) },
         Tls { roots: None, client: Some((certificate.clone(), certificate.clone())) },
         Tls { roots: None, client: Some((certificate, torn)) },
