@@ -24,8 +24,6 @@ pub(crate) struct Lane {
     queue: Arc<Queue>,
     /// The `otel.component.type` of the transport.
     pub(crate) exporter: &'static str,
-    /// The process that has the worker: a forked child has none.
-    process: u32,
 }
 
 impl Lane {
@@ -55,7 +53,7 @@ impl Lane {
         let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory));
         let (queue, exporter) = (Arc::new(queue), settings.exporter);
         worker::start(Arc::clone(&queue), settings, transports)?;
-        Ok(Self { queue, exporter, process: std::process::id() })
+        Ok(Self { queue, exporter })
     }
 
     /// A lane of spans that could not be started. It counts what it gets as dropped.
@@ -64,7 +62,7 @@ impl Lane {
         let queue = Queue::in_memory(limits, Overflow::DropNewest, Signal::Traces, Arc::clone(memory));
         queue.close();
         queue.control.worker_ended(&queue.counters);
-        Self { queue: Arc::new(queue), exporter: "none", process: std::process::id() }
+        Self { queue: Arc::new(queue), exporter: "none" }
     }
 
     #[inline]
@@ -88,23 +86,29 @@ impl Lane {
     }
 
     fn is_forked(&self) -> bool {
-        std::process::id() != self.process
+        std::process::id() != self.queue.process
     }
 
     pub(crate) fn lost(&self) -> u64 {
         self.queue.counters.snapshot().lost()
     }
 
+    /// A forked child only closes the queue: it has no worker, and must not wait for locks.
     pub(crate) fn begin_shutdown(&self, until: Instant) {
-        self.queue.close();
-        if !self.is_forked() {
+        if self.is_forked() {
+            self.queue.close_in_child();
+        } else {
+            self.queue.close();
             self.queue.control.begin_shutdown(until);
         }
     }
 
     /// True if the worker stopped in time.
     pub(crate) fn finish_shutdown(&self, until: Instant) -> bool {
-        let ended = !self.is_forked() && self.queue.control.wait_for_end(until);
+        if self.is_forked() {
+            return false;
+        }
+        let ended = self.queue.control.wait_for_end(until);
         if !ended {
             self.queue.control.abandon(&self.queue.counters);
             self.queue.drop_all();

@@ -30,7 +30,9 @@ use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
 use crate::otlp::signal::Signal;
-use crate::otlp::sync::{after, lock, AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Mutex, Ordering};
+use crate::otlp::sync::{
+    after, lock_unless_forked, AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Mutex, Ordering,
+};
 use crate::stats::Thread;
 
 /// Requests are not limited further than this, whatever a receiver answers.
@@ -70,6 +72,8 @@ pub(crate) struct Queue {
     pub(crate) limits: QueueLimits,
     overflow: Overflow,
     signal: Signal,
+    /// The process that has the worker: a forked child has none.
+    pub(crate) process: u32,
     /// The most bytes of a request that the receiver is known to take.
     max_request: AtomicUsize,
     closed: AtomicBool,
@@ -180,6 +184,7 @@ impl Queue {
             limits,
             overflow,
             signal,
+            process: std::process::id(),
             max_request: AtomicUsize::new(usize::MAX),
             closed: AtomicBool::new(false),
             reported_shutdown: AtomicBool::new(false),
@@ -241,7 +246,9 @@ impl Queue {
             return self.push_large(shard, item, record);
         }
         let shard = &self.shards[shard % SHARDS];
-        let mut inner = lock(&shard.inner);
+        let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else {
+            return self.drop_in_child();
+        };
         // A closed shard has no lease.
         if inner.leased < max_cost + self.limits.slack {
             drop(inner);
@@ -250,9 +257,16 @@ impl Queue {
         let is_due = self.append(shard, &mut inner, item, record, max_cost);
         drop(inner);
         if is_due {
-            self.control.wake();
+            self.control.wake(self.process);
         }
         true
+    }
+
+    /// A lock is held by a thread of the parent process, of which this one was forked.
+    #[cold]
+    fn drop_in_child(&self) -> bool {
+        self.counters.dropped_shutdown(1);
+        false
     }
 
     #[cold]
@@ -283,7 +297,9 @@ impl Queue {
             let reserve = item.importance.reserve(limit, is_noisy);
             // Where INFO of a noisy job is refused, a lease must not serve it.
             let ample = Importance::Normal.reserve(limit, true) + self.limits.lease();
-            let mut inner = lock(&shard.inner);
+            let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else {
+                return self.drop_in_child();
+            };
             if inner.closed {
                 drop(inner);
                 self.count_after_shutdown();
@@ -294,15 +310,15 @@ impl Queue {
                 let leased = inner.leased - before;
                 let is_due = self.append(shard, &mut inner, item, record, max_cost);
                 drop(inner);
-                self.usage.leased(item.job, leased, self.budget.is_half_used());
+                self.usage.leased(item.job, leased, self.budget.is_half_used(), self.process);
                 if is_due {
-                    self.control.wake();
+                    self.control.wake(self.process);
                 }
                 return true;
             }
             let missing = wanted - inner.leased + reserve;
             drop(inner);
-            self.control.wake();
+            self.control.wake(self.process);
             attempts += 1;
             if !self.make_room(item.importance, missing, attempts, &mut until) {
                 break;
@@ -357,7 +373,7 @@ impl Queue {
     #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
         let slack = self.limits.slack;
-        let mut chunk = self.pool.take();
+        let mut chunk = self.pool.take(self.process);
         chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
         inner.leased -= slack;
         inner.full.extend(inner.open.replace(chunk));

@@ -1,7 +1,7 @@
 //! The locks and atomics of the queue and the worker: std's, or those of
 //! [loom](https://docs.rs/loom).
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 #[cfg(loom)]
@@ -20,6 +20,22 @@ pub(crate) use std::sync::{
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks like [`lock`]. `None` in a process that was forked from `process` if a thread held the lock
+/// then: that thread is not there to release it. Nobody asks for the process unless the lock is held.
+#[inline]
+pub(crate) fn lock_unless_forked<T>(mutex: &Mutex<T>, process: u32) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => wait_unless_forked(mutex, process),
+    }
+}
+
+#[cold]
+fn wait_unless_forked<T>(mutex: &Mutex<T>, process: u32) -> Option<MutexGuard<'_, T>> {
+    (std::process::id() == process).then(|| lock(mutex))
 }
 
 /// Waits for a notification. May return early, as a `Condvar` may.

@@ -6,6 +6,8 @@
 mod alone;
 mod away;
 mod faults;
+#[cfg(unix)]
+mod forked;
 mod fields;
 #[cfg(feature = "grpc")]
 #[path = "../support/grpc.rs"]

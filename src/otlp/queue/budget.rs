@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::otlp::sync::{lock, wait_until, AtomicUsize, Condvar, Mutex, Ordering};
+use crate::otlp::sync::{lock_unless_forked, wait_until, AtomicUsize, Condvar, Mutex, Ordering};
 
 /// The memory of a pipeline, which the queues of its signals share.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Memory {
     /// How many threads wait for capacity.
     waiting: AtomicUsize,
     released: (Mutex<()>, Condvar),
+    /// The process that made it.
+    process: u32,
 }
 
 impl Memory {
@@ -30,6 +32,7 @@ impl Memory {
             reserved: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             released: (Mutex::new(()), Condvar::new()),
+            process: std::process::id(),
         })
     }
 
@@ -107,14 +110,15 @@ impl Budget {
     }
 
     pub(crate) fn wake_all(&self) {
-        let _guard = lock(&self.memory.released.0);
+        let Some(_guard) = lock_unless_forked(&self.memory.released.0, self.memory.process) else { return };
         self.memory.released.1.notify_all();
     }
 
     /// Waits until `wanted` bytes might be available, or `is_closed`. False if it is `until`
     /// before.
     pub(crate) fn wait(&self, wanted: usize, until: Instant, is_closed: impl Fn() -> bool) -> bool {
-        let mut guard = lock(&self.memory.released.0);
+        let locked = lock_unless_forked(&self.memory.released.0, self.memory.process);
+        let Some(mut guard) = locked else { return false };
         self.memory.waiting.fetch_add(1, Ordering::AcqRel);
         let mut in_time = true;
         while self.available() < wanted && !is_closed() {

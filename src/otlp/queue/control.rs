@@ -14,7 +14,7 @@ use std::time::Instant;
 use crate::otlp::counters::Counters;
 #[cfg(feature = "metrics")]
 use crate::otlp::counters::Stats;
-use crate::otlp::sync::{lock, wait, wait_until, AtomicBool, Condvar, Mutex, Ordering};
+use crate::otlp::sync::{lock, lock_unless_forked, wait, wait_until, AtomicBool, Condvar, Mutex, Ordering};
 
 #[derive(Debug, Default)]
 pub(crate) struct Control {
@@ -107,18 +107,19 @@ impl State {
 
 impl Control {
     /// Wakes the worker to send what is full. If it is woken already, this is one load.
+    /// `process`: the one that has the worker.
     #[inline]
-    pub(crate) fn wake(&self) {
+    pub(crate) fn wake(&self, process: u32) {
         if !self.woken.load(Ordering::Acquire) {
-            self.wake_up();
+            self.wake_up(process);
         }
     }
 
     #[cold]
-    fn wake_up(&self) {
+    fn wake_up(&self, process: u32) {
         if !self.woken.swap(true, Ordering::AcqRel) {
             // Under the lock, because the worker checks the flag under it before it sleeps.
-            let _state = lock(&self.state);
+            let Some(_state) = lock_unless_forked(&self.state, process) else { return };
             self.to_worker.notify_one();
         }
     }

@@ -4,7 +4,7 @@ use std::mem;
 
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
-use crate::otlp::sync::{lock, Ordering};
+use crate::otlp::sync::{lock, lock_unless_forked, Ordering};
 
 impl Queue {
     /// The ticket of the next chunk: those begun up to now have smaller ones.
@@ -23,7 +23,7 @@ impl Queue {
             if ticket >= before {
                 return None;
             }
-            let mut inner = lock(&shard.inner);
+            let mut inner = lock_unless_forked(&shard.inner, self.process)?;
             // Another thread may have changed it since.
             if inner.front() == ticket {
                 let chunk = inner.full.pop_front().or_else(|| inner.open.take());
@@ -62,6 +62,14 @@ impl Queue {
             self.budget.release(leased);
         }
         self.budget.wake_all();
+    }
+
+    /// The same in a forked child, without a lock.
+    pub(crate) fn close_in_child(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        for shard in self.shards.iter() {
+            shard.refuses_below.store(u8::MAX, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

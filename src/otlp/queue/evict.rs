@@ -3,7 +3,7 @@
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::{Queue, Shard};
-use crate::otlp::sync::{lock, Ordering};
+use crate::otlp::sync::{lock_unless_forked, Ordering};
 
 /// Which records are dropped.
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ impl Queue {
             .shards
             .iter()
             .filter(|shard| shard.front.load(Ordering::Acquire) != u64::MAX)
-            .map(|shard| (lock(&shard.inner).full.len(), shard))
+            .filter_map(|shard| Some((lock_unless_forked(&shard.inner, self.process)?.full.len(), shard)))
             .collect();
         shards.sort_by_key(|(chunks, _)| std::cmp::Reverse(*chunks));
         shards.into_iter().map(|(_, shard)| shard)
@@ -51,7 +51,7 @@ impl Queue {
 
     /// Drops such records from the oldest chunk of the shard that has any. False if none has.
     fn evict_from(&self, shard: &Shard, victims: Victims) -> bool {
-        let mut inner = lock(&shard.inner);
+        let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else { return false };
         let is_victim = |job: u64, record: &[u8]| {
             victims.job.is_none_or(|victim| victim == job)
                 && Importance::of_encoded(self.signal, record) == victims.importance

@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use crate::keys::Keys;
 use crate::otlp::signal::Signal;
-use crate::otlp::sync::{lock, AtomicU64, Mutex, Ordering};
+use crate::otlp::sync::{lock_unless_forked, AtomicU64, Mutex, Ordering};
 use crate::wire::log_record::field;
 use crate::wire::read::{each, Malformed};
 
@@ -121,8 +121,9 @@ const MAX_JOBS: usize = 4096;
 
 impl JobUsage {
     /// A thread has leased `bytes` for a record of `job`. `is_short`: less than half is available.
-    pub(crate) fn leased(&self, job: u64, bytes: usize, is_short: bool) {
-        let mut jobs = lock(&self.jobs);
+    /// `process`: the one that has the worker.
+    pub(crate) fn leased(&self, job: u64, bytes: usize, is_short: bool, process: u32) {
+        let Some(mut jobs) = lock_unless_forked(&self.jobs, process) else { return };
         if !is_short {
             if !jobs.is_empty() {
                 jobs.clear();

@@ -2,7 +2,7 @@
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
-use crate::otlp::sync::{lock, Mutex};
+use crate::otlp::sync::{lock, lock_unless_forked, Mutex};
 
 /// How many are kept. With the open chunk of each shard, this is the memory beyond the memory
 /// limit: (32 + 32) times 64 KiB.
@@ -20,8 +20,9 @@ impl Pool {
         Self { chunks: Mutex::new(Vec::new()), capacity: limits.chunk + limits.slack }
     }
 
-    pub(crate) fn take(&self) -> Chunk {
-        let pooled = lock(&self.chunks).pop();
+    /// `process`: the one that has the worker.
+    pub(crate) fn take(&self, process: u32) -> Chunk {
+        let pooled = lock_unless_forked(&self.chunks, process).and_then(|mut chunks| chunks.pop());
         pooled.unwrap_or_else(|| Chunk::with_capacity(self.capacity))
     }
 

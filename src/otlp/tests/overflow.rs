@@ -160,7 +160,7 @@ fn what_waits_takes_the_room_that_it_needs() {
     let begun = |bytes: usize| {
         let mut front = vec![0; MAX_HEADER + bytes];
         let record = Encoded::new(&mut front, MAX_HEADER, &[]);
-        let (mut chunk, target) = (pool.take(), Target::Static("test").into());
+        let (mut chunk, target) = (pool.take(std::process::id()), Target::Static("test").into());
         chunk.add(target, 0, &record, Chunk::max_cost(target, record.len()));
         chunk
     };
