@@ -5,22 +5,25 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::{env, fs};
 
+use opentelemetry::KeyValue;
 use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
+use tracing::info_span;
 use tracing::subscriber::set_global_default;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Registry;
 
 use crate::arm::{Arm, Layers, TARGET};
-use crate::loopback;
 use crate::work::{inside, span_layer, work};
+use crate::{allocations, loopback};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Records between two flushes. The queue of every client holds that many.
-const BURST: u64 = 8_192;
+pub(crate) const BURST: u64 = 8_192;
 
 /// Records before the measurement starts.
 pub(crate) const WARM_UP: u64 = 3 * BURST;
@@ -36,10 +39,15 @@ pub(crate) enum Client {
     Emit,
     /// The direct path, to a port on which nothing listens.
     Unreachable,
+    /// Spans through a pipeline.
+    Spans,
+    /// Spans through the SDK's batch processor and opentelemetry-otlp.
+    SdkSpans,
 }
 
 impl Client {
-    pub(crate) const ALL: [Self; 4] = [Self::Direct, Self::Appender, Self::Emit, Self::Unreachable];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Direct, Self::Appender, Self::Emit, Self::Unreachable, Self::Spans, Self::SdkSpans];
 
     pub(crate) fn name(self) -> String {
         format!("{self:?}")
@@ -59,7 +67,70 @@ pub(crate) fn run(arguments: &[String]) {
         Client::Appender => appender(count, at),
         Client::Emit => emit(count, at),
         Client::Unreachable => unreachable(count, at),
+        Client::Spans => spans(count, at),
+        Client::SdkSpans => sdk_spans(count, at),
     }
+}
+
+fn spans(count: u64, at: SocketAddr) {
+    let pipeline = Pipeline::builder().with_endpoint(format!("http://{at}")).build().unwrap();
+    let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
+    set_global_default(Registry::default().with(span_layer(&provider))).unwrap();
+    measured_spans(count, || pipeline.flush(TIMEOUT).unwrap());
+}
+
+fn sdk_spans(count: u64, at: SocketAddr) {
+    let provider = loopback::tracer_provider_to(at);
+    set_global_default(Registry::default().with(span_layer(&provider))).unwrap();
+    measured_spans(count, || provider.force_flush().unwrap());
+}
+
+/// Spans with four attributes and three stamps, half of them with one event.
+fn spans_of(count: u64) {
+    let text = black_box("eu-west-1");
+    for index in 0..count {
+        let span = info_span!(
+            "request",
+            runner_job.id = "job-01HV",
+            runner_job_execution.id = "execution-7",
+            runner_job_execution_step.name = "plan",
+            region = text,
+            attempt = index,
+            ratio = 0.5,
+            host = text
+        );
+        if index % 2 == 0 {
+            span.add_event("connected", vec![KeyValue::new("peer", text)]);
+        }
+    }
+}
+
+/// Prints what `count` spans used, warm: the CPU nanoseconds of all threads, those of this thread, and
+/// the allocations of all threads.
+fn measured_spans(count: u64, flush: impl Fn()) {
+    let bursts = |count: u64| {
+        for _ in 0..count / BURST {
+            spans_of(BURST);
+            flush();
+        }
+    };
+    bursts(WARM_UP);
+    let allocations = allocations::count(|| bursts(count / 4)) * 4;
+    let cpu = cpu_nanos();
+    let mut ending = 0;
+    for _ in 0..count / BURST {
+        let before = own_nanos();
+        spans_of(BURST);
+        ending += own_nanos() - before;
+        flush();
+    }
+    println!("{} {ending} {allocations}", cpu_nanos() - cpu);
+}
+
+/// The CPU nanoseconds of this thread.
+fn own_nanos() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 fn arm(layers: Layers) -> Arm {

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use self::port::Reserved;
-use crate::client::{Client, WARM_UP};
+use crate::client::{Client, BURST, WARM_UP};
 use crate::loopback;
 use crate::measure::{median, order};
 use crate::process::Process;
@@ -26,8 +26,7 @@ pub(crate) fn serve_sink() {
     println!("{}", loopback::start_sink().unwrap());
     io::stdin().read_to_end(&mut Vec::new()).unwrap();
     let (bytes, records) = loopback::arrived();
-    let attributes = loopback::first().resource_logs[0].scope_logs[0].log_records[0].attributes.len();
-    println!("{records} {bytes} {attributes}");
+    println!("{records} {bytes} {}", loopback::attributes_of_first());
 }
 
 /// Runs each client once, asserting.
@@ -36,6 +35,9 @@ pub(crate) fn check() {
         deliver(client, 8_192);
     }
     while_collector_is_down(400_000);
+    for client in [Client::Spans, Client::SdkSpans] {
+        deliver_spans(client, 8_192);
+    }
 }
 
 /// Whether the platform has what this is measured with.
@@ -64,6 +66,52 @@ pub(crate) fn measure() -> [Delivered; 3] {
         cpu_nanos: median(starts.iter().map(|start| start.cpu_nanos).collect()),
         bytes: starts[STARTS - 1].bytes,
     })
+}
+
+/// What one span costs.
+#[derive(Clone, Copy)]
+pub(crate) struct DeliveredSpan {
+    pub(crate) cpu_nanos: f64,
+    /// On the thread that creates and ends it.
+    pub(crate) own_nanos: f64,
+    pub(crate) allocations: f64,
+    pub(crate) bytes: f64,
+}
+
+/// Measures spans through a pipeline, and through the SDK's batch processor with opentelemetry-otlp:
+/// the median of some starts of each.
+pub(crate) fn measure_spans() -> [DeliveredSpan; 2] {
+    const SPANS: u64 = 40 * 8_192;
+    let clients = [Client::Spans, Client::SdkSpans];
+    let mut delivered = clients.map(|_| Vec::new());
+    for start in 0..STARTS {
+        for index in order(start, clients.len()) {
+            delivered[index].push(deliver_spans(clients[index], SPANS));
+        }
+    }
+    delivered.map(|starts| {
+        let of = |figure: fn(&DeliveredSpan) -> f64| median(starts.iter().map(figure).collect());
+        DeliveredSpan {
+            cpu_nanos: of(|span| span.cpu_nanos),
+            own_nanos: of(|span| span.own_nanos),
+            allocations: of(|span| span.allocations),
+            bytes: of(|span| span.bytes),
+        }
+    })
+}
+
+fn deliver_spans(client: Client, count: u64) -> DeliveredSpan {
+    let mut sink = Process::start(&["--sink"]);
+    let [at] = sink.read();
+    let [cpu, own, allocations] = run::<3>(client, count, at);
+    sink.close_input();
+    let [spans, bytes, attributes] = sink.read::<u64, 3>();
+    assert_eq!(spans, count + count / 4 / BURST * BURST + WARM_UP, "{client:?}");
+    // Seven of its own, and those of tracing-opentelemetry: location, thread, target, level, times.
+    assert!(attributes >= 7, "{client:?}: {attributes}");
+    let each = |figure: f64| figure / count as f64;
+    let bytes = bytes as f64 / spans as f64;
+    DeliveredSpan { cpu_nanos: each(cpu), own_nanos: each(own), allocations: each(allocations), bytes }
 }
 
 fn deliver(client: Client, count: u64) -> Delivered {

@@ -12,9 +12,11 @@ use std::thread;
 use async_trait::async_trait;
 use bytes::Bytes;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{LogExporter, Protocol, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{LogExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::logs::{BatchConfigBuilder, BatchLogProcessor, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{self, SdkTracerProvider};
 use prost::Message;
 
 /// No request of a bench is larger.
@@ -48,6 +50,20 @@ pub(crate) fn provider_to(at: SocketAddr) -> SdkLoggerProvider {
     PROVIDER.get_or_init(|| provider).clone()
 }
 
+/// A tracer provider that delivers to a sink.
+pub(crate) fn tracer_provider_to(at: SocketAddr) -> SdkTracerProvider {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(Client { at, connection: Mutex::default() })
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("http://{at}/v1/traces"))
+        .build()
+        .unwrap();
+    let config = trace::BatchConfigBuilder::default().with_max_queue_size(1 << 16).build();
+    let batch = trace::BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
+    SdkTracerProvider::builder().with_span_processor(batch).build()
+}
+
 /// Adds to the number of records that [`settle`] expects.
 pub(crate) fn expect(count: u64) {
     EXPECTED.fetch_add(count, Ordering::Relaxed);
@@ -64,6 +80,21 @@ pub(crate) fn settle() {
 pub(crate) fn first() -> ExportLogsServiceRequest {
     let first = FIRST.lock().unwrap();
     ExportLogsServiceRequest::decode(first.as_deref().unwrap()).unwrap()
+}
+
+/// How many attributes the first record or span of the first request has.
+pub(crate) fn attributes_of_first() -> usize {
+    let first = FIRST.lock().unwrap();
+    let request = first.as_deref().unwrap();
+    match ExportLogsServiceRequest::decode(request) {
+        Ok(logs) if !logs.resource_logs[0].scope_logs[0].log_records[0].severity_text.is_empty() => {
+            logs.resource_logs[0].scope_logs[0].log_records[0].attributes.len()
+        }
+        _ => {
+            let spans = ExportTraceServiceRequest::decode(request).unwrap();
+            spans.resource_spans[0].scope_spans[0].spans[0].attributes.len()
+        }
+    }
 }
 
 /// The bytes of all requests, and the number of records in them.

@@ -152,6 +152,23 @@ fn deliveries(page: &mut String) -> fmt::Result {
     let [own, other] = [ours, appender].map(|delivered| format!("{:.1}", delivered.bytes));
     row(page, (what, figure), &own, &other, Some(ours.bytes / appender.bytes), 1.0)?;
 
+    let what = "span delivered over HTTP to another process, both over `SpanLayer`";
+    let [ours, sdk] = delivery::measure_spans();
+    let pairs = [
+        (
+            "CPU ns of all threads, against the SDK's batch processor + opentelemetry-otlp",
+            0.4,
+            ours.cpu_nanos,
+            sdk.cpu_nanos,
+        ),
+        ("ns on the thread that creates and ends it", 0.7, ours.own_nanos, sdk.own_nanos),
+        ("allocations", 0.5, ours.allocations, sdk.allocations),
+        ("request bytes", 1.0, ours.bytes, sdk.bytes),
+    ];
+    for (figure, at_most, own, other) in pairs {
+        row(page, (what, figure), &format!("{own:.1}"), &format!("{other:.1}"), Some(own / other), at_most)?;
+    }
+
     let what = "10 million events with the collector down";
     let [limit, grown, late] =
         delivery::while_collector_is_down(10_000_000).map(|bytes| bytes / f64::from(1 << 20));

@@ -169,7 +169,7 @@ impl Builder {
         self
     }
 
-    /// Sets the most records of one request. Default: 512.
+    /// Sets the most records of one request. Default: as many as have 640 KiB.
     pub fn with_batch_records(mut self, records: usize) -> Self {
         self.batch_records = Some(records);
         self
@@ -308,6 +308,7 @@ impl Builder {
         let variable = |what| signal.batch_variable(what);
         if let Some(records) = self.batch_records.or_else(|| count(&variable("MAX_EXPORT_BATCH_SIZE"))) {
             config.max_batch_records = records;
+            config.batch_bytes = usize::MAX;
         }
         let delay = || variables::millis(&variable("SCHEDULE_DELAY"));
         if let Some(delay) = self.schedule_delay.or_else(delay) {

@@ -49,7 +49,8 @@ impl Lane {
             return Err(Error::setting("the largest batch", "0", "at least 1"));
         }
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
-        let limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records);
+        let limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records)
+            .with_wake_bytes(settings.batch_bytes);
         let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory));
         let (queue, exporter) = (Arc::new(queue), settings.exporter);
         worker::start(Arc::clone(&queue), settings, transports)?;

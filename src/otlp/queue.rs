@@ -367,7 +367,8 @@ impl Queue {
             inner.leased -= open.add(item.scope, item.job, record, max_cost);
         }
         inner.records += 1;
-        inner.records >= self.limits.wake_records || (begins && self.budget.is_half_used())
+        inner.records >= self.limits.wake_records
+            || (begins && (inner.full.len() >= self.limits.wake_chunks || self.budget.is_half_used()))
     }
 
     #[cold]

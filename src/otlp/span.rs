@@ -15,7 +15,9 @@ use opentelemetry::{KeyValue, Value as OtelValue};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::value::{any_value, Value};
-use crate::wire::put::{put_bytes, put_fixed64, put_pair, put_uint, tag, varint_len, FIXED32, LENGTH};
+use crate::wire::put::{
+    put_bytes, put_fixed64, put_pair, put_uint, tag, varint_len, FIXED32, FIXED64, LENGTH, VARINT,
+};
 
 /// The field numbers of `opentelemetry.proto.trace.v1.Span`.
 mod field {
@@ -44,8 +46,12 @@ const IS_REMOTE: u32 = 0x200;
 
 /// Writes a `Span` message.
 pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanData) {
-    put_bytes(out, field::TRACE_ID, &span.span_context.trace_id().to_bytes());
-    put_bytes(out, field::SPAN_ID, &span.span_context.span_id().to_bytes());
+    let mut ids = [0; 28];
+    ids[..2].copy_from_slice(&[tag(field::TRACE_ID, LENGTH), 16]);
+    ids[2..18].copy_from_slice(&span.span_context.trace_id().to_bytes());
+    ids[18..20].copy_from_slice(&[tag(field::SPAN_ID, LENGTH), 8]);
+    ids[20..].copy_from_slice(&span.span_context.span_id().to_bytes());
+    out.extend_from_slice(&ids);
     put_text(out, field::TRACE_STATE, &span.span_context.trace_state().header());
     if span.parent_span_id != SpanId::INVALID {
         put_bytes(out, field::PARENT_SPAN_ID, &span.parent_span_id.to_bytes());
@@ -141,6 +147,9 @@ pub(super) fn put_attributes<'a>(
 ) {
     for KeyValue { key, value, .. } in attributes {
         let key = key.as_str();
+        if put_short(out, field, key, value) {
+            continue;
+        }
         match value {
             OtelValue::Bool(value) => put_pair(out, field, key, &Value::Bool(*value)),
             OtelValue::I64(value) => put_pair(out, field, key, &Value::I64(*value)),
@@ -149,6 +158,54 @@ pub(super) fn put_attributes<'a>(
             other => put_pair(out, field, key, &Value::Any(&any_value(other.clone()))),
         }
     }
+}
+
+/// Writes an attribute whose lengths take one byte each, as most do. False, and nothing written, if
+/// they do not.
+#[inline]
+fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &OtelValue) -> bool {
+    // A scalar, with the tag of its kind.
+    let mut scalar = [0; 11];
+    let (scalar, text): (&[u8], &str) = match value {
+        OtelValue::String(text) => (&[], text.as_str()),
+        OtelValue::Bool(value) => {
+            scalar[..2].copy_from_slice(&[tag(2, VARINT), u8::from(*value)]);
+            (&scalar[..2], "")
+        }
+        OtelValue::I64(value) => {
+            scalar[0] = tag(3, VARINT);
+            let (mut left, mut len) = (*value as u64, 1);
+            while left >= 0x80 {
+                scalar[len] = left as u8 | 0x80;
+                (left, len) = (left >> 7, len + 1);
+            }
+            scalar[len] = left as u8;
+            (&scalar[..=len], "")
+        }
+        OtelValue::F64(value) => {
+            scalar[0] = tag(4, FIXED64);
+            scalar[1..9].copy_from_slice(&value.to_bits().to_le_bytes());
+            (&scalar[..9], "")
+        }
+        _ => return false,
+    };
+    let (key_len, value_len) = (key.len(), scalar.len() + text.len());
+    if key.is_empty() || key_len + value_len > 100 {
+        return false;
+    }
+    let (key_len, value_len) = (key_len as u8, value_len as u8);
+    if scalar.is_empty() {
+        out.extend_from_slice(&[tag(field, LENGTH), key_len + value_len + 6, tag(1, LENGTH), key_len]);
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(&[tag(2, LENGTH), value_len + 2, tag(1, LENGTH), value_len]);
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.extend_from_slice(&[tag(field, LENGTH), key_len + value_len + 4, tag(1, LENGTH), key_len]);
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(&[tag(2, LENGTH), value_len]);
+        out.extend_from_slice(scalar);
+    }
+    true
 }
 
 /// Writes a message whose length is not known before.

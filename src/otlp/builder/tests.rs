@@ -98,7 +98,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
             let (config, transport, connections) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!((config.export_timeout, connections), (Duration::from_secs(10), 1));
             assert_eq!(config.retry_max_elapsed, None);
-            assert_eq!(config.max_batch_records, 512);
+            assert_eq!((config.max_batch_records, config.batch_bytes), (usize::MAX, 640 << 10));
             assert_eq!((config.memory_limit_bytes, config.max_request_bytes), (32 << 20, 4 << 20));
             assert_eq!((config.overflow, config.limits), (Overflow::DropNewest, Limits::default()));
             let TransportConfig::Http { to, is_json: false } = transport else { panic!() };
@@ -127,7 +127,7 @@ fn the_environment_counts_where_the_builder_is_silent() {
         "ignored" => {
             let (config, transport, _) = silent.resolve(Signal::Logs).unwrap();
             assert_eq!(config.export_timeout, Duration::from_millis(5));
-            assert_eq!((config.schedule_delay, config.max_batch_records), (Duration::from_secs(1), 512));
+            assert_eq!((config.schedule_delay, config.batch_bytes), (Duration::from_secs(1), 640 << 10));
             let TransportConfig::Http { to, is_json: false } = transport else { panic!() };
             assert_eq!(to.compression, Compression::Gzip);
         }

@@ -146,7 +146,7 @@ impl Worker {
             let taken = self.batch.max_len_with(&self.config.resource, piece.scope);
             let capacity = Capacity {
                 records: self.config.max_batch_records.saturating_sub(self.batch.records()),
-                bytes: self.queue.max_request(self.config.max_request_bytes).saturating_sub(taken),
+                bytes: self.max_bytes().saturating_sub(taken),
             };
             let framed = &chunk.bytes()[piece.framed.clone()];
             let mut part = capacity.take(piece.records, framed);
@@ -168,6 +168,12 @@ impl Worker {
             piece.framed.start = end;
         }
         self.batch.records() < self.config.max_batch_records || self.send_batch()
+    }
+
+    /// The most bytes of a request: the configured limit or that of the receiver, or those at which a
+    /// request is sent.
+    fn max_bytes(&self) -> usize {
+        self.queue.max_request(self.config.max_request_bytes).min(self.config.batch_bytes)
     }
 
     /// Sends the batch. False if the worker was abandoned.

@@ -15,6 +15,8 @@ pub(crate) struct QueueLimits {
     pub(crate) record: usize,
     /// So many records in one shard wake the worker.
     pub(crate) wake_records: usize,
+    /// So many full chunks in one shard wake the worker.
+    pub(crate) wake_chunks: usize,
     /// The bytes up to which chunks are filled. With a small memory limit they are small, as one is
     /// evicted at a time.
     pub(crate) chunk: usize,
@@ -26,7 +28,12 @@ pub(crate) struct QueueLimits {
 impl QueueLimits {
     pub(crate) fn new(memory: usize, record: usize, wake_records: usize) -> Self {
         let chunk = (memory / 128).min(CHUNK);
-        Self { memory, record, wake_records, chunk, slack: chunk / 16 }
+        Self { memory, record, wake_records, wake_chunks: usize::MAX, chunk, slack: chunk / 16 }
+    }
+
+    /// Wakes the worker when a shard has so many bytes, too.
+    pub(crate) fn with_wake_bytes(self, bytes: usize) -> Self {
+        Self { wake_chunks: bytes / self.chunk, ..self }
     }
 
     /// How many bytes a shard leases at once. Idle leases are at most an eighth of the memory
