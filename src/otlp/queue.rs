@@ -109,14 +109,15 @@ pub(crate) struct Item<'a> {
     pub(crate) scope: ScopeKey<'a>,
     /// The id of its job scope; 0 if there is none.
     pub(crate) job: u64,
-    pub(crate) importance: Importance,
+    /// Its severity number, which says how much it matters when memory is short.
+    pub(crate) severity: u8,
 }
 
 /// A record of no job, at INFO.
 #[cfg(test)]
 impl<'a> From<crate::record::Target<'a>> for Item<'a> {
     fn from(target: crate::record::Target<'a>) -> Self {
-        Self { scope: target.into(), job: 0, importance: Importance::Normal }
+        Self { scope: target.into(), job: 0, severity: 9 }
     }
 }
 
@@ -133,8 +134,8 @@ struct Shard {
     inner: Mutex<Inner>,
     /// The ticket of the first chunk, `u64::MAX` if there is none. Written under the lock.
     front: AtomicU64,
-    /// Records of less importance than this are refused: one of the next lower importance found no
-    /// room. Above all of them once the queue is closed.
+    /// Records with a lower severity number than this are refused: one of them found no room. Above
+    /// all of them once the queue is closed.
     refuses_below: AtomicU8,
 }
 
@@ -196,19 +197,19 @@ impl Queue {
     /// Counts an event as emitted and admits its record. `None` if the record would be dropped,
     /// which is counted too.
     #[inline]
-    pub(crate) fn reserve(&self, thread: Thread, importance: Importance) -> Option<Permit<'_>> {
+    pub(crate) fn reserve(&self, thread: Thread, severity: u8) -> Option<Permit<'_>> {
         self.counters.one_emitted(thread);
         let refuses_below = &self.shards[thread.shard(SHARDS)].refuses_below;
-        let has_room = importance as u8 >= refuses_below.load(Ordering::Relaxed) || self.admits(importance);
+        let has_room = severity >= refuses_below.load(Ordering::Relaxed) || self.admits(severity);
         has_room.then(|| Permit { queue: self, thread })
     }
 
     /// Whether a shard that refused its last record takes one now. If not, that is counted.
     #[cold]
-    fn admits(&self, importance: Importance) -> bool {
+    fn admits(&self, severity: u8) -> bool {
         if self.is_closed() {
             self.count_after_shutdown();
-        } else if self.is_full(importance) {
+        } else if self.is_full(severity) {
             self.counters.dropped_queue_full(1);
         } else {
             return true;
@@ -231,11 +232,11 @@ impl Queue {
 
     /// Whether there is no room for a record of this thread, and none can be made. An estimate:
     /// true from the first record that is dropped until there is room for a whole lease.
-    pub(crate) fn is_full(&self, importance: Importance) -> bool {
+    pub(crate) fn is_full(&self, severity: u8) -> bool {
         let refuses_below = &self.shards[Thread::current().shard(SHARDS)].refuses_below;
         self.overflow == Overflow::DropNewest
-            && (importance as u8) < refuses_below.load(Ordering::Relaxed)
-            && self.budget.is_short(importance.reserve(self.budget.limit(), false))
+            && severity < refuses_below.load(Ordering::Relaxed)
+            && self.budget.is_short(Importance::of(severity).reserve(self.budget.limit(), false))
     }
 
     /// Enqueues an encoded record. False if it is dropped, which is counted.
@@ -289,12 +290,13 @@ impl Queue {
     #[cold]
     fn push_slow(&self, shard: &Shard, item: Item<'_>, record: &Encoded<'_>, max_cost: usize) -> bool {
         let wanted = max_cost + self.limits.slack;
+        let importance = Importance::of(item.severity);
         let mut until = None;
         let mut attempts = 0;
         loop {
             let is_noisy = self.usage.noisy() == Some(item.job);
             let limit = self.budget.limit();
-            let reserve = item.importance.reserve(limit, is_noisy);
+            let reserve = importance.reserve(limit, is_noisy);
             // Where INFO of a noisy job is refused, a lease must not serve it.
             let ample = Importance::Normal.reserve(limit, true) + self.limits.lease();
             let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else {
@@ -320,11 +322,11 @@ impl Queue {
             drop(inner);
             self.control.wake(self.process);
             attempts += 1;
-            if !self.make_room(item.importance, missing, attempts, &mut until) {
+            if !self.make_room(importance, missing, attempts, &mut until) {
                 break;
             }
         }
-        shard.refuses_below.fetch_max(item.importance as u8 + 1, Ordering::Relaxed);
+        shard.refuses_below.fetch_max(importance.next_severity(), Ordering::Relaxed);
         self.counters.dropped_queue_full(1);
         false
     }

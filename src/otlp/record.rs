@@ -17,7 +17,6 @@ use crate::format::{write_text, Formatted};
 use crate::keys;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
-use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::{Item, Permit};
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{EncodeInherited, Ids, Record, Records, Target, ALL_SEVERITIES};
@@ -169,7 +168,7 @@ impl Records for DirectRecords {
     /// Before anything is encoded, so that a full queue costs little.
     #[inline]
     fn reserve(&self, thread: Thread, severity: Severity) -> Option<Permit<'_>> {
-        self.pipeline.queue().reserve(thread, Importance::of(severity))
+        self.pipeline.queue().reserve(thread, severity as u8)
     }
 
     #[inline]
@@ -184,8 +183,7 @@ impl Records for DirectRecords {
     #[inline]
     fn emit(&self, record: DirectRecord<'_>) -> bool {
         let DirectRecord { permit, target, mut draft } = record;
-        let importance = Importance::of(draft.severity);
-        let item = Item { scope: target.into(), job: draft.job, importance };
+        let item = Item { scope: target.into(), job: draft.job, severity: draft.severity as u8 };
         let is_enqueued = permit.enqueue(item, &draft.finish());
         draft.recycle();
         is_enqueued

@@ -24,13 +24,8 @@ pub(crate) enum Importance {
 }
 
 impl Importance {
-    #[inline]
-    pub(crate) fn of(severity: Severity) -> Self {
-        Self::of_number(severity as u64)
-    }
-
-    #[inline]
-    fn of_number(severity: u64) -> Self {
+    /// That of a record with this severity number.
+    pub(crate) fn of(severity: u8) -> Self {
         match severity {
             0..9 => Self::Low,
             9..13 => Self::Normal,
@@ -38,19 +33,19 @@ impl Importance {
         }
     }
 
-    /// That of a span. The graph of a run is made of the spans of ops, steps and jobs.
-    pub(crate) fn of_span(span: &SpanData) -> Self {
-        let mut keys = span.attributes.iter().map(|own| own.key.as_str());
-        match matches!(span.status, Status::Error { .. }) || keys.any(is_of_op) {
-            true => Self::High,
-            false => Self::Normal,
+    /// The lowest severity number that matters more.
+    pub(crate) fn next_severity(self) -> u8 {
+        match self {
+            Self::Low => 9,
+            Self::Normal => 13,
+            Self::High => 25,
         }
     }
 
     /// That of an encoded `LogRecord` or `Span`. What cannot be read is kept longest.
     pub(crate) fn of_encoded(signal: Signal, record: &[u8]) -> Self {
         let found = match signal {
-            Signal::Logs => severity(record).map(Self::of_number),
+            Signal::Logs => severity(record).map(Self::of),
             Signal::Traces => is_important_span(record).map(|is_important| match is_important {
                 true => Self::High,
                 false => Self::Normal,
@@ -79,11 +74,21 @@ fn is_of_op(key: &str) -> bool {
     [Keys::nuon().tool(), Keys::cicd().tool()].contains(&key)
 }
 
-fn severity(record: &[u8]) -> Result<u64, Malformed> {
+/// The severity number that a span counts as. The graph of a run is made of the spans of ops, steps and
+/// jobs.
+pub(crate) fn severity_of_span(span: &SpanData) -> u8 {
+    let mut keys = span.attributes.iter().map(|own| own.key.as_str());
+    match matches!(span.status, Status::Error { .. }) || keys.any(is_of_op) {
+        true => Severity::Error as u8,
+        false => Severity::Info as u8,
+    }
+}
+
+fn severity(record: &[u8]) -> Result<u8, Malformed> {
     let mut severity = 0;
     each(record, |number, raw| {
         if number == u64::from(field::SEVERITY_NUMBER) {
-            severity = raw.varint()?;
+            severity = u8::try_from(raw.varint()?).unwrap_or(u8::MAX);
         }
         Ok(())
     })?;

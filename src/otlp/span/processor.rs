@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
-use crate::otlp::queue::importance::Importance;
+use crate::otlp::queue::importance::severity_of_span;
 use crate::otlp::queue::Item;
 use crate::otlp::span::{put_span, scope};
 use crate::stats::Thread;
@@ -58,14 +58,14 @@ impl SpanProcessor for PipelineSpanProcessor {
         if !span.span_context.is_sampled() {
             return;
         }
-        let importance = Importance::of_span(&span);
-        let Some(permit) = self.lane.queue().reserve(Thread::current(), importance) else { return };
+        let severity = severity_of_span(&span);
+        let Some(permit) = self.lane.queue().reserve(Thread::current(), severity) else { return };
         let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(&[0; MAX_HEADER]);
         put_span(&mut buffer, &span);
         scope::with_key(&span.instrumentation_scope, |scope| {
-            let item = Item { scope, job: 0, importance };
+            let item = Item { scope, job: 0, severity };
             permit.enqueue(item, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
         });
         if buffer.capacity() <= MAX_KEPT_BYTES {

@@ -14,7 +14,6 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::otlp::record::DirectRecord;
@@ -30,7 +29,7 @@ use crate::wire::scalar::{put_attribute, Scalar};
 fn record() -> DirectRecord<'static> {
     static QUEUE: LazyLock<Queue> =
         LazyLock::new(|| Queue::new(QueueLimits::new(MIN_MEMORY, MIN_MEMORY / 2, 1), Overflow::DropNewest));
-    DirectRecord::new(QUEUE.reserve(Thread::current(), Importance::Normal).unwrap(), Target::Static("test"))
+    DirectRecord::new(QUEUE.reserve(Thread::current(), 9).unwrap(), Target::Static("test"))
 }
 
 fn any_value() -> impl Strategy<Value = AnyValue> {

@@ -13,7 +13,6 @@ use crate::otlp::counters::Stats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
-use crate::otlp::queue::importance::Importance;
 use crate::otlp::transport::{Answer, Transport};
 use crate::record::Target;
 use crate::stats::Thread;
@@ -114,7 +113,7 @@ pub(crate) fn emit_to(pipeline: &Pipeline, target: Target<'_>, body: &str) {
 
 /// Hands a record over, if there is room.
 pub(crate) fn push(pipeline: &Pipeline, target: Target<'_>, record: &[u8]) {
-    if let Some(permit) = pipeline.queue().reserve(Thread::current(), Importance::Normal) {
+    if let Some(permit) = pipeline.queue().reserve(Thread::current(), 9) {
         let mut front = vec![0; MAX_HEADER];
         front.extend_from_slice(record);
         permit.enqueue(target.into(), &Encoded::new(&mut front, MAX_HEADER, &[]));

@@ -9,7 +9,6 @@ use super::fixture::*;
 use crate::otlp::config::Config;
 use crate::otlp::pipeline::{Connect, Pipeline};
 use crate::otlp::queue::chunk::{Chunk, Encoded, MAX_HEADER};
-use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::{Item, Overflow};
@@ -45,16 +44,13 @@ fn newest_are_dropped_and_not_encoded() {
     }
     let stats = pipeline.stats();
     assert!(stats.dropped_queue_full > 3_000 && stats.pending > 800, "{stats:?}");
-    assert!(
-        pipeline.queue().is_full(Importance::Normal)
-            && pipeline.queue().reserve(Thread::current(), Importance::Normal).is_none()
-    );
+    assert!(pipeline.queue().is_full(9) && pipeline.queue().reserve(Thread::current(), 9).is_none());
     door.open();
     pipeline.flush(LONG).unwrap_err();
     // Those that arrive are the first ones, without a gap.
     let numbers: Vec<_> = taken.bodies().iter().filter_map(|body| number_of(body)).collect();
     assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
-    assert!(!pipeline.queue().is_full(Importance::Normal));
+    assert!(!pipeline.queue().is_full(9));
     emit(&pipeline, "room again");
     pipeline.flush(LONG).unwrap();
     assert_adds_up(&pipeline.stats());
@@ -65,7 +61,7 @@ fn newest_are_dropped_and_not_encoded() {
 fn oldest_make_room() {
     let (pipeline, door, taken) = stuck(Overflow::DropOldest);
     for number in 0..5_000 {
-        assert!(!pipeline.queue().is_full(Importance::Normal));
+        assert!(!pipeline.queue().is_full(9));
         emit(&pipeline, &numbered(number));
     }
     let stats = pipeline.stats();
@@ -188,23 +184,22 @@ fn flood(overflow: Overflow, is_shared: bool) -> Lost {
     let (door, taken) = (Door::default(), Taken::default());
     let settings = Config { memory_limit_bytes: LIMIT, overflow, ..quick() };
     let pipeline = Pipeline::start(settings, door.transport(&taken)).unwrap();
-    let emit = |job: u64, importance, body: &str| {
+    let emit = |job: u64, severity: u8, body: &str| {
         let queue = pipeline.queue();
-        let Some(permit) = queue.reserve(Thread::current(), importance) else { return };
-        let severity = if importance == Importance::High { 13 } else { 9 };
+        let Some(permit) = queue.reserve(Thread::current(), severity) else { return };
         let mut front = vec![0; MAX_HEADER];
-        front.extend_from_slice(&record_of(severity, body));
-        let item = Item { job, importance, ..Target::Static("test").into() };
+        front.extend_from_slice(&record_of(severity.into(), body));
+        let item = Item { job, severity, ..Target::Static("test").into() };
         permit.enqueue(item, &Encoded::new(&mut front, MAX_HEADER, &[]));
     };
     let quiet = |number: usize| {
-        emit(2, Importance::High, &format!("quiet warn {number}"));
-        emit(2, Importance::Normal, &format!("quiet info {number}"));
+        emit(2, 13, &format!("quiet warn {number}"));
+        emit(2, 9, &format!("quiet info {number}"));
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0..40_000 {
-                emit(1, Importance::Normal, &format!("noisy info {number} {}", "x".repeat(200)));
+                emit(1, 9, &format!("noisy info {number} {}", "x".repeat(200)));
                 if is_shared && number % 400 == 0 {
                     quiet(number / 400);
                 }
