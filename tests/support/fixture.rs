@@ -4,6 +4,8 @@
 
 #[path = "capture.rs"]
 pub mod capture;
+#[path = "finished.rs"]
+pub mod finished;
 #[path = "seen.rs"]
 pub mod seen;
 #[path = "spans.rs"]
@@ -183,22 +185,27 @@ impl Arrangement {
         let sampler = if self.sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
         let builder =
             SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(JobSpanProcessor::new());
-        let tracer_provider = processors(builder).with_simple_exporter(spans.clone()).build();
+        let direct = (crate::KIND == Kind::Direct).then(spanlog::testing::pipeline);
+        let builder = processors(builder);
+        let builder = match &direct {
+            Some((pipeline, _)) => builder.with_span_processor(pipeline.span_processor()),
+            None => builder.with_simple_exporter(spans.clone()),
+        };
+        let tracer_provider = builder.build();
         let tracer = tracer_provider.tracer("test");
         let neighbour = Neighbour::default();
         if self.log_enabled {
             // Without a logger, `log_enabled!` returns false without consulting the layers.
             install_log_tracer();
         }
-        let (logs, counters, dispatch) = match crate::KIND {
-            Kind::Sdk => {
+        let (logs, counters, dispatch) = match direct {
+            None => {
                 let provider = capture.provider();
                 let layer = settings.apply(LogLayer::new(&provider).with_level(self.level));
                 let counters = layer.counters();
                 (Logs::Sdk(capture, provider), counters, self.assemble(layer, tracer.clone(), &neighbour))
             }
-            Kind::Direct => {
-                let (pipeline, requests) = spanlog::testing::pipeline();
+            Some((pipeline, requests)) => {
                 let layer = settings.apply(LogLayer::direct(pipeline.clone()).with_level(self.level));
                 let counters = layer.counters();
                 (Logs::Direct(pipeline, requests), counters, self.assemble(layer, tracer.clone(), &neighbour))
@@ -384,8 +391,9 @@ impl Fixture {
         match &self.logs {
             Logs::Sdk(kept, _) => kept.map(Seen::of_sdk),
             Logs::Direct(pipeline, requests) => {
-                let flushed = pipeline.flush(PATIENCE);
-                assert!(flushed.is_ok() || self.are_logs_shut_down.load(Ordering::Relaxed), "{flushed:?}");
+                // An error if a record was lost, which is for the test to find out.
+                let _ = pipeline.flush(PATIENCE);
+                assert!(pipeline.stats().pending == 0 || self.are_logs_shut_down.load(Ordering::Relaxed));
                 requests.bytes().iter().flat_map(|request| Seen::of_request(request)).collect()
             }
         }
@@ -425,8 +433,18 @@ impl Fixture {
         record.clone()
     }
 
+    /// The finished spans: what the SDK exports, or what the pipeline's receiver gets.
     pub fn spans(&self) -> Vec<SpanData> {
-        self.spans.get_finished_spans().unwrap()
+        match &self.logs {
+            Logs::Sdk(..) => self.spans.get_finished_spans().unwrap(),
+            Logs::Direct(pipeline, requests) => {
+                // An error if a record was lost, which is for the test to find out.
+                let _ = pipeline.flush(PATIENCE);
+                let stats = pipeline.span_stats();
+                assert_eq!(stats.emitted, stats.delivered, "{stats:?}");
+                requests.span_bytes().iter().flat_map(|request| finished::of_request(request)).collect()
+            }
+        }
     }
 
     /// The one finished span of this name.
