@@ -25,6 +25,8 @@ mod port;
 mod process;
 #[path = "install/paths.rs"]
 mod paths;
+#[path = "install/spans.rs"]
+mod spans;
 #[path = "install/settings.rs"]
 mod settings;
 

@@ -13,8 +13,7 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
-use crate::otlp::settings::tls::Tls;
-use crate::otlp::settings::{variables, Target};
+use crate::otlp::settings::{variables, HeaderProvider, Target};
 use crate::otlp::signal::Signal;
 use crate::otlp::transport::http::{agent, MAX_BODY_BYTES};
 
@@ -52,7 +51,7 @@ impl Destination {
         let builder = builder
             .with_protocol(protocol)
             .with_timeout(self.timeout)
-            .with_http_client(BlockingClient::new(self.timeout, self.to.headers, &self.to.tls)?)
+            .with_http_client(BlockingClient::new(self.timeout, self.to)?)
             .with_endpoint(&url);
         build(builder).map_err(|error| rejected(&url, error))
     }
@@ -82,19 +81,22 @@ struct BlockingClient {
     agent: Agent,
     /// Set on each request. They replace those that the exporter sets.
     headers: HeaderMap,
+    /// Gives more headers for each request, which take precedence.
+    provider: Option<HeaderProvider>,
 }
 
 impl BlockingClient {
-    fn new(timeout: Duration, headers: HeaderMap, tls: &Tls) -> Result<Self, Error> {
-        let agent = agent::config(tls)?.timeout_global(Some(timeout)).build().new_agent();
-        Ok(Self { agent, headers })
+    fn new(timeout: Duration, to: Target) -> Result<Self, Error> {
+        let agent = agent::config(&to.tls)?.timeout_global(Some(timeout)).build().new_agent();
+        Ok(Self { agent, headers: to.headers, provider: to.header_provider })
     }
 
     fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let mut request = request.map(Vec::from);
-        for (name, value) in &self.headers {
-            request.headers_mut().insert(name, value.clone());
-        }
+        let provided = self.provider.iter().flat_map(HeaderProvider::headers);
+        let provided = provided.filter_map(|(name, value)| Some((name?, value)));
+        let own = self.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        request.headers_mut().extend(own.chain(provided).map(|(name, value)| (Some(name), value)));
         let host = agent::host(request.uri()).to_owned();
         let answer = self.agent.run(request).inspect_err(|error| {
             // The exporter says no more than "network error".

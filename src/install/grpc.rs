@@ -12,6 +12,7 @@ use tonic::{Request, Status};
 
 use crate::error::Error;
 use crate::install::destination::{rejected, Destination};
+use crate::otlp::settings::HeaderProvider;
 use crate::otlp::transport::grpc::tls;
 
 pub(crate) fn log_exporter(to: Destination) -> Result<LogExporter, Error> {
@@ -31,12 +32,16 @@ fn over_grpc<B: WithExportConfig + WithTonicConfig, E>(
     let _entered = runtime.enter();
     let Destination { to, timeout, .. } = destination;
     let url = to.url.to_string();
-    let headers = to.headers;
+    let (headers, provider) = (to.headers, to.header_provider);
     let mut builder = builder
         .with_timeout(timeout)
         .with_endpoint(&url)
         // Comes last: otherwise what the exporter finds in the environment took precedence.
-        .with_interceptor(move |request| Ok::<_, Status>(with_headers(request, &headers)));
+        .with_interceptor(move |request| {
+            let mut headers = headers.clone();
+            headers.extend(provider.iter().flat_map(HeaderProvider::headers));
+            Ok::<_, Status>(with_headers(request, &headers))
+        });
     if to.url.scheme_str() == Some("https") {
         builder = builder.with_tls_config(tls::config(&to.tls));
     }

@@ -195,3 +195,33 @@ impl SpanProcessor for Marking {
         Ok(())
     }
 }
+
+/// Guarantees: a credential is neither in an error nor in what `Debug` shows.
+#[test]
+fn credentials_are_never_shown() {
+    let secret_url = |scheme: &str| format!("{scheme}://user:hunter2@collector:4318/?token=hunter2");
+    let builders = [
+        spanlog::builder().with_endpoint(secret_url("http")),
+        spanlog::builder().with_endpoint(secret_url("ftp")),
+        spanlog::builder().with_endpoint("http://user:hunter2@"),
+    ];
+    for builder in builders {
+        let shown = format!("{builder:?}");
+        let error = builder.build().unwrap_err();
+        for text in [shown, error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+    let pipeline = spanlog::otlp::Pipeline::builder().with_logs_url(secret_url("http"));
+    assert!(!format!("{pipeline:?}").contains("hunter2"), "{pipeline:?}");
+    let child = isolated(|_| {
+        let error = spanlog::builder().build().unwrap_err();
+        println!("error={error}");
+    });
+    let Some(child) = child else { return };
+    for headers in ["aHVudGVyMg==", "hunter2", "Bearer hunter2="] {
+        let written = child.run(&[("OTEL_EXPORTER_OTLP_HEADERS", headers)]);
+        assert!(written.stdout.contains("error=OTEL_EXPORTER_OTLP_HEADERS"), "{}", written.stdout);
+        assert!(!written.stdout.contains("hunter2") && !written.stdout.contains("aHVudGVyMg"), "{headers}");
+    }
+}

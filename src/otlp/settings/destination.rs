@@ -19,6 +19,15 @@ pub(crate) enum Endpoint {
     Url(String),
 }
 
+impl Endpoint {
+    /// For people, without what may be a secret.
+    pub(crate) fn redacted(&self) -> String {
+        match self {
+            Self::Base(url) | Self::Url(url) => redacted(url),
+        }
+    }
+}
+
 /// The signal's path is appended to base URLs, but not for gRPC, and not to the signal's own
 /// variable.
 pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protocol) -> Result<Uri, Error> {

@@ -38,7 +38,7 @@ impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers are left out: they may be secrets.
         f.debug_struct("Overrides")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.as_ref().map(Endpoint::redacted))
             .field("protocol", &self.protocol)
             .field("compression", &self.compression)
             .field("service_name", &self.service_name)

@@ -88,7 +88,9 @@ pub(crate) fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
         .map(|pair| match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
                 let (key, value) = (key.trim(), value.trim());
-                let decoded = percent_decoded(value);
+                // Only padding: this is no pair, but a value in base64.
+                let is_padding = !value.is_empty() && value.trim_matches('=').is_empty();
+                let decoded = percent_decoded(value).filter(|_| !is_padding);
                 let shown = || shown_key(key, value).to_owned();
                 decoded.map(|value| (key.to_owned(), value)).ok_or_else(shown)
             }
