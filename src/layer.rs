@@ -59,6 +59,8 @@ pub struct LogLayer<R> {
     level: LevelFilter,
     /// `None`: all targets.
     targets: Option<Targets>,
+    /// Of targets that begin with these, only events at INFO and above make records.
+    exporter_targets: Vec<String>,
     /// What records inherit from their span and job.
     inherit: InheritSettings,
     /// Needed to get a span's OpenTelemetry context.
@@ -70,8 +72,13 @@ impl<L: Logger + Send + Sync + 'static> LogLayer<SdkRecords<L>> {
     /// A layer that emits through any logger provider: the SDK's, with all its processors and
     /// exporters, or another implementation.
     pub fn new<P: LoggerProvider<Logger = L>>(provider: &P) -> Self {
-        Self::of_records(SdkRecords::new(provider.logger("")))
+        Self::of_records(SdkRecords::new(provider.logger(""))).with_exporter_targets(Self::EXPORTER_TARGETS)
     }
+
+    /// The targets of the clients that exporters use. See
+    /// [`with_exporter_targets`](Self::with_exporter_targets).
+    pub const EXPORTER_TARGETS: [&'static str; 8] =
+        ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tonic", "tower", "ureq"];
 }
 
 impl LogLayer<DirectRecords> {
@@ -91,6 +98,7 @@ impl<R: Records> LogLayer<R> {
             id: LayerId::next(),
             level: LevelFilter::TRACE,
             targets: None,
+            exporter_targets: Vec::new(),
             inherit: InheritSettings {
                 keys: Keys::default(),
                 fields: SpanFields::all(),
@@ -116,6 +124,17 @@ impl<R: Records> LogLayer<R> {
     #[must_use]
     pub fn with_targets(self, targets: impl Into<Targets>) -> Self {
         Self { targets: Some(targets.into()), ..self }
+    }
+
+    /// Makes no records of DEBUG and TRACE events of these targets and those below them. Default: those
+    /// of the clients that exporters use, on the SDK path; none on the direct path.
+    ///
+    /// A client logs about each request on threads of its own, where nothing tells that it works for an
+    /// exporter. Records of that would cause the next request, and so on for ever. The direct path's
+    /// own clients log under suppression, and need no list.
+    #[must_use]
+    pub fn with_exporter_targets<T: Into<String>>(self, targets: impl IntoIterator<Item = T>) -> Self {
+        Self { exporter_targets: targets.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Chooses which fields of the enclosing spans a record inherits. Default: all.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::SystemTime;
 
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -115,10 +115,18 @@ impl<R: Records> LogLayer<R> {
 
     fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= self.level
+            && (*metadata.level() <= Level::INFO || !self.is_of_exporter(metadata.target()))
             && self
                 .targets
                 .as_ref()
                 .is_none_or(|targets| targets.would_enable(metadata.target(), metadata.level()))
+    }
+
+    /// Whether an event may be about an exporter's request.
+    fn is_of_exporter(&self, target: &str) -> bool {
+        self.exporter_targets.iter().any(|own| {
+            target.strip_prefix(&**own).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        })
     }
 
     fn value_limit(&self) -> Limit {

@@ -294,7 +294,7 @@ impl Queue {
         let mut until = None;
         let mut attempts = 0;
         loop {
-            let is_noisy = self.usage.noisy() == Some(item.job);
+            let is_noisy = item.job != 0 && self.usage.noisy() == Some(item.job);
             let limit = self.budget.limit();
             let reserve = importance.reserve(limit, is_noisy);
             // Where INFO of a noisy job is refused, a lease must not serve it.
@@ -312,7 +312,9 @@ impl Queue {
                 let leased = inner.leased - before;
                 let is_due = self.append(shard, &mut inner, item, record, max_cost);
                 drop(inner);
-                self.usage.leased(item.job, leased, self.budget.is_half_used(), self.process);
+                if item.job != 0 {
+                    self.usage.leased(item.job, leased, self.budget.is_half_used(), self.process);
+                }
                 if is_due {
                     self.control.wake(self.process);
                 }

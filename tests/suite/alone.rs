@@ -411,3 +411,24 @@ fn a_line_logged_while_telemetry_is_suppressed_is_an_exporters_and_is_counted() 
         assert_eq!((stats.emitted, stats.delivered, stats.dropped_suppressed), (2, 1, 1));
     });
 }
+
+/// Guarantees: what an exporter's client logs on its own threads causes no next request, whatever the
+/// exporter is.
+#[test]
+fn the_verbose_lines_of_an_exporters_client_make_no_records() {
+    use spanlog::LogLayer;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let kept = |change: fn(LogLayer<spanlog::SdkRecords<opentelemetry_sdk::logs::SdkLogger>>) -> _| {
+        let capture = crate::fixture::capture::Capture::default();
+        let layer = change(LogLayer::new(&capture.provider()));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::debug!(target: "h2::client", "of a client");
+            tracing::info!(target: "hyper", "rare");
+            tracing::debug!(target: "hyperion", "of the program");
+        });
+        capture.map(|record| record.target().unwrap().to_string())
+    };
+    assert_eq!(kept(|layer| layer), ["hyper", "hyperion"]);
+    assert_eq!(kept(|layer| layer.with_exporter_targets(["hyperion"])), ["h2::client", "hyper"]);
+}

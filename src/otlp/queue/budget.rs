@@ -73,12 +73,13 @@ impl Budget {
     ) -> bool {
         let missing = wanted.saturating_sub(*leased);
         let limit = self.limit().saturating_sub(reserve);
-        let lease = if self.available() < ample { 0 } else { self.lease };
         loop {
             let mut taken = 0;
             let took = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
                 let available = self.memory.available.load(Ordering::Acquire).saturating_sub(reserve);
-                taken = missing.max(lease).min(limit.saturating_sub(used)).min(available);
+                let available = available.min(limit.saturating_sub(used));
+                let lease = if available + reserve < ample { 0 } else { self.lease };
+                taken = missing.max(lease).min(available);
                 (taken >= missing).then(|| used + taken)
             });
             if took.is_err() {
