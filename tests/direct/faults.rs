@@ -13,7 +13,7 @@ use crate::kinds;
 use crate::otlp::body;
 use crate::random::Random;
 
-fn act(dice: u64) -> Act {
+pub(crate) fn act(dice: u64) -> Act {
     match dice % 16 {
         0 => Act::SendAndClose(Vec::new()),
         1 => Act::Reset,
@@ -34,7 +34,7 @@ fn act(dice: u64) -> Act {
     }
 }
 
-fn assert_adds_up(stats: &Stats) {
+pub(crate) fn assert_adds_up(stats: &Stats) {
     let settled = stats.delivered + stats.rejected + stats.dropped();
     assert_eq!(stats.emitted, settled + stats.pending, "{stats:?}");
 }

@@ -33,5 +33,7 @@ mod runtimes;
 mod seen;
 mod settings;
 mod sizes;
+#[cfg(target_os = "linux")]
+mod soak;
 #[path = "../support/spans.rs"]
 mod spans;

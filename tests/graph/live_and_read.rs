@@ -9,7 +9,7 @@ use opentelemetry::trace::{Span as _, Status, TraceContextExt, Tracer as _, Trac
 use opentelemetry::{Array, Context, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use spanlog::graph::{Call, LogRecord, Recorder, ToolCallGraph};
+use spanlog::graph::{Call, LogRecord, Reader, Recorder, ToolCallGraph};
 use spanlog::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use spanlog::otlp::Pipeline;
 use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer};
@@ -152,19 +152,14 @@ fn a_job_on_the_sdk_road_looks_the_same_live_and_read_back() {
     fs::remove_dir_all(&directory).unwrap();
 }
 
-/// Guarantees: the same of the records that the layer makes for a recorder, and of those that it
-/// writes itself.
-#[test]
-fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
-    let directory = directory("same-direct");
-    let (spans, records) = (directory.join("traces.jsonl"), directory.join("logs.jsonl"));
+/// A job on a recorder and on a pipeline at once. Returns its graph as it was live.
+fn recorded_job(pipeline: &Pipeline) -> ToolCallGraph {
     let recorder = Recorder::default();
     let traces = SdkTracerProvider::builder()
         .with_span_processor(JobSpanProcessor::new())
         .with_span_processor(recorder.clone())
-        .with_batch_exporter(JsonLinesSpanExporter::new(&spans).unwrap())
+        .with_span_processor(pipeline.span_processor())
         .build();
-    let pipeline = Pipeline::builder().with_json_lines(&records).build().unwrap();
     let subscriber = tracing_subscriber::registry()
         .with(span_layer(&traces))
         .with(LogLayer::direct(pipeline.clone()))
@@ -187,18 +182,46 @@ fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
         });
         execution.end(&result);
     });
-    let live = recorder.graph();
-    traces.shutdown().unwrap();
-    pipeline.shutdown(Duration::from_secs(10));
-    let read = ToolCallGraph::read_files([&spans, &records]).unwrap();
-    // Each layer reads the clock itself.
+    pipeline.flush(Duration::from_secs(10)).unwrap();
+    recorder.graph()
+}
+
+/// Requires the same tree, spans and records, except the records' times: each layer reads the clock
+/// itself.
+fn assert_same_job(live: &ToolCallGraph, read: &ToolCallGraph) {
     let without_times = |graph: &ToolCallGraph| {
         let mut contents = contents(graph);
         contents.iter_mut().flat_map(|(_, records)| records).for_each(|record| record.time_unix_nano = 0);
         contents
     };
     assert_eq!(live.to_text(), read.to_text());
-    assert_eq!(without_times(&live), without_times(&read));
-    assert_eq!(contents(&live)[1].1.len(), DOUBLES.len() + TEXTS.len() + 1);
+    assert_eq!(without_times(live), without_times(read));
+    assert_eq!(contents(live)[1].1.len(), DOUBLES.len() + TEXTS.len() + 1);
+}
+
+/// Guarantees: the same of the records that the layer makes for a recorder, and of those that it
+/// writes itself.
+#[test]
+fn a_job_on_the_direct_road_looks_the_same_live_and_read_back() {
+    let directory = directory("same-direct");
+    let (spans, records) = (directory.join("traces.jsonl"), directory.join("logs.jsonl"));
+    let pipeline =
+        Pipeline::builder().with_json_lines(&records).with_span_json_lines(&spans).build().unwrap();
+    let live = recorded_job(&pipeline);
+    assert_same_job(&live, &ToolCallGraph::read_files([&spans, &records]).unwrap());
     fs::remove_dir_all(&directory).unwrap();
+}
+
+/// Guarantees: the graph that a receiver makes of its requests is the one that was drawn live.
+#[test]
+fn a_job_looks_the_same_live_and_at_its_receiver() {
+    let (pipeline, requests) = spanlog::testing::pipeline();
+    let live = recorded_job(&pipeline);
+    let mut reader = Reader::new();
+    for (name, bytes) in [("spans", requests.span_bytes()), ("records", requests.bytes())] {
+        for request in bytes {
+            reader.read(name, &*request).unwrap();
+        }
+    }
+    assert_same_job(&live, &reader.graph());
 }

@@ -159,6 +159,11 @@ impl Receiver {
         self.shared.requests.lock().unwrap().clone()
     }
 
+    /// The requests since the last call, which are kept no longer.
+    pub fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.shared.requests.lock().unwrap())
+    }
+
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }

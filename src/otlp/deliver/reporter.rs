@@ -14,6 +14,10 @@ use crate::otlp::sync::{lock, Mutex};
 /// How often a loss or an outage that lasts is reported.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long an outage lasts before it is reported, if another one was within the interval. A receiver
+/// that fails now and then would be reported with each request.
+const SHORT: Duration = Duration::from_secs(10);
+
 /// How much of a receiver's text is reported.
 const MAX_REASON_BYTES: usize = 300;
 
@@ -123,6 +127,8 @@ pub(crate) struct Reporter {
 #[derive(Debug, Default)]
 struct State {
     outage: Option<Outage>,
+    /// When the beginning of an outage was last reported.
+    outage_reported: Option<Instant>,
     losses: [Reported; Reason::ALL.len()],
     /// Reasons for losses and outages that were reported.
     reasons: HashSet<String>,
@@ -133,7 +139,8 @@ struct Outage {
     begun: Instant,
     /// How much was lost when it began.
     lost_before: u64,
-    reported: Instant,
+    /// When it was last reported, if it was.
+    reported: Option<Instant>,
 }
 
 /// What was reported of one reason.
@@ -150,43 +157,56 @@ impl Reporter {
 
     /// An attempt to send failed, and will be repeated.
     pub(crate) fn failed(&self, why: &str, stats: &Stats) {
-        let now = Instant::now();
-        let items = self.signal.items();
-        let why = shortened(why);
-        let mut state = lock(&self.state);
-        let lost = stats.lost();
-        let outage = state.outage.get_or_insert(Outage { begun: now, lost_before: lost, reported: now });
-        let (is_new, lasts) = (outage.begun == now, now.duration_since(outage.begun));
-        let is_due = now.duration_since(outage.reported) >= INTERVAL;
-        let lost = lost.saturating_sub(outage.lost_before);
-        if is_due {
-            outage.reported = now;
-        }
-        let is_other = state.insert_reason(format!("{items}: {why}"));
-        drop(state);
-        if is_new || is_other {
-            report(format_args!("{items} cannot be delivered yet, retrying: {why}{}", self.to(&why)));
-        } else if is_due {
-            report(format_args!(
-                "{items} could not be delivered for {} s, retrying: {why}{}; {lost} lost, {} pending",
-                lasts.as_secs(),
-                self.to(&why),
-                stats.pending
-            ));
+        if let Some(text) = self.failed_at(Instant::now(), why, stats) {
+            report(format_args!("{text}"));
         }
         self.check(stats);
     }
 
+    fn failed_at(&self, now: Instant, why: &str, stats: &Stats) -> Option<String> {
+        let items = self.signal.items();
+        let why = shortened(why);
+        let mut state = lock(&self.state);
+        let is_other = state.insert_reason(format!("{items}: {why}"));
+        let is_first = state.outage_reported.is_none_or(|at| now.duration_since(at) >= INTERVAL);
+        let begun = Outage { begun: now, lost_before: stats.lost(), reported: None };
+        let outage = state.outage.get_or_insert(begun);
+        let lasts = now.duration_since(outage.begun);
+        let lost = stats.lost().saturating_sub(outage.lost_before);
+        let is_new = outage.reported.is_none() && (is_first || lasts >= SHORT);
+        let is_due = outage.reported.is_some_and(|at| now.duration_since(at) >= INTERVAL);
+        if is_new || is_other || is_due {
+            outage.reported = Some(now);
+            state.outage_reported = Some(now);
+        }
+        drop(state);
+        let to = self.to(&why);
+        if is_new || is_other {
+            return Some(format!("{items} cannot be delivered yet, retrying: {why}{to}"));
+        }
+        is_due.then(|| {
+            let (seconds, pending) = (lasts.as_secs(), stats.pending);
+            format!(
+                "{items} could not be delivered for {seconds} s, retrying: {why}{to}; {lost} lost, {pending} \
+                 pending"
+            )
+        })
+    }
+
     /// A request was accepted.
     pub(crate) fn accepted(&self, stats: &Stats) {
-        let Some(outage) = lock(&self.state).outage.take() else { return };
+        if let Some(text) = self.accepted_at(Instant::now(), stats) {
+            report(format_args!("{text}"));
+        }
+    }
+
+    fn accepted_at(&self, now: Instant, stats: &Stats) -> Option<String> {
+        let outage = lock(&self.state).outage.take()?;
+        outage.reported?;
         let lost = stats.lost().saturating_sub(outage.lost_before);
-        report(format_args!(
-            "delivering again to {} after {} s; {lost} {} lost",
-            self.receiver,
-            outage.begun.elapsed().as_secs(),
-            self.signal.items()
-        ));
+        let seconds = now.duration_since(outage.begun).as_secs();
+        let (receiver, items) = (&self.receiver, self.signal.items());
+        Some(format!("delivering again to {receiver} after {seconds} s; {lost} {items} lost"))
     }
 
     /// Something was lost for a reason that the receiver gave.
@@ -253,4 +273,50 @@ impl State {
 
 fn shortened(why: &str) -> String {
     why[..why.floor_char_boundary(MAX_REASON_BYTES)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AWAY: &str = "Connection refused";
+
+    /// Guarantees: the beginning of an outage is reported, then totals once a minute, then its end.
+    /// Outages that follow each other at once are one report.
+    #[test]
+    fn an_outage_is_reported_at_its_beginning_once_a_minute_and_at_its_end() {
+        let reporter = Reporter::new(Signal::Logs, "http://collector".to_owned(), None);
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let stats = |lost| Stats { dropped_queue_full: lost, pending: 5, ..Stats::default() };
+        let failed = |seconds, lost| reporter.failed_at(at(seconds), AWAY, &stats(lost));
+        let accepted = |seconds, lost| reporter.accepted_at(at(seconds), &stats(lost));
+        let beginning =
+            "log records cannot be delivered yet, retrying: Connection refused (http://collector)";
+        assert_eq!(accepted(0, 1), None);
+        assert_eq!(failed(0, 1).as_deref(), Some(beginning));
+        assert_eq!(failed(59, 3), None);
+        assert_eq!(
+            failed(61, 3).as_deref(),
+            Some(
+                "log records could not be delivered for 61 s, retrying: Connection refused \
+                 (http://collector); 2 lost, 5 pending"
+            )
+        );
+        assert_eq!(
+            accepted(70, 5).as_deref(),
+            Some("delivering again to http://collector after 70 s; 4 log records lost")
+        );
+        // Short ones within the minute.
+        for second in 71..90 {
+            assert_eq!((failed(second, 5), accepted(second, 5)), (None, None));
+        }
+        // One that lasts.
+        assert_eq!(failed(100, 5), None);
+        assert_eq!(failed(110, 5).as_deref(), Some(beginning));
+        assert!(accepted(111, 5).is_some());
+        // A short one, long after.
+        assert_eq!(failed(200, 5).as_deref(), Some(beginning));
+        assert!(accepted(200, 5).is_some());
+    }
 }
