@@ -3,16 +3,17 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::{fmt, io};
+use std::sync::OnceLock;
+use std::{fmt, fs, io};
 
 use crate::error::Error;
+use crate::forked::ForkedMutex;
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
 
-static REPORTED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+static REPORTED: OnceLock<ForkedMutex<HashSet<String>>> = OnceLock::new();
 
 /// Sends this crate's diagnostics to `hook` instead of standard error. It can only be set once per
 /// process.
@@ -40,12 +41,8 @@ pub(crate) fn report(message: fmt::Arguments<'_>) {
 /// Reports `message`, unless it was reported before.
 pub(crate) fn report_once(message: fmt::Arguments<'_>) {
     let message = message.to_string();
-    let is_new = REPORTED
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(message.clone());
-    if is_new {
+    let reported = REPORTED.get_or_init(ForkedMutex::default).lock();
+    if reported.is_none_or(|mut reported| reported.insert(message.clone())) {
         send(&message);
     }
 }
@@ -54,6 +51,19 @@ fn send(message: &str) {
     match HOOK.get() {
         Some(hook) => hook(message),
         // Unlike `eprintln!`, this does not panic if stderr is closed.
-        None => drop(writeln!(io::stderr(), "spanlog: {message}")),
+        None => drop(write_stderr(format!("spanlog: {message}\n").as_bytes())),
     }
+}
+
+/// Writes without std's lock, which a forked child may find locked for ever.
+#[cfg(unix)]
+fn write_stderr(line: &[u8]) -> io::Result<()> {
+    use std::os::fd::AsFd;
+
+    fs::File::from(io::stderr().as_fd().try_clone_to_owned()?).write_all(line)
+}
+
+#[cfg(not(unix))]
+fn write_stderr(line: &[u8]) -> io::Result<()> {
+    io::stderr().write_all(line)
 }

@@ -92,6 +92,7 @@
 
 mod value;
 mod error;
+mod forked;
 mod keys;
 mod metadata;
 mod span_fields;

@@ -7,12 +7,13 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
+use std::sync::OnceLock;
 
 use tracing::Metadata;
 use tracing_core::field::Field;
 
 use crate::callsite::is_entry;
+use crate::forked::ForkedMutex;
 use crate::keys::is_control;
 use crate::record::inherited::InheritedAttributes;
 use crate::wire::log_record::attribute_key;
@@ -100,21 +101,10 @@ impl CallsiteInfo {
     /// itself.
     #[cold]
     fn find(metadata: &'static Metadata<'static>, slot: usize) -> &'static Self {
-        static ALL: OnceLock<(u32, Mutex<HashMap<usize, &'static CallsiteInfo>>)> = OnceLock::new();
-        let (process, all) = ALL.get_or_init(|| (std::process::id(), Mutex::default()));
+        static ALL: OnceLock<ForkedMutex<HashMap<usize, &'static CallsiteInfo>>> = OnceLock::new();
         let inspect = || -> &'static Self { Box::leak(Box::new(Self::new(metadata))) };
-        let locked = match all.try_lock() {
-            Err(TryLockError::WouldBlock) if std::process::id() == *process => Some(all.lock()),
-            // A thread of the process that this one was forked from holds it.
-            Err(TryLockError::WouldBlock) => None,
-            Err(TryLockError::Poisoned(poisoned)) => Some(Err(poisoned)),
-            Ok(all) => Some(Ok(all)),
-        };
-        let info = match locked {
-            Some(all) => {
-                let mut all = all.unwrap_or_else(PoisonError::into_inner);
-                *all.entry(address(metadata)).or_insert_with(inspect)
-            }
+        let info = match ALL.get_or_init(ForkedMutex::default).lock() {
+            Some(mut all) => *all.entry(address(metadata)).or_insert_with(inspect),
             None => inspect(),
         };
         let _ = CACHED.try_with(|slots| slots[slot].set(Some(info)));

@@ -40,6 +40,12 @@ fn a_forked_child_never_waits() {
                 });
             });
         }
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let _held = std::io::stderr().lock();
+                thread::sleep(Duration::from_millis(3));
+            }
+        });
         for round in 0..90 {
             thread::sleep(Duration::from_millis(2));
             // SAFETY: the child calls nothing but what is tested, and ends without running
