@@ -16,6 +16,8 @@ mod port;
 mod program;
 #[path = "support/spans.rs"]
 mod spans;
+#[path = "support/table.rs"]
+mod table;
 
 use std::fs;
 use std::panic::{catch_unwind, AssertUnwindSafe};

@@ -47,6 +47,9 @@ pub(crate) enum What {
     Op,
     /// A span with the attributes of the op, created and dropped.
     Span,
+    /// The values of an event with four fields, formatted into a buffer of the thread. Threads that do
+    /// this share nothing: what they lose to each other is the machine's.
+    Alone,
     /// A span of `trace` with one log entry, ended with a result.
     Trace(BackEnd),
 }
@@ -79,9 +82,13 @@ impl Arm {
         [Layers::Direct, Layers::Delivering].map(|layers| Self { layers, in_job: true, ..TARGET }).to_vec()
     }
 
-    /// The direct path on two threads and on one.
+    /// Two threads and one: of the direct path, and of threads that share nothing.
     pub(crate) fn two_threads() -> Vec<Self> {
-        [2, 1].map(|threads| Self { layers: Layers::Direct, in_job: true, threads, ..TARGET }).to_vec()
+        let direct = Self { layers: Layers::Direct, in_job: true, ..TARGET };
+        let alone = Self { layers: Layers::Nothing, what: What::Alone, in_span: false, ..TARGET };
+        [(direct, 2), (direct, 1), (alone, 2), (alone, 1)]
+            .map(|(arm, threads)| Self { threads, ..arm })
+            .to_vec()
     }
 
     pub(crate) fn disabled() -> Vec<Self> {
@@ -114,6 +121,7 @@ impl Arm {
                 }
             }
         }
+        all.extend(Self::two_threads());
         all.extend(Self::delivering());
         all.extend(Self::disabled());
         all.extend(Self::ops(false));

@@ -228,7 +228,7 @@ fn check(arm: Arm) {
             loopback::settle();
             direct::check_record(arm, &loopback::first(), ids);
         }
-        What::Debug => unreachable!("it makes no record"),
+        What::Debug | What::Alone => unreachable!("they make no record"),
         What::Trace(back_end) => traces::check(back_end, record.as_ref(), span.as_ref()),
         What::Event(fields) => {
             let record = record.unwrap_or_else(|| panic!("{arm:?}: no record"));

@@ -1,5 +1,7 @@
 //! What an arm does, and inside which job and spans.
 
+use std::cell::RefCell;
+use std::fmt::Write;
 use std::hint::black_box;
 
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
@@ -55,6 +57,10 @@ pub(crate) fn inside<T>(arm: Arm, work: impl FnOnce() -> T) -> T {
     job::scope(metadata.with_step("plan".to_owned()), in_span)
 }
 
+thread_local! {
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 /// Does `what`, `count` times. The compiler cannot see where the values come from.
 pub(crate) fn work(what: What, count: u64) {
     let text = black_box("eu-west-1");
@@ -104,6 +110,11 @@ pub(crate) fn work(what: What, count: u64) {
                 helm.release = text,
                 helm.revision = index,
             )),
+            What::Alone => LINE.with_borrow_mut(|line| {
+                line.clear();
+                write!(line, "{text} {index} {} {text} connected", black_box(0.5)).unwrap();
+                black_box(line);
+            }),
             What::Trace(_) => traces::work(text),
         }
     }

@@ -37,3 +37,6 @@ mod sizes;
 mod soak;
 #[path = "../support/spans.rs"]
 mod spans;
+#[cfg(target_os = "linux")]
+#[path = "../support/table.rs"]
+mod table;

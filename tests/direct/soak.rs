@@ -1,6 +1,7 @@
 //! Jobs with ops for some time, while the receiver does anything that it may do, and more.
 //!
-//! `SPANLOG_SOAK=300` sets the time, in seconds. It is short by default.
+//! `SPANLOG_SOAK=300` sets the time, in seconds. It is short by default. `SPANLOG_WRITE_DOCS=1` writes
+//! the table of `docs/direct.md`.
 
 use std::env;
 use std::fs;
@@ -21,6 +22,7 @@ use crate::otlp::{attributes, body, decode, records, spans};
 use crate::process;
 use crate::random::Random;
 use crate::spans::subscriber;
+use crate::table;
 
 const THREADS: usize = 4;
 
@@ -128,6 +130,7 @@ fn soak(time: Duration) {
             }
         }
     };
+    let mut memory = [String::new(), String::new()];
     let sent: usize = thread::scope(|scope| {
         let emitters: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -159,6 +162,8 @@ fn soak(time: Duration) {
         }
         is_over.store(true, Ordering::Relaxed);
         let [first, second] = most;
+        let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+        memory = [megabytes(most[0].0), megabytes(most[1].0)];
         println!("bytes and threads, at most, in the first half and the second: {first:?} {second:?}");
         assert!(second.0 < first.0 + MOST_MEMORY, "{most:?}");
         assert!(first.1 > 0 && second.1 <= first.1, "{most:?}");
@@ -167,13 +172,22 @@ fn soak(time: Duration) {
     is_healthy.store(true, Ordering::Relaxed);
     let report = pipeline.shutdown(Duration::from_secs(30));
     receive();
-    for (stats, arrived) in [(report.stats, &arrived[1]), (report.spans, &arrived[0])] {
+    for (signal, stats, arrived) in
+        [("logs", report.stats, &arrived[1]), ("spans", report.spans, &arrived[0])]
+    {
         let arrived: u64 = arrived.iter().map(Arrived::count).sum();
         println!("{arrived} arrived of {stats:?}");
         assert_adds_up(&stats);
         assert_eq!((stats.emitted, stats.pending), (sent as u64, 0));
         assert!(stats.delivered > 0 && stats.retries > 0);
         assert!(stats.delivered + stats.rejected <= arrived, "{arrived} {stats:?}");
+        let counts =
+            [stats.emitted, stats.delivered, stats.rejected, stats.dropped(), stats.retries, arrived];
+        let [first, second] = memory.clone();
+        let mut row = vec![signal.to_owned(), format!("{} s", time.as_secs())];
+        row.extend(counts.map(|count| count.to_string()));
+        row.extend([format!("{first} MB"), format!("{second} MB")]);
+        table::write_row("soak", 1, &row);
     }
 }
 

@@ -2,7 +2,7 @@
 //! record and every span arrives, and no record's span is missing.
 //!
 //! The times of the outages are short here. `SPANLOG_OUTAGES=3,15,60` sets them, in seconds, and
-//! `SPANLOG_OUTAGE_ROUNDS=20` repeats them.
+//! `SPANLOG_OUTAGE_ROUNDS=20` repeats them. `SPANLOG_WRITE_DOCS=1` writes the table of `docs/direct.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -21,6 +21,7 @@ use tracing::Dispatch;
 use crate::port::Reserved;
 use crate::program::{self, Running};
 use crate::spans::subscriber;
+use crate::table;
 
 /// Longer than any outage and what has to be caught up with.
 const LONG: Duration = Duration::from_secs(60);
@@ -121,7 +122,8 @@ enum Outage {
     StandsStill(Duration),
 }
 
-fn round(path: &Path, protocol: Protocol, outage: Outage) {
+/// One round. Returns how many records there were, and how many came more than once.
+fn round(path: &Path, protocol: Protocol, outage: Outage) -> (usize, usize) {
     let place = Place { http: Reserved::new(), grpc: Reserved::new() };
     let port = if protocol == Protocol::Grpc { &place.grpc } else { &place.http };
     let pipeline = Pipeline::builder()
@@ -178,6 +180,17 @@ fn round(path: &Path, protocol: Protocol, outage: Outage) {
     // What was on its way when the Collector went, or stood still for longer than the timeout.
     assert!(twice <= sent / 2, "{twice} of {sent}");
     println!("{protocol:?} {outage:?}: {sent} records and spans, {twice} records twice");
+    (sent, twice)
+}
+
+impl Outage {
+    fn in_words(self) -> (&'static str, Duration) {
+        match self {
+            Self::StartsLate(time) => ("starts late", time),
+            Self::Stops(time) => ("is stopped, and started again", time),
+            Self::StandsStill(time) => ("stands still (`SIGSTOP`)", time),
+        }
+    }
 }
 
 fn seconds() -> Vec<Duration> {
@@ -190,18 +203,26 @@ fn seconds() -> Vec<Duration> {
 #[test]
 fn an_outage_of_the_collector_loses_neither_records_nor_spans() {
     let Some(path) = program::collector() else { return };
-    let rounds = env::var("SPANLOG_OUTAGE_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
-    for _ in 0..rounds {
-        for time in seconds() {
-            let mut protocols = vec![Protocol::HttpProtobuf];
-            if cfg!(feature = "grpc") {
-                protocols.push(Protocol::Grpc);
-            }
-            for protocol in protocols {
-                for outage in [Outage::StartsLate(time), Outage::Stops(time), Outage::StandsStill(time)] {
-                    round(&path, protocol, outage);
+    let rounds = env::var("SPANLOG_OUTAGE_ROUNDS").map_or(1_usize, |rounds| rounds.parse().unwrap());
+    let mut protocols = vec![Protocol::HttpProtobuf];
+    if cfg!(feature = "grpc") {
+        protocols.push(Protocol::Grpc);
+    }
+    for time in seconds() {
+        for outage in [Outage::StartsLate(time), Outage::Stops(time), Outage::StandsStill(time)] {
+            let (mut sent, mut twice) = (0, 0);
+            for _ in 0..rounds {
+                for &protocol in &protocols {
+                    let counts = round(&path, protocol, outage);
+                    (sent, twice) = (sent + counts.0, twice + counts.1);
                 }
             }
+            let (words, time) = outage.in_words();
+            let rounds = rounds * protocols.len();
+            let [rounds, sent, twice] = [rounds, sent, twice].map(|count| count.to_string());
+            let time = format!("{} s", time.as_secs());
+            // `round` has failed if anything was missing.
+            table::write_row("outages", 2, &[words.to_owned(), time, rounds, sent, "0".to_owned(), twice]);
         }
     }
 }
