@@ -22,7 +22,8 @@
 //!   is one layer over an SDK logger provider instead. Events of targets that begin with
 //!   `opentelemetry` are left out: they are the SDK's own;
 //! * the global tracer provider, and W3C trace context and baggage as the global propagator;
-//! * a [`LogTracer`], unless the process already has a logger for the `log` crate.
+//! * a [`LogTracer`], unless the process already has a logger for the `log` crate;
+//! * a [`PanicHook`](crate::PanicHook), which makes a FATAL record of each panic.
 //!
 //! # Where telemetry goes
 //!
@@ -126,6 +127,7 @@ pub struct Builder {
     threads: bool,
     keys: Keys,
     instrument_err: bool,
+    panic_hook: bool,
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
@@ -153,6 +155,7 @@ impl Default for Builder {
             threads: false,
             keys: Keys::default(),
             instrument_err: true,
+            panic_hook: true,
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
@@ -349,6 +352,14 @@ impl Builder {
         self
     }
 
+    /// Sets whether [`install`](Self::install) sets a [`PanicHook`](crate::PanicHook): a FATAL record
+    /// of each panic. Default: true.
+    #[must_use]
+    pub fn with_panic_hook(mut self, panic_hook: bool) -> Self {
+        self.panic_hook = panic_hook;
+        self
+    }
+
     /// Adds a span processor. It runs after the one that stamps the job, and before the exporters.
     #[must_use]
     pub fn with_span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
@@ -442,6 +453,7 @@ impl Builder {
     /// If the process already has a global subscriber ([`Error::is_already_set`]), and as
     /// [`build`](Self::build).
     pub fn install(self) -> Result<Guard, Error> {
+        let has_panic_hook = self.panic_hook;
         let (dispatch, guard) = self.build()?;
         tracing::dispatcher::set_global_default(dispatch)
             .map_err(|_| Error::already_set("the global subscriber"))?;
@@ -454,6 +466,9 @@ impl Builder {
             Box::new(TraceContextPropagator::new()),
             Box::new(BaggagePropagator::new()),
         ]));
+        if has_panic_hook {
+            guard.panic_hook().set();
+        }
         if let Err(error) = LogTracer::install(subscriber::log_level()) {
             report_once(format_args!("{error}; its records are not collected"));
         }

@@ -101,6 +101,7 @@ mod stats;
 mod callsite;
 mod diagnostics;
 mod format;
+mod panic_message;
 mod wire;
 
 mod job_scope;
@@ -123,6 +124,7 @@ mod log_tracer;
 #[cfg(feature = "metrics")]
 mod metrics;
 pub mod op;
+mod panics;
 mod spans;
 pub mod task;
 pub mod testing;
@@ -150,6 +152,7 @@ pub use self::limits::Limits;
 pub use self::log_tracer::LogTracer;
 pub use self::metadata::JobMetadata;
 pub use self::otlp::record::DirectRecords;
+pub use self::panics::PanicHook;
 pub use self::record::sdk::SdkRecords;
 #[doc(hidden)]
 pub use self::record::Records;

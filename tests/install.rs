@@ -23,6 +23,8 @@ mod otlp;
 mod port;
 #[path = "support/process.rs"]
 mod process;
+#[path = "install/panics.rs"]
+mod panics;
 #[path = "install/paths.rs"]
 mod paths;
 #[path = "install/spans.rs"]

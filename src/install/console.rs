@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::correlate::ambient;
 use crate::correlate::span_state::{OtelSpan, SpanState};
+use crate::panics;
 use crate::record::Ids;
 
 /// The form of the console's lines.
@@ -40,19 +41,20 @@ impl Console {
     pub(crate) fn layer(self, writer: BoxMakeWriter) -> Box<dyn Layer<Registry> + Send + Sync> {
         let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let ansi = !no_color && io::stderr().is_terminal();
-        let level = self.level;
-        let writer = writer.with_filter(move |metadata| is_shown(metadata, level));
+        let writer = writer.with_filter(move |metadata| self.shows(metadata));
         let layer = tracing_subscriber::fmt::layer().with_writer(writer);
         match self.format {
             ConsoleFormat::Text => Box::new(layer.with_ansi(ansi).event_format(self)),
             ConsoleFormat::Json => Box::new(layer.with_ansi(false).json().event_format(self)),
         }
     }
-}
 
-/// Whether an event is shown. An exporter's own events would make a dozen lines for each export.
-fn is_shown(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
-    *metadata.level() <= level && !ambient::is_suppressed()
+    /// Whether an event is shown. An exporter's own events would make a dozen lines for each export,
+    /// and the text of a panic is written by the hook that was set before ours.
+    fn shows(self, metadata: &Metadata<'_>) -> bool {
+        let is_told = self.format == ConsoleFormat::Text && metadata.target() == panics::TARGET;
+        *metadata.level() <= self.level && !is_told && !ambient::is_suppressed()
+    }
 }
 
 /// Formats events up to a level; nothing for others, which get no writer either.
@@ -67,7 +69,7 @@ impl<N: for<'writer> FormatFields<'writer> + 'static> FormatEvent<Registry, N> f
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if !is_shown(event.metadata(), self.level) {
+        if !self.shows(event.metadata()) {
             return Ok(());
         }
         if self.format == ConsoleFormat::Json {

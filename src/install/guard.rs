@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::install::metered::{Meter, Output};
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::signal::Signal;
+use crate::panics::PanicHook;
 use crate::stats::{Counters, Stats};
 
 /// How long a dropped guard waits for delivery.
@@ -151,6 +152,21 @@ impl Guard {
     pub fn outputs(&self) -> Vec<Output> {
         let direct = self.direct.iter().flat_map(Direct::read);
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
+    }
+
+    /// A hook that delivers what this guard would, before the process aborts.
+    pub(crate) fn panic_hook(&self) -> PanicHook {
+        let mut hook = PanicHook::new();
+        for direct in &self.direct {
+            hook = hook.with_pipeline(direct.pipeline.clone());
+        }
+        let (logs, spans) = (self.logs.clone(), self.spans.clone());
+        hook.with_flush(move |deadline| {
+            let until = after(deadline);
+            let logs = start(logs.clone(), until, "logs", |logs| logs.force_flush());
+            let spans = start(spans.clone(), until, "traces", |spans| spans.force_flush());
+            let _ = wait(logs, until).and(wait(spans, until));
+        })
     }
 
     /// Does the work for all pipelines, and returns the first error.

@@ -24,6 +24,7 @@ use crate::correlate::{ambient, pending_op, stack};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::outcome::{Failure, Outcome};
+use crate::panic_message;
 use crate::value::any_value;
 
 /// The tool of the runner's own operations.
@@ -45,6 +46,8 @@ pub struct Op {
     job: Option<Arc<JobScope>>,
     /// A panic was under way when the op started, so that one during its drop may not be its own.
     was_panicking: bool,
+    /// How many panics there were before.
+    panics: u64,
     /// The op has ended.
     is_settled: bool,
 }
@@ -74,7 +77,8 @@ impl Op {
         let context = start_otel_span(&mut span, state.as_ref(), |span| {
             add_attributes(span, &pending, state.as_deref())
         });
-        Self { span, context, state, job, was_panicking: panicking(), is_settled: false }
+        let panics = panic_message::count();
+        Self { span, context, state, job, was_panicking: panicking(), panics, is_settled: false }
     }
 
     /// Runs `work` inside the op's span, and inside its job scope if it has one.
@@ -186,7 +190,8 @@ impl Op {
         if std::mem::replace(&mut self.is_settled, true) {
             return;
         }
-        self.end_span(|span| outcome.write_to(span));
+        let panics = self.panics;
+        self.end_span(|span| outcome.write_to(span, panics));
     }
 
     /// Ends the OpenTelemetry span. A panic of a span processor, which runs now, is caught.

@@ -10,6 +10,7 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 
 use crate::event::exception::{Causes, ErrorType};
 use crate::format::{with_text, Limit};
+use crate::panic_message;
 
 /// The attribute for an op that ended without a result.
 const OUTCOME: &str = "op.outcome";
@@ -42,14 +43,12 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn write_to(self, span: &SpanRef<'_>) {
+    /// `panics`: how many panics there were in the process before it.
+    pub(crate) fn write_to(self, span: &SpanRef<'_>, panics: u64) {
         span.set_attribute(KeyValue::new(OUTCOME, self.name()));
         match self {
             Self::Dropped | Self::Cancelled => {}
-            Self::Panicked => {
-                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "panic"));
-                span.set_status(Status::error("panicked"));
-            }
+            Self::Panicked => panic_message::write_to(span, panics),
             #[cfg(feature = "tokio")]
             Self::TimedOut => {
                 span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "timeout"));

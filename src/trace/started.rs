@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::panicking;
 
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
+use crate::panic_message;
 use crate::trace::entry_span::EntrySpan;
 use crate::trace::events::TracingLogger;
 use crate::trace::logger::{Entry, Level, Logger};
@@ -32,10 +34,21 @@ struct StartedSpan {
     open: Mutex<Option<Open>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Open {
     fields: Fields,
     status: Status,
+    /// How many panics there were when the span was started.
+    panics: u64,
+    /// A panic was under way then.
+    was_panicking: bool,
+}
+
+impl Open {
+    fn new() -> Self {
+        let (fields, status) = Default::default();
+        Self { fields, status, panics: panic_message::count(), was_panicking: panicking() }
+    }
 }
 
 impl StartedSpan {
@@ -45,15 +58,20 @@ impl StartedSpan {
         }
     }
 
-    fn end(&self) {
+    /// `by_panic`: nothing has ended it before a panic did.
+    fn end(&self, by_panic: bool) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Open { fields, status }) = open else { return };
+        let Some(Open { fields, status, panics, was_panicking }) = open else { return };
         // Span processors run now. What they do to the span through this crate has no effect, as it
         // counts as ended; otherwise they would deadlock.
         span_start::catch_panic(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());
-            span.set_status(status);
+            if by_panic && !was_panicking {
+                panic_message::write_to(&span, panics);
+            } else {
+                span.set_status(status);
+            }
             span.end();
         });
     }
@@ -67,7 +85,7 @@ impl StartedSpan {
 
 impl Drop for StartedSpan {
     fn drop(&mut self) {
-        self.end();
+        self.end(panicking());
     }
 }
 
@@ -90,7 +108,7 @@ pub(crate) fn new_handle(
     has_events: bool,
 ) -> (Context, Arc<dyn Span>) {
     let span = entry_span.span_context().map(SpanContext::span_id);
-    let open = Mutex::new(Some(Open::default()));
+    let open = Mutex::new(Some(Open::new()));
     let started = Arc::new(StartedSpan { cx: own, entry_span, has_events, open });
     let logger = SpanLogger::shared(logger_value::get(before), started.clone());
     (with_shared_logger(cx, logger.clone(), span), Arc::new(Handle { logger, started }))
@@ -107,7 +125,7 @@ pub(crate) fn bind_to_span_in(cx: &Context, logger: &Arc<dyn Logger>) -> Option<
 
 impl Span for Handle {
     fn end(&self) {
-        self.started.end();
+        self.started.end(false);
     }
 
     fn set_status(&self, error: Option<&dyn Error>) {
