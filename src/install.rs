@@ -62,6 +62,8 @@ mod recording;
 #[cfg(not(feature = "graph"))]
 #[path = "install/no_recording.rs"]
 mod recording;
+#[cfg(unix)]
+mod signals;
 mod subscriber;
 
 use std::path::PathBuf;
@@ -85,6 +87,7 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::install::console::Console;
 use crate::install::filter::Boxed;
+use crate::install::guard::Telemetry;
 use crate::install::providers::{Change, ChangePipeline, Outputs};
 use crate::install::recording::Recording;
 use crate::install::subscriber::Levels;
@@ -457,7 +460,7 @@ impl Builder {
         let (dispatch, guard) = self.build()?;
         tracing::dispatcher::set_global_default(dispatch)
             .map_err(|_| Error::already_set("the global subscriber"))?;
-        if let Some(spans) = &guard.spans {
+        if let Some(spans) = &guard.0.spans {
             // The SDK logs that it is set.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             global::set_tracer_provider(spans.clone());
@@ -467,7 +470,7 @@ impl Builder {
             Box::new(BaggagePropagator::new()),
         ]));
         if has_panic_hook {
-            guard.panic_hook().set();
+            guard.0.panic_hook().set();
         }
         if let Err(error) = LogTracer::install(subscriber::log_level()) {
             report_once(format_args!("{error}; its records are not collected"));
@@ -549,7 +552,7 @@ impl Builder {
         }
         layers.extend(self.layers);
         let dispatch = subscriber::assemble(levels.filter, layers);
-        let guard = Guard {
+        let telemetry = Telemetry {
             logs,
             direct,
             spans,
@@ -560,7 +563,7 @@ impl Builder {
             flushing_spans: Arc::default(),
             is_down: AtomicBool::new(false),
         };
-        Ok((dispatch, guard))
+        Ok((dispatch, Guard(Arc::new(telemetry))))
     }
 
     fn log_layer<R: Records>(&self, layer: LogLayer<R>, level: LevelFilter) -> LogLayer<R> {

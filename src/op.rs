@@ -28,6 +28,7 @@ mod command;
 pub(crate) mod execution;
 pub(crate) mod future;
 pub(crate) mod handle;
+pub(crate) mod open_ops;
 pub(crate) mod outcome;
 
 use std::fmt::{Debug, Display};

@@ -27,6 +27,8 @@ mod process;
 mod panics;
 #[path = "install/paths.rs"]
 mod paths;
+#[path = "install/signals.rs"]
+mod signals;
 #[path = "install/spans.rs"]
 mod spans;
 #[path = "install/settings.rs"]

@@ -19,7 +19,7 @@ use crate::panics::PanicHook;
 use crate::stats::{Counters, Stats};
 
 /// How long a dropped guard waits for delivery.
-const DROP_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const DROP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to wait before a flush that timed out is retried.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -30,7 +30,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// kind: the exporters have threads of their own.
 #[must_use = "dropping the guard shuts telemetry down"]
 #[derive(Debug)]
-pub struct Guard {
+pub struct Guard(pub(crate) Arc<Telemetry>);
+
+/// What was installed.
+#[derive(Debug)]
+pub(crate) struct Telemetry {
     /// On the SDK path only.
     pub(crate) logs: Option<SdkLoggerProvider>,
     /// On the direct path, one for each destination.
@@ -84,6 +88,31 @@ impl Guard {
     /// If the deadline passed, if anything was lost since the last flush, for whatever reason, or
     /// after [`shutdown`](Self::shutdown).
     pub fn flush(&self, deadline: Duration) -> Result<(), Error> {
+        self.0.flush(deadline)
+    }
+
+    /// Delivers what is pending, stops everything that was installed, and reports the outcome.
+    ///
+    /// It returns by the deadline, whatever the exporters do. What is logged afterwards only
+    /// reaches the console. A second call only reports.
+    pub fn shutdown(&self, deadline: Duration) -> Report {
+        self.0.shutdown(deadline)
+    }
+
+    /// The counters of the log layer. If there are layers for a receiver and for a file, those of
+    /// the former.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.snapshot()
+    }
+
+    /// The outcome of records and spans beyond the layers, for each exporter.
+    pub fn outputs(&self) -> Vec<Output> {
+        self.0.outputs()
+    }
+}
+
+impl Telemetry {
+    fn flush(&self, deadline: Duration) -> Result<(), Error> {
         if self.is_down.load(Ordering::Acquire) {
             return Err(Error::delivery("telemetry is shut down".into()));
         }
@@ -114,11 +143,7 @@ impl Guard {
         }
     }
 
-    /// Delivers what is pending, stops everything that was installed, and reports the outcome.
-    ///
-    /// It returns by the deadline, whatever the exporters do. What is logged afterwards only
-    /// reaches the console. A second call only reports.
-    pub fn shutdown(&self, deadline: Duration) -> Report {
+    pub(crate) fn shutdown(&self, deadline: Duration) -> Report {
         let is_first = !self.is_down.swap(true, Ordering::AcqRel);
         let until = after(deadline);
         let logs = start(self.logs.clone().filter(|_| is_first), until, "logs", move |logs| {
@@ -139,22 +164,15 @@ impl Guard {
         let outputs = self.outputs();
         let of_receiver = outputs.iter().rev().find(|output| output.signal == Signal::Logs.name());
         let delivered = of_receiver.map_or(0, |output| output.exported);
-        Report { logs, spans, outputs, stats: Stats { delivered, ..self.stats() } }
+        Report { logs, spans, outputs, stats: Stats { delivered, ..self.counters.snapshot() } }
     }
 
-    /// The counters of the log layer. If there are layers for a receiver and for a file, those of
-    /// the former.
-    pub fn stats(&self) -> Stats {
-        self.counters.snapshot()
-    }
-
-    /// The outcome of records and spans beyond the layers, for each exporter.
-    pub fn outputs(&self) -> Vec<Output> {
+    fn outputs(&self) -> Vec<Output> {
         let direct = self.direct.iter().flat_map(Direct::read);
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
     }
 
-    /// A hook that delivers what this guard would, before the process aborts.
+    /// A hook that delivers what the guard would, before the process aborts.
     pub(crate) fn panic_hook(&self) -> PanicHook {
         let mut hook = PanicHook::new();
         for direct in &self.direct {
@@ -177,7 +195,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.is_down.load(Ordering::Acquire) {
+        if self.0.is_down.load(Ordering::Acquire) {
             return;
         }
         let report = self.shutdown(DROP_PATIENCE);

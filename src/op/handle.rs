@@ -23,6 +23,7 @@ use crate::correlate::with_job::WithJob;
 use crate::correlate::{ambient, pending_op, stack};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
+use crate::op::open_ops::Listed;
 use crate::op::outcome::{Failure, Outcome};
 use crate::panic_message;
 use crate::value::any_value;
@@ -50,6 +51,8 @@ pub struct Op {
     panics: u64,
     /// The op has ended.
     is_settled: bool,
+    /// So that a signal can end it.
+    _listed: Option<Listed>,
 }
 
 impl Op {
@@ -78,7 +81,8 @@ impl Op {
             add_attributes(span, &pending, state.as_deref())
         });
         let panics = panic_message::count();
-        Self { span, context, state, job, was_panicking: panicking(), panics, is_settled: false }
+        let _listed = Listed::new(context.as_ref());
+        Self { span, context, state, job, was_panicking: panicking(), panics, is_settled: false, _listed }
     }
 
     /// Runs `work` inside the op's span, and inside its job scope if it has one.

@@ -17,7 +17,7 @@ use crate::process::{directory, isolated, Isolated};
 use crate::{finish, json_lines, work, LONG};
 
 /// What the lines of a file have below these members, one after the other.
-fn items(path: &std::path::Path, members: [&str; 3]) -> Vec<Value> {
+pub(crate) fn items(path: &std::path::Path, members: [&str; 3]) -> Vec<Value> {
     let mut values = json_lines::read(path);
     for member in members {
         let lists = values.into_iter().map(|value| value[member].as_array().cloned().unwrap_or_default());
@@ -33,7 +33,7 @@ fn fatal_records(directory: &std::path::Path) -> Vec<Value> {
 }
 
 /// An attribute's value, as text.
-fn attribute(item: &Value, key: &str) -> String {
+pub(crate) fn attribute(item: &Value, key: &str) -> String {
     let attributes = item["attributes"].as_array().unwrap();
     let found = attributes.iter().find(|pair| pair["key"] == key);
     let value = found.and_then(|pair| pair["value"].as_object()?.values().next());

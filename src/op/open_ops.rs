@@ -1,0 +1,86 @@
+//! The ops that are open, for a process that a signal stops: nothing else could end them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::OnceLock;
+
+use opentelemetry::Context;
+
+use crate::forked::ForkedMutex;
+
+/// Whether ops are listed. No op pays for it where no signal is handled.
+static IS_LISTING: AtomicBool = AtomicBool::new(false);
+
+/// By the order of their starts.
+type Open = BTreeMap<u64, Context>;
+
+fn open() -> &'static ForkedMutex<Open> {
+    static OPEN: OnceLock<ForkedMutex<Open>> = OnceLock::new();
+    OPEN.get_or_init(ForkedMutex::default)
+}
+
+/// An op's place in the list.
+#[derive(Debug)]
+pub(crate) struct Listed(u64);
+
+impl Listed {
+    /// Lists the op whose span is in `context`, if ops are listed.
+    #[inline]
+    pub(crate) fn new(context: Option<&Context>) -> Option<Self> {
+        if !IS_LISTING.load(Ordering::Relaxed) {
+            return None;
+        }
+        Self::insert(context?.clone())
+    }
+
+    #[cold]
+    fn insert(context: Context) -> Option<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        open().lock()?.insert(number, context);
+        Some(Self(number))
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let removed = open().lock().and_then(|mut open| open.remove(&self.0));
+        // After the lock: the span may be its context's last.
+        drop(removed);
+    }
+}
+
+#[cfg(all(unix, feature = "install"))]
+pub(crate) mod signals {
+    use std::sync::atomic::Ordering;
+
+    use opentelemetry::trace::TraceContextExt;
+    use opentelemetry::KeyValue;
+
+    use crate::correlate::span_start::catch_panic;
+    use crate::op::outcome::Outcome;
+
+    /// The name of the signal that stopped an op; the conventions have none.
+    const SIGNAL: &str = "op.signal";
+
+    /// Lists the ops that start from now on.
+    pub(crate) fn list() {
+        super::IS_LISTING.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the listed ops as cancelled by `signal`, the innermost first.
+    pub(crate) fn cancel_all(signal: &'static str) {
+        let Some(mut open) = super::open().lock() else { return };
+        let all = std::mem::take(&mut *open);
+        // Span processors run now, and may start ops.
+        drop(open);
+        for context in all.into_values().rev() {
+            catch_panic(|| {
+                let span = context.span();
+                span.set_attribute(KeyValue::new(SIGNAL, signal));
+                Outcome::Cancelled.write_to(&span, 0);
+                span.end();
+            });
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Real signals.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use serde_json::Value;
+use spanlog::{job, op, JobMetadata};
+
+use crate::http::{Act, Receiver};
+use crate::panics::{attribute, items};
+use crate::process::{directory, isolated, Isolated};
+
+/// A part of a test in a process that is told to stop.
+struct Stopped(Child);
+
+impl Stopped {
+    /// Returns when the part has printed `ready`.
+    fn start(test: &Isolated, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args([test.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
+            .env("SPANLOG_TEST_PART", "child")
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("ready")));
+        Self(child)
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Is inside an op of a step of a job when the signal comes.
+fn work_for_ever() {
+    let execution = job::execution(JobMetadata::new("job-1", "execution-1"), "deploy");
+    let _: Result<(), String> = execution.in_scope(|| {
+        execution.step("plan").run(|| {
+            op::run("terraform", "plan", [], || {
+                tracing::info!("planning");
+                println!("ready");
+                loop {
+                    thread::park();
+                }
+            })
+        })
+    });
+}
+
+/// Guarantees: SIGTERM and SIGINT deliver what was logged; the job, its step and its op end as
+/// cancelled, with the signal's name, before the report is written; and the process ends by the signal.
+#[test]
+fn a_signal_delivers_and_cancels_what_was_running() {
+    let child = isolated(|_| {
+        let directory = env::var("SPANLOG_TEST_DIRECTORY").unwrap();
+        let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
+        let report = format!("{directory}/report");
+        let write = move |name: &str| fs::write(report, name).unwrap();
+        guard.on_signals_with(Duration::from_secs(10), write).unwrap();
+        work_for_ever();
+    });
+    let Some(child) = child else { return };
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let directory = directory("signals");
+        let variables = [("SPANLOG_TEST_DIRECTORY", directory.to_str().unwrap())];
+        let mut stopped = Stopped::start(&child, &variables);
+        stopped.signal(name);
+        assert_eq!(stopped.wait().signal(), Some(number));
+        assert_eq!(fs::read_to_string(directory.join("report")).unwrap(), format!("SIG{name}"));
+        let records = items(&directory.join("logs.jsonl"), ["resourceLogs", "scopeLogs", "logRecords"]);
+        assert_eq!(records[0]["body"]["stringValue"], "planning");
+        let spans = items(&directory.join("traces.jsonl"), ["resourceSpans", "scopeSpans", "spans"]);
+        let names: Vec<&Value> = spans.iter().map(|span| &span["name"]).collect();
+        assert_eq!(names, ["terraform.plan", "step.plan", "job.deploy"]);
+        for span in &spans {
+            assert_eq!(attribute(span, "op.outcome"), "cancelled");
+            assert_eq!(attribute(span, "op.signal"), format!("SIG{name}"));
+        }
+        fs::remove_dir_all(directory).unwrap();
+    }
+}
+
+/// Guarantees: a second signal ends the process while the first still waits for a receiver.
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let child = isolated(|_| {
+        let guard = spanlog::builder().install().unwrap();
+        guard.on_signals_with(Duration::from_secs(600), |_| {}).unwrap();
+        work_for_ever();
+    });
+    let Some(child) = child else { return };
+    let receiver = Receiver::acting(|_| Act::Silence);
+    let mut stopped = Stopped::start(&child, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())]);
+    stopped.signal("TERM");
+    thread::sleep(Duration::from_millis(500));
+    assert!(stopped.0.try_wait().unwrap().is_none());
+    stopped.signal("TERM");
+    assert_eq!(stopped.wait().signal(), Some(15));
+}
