@@ -77,8 +77,19 @@ async fn run() -> Result<bool> {
         .with_executor("local");
     let job = Job { directory, work: out.join("work") };
     let execution = job::execution(metadata, "build");
-    let result = execution.in_scope_async(job.run(&execution)).await;
-    execution.end(&result);
+    let is_done = tokio::select! {
+        // First: Ctrl-C ends the tools as well, which must not look like their failure.
+        biased;
+        // What was running is dropped, which ends its ops as cancelled and kills its children.
+        signal = stopped() => {
+            execution.cancel(signal?);
+            false
+        }
+        result = execution.in_scope_async(job.run(&execution)) => {
+            execution.end(&result);
+            result.is_ok()
+        }
+    };
 
     let report = guard.shutdown(Duration::from_secs(10));
     let _ = fs::remove_dir_all(&job.work);
@@ -89,7 +100,25 @@ async fn run() -> Result<bool> {
     if !report.is_complete() {
         eprintln!("runner: not everything was delivered: {report:?}");
     }
-    Ok(result.is_ok())
+    Ok(is_done)
+}
+
+/// Waits for a signal that asks the process to end.
+#[cfg(unix)]
+async fn stopped() -> Result<&'static str> {
+    use tokio::signal::unix::{signal, SignalKind};
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+#[cfg(not(unix))]
+async fn stopped() -> Result<&'static str> {
+    tokio::signal::ctrl_c().await?;
+    Ok("SIGINT")
 }
 
 fn this_repository() -> PathBuf {

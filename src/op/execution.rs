@@ -103,6 +103,11 @@ impl Execution {
         self.op.fail(error);
     }
 
+    /// See [`Op::cancel`].
+    pub fn cancel(self, signal: &str) {
+        self.op.cancel(signal);
+    }
+
     /// The op of this execution.
     pub fn op(&self) -> &Op {
         &self.op

@@ -24,7 +24,7 @@ use crate::correlate::{ambient, pending_op, stack};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::open_ops::Listed;
-use crate::op::outcome::{Failure, Outcome};
+use crate::op::outcome::{Failure, Outcome, SIGNAL};
 use crate::panic_message;
 use crate::value::any_value;
 
@@ -143,6 +143,17 @@ impl Op {
     pub fn fail<E: Error + ?Sized>(mut self, error: &E) {
         self.is_settled = true;
         self.end_span(|span| Failure::of_error(error).write_to(span));
+    }
+
+    /// Ends the op as cancelled by a signal, such as `SIGTERM`: the attributes `op.outcome` =
+    /// `cancelled` and `op.signal`. For programs that handle signals themselves.
+    pub fn cancel(mut self, signal: &str) {
+        self.is_settled = true;
+        let signal = signal.to_owned();
+        self.end_span(|span| {
+            span.set_attribute(KeyValue::new(SIGNAL, signal));
+            Outcome::Cancelled.write_to(span, 0);
+        });
     }
 
     /// A function that ends the op, for a callback or another thread.

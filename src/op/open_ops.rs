@@ -58,10 +58,7 @@ pub(crate) mod signals {
     use opentelemetry::KeyValue;
 
     use crate::correlate::span_start::catch_panic;
-    use crate::op::outcome::Outcome;
-
-    /// The name of the signal that stopped an op; the conventions have none.
-    const SIGNAL: &str = "op.signal";
+    use crate::op::outcome::{Outcome, SIGNAL};
 
     /// Lists the ops that start from now on.
     pub(crate) fn list() {

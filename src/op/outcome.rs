@@ -15,6 +15,9 @@ use crate::panic_message;
 /// The attribute for an op that ended without a result.
 const OUTCOME: &str = "op.outcome";
 
+/// The attribute for the signal that stopped an op; the conventions have none.
+pub(crate) const SIGNAL: &str = "op.signal";
+
 /// The conventions' value of `error.type` for an error of unknown type.
 const UNKNOWN_ERROR: &str = "_OTHER";
 

@@ -1,21 +1,26 @@
 //! Real signals.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use serde_json::Value;
 use spanlog::{job, op, JobMetadata};
+use tokio::signal::unix::{signal, SignalKind};
 
 use crate::http::{Act, Receiver};
 use crate::panics::{attribute, items};
 use crate::process::{directory, isolated, Isolated};
 
-/// A part of a test in a process that is told to stop.
-struct Stopped(Child);
+/// A part of a test in a process that is told to stop, and what it writes.
+struct Stopped {
+    child: Child,
+    /// Open to the end, or the test's own last line would fail.
+    _lines: Lines<BufReader<ChildStdout>>,
+}
 
 impl Stopped {
     /// Returns when the part has printed `ready`.
@@ -29,18 +34,18 @@ impl Stopped {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("ready")));
-        Self(child)
+        Self { child, _lines: lines }
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.0.id().to_string();
+        let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     fn wait(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
@@ -51,8 +56,8 @@ impl Stopped {
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -118,7 +123,50 @@ fn a_second_signal_ends_the_process_at_once() {
     let mut stopped = Stopped::start(&child, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())]);
     stopped.signal("TERM");
     thread::sleep(Duration::from_millis(500));
-    assert!(stopped.0.try_wait().unwrap().is_none());
+    assert!(stopped.child.try_wait().unwrap().is_none());
     stopped.signal("TERM");
     assert_eq!(stopped.wait().signal(), Some(15));
+}
+
+/// Guarantees: the same in a tokio program that handles the signal itself, as the README shows it: what
+/// was running is dropped.
+#[test]
+fn a_tokio_program_ends_what_was_running_as_cancelled() {
+    let child = isolated(|_| {
+        let directory = env::var("SPANLOG_TEST_DIRECTORY").unwrap();
+        let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let execution = job::execution(JobMetadata::new("job-1", "execution-1"), "deploy");
+            let work = async {
+                let op = op::start("terraform", "plan", []);
+                op.instrument(async {
+                    println!("ready");
+                    std::future::pending::<Result<(), String>>().await
+                })
+                .await
+            };
+            let mut terminate = signal(SignalKind::terminate()).unwrap();
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => execution.cancel("SIGTERM"),
+                result = execution.in_scope_async(work) => execution.end(&result),
+            }
+        });
+        assert!(guard.shutdown(Duration::from_secs(10)).is_complete());
+    });
+    let Some(child) = child else { return };
+    let directory = directory("signals-tokio");
+    let mut stopped = Stopped::start(&child, &[("SPANLOG_TEST_DIRECTORY", directory.to_str().unwrap())]);
+    stopped.signal("TERM");
+    assert!(stopped.wait().success());
+    let spans = items(&directory.join("traces.jsonl"), ["resourceSpans", "scopeSpans", "spans"]);
+    let found: Vec<_> = spans
+        .iter()
+        .map(|span| {
+            (span["name"].as_str().unwrap(), attribute(span, "op.outcome"), attribute(span, "op.signal"))
+        })
+        .collect();
+    let cancelled = |name, signal: &str| (name, "cancelled".to_owned(), signal.to_owned());
+    assert_eq!(found, [cancelled("terraform.plan", ""), cancelled("job.deploy", "SIGTERM")]);
+    fs::remove_dir_all(directory).unwrap();
 }
