@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::OnceLock;
 use std::{fmt, fs, io};
 
@@ -20,7 +21,7 @@ static REPORTED: OnceLock<ForkedMutex<HashSet<String>>> = OnceLock::new();
 ///
 /// A problem is reported once, however often it recurs; a loss or an outage when it begins, at most
 /// once a minute while it lasts, and when delivery is back. The hook must not log through `tracing`
-/// or `log`.
+/// or `log`. If it panics, the message goes to standard error.
 ///
 /// # Errors
 ///
@@ -48,10 +49,13 @@ pub(crate) fn report_once(message: fmt::Arguments<'_>) {
 }
 
 fn send(message: &str) {
-    match HOOK.get() {
-        Some(hook) => hook(message),
+    let is_sent = HOOK.get().is_some_and(|hook| {
+        // A thread that delivers must not end, nor a line of the program fail, because of a message.
+        catch_unwind(AssertUnwindSafe(|| hook(message))).is_ok()
+    });
+    if !is_sent {
         // Unlike `eprintln!`, this does not panic if stderr is closed.
-        None => drop(write_stderr(format!("spanlog: {message}\n").as_bytes())),
+        drop(write_stderr(format!("spanlog: {message}\n").as_bytes()));
     }
 }
 

@@ -99,7 +99,6 @@ use crate::log_tracer::LogTracer;
 use crate::otlp::builder::Builder as PipelineBuilder;
 use crate::otlp::deliver::reporter::Loss;
 use crate::otlp::settings::choices::Protocol;
-use crate::otlp::settings::destination::Endpoint;
 use crate::otlp::settings::overrides::Overrides;
 use crate::record::Records;
 use crate::span_fields::SpanFields;
@@ -206,7 +205,7 @@ impl Builder {
     /// Sets the base URL of the OTLP receiver; `/v1/logs` and `/v1/traces` are appended.
     #[must_use]
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
-        self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
+        self.overrides.endpoint = Some(base_url.into());
         self
     }
 

@@ -36,7 +36,7 @@ pub(crate) fn count() -> u64 {
 }
 
 /// Writes what a panic means for a span that it ends. Its message is known if a
-/// [`PanicHook`](crate::PanicHook) is set, and it came after the first `count` of the process.
+/// [`PanicHook`](crate::PanicHook) or the span's own op kept it after the first `count` of the process.
 pub(crate) fn write_to(span: &SpanRef<'_>, count: u64) {
     span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "panic"));
     span.set_status(Status::error("panicked"));

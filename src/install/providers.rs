@@ -159,7 +159,7 @@ impl Outputs<'_> {
         let is_set = |name: &String| variables::text(name).is_some();
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
             otlp: self.directory.is_none()
-                || self.overrides.endpoint.is_some()
+                || self.all_overrides().endpoint_of(signal).is_some()
                 || signal.variables("ENDPOINT").iter().any(is_set),
             console: false,
         })

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::op::handle::Op;
 use crate::op::outcome::Outcome;
+use crate::panic_message;
 
 pin_project! {
     /// A future inside an op. Made by [`Op::instrument`] and [`run_async`](super::run_async).
@@ -84,6 +85,7 @@ impl<F: Future> Future for Instrumented<F> {
                 if let Some(mut op) = this.op.take() {
                     // As above: dropped inside the span.
                     let dropped = catch_unwind(AssertUnwindSafe(|| op.in_scope(|| this.future.set(None))));
+                    panic_message::keep(panic_message::of_payload(&*panic));
                     op.settle(Outcome::Panicked);
                     drop(dropped);
                 }

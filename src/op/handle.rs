@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::thread::panicking;
 
@@ -98,9 +98,19 @@ impl Op {
 
     /// Runs `work` inside the op, ends the op with the result, and returns the result unchanged.
     pub fn run<T, E: Debug + Display>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let result = self.in_scope(work);
-        self.end(&result);
-        result
+        match catch_unwind(AssertUnwindSafe(|| self.in_scope(work))) {
+            Ok(result) => {
+                self.end(&result);
+                result
+            }
+            Err(panic) => {
+                // The hook may have seen others on this thread, which were caught.
+                panic_message::keep(panic_message::of_payload(&*panic));
+                let mut op = self;
+                op.settle(Outcome::Panicked);
+                resume_unwind(panic)
+            }
+        }
     }
 
     /// Sets an attribute on the span, and on records made inside the op from now on.

@@ -19,7 +19,6 @@ use crate::otlp::deliver::request::Resource;
 use crate::otlp::pipeline::{Connect, Pipeline};
 use crate::otlp::queue::Overflow;
 use crate::otlp::settings::choices::{Compression, Protocol};
-use crate::otlp::settings::destination::Endpoint;
 use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::{variables, HeaderProvider, TransportConfig};
 use crate::otlp::signal::Signal;
@@ -89,18 +88,19 @@ impl Builder {
     /// Sets the base URL of the receiver; over HTTP, `/v1/logs` or `/v1/traces` is appended. Default:
     /// `http://localhost:4318`, or `:4317` for gRPC.
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
-        self.overrides.endpoint = Some(Endpoint::Base(base_url.into()));
+        self.overrides.endpoint = Some(base_url.into());
         self
     }
 
-    /// Sets the URL that records are sent to, which is used as it is. For them, it replaces
-    /// [`with_endpoint`](Self::with_endpoint), and the other way around.
+    /// Sets the URL that records are sent to, which is used as it is. For them, it takes precedence over
+    /// [`with_endpoint`](Self::with_endpoint).
     pub fn with_logs_url(mut self, url: impl Into<String>) -> Self {
-        self.overrides.endpoint = Some(Endpoint::Url(url.into()));
+        self.overrides.logs_url = Some(url.into());
         self
     }
 
-    /// Sets the URL that spans are sent to, which is used as it is.
+    /// Sets the URL that spans are sent to, which is used as it is. For them, it takes precedence over
+    /// [`with_endpoint`](Self::with_endpoint).
     pub fn with_traces_url(mut self, url: impl Into<String>) -> Self {
         self.overrides.traces_url = Some(url.into());
         self

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::otlp::config::Config;
+use crate::otlp::deliver::reporter::Reporter;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::worker;
 use crate::otlp::queue::budget::Memory;
@@ -22,6 +23,8 @@ const MIN_REQUEST: usize = 4 * 1024;
 #[derive(Clone)]
 pub(crate) struct Lane {
     queue: Arc<Queue>,
+    /// `None` without a worker.
+    reporter: Option<Arc<Reporter>>,
     /// The `otel.component.type` of the transport.
     pub(crate) exporter: &'static str,
 }
@@ -53,8 +56,8 @@ impl Lane {
             .with_wake_bytes(settings.batch_bytes);
         let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory));
         let (queue, exporter) = (Arc::new(queue), settings.exporter);
-        worker::start(Arc::clone(&queue), settings, transports)?;
-        Ok(Self { queue, exporter })
+        let reporter = worker::start(Arc::clone(&queue), settings, transports)?;
+        Ok(Self { queue, reporter: Some(reporter), exporter })
     }
 
     /// A lane of spans that could not be started. It counts what it gets as dropped.
@@ -63,7 +66,7 @@ impl Lane {
         let queue = Queue::in_memory(limits, Overflow::DropNewest, Signal::Traces, Arc::clone(memory));
         queue.close();
         queue.control.worker_ended(&queue.counters);
-        Self { queue: Arc::new(queue), exporter: "none" }
+        Self { queue: Arc::new(queue), reporter: None, exporter: "none" }
     }
 
     #[inline]
@@ -113,6 +116,9 @@ impl Lane {
         if !ended {
             self.queue.control.abandon(&self.queue.counters);
             self.queue.drop_all();
+        }
+        if let Some(reporter) = &self.reporter {
+            reporter.finish(&self.queue.counters.snapshot());
         }
         ended
     }

@@ -8,6 +8,8 @@ pub(crate) mod grpc;
 pub(crate) mod answer;
 #[cfg(feature = "otlp-http")]
 pub(crate) mod http;
+#[cfg(feature = "otlp-http")]
+pub(crate) mod secrets;
 #[cfg(all(test, feature = "otlp-http"))]
 #[path = "../../tests/support/port.rs"]
 mod port;

@@ -13,6 +13,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use serde_json::Value;
 use spanlog::{job, op, trace, JobMetadata};
 
+use crate::http::{ok, response, Act, Receiver};
 use crate::process::{directory, isolated, Isolated};
 use crate::{finish, json_lines, work, LONG};
 
@@ -117,6 +118,49 @@ fn a_panic_is_one_fatal_record_where_it_happened() {
         assert!(!child.part("direct").run(&[]).stderr.contains("no release"));
         child.part("sdk").run(&[]);
         child.part("backtrace").run(&[("RUST_LIB_BACKTRACE", "1"), ("RUST_BACKTRACE", "1")]);
+    }
+}
+
+/// Guarantees: an op has the message of the panic that ended it, and not of one that was caught inside.
+#[test]
+fn an_op_has_the_message_of_its_own_panic() {
+    let child = isolated(|_| {
+        let directory = directory("panics-own");
+        let guard = spanlog::builder().with_json_lines(&directory).install().unwrap();
+        let ended = catch_unwind(|| {
+            op::run("helm", "upgrade", [], || -> Result<(), String> {
+                let _ = catch_unwind(|| panic!("caught inside"));
+                resume_unwind(Box::new("of another thread"))
+            })
+        });
+        assert!(ended.is_err());
+        finish(&guard);
+        let spans = items(&directory.join("traces.jsonl"), ["resourceSpans", "scopeSpans", "spans"]);
+        assert_eq!(exception(&spans[0]), "of another thread");
+        fs::remove_dir_all(directory).unwrap();
+    });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
+}
+
+/// Guarantees: a diagnostics hook that panics stops no delivery, and no line of the program fails.
+#[test]
+fn a_diagnostics_hook_that_panics_stops_no_delivery() {
+    let child = isolated(|_| {
+        let refused = response(400, &[], b"no");
+        let receiver = Receiver::scripted([Act::Send(refused), ok(), ok()]);
+        spanlog::set_diagnostics(|_| panic!("in the hook")).unwrap();
+        let guard =
+            spanlog::builder().with_endpoint(receiver.url()).with_panic_hook(false).install().unwrap();
+        tracing::info!("lost");
+        assert!(guard.flush(LONG).is_err());
+        tracing::info!("delivered");
+        guard.flush(LONG).unwrap();
+        assert_eq!(receiver.records().len(), 2);
+    });
+    if let Some(child) = child {
+        child.run(&[]);
     }
 }
 

@@ -24,6 +24,39 @@ fn the_path_is_added_to_a_base_url_of_http_only() {
     );
 }
 
+/// Guarantees: a signal's own URL is for that signal, and the other one keeps the base URL, in any order.
+#[test]
+fn a_signals_own_url_leaves_the_other_signal_where_it_was() {
+    let of = |builder: Builder, signal| match builder.resolve(signal).unwrap().1 {
+        TransportConfig::Http { to, .. } => to.url.to_string(),
+        _ => panic!(),
+    };
+    let builders = || {
+        let base = "http://a:1";
+        let logs = [
+            Builder::default().with_endpoint(base).with_logs_url("http://b/l"),
+            Builder::default().with_logs_url("http://b/l").with_endpoint(base),
+        ];
+        let spans = [
+            Builder::default().with_endpoint(base).with_traces_url("http://b/t"),
+            Builder::default().with_traces_url("http://b/t").with_endpoint(base),
+        ];
+        (logs, spans)
+    };
+    for builder in builders().0 {
+        assert_eq!(of(builder, Signal::Logs), "http://b/l");
+    }
+    for builder in builders().0 {
+        assert_eq!(of(builder, Signal::Traces), "http://a:1/v1/traces");
+    }
+    for builder in builders().1 {
+        assert_eq!(of(builder, Signal::Traces), "http://b/t");
+    }
+    for builder in builders().1 {
+        assert_eq!(of(builder, Signal::Logs), "http://a:1/v1/logs");
+    }
+}
+
 #[test]
 fn what_the_builder_was_told_wrong_is_an_error() {
     let builder = Builder::default;

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -235,6 +236,13 @@ impl Reporter {
         }
     }
 
+    /// Reports what has been lost since the last report, at the end.
+    pub(crate) fn finish(&self, stats: &Stats) {
+        for reason in Reason::ALL {
+            self.tell(reason, None, true, stats);
+        }
+    }
+
     fn tell(&self, reason: Reason, why: Option<&str>, is_forced: bool, stats: &Stats) {
         let total = reason.count(stats);
         let mut state = lock(&self.state);
@@ -251,7 +259,10 @@ impl Reporter {
         report(format_args!("{text}{why}; {total} so far"));
         if let Some(on_loss) = &self.on_loss {
             let (signal, reason) = (self.signal.name(), reason.counter());
-            (on_loss.0)(&Loss { signal, reason, count, total });
+            let loss = Loss { signal, reason, count, total };
+            if catch_unwind(AssertUnwindSafe(|| (on_loss.0)(&loss))).is_err() {
+                report(format_args!("the function given to `on_loss` panicked"));
+            }
         }
     }
 

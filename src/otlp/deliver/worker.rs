@@ -22,12 +22,12 @@ use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
 use crate::wire::read::Fields;
 
-/// Starts the worker thread, which ends after a shutdown.
+/// Starts the worker thread, which ends after a shutdown. Returns what it reports with.
 pub(crate) fn start(
     queue: Arc<Queue>,
     config: Config,
     transports: Vec<Box<dyn Transport>>,
-) -> Result<(), Error> {
+) -> Result<Arc<Reporter>, Error> {
     let config = Arc::new(config);
     let reporter = Reporter::new(config.signal, config.receiver.clone(), config.on_loss.clone());
     let reporter = Arc::new(reporter);
@@ -38,6 +38,7 @@ pub(crate) fn start(
         reporter: Arc::clone(&reporter),
     };
     let deliveries = transports.into_iter().map(delivery).collect();
+    let reports = Arc::clone(&reporter);
     let worker = Worker {
         senders: Senders::new(Arc::clone(&queue), deliveries)?,
         batch: Batch::new(config.signal),
@@ -54,7 +55,7 @@ pub(crate) fn start(
         worker.run();
     };
     match thread::Builder::new().name("spanlog-otlp".into()).spawn(run) {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(reports),
         Err(error) => {
             Err(Error::delivery("cannot start the thread that delivers records".into()).with_source(error))
         }

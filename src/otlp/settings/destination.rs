@@ -11,26 +11,17 @@ use crate::otlp::settings::variables::{pairs, secret_text, shown_key, try_text};
 use crate::otlp::signal::Signal;
 
 /// The endpoint that the program sets.
-#[derive(Clone, Debug)]
-pub(crate) enum Endpoint {
+#[derive(Clone, Copy)]
+pub(crate) enum Endpoint<'a> {
     /// The signal's path is appended.
-    Base(String),
+    Base(&'a str),
     /// `with_logs_url` or `with_traces_url`: used as it is.
-    Url(String),
-}
-
-impl Endpoint {
-    /// For people, without what may be a secret.
-    pub(crate) fn redacted(&self) -> String {
-        match self {
-            Self::Base(url) | Self::Url(url) => redacted(url),
-        }
-    }
+    Url(&'a str),
 }
 
 /// The signal's path is appended to base URLs, but not for gRPC, and not to the signal's own
 /// variable.
-pub(crate) fn url(signal: Signal, endpoint: Option<&Endpoint>, protocol: Protocol) -> Result<Uri, Error> {
+pub(crate) fn url(signal: Signal, endpoint: Option<Endpoint<'_>>, protocol: Protocol) -> Result<Uri, Error> {
     let joined = |name: &str, base: &str| match protocol {
         Protocol::Grpc => checked(name, base),
         _ => joined(name, base, signal),

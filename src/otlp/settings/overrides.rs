@@ -10,7 +10,7 @@ use opentelemetry_sdk::Resource;
 
 use crate::error::Error;
 use crate::otlp::settings::choices::{Compression, Protocol};
-use crate::otlp::settings::destination::{headers, url, Endpoint};
+use crate::otlp::settings::destination::{headers, redacted, url, Endpoint};
 use crate::otlp::settings::tls::Tls;
 use crate::otlp::settings::{variables, HeaderProvider, Target};
 use crate::otlp::signal::Signal;
@@ -18,7 +18,10 @@ use crate::otlp::signal::Signal;
 /// What the program sets about OTLP. What it leaves out, the environment or a default decides.
 #[derive(Clone, Default)]
 pub(crate) struct Overrides {
-    pub(crate) endpoint: Option<Endpoint>,
+    /// The base URL.
+    pub(crate) endpoint: Option<String>,
+    /// `with_logs_url`: used as it is.
+    pub(crate) logs_url: Option<String>,
     /// `with_traces_url`: used as it is.
     pub(crate) traces_url: Option<String>,
     pub(crate) protocol: Option<Protocol>,
@@ -38,7 +41,9 @@ impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers are left out: they may be secrets.
         f.debug_struct("Overrides")
-            .field("endpoint", &self.endpoint.as_ref().map(Endpoint::redacted))
+            .field("endpoint", &self.endpoint.as_deref().map(redacted))
+            .field("logs_url", &self.logs_url.as_deref().map(redacted))
+            .field("traces_url", &self.traces_url.as_deref().map(redacted))
             .field("protocol", &self.protocol)
             .field("compression", &self.compression)
             .field("service_name", &self.service_name)
@@ -62,7 +67,7 @@ impl Overrides {
     /// for theirs in the environment themselves.
     pub(crate) fn target(&self, signal: Signal) -> Result<Target, Error> {
         Ok(Target {
-            url: url(signal, self.endpoint_of(signal).as_ref(), self.protocol(signal))?,
+            url: url(signal, self.endpoint_of(signal), self.protocol(signal))?,
             headers: headers(signal, &self.headers)?,
             header_provider: self.header_provider.clone(),
             compression: self.compression.unwrap_or_default(),
@@ -70,14 +75,13 @@ impl Overrides {
         })
     }
 
-    fn endpoint_of(&self, signal: Signal) -> Option<Endpoint> {
-        let own = self.traces_url.clone().map(Endpoint::Url);
-        match (signal, &self.endpoint) {
-            (Signal::Logs, endpoint) => endpoint.clone(),
-            // `with_logs_url` is about log records only.
-            (Signal::Traces, Some(Endpoint::Url(_))) => own,
-            (Signal::Traces, endpoint) => own.or_else(|| endpoint.clone()),
-        }
+    /// The signal's own URL, else the base URL.
+    pub(crate) fn endpoint_of(&self, signal: Signal) -> Option<Endpoint<'_>> {
+        let own = match signal {
+            Signal::Logs => &self.logs_url,
+            Signal::Traces => &self.traces_url,
+        };
+        own.as_deref().map(Endpoint::Url).or(self.endpoint.as_deref().map(Endpoint::Base))
     }
 
     /// What the SDK detects, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what

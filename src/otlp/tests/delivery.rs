@@ -398,3 +398,43 @@ fn losses_are_told_to_the_callback() {
     told.sort_unstable();
     assert_eq!(told, [("dropped_refused", 1), ("rejected", 1)]);
 }
+
+/// Guarantees: a callback that panics ends nothing, and the next request is sent.
+#[test]
+fn a_callback_that_panics_stops_no_delivery() {
+    let on_loss = OnLoss(Arc::new(|_: &Loss| panic!("in the callback")));
+    let pipeline = Pipeline::start(
+        Config { max_batch_records: 1, on_loss: Some(on_loss), ..quick() },
+        scripted(|call, _| match call {
+            0 => Answer::Refused { why: "no".into() },
+            _ => accepted(0),
+        }),
+    )
+    .unwrap();
+    emit(&pipeline, "lost");
+    assert!(pipeline.flush(LONG).is_err());
+    emit(&pipeline, "delivered");
+    pipeline.flush(LONG).unwrap();
+    assert_eq!((pipeline.stats().dropped_refused, pipeline.stats().delivered), (1, 1));
+}
+
+/// Guarantees: what the shutdown itself loses is passed to the callback before it returns.
+#[test]
+fn losses_of_the_shutdown_are_told_before_it_returns() {
+    let told = Arc::new(std::sync::Mutex::new(0));
+    let keep = Arc::clone(&told);
+    let on_loss = OnLoss(Arc::new(move |loss: &Loss| *keep.lock().unwrap() += loss.count));
+    let pipeline = Pipeline::start(
+        Config { on_loss: Some(on_loss), ..quick() },
+        scripted(|_, _| {
+            std::thread::sleep(Duration::from_millis(500));
+            again(None)
+        }),
+    )
+    .unwrap();
+    for _ in 0..5 {
+        emit(&pipeline, "x");
+    }
+    let report = pipeline.shutdown(Duration::from_millis(50));
+    assert_eq!((report.stats.lost(), *told.lock().unwrap()), (5, 5));
+}

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use crate::diagnostics::report_once;
 use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
 use crate::otlp::transport::Answer;
 
@@ -43,6 +44,13 @@ impl From<PartialSuccess> for Answer {
 impl Reply {
     pub(crate) fn meaning(&self, now: SystemTime) -> Answer {
         if self.status.is_success() {
+            if self.is_page() {
+                report_once(format_args!(
+                    "a receiver of OTLP answered {} with a web page: what it was sent counts as delivered, but \
+                     something else may be at its place",
+                    self.status
+                ));
+            }
             return self.partial_success().unwrap_or_default().into();
         }
         let why = match self.reason() {
@@ -64,14 +72,17 @@ impl Reply {
     fn is_of_another_server(&self) -> bool {
         const WANT_TLS: [&[u8]; 2] =
             [b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port"];
-        let kind = self.headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
-        let is_page = kind.to_ascii_lowercase().starts_with(b"text/html");
         let wants_tls = |text: &&[u8]| self.body.windows(text.len()).any(|part| part == *text);
         match self.status.as_u16() {
-            404 | 405 => is_page,
+            404 | 405 => self.is_page(),
             400 => WANT_TLS.iter().any(wants_tls),
             _ => false,
         }
+    }
+
+    fn is_page(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+        kind.to_ascii_lowercase().starts_with(b"text/html")
     }
 
     fn partial_success(&self) -> Option<PartialSuccess> {
@@ -133,16 +144,22 @@ enum Form {
 
 /// An error or answer of something that is not a receiver, with what it looks like.
 pub(crate) fn hinted(why: String) -> String {
+    const NO_HTTP: &str =
+        "the receiver does not speak HTTP/1.1: it may want TLS (https://), or gRPC, which usually has port 4317";
     // What the libraries and servers say, and what that means.
-    const HINTS: [(&str, &str); 10] = [
+    const HINTS: [(&str, &str); 11] = [
         ("invalid peer certificate", "its certificate is not trusted: see the settings of certificates"),
         ("HTTP request to an HTTPS server", "the receiver wants TLS: use an https:// URL"),
         ("HTTP request was sent to HTTPS port", "the receiver wants TLS: use an https:// URL"),
         ("InvalidContentType", "the receiver does not speak TLS: use an http:// URL"),
-        ("HTTP version", "the receiver does not speak HTTP/1.1: gRPC usually has port 4317, HTTP 4318"),
-        ("http parse fail", "the receiver does not speak HTTP/1.1: gRPC usually has port 4317, HTTP 4318"),
-        ("protocol: http", "the receiver does not speak HTTP/1.1: gRPC usually has port 4317, HTTP 4318"),
+        ("HTTP version", NO_HTTP),
+        ("http parse fail", NO_HTTP),
+        ("protocol: http", NO_HTTP),
         ("frame with invalid size", "the receiver does not speak gRPC: it usually has port 4317, HTTP 4318"),
+        (
+            "closed because of a broken pipe",
+            "a receiver that does not speak gRPC does this, too: its port is usually 4317",
+        ),
         ("invalid compression flag", "the receiver does not speak gRPC: it usually has port 4317, HTTP 4318"),
         ("<html", "this looks like a web page, and not like a receiver of OTLP"),
     ];

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
 use http::uri::PathAndQuery;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use opentelemetry::Context;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
@@ -30,6 +30,7 @@ use crate::otlp::signal::Signal;
 use crate::otlp::transport::grpc::answer::{accepted, failed};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
 use crate::otlp::transport::http::agent;
+use crate::otlp::transport::secrets::without_secrets;
 use crate::otlp::transport::{Answer, Transport};
 
 /// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could
@@ -46,8 +47,11 @@ pub(crate) struct Grpc {
     client: tonic::client::Grpc<Channel>,
     runtime: OwnRuntime,
     signal: Signal,
+    url: Uri,
     headers: HeaderMap,
     header_provider: Option<HeaderProvider>,
+    /// Those of the last request.
+    sent_headers: HeaderMap,
 }
 
 impl Grpc {
@@ -81,7 +85,15 @@ impl Grpc {
                 return Err(Error::setting("with_compression", "zstd", "none or gzip, over gRPC"))
             }
         };
-        Ok(Self { client, runtime, signal, headers: to.headers, header_provider: to.header_provider })
+        Ok(Self {
+            client,
+            runtime,
+            signal,
+            url: to.url,
+            headers: to.headers,
+            header_provider: to.header_provider,
+            sent_headers: HeaderMap::new(),
+        })
     }
 
     fn exchange(&mut self, message: &Bytes, deadline: Instant) -> Answer {
@@ -91,16 +103,18 @@ impl Grpc {
             // The token may have expired on the way: retry once, with a fresh one.
             outcome = self.attempt(message, deadline);
         }
-        match outcome {
+        let answer = match outcome {
             Ok(body) => accepted(&body),
             Err(status) => failed(&status),
-        }
+        };
+        without_secrets(answer, &self.url, [&self.sent_headers])
     }
 
     fn attempt(&mut self, message: &Bytes, deadline: Instant) -> Result<Bytes, Status> {
         let time_left = deadline.saturating_duration_since(Instant::now()).max(MIN_TIMEOUT);
         let mut request = Request::new(message.clone());
-        *request.metadata_mut() = MetadataMap::from_headers(self.headers_now());
+        self.sent_headers = self.headers_now();
+        *request.metadata_mut() = MetadataMap::from_headers(self.sent_headers.clone());
         // Tells the receiver, too, how long it has.
         request.set_timeout(time_left);
         let (client, path) = (&mut self.client, PathAndQuery::from_static(self.signal.grpc_method()));

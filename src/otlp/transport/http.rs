@@ -10,7 +10,7 @@ mod body;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read;
+use std::io::{ErrorKind::UnexpectedEof, Read};
 use std::net::IpAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::{Instant, SystemTime};
@@ -29,6 +29,7 @@ use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::signal::Signal;
 use crate::otlp::transport::answer::{hinted, Reply};
 use crate::otlp::transport::http::body::Bodies;
+use crate::otlp::transport::secrets::without_secrets;
 use crate::otlp::transport::{Answer, Transport};
 
 /// The most bytes of an answer that are read: the limit that the specification suggests.
@@ -59,9 +60,18 @@ impl Http {
         let bodies = Bodies::new(json, to.compression)?;
         let mut headers = to.headers;
         drop_reserved(&mut headers);
+        let user_headers = headers.clone();
         headers.extend(bodies.headers());
         Ok(Self {
-            client: Client { agent, url: to.url, headers, provider: to.header_provider },
+            client: Client {
+                agent,
+                url: to.url,
+                headers,
+                user_headers,
+                provider: to.header_provider,
+                provided: HeaderMap::new(),
+                was_answered: false,
+            },
             bodies,
             was_cut_off: false,
         })
@@ -82,15 +92,23 @@ impl Http {
             // The token may have expired on the way: retry once, with a fresh one.
             reply = self.client.post(&body, expects_continue, deadline);
         }
-        match reply {
-            Ok(reply) => reply.meaning(SystemTime::now()),
+        let answer = match reply {
+            Ok(reply) => {
+                self.client.was_answered = true;
+                reply.meaning(SystemTime::now())
+            }
             Err(error) => {
                 self.was_cut_off = is_cut_off(&error);
                 self.client.no_answer(error)
             }
-        }
+        };
+        without_secrets(answer, &self.client.url, [&self.client.user_headers, &self.client.provided])
     }
 }
+
+/// For a connection that is closed by a receiver that has never answered.
+const CUT_OFF_HINT: &str =
+    " (it has never answered: a server that wants TLS or gRPC closes connections like this)";
 
 /// Whether the receiver closed the connection.
 fn is_cut_off(error: &ureq::Error) -> bool {
@@ -114,11 +132,17 @@ struct Client {
     agent: Agent,
     url: Uri,
     headers: HeaderMap,
+    /// Those of them that the user set.
+    user_headers: HeaderMap,
     provider: Option<HeaderProvider>,
+    /// What the provider returned last.
+    provided: HeaderMap,
+    /// The receiver has answered in HTTP, whatever it said.
+    was_answered: bool,
 }
 
 impl Client {
-    fn post(&self, body: &[u8], expects_continue: bool, deadline: Instant) -> Result<Reply, ureq::Error> {
+    fn post(&mut self, body: &[u8], expects_continue: bool, deadline: Instant) -> Result<Reply, ureq::Error> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
@@ -127,7 +151,8 @@ impl Client {
         if let Some(provider) = &self.provider {
             let mut provided = provider.headers();
             drop_reserved(&mut provided);
-            headers.extend(provided);
+            headers.extend(provided.clone());
+            self.provided = provided;
         }
         if expects_continue {
             headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
@@ -150,7 +175,13 @@ impl Client {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
                 Answer::Refused { why }
             }
-            _ => Answer::TryAgain { after: None, why: hinted(why) },
+            error => {
+                // It may be away, or be something else.
+                let is_closed = matches!(&error, ureq::Error::Io(error) if error.kind() == UnexpectedEof);
+                let is_closed = is_closed || is_cut_off(&error);
+                let hint = if is_closed && !self.was_answered { CUT_OFF_HINT } else { "" };
+                Answer::TryAgain { after: None, why: hinted(why) + hint }
+            }
         }
     }
 }

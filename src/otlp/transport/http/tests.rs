@@ -206,3 +206,35 @@ fn the_deadline_is_kept() {
     assert!(is_again(&https.send(&mut b"request".to_vec().into(), start + patience)));
     assert!(start.elapsed() < late, "{:?}", start.elapsed());
 }
+
+/// Guarantees: a receiver that quotes the request's credentials in its answer does not bring them into
+/// the text that is reported.
+#[test]
+fn an_answer_that_quotes_credentials_is_told_without_them() {
+    let quote = b"no Bearer opensesame for /v1/logs?token=abcdefgh";
+    let receiver = Receiver::scripted([400, 503].map(|status| Act::Send(response(status, &[], quote))));
+    let mut to = target(&(logs_of(&receiver) + "?token=abcdefgh"));
+    to.headers.insert("authorization", HeaderValue::from_static("Bearer opensesame"));
+    let mut http = Http::new(to, None).unwrap();
+    for _ in 0..2 {
+        let (Answer::Refused { why } | Answer::TryAgain { why, .. }) = send(&mut http, b"request") else {
+            panic!()
+        };
+        assert!(why.contains("no [redacted] for /v1/logs?[redacted]"), "{why}");
+    }
+}
+
+/// Guarantees: where a server closes every connection, the text says what such a server may be; once it
+/// has answered, it does not.
+#[test]
+fn a_server_that_closes_connections_may_be_something_else() {
+    let close = || Act::SendAndClose(Vec::new());
+    let receiver = Receiver::scripted([close(), close(), Act::Send(response(200, &[], b"")), close()]);
+    let mut http = http(&receiver);
+    let mut says_so = || match send(&mut http, b"request") {
+        Answer::TryAgain { why, .. } => Some(why.contains("TLS")),
+        _ => None,
+    };
+    assert_eq!([says_so(), says_so(), says_so()], [Some(true), Some(true), None]);
+    assert_eq!(says_so(), Some(false));
+}
