@@ -209,7 +209,8 @@ impl Drop for Guard {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whether the pipeline, or the logger provider with all its processors, stopped in time.
+    /// Whether the pipelines, of spans, too, or the logger provider with all its processors, stopped in
+    /// time.
     pub logs: Result<(), Error>,
     /// Whether the tracer provider stopped in time, all its processors included.
     pub spans: Result<(), Error>,

@@ -54,12 +54,18 @@ impl Delivery {
     }
 
     fn complete(&mut self, request: &mut Request) -> bool {
+        // As large as one that the receiver did not take.
+        if request.len() / 2 >= self.queue.max_request(usize::MAX) {
+            if let Some(parts) = request.split() {
+                return self.complete_all(parts);
+            }
+        }
         let Some(outcome) = self.send_until_done(request) else { return false };
         if let Outcome::TooLarge { why } = &outcome {
             if let Some(parts) = request.split() {
                 self.queue.limit_requests(request.len() / 2);
                 self.reporter.too_large(why, request.len());
-                return parts.into_iter().all(|mut part| self.complete(&mut part));
+                return self.complete_all(parts);
             }
         }
         let records = request.records();
@@ -84,6 +90,10 @@ impl Delivery {
         });
         self.report(&outcome);
         is_alive
+    }
+
+    fn complete_all(&mut self, parts: [Request; 2]) -> bool {
+        parts.into_iter().all(|mut part| self.complete(&mut part))
     }
 
     fn report(&self, outcome: &Outcome) {
