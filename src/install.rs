@@ -85,6 +85,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
+use crate::forked::ForkedMutex;
 use crate::install::console::Console;
 use crate::install::filter::Boxed;
 use crate::install::guard::Telemetry;
@@ -561,6 +562,7 @@ impl Builder {
             flushing_logs: Arc::default(),
             flushing_spans: Arc::default(),
             is_down: AtomicBool::new(false),
+            stopping: ForkedMutex::default(),
         };
         Ok((dispatch, Guard(Arc::new(telemetry))))
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::correlate::stack;
 use crate::otlp::pipeline::Pipeline;
+use crate::otlp::sync::after;
 use crate::panic_message;
 
 /// The target of the events.
@@ -105,7 +106,7 @@ impl PanicHook {
     }
 
     fn flush_all(&self) {
-        let until = Instant::now() + self.patience.unwrap_or(PATIENCE);
+        let until = after(self.patience.unwrap_or(PATIENCE));
         for flush in &self.flush {
             flush(until.saturating_duration_since(Instant::now()));
         }

@@ -12,6 +12,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
+use crate::forked::ForkedMutex;
 use crate::install::metered::{Meter, Output};
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::signal::Signal;
@@ -50,6 +51,8 @@ pub(crate) struct Telemetry {
     /// A flush of the span processors is under way.
     pub(crate) flushing_spans: Arc<AtomicBool>,
     pub(crate) is_down: AtomicBool,
+    /// Held by the first shutdown while it waits.
+    pub(crate) stopping: ForkedMutex<()>,
 }
 
 /// A pipeline, and the name of its destination.
@@ -145,6 +148,7 @@ impl Telemetry {
 
     pub(crate) fn shutdown(&self, deadline: Duration) -> Report {
         let is_first = !self.is_down.swap(true, Ordering::AcqRel);
+        let _stopping = is_first.then(|| self.stopping.lock());
         let until = after(deadline);
         let logs = start(self.logs.clone().filter(|_| is_first), until, "logs", move |logs| {
             logs.shutdown_with_timeout(left(until))
@@ -196,6 +200,8 @@ impl Telemetry {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.0.is_down.load(Ordering::Acquire) {
+            // The thread that handles signals may be at it, and the process must not end before.
+            drop(self.0.stopping.lock());
             return;
         }
         let report = self.shutdown(DROP_PATIENCE);

@@ -1,5 +1,6 @@
 //! SIGTERM and SIGINT: what is pending is delivered before they end the process.
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::thread;
@@ -57,19 +58,15 @@ impl Guard {
         before: impl FnOnce(&'static str) + Send + 'static,
     ) -> Result<(), Error> {
         let refused = |error| Error::delivery("signals cannot be handled".into()).with_source(error);
-        let is_second = Arc::new(AtomicBool::new(false));
-        for (signal, _) in STOPPING {
-            // In this order: the first signal only sets the flag.
-            flag::register_conditional_default(signal, Arc::clone(&is_second)).map_err(refused)?;
-            flag::register(signal, Arc::clone(&is_second)).map_err(refused)?;
-        }
         let mut received = Signals::new(STOPPING.map(|(signal, _)| signal)).map_err(refused)?;
         let telemetry = Arc::clone(&self.0);
         let wait = move || {
             let Some(signal) = received.forever().next() else { return };
             let name = STOPPING.iter().find(|(number, _)| *number == signal).map_or("", |(_, name)| name);
             signals::cancel_all(name);
-            before(name);
+            if catch_unwind(AssertUnwindSafe(|| before(name))).is_err() {
+                report_once(format_args!("the function given to `on_signals_with` panicked"));
+            }
             let report = telemetry.shutdown(deadline);
             if !report.is_complete() {
                 report_once(format_args!("not all telemetry was delivered: {report}"));
@@ -77,6 +74,13 @@ impl Guard {
             let _ = emulate_default_handler(signal);
         };
         thread::Builder::new().name("spanlog-signals".into()).spawn(wait).map_err(refused)?;
+        // After all that can fail: a signal whose handler only sets a flag would be lost.
+        let is_second = Arc::new(AtomicBool::new(false));
+        for (signal, _) in STOPPING {
+            // In this order: the first signal only sets the flag.
+            flag::register_conditional_default(signal, Arc::clone(&is_second)).map_err(refused)?;
+            flag::register(signal, Arc::clone(&is_second)).map_err(refused)?;
+        }
         signals::list();
         Ok(())
     }

@@ -1,15 +1,16 @@
 //! The ops that are open, for a process that a signal stops: nothing else could end them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::OnceLock;
 
 use opentelemetry::Context;
 
 use crate::forked::ForkedMutex;
 
-/// Whether ops are listed. No op pays for it where no signal is handled.
-static IS_LISTING: AtomicBool = AtomicBool::new(false);
+/// The process whose ops are listed, or 0. No op pays for it where no signal is handled, nor in a forked
+/// child, which has no thread that handles them.
+static LISTING: AtomicU32 = AtomicU32::new(0);
 
 /// By the order of their starts.
 type Open = BTreeMap<u64, Context>;
@@ -27,14 +28,17 @@ impl Listed {
     /// Lists the op whose span is in `context`, if ops are listed.
     #[inline]
     pub(crate) fn new(context: Option<&Context>) -> Option<Self> {
-        if !IS_LISTING.load(Ordering::Relaxed) {
-            return None;
+        match LISTING.load(Ordering::Relaxed) {
+            0 => None,
+            process => Self::insert(process, context?.clone()),
         }
-        Self::insert(context?.clone())
     }
 
     #[cold]
-    fn insert(context: Context) -> Option<Self> {
+    fn insert(process: u32, context: Context) -> Option<Self> {
+        if process != std::process::id() {
+            return None;
+        }
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         open().lock()?.insert(number, context);
@@ -62,7 +66,7 @@ pub(crate) mod signals {
 
     /// Lists the ops that start from now on.
     pub(crate) fn list() {
-        super::IS_LISTING.store(true, Ordering::Relaxed);
+        super::LISTING.store(std::process::id(), Ordering::Relaxed);
     }
 
     /// Ends the listed ops as cancelled by `signal`, the innermost first.

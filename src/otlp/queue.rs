@@ -346,6 +346,8 @@ impl Queue {
             Overflow::DropNewest => false,
             Overflow::DropOldest if attempts > MAX_EVICTIONS => false,
             Overflow::DropOldest => self.evict(importance),
+            // In a forked child, nobody makes room.
+            Overflow::Block { .. } if std::process::id() != self.process => false,
             Overflow::Block { at_most } => {
                 let until = *until.get_or_insert_with(|| after(at_most));
                 self.budget.wait(missing, until, || self.is_closed())

@@ -11,7 +11,8 @@ use serde_json::Value;
 use spanlog::{job, op, JobMetadata};
 use tokio::signal::unix::{signal, SignalKind};
 
-use crate::http::{Act, Receiver};
+use crate::http::{ok, Act, Receiver};
+use crate::otlp::body;
 use crate::panics::{attribute, items};
 use crate::process::{directory, isolated, Isolated};
 
@@ -27,7 +28,7 @@ impl Stopped {
     fn start(test: &Isolated, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([test.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
-            .env("SPANLOG_TEST_PART", "child")
+            .env("SPANLOG_TEST_PART", if test.part.is_empty() { "child" } else { &test.part })
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
@@ -169,4 +170,42 @@ fn a_tokio_program_ends_what_was_running_as_cancelled() {
     let cancelled = |name, signal: &str| (name, "cancelled".to_owned(), signal.to_owned());
     assert_eq!(found, [cancelled("terraform.plan", ""), cancelled("job.deploy", "SIGTERM")]);
     fs::remove_dir_all(directory).unwrap();
+}
+
+/// Guarantees: a function that panics before the delivery does not prevent it; and a guard that is dropped
+/// meanwhile waits for it.
+#[test]
+fn neither_a_panic_nor_the_end_of_main_stops_the_delivery_of_a_signal() {
+    let child = isolated(|part| {
+        let guard = spanlog::builder().install().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let before = move |_: &str| {
+            sender.send(()).unwrap();
+            panic!("before the delivery");
+        };
+        guard.on_signals_with(Duration::from_secs(10), before).unwrap();
+        tracing::info!("the last");
+        println!("ready");
+        receiver.recv().unwrap();
+        if part == "returns" {
+            thread::sleep(Duration::from_millis(50));
+            drop(guard);
+        } else {
+            loop {
+                thread::park();
+            }
+        }
+    });
+    let Some(child) = child else { return };
+    for part in ["stays", "returns"] {
+        let receiver = Receiver::acting(|_| Act::Later(Duration::from_millis(400), Box::new(ok())));
+        let variables =
+            [("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url()), ("OTEL_TRACES_EXPORTER", "none".to_owned())];
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let mut stopped = Stopped::start(&child.part(part), &variables);
+        stopped.signal("TERM");
+        stopped.wait();
+        let bodies: Vec<_> = receiver.records().iter().map(|(_, record)| body(record).to_owned()).collect();
+        assert!(bodies.contains(&"the last".to_owned()), "{part}: {bodies:?}");
+    }
 }

@@ -103,6 +103,8 @@ impl Delivery {
                 self.reporter.accepted(&stats);
                 if *rejected > 0 {
                     self.reporter.lost(Reason::Rejected, message, &stats);
+                } else if !message.is_empty() {
+                    self.reporter.warned(message);
                 }
             }
             Outcome::Refused { why } | Outcome::TooLarge { why } => {

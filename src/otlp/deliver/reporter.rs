@@ -217,6 +217,15 @@ impl Reporter {
         self.tell(reason, Some(&why), is_other, stats);
     }
 
+    /// A receiver accepted everything, with a warning; or a file was written, but not all went well.
+    pub(crate) fn warned(&self, what: &str) {
+        let what = shortened(what);
+        if lock(&self.state).insert_reason(format!("warning: {what}")) {
+            let (items, to) = (self.signal.items(), self.to(&what));
+            report(format_args!("a warning about {items} that were delivered: {what}{to}"));
+        }
+    }
+
     /// A request was too large for the receiver, and is sent in two parts.
     pub(crate) fn too_large(&self, why: &str, bytes: usize) {
         let why = shortened(why);

@@ -104,7 +104,9 @@ impl Worker {
                 // end.
                 Command::Full | Command::Everything { .. } => self.queue.next_ticket(),
             };
-            let is_alive = self.drain(before) && (command == Command::Full || self.send_batch());
+            // A batch that fills keeps its memory. If that is short, it is not waited for.
+            let can_wait = command == Command::Full && !self.queue.budget.is_half_used();
+            let is_alive = self.drain(before) && (can_wait || self.send_batch());
             match command {
                 _ if !is_alive => return,
                 Command::Last | Command::Stop => return,

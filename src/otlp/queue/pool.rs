@@ -2,7 +2,7 @@
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
-use crate::otlp::sync::{lock, lock_unless_forked, Mutex};
+use crate::otlp::sync::{lock_unless_forked, Mutex};
 
 /// How many are kept. With the open chunk of each shard, this is the memory beyond the memory
 /// limit: (32 + 32) times 64 KiB.
@@ -33,7 +33,8 @@ impl Pool {
             return;
         }
         chunk.clear();
-        let mut chunks = lock(&self.chunks);
+        // While another thread has the lock, which in a forked child may be for ever, it is freed.
+        let Ok(mut chunks) = self.chunks.try_lock() else { return };
         if chunks.len() < POOLED {
             chunks.push(chunk);
         }

@@ -5,10 +5,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use opentelemetry::InstrumentationScope;
 
+use crate::forked::ForkedMutex;
 use crate::otlp::queue::chunk::ScopeKey;
 use crate::otlp::span::{put_attributes, put_nested};
 use crate::wire::put::put_bytes;
@@ -39,11 +40,11 @@ pub(crate) fn with_key<T>(scope: &InstrumentationScope, read: impl FnOnce(ScopeK
     }
 }
 
-/// The key of a scope, kept for the life of the program. `None` beyond [`MAX_KEPT`].
+/// The key of a scope, kept for the life of the program. `None` beyond [`MAX_KEPT`], or in a forked child
+/// whose parent held the lock.
 fn keep(scope: &InstrumentationScope) -> Option<&'static [u8]> {
-    static KEPT: Mutex<Option<HashMap<InstrumentationScope, &'static [u8]>>> = Mutex::new(None);
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = kept.get_or_insert_default();
+    static KEPT: OnceLock<ForkedMutex<HashMap<InstrumentationScope, &'static [u8]>>> = OnceLock::new();
+    let mut kept = KEPT.get_or_init(ForkedMutex::default).lock()?;
     if let Some(key) = kept.get(scope) {
         return Some(key);
     }

@@ -438,3 +438,35 @@ fn losses_of_the_shutdown_are_told_before_it_returns() {
     let report = pipeline.shutdown(Duration::from_millis(50));
     assert_eq!((report.stats.lost(), *told.lock().unwrap()), (5, 5));
 }
+
+/// Guarantees: memory that a batch waits in is freed by sending it, long before the schedule delay.
+#[test]
+fn a_batch_is_sent_when_memory_is_short() {
+    let settings =
+        Config { memory_limit_bytes: 256 * 1024, schedule_delay: Duration::from_secs(600), ..quick() };
+    let pipeline =
+        Pipeline::start(Config { max_batch_records: 100_000, ..settings }, scripted(|_, _| accepted(0)))
+            .unwrap();
+    for _ in 0..100 {
+        emit(&pipeline, &"x".repeat(10_000));
+        let begun = std::time::Instant::now();
+        // The worker needs a moment for what it was woken for.
+        while pipeline.stats().pending > 16 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", pipeline.stats());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert_eq!(pipeline.stats().dropped(), 0);
+    pipeline.flush(LONG).unwrap();
+    assert_eq!(pipeline.stats().delivered, 100);
+}
+
+/// Guarantees: a warning in an answer that accepts everything is told, and loses nothing.
+#[test]
+fn a_warning_is_no_loss() {
+    let answer = || Answer::Accepted { rejected: 0, message: "deprecated".into() };
+    let pipeline = Pipeline::start(quick(), scripted(move |_, _| answer())).unwrap();
+    emit(&pipeline, "x");
+    pipeline.flush(LONG).unwrap();
+    assert_eq!((pipeline.stats().delivered, pipeline.stats().lost()), (1, 0));
+}

@@ -25,6 +25,7 @@ use tonic::{Code, Request, Status};
 use crate::error::Error;
 use crate::otlp::deliver::request;
 use crate::otlp::settings::choices::Compression;
+use crate::otlp::settings::destination;
 use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::signal::Signal;
 use crate::otlp::transport::grpc::answer::{accepted, failed};
@@ -63,7 +64,7 @@ impl Grpc {
     pub(crate) fn new(to: Target, signal: Signal) -> Result<Self, Error> {
         let unusable = |error: tonic::transport::Error| {
             let wanted = "the URL of a gRPC receiver, with certificates that can be read";
-            Error::setting("the endpoint", &to.url.to_string(), wanted).with_source(error)
+            Error::setting("the endpoint", &destination::without_secrets(&to.url), wanted).with_source(error)
         };
         // tonic would find out when it connects.
         agent::config(&to.tls)?;

@@ -50,9 +50,9 @@ fn redacted<'a>(mut text: String, url: &Uri, headers: impl IntoIterator<Item = &
     without_cut_secret(text, &secrets)
 }
 
-/// Texts are cut to a length, perhaps in the middle of a secret.
+/// Texts are cut to a length, and answers end early, perhaps in the middle of a secret.
 fn without_cut_secret(text: String, secrets: &[&str]) -> String {
-    let Some(cut) = text.find('…').map(|at| &text[..at]) else { return text };
+    let cut = text.rfind('…').map_or(&*text, |at| &text[..at]);
     let start = |secret: &&str| {
         let lengths = (MIN_LEN..secret.len()).rev().filter(|len| secret.is_char_boundary(*len));
         let mut starts = lengths.map(|len| &secret[..len]);
@@ -103,6 +103,8 @@ mod tests {
             ("abcdefgh of ann:s3cr3t, or s3cr3t", "[redacted] of [redacted], or [redacted]"),
             ("Bearer is no secret", "Bearer is no secret"),
             ("a text that ends in opense… (http://a)", "a text that ends in [redacted]… (http://a)"),
+            ("loading… a text that ends in opense…", "loading… a text that ends in [redacted]…"),
+            ("a text that ends in opense", "a text that ends in [redacted]"),
             ("a text that ends in open-source…", "a text that ends in open-source…"),
         ] {
             assert_eq!(said(text), expected);
