@@ -1,8 +1,10 @@
 //! The locks and atomics of the queue and the worker: std's, or those of
 //! [loom](https://docs.rs/loom).
 
-use std::sync::{PoisonError, TryLockError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+use crate::forked::unless_forked;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
@@ -23,19 +25,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Locks like [`lock`]. `None` in a process that was forked from `process` if a thread held the lock
-/// then: that thread is not there to release it. Nobody asks for the process unless the lock is held.
+/// then.
 #[inline]
 pub(crate) fn lock_unless_forked<T>(mutex: &Mutex<T>, process: u32) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => wait_unless_forked(mutex, process),
-    }
-}
-
-#[cold]
-fn wait_unless_forked<T>(mutex: &Mutex<T>, process: u32) -> Option<MutexGuard<'_, T>> {
-    (std::process::id() == process).then(|| lock(mutex))
+    unless_forked(mutex.try_lock(), process, || mutex.lock())
 }
 
 /// Waits for a notification. May return early, as a `Condvar` may.

@@ -5,7 +5,7 @@
 //! all targets, as in opentelemetry-appender-tracing.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
@@ -13,6 +13,7 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key, SpanId, TraceId};
 
 use crate::diagnostics::report_once;
+use crate::forked::ForkedMutex;
 use crate::record::inherited::InheritedAttributes;
 use crate::record::{Ids, Record, Records, Target};
 use crate::stats::Thread;
@@ -135,10 +136,10 @@ impl<R: LogRecord> Record for R {
 const MAX_NAMES: usize = 512;
 
 /// `name`, kept for the life of the program: the logs API takes a static name only. `None` beyond
-/// [`MAX_NAMES`].
+/// [`MAX_NAMES`], or in a forked child whose parent held the lock.
 fn keep_name(name: &str) -> Option<&'static str> {
-    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    static NAMES: OnceLock<ForkedMutex<BTreeSet<&'static str>>> = OnceLock::new();
+    let mut names = NAMES.get_or_init(ForkedMutex::default).lock()?;
     if let Some(known) = names.get(name) {
         return Some(known);
     }
