@@ -101,7 +101,6 @@ mod stats;
 mod callsite;
 mod diagnostics;
 mod format;
-mod panic_message;
 mod wire;
 
 mod job_scope;
@@ -116,6 +115,7 @@ pub mod graph;
 
 mod correlate;
 pub mod otlp;
+mod panic_message;
 
 #[cfg(feature = "json-lines")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json-lines")))]

@@ -3,10 +3,13 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::panicking;
 
 use opentelemetry::trace::{SpanRef, Status};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute as semconv;
+
+use crate::event::exception;
 
 /// How many panics there were in this process.
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -30,27 +33,39 @@ pub(crate) fn keep(message: &str) {
     let _ = LAST.try_with(|last| *last.borrow_mut() = (number, message.to_owned()));
 }
 
-/// How many panics there were until now.
-pub(crate) fn count() -> u64 {
-    COUNT.load(Ordering::Relaxed)
+/// What was known of panics when a span started, to tell one that ends it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PanicsBefore {
+    count: u64,
+    /// One was under way, so that it is not the span's own.
+    is_panicking: bool,
 }
 
-/// Writes what a panic means for a span that it ends. Its message is known if a
-/// [`PanicHook`](crate::PanicHook) or the span's own op kept it after the first `count` of the process.
-pub(crate) fn write_to(span: &SpanRef<'_>, count: u64) {
-    span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "panic"));
-    span.set_status(Status::error("panicked"));
-    if let Some(message) = after(count) {
-        let exception_type = KeyValue::new(semconv::EXCEPTION_TYPE, "panic");
-        let message = KeyValue::new(semconv::EXCEPTION_MESSAGE, message);
-        span.add_event("exception", vec![exception_type, message]);
+impl PanicsBefore {
+    pub(crate) fn now() -> Self {
+        Self { count: COUNT.load(Ordering::Relaxed), is_panicking: panicking() }
     }
-}
 
-fn after(count: u64) -> Option<String> {
-    let last = LAST.try_with(|last| {
-        let (number, message) = &*last.borrow();
-        (*number > count).then(|| message.clone())
-    });
-    last.ok().flatten()
+    /// Whether a panic that began since is unwinding this thread.
+    pub(crate) fn is_unwinding(self) -> bool {
+        panicking() && !self.is_panicking
+    }
+
+    /// Writes what a panic means for the span that it ends. Its message is known if a
+    /// [`PanicHook`](crate::PanicHook) or the span's own op has kept it since.
+    pub(crate) fn write_to(self, span: &SpanRef<'_>) {
+        span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "panic"));
+        span.set_status(Status::error("panicked"));
+        if let Some(message) = self.message() {
+            exception::add_event(span, Some("panic".to_owned()), message, String::new());
+        }
+    }
+
+    fn message(self) -> Option<String> {
+        let last = LAST.try_with(|last| {
+            let (number, message) = &*last.borrow();
+            (*number > self.count).then(|| message.clone())
+        });
+        last.ok().flatten()
+    }
 }

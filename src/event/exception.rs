@@ -1,8 +1,31 @@
-//! The causes of an error, and its type, as text.
+//! The causes of an error, and its type, as text; and the event that a span has for it.
 
 use std::error::Error;
 use std::fmt;
 use std::fmt::Write;
+
+use opentelemetry::trace::SpanRef;
+use opentelemetry::KeyValue;
+use opentelemetry_semantic_conventions::attribute as semconv;
+
+/// Adds an `exception` event. What is `None` or empty is left out. See the conventions for
+/// [exceptions on spans].
+///
+/// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
+pub(crate) fn add_event(
+    span: &SpanRef<'_>,
+    exception_type: Option<String>,
+    message: String,
+    stacktrace: String,
+) {
+    let mut attributes = Vec::with_capacity(3);
+    attributes.extend(exception_type.map(|own| KeyValue::new(semconv::EXCEPTION_TYPE, own)));
+    attributes.push(KeyValue::new(semconv::EXCEPTION_MESSAGE, message));
+    if !stacktrace.is_empty() {
+        attributes.push(KeyValue::new(semconv::EXCEPTION_STACKTRACE, stacktrace));
+    }
+    span.add_event("exception", attributes);
+}
 
 /// Displays one `Caused by:` line for each source of an error, of which it gets the first.
 pub(crate) struct Causes<'a>(pub(crate) Option<&'a (dyn Error + 'static)>);

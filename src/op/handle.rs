@@ -5,7 +5,6 @@ use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe, Location};
 use std::sync::Arc;
-use std::thread::panicking;
 
 use opentelemetry::trace::{SpanRef, TraceContextExt};
 use opentelemetry::{Context, Key, KeyValue, Value};
@@ -24,8 +23,9 @@ use crate::correlate::{ambient, pending_op, stack};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::open_ops::Listed;
-use crate::op::outcome::{Failure, Outcome, SIGNAL};
+use crate::op::outcome::{write_cancelled, Failure, Outcome};
 use crate::panic_message;
+use crate::panic_message::PanicsBefore;
 use crate::value::any_value;
 
 /// The tool of the runner's own operations.
@@ -45,10 +45,8 @@ pub struct Op {
     state: Option<Arc<SpanState>>,
     /// The job scope that the op has, if it is an execution or a step.
     job: Option<Arc<JobScope>>,
-    /// A panic was under way when the op started, so that one during its drop may not be its own.
-    was_panicking: bool,
-    /// How many panics there were before.
-    panics: u64,
+    /// To tell its own panic.
+    panics: PanicsBefore,
     /// The op has ended.
     is_settled: bool,
     /// So that a signal can end it.
@@ -80,9 +78,8 @@ impl Op {
         let context = start_otel_span(&mut span, state.as_ref(), |span| {
             add_attributes(span, &pending, state.as_deref())
         });
-        let panics = panic_message::count();
-        let _listed = Listed::new(context.as_ref());
-        Self { span, context, state, job, was_panicking: panicking(), panics, is_settled: false, _listed }
+        let (panics, _listed) = (PanicsBefore::now(), Listed::new(context.as_ref()));
+        Self { span, context, state, job, panics, is_settled: false, _listed }
     }
 
     /// Runs `work` inside the op's span, and inside its job scope if it has one.
@@ -160,10 +157,7 @@ impl Op {
     pub fn cancel(mut self, signal: &str) {
         self.is_settled = true;
         let signal = signal.to_owned();
-        self.end_span(|span| {
-            span.set_attribute(KeyValue::new(SIGNAL, signal));
-            Outcome::Cancelled.write_to(span, 0);
-        });
+        self.end_span(|span| write_cancelled(span, signal));
     }
 
     /// A function that ends the op, for a callback or another thread.
@@ -216,7 +210,12 @@ impl Op {
             return;
         }
         let panics = self.panics;
-        self.end_span(|span| outcome.write_to(span, panics));
+        self.end_span(|span| {
+            outcome.write_to(span);
+            if outcome == Outcome::Panicked {
+                panics.write_to(span);
+            }
+        });
     }
 
     /// Ends the OpenTelemetry span. A panic of a span processor, which runs now, is caught.
@@ -228,16 +227,11 @@ impl Op {
             span.end();
         });
     }
-
-    /// Whether a panic that began after the op started is unwinding this thread.
-    fn is_unwinding(&self) -> bool {
-        panicking() && !self.was_panicking
-    }
 }
 
 impl Drop for Op {
     fn drop(&mut self) {
-        let outcome = if self.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
+        let outcome = if self.panics.is_unwinding() { Outcome::Panicked } else { Outcome::Dropped };
         self.settle(outcome);
     }
 }

@@ -59,10 +59,9 @@ pub(crate) mod signals {
     use std::sync::atomic::Ordering;
 
     use opentelemetry::trace::TraceContextExt;
-    use opentelemetry::KeyValue;
 
     use crate::correlate::span_start::catch_panic;
-    use crate::op::outcome::{Outcome, SIGNAL};
+    use crate::op::outcome::write_cancelled;
 
     /// Lists the ops that start from now on.
     pub(crate) fn list() {
@@ -78,8 +77,7 @@ pub(crate) mod signals {
         for context in all.into_values().rev() {
             catch_panic(|| {
                 let span = context.span();
-                span.set_attribute(KeyValue::new(SIGNAL, signal));
-                Outcome::Cancelled.write_to(&span, 0);
+                write_cancelled(&span, signal.to_owned());
                 span.end();
             });
         }

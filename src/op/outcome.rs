@@ -8,15 +8,15 @@ use opentelemetry::trace::{SpanRef, Status};
 use opentelemetry::KeyValue;
 use opentelemetry_semantic_conventions::attribute as semconv;
 
+use crate::event::exception;
 use crate::event::exception::{Causes, ErrorType};
 use crate::format::{with_text, Limit};
-use crate::panic_message;
 
 /// The attribute for an op that ended without a result.
 const OUTCOME: &str = "op.outcome";
 
 /// The attribute for the signal that stopped an op; the conventions have none.
-pub(crate) const SIGNAL: &str = "op.signal";
+const SIGNAL: &str = "op.signal";
 
 /// The conventions' value of `error.type` for an error of unknown type.
 const UNKNOWN_ERROR: &str = "_OTHER";
@@ -46,12 +46,11 @@ impl Outcome {
         }
     }
 
-    /// `panics`: how many panics there were in the process before it.
-    pub(crate) fn write_to(self, span: &SpanRef<'_>, panics: u64) {
+    /// For a panic, [`PanicsBefore`](crate::panic_message::PanicsBefore) writes the rest.
+    pub(crate) fn write_to(self, span: &SpanRef<'_>) {
         span.set_attribute(KeyValue::new(OUTCOME, self.name()));
         match self {
-            Self::Dropped | Self::Cancelled => {}
-            Self::Panicked => panic_message::write_to(span, panics),
+            Self::Dropped | Self::Cancelled | Self::Panicked => {}
             #[cfg(feature = "tokio")]
             Self::TimedOut => {
                 span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "timeout"));
@@ -59,6 +58,12 @@ impl Outcome {
             }
         }
     }
+}
+
+/// Writes that a signal stopped the op.
+pub(crate) fn write_cancelled(span: &SpanRef<'_>, signal: String) {
+    span.set_attribute(KeyValue::new(SIGNAL, signal));
+    Outcome::Cancelled.write_to(span);
 }
 
 /// What an op's span says of the error that ended it.
@@ -100,15 +105,8 @@ impl Failure {
 
     /// Writes only the `exception` event, for an [`Outcome`] that writes the rest.
     pub(crate) fn write_exception(&self, span: &SpanRef<'_>) {
-        let mut attributes = Vec::with_capacity(3);
-        if let Some(type_path) = &self.type_path {
-            attributes.push(KeyValue::new(semconv::EXCEPTION_TYPE, type_path.clone()));
-        }
-        attributes.push(KeyValue::new(semconv::EXCEPTION_MESSAGE, self.message.clone()));
-        if !self.causes.is_empty() {
-            attributes.push(KeyValue::new(semconv::EXCEPTION_STACKTRACE, self.causes.clone()));
-        }
-        span.add_event("exception", attributes);
+        let (message, causes) = (self.message.clone(), self.causes.clone());
+        exception::add_event(span, self.type_path.clone(), message, causes);
     }
 }
 

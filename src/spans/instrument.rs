@@ -3,10 +3,9 @@
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::trace::{SpanRef, Status};
-use opentelemetry::KeyValue;
-use opentelemetry_semantic_conventions::attribute::EXCEPTION_MESSAGE;
 use tracing::{Event, Metadata};
 
+use crate::event::exception;
 use crate::fields::span::capture_fields;
 
 /// Whether an event may be that of the attribute: its only field is `error`.
@@ -30,10 +29,8 @@ pub(crate) fn error_text(event: &Event<'_>) -> String {
     }
 }
 
-/// Sets the status, and adds the `exception` event. See the conventions for [exceptions on spans].
-///
-/// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
+/// Sets the status, and adds the `exception` event.
 pub(crate) fn write(text: String, span: &SpanRef<'_>) {
-    span.add_event("exception", vec![KeyValue::new(EXCEPTION_MESSAGE, text.clone())]);
+    exception::add_event(span, None, text.clone(), String::new());
     span.set_status(Status::error(text));
 }

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::panicking;
 
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
-use crate::panic_message;
+use crate::panic_message::PanicsBefore;
 use crate::trace::entry_span::EntrySpan;
 use crate::trace::events::TracingLogger;
 use crate::trace::logger::{Entry, Level, Logger};
@@ -38,16 +37,14 @@ struct StartedSpan {
 struct Open {
     fields: Fields,
     status: Status,
-    /// How many panics there were when the span was started.
-    panics: u64,
-    /// A panic was under way then.
-    was_panicking: bool,
+    /// To tell its own panic.
+    panics: PanicsBefore,
 }
 
 impl Open {
     fn new() -> Self {
         let (fields, status) = Default::default();
-        Self { fields, status, panics: panic_message::count(), was_panicking: panicking() }
+        Self { fields, status, panics: PanicsBefore::now() }
     }
 }
 
@@ -58,17 +55,17 @@ impl StartedSpan {
         }
     }
 
-    /// `by_panic`: nothing has ended it before a panic did.
-    fn end(&self, by_panic: bool) {
+    /// `is_dropped`: nothing has ended it, so that a panic may.
+    fn end(&self, is_dropped: bool) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Open { fields, status, panics, was_panicking }) = open else { return };
+        let Some(Open { fields, status, panics }) = open else { return };
         // Span processors run now. What they do to the span through this crate has no effect, as it
         // counts as ended; otherwise they would deadlock.
         span_start::catch_panic(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());
-            if by_panic && !was_panicking {
-                panic_message::write_to(&span, panics);
+            if is_dropped && panics.is_unwinding() {
+                panics.write_to(&span);
             } else {
                 span.set_status(status);
             }
@@ -85,7 +82,7 @@ impl StartedSpan {
 
 impl Drop for StartedSpan {
     fn drop(&mut self) {
-        self.end(panicking());
+        self.end(true);
     }
 }
 
