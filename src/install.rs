@@ -507,11 +507,8 @@ impl Builder {
         let mut recording_layer = None;
         if !env::is_disabled() {
             let resource = self.overrides.resource();
-            let to = Outputs {
-                overrides: &self.overrides,
-                directory: self.json_lines.as_deref(),
-                change: self.change_pipeline.as_ref(),
-            };
+            let (directory, change) = (self.json_lines.as_deref(), self.change_pipeline.as_ref());
+            let to = Outputs::new(&self.overrides, directory, change);
             let recording = std::mem::take(&mut self.recording).with_keys(self.keys);
             let mut log_changes = std::mem::take(&mut self.logger_provider);
             let sdk_logs = self.sdk_logs || !log_changes.is_empty() || !to.is_direct_for_logs();

@@ -176,19 +176,10 @@ impl Telemetry {
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
     }
 
-    /// A hook that delivers what the guard would, before the process aborts.
-    pub(crate) fn panic_hook(&self) -> PanicHook {
-        let mut hook = PanicHook::new();
-        for direct in &self.direct {
-            hook = hook.with_pipeline(direct.pipeline.clone());
-        }
-        let (logs, spans) = (self.logs.clone(), self.spans.clone());
-        hook.with_flush(move |deadline| {
-            let until = after(deadline);
-            let logs = start(logs.clone(), until, "logs", |logs| logs.force_flush());
-            let spans = start(spans.clone(), until, "traces", |spans| spans.force_flush());
-            let _ = wait(logs, until).and(wait(spans, until));
-        })
+    /// A hook that delivers what is pending before the process aborts.
+    pub(crate) fn panic_hook(self: &Arc<Self>) -> PanicHook {
+        let telemetry = Arc::clone(self);
+        PanicHook::new().with_flush(move |deadline| drop(telemetry.flush(deadline)))
     }
 
     /// Does the work for all pipelines, and returns the first error.

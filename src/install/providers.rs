@@ -40,14 +40,25 @@ pub(crate) type ChangePipeline = Box<dyn Fn(PipelineBuilder) -> PipelineBuilder 
 
 /// The destinations of telemetry.
 pub(crate) struct Outputs<'a> {
-    pub(crate) overrides: &'a Overrides,
+    overrides: &'a Overrides,
+    /// The overrides with what the program changed about the pipelines, for the SDK's exporters.
+    all_overrides: Overrides,
     /// Where the files of JSON lines are written, if any.
-    pub(crate) directory: Option<&'a Path>,
+    directory: Option<&'a Path>,
     /// What the program changed about the pipelines.
-    pub(crate) change: Option<&'a ChangePipeline>,
+    change: Option<&'a ChangePipeline>,
 }
 
-impl Outputs<'_> {
+impl<'a> Outputs<'a> {
+    pub(crate) fn new(
+        overrides: &'a Overrides,
+        directory: Option<&'a Path>,
+        change: Option<&'a ChangePipeline>,
+    ) -> Self {
+        let all_overrides = pipeline(overrides, change).into_overrides();
+        Self { overrides, all_overrides, directory, change }
+    }
+
     /// A provider exists even without exporters: records take their ids from its spans. `direct`: the
     /// pipelines that spans go to; without any, the SDK's processors and exporters deliver them.
     pub(crate) fn spans(
@@ -69,7 +80,7 @@ impl Outputs<'_> {
             provider = provider.with_span_processor(to.pipeline.try_span_processor()?);
         }
         if exporters.otlp && direct.is_none() {
-            let exporter = span_exporter(&self.all_overrides())?;
+            let exporter = span_exporter(&self.all_overrides)?;
             provider = provider.with_span_processor(metered::span_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory.filter(|_| direct.is_none()) {
@@ -111,16 +122,7 @@ impl Outputs<'_> {
     }
 
     fn pipeline(&self) -> PipelineBuilder {
-        let builder = PipelineBuilder::from(self.overrides.clone());
-        match self.change {
-            Some(change) => change(builder),
-            None => builder,
-        }
-    }
-
-    /// The overrides with what the program changed about the pipelines, for the SDK's exporters.
-    fn all_overrides(&self) -> Overrides {
-        self.pipeline().into_overrides()
+        pipeline(self.overrides, self.change)
     }
 
     /// `None` if there is no destination.
@@ -139,7 +141,7 @@ impl Outputs<'_> {
             provider = change(provider);
         }
         if exporters.otlp {
-            let exporter = log_exporter(&self.all_overrides())?;
+            let exporter = log_exporter(&self.all_overrides)?;
             provider = provider.with_log_processor(metered::log_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory {
@@ -159,10 +161,18 @@ impl Outputs<'_> {
         let is_set = |name: &String| variables::text(name).is_some();
         env::exporters(signal.exporter_variable()).unwrap_or_else(|| Exporters {
             otlp: self.directory.is_none()
-                || self.all_overrides().endpoint_of(signal).is_some()
+                || self.all_overrides.endpoint_of(signal).is_some()
                 || signal.variables("ENDPOINT").iter().any(is_set),
             console: false,
         })
+    }
+}
+
+fn pipeline(overrides: &Overrides, change: Option<&ChangePipeline>) -> PipelineBuilder {
+    let builder = PipelineBuilder::from(overrides.clone());
+    match change {
+        Some(change) => change(builder),
+        None => builder,
     }
 }
 
