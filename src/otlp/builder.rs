@@ -30,9 +30,10 @@ use crate::value::any_value;
 /// spans and, with lower precedence, `OTEL_EXPORTER_OTLP_…` for both, with `ENDPOINT`, `HEADERS`,
 /// `TIMEOUT`, `PROTOCOL`, `COMPRESSION`, `CERTIFICATE`, `CLIENT_CERTIFICATE` and `CLIENT_KEY`;
 /// `OTEL_BLRP_…` and `OTEL_BSP_…` with `SCHEDULE_DELAY`, `MAX_EXPORT_BATCH_SIZE` and
-/// `EXPORT_TIMEOUT`; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An empty variable counts as unset. Invalid
-/// numbers and enumerations are reported once through the [diagnostics](crate::set_diagnostics) and
-/// ignored; an invalid endpoint, header or certificate is an error.
+/// `EXPORT_TIMEOUT`; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; and those of [`Limits`]. An
+/// empty variable counts as unset. Invalid numbers and enumerations are reported once through the
+/// [diagnostics](crate::set_diagnostics) and ignored; an invalid endpoint, header or certificate is
+/// an error.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Debug)]
 pub struct Builder {

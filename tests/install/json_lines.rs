@@ -23,6 +23,24 @@ pub(crate) fn read(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// What the lines of a file have below these members, one after the other.
+pub(crate) fn items(path: &Path, members: [&str; 3]) -> Vec<Value> {
+    let mut values = read(path);
+    for member in members {
+        let lists = values.into_iter().map(|value| value[member].as_array().cloned().unwrap_or_default());
+        values = lists.flatten().collect();
+    }
+    values
+}
+
+/// An attribute's value, as text.
+pub(crate) fn attribute(item: &Value, key: &str) -> String {
+    let attributes = item["attributes"].as_array().unwrap();
+    let found = attributes.iter().find(|pair| pair["key"] == key);
+    let value = found.and_then(|pair| pair["value"].as_object()?.values().next());
+    value.map_or(String::new(), |value| value.as_str().map_or(value.to_string(), str::to_owned))
+}
+
 fn resource() -> Resource {
     Resource::builder_empty().with_attribute(KeyValue::new("service.name", "files")).build()
 }

@@ -14,31 +14,14 @@ use serde_json::Value;
 use spanlog::{job, op, trace, JobMetadata};
 
 use crate::http::{ok, response, Act, Receiver};
+use crate::json_lines::{attribute, items};
 use crate::process::{directory, isolated, Isolated};
-use crate::{finish, json_lines, work, LONG};
-
-/// What the lines of a file have below these members, one after the other.
-pub(crate) fn items(path: &std::path::Path, members: [&str; 3]) -> Vec<Value> {
-    let mut values = json_lines::read(path);
-    for member in members {
-        let lists = values.into_iter().map(|value| value[member].as_array().cloned().unwrap_or_default());
-        values = lists.flatten().collect();
-    }
-    values
-}
+use crate::{finish, work, LONG};
 
 fn fatal_records(directory: &std::path::Path) -> Vec<Value> {
     let mut records = items(&directory.join("logs.jsonl"), ["resourceLogs", "scopeLogs", "logRecords"]);
     records.retain(|record| record["severityNumber"] == 21);
     records
-}
-
-/// An attribute's value, as text.
-pub(crate) fn attribute(item: &Value, key: &str) -> String {
-    let attributes = item["attributes"].as_array().unwrap();
-    let found = attributes.iter().find(|pair| pair["key"] == key);
-    let value = found.and_then(|pair| pair["value"].as_object()?.values().next());
-    value.map_or(String::new(), |value| value.as_str().map_or(value.to_string(), str::to_owned))
 }
 
 fn exception(span: &Value) -> String {

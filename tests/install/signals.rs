@@ -12,11 +12,11 @@ use spanlog::{job, op, JobMetadata};
 use tokio::signal::unix::{signal, SignalKind};
 
 use crate::http::{ok, Act, Receiver};
+use crate::json_lines::{attribute, items};
 use crate::otlp::body;
-use crate::panics::{attribute, items};
 use crate::process::{directory, isolated, Isolated};
 
-/// A part of a test in a process that is told to stop, and what it writes.
+/// A child process that runs a part of a test until a signal ends it.
 struct Stopped {
     child: Child,
     /// Open to the end, or the test's own last line would fail.

@@ -3,17 +3,13 @@
 use std::fs;
 
 use crate::http::{response, Act, Receiver};
+use crate::json_lines::items;
 use crate::process::{directory, isolated};
-use crate::{finish, json_lines, work, LONG};
+use crate::{finish, work, LONG};
 
 /// How many spans a file of JSON lines has.
 fn spans_in(path: &std::path::Path) -> usize {
-    let lines = json_lines::read(path);
-    let count = |line: &serde_json::Value| {
-        let scopes = line["resourceSpans"][0]["scopeSpans"].as_array().unwrap();
-        scopes.iter().map(|scope| scope["spans"].as_array().unwrap().len()).sum::<usize>()
-    };
-    lines.iter().map(count).sum()
+    items(path, ["resourceSpans", "scopeSpans", "spans"]).len()
 }
 
 /// Guarantees: a file of spans that is deleted or moved is made anew, and what follows goes there, as for

@@ -100,16 +100,23 @@ fn a_processor_that_panics_does_not_reach_the_program() {
     }
 }
 
-/// Guarantees: with a plain layer, whose lock of the span is poisoned then, an op neither enters nor
-/// closes a span whose start panicked. Either would panic in the program, and abort it while unwinding.
-#[test]
-fn an_op_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
+/// Plain layers, with a switch for a processor that panics when a span starts.
+fn plain_layers_that_break() -> impl Iterator<Item = (Fragile, Fixture)> {
     let plain = Arrangement::with_spans().into_iter().filter(|it| it.spans == Spans::Plain && it.sampled);
-    for arrangement in plain {
+    plain.map(|arrangement| {
         let fragile = Fragile::default();
         let breaks = fragile.clone();
         let hooks = Hooks { start: move || breaks.breaks(), end: || (), shutdown: || () };
         let fixture = arrangement.build_traced(|provider| provider.with_span_processor(hooks));
+        (fragile, fixture)
+    })
+}
+
+/// Guarantees: with a plain layer, whose lock of the span is poisoned then, an op neither enters nor
+/// closes a span whose start panicked. Either would panic in the program, and abort it while unwinding.
+#[test]
+fn an_op_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
+    for (fragile, fixture) in plain_layers_that_break() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         fixture.run(|| {
             fragile.0.store(true, Ordering::Relaxed);
@@ -135,12 +142,7 @@ fn an_op_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
 /// Guarantees: the same for a span of `trace` over tracing; its entries are kept.
 #[test]
 fn a_trace_span_whose_start_panicked_breaks_nothing_on_a_plain_layer() {
-    let plain = Arrangement::with_spans().into_iter().filter(|it| it.spans == Spans::Plain && it.sampled);
-    for arrangement in plain {
-        let fragile = Fragile::default();
-        let breaks = fragile.clone();
-        let hooks = Hooks { start: move || breaks.breaks(), end: || (), shutdown: || () };
-        let fixture = arrangement.build_traced(|provider| provider.with_span_processor(hooks));
+    for (fragile, fixture) in plain_layers_that_break() {
         fixture.run(|| {
             let cx = trace::with_tracer(&Context::new(), TracingTracer::new());
             fragile.0.store(true, Ordering::Relaxed);

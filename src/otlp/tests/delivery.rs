@@ -461,7 +461,7 @@ fn a_batch_is_sent_when_memory_is_short() {
     assert_eq!(pipeline.stats().delivered, 100);
 }
 
-/// Guarantees: a warning in an answer that accepts everything is told, and loses nothing.
+/// Guarantees: an answer that accepts everything, with a warning, counts as no loss.
 #[test]
 fn a_warning_is_no_loss() {
     let answer = || Answer::Accepted { rejected: 0, message: "deprecated".into() };
