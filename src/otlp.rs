@@ -7,6 +7,7 @@
 //! of them share one memory limit. The worker (`deliver`) is a thread that dequeues chunks and
 //! batches their records into requests, which refer to the records in place. It sends each request
 //! with a transport (`transport`: HTTP, gRPC or a file), with retries, until it has an outcome.
+//! With a spool (`spool`), chunks are memory-mapped files, which outlive the process.
 //! `counters` counts one outcome for each record.
 //!
 //! [`Pipeline`] is the handle of all that: it flushes, shuts down, and reads the counters.
@@ -23,6 +24,7 @@ pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod signal;
 pub(crate) mod span;
+pub(crate) mod spool;
 pub(crate) mod sync;
 pub(crate) mod transport;
 #[cfg(feature = "otlp-http")]
@@ -49,3 +51,4 @@ pub use self::queue::Overflow;
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::settings::choices::{Compression, Protocol};
 pub use self::span::processor::PipelineSpanProcessor;
+pub use self::spool::sync::SpoolSync;

@@ -9,3 +9,4 @@ pub(crate) mod put;
 )]
 pub(crate) mod read;
 pub(crate) mod scalar;
+pub(crate) mod segment;

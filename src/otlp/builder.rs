@@ -22,6 +22,8 @@ use crate::otlp::settings::choices::{Compression, Protocol};
 use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::{variables, HeaderProvider, TransportConfig};
 use crate::otlp::signal::Signal;
+use crate::otlp::spool::sync::SpoolSync;
+use crate::otlp::spool::{Spool, SpoolSettings, DEFAULT_LIMIT};
 use crate::value::any_value;
 
 /// Settings of a [`Pipeline`]. Each takes precedence over its environment variable.
@@ -51,6 +53,9 @@ pub struct Builder {
     span_file: Option<PathBuf>,
     /// The most bytes of a file, and how many full files are kept.
     rotation: Option<(u64, usize)>,
+    spool: Option<PathBuf>,
+    spool_limit: u64,
+    spool_sync: SpoolSync,
 }
 
 impl From<Overrides> for Builder {
@@ -66,6 +71,9 @@ impl From<Overrides> for Builder {
             file: None,
             span_file: None,
             rotation: None,
+            spool: None,
+            spool_limit: DEFAULT_LIMIT,
+            spool_sync: SpoolSync::default(),
         }
     }
 }
@@ -228,6 +236,42 @@ impl Builder {
         self
     }
 
+    /// Keeps records and spans in files below this directory until they are delivered, so that they outlive
+    /// the process, however it ends. The next pipeline with the same directory sends what is there, with
+    /// its own times, ids and resource, beside what is new. Default: none.
+    ///
+    /// A record is in the spool when the event's macro returns, and a span when it has ended. When the
+    /// memory limit is reached, records stay on the disk only, up to
+    /// [`with_spool_limit`](Self::with_spool_limit). Each is sent at least once: again only if the process
+    /// ends, or a shutdown's deadline passes, while an answer is on its way. What a shutdown leaves counts as
+    /// [`spooled`](super::Stats::spooled), and what an earlier process left as
+    /// [`recovered`](super::Stats::recovered).
+    ///
+    /// Any number of processes can share a directory: each has one of its own below it, and takes over
+    /// those of processes that have ended, at its start and every half minute. Pipelines with different
+    /// receivers need different directories. It must be on a local file system, and nobody else may
+    /// truncate its files: that would end the process with `SIGBUS`.
+    ///
+    /// A failure of the machine is another matter: see [`with_spool_sync`](Self::with_spool_sync).
+    pub fn with_spool(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spool = Some(directory.into());
+        self
+    }
+
+    /// Sets the most bytes of the spool's files, with those that other processes left. Beyond that, records
+    /// are in memory only, which is reported and counted as [`unspooled`](super::Stats::unspooled).
+    /// Default: 1 GiB.
+    pub fn with_spool_limit(mut self, bytes: u64) -> Self {
+        self.spool_limit = bytes;
+        self
+    }
+
+    /// Sets when the spool is written to the disk, in case that the machine fails. Default: every second.
+    pub fn with_spool_sync(mut self, sync: SpoolSync) -> Self {
+        self.spool_sync = sync;
+        self
+    }
+
     /// Sets a function that is called with each loss, beside the text of the
     /// [diagnostics](crate::set_diagnostics): when a loss begins, and at most once a minute while it
     /// lasts. It runs on the thread that delivers, and must not log through `tracing` or `log`.
@@ -274,18 +318,24 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, a certificate cannot be read, the file cannot be opened, or a
-    /// thread cannot be started.
+    /// If a setting is invalid, a certificate cannot be read, the file cannot be opened, the spool cannot be
+    /// used, or a thread cannot be started.
     pub fn build(self) -> Result<Pipeline, Error> {
         self.build_for(true, true)
     }
 
     /// A pipeline for one of the signals, or for both. What is set about the other is not read.
-    pub(crate) fn build_for(self, logs: bool, spans: bool) -> Result<Pipeline, Error> {
+    pub(crate) fn build_for(mut self, logs: bool, spans: bool) -> Result<Pipeline, Error> {
+        if let Some(root) = self.spool.take() {
+            let settings = SpoolSettings { root, limit: self.spool_limit, sync: self.spool_sync };
+            self.config.spool = Some(Spool::open(&settings)?);
+        }
         // Both now, so that an invalid setting is an error here.
         let to_spans = spans.then(|| self.resolve(Signal::Traces)).transpose()?;
         let (config, transports) = match &to_spans {
-            Some((config, ..)) if !logs => (Config { signal: Signal::Logs, ..config.clone() }, Vec::new()),
+            Some((config, ..)) if !logs => {
+                (Config { signal: Signal::Logs, spool: None, ..config.clone() }, Vec::new())
+            }
             _ => {
                 let (config, transport, connections) = self.resolve(Signal::Logs)?;
                 (config, transport.connect_all(Signal::Logs, connections)?)

@@ -1,5 +1,6 @@
 //! What a pipeline needs to know besides its transports, with all defaults.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::Limits;
@@ -7,6 +8,7 @@ use crate::otlp::deliver::reporter::OnLoss;
 use crate::otlp::deliver::request::Resource;
 use crate::otlp::queue::Overflow;
 use crate::otlp::signal::Signal;
+use crate::otlp::spool::Spool;
 
 /// What a pipeline needs to know besides its transports.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     /// Where requests are sent, for people: a URL without credentials, or a path.
     pub(crate) receiver: String,
     pub(crate) on_loss: Option<OnLoss>,
+    /// Where records outlive the process.
+    pub(crate) spool: Option<Arc<Spool>>,
 }
 
 impl Default for Config {
@@ -66,6 +70,7 @@ impl Default for Config {
             retry_max_elapsed: None,
             receiver: String::from("the receiver"),
             on_loss: None,
+            spool: None,
         }
     }
 }

@@ -16,11 +16,10 @@ use crate::stats::{counters, Thread};
 pub(crate) const SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
 
 counters! {
-    #[cfg_attr(not(any(loom, test)), expect(dead_code, reason = "records are emitted one by one"))]
     impl Counters;
 
     /// One reading of a [`Pipeline`](super::Pipeline)'s counters. It adds up at any instant:
-    /// `emitted == delivered + rejected + dropped() + pending`.
+    /// `emitted == delivered + rejected + dropped() + spooled + pending`.
     pub struct Stats {
         [
             /// Records without an outcome yet: queued, in flight, or waiting to be sent again.
@@ -46,6 +45,14 @@ counters! {
         dropped_shutdown,
         /// Events that never became a record: see [`Stats`](crate::Stats) of the layer for why.
         dropped_unmade,
+        /// Records that could not be read back from the spool: damaged parts, or files that were removed.
+        dropped_damaged,
+        /// Records left in the spool by a shutdown: the next process sends them.
+        spooled,
+        /// Records that are, or were, in memory only, because the spool took no more.
+        unspooled,
+        /// Records that an earlier process had left in the spool. They count as emitted, too.
+        recovered,
         /// Values truncated because their record was larger than a request may be.
         truncated_values,
         /// Records without ids, though their event is in a tracing span or names one.
@@ -96,6 +103,7 @@ impl Stats {
             + self.dropped_gave_up
             + self.dropped_shutdown
             + self.dropped_unmade
+            + self.dropped_damaged
     }
 
     /// Records that no receiver has, for any reason.
@@ -104,6 +112,6 @@ impl Stats {
     }
 
     fn settled(&self) -> u64 {
-        self.delivered + self.lost()
+        self.delivered + self.spooled + self.lost()
     }
 }

@@ -13,6 +13,7 @@ use crate::otlp::queue::budget::Memory;
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::otlp::signal::Signal;
+use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
 
@@ -54,7 +55,11 @@ impl Lane {
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
         let limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records)
             .with_wake_bytes(settings.batch_bytes);
-        let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory));
+        let spool = settings.spool.as_ref();
+        let spool =
+            spool.map(|spool| SignalSpool::new(Arc::clone(spool), settings.signal, settings.resource.bytes()));
+        let queue =
+            Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory), spool);
         let (queue, exporter) = (Arc::new(queue), settings.exporter);
         let reporter = worker::start(Arc::clone(&queue), settings, transports)?;
         Ok(Self { queue, reporter: Some(reporter), exporter })
@@ -63,7 +68,7 @@ impl Lane {
     /// A lane of spans that could not be started. It counts what it gets as dropped.
     pub(crate) fn closed(memory: &Arc<Memory>) -> Self {
         let limits = QueueLimits::new(MIN_MEMORY, MIN_MEMORY / 2, 1);
-        let queue = Queue::in_memory(limits, Overflow::DropNewest, Signal::Traces, Arc::clone(memory));
+        let queue = Queue::in_memory(limits, Overflow::DropNewest, Signal::Traces, Arc::clone(memory), None);
         queue.close();
         queue.control.worker_ended(&queue.counters);
         Self { queue: Arc::new(queue), reporter: None, exporter: "none" }
@@ -117,6 +122,7 @@ impl Lane {
             self.queue.control.abandon(&self.queue.counters);
             self.queue.drop_all();
         }
+        self.queue.pool.close();
         if let Some(reporter) = &self.reporter {
             reporter.finish(&self.queue.counters.snapshot());
         }

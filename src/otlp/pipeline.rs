@@ -17,6 +17,8 @@ use crate::otlp::queue::Queue;
 #[cfg(feature = "metrics")]
 use crate::otlp::signal::Signal;
 use crate::otlp::span::processor::PipelineSpanProcessor;
+use crate::otlp::spool::map::is_forked;
+use crate::otlp::spool::Spool;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
 
@@ -38,6 +40,7 @@ struct Handle {
     connect: Mutex<Option<Connect>>,
     memory: Arc<Memory>,
     limits: Limits,
+    spool: Option<Arc<Spool>>,
     /// The losses of both signals that a flush has reported.
     reported: Mutex<Losses>,
 }
@@ -71,15 +74,23 @@ impl Pipeline {
         connect: Option<Connect>,
     ) -> Result<Self, Error> {
         let (limits, memory) = (settings.limits, Memory::new(settings.memory_limit_bytes));
+        let spool = settings.spool.clone();
         let logs = Lane::start(settings, transports, &memory)?;
-        Ok(Self(Arc::new(Handle {
+        let has_spans = connect.is_some() && spool.as_ref().is_some_and(|spool| spool.may_have_spans());
+        let pipeline = Self(Arc::new(Handle {
             logs,
             traces: OnceLock::new(),
             connect: Mutex::new(connect),
             memory,
             limits,
+            spool,
             reported: Mutex::default(),
-        })))
+        }));
+        if has_spans {
+            // Those that another process left are sent, whether or not this one has any.
+            pipeline.try_span_processor()?;
+        }
+        Ok(pipeline)
     }
 
     /// The queue that the layer's records go to.
@@ -225,7 +236,11 @@ impl Handle {
         let until = after(deadline);
         self.lanes().for_each(|lane| lane.begin_shutdown(until));
         // All of them, also after one that did not.
-        self.lanes().filter(|lane| !lane.finish_shutdown(until)).count() == 0
+        let is_complete = self.lanes().filter(|lane| !lane.finish_shutdown(until)).count() == 0;
+        if let Some(spool) = self.spool.as_ref().filter(|_| !is_forked()) {
+            spool.finish();
+        }
+        is_complete
     }
 }
 
@@ -263,10 +278,14 @@ impl fmt::Display for Report {
 }
 
 fn outcome(f: &mut fmt::Formatter<'_>, of: &str, stats: &Stats) -> fmt::Result {
-    let Stats { emitted, delivered, rejected, pending, .. } = stats;
+    let Stats { emitted, delivered, rejected, spooled, pending, .. } = stats;
     let dropped = stats.dropped();
     write!(
         f,
         "{of}{emitted} emitted, {delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending"
-    )
+    )?;
+    match spooled {
+        0 => Ok(()),
+        _ => write!(f, ", {spooled} left in the spool"),
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod importance;
 pub(crate) mod limits;
 pub(crate) mod pool;
 pub(crate) mod truncate;
+pub(crate) mod unmap;
 mod dequeue;
 mod evict;
 
@@ -29,7 +30,9 @@ use crate::otlp::queue::importance::{Importance, JobUsage};
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
+use crate::otlp::queue::unmap::Full;
 use crate::otlp::signal::Signal;
+use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::{
     after, lock_unless_forked, AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Mutex, Ordering,
 };
@@ -142,7 +145,7 @@ struct Shard {
 #[derive(Debug, Default)]
 struct Inner {
     /// Chunks that are full.
-    full: VecDeque<Chunk>,
+    full: VecDeque<Full>,
     /// The chunk that records are added to. It is newer than all full ones.
     open: Option<Chunk>,
     /// Bytes of the budget that the shard has reserved and not used.
@@ -154,7 +157,8 @@ struct Inner {
 
 impl Inner {
     fn front(&self) -> u64 {
-        self.full.front().or(self.open.as_ref()).map_or(u64::MAX, |chunk| chunk.ticket)
+        let open = || self.open.as_ref().map_or(u64::MAX, |chunk| chunk.ticket);
+        self.full.front().map_or_else(open, Full::ticket)
     }
 }
 
@@ -162,7 +166,7 @@ impl Queue {
     /// A queue of log records with memory of its own.
     #[cfg(test)]
     pub(crate) fn new(limits: QueueLimits, overflow: Overflow) -> Self {
-        Self::in_memory(limits, overflow, Signal::Logs, Memory::new(limits.memory))
+        Self::in_memory(limits, overflow, Signal::Logs, Memory::new(limits.memory), None)
     }
 
     pub(crate) fn in_memory(
@@ -170,6 +174,7 @@ impl Queue {
         overflow: Overflow,
         signal: Signal,
         memory: Arc<Memory>,
+        spool: Option<SignalSpool>,
     ) -> Self {
         let shard = |_| Shard {
             inner: Mutex::new(Inner::default()),
@@ -190,7 +195,7 @@ impl Queue {
             closed: AtomicBool::new(false),
             reported_shutdown: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
-            pool: Pool::new(limits),
+            pool: Pool::new(limits, spool),
         }
     }
 
@@ -250,6 +255,9 @@ impl Queue {
         let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else {
             return self.drop_in_child();
         };
+        if self.pool.is_of_parent() {
+            return self.drop_in_child();
+        }
         // A closed shard has no lease.
         if inner.leased < max_cost + self.limits.slack {
             drop(inner);
@@ -263,7 +271,7 @@ impl Queue {
         true
     }
 
-    /// A lock is held by a thread of the parent process, of which this one was forked.
+    /// This process was forked. A lock is held by a thread of its parent, or the chunks are files of it.
     #[cold]
     fn drop_in_child(&self) -> bool {
         self.counters.dropped_shutdown(1);
@@ -323,6 +331,10 @@ impl Queue {
             let missing = wanted - inner.leased + reserve;
             drop(inner);
             self.control.wake(self.process);
+            if self.unmap_some(shard) {
+                self.has_room_again(shard);
+                continue;
+            }
             attempts += 1;
             if !self.make_room(importance, missing, attempts, &mut until) {
                 break;
@@ -365,9 +377,10 @@ impl Queue {
         record: &Encoded<'_>,
         max_cost: usize,
     ) -> bool {
-        let begins = inner.open.as_ref().is_none_or(|open| open.len() >= self.limits.chunk);
+        let has_room = |open: &Chunk| open.len() < self.limits.chunk && open.fits(item.scope, record);
+        let begins = !inner.open.as_ref().is_some_and(has_room);
         if begins {
-            self.begin_chunk(shard, inner);
+            self.begin_chunk(shard, inner, max_cost + item.scope.key().len());
         }
         if let Some(open) = &mut inner.open {
             inner.leased -= open.add(item.scope, item.job, record, max_cost);
@@ -377,13 +390,18 @@ impl Queue {
             || (begins && (inner.full.len() >= self.limits.wake_chunks || self.budget.is_half_used()))
     }
 
+    /// `wanted`: the bytes that the first record of the chunk needs at most.
     #[cold]
-    fn begin_chunk(&self, shard: &Shard, inner: &mut Inner) {
+    fn begin_chunk(&self, shard: &Shard, inner: &mut Inner, wanted: usize) {
         let slack = self.limits.slack;
-        let mut chunk = self.pool.take(self.process);
-        chunk.ticket = self.next_ticket.fetch_add(1, Ordering::AcqRel);
+        let mut chunk = self.pool.take(self.process, wanted);
+        chunk.begin(self.next_ticket.fetch_add(1, Ordering::AcqRel));
         inner.leased -= slack;
-        inner.full.extend(inner.open.replace(chunk));
+        let full = inner.open.replace(chunk);
+        if let Some(segment) = full.as_ref().and_then(Chunk::segment) {
+            self.pool.is_full(segment.file);
+        }
+        inner.full.extend(full.map(Full::from));
         shard.front.store(inner.front(), Ordering::Release);
         shard.refuses_below.store(0, Ordering::Relaxed);
     }

@@ -2,22 +2,81 @@
 //! those requests has an outcome.
 
 use std::mem;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Weak;
 
+use crate::otlp::deliver::restored::Restored;
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
+use crate::otlp::spool::DoneBits;
+use crate::otlp::sync::{lock, Mutex};
 
-/// Releases the chunk when it is dropped: its bytes to the budget, and its memory to the pool.
+/// Releases the chunk when it is dropped: its bytes to the budget, and its memory to the pool. A chunk of a
+/// spool stays there if some of its records have no outcome.
 #[derive(Debug)]
 pub(crate) struct ChunkRef {
     chunk: Chunk,
     queue: Weak<Queue>,
+    /// The segment that it was read from, which is not charged to the budget.
+    restored: Option<Restored>,
+    done: Mutex<Done>,
+}
+
+/// The records that have an outcome.
+#[derive(Debug, Default)]
+struct Done {
+    records: usize,
+    /// By their entries in the segment.
+    bits: DoneBits,
 }
 
 impl ChunkRef {
     pub(crate) fn new(chunk: Chunk, queue: Weak<Queue>) -> Self {
-        Self { chunk, queue }
+        Self { chunk, queue, restored: None, done: Mutex::default() }
+    }
+
+    pub(crate) fn restored(restored: Restored, chunk: Chunk, queue: Weak<Queue>) -> Self {
+        let done = Done { records: 0, bits: restored.done };
+        Self { chunk, queue, restored: Some(restored), done: Mutex::new(done) }
+    }
+
+    /// Whether another process sends the records that have no outcome here.
+    pub(crate) fn is_spooled(&self) -> bool {
+        self.restored.is_some() || self.chunk.segment().is_some()
+    }
+
+    /// These records have an outcome, and need not be sent again. That is stored unless it is true of all of
+    /// them: then the segment is about to be emptied.
+    pub(crate) fn set_done(&self, records: Range<usize>) {
+        if !self.is_spooled() {
+            return;
+        }
+        let mut done = lock(&self.done);
+        done.records += records.len();
+        for record in records {
+            let entry = match &self.restored {
+                Some(restored) => restored.entries.get(record).map_or(usize::MAX, |entry| usize::from(*entry)),
+                None => self.chunk.entry_of(record),
+            };
+            if let Some(word) = done.bits.get_mut(entry / 64) {
+                *word |= 1 << (entry % 64);
+            }
+        }
+        if done.records == self.chunk.records {
+            return;
+        }
+        let Some(queue) = self.queue.upgrade() else { return };
+        let Some(spool) = queue.pool.spool() else { return };
+        match (&self.restored, self.chunk.segment()) {
+            (Some(restored), _) => {
+                let Restored { directory, file, number, resource, .. } = restored;
+                spool.set_done(directory, *file, *number, resource.len(), &done.bits);
+            }
+            (None, Some(segment)) => {
+                spool.set_done(&spool.own(), segment.file, segment.number, spool.resource().len(), &done.bits);
+            }
+            (None, None) => {}
+        }
     }
 }
 
@@ -31,9 +90,21 @@ impl Deref for ChunkRef {
 
 impl Drop for ChunkRef {
     fn drop(&mut self) {
-        if let Some(queue) = self.queue.upgrade() {
-            queue.budget.release(queue.cost(&self.chunk));
-            queue.pool.recycle(mem::take(&mut self.chunk));
+        let Some(queue) = self.queue.upgrade() else { return };
+        let is_done = lock(&self.done).records == self.chunk.records;
+        let chunk = mem::take(&mut self.chunk);
+        match (&self.restored, queue.pool.spool()) {
+            (Some(restored), Some(spool)) => {
+                if is_done {
+                    spool.remove(&restored.directory, restored.file, restored.bytes);
+                }
+            }
+            _ => {
+                queue.budget.release(queue.cost(&chunk));
+                if is_done || chunk.segment().is_none() {
+                    queue.pool.recycle(chunk);
+                }
+            }
         }
     }
 }

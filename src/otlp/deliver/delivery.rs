@@ -68,9 +68,14 @@ impl Delivery {
                 return self.complete_all(parts);
             }
         }
-        let records = request.records();
+        let taken = request.taken();
+        let records = taken.records;
+        // First: what happens in between can only send them once more.
+        if !matches!(outcome, Outcome::Shutdown) {
+            request.set_done();
+        }
         let counters = &self.queue.counters;
-        let is_alive = self.queue.control.complete(records, || {
+        let is_alive = self.queue.control.complete(taken, || {
             match outcome {
                 Outcome::Accepted { rejected, .. } => {
                     counters.delivered(records - rejected);
@@ -84,7 +89,7 @@ impl Delivery {
                     counters.batches(1);
                 }
                 Outcome::GaveUp { .. } => counters.dropped_gave_up(records),
-                Outcome::Shutdown => counters.dropped_shutdown(records),
+                Outcome::Shutdown => taken.count(counters),
             }
             matches!(outcome, Outcome::Shutdown)
         });

@@ -60,11 +60,12 @@ pub(crate) enum Reason {
     GaveUp,
     Shutdown,
     Unmade,
+    Damaged,
     Rejected,
 }
 
 impl Reason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::QueueFull,
         Self::Oldest,
         Self::TooLarge,
@@ -72,6 +73,7 @@ impl Reason {
         Self::GaveUp,
         Self::Shutdown,
         Self::Unmade,
+        Self::Damaged,
         Self::Rejected,
     ];
 
@@ -84,6 +86,7 @@ impl Reason {
             Self::GaveUp => "dropped_gave_up",
             Self::Shutdown => "dropped_shutdown",
             Self::Unmade => "dropped_unmade",
+            Self::Damaged => "dropped_damaged",
             Self::Rejected => "rejected",
         }
     }
@@ -97,6 +100,7 @@ impl Reason {
             Self::GaveUp => stats.dropped_gave_up,
             Self::Shutdown => stats.dropped_shutdown,
             Self::Unmade => stats.dropped_unmade,
+            Self::Damaged => stats.dropped_damaged,
             Self::Rejected => stats.rejected,
         }
     }
@@ -110,6 +114,7 @@ impl Reason {
             Self::GaveUp => format!("{items} were dropped after all retries"),
             Self::Shutdown => format!("{items} are dropped, because of the shutdown"),
             Self::Unmade => format!("{items} are dropped, because making them panicked"),
+            Self::Damaged => format!("{items} could not be read back from the spool"),
             Self::Rejected => format!("the receiver rejected {items}"),
         }
     }

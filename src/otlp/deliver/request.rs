@@ -14,6 +14,7 @@ use opentelemetry::Key;
 
 use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::queue::chunk::Piece;
+use crate::otlp::queue::control::Taken;
 use crate::otlp::signal::Signal;
 use crate::otlp::span::scope;
 use crate::value::Value;
@@ -34,6 +35,17 @@ impl Resource {
         for (key, value) in attributes {
             put_pair(&mut bytes, 1, key.as_str(), &Value::Any(value));
         }
+        Self(bytes)
+    }
+
+    /// The encoded fields of a `Resource`.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Resource {
+    fn from(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 }
@@ -85,6 +97,15 @@ struct Segment {
     /// The chunk that it is in: an index into `chunks`. `None` for frames.
     chunk: Option<usize>,
     bytes: Range<usize>,
+    /// The numbers of its records in the chunk.
+    records: Range<usize>,
+}
+
+/// Records of a request, in its order.
+#[derive(Clone, Debug)]
+struct Origin {
+    chunk: Arc<ChunkRef>,
+    records: Range<usize>,
 }
 
 /// The encoded fields of a `ScopeLogs` or `ScopeSpans` before and after its records.
@@ -141,7 +162,8 @@ impl Batch {
         scope.records_len += bytes.len();
         self.max_len += bytes.len();
         self.records += piece.records;
-        scope.records.push(Segment { chunk: Some(self.chunks.len() - 1), bytes });
+        let records = piece.first..piece.first + piece.records;
+        scope.records.push(Segment { chunk: Some(self.chunks.len() - 1), bytes, records });
     }
 
     fn add_scope(&mut self, key: &[u8]) -> usize {
@@ -177,6 +199,7 @@ impl Batch {
         let mut frame = |frames: &[u8]| Segment {
             chunk: None,
             bytes: mem::replace(&mut framed, frames.len())..frames.len(),
+            records: 0..0,
         };
         request.segments.push(frame(&request.frames));
         for index in self.used.drain(..) {
@@ -215,6 +238,8 @@ pub(crate) struct Request {
     frames: Vec<u8>,
     chunks: Vec<Arc<ChunkRef>>,
     segments: Vec<Segment>,
+    /// Where the records of a part of a request are, which is not made of segments of chunks.
+    origins: Vec<Origin>,
     records: u64,
     len: usize,
     /// The request in one piece, once a transport asked for that.
@@ -256,8 +281,45 @@ impl Request {
         let half = self.records / 2;
         let whole = self.bytes();
         let parts = [part(whole, 0..half).ok()?, part(whole, half..u64::MAX).ok()?];
-        let [first, second] = parts.map(Self::from);
-        Some([Self { records: half, ..first }, Self { records: self.records - half, ..second }])
+        let [mut first, mut second] = parts.map(Self::from);
+        (first.records, second.records) = (half, self.records - half);
+        let mut left = half as usize;
+        self.each_origin(|chunk, records| {
+            let middle = records.start + left.min(records.len());
+            left -= middle - records.start;
+            for (part, records) in [(&mut first, records.start..middle), (&mut second, middle..records.end)] {
+                if !records.is_empty() {
+                    part.origins.push(Origin { chunk: Arc::clone(chunk), records });
+                }
+            }
+        });
+        Some([first, second])
+    }
+
+    /// Calls `each` with the chunks of the records, and their numbers in there.
+    fn each_origin(&self, mut each: impl FnMut(&Arc<ChunkRef>, Range<usize>)) {
+        for Segment { chunk, records, .. } in &self.segments {
+            if let Some(chunk) = chunk.and_then(|chunk| self.chunks.get(chunk)) {
+                each(chunk, records.clone());
+            }
+        }
+        self.origins.iter().for_each(|origin| each(&origin.chunk, origin.records.clone()));
+    }
+
+    /// The records of the request, and how many of them are in the spool.
+    pub(crate) fn taken(&self) -> Taken {
+        let mut taken = Taken { records: self.records, spooled: 0 };
+        self.each_origin(|chunk, records| {
+            if chunk.is_spooled() {
+                taken.spooled += records.len() as u64;
+            }
+        });
+        taken
+    }
+
+    /// The records have an outcome, and need not be sent again.
+    pub(crate) fn set_done(&self) {
+        self.each_origin(|chunk, records| chunk.set_done(records));
     }
 
     fn append_to(&self, out: &mut Vec<u8>) {
@@ -274,6 +336,7 @@ impl Request {
     /// Releases the records, and keeps memory for the next request.
     pub(crate) fn clear(&mut self) {
         self.chunks.clear();
+        self.origins.clear();
         self.segments.clear();
         self.segments.shrink_to(MAX_SPARE_SEGMENTS);
         for bytes in [&mut self.frames, &mut self.joined] {
@@ -287,7 +350,7 @@ impl Request {
 /// An encoded request without its number of records.
 impl From<Vec<u8>> for Request {
     fn from(bytes: Vec<u8>) -> Self {
-        let whole = Segment { chunk: None, bytes: 0..bytes.len() };
+        let whole = Segment { chunk: None, bytes: 0..bytes.len(), records: 0..0 };
         Self { len: bytes.len(), segments: vec![whole], frames: bytes, ..Self::default() }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use opentelemetry::Context;
 
@@ -13,10 +14,12 @@ use crate::otlp::config::Config;
 use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::deliver::delivery::Delivery;
 use crate::otlp::deliver::reporter::Reporter;
-use crate::otlp::deliver::request::Batch;
+use crate::otlp::deliver::request::{Batch, Resource};
+use crate::otlp::deliver::restored::{restore, Leftovers};
 use crate::otlp::deliver::senders::Senders;
-use crate::otlp::queue::chunk::{Chunk, Piece};
-use crate::otlp::queue::control::Command;
+use crate::otlp::queue::chunk::Piece;
+use crate::otlp::queue::control::{Command, Taken};
+use crate::otlp::queue::unmap::Full;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
@@ -42,6 +45,8 @@ pub(crate) fn start(
     let worker = Worker {
         senders: Senders::new(Arc::clone(&queue), deliveries)?,
         batch: Batch::new(config.signal),
+        resource: config.resource.clone(),
+        leftovers: Leftovers::default(),
         config,
         reporter,
         _end: End(Arc::clone(&queue)),
@@ -69,6 +74,9 @@ struct Worker {
     queue: Arc<Queue>,
     /// The records of the next request.
     batch: Batch,
+    /// The resource of the next request: this process's, or that of one which has left records.
+    resource: Resource,
+    leftovers: Leftovers,
     _end: End,
 }
 
@@ -95,6 +103,10 @@ impl Worker {
 
     fn work(&mut self) {
         let mut tick = after(self.config.schedule_delay);
+        if self.queue.pool.spool().is_some() {
+            // What another process left waits for nothing.
+            tick = Instant::now();
+        }
         loop {
             let command = self.queue.control.next_command(tick);
             let before = match command {
@@ -109,7 +121,8 @@ impl Worker {
             let is_alive = self.drain(before) && (can_wait || self.send_batch());
             match command {
                 _ if !is_alive => return,
-                Command::Last | Command::Stop => return,
+                Command::Stop => return,
+                Command::Last => return self.recover_until_deadline(),
                 Command::Full => {}
                 Command::Everything { flush } => {
                     self.queue.control.flush_sent(flush);
@@ -117,7 +130,49 @@ impl Worker {
                     tick = after(self.config.schedule_delay);
                 }
             }
+            self.leftovers.look(&self.queue);
+            if !self.leftovers.is_empty() {
+                if !self.recover() {
+                    return;
+                }
+                // By turns with what is new.
+                tick = Instant::now();
+            }
         }
+    }
+
+    /// Sends what other processes left, as long as a shutdown's deadline allows and the receiver takes it.
+    fn recover_until_deadline(&mut self) {
+        self.leftovers.look(&self.queue);
+        let left = |queue: &Queue| queue.counters.snapshot().spooled;
+        let before = left(&self.queue);
+        while !self.leftovers.is_empty() && left(&self.queue) == before && self.recover() {}
+    }
+
+    /// Sends a request's worth of what other processes left. False if the worker was abandoned.
+    fn recover(&mut self) -> bool {
+        let Some(spool) = self.queue.pool.spool().cloned() else { return true };
+        // Its resource is another one.
+        let mut is_alive = self.send_batch();
+        let mut bytes = 0;
+        while is_alive && bytes < self.max_bytes() {
+            let Some((restored, chunk)) = self.leftovers.next(&spool) else { break };
+            let (records, damaged) = (chunk.records as u64, restored.damaged);
+            let counters = &self.queue.counters;
+            counters.emitted(records + damaged);
+            counters.recovered(records + damaged);
+            counters.dropped_damaged(damaged);
+            bytes += chunk.len();
+            if restored.resource != self.resource.bytes() {
+                is_alive = self.send_batch();
+                self.resource = restored.resource.clone().into();
+            }
+            is_alive &= self.add_chunk(ChunkRef::restored(restored, chunk, Arc::downgrade(&self.queue)));
+        }
+        is_alive &= self.send_batch();
+        self.resource = self.config.resource.clone();
+        self.reporter.check(&self.queue.counters.snapshot());
+        is_alive
     }
 
     /// Adds all chunks begun before `before` to the batch, and sends it whenever it is full. False
@@ -125,7 +180,7 @@ impl Worker {
     fn drain(&mut self, before: u64) -> bool {
         loop {
             while let Some(chunk) = self.queue.pop_oldest(before) {
-                if !self.add_chunk(chunk) {
+                if !self.add_full(chunk) {
                     return false;
                 }
             }
@@ -135,18 +190,43 @@ impl Worker {
         }
     }
 
-    fn add_chunk(&mut self, chunk: Chunk) -> bool {
-        if !self.queue.control.dequeued(chunk.records as u64, &self.queue.counters) {
+    fn add_full(&mut self, full: Full) -> bool {
+        let queue = Arc::downgrade(&self.queue);
+        let Queue { pool, counters, .. } = &*self.queue;
+        let chunk = match full {
+            Full::InMemory(chunk) => {
+                match chunk.segment() {
+                    Some(segment) => pool.is_full(segment.file),
+                    None if pool.spool().is_some() => counters.unspooled(chunk.records as u64),
+                    None => {}
+                }
+                ChunkRef::new(pool.compact(*chunk), queue)
+            }
+            Full::Unmapped(unmapped) => {
+                let restored = pool.spool().and_then(|spool| restore(spool, &spool.own(), unmapped.file));
+                let readable = restored.as_ref().map_or(0, |(_, chunk)| chunk.records);
+                counters.dropped_damaged(unmapped.records.saturating_sub(readable) as u64);
+                let Some((restored, chunk)) = restored else { return true };
+                ChunkRef::restored(restored, chunk, queue)
+            }
+        };
+        self.add_chunk(chunk)
+    }
+
+    fn add_chunk(&mut self, chunk: ChunkRef) -> bool {
+        let records = chunk.records as u64;
+        let taken = Taken { records, spooled: if chunk.is_spooled() { records } else { 0 } };
+        if !self.queue.control.dequeued(taken, &self.queue.counters) {
             return false;
         }
-        let chunk = Arc::new(ChunkRef::new(self.queue.pool.compact(chunk), Arc::downgrade(&self.queue)));
+        let chunk = Arc::new(chunk);
         let mut pieces = chunk.pieces();
         pieces.all(|piece| self.add_piece(&chunk, piece))
     }
 
     fn add_piece(&mut self, chunk: &Arc<ChunkRef>, mut piece: Piece<'_>) -> bool {
         while piece.records > 0 {
-            let taken = self.batch.max_len_with(&self.config.resource, piece.scope);
+            let taken = self.batch.max_len_with(&self.resource, piece.scope);
             let capacity = Capacity {
                 records: self.config.max_batch_records.saturating_sub(self.batch.records()),
                 bytes: self.max_bytes().saturating_sub(taken),
@@ -168,6 +248,7 @@ impl Worker {
             let framed = piece.framed.start..end;
             self.batch.add(chunk, &Piece { records: part.records, framed, ..piece });
             piece.records -= part.records;
+            piece.first += part.records;
             piece.framed.start = end;
         }
         self.batch.records() < self.config.max_batch_records || self.send_batch()
@@ -184,7 +265,10 @@ impl Worker {
         if self.batch.is_empty() {
             return true;
         }
-        let request = self.batch.finish(&self.config.resource, self.senders.take_spare());
+        if let Some(spool) = self.queue.pool.spool() {
+            spool.before_request();
+        }
+        let request = self.batch.finish(&self.resource, self.senders.take_spare());
         self.senders.send(request)
     }
 }

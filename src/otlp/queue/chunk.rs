@@ -1,13 +1,15 @@
 //! A part of a shard: encoded records or spans in a row, each with its header, and their scopes.
 //!
 //! Chunks are allocated with one size, so that they can be recycled and do not double. Only one
-//! with a record that is larger than usual has more.
+//! with a record that is larger than usual has more. With a spool, they are segments of it.
 
 use std::ops::Range;
 
+use crate::otlp::spool::segment::Segment;
 use crate::record::Target;
 use crate::wire::put::{tag, varint_len, LENGTH};
 use crate::wire::read::{Fields, Raw};
+use crate::wire::segment::{MAX_ENTRIES, RUN_HEADER};
 
 /// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`, which is in the header of
 /// each record.
@@ -23,6 +25,15 @@ pub(crate) enum ScopeKey<'a> {
     Static(&'static [u8]),
     /// Is copied to the chunk.
     Borrowed(&'a [u8]),
+}
+
+impl<'a> ScopeKey<'a> {
+    pub(crate) fn key(self) -> &'a [u8] {
+        match self {
+            Self::Static(key) => key,
+            Self::Borrowed(key) => key,
+        }
+    }
 }
 
 impl<'a> From<Target<'a>> for ScopeKey<'a> {
@@ -100,6 +111,8 @@ struct Run {
     /// The key of the scope. `None`: it is in the chunk, before the records.
     key: Option<&'static [u8]>,
     key_len: usize,
+    /// The bytes of the chunk that the run itself takes, before its records.
+    header: usize,
     /// The offset of the records in the chunk.
     at: usize,
     /// How many records the runs before have.
@@ -107,13 +120,27 @@ struct Run {
 }
 
 /// Records in the order in which they were enqueued.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Chunk {
     /// Chunks are numbered in the order in which they were begun.
     pub(crate) ticket: u64,
     pub(crate) records: usize,
-    bytes: Vec<u8>,
+    memory: Memory,
     runs: Vec<Run>,
+}
+
+/// Where the bytes of a chunk are.
+#[derive(Debug)]
+enum Memory {
+    Own(Vec<u8>),
+    /// In a file, too.
+    Segment(Segment),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
 }
 
 /// One run, or a part of it.
@@ -121,43 +148,101 @@ pub(crate) struct Chunk {
 pub(crate) struct Piece<'a> {
     pub(crate) scope: &'a [u8],
     pub(crate) records: usize,
+    /// The number of the first one in the chunk.
+    pub(crate) first: usize,
+    /// The id of the job scope; 0 if there is none.
+    pub(crate) job: u64,
     /// The range of the chunk that has the records, each with its header.
     pub(crate) framed: Range<usize>,
 }
 
 impl Chunk {
     pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+        Self { memory: Memory::Own(Vec::with_capacity(bytes)), ..Self::default() }
     }
 
-    /// A copy without unused capacity.
+    /// An empty chunk in an empty segment.
+    pub(crate) fn in_segment(segment: Segment) -> Self {
+        Self { memory: Memory::Segment(segment), ..Self::default() }
+    }
+
+    /// The segment that it is in.
+    pub(crate) fn segment(&self) -> Option<&Segment> {
+        match &self.memory {
+            Memory::Own(_) => None,
+            Memory::Segment(segment) => Some(segment),
+        }
+    }
+
+    pub(crate) fn into_segment(self) -> Option<Segment> {
+        match self.memory {
+            Memory::Own(_) => None,
+            Memory::Segment(segment) => Some(segment),
+        }
+    }
+
+    /// The number of the entry that a record has in the segment: there, each run is an entry as well.
+    pub(crate) fn entry_of(&self, record: usize) -> usize {
+        record + self.runs.partition_point(|run| run.before <= record)
+    }
+
+    /// Begins to fill it.
+    pub(crate) fn begin(&mut self, ticket: u64) {
+        self.ticket = ticket;
+        if let Memory::Segment(segment) = &mut self.memory {
+            segment.begin(ticket);
+        }
+    }
+
+    /// A copy without unused capacity, in memory of its own.
     pub(crate) fn compact(&self) -> Self {
-        Self { bytes: self.bytes.clone(), runs: self.runs.clone(), ..*self }
+        let (memory, runs) = (Memory::Own(self.bytes().to_vec()), self.runs.clone());
+        Self { memory, runs, ..*self }
     }
 
     /// Empties it, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         (self.ticket, self.records) = (0, 0);
-        self.bytes.clear();
+        match &mut self.memory {
+            Memory::Own(bytes) => bytes.clear(),
+            Memory::Segment(segment) => segment.clear(),
+        }
         self.runs.clear();
     }
 
     /// The bytes that the records of this chunk are charged with, see
     /// [`Budget`](super::budget::Budget).
     pub(crate) fn cost(&self) -> usize {
-        self.bytes.len() + self.runs.len() * RUN_COST
+        self.bytes().len() + self.runs.len() * RUN_COST
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        match &self.memory {
+            Memory::Own(bytes) => bytes,
+            Memory::Segment(segment) => segment.data(),
+        }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes().len()
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        match &self.memory {
+            Memory::Own(bytes) => bytes.capacity(),
+            Memory::Segment(segment) => segment.capacity(),
+        }
+    }
+
+    /// Whether such a record can be added. Memory of its own grows.
+    #[inline]
+    pub(crate) fn fits(&self, scope: ScopeKey<'_>, record: &Encoded<'_>) -> bool {
+        match &self.memory {
+            Memory::Own(_) => true,
+            Memory::Segment(segment) => segment.fits(record.len(), scope.key().len()),
+        }
     }
 
     /// The most bytes that a record of `framed` bytes is charged with when it is
@@ -171,8 +256,8 @@ impl Chunk {
         framed + key + RUN_COST
     }
 
-    /// Appends a record of `job`, which is charged with at most `max_cost` bytes, and returns the bytes
-    /// that it is charged with.
+    /// Appends a record of `job`, which [fits](Self::fits) and is charged with at most `max_cost` bytes, and
+    /// returns the bytes that it is charged with.
     #[inline]
     pub(crate) fn add(
         &mut self,
@@ -181,13 +266,20 @@ impl Chunk {
         record: &Encoded<'_>,
         max_cost: usize,
     ) -> usize {
-        if self.bytes.capacity() - self.bytes.len() < max_cost {
-            // Exactly, as a record that is larger than usual must not double the chunk.
-            self.bytes.reserve_exact(max_cost);
+        if let Memory::Own(bytes) = &mut self.memory {
+            if bytes.capacity() - bytes.len() < max_cost {
+                // Exactly, as a record that is larger than usual must not double the chunk.
+                bytes.reserve_exact(max_cost);
+            }
         }
         let run = if self.continues(scope, job) { 0 } else { self.begin_run(scope, job) };
-        self.bytes.extend_from_slice(record.front);
-        self.bytes.extend_from_slice(record.rest);
+        match &mut self.memory {
+            Memory::Own(bytes) => {
+                bytes.extend_from_slice(record.front);
+                bytes.extend_from_slice(record.rest);
+            }
+            Memory::Segment(segment) => segment.push(record.front, record.rest),
+        }
         self.records += 1;
         run + record.len()
     }
@@ -199,7 +291,7 @@ impl Chunk {
         match (run.key, scope) {
             // Two literals with the same text may make two runs; the batch joins them.
             (Some(key), ScopeKey::Static(scope)) => std::ptr::eq(key, scope),
-            (None, ScopeKey::Borrowed(scope)) => self.bytes[run.at - run.key_len..run.at] == *scope,
+            (None, ScopeKey::Borrowed(scope)) => self.bytes()[run.at - run.key_len..run.at] == *scope,
             _ => false,
         }
     }
@@ -207,33 +299,62 @@ impl Chunk {
     /// Begins a run, and returns the bytes that it is charged with.
     #[cold]
     fn begin_run(&mut self, scope: ScopeKey<'_>, job: u64) -> usize {
-        let (key, key_len) = match scope {
-            ScopeKey::Static(key) => (Some(key), 0),
-            ScopeKey::Borrowed(key) => {
-                self.bytes.extend_from_slice(key);
-                (None, key.len())
-            }
+        let begin = self.len();
+        let (known, key) = match scope {
+            ScopeKey::Static(key) => (Some(key), key),
+            ScopeKey::Borrowed(key) => (None, key),
         };
-        self.runs.push(Run { job, key, key_len, at: self.bytes.len(), before: self.records });
-        key_len + RUN_COST
+        match &mut self.memory {
+            Memory::Own(bytes) if known.is_none() => bytes.extend_from_slice(key),
+            Memory::Own(_) => {}
+            Memory::Segment(segment) => segment.begin_run(job, key),
+        }
+        let (key_len, at) = (key.len(), self.len());
+        let header = at - begin;
+        self.runs.push(Run { job, key: known, key_len, header, at, before: self.records });
+        header + RUN_COST
     }
 
     /// The runs, in order.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        let ends = self.runs.iter().skip(1).map(|next| (next.at - next.key_len, next.before));
-        let ends = ends.chain([(self.bytes.len(), self.records)]);
+        let ends = self.runs.iter().skip(1).map(|next| (next.at - next.header, next.before));
+        let ends = ends.chain([(self.len(), self.records)]);
         self.runs.iter().zip(ends).map(|(run, (end, records))| {
-            let scope = run.key.unwrap_or(&self.bytes[run.at - run.key_len..run.at]);
-            Piece { scope, records: records - run.before, framed: run.at..end }
+            let scope = run.key.unwrap_or_else(|| &self.bytes()[run.at - run.key_len..run.at]);
+            let (first, job) = (run.before, run.job);
+            Piece { scope, records: records - first, first, job, framed: run.at..end }
         })
     }
 
-    /// A copy with only the records for which `keeps` is true, and without unused capacity. A chunk
-    /// that cannot be read is kept whole.
-    pub(crate) fn filtered(&self, mut keeps: impl FnMut(u64, &[u8]) -> bool) -> Self {
+    /// A copy with only the records for which `keeps` is true, without unused capacity and in memory of its
+    /// own. A chunk that cannot be read is kept whole.
+    pub(crate) fn filtered(&self, keeps: impl FnMut(u64, &[u8]) -> bool) -> Self {
         let mut kept = Self { ticket: self.ticket, ..Self::default() };
+        if !self.copy_to(&mut kept, keeps) {
+            return self.compact();
+        }
+        if let Memory::Own(bytes) = &mut kept.memory {
+            bytes.shrink_to_fit();
+        }
+        kept
+    }
+
+    /// A copy in the segment that `create` makes, with room for so many bytes. `None` if there is none, or
+    /// the records do not fit.
+    pub(crate) fn in_new_segment(&self, create: impl FnOnce(usize) -> Option<Segment>) -> Option<Self> {
+        if self.records + self.runs.len() > MAX_ENTRIES {
+            return None;
+        }
+        let runs = self.runs.iter().map(|run| run.key_len + RUN_HEADER);
+        let mut copy = Self::in_segment(create(self.len() + runs.sum::<usize>())?);
+        copy.begin(self.ticket);
+        self.copy_to(&mut copy, |_, _| true).then_some(copy)
+    }
+
+    /// Adds the records for which `keeps` is true to `copy`. False if this chunk cannot be read.
+    fn copy_to(&self, copy: &mut Self, mut keeps: impl FnMut(u64, &[u8]) -> bool) -> bool {
         for (run, piece) in self.runs.iter().zip(self.pieces()) {
-            let framed = &self.bytes[piece.framed];
+            let framed = &self.bytes()[piece.framed];
             let scope = match run.key {
                 Some(key) => ScopeKey::Static(key),
                 None => ScopeKey::Borrowed(piece.scope),
@@ -241,18 +362,23 @@ impl Chunk {
             let mut fields = Fields::of(framed);
             loop {
                 let begin = fields.rest();
-                let Ok(next) = fields.next() else { return self.compact() };
+                let Ok(next) = fields.next() else { return false };
                 let Some((_, Raw::Bytes(record))) = next else { break };
                 if keeps(run.job, record) {
                     let whole = &begin[..begin.len() - fields.rest().len()];
-                    let header = whole.len() - record.len();
-                    let encoded = Encoded { front: whole, rest: &[], header };
-                    kept.add(scope, run.job, &encoded, Self::max_cost(scope, whole.len()));
+                    let encoded = Encoded { front: whole, rest: &[], header: whole.len() - record.len() };
+                    copy.add(scope, run.job, &encoded, Self::max_cost(scope, whole.len()));
                 }
             }
         }
-        kept.bytes.shrink_to_fit();
-        kept
+        true
+    }
+
+    /// Adds a record that is encoded already, with its header.
+    pub(crate) fn add_framed(&mut self, scope: &[u8], job: u64, framed: &[u8]) {
+        let scope = ScopeKey::Borrowed(scope);
+        let encoded = Encoded { front: framed, rest: &[], header: 0 };
+        self.add(scope, job, &encoded, Self::max_cost(scope, framed.len()));
     }
 }
 

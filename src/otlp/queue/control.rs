@@ -4,9 +4,9 @@
 //! requests begun before it have ended, so that it does not wait for later ones.
 //!
 //! Records that the worker has dequeued, and that have no outcome yet, are *outstanding*. A
-//! shutdown whose deadline passes abandons the worker: it counts them as dropped, under the same
-//! lock under which they are completed, so that each has one outcome, even if the transport
-//! succeeds later.
+//! shutdown whose deadline passes abandons the worker: it counts them as dropped, or as left in the
+//! spool, under the same lock under which they are completed, so that each has one outcome, even if
+//! the transport succeeds later.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -49,11 +49,27 @@ struct State {
     lost: u64,
     /// The deadline of the shutdown, once it has begun.
     shutdown: Option<Instant>,
-    outstanding: u64,
+    outstanding: Taken,
     /// A shutdown's deadline has passed: nobody waits for the worker any more.
     abandoned: bool,
     /// The worker has ended.
     ended: bool,
+}
+
+/// Records that the worker has dequeued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) records: u64,
+    /// Those of them that are in the spool, too.
+    pub(crate) spooled: u64,
+}
+
+impl Taken {
+    /// Nobody sends them any more.
+    pub(crate) fn count(self, counters: &Counters) {
+        counters.dropped_shutdown(self.records - self.spooled);
+        counters.spooled(self.spooled);
+    }
 }
 
 /// The records of the requests that were begun.
@@ -146,27 +162,28 @@ impl Control {
         }
     }
 
-    /// The worker has dequeued `records`. False if it was abandoned; then they are counted as
-    /// dropped here.
-    pub(crate) fn dequeued(&self, records: u64, counters: &Counters) -> bool {
+    /// The worker has dequeued these. False if it was abandoned; then they are counted here.
+    pub(crate) fn dequeued(&self, taken: Taken, counters: &Counters) -> bool {
         let mut state = lock(&self.state);
         if state.abandoned {
-            counters.dropped_shutdown(records);
+            taken.count(counters);
         } else {
-            state.outstanding += records;
+            state.outstanding.records += taken.records;
+            state.outstanding.spooled += taken.spooled;
         }
         !state.abandoned
     }
 
-    /// `records` of the outstanding ones have their outcome. `count` counts it and returns whether
+    /// These of the outstanding ones have their outcome. `count` counts it and returns whether
     /// a shutdown left them without an answer. False, and not counted, if the worker was abandoned.
-    pub(crate) fn complete(&self, records: u64, count: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn complete(&self, taken: Taken, count: impl FnOnce() -> bool) -> bool {
         let mut state = lock(&self.state);
         if !state.abandoned {
             if count() {
-                state.lost += records;
+                state.lost += taken.records;
             }
-            state.outstanding -= records;
+            state.outstanding.records -= taken.records;
+            state.outstanding.spooled -= taken.spooled;
         }
         !state.abandoned
     }
@@ -258,7 +275,7 @@ impl Control {
     /// The worker has ended. Records are outstanding only if it panicked.
     pub(crate) fn worker_ended(&self, counters: &Counters) {
         let mut state = lock(&self.state);
-        counters.dropped_shutdown(std::mem::take(&mut state.outstanding));
+        std::mem::take(&mut state.outstanding).count(counters);
         state.ended = true;
         drop(state);
         self.to_callers.notify_all();
@@ -313,13 +330,13 @@ impl Control {
         }
     }
 
-    /// Counts the outstanding records as dropped, and stops waiting for the worker.
+    /// Counts the outstanding records as dropped or left in the spool, and stops waiting for the worker.
     pub(crate) fn abandon(&self, counters: &Counters) {
         let mut state = lock(&self.state);
         if !state.abandoned {
             state.abandoned = true;
             state.lost += state.in_flight_requests.iter().map(|(_, records)| records).sum::<u64>();
-            counters.dropped_shutdown(std::mem::take(&mut state.outstanding));
+            std::mem::take(&mut state.outstanding).count(counters);
         }
         self.to_worker.notify_one();
         self.to_senders.notify_all();

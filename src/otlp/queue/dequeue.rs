@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::unmap::Full;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, lock_unless_forked, Ordering};
 
@@ -16,7 +16,7 @@ impl Queue {
     }
 
     /// The oldest chunk of all shards, if it was begun before `before`.
-    pub(crate) fn pop_oldest(&self, before: u64) -> Option<Chunk> {
+    pub(crate) fn pop_oldest(&self, before: u64) -> Option<Full> {
         loop {
             let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
             let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;
@@ -26,8 +26,8 @@ impl Queue {
             let mut inner = lock_unless_forked(&shard.inner, self.process)?;
             // Another thread may have changed it since.
             if inner.front() == ticket {
-                let chunk = inner.full.pop_front().or_else(|| inner.open.take());
-                inner.records -= chunk.as_ref().map_or(0, |chunk| chunk.records);
+                let chunk = inner.full.pop_front().or_else(|| inner.open.take().map(Full::from));
+                inner.records -= chunk.as_ref().map_or(0, Full::records);
                 shard.front.store(inner.front(), Ordering::Release);
                 return chunk;
             }
@@ -76,12 +76,11 @@ impl Queue {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Drops the records in the queue, after [`close`](Self::close).
+    /// Drops the records in the queue, or leaves them in the spool, after [`close`](Self::close).
     pub(crate) fn drop_all(&self) {
         loop {
-            while let Some(chunk) = self.pop_oldest(u64::MAX) {
-                self.counters.dropped_shutdown(chunk.records as u64);
-                self.budget.release(self.cost(&chunk));
+            while let Some(full) = self.pop_oldest(u64::MAX) {
+                self.leave(full);
             }
             if !self.reclaim_leases(u64::MAX) {
                 return;

@@ -2,6 +2,7 @@
 
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::importance::Importance;
+use crate::otlp::queue::unmap::Full;
 use crate::otlp::queue::{Queue, Shard};
 use crate::otlp::sync::{lock_unless_forked, Ordering};
 
@@ -27,13 +28,12 @@ impl Queue {
                 }
             }
         }
-        if importance < Importance::High {
+        // What is on the disk is not looked into.
+        if importance < Importance::High && self.pool.spool().is_none() {
             return false;
         }
-        let Some(chunk) = self.pop_oldest(u64::MAX) else { return false };
-        self.counters.dropped_oldest(chunk.records as u64);
-        self.budget.release(self.cost(&chunk));
-        self.pool.recycle(chunk);
+        let Some(full) = self.pop_oldest(u64::MAX) else { return false };
+        self.evict_whole(full);
         true
     }
 
@@ -60,33 +60,46 @@ impl Queue {
             let kept = chunk.filtered(|job, record| !is_victim(job, record));
             (kept.records < chunk.records).then_some(kept)
         };
-        let found = inner.full.iter().enumerate().find_map(|(index, chunk)| Some((index, filter(chunk)?)));
+        let in_full = |full: &mut Full| match full {
+            Full::InMemory(chunk) => {
+                let kept = filter(chunk)?;
+                Some(std::mem::replace(&mut **chunk, kept))
+            }
+            Full::Unmapped(_) => None,
+        };
+        let found = inner.full.iter_mut().enumerate().find_map(|(index, full)| Some((index, in_full(full)?)));
         let (before, kept) = match found {
-            Some((index, kept)) => {
-                let before = match kept.records {
-                    0 => inner.full.remove(index),
-                    _ => inner.full.get_mut(index).map(|chunk| std::mem::replace(chunk, kept.clone())),
-                };
-                (before, kept)
+            Some((index, before)) => {
+                let (records, cost) = self.remaining(inner.full.get(index));
+                if records == 0 {
+                    inner.full.remove(index);
+                }
+                (before, (records, cost))
             }
             None => {
                 let Some(kept) = inner.open.as_ref().and_then(filter) else { return false };
-                let before = inner.open.take();
-                if kept.records > 0 {
-                    inner.full.push_back(kept.clone());
-                }
-                (before, kept)
+                let Some(before) = inner.open.take() else { return false };
+                let kept = Some(Full::from(kept)).filter(|kept| kept.records() > 0);
+                let remaining = self.remaining(kept.as_ref());
+                inner.full.extend(kept);
+                (before, remaining)
             }
         };
-        let Some(before) = before else { return false };
-        let dropped = before.records - kept.records;
+        let dropped = before.records - kept.0;
         inner.records -= dropped;
         shard.front.store(inner.front(), Ordering::Release);
         drop(inner);
         self.counters.dropped_oldest(dropped as u64);
-        let remaining = if kept.records > 0 { self.cost(&kept) } else { 0 };
-        self.budget.release(self.cost(&before) - remaining);
+        self.budget.release(self.cost(&before) - kept.1);
         self.pool.recycle(before);
         true
+    }
+
+    /// The records of what is left of a chunk, and the bytes that it is charged with.
+    fn remaining(&self, kept: Option<&Full>) -> (usize, usize) {
+        match kept {
+            Some(Full::InMemory(chunk)) if chunk.records > 0 => (chunk.records, self.cost(chunk)),
+            _ => (0, 0),
+        }
     }
 }

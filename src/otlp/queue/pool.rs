@@ -1,8 +1,10 @@
-//! Empty chunks, to be reused.
+//! Empty chunks, to be reused, and new ones: with a spool, in segments of it.
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
-use crate::otlp::sync::{lock_unless_forked, Mutex};
+use crate::otlp::spool::map::is_forked;
+use crate::otlp::spool::SignalSpool;
+use crate::otlp::sync::{lock, lock_unless_forked, Mutex};
 
 /// How many are kept. With the open chunk of each shard, this is the memory beyond the memory
 /// limit: (32 + 32) times 64 KiB.
@@ -13,40 +15,108 @@ pub(crate) struct Pool {
     chunks: Mutex<Vec<Chunk>>,
     /// The capacity of a new chunk.
     capacity: usize,
+    spool: Option<SignalSpool>,
 }
 
 impl Pool {
-    pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { chunks: Mutex::new(Vec::new()), capacity: limits.chunk + limits.slack }
+    pub(crate) fn new(limits: QueueLimits, spool: Option<SignalSpool>) -> Self {
+        Self { chunks: Mutex::new(Vec::new()), capacity: limits.chunk + limits.slack, spool }
     }
 
-    /// `process`: the one that has the worker.
-    pub(crate) fn take(&self, process: u32) -> Chunk {
-        let pooled = lock_unless_forked(&self.chunks, process).and_then(|mut chunks| chunks.pop());
-        pooled.unwrap_or_else(|| Chunk::with_capacity(self.capacity))
+    pub(crate) fn spool(&self) -> Option<&SignalSpool> {
+        self.spool.as_ref()
     }
 
-    /// Keeps a chunk's memory for reuse.
+    /// Whether the chunks are files of the process that this one was forked from.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.spool.is_some() && is_forked()
+    }
+
+    /// A chunk whose first record needs at most `wanted` bytes. `process`: the one that has the worker.
+    pub(crate) fn take(&self, process: u32, wanted: usize) -> Chunk {
+        let Some(spool) = &self.spool else {
+            let pooled = lock_unless_forked(&self.chunks, process).and_then(|mut chunks| chunks.pop());
+            return pooled.unwrap_or_else(|| Chunk::with_capacity(self.capacity));
+        };
+        let is_usual = wanted <= self.capacity;
+        let pooled = lock_unless_forked(&self.chunks, process).filter(|_| is_usual).and_then(|mut chunks| chunks.pop());
+        let chunk = pooled.or_else(|| spool.create(self.capacity.max(wanted)).map(Chunk::in_segment));
+        match &chunk {
+            Some(chunk) => chunk.segment().into_iter().for_each(|segment| spool.begun(segment)),
+            None => return Chunk::with_capacity(self.capacity),
+        }
+        chunk.unwrap_or_default()
+    }
+
+    /// Keeps a chunk's memory for reuse. Nothing of it will be sent again.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
-        // Chunks that grew for a large record, and compacted ones, are freed.
-        if !(self.capacity..=self.capacity + RUN_COST).contains(&chunk.capacity()) {
+        if self.is_of_parent() {
             return;
         }
         chunk.clear();
-        // While another thread has the lock, which in a forked child may be for ever, it is freed.
-        let Ok(mut chunks) = self.chunks.try_lock() else { return };
-        if chunks.len() < POOLED {
-            chunks.push(chunk);
+        // Chunks that grew for a large record, and compacted ones, are freed; and so is one that is in
+        // memory only, as no segment could be made.
+        let is_usual = (self.capacity..=self.capacity + RUN_COST).contains(&chunk.capacity());
+        let is_reusable = is_usual && chunk.segment().is_some() == self.spool.is_some();
+        if let (Some(spool), Some(segment)) = (&self.spool, chunk.segment()) {
+            spool.forget(segment.file);
+        }
+        if is_reusable {
+            // While another thread has the lock, which in a forked child may be for ever, it is freed.
+            if let Ok(mut chunks) = self.chunks.try_lock() {
+                if chunks.len() < POOLED {
+                    chunks.push(chunk);
+                    return;
+                }
+            }
+        }
+        self.discard(chunk);
+    }
+
+    fn discard(&self, chunk: Chunk) {
+        if let (Some(spool), Some(segment)) = (&self.spool, chunk.into_segment()) {
+            spool.discard(segment);
         }
     }
 
     /// The chunk, which may wait long for its requests, without capacity that it does not use.
     pub(crate) fn compact(&self, chunk: Chunk) -> Chunk {
-        if chunk.len() >= self.capacity / 2 {
+        if chunk.len() >= self.capacity / 2 || chunk.segment().is_some() {
             return chunk;
         }
         let compact = chunk.compact();
         self.recycle(chunk);
         compact
+    }
+
+    /// A copy of the chunk in a segment. `None` if none can be made.
+    pub(crate) fn copy_to_segment(&self, chunk: &Chunk) -> Option<Chunk> {
+        let spool = self.spool.as_ref()?;
+        let copy = chunk.in_new_segment(|len| spool.create(len.max(self.capacity)))?;
+        copy.segment().into_iter().for_each(|segment| spool.begun(segment));
+        Some(copy)
+    }
+
+    /// Nothing is added to a segment any more.
+    pub(crate) fn is_full(&self, file: u64) {
+        if let Some(spool) = &self.spool {
+            spool.is_full(file);
+        }
+    }
+
+    /// Removes a segment that is not mapped.
+    pub(crate) fn remove(&self, file: u64) {
+        if let Some(spool) = &self.spool {
+            spool.remove_own(file);
+        }
+    }
+
+    /// Removes the segments that are kept for reuse.
+    pub(crate) fn close(&self) {
+        if !self.is_of_parent() {
+            let chunks = std::mem::take(&mut *lock(&self.chunks));
+            chunks.into_iter().for_each(|chunk| self.discard(chunk));
+        }
     }
 }

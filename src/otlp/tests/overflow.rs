@@ -152,11 +152,11 @@ fn memory_is_bounded_and_comes_back() {
 #[test]
 fn what_waits_takes_the_room_that_it_needs() {
     let limits = QueueLimits::new(64 << 20, 1 << 20, 512);
-    let pool = Pool::new(limits);
+    let pool = Pool::new(limits, None);
     let begun = |bytes: usize| {
         let mut front = vec![0; MAX_HEADER + bytes];
         let record = Encoded::new(&mut front, MAX_HEADER, &[]);
-        let (mut chunk, target) = (pool.take(std::process::id()), Target::Static("test").into());
+        let (mut chunk, target) = (pool.take(std::process::id(), 100), Target::Static("test").into());
         chunk.add(target, 0, &record, Chunk::max_cost(target, record.len()));
         chunk
     };

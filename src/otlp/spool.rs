@@ -1,0 +1,253 @@
+//! The spool: records and spans that outlive their process.
+//!
+//! With a spool, the queue's chunks are memory-mapped files (`segment`), so that what was enqueued is
+//! there when the process has died. A pipeline has a directory of its own (`directory`), and takes over
+//! those whose processes have ended. `sync` writes segments to the disk, for the case that the machine
+//! fails. `map` has what needs `unsafe`.
+//!
+//! A segment is used again once all of its records have an outcome. What a shutdown leaves stays in its
+//! file. When memory is short, segments are unmapped, and read again when their turn comes.
+
+pub(crate) mod directory;
+pub(crate) mod map;
+pub(crate) mod segment;
+pub(crate) mod sync;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::diagnostics::report_once;
+use crate::error::Error;
+use crate::otlp::signal::Signal;
+use crate::otlp::spool::directory::Directory;
+use crate::otlp::spool::segment::Segment;
+use crate::otlp::spool::sync::{Syncer, SpoolSync};
+use crate::wire::segment::{done_at, done_bytes, DATA_AT, MAX_ENTRIES};
+
+/// The bytes on the disk, unless the program says otherwise.
+pub(crate) const DEFAULT_LIMIT: u64 = 1 << 30;
+
+/// Which entries of a segment are done.
+pub(crate) type DoneBits = [u64; MAX_ENTRIES / 64];
+
+/// The spool of a pipeline, for both signals.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    root: PathBuf,
+    own: Arc<Directory>,
+    limit: u64,
+    used: AtomicU64,
+    next_file: AtomicU64,
+    syncer: Syncer,
+    /// The directories of processes that have ended, as long as they are needed.
+    taken_over: Mutex<BTreeMap<PathBuf, TakenOver>>,
+}
+
+#[derive(Debug, Default)]
+struct TakenOver {
+    directory: Weak<Directory>,
+    /// By log records and by spans.
+    is_taken: [bool; 2],
+}
+
+/// The settings of a [`Spool`].
+#[derive(Clone, Debug)]
+pub(crate) struct SpoolSettings {
+    pub(crate) root: PathBuf,
+    pub(crate) limit: u64,
+    pub(crate) sync: SpoolSync,
+}
+
+impl Spool {
+    /// Makes a directory for this pipeline.
+    ///
+    /// # Errors
+    ///
+    /// If that is not possible, or files cannot be written to it.
+    pub(crate) fn open(settings: &SpoolSettings) -> Result<Arc<Self>, Error> {
+        let failed = |error: io::Error| {
+            let text = format!("the spool {} cannot be used", settings.root.display());
+            Error::delivery(text).with_source(error)
+        };
+        let own = Arc::new(Directory::create(&settings.root).map_err(failed)?);
+        let syncer = Syncer::start(settings.sync, Arc::clone(&own))?;
+        Ok(Arc::new(Self {
+            root: settings.root.clone(),
+            own,
+            limit: settings.limit,
+            used: AtomicU64::new(0),
+            next_file: AtomicU64::new(0),
+            syncer,
+            taken_over: Mutex::default(),
+        }))
+    }
+
+    /// Removes the directory if there is nothing in it.
+    pub(crate) fn finish(&self) {
+        self.own.remove_if_empty();
+    }
+
+    /// Whether there may be spans that another process left.
+    pub(crate) fn may_have_spans(&self) -> bool {
+        Directory::all(&self.root).iter().any(|path| Directory::has_segments(path, Signal::Traces))
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        let reserve = |used: u64| Some(used + bytes).filter(|used| *used <= self.limit);
+        match self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::new(io::ErrorKind::StorageFull, format!("the limit of {} bytes is reached", self.limit))),
+        }
+    }
+}
+
+/// One signal's use of the spool.
+#[derive(Clone, Debug)]
+pub(crate) struct SignalSpool {
+    spool: Arc<Spool>,
+    signal: Signal,
+    /// The encoded fields of the resource, which is in each segment.
+    resource: Arc<[u8]>,
+}
+
+impl SignalSpool {
+    pub(crate) fn new(spool: Arc<Spool>, signal: Signal, resource: &[u8]) -> Self {
+        Self { spool, signal, resource: resource.into() }
+    }
+
+    /// A new segment with room for `data_len` bytes. `None` if that cannot be made, which is reported.
+    pub(crate) fn create(&self, data_len: usize) -> Option<Segment> {
+        let spool = &self.spool;
+        let bytes = self.size(data_len);
+        let file = spool.next_file.fetch_add(1, Ordering::Relaxed);
+        let path = spool.own.segment(self.signal, file);
+        let is_spans = u8::from(self.signal == Signal::Traces);
+        let created = spool.reserve(bytes).and_then(|()| {
+            Segment::create(&path, file, is_spans, &self.resource, data_len).inspect_err(|_| {
+                spool.used.fetch_sub(bytes, Ordering::AcqRel);
+            })
+        });
+        match created {
+            Ok(segment) => Some(segment),
+            Err(error) => {
+                let (items, root) = (self.signal.items(), spool.root.display());
+                report_once(format_args!("{items} are kept in memory only, as the spool {root} takes no more: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Removes an empty segment.
+    pub(crate) fn discard(&self, segment: Segment) {
+        // A forked child's mapping is its parent's file.
+        if map::is_forked() {
+            return;
+        }
+        let (file, bytes) = (segment.file, self.size(segment.capacity()));
+        drop(segment);
+        self.spool.syncer.forget(self.signal, file);
+        self.remove(&self.spool.own, file, bytes);
+    }
+
+    fn size(&self, data_len: usize) -> u64 {
+        (crate::wire::segment::label_len(self.resource.len()) + DATA_AT + data_len) as u64
+    }
+
+    /// A segment is begun: the disk does not have it yet.
+    pub(crate) fn begun(&self, segment: &Segment) {
+        self.spool.syncer.begun(self.signal, segment.file);
+    }
+
+    /// A segment is empty.
+    pub(crate) fn forget(&self, file: u64) {
+        self.spool.syncer.forget(self.signal, file);
+    }
+
+    /// Nothing is added to a segment any more.
+    pub(crate) fn is_full(&self, file: u64) {
+        self.spool.syncer.is_full(self.signal, file);
+    }
+
+    /// What is enqueued is on the disk before it is sent, if the program wants that.
+    pub(crate) fn before_request(&self) {
+        self.spool.syncer.before_request();
+    }
+
+    /// The pipeline's own directory.
+    pub(crate) fn own(&self) -> Arc<Directory> {
+        Arc::clone(&self.spool.own)
+    }
+
+    /// Takes over what processes that have ended left of this signal: their directories with the numbers
+    /// of their segments, the oldest first.
+    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<u64>)> {
+        let mut all = self.spool.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        for path in Directory::all(&self.spool.root) {
+            let known = all.entry(path.clone()).or_default();
+            let directory = match known.directory.upgrade() {
+                Some(directory) => directory,
+                None => {
+                    let Some(directory) = Directory::take_over(path).map(Arc::new) else { continue };
+                    *known = TakenOver { directory: Arc::downgrade(&directory), ..TakenOver::default() };
+                    directory
+                }
+            };
+            if !std::mem::replace(&mut known.is_taken[self.signal as usize], true) {
+                let (segments, bytes) = directory.segments(self.signal);
+                self.spool.used.fetch_add(bytes, Ordering::AcqRel);
+                found.push((directory, segments));
+            }
+        }
+        all.retain(|_, known| known.directory.strong_count() > 0);
+        found.retain(|(_, segments)| !segments.is_empty());
+        found
+    }
+
+    /// Stores which entries of a segment need not be sent again.
+    pub(crate) fn set_done(&self, directory: &Directory, file: u64, number: u64, resource: usize, bits: &DoneBits) {
+        let path = directory.segment(self.signal, file);
+        // If that fails, they are sent once more.
+        let written = File::options().write(true).open(path);
+        let _ = written.and_then(|file| write_at(&file, &done_bytes(number, bits), done_at(resource) as u64));
+    }
+
+    pub(crate) fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// The bytes of the resource in this pipeline's own segments.
+    pub(crate) fn resource(&self) -> &[u8] {
+        &self.resource
+    }
+
+    /// Removes a segment of `bytes` bytes.
+    pub(crate) fn remove(&self, directory: &Directory, file: u64, bytes: u64) {
+        // One that cannot be removed is sent once more.
+        let _ = fs::remove_file(directory.segment(self.signal, file));
+        self.spool.used.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// Removes one of the pipeline's own segments.
+    pub(crate) fn remove_own(&self, file: u64) {
+        let bytes = fs::metadata(self.spool.own.segment(self.signal, file)).map_or(0, |found| found.len());
+        self.forget(file);
+        self.remove(&self.spool.own, file, bytes);
+    }
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
+}

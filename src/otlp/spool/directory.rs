@@ -1,0 +1,150 @@
+//! Directories of segments, each of which has one owner: the process that holds the lock of its file
+//! `lock`. The lock ends with the process, however that ends.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::otlp::signal::Signal;
+use crate::wire::segment::{label_len, resource_len, LABEL_HEAD};
+
+const LOCK: &str = "lock";
+
+/// The end of a segment's name.
+const SEGMENT: &str = ".seg";
+
+/// The end of the name of a segment whose label is damaged: nobody reads it.
+const DAMAGED: &str = ".damaged";
+
+/// How often another name is tried for a directory that somebody else has taken.
+const ATTEMPTS: usize = 16;
+
+/// A directory that this process owns.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    /// Locked until it is dropped.
+    _lock: File,
+    process: u32,
+}
+
+impl Directory {
+    /// Makes a new one below `root`, which is made if it is not there.
+    pub(crate) fn create(root: &Path) -> io::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        fs::create_dir_all(root)?;
+        let process = std::process::id();
+        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+        for _ in 0..ATTEMPTS {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = root.join(format!("{:014}-{process}-{number}", since.as_millis()));
+            // Until it is locked, another process may take it for one of the dead, and remove it.
+            match fs::create_dir(&path).and_then(|()| Self::lock(path, true)) {
+                Ok(Some(own)) => return Ok(own),
+                Ok(None) => {}
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// The places of all directories below `root`, the oldest first.
+    pub(crate) fn all(root: &Path) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Takes over the directory if its owner has ended.
+    pub(crate) fn take_over(path: PathBuf) -> Option<Self> {
+        Self::lock(path, false).ok()?
+    }
+
+    /// `None` if another process owns it.
+    fn lock(path: PathBuf, create: bool) -> io::Result<Option<Self>> {
+        let lock = File::options().read(true).write(true).create(create).truncate(false).open(path.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self { path, _lock: lock, process: std::process::id() })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The place of a signal's segment.
+    pub(crate) fn segment(&self, signal: Signal, number: u64) -> PathBuf {
+        self.path.join(format!("{}-{number:08}{SEGMENT}", signal.name()))
+    }
+
+    /// Whether the directory at `path`, which may be another process's, has segments of this signal.
+    pub(crate) fn has_segments(path: &Path, signal: Signal) -> bool {
+        let Ok(mut entries) = fs::read_dir(path) else { return false };
+        entries.any(|entry| entry.is_ok_and(|entry| number_of(&entry.file_name(), signal).is_some()))
+    }
+
+    /// The numbers of a signal's segments, in the order in which they were begun, and the bytes that
+    /// they take.
+    pub(crate) fn segments(&self, signal: Signal) -> (Vec<u64>, u64) {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Default::default() };
+        let mut bytes = 0;
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        for entry in entries.flatten() {
+            let Some(number) = number_of(&entry.file_name(), signal) else { continue };
+            bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+            found.push((use_number(&entry.path()).unwrap_or_default(), number));
+        }
+        found.sort_unstable();
+        (found.into_iter().map(|(_, number)| number).collect(), bytes)
+    }
+
+    /// Keeps a segment that cannot be read for whoever wants to look into it.
+    pub(crate) fn set_aside(&self, signal: Signal, number: u64) {
+        let path = self.segment(signal, number);
+        // If that fails, the next process finds it again.
+        let _ = fs::rename(&path, path.with_extension(&DAMAGED[1..]));
+    }
+
+    /// Removes the directory if it has no segments.
+    pub(crate) fn remove_if_empty(&self) {
+        // A forked child's copy is its parent's directory.
+        if std::process::id() != self.process {
+            return;
+        }
+        let Ok(mut entries) = fs::read_dir(&self.path) else { return };
+        if entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)) {
+            // The file first: as long as it is locked, nobody takes the directory.
+            let _ = fs::remove_file(self.path.join(LOCK));
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        self.remove_if_empty();
+    }
+}
+
+/// The number of a segment, by its name.
+fn number_of(name: &OsStr, signal: Signal) -> Option<u64> {
+    name.to_str()?.strip_suffix(SEGMENT)?.strip_prefix(signal.name())?.strip_prefix('-')?.parse().ok()
+}
+
+/// The number of a segment's last use, by which they are in order.
+fn use_number(path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let mut head = [0; LABEL_HEAD];
+    file.read_exact(&mut head)?;
+    file.seek(SeekFrom::Start(label_len(resource_len(&head)) as u64))?;
+    let mut number = [0; 8];
+    file.read_exact(&mut number)?;
+    Ok(u64::from_le_bytes(number))
+}

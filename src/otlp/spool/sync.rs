@@ -1,0 +1,166 @@
+//! Writing segments to the disk, so that they also survive a failure of the machine.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::otlp::signal::Signal;
+use crate::otlp::spool::directory::Directory;
+
+/// When a spool is written to the disk. What the process's death leaves is complete with each of them:
+/// the system has it, and writes it to the disk in its own time. They differ in what is lost when the
+/// *machine* fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpoolSync {
+    /// The system decides, usually within 30 seconds.
+    Never,
+    /// So often. What was emitted since then is lost with the machine. The default, with one second.
+    Interval(Duration),
+    /// Before each request, and whenever a segment is full: what a receiver was offered is on the disk. What
+    /// was emitted since then is lost with the machine: at most a segment, 60 KiB, of each thread.
+    EveryBatch,
+}
+
+impl Default for SpoolSync {
+    fn default() -> Self {
+        Self::Interval(Duration::from_secs(1))
+    }
+}
+
+/// Syncs segments, on a thread of its own if need be.
+#[derive(Debug)]
+pub(super) struct Syncer {
+    policy: SpoolSync,
+    shared: Arc<Shared>,
+    directory: Arc<Directory>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// There is something to do.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The segments that the disk does not have, and whether they are full.
+    unsynced: BTreeMap<(&'static str, u64), (Signal, bool)>,
+    has_full: bool,
+    is_closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Syncs what there is. Full segments need no more of that.
+    fn sync(&self, directory: &Directory) {
+        let mut state = self.lock();
+        state.has_full = false;
+        let segments: Vec<_> = state.unsynced.iter().map(|((_, file), (signal, is_full))| (*signal, *file, *is_full)).collect();
+        drop(state);
+        for (signal, file, is_full) in &segments {
+            // One that was removed meanwhile is done.
+            let _ = File::open(directory.segment(*signal, *file)).and_then(|file| file.sync_data());
+            if *is_full {
+                // Unless it is in use again.
+                let key = (signal.name(), *file);
+                let mut state = self.lock();
+                if state.unsynced.get(&key).is_some_and(|(_, is_full)| *is_full) {
+                    state.unsynced.remove(&key);
+                }
+            }
+        }
+        // The names of new files.
+        if !segments.is_empty() {
+            let _ = File::open(directory.path()).and_then(|directory| directory.sync_all());
+        }
+    }
+}
+
+impl Syncer {
+    pub(super) fn start(policy: SpoolSync, directory: Arc<Directory>) -> Result<Self, Error> {
+        let shared = Arc::<Shared>::default();
+        let interval = match policy {
+            SpoolSync::Never => None,
+            SpoolSync::Interval(interval) => Some(interval),
+            SpoolSync::EveryBatch => Some(Duration::MAX),
+        };
+        if let Some(interval) = interval {
+            let (shared, directory) = (Arc::clone(&shared), Arc::downgrade(&directory));
+            let run = move || run(&shared, &directory, interval);
+            thread::Builder::new().name("spanlog-spool".into()).spawn(run).map_err(|error| {
+                Error::delivery("cannot start the thread that syncs the spool".into()).with_source(error)
+            })?;
+        }
+        Ok(Self { policy, shared, directory })
+    }
+
+    pub(super) fn begun(&self, signal: Signal, file: u64) {
+        if self.policy != SpoolSync::Never {
+            self.shared.lock().unsynced.insert((signal.name(), file), (signal, false));
+        }
+    }
+
+    pub(super) fn is_full(&self, signal: Signal, file: u64) {
+        if self.policy == SpoolSync::Never {
+            return;
+        }
+        let mut state = self.shared.lock();
+        if let Some((_, is_full)) = state.unsynced.get_mut(&(signal.name(), file)) {
+            *is_full = true;
+            state.has_full = true;
+        }
+        drop(state);
+        if self.policy == SpoolSync::EveryBatch {
+            self.shared.changed.notify_one();
+        }
+    }
+
+    /// The segment is empty, or gone.
+    pub(super) fn forget(&self, signal: Signal, file: u64) {
+        if self.policy != SpoolSync::Never {
+            self.shared.lock().unsynced.remove(&(signal.name(), file));
+        }
+    }
+
+    pub(super) fn before_request(&self) {
+        if self.policy == SpoolSync::EveryBatch {
+            self.shared.sync(&self.directory);
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.shared.lock().is_closed = true;
+        self.shared.changed.notify_one();
+    }
+}
+
+/// Syncs each `interval`, or when a segment is full if that is for ever.
+fn run(shared: &Shared, directory: &Weak<Directory>, interval: Duration) {
+    loop {
+        let mut state = shared.lock();
+        if interval == Duration::MAX {
+            let idle = |state: &mut State| !state.is_closed && !state.has_full;
+            state = shared.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        } else {
+            let idle = |state: &mut State| !state.is_closed;
+            let waited = shared.changed.wait_timeout_while(state, interval, idle);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.is_closed {
+            return;
+        }
+        drop(state);
+        let Some(directory) = directory.upgrade() else { return };
+        shared.sync(&directory);
+    }
+}

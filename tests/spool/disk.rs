@@ -1,0 +1,1 @@
+//! Disks and files as they should not be.
