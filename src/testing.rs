@@ -1,5 +1,6 @@
 //! For tests and benchmarks of programs: pipelines that do not send anything.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -8,6 +9,8 @@ use crate::otlp::config::Config;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::signal::Signal;
+use crate::otlp::spool::sync::SpoolSync;
+use crate::otlp::spool::{Spool, SpoolSettings, DEFAULT_LIMIT};
 use crate::otlp::transport::{Answer, Transport};
 
 /// A pipeline that keeps its requests instead of sending them, and those requests.
@@ -82,13 +85,29 @@ impl Transport for Keep {
 ///
 /// If the process cannot start another thread.
 pub fn discarding() -> Pipeline {
-    struct Discard;
-    impl Transport for Discard {
-        fn send(&mut self, _request: &mut Request, _deadline: Instant) -> Answer {
-            Answer::Accepted { rejected: 0, message: String::new() }
-        }
-    }
     start(config(), Box::new(Discard), Box::new(Discard))
+}
+
+/// The same with a spool in this directory.
+///
+/// # Panics
+///
+/// If the process cannot start another thread, or the directory cannot be used.
+pub fn discarding_with_spool(directory: impl Into<PathBuf>) -> Pipeline {
+    let settings =
+        SpoolSettings { root: directory.into(), limit: DEFAULT_LIMIT, sync: SpoolSync::default() };
+    match Spool::open(&settings) {
+        Ok(spool) => start(Config { spool: Some(spool), ..config() }, Box::new(Discard), Box::new(Discard)),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+struct Discard;
+
+impl Transport for Discard {
+    fn send(&mut self, _request: &mut Request, _deadline: Instant) -> Answer {
+        Answer::Accepted { rejected: 0, message: String::new() }
+    }
 }
 
 fn config() -> Config {

@@ -23,6 +23,8 @@ pub(crate) enum Layers {
     Ours,
     /// `SpanLayer` and `LogLayer` on the direct path, to a pipeline that discards its requests.
     Direct,
+    /// The same with a spool.
+    Spooled,
     /// `SpanLayer` and the appender.
     Appender,
     /// The same, with span attributes.
@@ -82,6 +84,11 @@ impl Arm {
         [Layers::Direct, Layers::Delivering].map(|layers| Self { layers, in_job: true, ..TARGET }).to_vec()
     }
 
+    /// The direct path with a spool, and without.
+    pub(crate) fn spooled(in_job: bool) -> Vec<Self> {
+        [Layers::Spooled, Layers::Direct].map(|layers| Self { layers, in_job, ..TARGET }).to_vec()
+    }
+
     /// Two threads and one: of the direct path, and of threads that share nothing.
     pub(crate) fn two_threads() -> Vec<Self> {
         let direct = Self { layers: Layers::Direct, in_job: true, ..TARGET };
@@ -123,6 +130,8 @@ impl Arm {
         }
         all.extend(Self::two_threads());
         all.extend(Self::delivering());
+        all.extend(Self::spooled(false));
+        all.extend(Self::spooled(true));
         all.extend(Self::disabled());
         all.extend(Self::ops(false));
         all.extend(Self::ops(true));
@@ -148,6 +157,11 @@ impl Arm {
             (_, What::Trace(BackEnd::Otel | BackEnd::Tracing)) => 2 * count * self.threads as u64,
             _ => count * self.threads as u64,
         }
+    }
+
+    /// Records are counted by a pipeline.
+    pub(crate) fn is_direct(self) -> bool {
+        matches!(self.layers, Layers::Direct | Layers::Spooled)
     }
 
     /// How many attributes a record of this arm has.

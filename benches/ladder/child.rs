@@ -62,7 +62,7 @@ fn settle() {
 }
 
 fn set_up(arm: Arm) {
-    if arm.layers == Layers::Direct {
+    if arm.is_direct() {
         // Before the global subscriber is set: a scoped one next to it would slow down every event.
         direct::check(arm);
     }
@@ -80,8 +80,8 @@ fn set_up(arm: Arm) {
         Layers::Ours => {
             set_global_default(registry.with(span_layer(&tracers)).with(LogLayer::new(&loggers))).unwrap();
         }
-        Layers::Direct => {
-            let layer = LogLayer::direct(direct::pipeline());
+        Layers::Direct | Layers::Spooled => {
+            let layer = LogLayer::direct(direct::pipeline(arm));
             set_global_default(registry.with(span_layer(&tracers)).with(layer)).unwrap();
         }
         Layers::Appender => {
@@ -102,7 +102,7 @@ fn set_up(arm: Arm) {
             set_global_default(registry.with(LogLayer::new(&loggers))).unwrap();
         }
     }
-    if arm.layers != Layers::Direct {
+    if !arm.is_direct() {
         check(arm);
     }
 }
@@ -138,7 +138,7 @@ fn timed(arm: Arm, count: u64) -> Duration {
     let elapsed = start.elapsed();
     match arm.layers {
         // The receiving end counts the records of these.
-        Layers::Direct => direct::expect(count),
+        Layers::Direct | Layers::Spooled => direct::expect(count),
         Layers::Delivering => loopback::expect(count),
         _ => {
             let expected = arm.makes(count) / arm.threads as u64;

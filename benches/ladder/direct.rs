@@ -1,5 +1,6 @@
 //! The arms on the direct path: their pipeline, and the checks of what it encodes.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tracing::subscriber::with_default;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Registry;
 
-use crate::arm::{Arm, What};
+use crate::arm::{Arm, Layers, What};
 use crate::work::{current_ids, inside, span_layer, work};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,8 +24,18 @@ static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
 static EXPECTED: AtomicU64 = AtomicU64::new(0);
 
 /// The pipeline of this process, which discards its requests.
-pub(crate) fn pipeline() -> Pipeline {
-    PIPELINE.get_or_init(spanlog::testing::discarding).clone()
+pub(crate) fn pipeline(arm: Arm) -> Pipeline {
+    let start = || match arm.layers {
+        // On the disk, as temporary files may be in memory.
+        Layers::Spooled => spanlog::testing::discarding_with_spool(spool()),
+        _ => spanlog::testing::discarding(),
+    };
+    PIPELINE.get_or_init(start).clone()
+}
+
+/// Processes can share it.
+fn spool() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ladder-spool")
 }
 
 /// Adds to the number of records that [`settle`] expects.

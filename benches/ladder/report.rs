@@ -88,6 +88,15 @@ fn targets(page: &mut String) -> fmt::Result {
     compare(page, what, &direct, &rival, 0.125, None)?;
     instructions(page, (what, "instructions of its thread"), &direct, &rival, direct.instructions, 1600.0)?;
     allocations(page, what, &direct, &rival, 0.0)?;
+    for in_job in [false, true] {
+        let what = match in_job {
+            false => "event on the direct path with a spool, against the same without, no stamps",
+            true => "the same with 3 stamps",
+        };
+        let spooled = measure::row(&Arm::spooled(in_job), FOR_TARGETS);
+        let [spooled, direct] = spooled[..] else { unreachable!("two arms") };
+        compare(page, what, &spooled, &direct, 1.15, Some(1.15))?;
+    }
     let threads = measure::row(&Arm::two_threads(), FOR_TARGETS);
     let [two, one, alone_two, alone_one] = threads[..] else { unreachable!("four arms") };
     // How much longer each takes with a second thread, and how much of that is not the machine's.

@@ -17,7 +17,6 @@ use crate::otlp::queue::Queue;
 #[cfg(feature = "metrics")]
 use crate::otlp::signal::Signal;
 use crate::otlp::span::processor::PipelineSpanProcessor;
-use crate::otlp::spool::map::is_forked;
 use crate::otlp::spool::Spool;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
@@ -237,8 +236,9 @@ impl Handle {
         self.lanes().for_each(|lane| lane.begin_shutdown(until));
         // All of them, also after one that did not.
         let is_complete = self.lanes().filter(|lane| !lane.finish_shutdown(until)).count() == 0;
-        if let Some(spool) = self.spool.as_ref().filter(|_| !is_forked()) {
-            spool.finish();
+        // Workers that were abandoned may still send.
+        if let Some(spool) = self.spool.as_ref().filter(|_| is_complete) {
+            spool.release();
         }
         is_complete
     }

@@ -380,7 +380,7 @@ impl Queue {
         let has_room = |open: &Chunk| open.len() < self.limits.chunk && open.fits(item.scope, record);
         let begins = !inner.open.as_ref().is_some_and(has_room);
         if begins {
-            self.begin_chunk(shard, inner, max_cost + item.scope.key().len());
+            self.begin_chunk(shard, inner, max_cost);
         }
         if let Some(open) = &mut inner.open {
             inner.leased -= open.add(item.scope, item.job, record, max_cost);

@@ -12,6 +12,8 @@ pub(crate) mod directory;
 pub(crate) mod map;
 pub(crate) mod segment;
 pub(crate) mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -86,9 +88,9 @@ impl Spool {
         }))
     }
 
-    /// Removes the directory if there is nothing in it.
-    pub(crate) fn finish(&self) {
-        self.own.remove_if_empty();
+    /// Gives up the directory, so that others send what is left in it. Nothing of it is used any more.
+    pub(crate) fn release(&self) {
+        self.own.release();
     }
 
     /// Whether there may be spans that another process left.

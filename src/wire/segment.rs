@@ -146,9 +146,10 @@ pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
         let [a, b, c, d] = lanes;
         a.wrapping_add(b.rotate_left(16)).wrapping_add(c.rotate_left(32)).wrapping_add(d.rotate_left(48))
     };
-    let sum = (joined(sums) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = sum ^ joined(orders).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    mixed ^ mixed >> 32
+    // Each bit of either takes part in all bits of the product's halves.
+    let sum = joined(sums) ^ bytes.len() as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    let product = u128::from(sum) * u128::from(joined(orders) ^ 0xd6e8_feb8_6659_fd93);
+    product as u64 ^ (product >> 64) as u64
 }
 
 #[inline(always)]

@@ -11,10 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use prost::Message;
 use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
 
@@ -241,6 +240,7 @@ fn what_was_emitted_survives_kill_9() {
     }
 }
 
-/// The message types are those of the requests.
-#[allow(dead_code, reason = "names the trait")]
-fn _decoded<M: Message>() {}
+/// Now, in nanoseconds since 1970.
+pub fn nanos() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
+}

@@ -6,8 +6,6 @@
 mod disk;
 #[path = "../support/http.rs"]
 mod http;
-#[path = "../direct/kinds.rs"]
-mod kinds;
 mod killed;
 #[path = "../support/otlp.rs"]
 mod otlp;

@@ -249,11 +249,7 @@ impl Chunk {
     /// [added](Self::add).
     #[inline]
     pub(crate) fn max_cost(scope: ScopeKey<'_>, framed: usize) -> usize {
-        let key = match scope {
-            ScopeKey::Static(_) => 0,
-            ScopeKey::Borrowed(key) => key.len(),
-        };
-        framed + key + RUN_COST
+        framed + scope.key().len() + RUN_HEADER + RUN_COST
     }
 
     /// Appends a record of `job`, which [fits](Self::fits) and is charged with at most `max_cost` bytes, and
@@ -266,15 +262,13 @@ impl Chunk {
         record: &Encoded<'_>,
         max_cost: usize,
     ) -> usize {
-        if let Memory::Own(bytes) = &mut self.memory {
-            if bytes.capacity() - bytes.len() < max_cost {
-                // Exactly, as a record that is larger than usual must not double the chunk.
-                bytes.reserve_exact(max_cost);
-            }
-        }
         let run = if self.continues(scope, job) { 0 } else { self.begin_run(scope, job) };
         match &mut self.memory {
             Memory::Own(bytes) => {
+                if bytes.capacity() - bytes.len() < record.len() {
+                    // Exactly, as a record that is larger than usual must not double the chunk.
+                    bytes.reserve_exact(max_cost);
+                }
                 bytes.extend_from_slice(record.front);
                 bytes.extend_from_slice(record.rest);
             }

@@ -6,6 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::otlp::signal::Signal;
@@ -27,7 +28,7 @@ const ATTEMPTS: usize = 16;
 pub(crate) struct Directory {
     path: PathBuf,
     /// Locked until it is dropped.
-    _lock: File,
+    lock: Mutex<Option<File>>,
     process: u32,
 }
 
@@ -69,7 +70,10 @@ impl Directory {
     fn lock(path: PathBuf, create: bool) -> io::Result<Option<Self>> {
         let lock = File::options().read(true).write(true).create(create).truncate(false).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { path, _lock: lock, process: std::process::id() })),
+            Ok(()) => {
+                let lock = Mutex::new(Some(lock));
+                Ok(Some(Self { path, lock, process: std::process::id() }))
+            }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -108,10 +112,14 @@ impl Directory {
         let _ = fs::rename(&path, path.with_extension(&DAMAGED[1..]));
     }
 
-    /// Removes the directory if it has no segments.
-    pub(crate) fn remove_if_empty(&self) {
+    /// Gives the directory up, and removes it if it has no segments.
+    pub(crate) fn release(&self) {
         // A forked child's copy is its parent's directory.
         if std::process::id() != self.process {
+            return;
+        }
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if lock.is_none() {
             return;
         }
         let Ok(mut entries) = fs::read_dir(&self.path) else { return };
@@ -129,7 +137,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        self.remove_if_empty();
+        self.release();
     }
 }
 

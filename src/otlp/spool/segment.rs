@@ -28,7 +28,13 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Creates the file, with all of its blocks: a full disk is an error here.
-    pub(super) fn create(path: &Path, file: u64, signal: u8, resource: &[u8], data_len: usize) -> io::Result<Self> {
+    pub(super) fn create(
+        path: &Path,
+        file: u64,
+        signal: u8,
+        resource: &[u8],
+        data_len: usize,
+    ) -> io::Result<Self> {
         let mut created = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         let label = label(signal, resource, data_len);
         let mapped = DATA_AT + data_len;
@@ -63,7 +69,7 @@ impl Segment {
     /// Whether a record of so many bytes fits, with a run before it whose key has `key` bytes.
     #[inline]
     pub(crate) fn fits(&self, record: usize, key: usize) -> bool {
-        record + key + RUN_HEADER <= self.map.len() - DATA_AT - self.len && self.entries + 2 <= MAX_ENTRIES
+        self.len + record + key + RUN_HEADER <= self.capacity() && self.entries + 2 <= MAX_ENTRIES
     }
 
     /// Begins a run, which fits. It counts with its first record.
