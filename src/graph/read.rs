@@ -7,6 +7,7 @@ mod input;
 mod json;
 mod notes;
 mod proto;
+mod segment;
 mod store;
 
 use std::fs::File;
@@ -31,6 +32,8 @@ use crate::keys::Keys;
 /// * JSON documents, each over any number of lines;
 /// * protobuf: a message as it is sent, or messages with a length prefix of 4 bytes, as a
 ///   Collector's file exporter writes them with `format: proto`;
+/// * a segment of a [spool](crate::otlp::Builder::with_spool), of a process that has ended or of one that
+///   still runs;
 /// * any of these, compressed with gzip.
 ///
 /// A message is an `ExportTraceServiceRequest` or an `ExportLogsServiceRequest`; `TracesData` and
@@ -163,6 +166,9 @@ impl Reader {
             self.store.notes.add(Cause::Source, || format!("{name}: empty"));
             // Not an error: an exporter creates its file before it has anything to write.
             return Ok(1);
+        }
+        if segment::is_segment(ahead) {
+            return segment::read(name, input, &mut self.store);
         }
         let is_framed = proto::is_framed(ahead);
         let is_proto = !is_json(ahead) && (is_framed || proto::is_bare(ahead));

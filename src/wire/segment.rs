@@ -15,6 +15,8 @@
 
 use std::fmt;
 
+use crate::wire::put::put_bytes;
+
 /// The first bytes of a segment. The last one is the version of the format.
 pub(crate) const MAGIC: [u8; 8] = *b"spanseg\x01";
 
@@ -268,6 +270,48 @@ impl<'a> Segment<'a> {
             let bit = segment.done[8 + position / 8] >> (position % 8) & 1;
             Entry::Record { framed: bytes, is_done: is_of_this_use && bit == 1 }
         })
+    }
+
+    /// All records, done or not, as the request that they would be sent in, and the number of damaged
+    /// entries.
+    pub(crate) fn request(&self) -> (Vec<u8>, u64) {
+        let mut message = Vec::new();
+        put_bytes(&mut message, 1, self.resource);
+        let (mut scope, mut damaged) = (Vec::new(), 0);
+        let mut end = |scope: &mut Vec<u8>| {
+            if !scope.is_empty() {
+                put_bytes(&mut message, 2, scope);
+            }
+            scope.clear();
+        };
+        for entry in self.entries() {
+            match entry {
+                Entry::Run { scope: key, .. } => {
+                    end(&mut scope);
+                    match self.signal {
+                        // The key is the scope's name.
+                        0 => {
+                            let mut name = Vec::new();
+                            put_bytes(&mut name, 1, key);
+                            put_bytes(&mut scope, 1, &name);
+                        }
+                        // It is the fields of the message.
+                        _ => scope.extend_from_slice(key),
+                    }
+                }
+                Entry::Record { framed, .. } => scope.extend_from_slice(framed),
+                Entry::Damaged { is_run } => {
+                    damaged += 1;
+                    if is_run {
+                        end(&mut scope);
+                    }
+                }
+            }
+        }
+        end(&mut scope);
+        let mut request = Vec::new();
+        put_bytes(&mut request, 1, &message);
+        (request, damaged)
     }
 
     fn has_sound_entry(&self, number: u64) -> bool {

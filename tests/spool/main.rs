@@ -7,6 +7,8 @@ mod disk;
 #[path = "../support/http.rs"]
 mod http;
 mod killed;
+#[cfg(target_os = "linux")]
+mod outage;
 #[path = "../support/otlp.rs"]
 mod otlp;
 #[path = "../support/port.rs"]
