@@ -8,6 +8,7 @@ mod answer;
 #[cfg(feature = "graph")]
 pub mod graph;
 pub(crate) mod oracle;
+mod segment;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::Key;
@@ -28,6 +29,7 @@ use crate::wire::read::Malformed;
 
 #[cfg(feature = "otlp-http")]
 pub use self::answer::answer;
+pub use self::segment::segment;
 
 /// Builds a request from `input`, and reads it with prost: every name and every value must be
 /// there, and prost must write it the same way.
@@ -247,6 +249,11 @@ mod tests {
     #[test]
     fn the_reader_of_answers_holds_on_its_corpus() {
         each_input("answer", super::answer);
+    }
+
+    #[test]
+    fn the_reader_of_segments_holds_on_its_corpus() {
+        each_input("segment", super::segment);
     }
 
     #[test]

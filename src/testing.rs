@@ -94,8 +94,7 @@ pub fn discarding() -> Pipeline {
 ///
 /// If the process cannot start another thread, or the directory cannot be used.
 pub fn discarding_with_spool(directory: impl Into<PathBuf>) -> Pipeline {
-    let settings =
-        SpoolSettings { root: directory.into(), limit: DEFAULT_LIMIT, sync: SpoolSync::default() };
+    let settings = SpoolSettings { root: directory.into(), limit: DEFAULT_LIMIT, sync: SpoolSync::default() };
     match Spool::open(&settings) {
         Ok(spool) => start(Config { spool: Some(spool), ..config() }, Box::new(Discard), Box::new(Discard)),
         Err(error) => panic!("{error}"),

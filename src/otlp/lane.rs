@@ -56,10 +56,9 @@ impl Lane {
         let limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records)
             .with_wake_bytes(settings.batch_bytes);
         let spool = settings.spool.as_ref();
-        let spool =
-            spool.map(|spool| SignalSpool::new(Arc::clone(spool), settings.signal, settings.resource.bytes()));
-        let queue =
-            Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory), spool);
+        let spool = spool
+            .map(|spool| SignalSpool::new(Arc::clone(spool), settings.signal, settings.resource.bytes()));
+        let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory), spool);
         let (queue, exporter) = (Arc::new(queue), settings.exporter);
         let reporter = worker::start(Arc::clone(&queue), settings, transports)?;
         Ok(Self { queue, reporter: Some(reporter), exporter })

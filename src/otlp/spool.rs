@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::otlp::signal::Signal;
 use crate::otlp::spool::directory::Directory;
 use crate::otlp::spool::segment::Segment;
-use crate::otlp::spool::sync::{Syncer, SpoolSync};
+use crate::otlp::spool::sync::{SpoolSync, Syncer};
 use crate::wire::segment::{done_at, done_bytes, DATA_AT, MAX_ENTRIES};
 
 /// The bytes on the disk, unless the program says otherwise.
@@ -102,7 +102,10 @@ impl Spool {
         let reserve = |used: u64| Some(used + bytes).filter(|used| *used <= self.limit);
         match self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve) {
             Ok(_) => Ok(()),
-            Err(_) => Err(io::Error::new(io::ErrorKind::StorageFull, format!("the limit of {} bytes is reached", self.limit))),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!("the limit of {} bytes is reached", self.limit),
+            )),
         }
     }
 }
@@ -137,7 +140,9 @@ impl SignalSpool {
             Ok(segment) => Some(segment),
             Err(error) => {
                 let (items, root) = (self.signal.items(), spool.root.display());
-                report_once(format_args!("{items} are kept in memory only, as the spool {root} takes no more: {error}"));
+                report_once(format_args!(
+                    "{items} are kept in memory only, as the spool {root} takes no more: {error}"
+                ));
                 None
             }
         }
@@ -211,7 +216,14 @@ impl SignalSpool {
     }
 
     /// Stores which entries of a segment need not be sent again.
-    pub(crate) fn set_done(&self, directory: &Directory, file: u64, number: u64, resource: usize, bits: &DoneBits) {
+    pub(crate) fn set_done(
+        &self,
+        directory: &Directory,
+        file: u64,
+        number: u64,
+        resource: usize,
+        bits: &DoneBits,
+    ) {
         let path = directory.segment(self.signal, file);
         // If that fails, they are sent once more.
         let written = File::options().write(true).open(path);

@@ -33,13 +33,17 @@ impl Spool {
     }
 
     fn builder(&self, url: &str) -> Builder {
-        Pipeline::builder().with_endpoint(url).with_spool(&self.0).with_schedule_delay(Duration::from_millis(20))
+        Pipeline::builder()
+            .with_endpoint(url)
+            .with_spool(&self.0)
+            .with_schedule_delay(Duration::from_millis(20))
     }
 
     /// Emits records with these numbers while no receiver is there, and shuts down.
     fn leave(&self, numbers: impl IntoIterator<Item = usize>) -> Report {
         let away = Reserved::new();
-        let pipeline = self.builder(&format!("http://{}", away.address)).with_service_name("left").build().unwrap();
+        let pipeline =
+            self.builder(&format!("http://{}", away.address)).with_service_name("left").build().unwrap();
         emit(&pipeline, numbers);
         let report = pipeline.shutdown(AWAY);
         assert!(report.is_complete, "{report}");
@@ -227,20 +231,19 @@ fn a_directory_that_cannot_be_used_is_an_error() {
     assert!(error.contains("the spool") && error.contains("cannot be used"), "{error}");
 }
 
-/// Scenario: the directory is removed while the program runs.
+/// Scenario: the directory is removed while the program runs and the receiver is away.
 ///
 /// Guarantees: what is in memory is delivered, and what was on the disk only is counted.
 #[test]
 fn a_directory_that_is_removed_costs_what_was_on_the_disk_only() {
     let spool = Spool::new();
-    let receiver = Receiver::acting(|number| match number {
-        0 => Act::Later(Duration::from_millis(300), Box::new(Act::Send(response(503, &[], b"")))),
-        _ => crate::http::ok(),
-    });
-    let pipeline = spool.builder(&receiver.url()).with_memory_limit(256 * 1024).build().unwrap();
+    let port = Reserved::new();
+    let url = format!("http://{}", port.address);
+    let pipeline = spool.builder(&url).with_memory_limit(256 * 1024).build().unwrap();
     emit(&pipeline, 0..10_000);
     fs::remove_dir_all(&spool.0).unwrap();
     emit(&pipeline, 10_000..20_000);
+    let receiver = Receiver::at(port.listen(), |_| Some(crate::http::ok()));
     let stats = pipeline.shutdown(LONG).stats;
     let arrived = numbers(&receiver);
     assert_eq!(arrived.len() as u64, stats.delivered);

@@ -110,13 +110,14 @@ fn emit_for_ever() {
                     let mut emitted = [0, 0];
                     loop {
                         for _ in 0..20 {
-                            tracing::info_span!("work", otel.name = format!("{thread}/{}", emitted[1])).in_scope(|| {
-                                for _ in 0..3 {
-                                    tracing::info!(answer = 42, "{thread}/{}", emitted[0]);
-                                    emitted[0] += 1;
-                                    progress.set(thread, emitted);
-                                }
-                            });
+                            tracing::info_span!("work", otel.name = format!("{thread}/{}", emitted[1]))
+                                .in_scope(|| {
+                                    for _ in 0..3 {
+                                        tracing::info!(answer = 42, "{thread}/{}", emitted[0]);
+                                        emitted[0] += 1;
+                                        progress.set(thread, emitted);
+                                    }
+                                });
                             emitted[1] += 1;
                             progress.set(thread, emitted);
                         }
@@ -136,7 +137,8 @@ fn items(requests: &[Request], path: &str) -> Vec<(String, usize)> {
     for (number, request) in requests.iter().filter(|request| request.path() == path).enumerate() {
         let names: Vec<_> = match path {
             "/v1/logs" => {
-                let request: opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest = decode(request);
+                let request: opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest =
+                    decode(request);
                 let records = records(request.resource_logs).into_iter();
                 records
                     .map(|(_, record)| {
@@ -211,7 +213,10 @@ fn round(test: &Isolated, threads: usize, random: &mut Random, figures: &mut Fig
         for (thread, emitted) in emitted.iter().enumerate() {
             figures.emitted[signal] += emitted[signal];
             for number in 0..emitted[signal] {
-                assert!(arrived.contains_key(&format!("{thread}/{number}")), "{path} {thread}/{number} is missing");
+                assert!(
+                    arrived.contains_key(&format!("{thread}/{number}")),
+                    "{path} {thread}/{number} is missing"
+                );
             }
         }
     }
@@ -234,8 +239,19 @@ fn what_was_emitted_survives_kill_9() {
             round(&test, threads, &mut random, &mut figures);
         }
         let Figures { emitted, recovered, again } = figures;
-        println!("{threads} threads: {emitted:?} emitted, {recovered:?} by the second process, {again:?} twice");
-        let cells = [times / 2, threads as u64, emitted[0], emitted[1], recovered[0], recovered[1], 0, again[0] + again[1]];
+        println!(
+            "{threads} threads: {emitted:?} emitted, {recovered:?} by the second process, {again:?} twice"
+        );
+        let cells = [
+            times / 2,
+            threads as u64,
+            emitted[0],
+            emitted[1],
+            recovered[0],
+            recovered[1],
+            0,
+            again[0] + again[1],
+        ];
         table::write_row("kills", 2, &cells.map(|cell| cell.to_string()));
     }
 }

@@ -66,7 +66,8 @@ struct Seen(Vec<bool>);
 impl Seen {
     fn add(&mut self, receiver: &Receiver) {
         for request in receiver.take_requests() {
-            let request: opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest = decode(&request);
+            let request: opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest =
+                decode(&request);
             for (_, record) in records(request.resource_logs) {
                 let number: usize = body(&record).parse().unwrap();
                 assert!(!std::mem::replace(&mut self.0[number], true), "{number} came twice");
@@ -82,7 +83,8 @@ fn an_outage_longer_than_memory_holds_loses_nothing() {
     let Some(test) = isolated(|_| emit()) else { return };
     let count: usize = env::var("SPANLOG_SPOOL_OUTAGE").map_or(200_000, |count| count.parse().unwrap());
     // Not where temporary files are, which may be memory.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(directory("outage").parent().unwrap().file_name().unwrap());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(directory("outage").parent().unwrap().file_name().unwrap());
     fs::create_dir_all(&folder).unwrap();
     let (emitted, spool) = (folder.join("emitted"), folder.join("spool"));
     let port = Reserved::new();
@@ -95,8 +97,12 @@ fn an_outage_longer_than_memory_holds_loses_nothing() {
         let mut test = test.clone();
         test.limit = LONG;
         let child = scope.spawn(move || {
-            let variables =
-                [("URL", url.as_str()), ("SPOOL", &spool), ("EMITTED", &marker), ("COUNT", &count.to_string())];
+            let variables = [
+                ("URL", url.as_str()),
+                ("SPOOL", &spool),
+                ("EMITTED", &marker),
+                ("COUNT", &count.to_string()),
+            ];
             let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test.run(&variables)));
             is_over.store(true, Ordering::SeqCst);
             written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -5,7 +5,8 @@ use super::notes::Cause;
 use super::proto;
 use super::store::Store;
 use crate::error::Error;
-use crate::wire::segment::{Segment, MAGIC};
+use crate::wire::segment::read::Segment;
+use crate::wire::segment::MAGIC;
 
 /// The most bytes of a segment that are read, as it is in memory as a whole.
 const MAX_BYTES: u64 = 64 << 20;
@@ -32,7 +33,9 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> Resu
         .map_err(|error| Error::unreadable(format!("{name} cannot be read")).with_source(error))?;
     let (request, damaged) = segment.request();
     if damaged > 0 {
-        store.notes.add(Cause::Malformed, || format!("{name}: {damaged} entries are damaged, and were skipped"));
+        store
+            .notes
+            .add(Cause::Malformed, || format!("{name}: {damaged} entries are damaged, and were skipped"));
     }
     let found = proto::read(name, false, &mut Input::new(&*request), store);
     if found == 0 {

@@ -55,7 +55,9 @@ impl ChunkRef {
         done.records += records.len();
         for record in records {
             let entry = match &self.restored {
-                Some(restored) => restored.entries.get(record).map_or(usize::MAX, |entry| usize::from(*entry)),
+                Some(restored) => {
+                    restored.entries.get(record).map_or(usize::MAX, |entry| usize::from(*entry))
+                }
                 None => self.chunk.entry_of(record),
             };
             if let Some(word) = done.bits.get_mut(entry / 64) {
@@ -73,7 +75,13 @@ impl ChunkRef {
                 spool.set_done(directory, *file, *number, resource.len(), &done.bits);
             }
             (None, Some(segment)) => {
-                spool.set_done(&spool.own(), segment.file, segment.number, spool.resource().len(), &done.bits);
+                spool.set_done(
+                    &spool.own(),
+                    segment.file,
+                    segment.number(),
+                    spool.resource().len(),
+                    &done.bits,
+                );
             }
             (None, None) => {}
         }

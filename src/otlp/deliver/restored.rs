@@ -12,7 +12,8 @@ use crate::otlp::queue::Queue;
 use crate::otlp::spool::directory::Directory;
 use crate::otlp::spool::{DoneBits, SignalSpool};
 use crate::otlp::sync::after;
-use crate::wire::segment::{Entry, Segment, MAX_ENTRIES};
+use crate::wire::segment::read::{Entry, Segment};
+use crate::wire::segment::MAX_ENTRIES;
 
 /// How often the directories of other processes are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -35,7 +36,11 @@ pub(crate) struct Restored {
 }
 
 /// Reads a segment. `None` if it is not there, or is none, which is reported.
-pub(crate) fn restore(spool: &SignalSpool, directory: &Arc<Directory>, file: u64) -> Option<(Restored, Chunk)> {
+pub(crate) fn restore(
+    spool: &SignalSpool,
+    directory: &Arc<Directory>,
+    file: u64,
+) -> Option<(Restored, Chunk)> {
     let path = directory.segment(spool.signal(), file);
     let read = fs::read(&path);
     let bytes = match &read {
@@ -83,7 +88,10 @@ pub(crate) fn restore(spool: &SignalSpool, directory: &Arc<Directory>, file: u64
         }
     }
     if restored.damaged > 0 {
-        report_once(format_args!("a segment of the spool is damaged, and read as far as possible: {}", path.display()));
+        report_once(format_args!(
+            "a segment of the spool is damaged, and read as far as possible: {}",
+            path.display()
+        ));
     }
     Some((restored, chunk))
 }

@@ -9,7 +9,7 @@ use crate::otlp::spool::segment::Segment;
 use crate::record::Target;
 use crate::wire::put::{tag, varint_len, LENGTH};
 use crate::wire::read::{Fields, Raw};
-use crate::wire::segment::{MAX_ENTRIES, RUN_HEADER};
+use crate::wire::segment::{ENTRY, MAX_ENTRIES, RUN_HEADER};
 
 /// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`, which is in the header of
 /// each record.
@@ -150,8 +150,6 @@ pub(crate) struct Piece<'a> {
     pub(crate) records: usize,
     /// The number of the first one in the chunk.
     pub(crate) first: usize,
-    /// The id of the job scope; 0 if there is none.
-    pub(crate) job: u64,
     /// The range of the chunk that has the records, each with its header.
     pub(crate) framed: Range<usize>,
 }
@@ -213,7 +211,11 @@ impl Chunk {
     /// The bytes that the records of this chunk are charged with, see
     /// [`Budget`](super::budget::Budget).
     pub(crate) fn cost(&self) -> usize {
-        self.bytes().len() + self.runs.len() * RUN_COST
+        let entries = match &self.memory {
+            Memory::Own(_) => 0,
+            Memory::Segment(_) => self.runs.len() + self.records,
+        };
+        self.len() + self.runs.len() * RUN_COST + entries * ENTRY
     }
 
     #[inline]
@@ -249,7 +251,7 @@ impl Chunk {
     /// [added](Self::add).
     #[inline]
     pub(crate) fn max_cost(scope: ScopeKey<'_>, framed: usize) -> usize {
-        framed + scope.key().len() + RUN_HEADER + RUN_COST
+        framed + scope.key().len() + RUN_HEADER + RUN_COST + 2 * ENTRY
     }
 
     /// Appends a record of `job`, which [fits](Self::fits) and is charged with at most `max_cost` bytes, and
@@ -263,6 +265,7 @@ impl Chunk {
         max_cost: usize,
     ) -> usize {
         let run = if self.continues(scope, job) { 0 } else { self.begin_run(scope, job) };
+        self.records += 1;
         match &mut self.memory {
             Memory::Own(bytes) => {
                 if bytes.capacity() - bytes.len() < record.len() {
@@ -271,11 +274,13 @@ impl Chunk {
                 }
                 bytes.extend_from_slice(record.front);
                 bytes.extend_from_slice(record.rest);
+                run + record.len()
             }
-            Memory::Segment(segment) => segment.push(record.front, record.rest),
+            Memory::Segment(segment) => {
+                segment.push(record.front, record.rest);
+                run + record.len() + ENTRY
+            }
         }
-        self.records += 1;
-        run + record.len()
     }
 
     /// Whether a record of this scope and job continues the last run.
@@ -293,6 +298,7 @@ impl Chunk {
     /// Begins a run, and returns the bytes that it is charged with.
     #[cold]
     fn begin_run(&mut self, scope: ScopeKey<'_>, job: u64) -> usize {
+        let mut cost = RUN_COST;
         let begin = self.len();
         let (known, key) = match scope {
             ScopeKey::Static(key) => (Some(key), key),
@@ -301,12 +307,15 @@ impl Chunk {
         match &mut self.memory {
             Memory::Own(bytes) if known.is_none() => bytes.extend_from_slice(key),
             Memory::Own(_) => {}
-            Memory::Segment(segment) => segment.begin_run(job, key),
+            Memory::Segment(segment) => {
+                segment.begin_run(job, key);
+                cost += ENTRY;
+            }
         }
         let (key_len, at) = (key.len(), self.len());
         let header = at - begin;
         self.runs.push(Run { job, key: known, key_len, header, at, before: self.records });
-        header + RUN_COST
+        header + cost
     }
 
     /// The runs, in order.
@@ -315,8 +324,8 @@ impl Chunk {
         let ends = ends.chain([(self.len(), self.records)]);
         self.runs.iter().zip(ends).map(|(run, (end, records))| {
             let scope = run.key.unwrap_or_else(|| &self.bytes()[run.at - run.key_len..run.at]);
-            let (first, job) = (run.before, run.job);
-            Piece { scope, records: records - first, first, job, framed: run.at..end }
+            let first = run.before;
+            Piece { scope, records: records - first, first, framed: run.at..end }
         })
     }
 

@@ -40,7 +40,9 @@ impl Pool {
             return pooled.unwrap_or_else(|| Chunk::with_capacity(self.capacity));
         };
         let is_usual = wanted <= self.capacity;
-        let pooled = lock_unless_forked(&self.chunks, process).filter(|_| is_usual).and_then(|mut chunks| chunks.pop());
+        let pooled = lock_unless_forked(&self.chunks, process)
+            .filter(|_| is_usual)
+            .and_then(|mut chunks| chunks.pop());
         let chunk = pooled.or_else(|| spool.create(self.capacity.max(wanted)).map(Chunk::in_segment));
         match &chunk {
             Some(chunk) => chunk.segment().into_iter().for_each(|segment| spool.begun(segment)),

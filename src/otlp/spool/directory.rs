@@ -68,7 +68,8 @@ impl Directory {
 
     /// `None` if another process owns it.
     fn lock(path: PathBuf, create: bool) -> io::Result<Option<Self>> {
-        let lock = File::options().read(true).write(true).create(create).truncate(false).open(path.join(LOCK))?;
+        let lock =
+            File::options().read(true).write(true).create(create).truncate(false).open(path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => {
                 let lock = Mutex::new(Some(lock));

@@ -63,7 +63,8 @@ impl Shared {
     fn sync(&self, directory: &Directory) {
         let mut state = self.lock();
         state.has_full = false;
-        let segments: Vec<_> = state.unsynced.iter().map(|((_, file), (signal, is_full))| (*signal, *file, *is_full)).collect();
+        let segments: Vec<_> =
+            state.unsynced.iter().map(|((_, file), (signal, is_full))| (*signal, *file, *is_full)).collect();
         drop(state);
         for (signal, file, is_full) in &segments {
             // One that was removed meanwhile is done.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 
 use crate::otlp::spool::segment::Segment;
-use crate::wire::segment::{self, done_at, done_bytes, label_len, Entry, DATA_AT, INDEX_AT, MAX_ENTRIES};
+use crate::wire::segment::read::{self, Entry};
+use crate::wire::segment::{self, done_at, done_bytes, label_len, DATA_AT, INDEX_AT, MAX_ENTRIES};
 
 const RESOURCE: &[u8] = b"resource";
 
@@ -53,8 +54,8 @@ impl Drop for Scratch {
 }
 
 /// The records that are not done, and the entries that are damaged. Fails with what is no segment.
-fn read(bytes: &[u8]) -> Option<(Written, usize)> {
-    let segment = segment::Segment::read(bytes).ok()?;
+fn read_all(bytes: &[u8]) -> Option<(Written, usize)> {
+    let segment = read::Segment::read(bytes).ok()?;
     let mut run = (0, Vec::new());
     let (mut records, mut damaged) = (Vec::new(), 0);
     for entry in segment.entries() {
@@ -87,9 +88,9 @@ fn some() -> Scratch {
 fn a_segment_is_read_as_it_was_written() {
     let mut scratch = some();
     let bytes = scratch.bytes();
-    let read_back = segment::Segment::read(&bytes).unwrap();
+    let read_back = read::Segment::read(&bytes).unwrap();
     assert_eq!((read_back.resource, read_back.signal, read_back.number), (RESOURCE, 0, 7));
-    assert_eq!(read(&bytes), Some((scratch.written.clone(), 0)));
+    assert_eq!(read_all(&bytes), Some((scratch.written.clone(), 0)));
     // The entries are a run, three records, a run, two records.
     let mut bits = [0; MAX_ENTRIES / 64];
     bits[0] = 0b10_0110;
@@ -97,16 +98,16 @@ fn a_segment_is_read_as_it_was_written() {
     let at = done_at(RESOURCE.len());
     done[at..][..segment::DONE_LEN].copy_from_slice(&done_bytes(7, &bits));
     let kept: Written = [2, 4].map(|record| scratch.written[record].clone()).to_vec();
-    assert_eq!(read(&done), Some((kept, 0)));
+    assert_eq!(read_all(&done), Some((kept, 0)));
     done[at..][..segment::DONE_LEN].copy_from_slice(&done_bytes(6, &bits));
-    assert_eq!(read(&done), Some((scratch.written.clone(), 0)), "of another use");
+    assert_eq!(read_all(&done), Some((scratch.written.clone(), 0)), "of another use");
 
     scratch.segment.clear();
-    assert_eq!(read(&scratch.bytes()), Some((Vec::new(), 0)));
+    assert_eq!(read_all(&scratch.bytes()), Some((Vec::new(), 0)));
     scratch.segment.begin(8);
     scratch.written.clear();
     scratch.push(0, b"", b"next");
-    assert_eq!(read(&scratch.bytes()), Some((scratch.written.clone(), 0)), "nothing of the use before");
+    assert_eq!(read_all(&scratch.bytes()), Some((scratch.written.clone(), 0)), "nothing of the use before");
 }
 
 /// Scenario: each byte of what is used, damaged in each bit.
@@ -119,12 +120,13 @@ fn a_damaged_byte_costs_two_records_at_most() {
     let bytes = scratch.bytes();
     let mapped = label_len(RESOURCE.len());
     let data: usize = scratch.written.iter().map(|(_, _, record)| record.len()).sum::<usize>() + 2 * (8 + 5);
-    let used = (0..40).chain(mapped..mapped + INDEX_AT + 8 * 7).chain(mapped + DATA_AT..mapped + DATA_AT + data);
+    let used =
+        (0..40).chain(mapped..mapped + INDEX_AT + 8 * 7).chain(mapped + DATA_AT..mapped + DATA_AT + data);
     for at in used {
         for bit in 0..8 {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
-            let Some((records, entries)) = read(&damaged) else {
+            let Some((records, entries)) = read_all(&damaged) else {
                 assert!(at < mapped, "only a label makes it unreadable: byte {at}");
                 continue;
             };
@@ -151,7 +153,7 @@ fn a_file_that_is_cut_is_read_up_to_there() {
     let mapped = label_len(RESOURCE.len());
     let end = mapped + DATA_AT;
     for len in 0..bytes.len() {
-        let found = read(&bytes[..len]);
+        let found = read_all(&bytes[..len]);
         if len < mapped {
             assert_eq!(found, None);
             continue;
@@ -192,7 +194,7 @@ proptest! {
                 if scratch.segment.fits(record.len(), scope.len()) {
                     scratch.push(job, scope, &record);
                 }
-                prop_assert_eq!(read(&scratch.bytes()), Some((scratch.written.clone(), 0)));
+                prop_assert_eq!(read_all(&scratch.bytes()), Some((scratch.written.clone(), 0)));
             }
         }
     }
@@ -203,6 +205,6 @@ proptest! {
         if keeps_label {
             bytes.splice(0..0, segment::label(0, b"r", 100));
         }
-        read(&bytes);
+        read_all(&bytes);
     }
 }
