@@ -319,6 +319,17 @@ impl Builder {
         self.with_pipeline(change)
     }
 
+    /// Keeps records and spans in files below this directory until they are delivered, so that they outlive
+    /// the process, however it ends: see [`otlp::Builder::with_spool`](PipelineBuilder::with_spool), and
+    /// [`with_pipeline`](Self::with_pipeline) for its limit and its policy. Default: none.
+    ///
+    /// The SDK's path has no spool.
+    #[must_use]
+    pub fn with_spool(self, directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        self.with_pipeline(move |pipeline| pipeline.with_spool(&directory))
+    }
+
     /// Chooses which fields of the enclosing spans a record inherits. Default: all.
     #[must_use]
     pub fn with_span_fields(mut self, fields: SpanFields) -> Self {

@@ -32,14 +32,20 @@ pub struct Output {
     /// Rejected or dropped, for any reason. What the queue of an SDK processor drops is known after
     /// the next flush.
     pub failed: u64,
-    /// Without an outcome so far: `taken` is the sum of the three.
+    /// Left in the [spool](crate::install::Builder::with_spool), for the next process.
+    pub spooled: u64,
+    /// Without an outcome so far: `taken` is the sum of the four.
     pub pending: u64,
 }
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signal, exporter, taken, exported, failed, pending } = self;
-        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed, {pending} pending")
+        let Self { signal, exporter, taken, exported, failed, spooled, pending } = self;
+        write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed, {pending} pending")?;
+        match spooled {
+            0 => Ok(()),
+            _ => write!(f, ", {spooled} left in the spool"),
+        }
     }
 }
 
@@ -68,7 +74,7 @@ impl Meter {
         let failed = self.failed.load(Ordering::Acquire);
         let taken = self.taken.load(Ordering::Acquire);
         let pending = taken.saturating_sub(exported + failed);
-        Output { signal: self.signal, exporter: self.exporter, taken, exported, failed, pending }
+        Output { signal: self.signal, exporter: self.exporter, taken, exported, failed, spooled: 0, pending }
     }
 
     /// Counts what has no outcome of the first `taken` as failed: after a flush, the queue has dropped

@@ -105,7 +105,7 @@ impl<'a> Outputs<'a> {
         let mut pipelines = Vec::new();
         let mut add = |exporter, builder: PipelineBuilder, has_logs, has_spans| {
             if has_logs || has_spans {
-                let pipeline = builder.build_for(has_logs, has_spans)?;
+                let pipeline = builder.with_spool_below(exporter).build_for(has_logs, has_spans)?;
                 pipelines.push(Direct { exporter, pipeline, has_logs, has_spans });
             }
             Ok::<_, Error>(())

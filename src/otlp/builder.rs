@@ -309,6 +309,13 @@ impl Builder {
         self
     }
 
+    /// Uses a directory below the spool's, if there is one: each receiver needs one of its own.
+    #[cfg(feature = "install")]
+    pub(crate) fn with_spool_below(mut self, name: &str) -> Self {
+        self.spool = self.spool.map(|spool| spool.join(name));
+        self
+    }
+
     #[cfg(feature = "install")]
     pub(crate) fn into_overrides(self) -> Overrides {
         self.overrides
@@ -333,9 +340,7 @@ impl Builder {
         // Both now, so that an invalid setting is an error here.
         let to_spans = spans.then(|| self.resolve(Signal::Traces)).transpose()?;
         let (config, transports) = match &to_spans {
-            Some((config, ..)) if !logs => {
-                (Config { signal: Signal::Logs, spool: None, ..config.clone() }, Vec::new())
-            }
+            Some((config, ..)) if !logs => (Config { signal: Signal::Logs, ..config.clone() }, Vec::new()),
             _ => {
                 let (config, transport, connections) = self.resolve(Signal::Logs)?;
                 (config, transport.connect_all(Signal::Logs, connections)?)

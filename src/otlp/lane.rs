@@ -55,7 +55,8 @@ impl Lane {
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
         let limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records)
             .with_wake_bytes(settings.batch_bytes);
-        let spool = settings.spool.as_ref();
+        // Without a transport, what another process left would be taken over and never sent.
+        let spool = settings.spool.as_ref().filter(|_| !transports.is_empty());
         let spool = spool
             .map(|spool| SignalSpool::new(Arc::clone(spool), settings.signal, settings.resource.bytes()));
         let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory), spool);

@@ -6,6 +6,8 @@
 mod disk;
 #[path = "../support/http.rs"]
 mod http;
+#[cfg(feature = "install")]
+mod installed;
 mod killed;
 #[cfg(target_os = "linux")]
 mod outage;

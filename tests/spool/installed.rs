@@ -1,0 +1,82 @@
+//! A whole installation, in a process that ends without its guard.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::process::{self, Command};
+use std::time::Duration;
+
+use spanlog::{job, op, JobMetadata};
+
+use crate::http::Receiver;
+use crate::otlp::{attributes, body};
+use crate::port::Reserved;
+use crate::process::{directory, isolated, part};
+
+fn install(url: &str, spool: &str) -> spanlog::Guard {
+    spanlog::builder().with_endpoint(url).with_spool(spool).with_service_name("runner").install().unwrap()
+}
+
+fn work() {
+    let execution = job::execution(JobMetadata::new("job-1", "execution-1"), "deploy");
+    let done: Result<(), String> = execution.in_scope(|| {
+        op::run("terraform", "plan", [], || Ok(tracing::info!("planning")))
+    });
+    execution.end(&done);
+}
+
+fn end(how: &str) {
+    let (url, spool) = (env::var("URL").unwrap(), env::var("SPOOL").unwrap());
+    let guard = install(&url, &spool);
+    work();
+    if how == "next" {
+        let report = guard.shutdown(Duration::from_secs(30));
+        assert!(report.to_string().contains("otlp got 2 of 2 logs"), "{report}");
+        return;
+    }
+    std::mem::forget(guard);
+    match how {
+        "exit" => process::exit(0),
+        "abort" => process::abort(),
+        signal => {
+            let own = process::id().to_string();
+            Command::new("kill").args(["-s", signal, &own]).status().unwrap();
+            // A signal may take a moment.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+/// Guarantees: however the process ends, the next one sends its records and spans, with the ids that connect
+/// them.
+#[test]
+fn whatever_ends_the_process_the_next_one_sends_it() {
+    let Some(test) = isolated(|how| end(how)) else { return };
+    assert!(part().is_none());
+    for how in ["exit", "abort", "TERM", "KILL"] {
+        let spool = directory("installed");
+        let away = Reserved::new();
+        let own = env::current_exe().unwrap();
+        let run = |part: &str, url: &str| {
+            let mut command = Command::new(&own);
+            command.args([test.test.as_str(), "--exact", "--nocapture"]).env("SPANLOG_TEST_PART", part);
+            command.env("URL", url).env("SPOOL", &spool).output().unwrap().status.success()
+        };
+        assert_eq!(run(how, &format!("http://{}", away.address)), how == "exit", "{how}");
+        let receiver = Receiver::start();
+        assert!(run("next", &receiver.url()), "{how}");
+        let records = receiver.records();
+        let spans = receiver.spans();
+        let planning: Vec<_> = records.iter().filter(|(_, record)| body(record) == "planning").collect();
+        let ops: Vec<_> = spans.iter().filter(|(_, span)| span.name == "terraform.plan").collect();
+        assert_eq!((planning.len(), ops.len(), spans.len()), (2, 2, 4), "{how}: of both processes");
+        let ids: BTreeSet<_> = ops.iter().map(|(_, span)| &span.span_id).collect();
+        for (_, record) in planning {
+            assert!(ids.contains(&record.span_id), "{how}");
+            assert!(attributes(&record.attributes).values().any(|value| value == "execution-1"), "{how}");
+        }
+        let _ = fs::remove_dir_all(spool.parent().unwrap());
+    }
+}
