@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Context, Key, KeyValue};
 
+use crate::job_account::Account;
 use crate::keys;
 use crate::keys::Keys;
 use crate::metadata::JobMetadata;
@@ -22,6 +23,8 @@ pub(crate) struct JobScope {
     added: RwLock<Vec<KeyValue>>,
     /// Counts changes of `added`. With the id, it is the key of caches.
     generation: AtomicU64,
+    /// That of the whole job.
+    pub(crate) account: Arc<Account>,
 }
 
 /// The job as a `Context` value. Its type is private, so only this crate can set it.
@@ -30,18 +33,20 @@ pub(crate) struct JobScopeValue(pub(crate) Arc<JobScope>);
 
 impl JobScope {
     pub(crate) fn new(metadata: JobMetadata) -> Arc<Self> {
+        Self::of_account(metadata, Arc::default())
+    }
+
+    fn of_account(metadata: JobMetadata, account: Arc<Account>) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Arc::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            metadata,
-            added: RwLock::default(),
-            generation: AtomicU64::new(0),
-        })
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        account.add(id);
+        let (added, generation) = (RwLock::default(), AtomicU64::new(0));
+        Arc::new(Self { id, metadata, added, generation, account })
     }
 
     /// A scope for one step of this job. It starts with the attributes added so far.
     pub(crate) fn with_step(&self, step: String) -> Arc<Self> {
-        let scope = Self::new(self.metadata.clone().with_step(step));
+        let scope = Self::of_account(self.metadata.clone().with_step(step), Arc::clone(&self.account));
         *scope.added.write().unwrap_or_else(PoisonError::into_inner) = self.added();
         scope
     }

@@ -103,6 +103,7 @@ mod diagnostics;
 mod format;
 mod wire;
 
+mod job_account;
 mod job_scope;
 mod limits;
 mod record;

@@ -30,6 +30,7 @@ pub(crate) mod future;
 pub(crate) mod handle;
 pub(crate) mod open_ops;
 pub(crate) mod outcome;
+pub(crate) mod receipt;
 
 use std::fmt::{Debug, Display};
 use std::future::Future;

@@ -127,6 +127,9 @@ pub trait Records: Send + Sync + 'static {
     /// Counts a record that has no ids, though its event is in a span.
     fn count_without_ids(&self) {}
 
+    /// Counts a record that was refused, for the job with this scope; 0 is none.
+    fn count_refused(&self, _job: u64) {}
+
     /// Emits a finished record. False if it was dropped, which is counted below.
     fn emit(&self, record: Self::Record<'_>) -> bool;
 }

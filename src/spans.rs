@@ -31,6 +31,7 @@ use crate::correlate::stack::OtelContext;
 use crate::correlate::start_guard::StartGuard;
 use crate::correlate::{ambient, pending_op, resolve, stack, start_guard};
 use crate::diagnostics::report_once;
+use crate::job_account::Ending;
 use crate::keys::Keys;
 use crate::spans::forward::with_captured_values;
 use crate::spans::stamps::StampFields;
@@ -256,6 +257,8 @@ where
                 return;
             }
             // This starts a span that was never started, without holding a lock.
+            let job = state.as_ref().and_then(|state| state.job()).map_or(0, |job| job.id);
+            let _ending = Ending::of(job);
             let starting = StartGuard::unlocked(state);
             self.inner.0.on_close(id, ctx);
             drop(starting);

@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::correlate::lookup::Lookup;
 use crate::correlate::sidecar::Sidecar;
 use crate::correlate::stack::{OtelContext, ThreadStack};
-use crate::correlate::{sidecar, stack};
+use crate::correlate::{ambient, sidecar, stack};
 use crate::event::callsite::CallsiteInfo;
 use crate::event::merge::{write_merged, MergedAttributes};
 use crate::event::visitor::EventVisitor;
@@ -92,7 +92,10 @@ impl<R: Records> LogLayer<R> {
         }
         let event = EnabledEvent { event, log: log.as_ref(), callsite };
         let emit = || {
-            let Some(permit) = self.records.reserve(thread, severity) else { return Outcome::NoRoom };
+            let Some(permit) = self.records.reserve(thread, severity) else {
+                self.count_refused();
+                return Outcome::NoRoom;
+            };
             let mut record = self.records.open(permit, event.target());
             record.set_target(event.target());
             record.set_severity(severity);
@@ -127,6 +130,12 @@ impl<R: Records> LogLayer<R> {
         self.exporter_targets.iter().any(|own| {
             target.strip_prefix(&**own).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         })
+    }
+
+    /// Counts a record that was refused before its job was looked up, in the account of the current one.
+    #[cold]
+    fn count_refused(&self) {
+        self.records.count_refused(ambient::ambient_job().map_or(0, |job| job.id));
     }
 
     fn value_limit(&self) -> Limit {

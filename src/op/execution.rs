@@ -5,15 +5,18 @@ use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::{Key, Value};
 
+use crate::correlate::ambient;
 use crate::correlate::span_state::OpNames;
 use crate::correlate::with_job::WithJob;
 use crate::job_scope::JobScope;
 use crate::metadata::JobMetadata;
 use crate::op::future::Instrumented;
 use crate::op::handle::{Op, RUNNER};
+use crate::op::receipt::Receipt;
 
 /// Starts an execution: the span `job.<kind>`, and its job scope.
 ///
@@ -106,6 +109,35 @@ impl Execution {
     /// See [`Op::cancel`].
     pub fn cancel(self, signal: &str) {
         self.op.cancel(signal);
+    }
+
+    /// Ends the execution as successful, delivers everything that the job has emitted, and returns its receipt.
+    ///
+    /// It blocks for at most `deadline`: in async code, call it on a thread that may block. If something was
+    /// lost, one record with the event name `telemetry.loss` says how much and why.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spanlog::{job, JobMetadata};
+    ///
+    /// let execution = job::execution(JobMetadata::new("job-1", "exec-1"), "deploy");
+    /// execution.in_scope(|| tracing::info!("some work"));
+    /// let receipt = execution.close(Duration::from_secs(5));
+    /// assert_eq!((receipt.logs.dropped(), receipt.logs.pending), (0, 0));
+    /// ```
+    pub fn close(self, deadline: Duration) -> Receipt {
+        self.close_with(&Ok::<(), String>(()), deadline)
+    }
+
+    /// [`close`](Self::close) with the result of the job, as [`end`](Self::end).
+    pub fn close_with<T, E: Debug + Display>(self, result: &Result<T, E>, deadline: Duration) -> Receipt {
+        let Self { op, scope } = self;
+        // Entered once more for the record of a loss.
+        let span = op.span().clone();
+        op.end(result);
+        let receipt = Receipt::of(&scope.account, deadline);
+        ambient::in_job(Some(&scope), || span.in_scope(|| receipt.report_loss()));
+        receipt
     }
 
     /// The op of this execution.

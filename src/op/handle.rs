@@ -20,6 +20,7 @@ use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
 use crate::correlate::with_job::WithJob;
 use crate::correlate::{ambient, pending_op, stack};
+use crate::job_account::Ending;
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::open_ops::Listed;
@@ -221,6 +222,8 @@ impl Op {
     /// Ends the OpenTelemetry span. A panic of a span processor, which runs now, is caught.
     fn end_span(&self, last: impl FnOnce(&SpanRef<'_>)) {
         let Some(context) = &self.context else { return };
+        let job = self.job.as_ref().or_else(|| self.state.as_ref()?.job());
+        let _ending = Ending::of(job.map_or(0, |job| job.id));
         catch_panic(|| {
             let span = context.span();
             last(&span);

@@ -61,6 +61,8 @@ pub(crate) mod signals {
     use opentelemetry::trace::TraceContextExt;
 
     use crate::correlate::span_start::catch_panic;
+    use crate::job_account::Ending;
+    use crate::job_scope::of_context;
     use crate::op::outcome::write_cancelled;
 
     /// Lists the ops that start from now on.
@@ -75,6 +77,7 @@ pub(crate) mod signals {
         // Span processors run now, and may start ops.
         drop(open);
         for context in all.into_values().rev() {
+            let _ending = Ending::of(of_context(&context).map_or(0, |job| job.id));
             catch_panic(|| {
                 let span = context.span();
                 write_cancelled(&span, signal.to_owned());

@@ -94,7 +94,7 @@ impl Lane {
         }
     }
 
-    fn is_forked(&self) -> bool {
+    pub(crate) fn is_forked(&self) -> bool {
         std::process::id() != self.queue.process
     }
 

@@ -1,11 +1,13 @@
 //! [`Pipeline`]: the handle with which callers flush, shut down and read counters.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
+use crate::forked::ForkedMutex;
+use crate::job_account::{Account, Tally};
 use crate::limits::Limits;
 use crate::otlp::config::Config;
 use crate::otlp::counters::Stats;
@@ -47,6 +49,42 @@ struct Handle {
 /// Makes the transports of the spans, with their settings.
 pub(crate) type Connect = Box<dyn FnOnce() -> Result<(Config, Vec<Box<dyn Transport>>), Error> + Send>;
 
+/// The pipelines of this process.
+fn all() -> &'static ForkedMutex<Vec<Weak<Handle>>> {
+    static ALL: OnceLock<ForkedMutex<Vec<Weak<Handle>>>> = OnceLock::new();
+    ALL.get_or_init(ForkedMutex::default)
+}
+
+/// Delivers what was emitted before, through all pipelines of this process, for at most `deadline`. Returns
+/// the outcomes of the log records, and of the spans, of the account's job.
+pub(crate) fn settle(account: &Account, deadline: Duration) -> [Tally; 2] {
+    let until = after(deadline);
+    let known = all().lock().map(|pipelines| pipelines.clone()).unwrap_or_default();
+    let handles: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
+    let lanes = || handles.iter().flat_map(|handle| handle.lanes());
+    let flushes: Vec<_> = lanes().map(|lane| (lane, lane.begin_flush())).collect();
+    for (lane, flush) in flushes {
+        if let Some(flush) = flush {
+            lane.queue().control.wait_for_flush(flush, until);
+        }
+    }
+    if lanes().any(Lane::is_forked) {
+        // Their locks may be held for ever.
+        return account.tallies();
+    }
+    // What leaves a queue meanwhile would be missed, or counted twice.
+    let held: Vec<_> = lanes().map(|lane| lane.queue().hold()).collect();
+    let mut tallies = account.tallies();
+    for lane in lanes() {
+        tallies[lane.queue().signal() as usize].emitted += lane.queue().queued(account);
+    }
+    drop(held);
+    for tally in &mut tallies {
+        tally.pending = tally.emitted.saturating_sub(tally.settled());
+    }
+    tallies
+}
+
 /// How many items of each signal were lost.
 #[derive(Clone, Copy, Debug, Default)]
 struct Losses {
@@ -85,6 +123,10 @@ impl Pipeline {
             spool,
             reported: Mutex::default(),
         }));
+        if let Some(mut pipelines) = all().lock() {
+            pipelines.retain(|known| known.strong_count() > 0);
+            pipelines.push(Arc::downgrade(&pipeline.0));
+        }
         if has_spans {
             // Those that another process left are sent, whether or not this one has any.
             pipeline.try_span_processor()?;

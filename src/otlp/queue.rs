@@ -13,6 +13,7 @@ pub(crate) mod limits;
 pub(crate) mod pool;
 pub(crate) mod truncate;
 pub(crate) mod unmap;
+mod accounts;
 mod dequeue;
 mod evict;
 
@@ -84,6 +85,8 @@ pub(crate) struct Queue {
     reported_shutdown: AtomicBool,
     next_ticket: AtomicU64,
     pub(crate) pool: Pool,
+    /// Held while records leave the shards.
+    leaving: Mutex<()>,
 }
 
 /// The right to enqueue one record, whose outcome it counts: dropped unused, it counts the record
@@ -196,6 +199,7 @@ impl Queue {
             reported_shutdown: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
             pool: Pool::new(limits, spool),
+            leaving: Mutex::new(()),
         }
     }
 
@@ -289,6 +293,7 @@ impl Queue {
             }
             None => {
                 self.counters.dropped_too_large(1);
+                self.count_dropped(item.job, |tally| tally.dropped_too_large += 1);
                 false
             }
         }
@@ -313,6 +318,7 @@ impl Queue {
             if inner.closed {
                 drop(inner);
                 self.count_after_shutdown();
+                self.count_dropped(item.job, |tally| tally.dropped_shutdown += 1);
                 return false;
             }
             let before = inner.leased;
@@ -342,7 +348,17 @@ impl Queue {
         }
         shard.refuses_below.fetch_max(importance.next_severity(), Ordering::Relaxed);
         self.counters.dropped_queue_full(1);
+        self.count_dropped(item.job, |tally| tally.dropped_queue_full += 1);
         false
+    }
+
+    /// Counts one of this job that [`reserve`](Self::reserve) has refused.
+    #[cold]
+    pub(crate) fn count_refused(&self, job: u64) {
+        self.count_dropped(job, |tally| match self.is_closed() {
+            true => tally.dropped_shutdown += 1,
+            false => tally.dropped_queue_full += 1,
+        });
     }
 
     /// Makes room, or waits for it. True if there may be room now. The caller holds no lock.

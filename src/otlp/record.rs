@@ -180,6 +180,10 @@ impl Records for DirectRecords {
         self.pipeline.queue().counters.without_ids(1);
     }
 
+    fn count_refused(&self, job: u64) {
+        self.pipeline.queue().count_refused(job);
+    }
+
     #[inline]
     fn emit(&self, record: DirectRecord<'_>) -> bool {
         let DirectRecord { permit, target, mut draft } = record;

@@ -10,6 +10,8 @@ use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
+use crate::job_account::Ending;
+use crate::job_scope::of_context;
 use crate::panic_message::PanicsBefore;
 use crate::trace::entry_span::EntrySpan;
 use crate::trace::events::TracingLogger;
@@ -61,6 +63,7 @@ impl StartedSpan {
         let Some(Open { fields, status, panics }) = open else { return };
         // Span processors run now. What they do to the span through this crate has no effect, as it
         // counts as ended; otherwise they would deadlock.
+        let _ending = Ending::of(of_context(&self.cx).map_or(0, |job| job.id));
         span_start::catch_panic(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());

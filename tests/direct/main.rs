@@ -28,6 +28,7 @@ mod program;
 mod proxies;
 #[path = "../support/random.rs"]
 mod random;
+mod receipts;
 mod runtimes;
 #[path = "../support/seen.rs"]
 mod seen;

@@ -91,10 +91,33 @@ impl Delivery {
                 Outcome::GaveUp { .. } => counters.dropped_gave_up(records),
                 Outcome::Shutdown => taken.count(counters),
             }
+            self.count_jobs(request, &outcome);
             matches!(outcome, Outcome::Shutdown)
         });
         self.report(&outcome);
         is_alive
+    }
+
+    /// Counts the outcome in the accounts of the jobs.
+    fn count_jobs(&self, request: &Request, outcome: &Outcome) {
+        let mut rejections = match outcome {
+            Outcome::Accepted { rejected, .. } => *rejected,
+            _ => 0,
+        };
+        request.each_job(|job, records, is_spooled| {
+            let rejected = records.min(rejections);
+            rejections -= rejected;
+            self.queue.count(job, |tally| match outcome {
+                Outcome::Accepted { .. } => {
+                    tally.rejected += rejected;
+                    tally.delivered += records - rejected;
+                }
+                Outcome::Refused { .. } | Outcome::TooLarge { .. } => tally.dropped_refused += records,
+                Outcome::GaveUp { .. } => tally.dropped_gave_up += records,
+                Outcome::Shutdown if is_spooled => tally.spooled += records,
+                Outcome::Shutdown => tally.dropped_shutdown += records,
+            });
+        });
     }
 
     fn complete_all(&mut self, parts: [Request; 2]) -> bool {

@@ -99,6 +99,8 @@ struct Segment {
     bytes: Range<usize>,
     /// The numbers of its records in the chunk.
     records: Range<usize>,
+    /// The job scope of its records; 0 if there is none.
+    job: u64,
 }
 
 /// Records of a request, in its order.
@@ -106,6 +108,7 @@ struct Segment {
 struct Origin {
     chunk: Arc<ChunkRef>,
     records: Range<usize>,
+    job: u64,
 }
 
 /// The encoded fields of a `ScopeLogs` or `ScopeSpans` before and after its records.
@@ -163,7 +166,8 @@ impl Batch {
         self.max_len += bytes.len();
         self.records += piece.records;
         let records = piece.first..piece.first + piece.records;
-        scope.records.push(Segment { chunk: Some(self.chunks.len() - 1), bytes, records });
+        let chunk = Some(self.chunks.len() - 1);
+        scope.records.push(Segment { chunk, bytes, records, job: piece.job });
     }
 
     fn add_scope(&mut self, key: &[u8]) -> usize {
@@ -200,6 +204,7 @@ impl Batch {
             chunk: None,
             bytes: mem::replace(&mut framed, frames.len())..frames.len(),
             records: 0..0,
+            job: 0,
         };
         request.segments.push(frame(&request.frames));
         for index in self.used.drain(..) {
@@ -284,32 +289,42 @@ impl Request {
         let [mut first, mut second] = parts.map(Self::from);
         (first.records, second.records) = (half, self.records - half);
         let mut left = half as usize;
-        self.each_origin(|chunk, records| {
+        self.each_origin(|chunk, records, job| {
             let middle = records.start + left.min(records.len());
             left -= middle - records.start;
             for (part, records) in [(&mut first, records.start..middle), (&mut second, middle..records.end)] {
                 if !records.is_empty() {
-                    part.origins.push(Origin { chunk: Arc::clone(chunk), records });
+                    part.origins.push(Origin { chunk: Arc::clone(chunk), records, job });
                 }
             }
         });
         Some([first, second])
     }
 
-    /// Calls `each` with the chunks of the records, and their numbers in there.
-    fn each_origin(&self, mut each: impl FnMut(&Arc<ChunkRef>, Range<usize>)) {
-        for Segment { chunk, records, .. } in &self.segments {
+    /// Calls `each` with the chunks of the records, their numbers in there, and their job scope.
+    fn each_origin(&self, mut each: impl FnMut(&Arc<ChunkRef>, Range<usize>, u64)) {
+        for Segment { chunk, records, job, .. } in &self.segments {
             if let Some(chunk) = chunk.and_then(|chunk| self.chunks.get(chunk)) {
-                each(chunk, records.clone());
+                each(chunk, records.clone(), *job);
             }
         }
-        self.origins.iter().for_each(|origin| each(&origin.chunk, origin.records.clone()));
+        self.origins.iter().for_each(|origin| each(&origin.chunk, origin.records.clone(), origin.job));
+    }
+
+    /// Calls `each` with the job scopes of its records, in their order: the number of records, and whether they
+    /// are in the spool.
+    pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64, bool)) {
+        self.each_origin(|chunk, records, job| {
+            if job != 0 {
+                each(job, records.len() as u64, chunk.is_spooled());
+            }
+        });
     }
 
     /// The records of the request, and how many of them are in the spool.
     pub(crate) fn taken(&self) -> Taken {
         let mut taken = Taken { records: self.records, spooled: 0 };
-        self.each_origin(|chunk, records| {
+        self.each_origin(|chunk, records, _| {
             if chunk.is_spooled() {
                 taken.spooled += records.len() as u64;
             }
@@ -319,7 +334,7 @@ impl Request {
 
     /// The records have an outcome, and need not be sent again.
     pub(crate) fn set_done(&self) {
-        self.each_origin(|chunk, records| chunk.set_done(records));
+        self.each_origin(|chunk, records, _| chunk.set_done(records));
     }
 
     fn append_to(&self, out: &mut Vec<u8>) {
@@ -350,7 +365,7 @@ impl Request {
 /// An encoded request without its number of records.
 impl From<Vec<u8>> for Request {
     fn from(bytes: Vec<u8>) -> Self {
-        let whole = Segment { chunk: None, bytes: 0..bytes.len(), records: 0..0 };
+        let whole = Segment { chunk: None, bytes: 0..bytes.len(), records: 0..0, job: 0 };
         Self { len: bytes.len(), segments: vec![whole], frames: bytes, ..Self::default() }
     }
 }

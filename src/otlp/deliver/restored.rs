@@ -35,11 +35,13 @@ pub(crate) struct Restored {
     pub(crate) damaged: u64,
 }
 
-/// Reads a segment. `None` if it is not there, or is none, which is reported.
+/// Reads a segment. `None` if it is not there, or is none, which is reported. `is_own`: its jobs are those of
+/// this process.
 pub(crate) fn restore(
     spool: &SignalSpool,
     directory: &Arc<Directory>,
     file: u64,
+    is_own: bool,
 ) -> Option<(Restored, Chunk)> {
     let path = directory.segment(spool.signal(), file);
     let read = fs::read(&path);
@@ -73,7 +75,7 @@ pub(crate) fn restore(
     let mut run: (u64, &[u8]) = (0, &[]);
     for (position, entry) in segment.entries().enumerate() {
         match entry {
-            Entry::Run { job, scope } => run = (job, scope),
+            Entry::Run { job, scope } => run = (if is_own { job } else { 0 }, scope),
             Entry::Record { framed, is_done: false } => {
                 chunk.add_framed(run.1, run.0, framed);
                 restored.entries.push(position as u16);
@@ -124,7 +126,7 @@ impl Leftovers {
     /// The next segment with records, and its directory. What has none is removed.
     pub(crate) fn next(&mut self, spool: &SignalSpool) -> Option<(Restored, Chunk)> {
         while let Some((directory, file)) = self.segments.pop_front() {
-            let Some((restored, chunk)) = restore(spool, &directory, file) else { continue };
+            let Some((restored, chunk)) = restore(spool, &directory, file, false) else { continue };
             if chunk.records > 0 || restored.damaged > 0 {
                 return Some((restored, chunk));
             }

@@ -19,7 +19,7 @@ use crate::otlp::deliver::restored::{restore, Leftovers};
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::Piece;
 use crate::otlp::queue::control::{Command, Taken};
-use crate::otlp::queue::unmap::Full;
+use crate::otlp::queue::unmap::{jobs_of, Full};
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
@@ -203,9 +203,15 @@ impl Worker {
                 ChunkRef::new(pool.compact(*chunk), queue)
             }
             Full::Unmapped(unmapped) => {
-                let restored = pool.spool().and_then(|spool| restore(spool, &spool.own(), unmapped.file));
+                let restored = pool.spool().and_then(|spool| restore(spool, &spool.own(), unmapped.file, true));
                 let readable = restored.as_ref().map_or(0, |(_, chunk)| chunk.records);
                 counters.dropped_damaged(unmapped.records.saturating_sub(readable) as u64);
+                let found = restored.as_ref().map(|(_, chunk)| jobs_of(chunk)).unwrap_or_default();
+                for (job, records) in &unmapped.jobs {
+                    let found = found.iter().find(|(other, _)| other == job).map_or(0, |(_, found)| *found);
+                    let damaged = records.saturating_sub(found) as u64;
+                    self.queue.count(*job, |tally| tally.dropped_damaged += damaged);
+                }
                 let Some((restored, chunk)) = restored else { return true };
                 ChunkRef::restored(restored, chunk, queue)
             }

@@ -150,6 +150,8 @@ pub(crate) struct Piece<'a> {
     pub(crate) records: usize,
     /// The number of the first one in the chunk.
     pub(crate) first: usize,
+    /// The id of the job scope; 0 if there is none.
+    pub(crate) job: u64,
     /// The range of the chunk that has the records, each with its header.
     pub(crate) framed: Range<usize>,
 }
@@ -324,8 +326,8 @@ impl Chunk {
         let ends = ends.chain([(self.len(), self.records)]);
         self.runs.iter().zip(ends).map(|(run, (end, records))| {
             let scope = run.key.unwrap_or_else(|| &self.bytes()[run.at - run.key_len..run.at]);
-            let first = run.before;
-            Piece { scope, records: records - first, first, framed: run.at..end }
+            let (first, job) = (run.before, run.job);
+            Piece { scope, records: records - first, first, job, framed: run.at..end }
         })
     }
 

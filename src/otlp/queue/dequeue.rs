@@ -17,6 +17,13 @@ impl Queue {
 
     /// The oldest chunk of all shards, if it was begun before `before`.
     pub(crate) fn pop_oldest(&self, before: u64) -> Option<Full> {
+        let _leaving = lock_unless_forked(&self.leaving, self.process)?;
+        let full = self.pop(before)?;
+        self.count_emitted(&full);
+        Some(full)
+    }
+
+    fn pop(&self, before: u64) -> Option<Full> {
         loop {
             let fronts = self.shards.iter().map(|shard| (shard.front.load(Ordering::Acquire), shard));
             let (ticket, shard) = fronts.min_by_key(|(ticket, _)| *ticket)?;

@@ -1,5 +1,7 @@
 //! Making room for a record, by dropping older ones that matter less.
 
+use std::cell::RefCell;
+
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::unmap::Full;
@@ -51,10 +53,16 @@ impl Queue {
 
     /// Drops such records from the oldest chunk of the shard that has any. False if none has.
     fn evict_from(&self, shard: &Shard, victims: Victims) -> bool {
+        let Some(_leaving) = lock_unless_forked(&self.leaving, self.process) else { return false };
         let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else { return false };
+        let jobs = RefCell::new(Vec::new());
         let is_victim = |job: u64, record: &[u8]| {
-            victims.job.is_none_or(|victim| victim == job)
-                && Importance::of_encoded(self.signal, record) == victims.importance
+            let is_victim = victims.job.is_none_or(|victim| victim == job)
+                && Importance::of_encoded(self.signal, record) == victims.importance;
+            if is_victim && job != 0 {
+                jobs.borrow_mut().push(job);
+            }
+            is_victim
         };
         let filter = |chunk: &Chunk| {
             let kept = chunk.filtered(|job, record| !is_victim(job, record));
@@ -90,6 +98,9 @@ impl Queue {
         shard.front.store(inner.front(), Ordering::Release);
         drop(inner);
         self.counters.dropped_oldest(dropped as u64);
+        for job in jobs.into_inner() {
+            self.count_dropped(job, |tally| tally.dropped_oldest += 1);
+        }
         self.budget.release(self.cost(&before) - kept.1);
         self.pool.recycle(before);
         true

@@ -12,12 +12,26 @@ pub(crate) enum Full {
 }
 
 /// A chunk whose segment is not mapped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Unmapped {
     ticket: u64,
     pub(crate) records: usize,
     /// The number of its segment.
     pub(crate) file: u64,
+    /// The ids of the job scopes, and how many records each has.
+    pub(crate) jobs: Box<[(u64, usize)]>,
+}
+
+/// The job scopes of a chunk's records, with the number of records of each. 0, no job, is left out.
+pub(crate) fn jobs_of(chunk: &Chunk) -> Vec<(u64, usize)> {
+    let mut jobs: Vec<(u64, usize)> = Vec::new();
+    for piece in chunk.pieces().filter(|piece| piece.job != 0) {
+        match jobs.iter_mut().find(|(job, _)| *job == piece.job) {
+            Some((_, records)) => *records += piece.records,
+            None => jobs.push((piece.job, piece.records)),
+        }
+    }
+    jobs
 }
 
 impl From<Chunk> for Full {
@@ -38,6 +52,18 @@ impl Full {
         match self {
             Self::InMemory(chunk) => chunk.records,
             Self::Unmapped(unmapped) => unmapped.records,
+        }
+    }
+
+    /// Calls `each` with each job scope of its records, and their number.
+    pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64)) {
+        match self {
+            Self::InMemory(chunk) => {
+                for piece in chunk.pieces().filter(|piece| piece.job != 0) {
+                    each(piece.job, piece.records as u64);
+                }
+            }
+            Self::Unmapped(unmapped) => unmapped.jobs.iter().for_each(|(job, records)| each(*job, *records as u64)),
         }
     }
 
@@ -68,7 +94,8 @@ impl Queue {
             // One that is in memory only, as no segment could be made then, is copied to one now.
             let copy = if chunk.segment().is_none() { self.pool.copy_to_segment(chunk) } else { None };
             let Some(segment) = copy.as_ref().or(Some(&**chunk)).and_then(Chunk::segment) else { break };
-            let unmapped = Unmapped { ticket, records, file: segment.file };
+            let jobs = jobs_of(chunk).into_boxed_slice();
+            let unmapped = Unmapped { ticket, records, file: segment.file, jobs };
             self.pool.is_full(unmapped.file);
             *full = Full::Unmapped(unmapped);
             released += cost;
@@ -86,6 +113,10 @@ impl Queue {
             true => self.counters.spooled(records),
             false => self.counters.dropped_shutdown(records),
         }
+        full.each_job(|job, records| match full.is_spooled() {
+            true => self.count(job, |tally| tally.spooled += records),
+            false => self.count(job, |tally| tally.dropped_shutdown += records),
+        });
         if let Full::InMemory(chunk) = full {
             self.budget.release(self.cost(&chunk));
         }
@@ -94,6 +125,7 @@ impl Queue {
     /// Drops a chunk, and counts its records as evicted.
     pub(super) fn evict_whole(&self, full: Full) {
         self.counters.dropped_oldest(full.records() as u64);
+        full.each_job(|job, records| self.count(job, |tally| tally.dropped_oldest += records));
         match full {
             Full::InMemory(chunk) => {
                 self.budget.release(self.cost(&chunk));

@@ -8,6 +8,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
+use crate::job_account::Ending;
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::importance::severity_of_span;
@@ -59,13 +60,16 @@ impl SpanProcessor for PipelineSpanProcessor {
             return;
         }
         let severity = severity_of_span(&span);
-        let Some(permit) = self.lane.queue().reserve(Thread::current(), severity) else { return };
+        let (queue, job) = (self.lane.queue(), Ending::scope());
+        let Some(permit) = queue.reserve(Thread::current(), severity) else {
+            return queue.count_refused(job);
+        };
         let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(&[0; MAX_HEADER]);
         put_span(&mut buffer, &span);
         scope::with_key(&span.instrumentation_scope, |scope| {
-            let item = Item { scope, job: 0, severity };
+            let item = Item { scope, job, severity };
             permit.enqueue(item, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
         });
         if buffer.capacity() <= MAX_KEPT_BYTES {

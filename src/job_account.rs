@@ -1,0 +1,189 @@
+//! The account of a job: how many of its records and spans were emitted, and with which outcomes. For its
+//! receipt.
+//!
+//! Records are counted where their number is known anyway: by the run when the worker takes a chunk, by the
+//! request when it has an outcome, and one by one where they are dropped. The path of an event has no part
+//! in it.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use crate::forked::ForkedMutex;
+
+/// The outcomes of a job's records, or of its spans. They add up:
+/// `emitted == delivered + rejected + dropped() + spooled + pending`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Emitted so far.
+    pub emitted: u64,
+    /// Accepted by the receiver.
+    pub delivered: u64,
+    /// Rejected by the receiver in a request that it accepted otherwise. It does not say which they are:
+    /// in a request with records of several jobs, those that come first count as rejected.
+    pub rejected: u64,
+    /// Dropped because the queue was full.
+    pub dropped_queue_full: u64,
+    /// Evicted for newer ones.
+    pub dropped_oldest: u64,
+    /// Too large, and not to be truncated.
+    pub dropped_too_large: u64,
+    /// Of requests that the receiver refused for good.
+    pub dropped_refused: u64,
+    /// Of requests that were retried for as long as retries are allowed.
+    pub dropped_gave_up: u64,
+    /// Emitted after the pipeline's shutdown, or not delivered by its deadline.
+    pub dropped_shutdown: u64,
+    /// Not to be read back from the spool.
+    pub dropped_damaged: u64,
+    /// Left in the spool by a shutdown: the next process sends them.
+    pub spooled: u64,
+    /// Without an outcome so far.
+    pub pending: u64,
+}
+
+impl Tally {
+    /// Lost, for whatever reason but the receiver's rejection.
+    pub fn dropped(&self) -> u64 {
+        self.reasons().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Lost, for whatever reason.
+    pub fn lost(&self) -> u64 {
+        self.rejected + self.dropped()
+    }
+
+    /// The names of the fields of what was dropped, with their counts.
+    pub(crate) fn reasons(&self) -> [(&'static str, u64); 7] {
+        [
+            ("dropped_queue_full", self.dropped_queue_full),
+            ("dropped_oldest", self.dropped_oldest),
+            ("dropped_too_large", self.dropped_too_large),
+            ("dropped_refused", self.dropped_refused),
+            ("dropped_gave_up", self.dropped_gave_up),
+            ("dropped_shutdown", self.dropped_shutdown),
+            ("dropped_damaged", self.dropped_damaged),
+        ]
+    }
+
+    pub(crate) fn settled(&self) -> u64 {
+        self.delivered + self.lost() + self.spooled
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { emitted, delivered, rejected, spooled, pending, .. } = self;
+        let dropped = self.dropped();
+        write!(f, "{emitted} emitted, {delivered} delivered, {rejected} rejected, {dropped} dropped, ")?;
+        write!(f, "{spooled} left in the spool, {pending} pending")
+    }
+}
+
+/// The account of one job, which its scopes share: that of the execution, and those of its steps.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// The ids of the scopes.
+    scopes: Mutex<Vec<u64>>,
+    /// Of log records, and of spans.
+    tallies: Mutex<[Tally; 2]>,
+}
+
+/// The accounts of the jobs that may still want a receipt, by the ids of their scopes.
+type Accounts = HashMap<u64, Weak<Account>>;
+
+fn accounts() -> &'static ForkedMutex<Accounts> {
+    static ACCOUNTS: OnceLock<ForkedMutex<Accounts>> = OnceLock::new();
+    ACCOUNTS.get_or_init(ForkedMutex::default)
+}
+
+impl Account {
+    /// Adds a scope.
+    pub(crate) fn add(self: &Arc<Self>, scope: u64) {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner).push(scope);
+        if let Some(mut accounts) = accounts().lock() {
+            accounts.insert(scope, Arc::downgrade(self));
+        }
+    }
+
+    pub(crate) fn has(&self, scope: u64) -> bool {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&scope)
+    }
+
+    /// Of log records, and of spans, without what the queues still have.
+    pub(crate) fn tallies(&self) -> [Tally; 2] {
+        *self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let scopes = std::mem::take(&mut *self.scopes.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(mut accounts) = accounts().lock() {
+            for scope in scopes {
+                accounts.remove(&scope);
+            }
+        }
+    }
+}
+
+/// Counts records, or spans, of the job with this scope. 0 is no job.
+pub(crate) fn count(scope: u64, is_spans: bool, change: impl FnOnce(&mut Tally)) {
+    if scope == 0 {
+        return;
+    }
+    // Without the lock of the registry, which is taken when an account is dropped.
+    let account = accounts().lock().and_then(|accounts| accounts.get(&scope)?.upgrade());
+    if let Some(account) = account {
+        change(&mut account.tallies.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(is_spans)]);
+    }
+}
+
+thread_local! {
+    static ENDING: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Lives while a span of a job ends on this thread. Its data does not say which scope it is of.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    outer: u64,
+}
+
+impl Ending {
+    /// `scope`: the id of the job scope; 0 is no job.
+    pub(crate) fn of(scope: u64) -> Self {
+        Self { outer: ENDING.try_with(|ending| ending.replace(scope)).unwrap_or_default() }
+    }
+
+    /// The job scope of the span that is ending on this thread.
+    pub(crate) fn scope() -> u64 {
+        ENDING.try_with(Cell::get).unwrap_or_default()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = ENDING.try_with(|ending| ending.set(self.outer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guarantees: a job that nobody closes leaves nothing behind, with all of its steps.
+    #[test]
+    fn an_account_that_is_dropped_leaves_nothing() {
+        let account = Arc::<Account>::default();
+        let scopes = u64::MAX - 5..u64::MAX;
+        scopes.clone().for_each(|scope| account.add(scope));
+        count(scopes.start, false, |tally| tally.delivered += 1);
+        assert_eq!(account.tallies()[0].delivered, 1);
+        drop(account);
+        count(scopes.start, false, |_| panic!("it is gone"));
+        let accounts = accounts().lock().expect("nothing was forked");
+        assert!(scopes.into_iter().all(|scope| !accounts.contains_key(&scope)));
+    }
+}
