@@ -97,6 +97,7 @@ use crate::keys::Keys;
 use crate::layer::recording::Recorder;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
+use crate::op;
 use crate::otlp::builder::Builder as PipelineBuilder;
 use crate::otlp::deliver::reporter::Loss;
 use crate::otlp::settings::choices::Protocol;
@@ -131,6 +132,7 @@ pub struct Builder {
     keys: Keys,
     instrument_err: bool,
     panic_hook: bool,
+    start_records: bool,
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
@@ -159,6 +161,7 @@ impl Default for Builder {
             keys: Keys::default(),
             instrument_err: true,
             panic_hook: true,
+            start_records: false,
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
@@ -319,6 +322,14 @@ impl Builder {
         self.with_pipeline(change)
     }
 
+    /// Sets whether executions, steps and ops log a record when they start: see
+    /// [`op::set_start_records`](crate::op::set_start_records). Default: false.
+    #[must_use]
+    pub fn with_start_records(mut self, are_wanted: bool) -> Self {
+        self.start_records = are_wanted;
+        self
+    }
+
     /// Keeps records and spans in files below this directory until they are delivered, so that they outlive
     /// the process, however it ends: see [`otlp::Builder::with_spool`](PipelineBuilder::with_spool), and
     /// [`with_pipeline`](Self::with_pipeline) for its limit and its policy. Default: none.
@@ -467,7 +478,7 @@ impl Builder {
     /// If the process already has a global subscriber ([`Error::is_already_set`]), and as
     /// [`build`](Self::build).
     pub fn install(self) -> Result<Guard, Error> {
-        let has_panic_hook = self.panic_hook;
+        let (has_panic_hook, has_start_records) = (self.panic_hook, self.start_records);
         let (dispatch, guard) = self.build()?;
         tracing::dispatcher::set_global_default(dispatch)
             .map_err(|_| Error::already_set("the global subscriber"))?;
@@ -480,6 +491,9 @@ impl Builder {
             Box::new(TraceContextPropagator::new()),
             Box::new(BaggagePropagator::new()),
         ]));
+        if has_start_records {
+            op::set_start_records(true);
+        }
         if has_panic_hook {
             guard.0.panic_hook().set();
         }

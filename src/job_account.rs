@@ -5,7 +5,6 @@
 //! request when it has an outcome, and one by one where they are dropped. The path of an event has no part
 //! in it.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -138,34 +137,6 @@ pub(crate) fn count(scope: u64, is_spans: bool, change: impl FnOnce(&mut Tally))
     let account = accounts().lock().and_then(|accounts| accounts.get(&scope)?.upgrade());
     if let Some(account) = account {
         change(&mut account.tallies.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(is_spans)]);
-    }
-}
-
-thread_local! {
-    static ENDING: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Lives while a span of a job ends on this thread. Its data does not say which scope it is of.
-#[derive(Debug)]
-pub(crate) struct Ending {
-    outer: u64,
-}
-
-impl Ending {
-    /// `scope`: the id of the job scope; 0 is no job.
-    pub(crate) fn of(scope: u64) -> Self {
-        Self { outer: ENDING.try_with(|ending| ending.replace(scope)).unwrap_or_default() }
-    }
-
-    /// The job scope of the span that is ending on this thread.
-    pub(crate) fn scope() -> u64 {
-        ENDING.try_with(Cell::get).unwrap_or_default()
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let _ = ENDING.try_with(|ending| ending.set(self.outer));
     }
 }
 

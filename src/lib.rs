@@ -107,6 +107,7 @@ mod job_account;
 mod job_scope;
 mod limits;
 mod record;
+mod span_moments;
 
 mod event;
 mod fields;

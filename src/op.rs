@@ -31,6 +31,7 @@ pub(crate) mod handle;
 pub(crate) mod open_ops;
 pub(crate) mod outcome;
 pub(crate) mod receipt;
+pub(crate) mod start_record;
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
@@ -43,6 +44,7 @@ use crate::op::handle::RUNNER;
 pub use self::command::{Command, Output};
 pub use self::future::Instrumented;
 pub use self::handle::Op;
+pub use self::start_record::set_start_records;
 
 /// Starts an op: a child of the current span, named `<tool>.<operation>`.
 ///

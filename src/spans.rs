@@ -31,7 +31,7 @@ use crate::correlate::stack::OtelContext;
 use crate::correlate::start_guard::StartGuard;
 use crate::correlate::{ambient, pending_op, resolve, stack, start_guard};
 use crate::diagnostics::report_once;
-use crate::job_account::Ending;
+use crate::span_moments::Ending;
 use crate::keys::Keys;
 use crate::spans::forward::with_captured_values;
 use crate::spans::stamps::StampFields;

@@ -72,6 +72,9 @@ pub enum Outcome {
     Panicked,
     /// Its op was dropped before it ended.
     Dropped,
+    /// Its process ended before it did, which the next one has found in its
+    /// [spool](crate::otlp::Builder::with_spool).
+    Interrupted,
 }
 
 impl Outcome {
@@ -86,6 +89,7 @@ impl Outcome {
             Self::TimedOut => "timed out",
             Self::Panicked => "panicked",
             Self::Dropped => "dropped",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -96,6 +100,7 @@ impl Outcome {
             "timed_out" => Some(Self::TimedOut),
             "panicked" => Some(Self::Panicked),
             "dropped" => Some(Self::Dropped),
+            "interrupted" => Some(Self::Interrupted),
             _ => None,
         }
     }
@@ -195,7 +200,10 @@ impl Call {
 
     /// Whether the span itself failed, by its status or by the outcome of its op.
     pub fn is_red(&self) -> bool {
-        self.is_error || matches!(self.outcome, Outcome::Failed | Outcome::TimedOut | Outcome::Panicked)
+        self.is_error || matches!(
+                self.outcome,
+                Outcome::Failed | Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted
+            )
     }
 
     /// Whether this is one of the runner's own spans: one of the tool `runner`, but neither the job

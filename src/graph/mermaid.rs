@@ -90,8 +90,9 @@ fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
 fn box_text(node: Node<'_>) -> String {
     let call = node.call();
     let (mark, class) = match call.outcome {
-        Outcome::Failed | Outcome::TimedOut | Outcome::Panicked if node.contains_failure() => ("✗", "inside"),
-        Outcome::Failed | Outcome::TimedOut | Outcome::Panicked => ("✗", "red"),
+        Outcome::Failed | Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted => {
+            ("✗", if node.contains_failure() { "inside" } else { "red" })
+        }
         Outcome::Ok if node.is_red() => ("!", "inside"),
         Outcome::Ok => ("✓", "ok"),
         Outcome::Cancelled | Outcome::Dropped => ("–", "stopped"),

@@ -20,11 +20,12 @@ use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
 use crate::correlate::with_job::WithJob;
 use crate::correlate::{ambient, pending_op, stack};
-use crate::job_account::Ending;
+use crate::span_moments::{Ending, StartingOp};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::open_ops::Listed;
 use crate::op::outcome::{write_cancelled, Failure, Outcome};
+use crate::op::start_record;
 use crate::panic_message;
 use crate::panic_message::PanicsBefore;
 use crate::value::any_value;
@@ -76,9 +77,14 @@ impl Op {
         let create = || create_span(&pending, is_named);
         let mut span = ambient::in_job(job.as_ref(), create);
         let state = pending.state.replace(None);
+        let starting = StartingOp::begin();
         let context = start_otel_span(&mut span, state.as_ref(), |span| {
             add_attributes(span, &pending, state.as_deref())
         });
+        drop(starting);
+        if let Some(context) = context.as_ref().filter(|_| start_record::are_wanted()) {
+            ambient::in_job(job.as_ref(), || span.in_scope(|| start_record::emit(&pending.name, context)));
+        }
         let (panics, _listed) = (PanicsBefore::now(), Listed::new(context.as_ref()));
         Self { span, context, state, job, panics, is_settled: false, _listed }
     }

@@ -61,7 +61,7 @@ pub(crate) mod signals {
     use opentelemetry::trace::TraceContextExt;
 
     use crate::correlate::span_start::catch_panic;
-    use crate::job_account::Ending;
+    use crate::span_moments::Ending;
     use crate::job_scope::of_context;
     use crate::op::outcome::write_cancelled;
 

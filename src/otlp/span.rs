@@ -15,6 +15,7 @@ use opentelemetry::{KeyValue, Value as OtelValue};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::value::{any_value, Value};
+use crate::wire::read::{each, Raw};
 use crate::wire::put::{
     put_bytes, put_fixed64, put_pair, put_uint, tag, varint_len, FIXED32, FIXED64, LENGTH, VARINT,
 };
@@ -73,6 +74,44 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanData) {
     put_nested(out, field::STATUS, |out| put_status(out, &span.status));
     out.extend_from_slice(&field::FLAGS_TAG);
     out.extend_from_slice(&flags(span.parent_span_is_remote, &span.span_context).to_le_bytes());
+}
+
+/// A span that has just started, as it is to be sent if nobody ends it: without its end, see [`with_end`].
+pub(crate) fn put_open_span(out: &mut Vec<u8>, mut span: SpanData) {
+    span.end_time = UNIX_EPOCH;
+    span.status = Status::error("interrupted: its process ended before it did");
+    span.attributes.push(KeyValue::new("op.outcome", "interrupted"));
+    put_span(out, &span);
+}
+
+/// An encoded span with its end, which it did not have: `last_alive`, or its start if that is later. With its
+/// header.
+pub(crate) fn with_end(span: &[u8], last_alive: Option<SystemTime>) -> Vec<u8> {
+    let since = last_alive.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let mut end = since.as_nanos() as u64;
+    let _ = each(span, |number, raw| {
+        if let (7, Raw::Fixed64(start)) = (number, raw) {
+            end = end.max(start);
+        }
+        Ok(())
+    });
+    let mut whole = span.to_vec();
+    put_fixed64(&mut whole, field::END_TIME, end);
+    let mut framed = Vec::new();
+    put_bytes(&mut framed, 2, &whole);
+    framed
+}
+
+/// The id of an encoded span.
+pub(crate) fn id_of(span: &[u8]) -> Option<SpanId> {
+    let mut id = None;
+    let read = each(span, |number, raw| {
+        if number == u64::from(field::SPAN_ID) {
+            id = raw.bytes()?.try_into().ok().map(SpanId::from_bytes);
+        }
+        Ok(())
+    });
+    read.ok().and(id)
 }
 
 fn put_event(out: &mut Vec<u8>, event: &Event) {

@@ -15,12 +15,14 @@ pub(crate) mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use opentelemetry::SpanId;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
@@ -28,7 +30,8 @@ use crate::otlp::signal::Signal;
 use crate::otlp::spool::directory::Directory;
 use crate::otlp::spool::segment::Segment;
 use crate::otlp::spool::sync::{SpoolSync, Syncer};
-use crate::wire::segment::{done_at, done_bytes, DATA_AT, MAX_ENTRIES};
+use crate::wire::segment::write::Writer;
+use crate::wire::segment::{done_at, done_bytes, label, label_len, DATA_AT, MAX_ENTRIES, RUN_HEADER};
 
 /// The bytes on the disk, unless the program says otherwise.
 pub(crate) const DEFAULT_LIMIT: u64 = 1 << 30;
@@ -45,6 +48,8 @@ pub(crate) struct Spool {
     used: AtomicU64,
     next_file: AtomicU64,
     syncer: Syncer,
+    /// The spans that are kept since they have started, with the bytes of their files.
+    open_spans: Mutex<HashMap<SpanId, u64>>,
     /// The directories of processes that have ended, as long as they are needed.
     taken_over: Mutex<BTreeMap<PathBuf, TakenOver>>,
 }
@@ -84,6 +89,7 @@ impl Spool {
             used: AtomicU64::new(0),
             next_file: AtomicU64::new(0),
             syncer,
+            open_spans: Mutex::default(),
             taken_over: Mutex::default(),
         }))
     }
@@ -157,11 +163,11 @@ impl SignalSpool {
         let (file, bytes) = (segment.file, self.size(segment.capacity()));
         drop(segment);
         self.spool.syncer.forget(self.signal, file);
-        self.remove(&self.spool.own, file, bytes);
+        self.remove(&self.spool.own.segment(self.signal, file), bytes);
     }
 
     fn size(&self, data_len: usize) -> u64 {
-        (crate::wire::segment::label_len(self.resource.len()) + DATA_AT + data_len) as u64
+        (label_len(self.resource.len()) + DATA_AT + data_len) as u64
     }
 
     /// A segment is begun: the disk does not have it yet.
@@ -190,8 +196,8 @@ impl SignalSpool {
     }
 
     /// Takes over what processes that have ended left of this signal: their directories with the numbers
-    /// of their segments, the oldest first.
-    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<u64>)> {
+    /// of their segments, the oldest first, and with the spans that had not ended.
+    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<u64>, Vec<PathBuf>)> {
         let mut all = self.spool.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         for path in Directory::all(&self.spool.root) {
@@ -206,28 +212,61 @@ impl SignalSpool {
             };
             if !std::mem::replace(&mut known.is_taken[self.signal as usize], true) {
                 let (segments, bytes) = directory.segments(self.signal);
-                self.spool.used.fetch_add(bytes, Ordering::AcqRel);
-                found.push((directory, segments));
+                let (open, more) = match self.signal {
+                    Signal::Logs => Default::default(),
+                    Signal::Traces => directory.open_spans(),
+                };
+                self.spool.used.fetch_add(bytes + more, Ordering::AcqRel);
+                found.push((directory, segments, open));
             }
         }
         all.retain(|_, known| known.directory.strong_count() > 0);
-        found.retain(|(_, segments)| !segments.is_empty());
+        found.retain(|(_, segments, open)| !segments.is_empty() || !open.is_empty());
         found
     }
 
     /// Stores which entries of a segment need not be sent again.
-    pub(crate) fn set_done(
-        &self,
-        directory: &Directory,
-        file: u64,
-        number: u64,
-        resource: usize,
-        bits: &DoneBits,
-    ) {
-        let path = directory.segment(self.signal, file);
+    pub(crate) fn set_done(&self, path: &Path, number: u64, resource: usize, bits: &DoneBits) {
         // If that fails, they are sent once more.
         let written = File::options().write(true).open(path);
         let _ = written.and_then(|file| write_at(&file, &done_bytes(number, bits), done_at(resource) as u64));
+    }
+
+    /// Keeps a span that has started, as it is to be sent if nobody ends it: without its end. `key`: that of
+    /// its scope.
+    pub(crate) fn span_started(&self, id: SpanId, key: &[u8], framed: &[u8]) {
+        // In a forked child, the directory is its parent's.
+        if map::is_forked() {
+            return;
+        }
+        let data_len = RUN_HEADER + key.len() + framed.len();
+        let mut bytes = label(1, &self.resource, data_len);
+        let label_len = bytes.len();
+        bytes.resize(label_len + DATA_AT + data_len, 0);
+        let (mapped, mut writer) = (&mut bytes[label_len..], Writer::default());
+        writer.begin_run(mapped, 0, key);
+        writer.push(mapped, framed, &[]);
+        let written = self.spool.reserve(bytes.len() as u64).and_then(|()| {
+            fs::write(self.spool.own.open_span(id), &bytes).inspect_err(|_| {
+                self.spool.used.fetch_sub(bytes.len() as u64, Ordering::AcqRel);
+            })
+        });
+        match written {
+            Ok(()) => _ = self.open_spans().insert(id, bytes.len() as u64),
+            Err(error) => report_once(format_args!("a span that starts is not kept, as the spool takes no more: {error}")),
+        }
+    }
+
+    fn open_spans(&self) -> MutexGuard<'_, HashMap<SpanId, u64>> {
+        self.spool.open_spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A span has ended that may have been kept when it started.
+    pub(crate) fn span_ended(&self, id: SpanId) {
+        let known = self.open_spans().remove(&id);
+        if let Some(bytes) = known.filter(|_| !map::is_forked()) {
+            self.remove(&self.spool.own.open_span(id), bytes);
+        }
     }
 
     pub(crate) fn signal(&self) -> Signal {
@@ -240,17 +279,18 @@ impl SignalSpool {
     }
 
     /// Removes a segment of `bytes` bytes.
-    pub(crate) fn remove(&self, directory: &Directory, file: u64, bytes: u64) {
+    pub(crate) fn remove(&self, path: &Path, bytes: u64) {
         // One that cannot be removed is sent once more.
-        let _ = fs::remove_file(directory.segment(self.signal, file));
+        let _ = fs::remove_file(path);
         self.spool.used.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     /// Removes one of the pipeline's own segments.
     pub(crate) fn remove_own(&self, file: u64) {
-        let bytes = fs::metadata(self.spool.own.segment(self.signal, file)).map_or(0, |found| found.len());
+        let path = self.spool.own.segment(self.signal, file);
+        let bytes = fs::metadata(&path).map_or(0, |found| found.len());
         self.forget(file);
-        self.remove(&self.spool.own, file, bytes);
+        self.remove(&path, bytes);
     }
 }
 

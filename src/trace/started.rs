@@ -10,7 +10,7 @@ use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
-use crate::job_account::Ending;
+use crate::span_moments::Ending;
 use crate::job_scope::of_context;
 use crate::panic_message::PanicsBefore;
 use crate::trace::entry_span::EntrySpan;

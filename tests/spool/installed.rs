@@ -28,6 +28,18 @@ fn work() {
 fn end(how: &str) {
     let (url, spool) = (env::var("URL").unwrap(), env::var("SPOOL").unwrap());
     let guard = install(&url, &spool);
+    if how == "inside" {
+        let execution = job::execution(JobMetadata::new("job-1", "execution-1"), "deploy");
+        execution.in_scope(|| {
+            let step = execution.step("plan");
+            step.in_scope(|| {
+                let ended: Result<(), String> = op::run("terraform", "init", [], || Ok(()));
+                ended.unwrap();
+                let _op = op::start("terraform", "plan", []);
+                process::abort();
+            });
+        });
+    }
     work();
     if how == "next" {
         let report = guard.shutdown(Duration::from_secs(30));
@@ -79,4 +91,52 @@ fn whatever_ends_the_process_the_next_one_sends_it() {
         }
         let _ = fs::remove_dir_all(spool.parent().unwrap());
     }
+}
+
+/// Scenario: the process ends inside an op of a step of an execution.
+///
+/// Guarantees: the next process closes all three as interrupted, not before they had started, with the parents
+/// that they had; what had ended is not touched. The graph shows it as an outcome of its own.
+#[test]
+fn what_was_running_is_closed_as_interrupted() {
+    let Some(test) = isolated(|how| end(how)) else { return };
+    let spool = directory("interrupted");
+    let away = Reserved::new();
+    let run = |part: &str, url: &str| {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args([test.test.as_str(), "--exact", "--nocapture"]).env("SPANLOG_TEST_PART", part);
+        command.env("URL", url).env("SPOOL", &spool).output().unwrap().status.success()
+    };
+    let begun = crate::killed::nanos();
+    assert!(!run("inside", &format!("http://{}", away.address)));
+    let ended = crate::killed::nanos();
+    let receiver = Receiver::start();
+    run("next", &receiver.url());
+    let mut spans = receiver.spans();
+    spans.retain(|(_, span)| span.start_time_unix_nano <= ended);
+    let find = |name: &str| {
+        let found: Vec<_> = spans.iter().filter(|(_, span)| span.name == name).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        &found[0].1
+    };
+    let (job, step, plan) = (find("job.deploy"), find("step.plan"), find("terraform.plan"));
+    assert_eq!((&step.parent_span_id, &plan.parent_span_id), (&job.span_id, &step.span_id));
+    for span in [job, step, plan] {
+        assert_eq!(attributes(&span.attributes)["op.outcome"], "interrupted");
+        assert_eq!(span.status.as_ref().unwrap().code, 2);
+        assert!(span.end_time_unix_nano >= span.start_time_unix_nano && span.start_time_unix_nano >= begun);
+        assert!(span.end_time_unix_nano <= ended, "{}", span.name);
+    }
+    assert!(!attributes(&find("terraform.init").attributes).contains_key("op.outcome"));
+    assert_eq!(fs::read_dir(spool.join("otlp")).unwrap().count(), 0, "nothing stays behind");
+    #[cfg(feature = "graph")]
+    {
+        let mut reader = spanlog::graph::Reader::new();
+        for request in receiver.requests().iter().filter(|request| request.path() == "/v1/traces") {
+            reader.read("request", &*request.body).unwrap();
+        }
+        let text = reader.graph().to_text();
+        assert!(text.lines().any(|line| line.contains("terraform plan") && line.contains("interrupted")), "{text}");
+    }
+    let _ = fs::remove_dir_all(spool.parent().unwrap());
 }

@@ -7,9 +7,12 @@ use std::cell::Cell;
 use std::fmt;
 
 use opentelemetry::logs::AnyValue;
+use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 
 use crate::fixture::capture::Capture;
+use crate::fixture::spans::ids_of;
 use crate::fixture::{self, Arrangement, Fixture, Hooks, Kind, Spans, Wrap};
 use crate::process::{self, Isolated};
 
@@ -431,4 +434,34 @@ fn the_verbose_lines_of_an_exporters_client_make_no_records() {
     };
     assert_eq!(kept(|layer| layer), ["hyper", "hyperion"]);
     assert_eq!(kept(|layer| layer.with_exporter_targets(["hyperion"])), ["h2::client", "hyper"]);
+}
+
+/// Guarantees: with start records, each execution, step and op logs one when it starts, with the ids and the
+/// attributes of its span; without, none does.
+#[test]
+fn an_op_can_say_that_it_starts() {
+    let arrangements: Vec<_> = Arrangement::with_sampled_span_layer()
+        .into_iter()
+        .filter(|it| it.level == LevelFilter::TRACE && it.sampled)
+        .collect();
+    alone(&arrangements, |fixture| {
+        let done = Ok::<(), String>(());
+        op::start("helm", "lint", []).end(&done);
+        assert_eq!(fixture.records().len(), 0);
+        op::set_start_records(true);
+        let execution = job::execution(JobMetadata::new("job-1", "execution-1"), "deploy");
+        let step = execution.step("plan");
+        step.in_scope(|| op::start("helm", "upgrade", []).end(&done));
+        step.end(&done);
+        execution.end(&done);
+        let records = fixture.records();
+        let started = ["job.deploy", "step.plan", "helm.upgrade"];
+        assert_eq!(records.len(), started.len());
+        for (record, name) in records.iter().zip(started) {
+            assert_eq!(record.body, Some(AnyValue::from(format!("{name} started"))));
+            assert_eq!(record.event_name.as_deref(), Some("span.start"));
+            assert_eq!(record.ids, Some(ids_of(&fixture.span(name))));
+            assert!(record.attributes.iter().any(|(_, value)| *value == AnyValue::from("execution-1")));
+        }
+    });
 }

@@ -71,17 +71,12 @@ impl ChunkRef {
         let Some(spool) = queue.pool.spool() else { return };
         match (&self.restored, self.chunk.segment()) {
             (Some(restored), _) => {
-                let Restored { directory, file, number, resource, .. } = restored;
-                spool.set_done(directory, *file, *number, resource.len(), &done.bits);
+                let Restored { path, number, resource, .. } = restored;
+                spool.set_done(path, *number, resource.len(), &done.bits);
             }
             (None, Some(segment)) => {
-                spool.set_done(
-                    &spool.own(),
-                    segment.file,
-                    segment.number(),
-                    spool.resource().len(),
-                    &done.bits,
-                );
+                let path = spool.own().segment(spool.signal(), segment.file);
+                spool.set_done(&path, segment.number(), spool.resource().len(), &done.bits);
             }
             (None, None) => {}
         }
@@ -104,7 +99,7 @@ impl Drop for ChunkRef {
         match (&self.restored, queue.pool.spool()) {
             (Some(restored), Some(spool)) => {
                 if is_done {
-                    spool.remove(&restored.directory, restored.file, restored.bytes);
+                    spool.remove(&restored.path, restored.bytes);
                 }
             }
             _ => {

@@ -1,14 +1,19 @@
 //! Segments that are read back from the disk: this process's own, of which memory had no room, and those
 //! that other processes left when they ended.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use opentelemetry::SpanId;
 
 use crate::diagnostics::report_once;
-use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::chunk::{items_of, Chunk};
 use crate::otlp::queue::Queue;
+use crate::otlp::signal::Signal;
+use crate::otlp::span;
 use crate::otlp::spool::directory::Directory;
 use crate::otlp::spool::{DoneBits, SignalSpool};
 use crate::otlp::sync::after;
@@ -21,9 +26,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Where the records of a chunk are on the disk.
 #[derive(Debug)]
 pub(crate) struct Restored {
-    pub(crate) directory: Arc<Directory>,
-    pub(crate) file: u64,
+    pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
+    /// Owned as long as there is something to read from it.
+    _directory: Arc<Directory>,
     /// The number of the segment's use.
     pub(crate) number: u64,
     pub(crate) resource: Vec<u8>,
@@ -35,15 +41,9 @@ pub(crate) struct Restored {
     pub(crate) damaged: u64,
 }
 
-/// Reads a segment. `None` if it is not there, or is none, which is reported. `is_own`: its jobs are those of
-/// this process.
-pub(crate) fn restore(
-    spool: &SignalSpool,
-    directory: &Arc<Directory>,
-    file: u64,
-    is_own: bool,
-) -> Option<(Restored, Chunk)> {
-    let path = directory.segment(spool.signal(), file);
+/// Reads a segment in `directory`. `None` if it is not there, or is none, which is reported. `is_own`: its jobs
+/// are those of this process.
+pub(crate) fn restore(directory: &Arc<Directory>, path: PathBuf, is_own: bool) -> Option<(Restored, Chunk)> {
     let read = fs::read(&path);
     let bytes = match &read {
         Ok(bytes) => bytes,
@@ -55,16 +55,16 @@ pub(crate) fn restore(
     let segment = match Segment::read(bytes) {
         Ok(segment) => segment,
         Err(error) => {
-            directory.set_aside(spool.signal(), file);
+            directory.set_aside(&path);
             report_once(format_args!("a segment of the spool is set aside: {}: {error}", path.display()));
             return None;
         }
     };
     let mut chunk = Chunk::default();
     let mut restored = Restored {
-        directory: Arc::clone(directory),
-        file,
+        _directory: Arc::clone(directory),
         bytes: bytes.len() as u64,
+        path: PathBuf::new(),
         number: segment.number,
         resource: segment.resource.to_vec(),
         entries: Vec::new(),
@@ -95,14 +95,26 @@ pub(crate) fn restore(
             path.display()
         ));
     }
+    restored.path = path;
     Some((restored, chunk))
 }
 
 /// What other processes left, which is sent beside what is new.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
-    segments: VecDeque<(Arc<Directory>, u64)>,
+    left: VecDeque<Left>,
+    /// The spans of the current directory that have ended.
+    ended: HashSet<SpanId>,
     next_look: Option<Instant>,
+}
+
+/// What is left in a directory of another process. Spans that had not ended come after the segments.
+#[derive(Debug)]
+enum Left {
+    Segment(Arc<Directory>, u64),
+    OpenSpan(Arc<Directory>, PathBuf),
+    /// The directory has no more.
+    End,
 }
 
 impl Leftovers {
@@ -114,24 +126,54 @@ impl Leftovers {
             return;
         }
         self.next_look = Some(after(LOOK_AGAIN));
-        for (directory, segments) in spool.take_over() {
-            self.segments.extend(segments.into_iter().map(|file| (Arc::clone(&directory), file)));
+        for (directory, segments, open) in spool.take_over() {
+            self.left.extend(segments.into_iter().map(|file| Left::Segment(Arc::clone(&directory), file)));
+            self.left.extend(open.into_iter().map(|path| Left::OpenSpan(Arc::clone(&directory), path)));
+            self.left.push_back(Left::End);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.left.is_empty()
     }
 
-    /// The next segment with records, and its directory. What has none is removed.
+    /// The next segment with records, or span that had not ended. What has none is removed.
     pub(crate) fn next(&mut self, spool: &SignalSpool) -> Option<(Restored, Chunk)> {
-        while let Some((directory, file)) = self.segments.pop_front() {
-            let Some((restored, chunk)) = restore(spool, &directory, file, false) else { continue };
+        loop {
+            let (restored, chunk) = match self.left.pop_front()? {
+                Left::End => {
+                    self.ended.clear();
+                    continue;
+                }
+                Left::Segment(directory, file) => {
+                    let path = directory.segment(spool.signal(), file);
+                    let Some((restored, chunk)) = restore(&directory, path, false) else { continue };
+                    if spool.signal() == Signal::Traces {
+                        self.ended.extend(chunk.items().filter_map(span::id_of));
+                    }
+                    (restored, chunk)
+                }
+                Left::OpenSpan(directory, path) => {
+                    let Some((restored, chunk)) = restore(&directory, path, false) else { continue };
+                    (restored, self.interrupted(&chunk, directory.last_alive()))
+                }
+            };
             if chunk.records > 0 || restored.damaged > 0 {
                 return Some((restored, chunk));
             }
-            spool.remove(&directory, file, restored.bytes);
+            spool.remove(&restored.path, restored.bytes);
         }
-        None
+    }
+
+    /// The spans of a chunk that had not ended, as interrupted when their process was last alive.
+    fn interrupted(&self, chunk: &Chunk, last_alive: Option<SystemTime>) -> Chunk {
+        let mut ended = Chunk::default();
+        for piece in chunk.pieces() {
+            let spans = items_of(&chunk.bytes()[piece.framed.clone()]);
+            for span in spans.filter(|span| span::id_of(span).is_some_and(|id| !self.ended.contains(&id))) {
+                ended.add_framed(piece.scope, 0, &span::with_end(span, last_alive));
+            }
+        }
+        ended
     }
 }

@@ -203,7 +203,10 @@ impl Worker {
                 ChunkRef::new(pool.compact(*chunk), queue)
             }
             Full::Unmapped(unmapped) => {
-                let restored = pool.spool().and_then(|spool| restore(spool, &spool.own(), unmapped.file, true));
+                let restored = pool.spool().and_then(|spool| {
+                    let own = spool.own();
+                    restore(&own, own.segment(spool.signal(), unmapped.file), true)
+                });
                 let readable = restored.as_ref().map_or(0, |(_, chunk)| chunk.records);
                 counters.dropped_damaged(unmapped.records.saturating_sub(readable) as u64);
                 let found = restored.as_ref().map(|(_, chunk)| jobs_of(chunk)).unwrap_or_default();

@@ -379,12 +379,26 @@ impl Chunk {
         true
     }
 
+    /// The encoded records, without their headers.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces().flat_map(|piece| items_of(&self.bytes()[piece.framed]))
+    }
+
     /// Adds a record that is encoded already, with its header.
     pub(crate) fn add_framed(&mut self, scope: &[u8], job: u64, framed: &[u8]) {
         let scope = ScopeKey::Borrowed(scope);
         let encoded = Encoded { front: framed, rest: &[], header: 0 };
         self.add(scope, job, &encoded, Self::max_cost(scope, framed.len()));
     }
+}
+
+/// Records, each with its header, without their headers.
+pub(crate) fn items_of(framed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut fields = Fields::of(framed);
+    std::iter::from_fn(move || match fields.next() {
+        Ok(Some((_, Raw::Bytes(item)))) => Some(item),
+        _ => None,
+    })
 }
 
 /// A scope's name, truncated on a character boundary.

@@ -4,17 +4,19 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use opentelemetry::trace::Span as _;
 use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use crate::job_account::Ending;
+use crate::span_moments::{Ending, StartingOp};
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::importance::severity_of_span;
 use crate::otlp::queue::Item;
-use crate::otlp::span::{put_span, scope};
+use crate::otlp::span::{put_open_span, put_span, scope};
 use crate::stats::Thread;
+use crate::wire::put::put_bytes;
 
 /// How long a flush through the tracer provider waits: as long as the SDK's own processors.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +54,19 @@ impl PipelineSpanProcessor {
 }
 
 impl SpanProcessor for PipelineSpanProcessor {
-    fn on_start(&self, _span: &mut Span, _parent: &Context) {}
+    /// With a spool, the spans of ops are kept from their start on, for the case that nobody ends them.
+    fn on_start(&self, span: &mut Span, _parent: &Context) {
+        let Some(spool) = self.lane.queue().pool.spool() else { return };
+        if !StartingOp::is_under_way() || !span.span_context().is_sampled() {
+            return;
+        }
+        let Some(data) = span.exported_data() else { return };
+        let (id, scope) = (data.span_context.span_id(), data.instrumentation_scope.clone());
+        let (mut encoded, mut framed) = (Vec::new(), Vec::new());
+        put_open_span(&mut encoded, data);
+        put_bytes(&mut framed, 2, &encoded);
+        scope::with_key(&scope, |key| spool.span_started(id, key.key(), &framed));
+    }
 
     fn on_end(&self, span: SpanData) {
         // Recorded, but not sampled: for other processors only.
@@ -72,6 +86,10 @@ impl SpanProcessor for PipelineSpanProcessor {
             let item = Item { scope, job, severity };
             permit.enqueue(item, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
         });
+        // Afterwards: it is in the spool in any case.
+        if let Some(spool) = queue.pool.spool() {
+            spool.span_ended(span.span_context.span_id());
+        }
         if buffer.capacity() <= MAX_KEPT_BYTES {
             let _ = BUFFER.try_with(|kept| kept.set(buffer));
         }

@@ -2,12 +2,14 @@
 //! `lock`. The lock ends with the process, however that ends.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::SpanId;
 
 use crate::otlp::signal::Signal;
 use crate::wire::segment::{label_len, resource_len, LABEL_HEAD};
@@ -16,6 +18,9 @@ const LOCK: &str = "lock";
 
 /// The end of a segment's name.
 const SEGMENT: &str = ".seg";
+
+/// The beginning of the name of a span that has started.
+const OPEN: &str = "open-";
 
 /// The end of the name of a segment whose label is damaged: nobody reads it.
 const DAMAGED: &str = ".damaged";
@@ -80,6 +85,38 @@ impl Directory {
         }
     }
 
+    /// The place of a span that has started.
+    pub(crate) fn open_span(&self, id: SpanId) -> PathBuf {
+        self.path.join(format!("{OPEN}{id}{SEGMENT}"))
+    }
+
+    /// The places of the spans that had not ended, and the bytes that they take.
+    pub(crate) fn open_spans(&self) -> (Vec<PathBuf>, u64) {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Default::default() };
+        let mut bytes = 0;
+        let mut found: Vec<_> = entries.flatten().filter(is_open_span).collect();
+        found.sort_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok());
+        let paths = found.into_iter().map(|entry| {
+            bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+            entry.path()
+        });
+        (paths.collect(), bytes)
+    }
+
+    /// The owner is alive.
+    pub(crate) fn set_alive(&self) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = &*lock {
+            // If that fails, the last time is an earlier one.
+            let _ = lock.set_modified(SystemTime::now());
+        }
+    }
+
+    /// When the owner was last known to be alive.
+    pub(crate) fn last_alive(&self) -> Option<SystemTime> {
+        fs::metadata(self.path.join(LOCK)).and_then(|metadata| metadata.modified()).ok()
+    }
+
     /// The place of a signal's segment.
     pub(crate) fn segment(&self, signal: Signal, number: u64) -> PathBuf {
         self.path.join(format!("{}-{number:08}{SEGMENT}", signal.name()))
@@ -88,7 +125,10 @@ impl Directory {
     /// Whether the directory at `path`, which may be another process's, has segments of this signal.
     pub(crate) fn has_segments(path: &Path, signal: Signal) -> bool {
         let Ok(mut entries) = fs::read_dir(path) else { return false };
-        entries.any(|entry| entry.is_ok_and(|entry| number_of(&entry.file_name(), signal).is_some()))
+        entries.any(|entry| {
+            let is_segment = |entry: &DirEntry| number_of(&entry.file_name(), signal).is_some();
+            entry.is_ok_and(|entry| is_segment(&entry) || (signal == Signal::Traces && is_open_span(&entry)))
+        })
     }
 
     /// The numbers of a signal's segments, in the order in which they were begun, and the bytes that
@@ -107,10 +147,9 @@ impl Directory {
     }
 
     /// Keeps a segment that cannot be read for whoever wants to look into it.
-    pub(crate) fn set_aside(&self, signal: Signal, number: u64) {
-        let path = self.segment(signal, number);
+    pub(crate) fn set_aside(&self, path: &Path) {
         // If that fails, the next process finds it again.
-        let _ = fs::rename(&path, path.with_extension(&DAMAGED[1..]));
+        let _ = fs::rename(path, path.with_extension(&DAMAGED[1..]));
     }
 
     /// Gives the directory up, and removes it if it has no segments.
@@ -140,6 +179,10 @@ impl Drop for Directory {
     fn drop(&mut self) {
         self.release();
     }
+}
+
+fn is_open_span(entry: &DirEntry) -> bool {
+    entry.file_name().to_str().is_some_and(|name| name.starts_with(OPEN) && name.ends_with(SEGMENT))
 }
 
 /// The number of a segment, by its name.

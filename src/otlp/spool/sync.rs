@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::otlp::signal::Signal;
 use crate::otlp::spool::directory::Directory;
+
+/// How often the time is kept at which the process was last alive.
+const ALIVE: Duration = Duration::from_secs(1);
 
 /// When a spool is written to the disk. What the process's death leaves is complete with each of them:
 /// the system has it, and writes it to the disk in its own time. They differ in what is lost when the
@@ -31,7 +34,7 @@ impl Default for SpoolSync {
     }
 }
 
-/// Syncs segments, on a thread of its own if need be.
+/// Syncs segments, on a thread of its own.
 #[derive(Debug)]
 pub(super) struct Syncer {
     policy: SpoolSync,
@@ -88,18 +91,11 @@ impl Shared {
 impl Syncer {
     pub(super) fn start(policy: SpoolSync, directory: Arc<Directory>) -> Result<Self, Error> {
         let shared = Arc::<Shared>::default();
-        let interval = match policy {
-            SpoolSync::Never => None,
-            SpoolSync::Interval(interval) => Some(interval),
-            SpoolSync::EveryBatch => Some(Duration::MAX),
-        };
-        if let Some(interval) = interval {
-            let (shared, directory) = (Arc::clone(&shared), Arc::downgrade(&directory));
-            let run = move || run(&shared, &directory, interval);
-            thread::Builder::new().name("spanlog-spool".into()).spawn(run).map_err(|error| {
-                Error::delivery("cannot start the thread that syncs the spool".into()).with_source(error)
-            })?;
-        }
+        let (own, weak) = (Arc::clone(&shared), Arc::downgrade(&directory));
+        let run = move || run(&own, &weak, policy);
+        thread::Builder::new().name("spanlog-spool".into()).spawn(run).map_err(|error| {
+            Error::delivery("cannot start the thread that syncs the spool".into()).with_source(error)
+        })?;
         Ok(Self { policy, shared, directory })
     }
 
@@ -116,10 +112,11 @@ impl Syncer {
         let mut state = self.shared.lock();
         if let Some((_, is_full)) = state.unsynced.get_mut(&(signal.name(), file)) {
             *is_full = true;
-            state.has_full = true;
+            state.has_full = self.policy == SpoolSync::EveryBatch;
         }
+        let has_full = state.has_full;
         drop(state);
-        if self.policy == SpoolSync::EveryBatch {
+        if has_full {
             self.shared.changed.notify_one();
         }
     }
@@ -145,23 +142,29 @@ impl Drop for Syncer {
     }
 }
 
-/// Syncs each `interval`, or when a segment is full if that is for ever.
-fn run(shared: &Shared, directory: &Weak<Directory>, interval: Duration) {
+/// Syncs as `policy` says, and keeps the time at which the process was last alive.
+fn run(shared: &Shared, directory: &Weak<Directory>, policy: SpoolSync) {
+    let interval = match policy {
+        SpoolSync::Interval(interval) => interval.min(ALIVE),
+        SpoolSync::Never | SpoolSync::EveryBatch => ALIVE,
+    };
+    let mut last = Instant::now();
     loop {
-        let mut state = shared.lock();
-        if interval == Duration::MAX {
-            let idle = |state: &mut State| !state.is_closed && !state.has_full;
-            state = shared.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        } else {
-            let idle = |state: &mut State| !state.is_closed;
-            let waited = shared.changed.wait_timeout_while(state, interval, idle);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        if state.is_closed {
-            return;
-        }
+        let idle = |state: &mut State| !state.is_closed && !state.has_full;
+        let waited = shared.changed.wait_timeout_while(shared.lock(), interval, idle);
+        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let (is_closed, has_full) = (state.is_closed, state.has_full);
         drop(state);
-        let Some(directory) = directory.upgrade() else { return };
-        shared.sync(&directory);
+        let Some(directory) = directory.upgrade().filter(|_| !is_closed) else { return };
+        directory.set_alive();
+        let is_due = match policy {
+            SpoolSync::Never => false,
+            SpoolSync::Interval(interval) => last.elapsed() >= interval,
+            SpoolSync::EveryBatch => has_full,
+        };
+        if is_due {
+            last = Instant::now();
+            shared.sync(&directory);
+        }
     }
 }

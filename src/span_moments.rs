@@ -1,0 +1,55 @@
+//! What is known of a span that starts or ends on this thread, and that its processors cannot see.
+
+use std::cell::Cell;
+
+thread_local! {
+    static ENDING: Cell<u64> = const { Cell::new(0) };
+    static STARTS_OP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lives while a span of a job ends on this thread. Its data does not say which scope it is of.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    outer: u64,
+}
+
+impl Ending {
+    /// `scope`: the id of the job scope; 0 is no job.
+    pub(crate) fn of(scope: u64) -> Self {
+        Self { outer: ENDING.try_with(|ending| ending.replace(scope)).unwrap_or_default() }
+    }
+
+    /// The job scope of the span that is ending on this thread.
+    pub(crate) fn scope() -> u64 {
+        ENDING.try_with(Cell::get).unwrap_or_default()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = ENDING.try_with(|ending| ending.set(self.outer));
+    }
+}
+
+/// Lives while the span of an op, a step or an execution starts on this thread.
+#[derive(Debug)]
+pub(crate) struct StartingOp {
+    outer: bool,
+}
+
+impl StartingOp {
+    pub(crate) fn begin() -> Self {
+        Self { outer: STARTS_OP.try_with(|starts| starts.replace(true)).unwrap_or_default() }
+    }
+
+    /// Whether the span that starts on this thread may be that of an op.
+    pub(crate) fn is_under_way() -> bool {
+        STARTS_OP.try_with(Cell::get).unwrap_or_default()
+    }
+}
+
+impl Drop for StartingOp {
+    fn drop(&mut self) {
+        let _ = STARTS_OP.try_with(|starts| starts.set(self.outer));
+    }
+}
