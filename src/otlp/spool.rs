@@ -269,6 +269,12 @@ impl SignalSpool {
         }
     }
 
+    /// Gives the directory up.
+    #[cfg(all(test, loom))]
+    pub(crate) fn release(&self) {
+        self.spool.release();
+    }
+
     pub(crate) fn signal(&self) -> Signal {
         self.signal
     }

@@ -84,6 +84,12 @@ impl Queue {
         self.pool.spool().is_some() && [first].into_iter().chain(&*self.shards).any(|shard| self.unmap(shard))
     }
 
+    /// Unmaps all full chunks of all shards.
+    #[cfg(all(test, loom))]
+    pub(crate) fn unmap_all(&self) {
+        self.shards.iter().for_each(|shard| _ = self.unmap(shard));
+    }
+
     fn unmap(&self, shard: &Shard) -> bool {
         let Some(mut inner) = lock_unless_forked(&shard.inner, self.process) else { return false };
         let mut released = 0;

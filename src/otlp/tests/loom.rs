@@ -14,9 +14,14 @@ use loom::thread;
 use crate::otlp::counters::Counters;
 use crate::otlp::queue::budget::{Budget, Memory};
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
-use crate::otlp::queue::control::{Command, Control};
+use crate::job_account::Account;
+use crate::otlp::queue::control::{Command, Control, Taken};
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
-use crate::otlp::queue::{Overflow, Queue};
+use crate::otlp::queue::unmap::Full;
+use crate::otlp::queue::{Item, Overflow, Queue};
+use crate::otlp::signal::Signal;
+use crate::otlp::spool::sync::SpoolSync;
+use crate::otlp::spool::{SignalSpool, Spool, SpoolSettings};
 use crate::record::Target;
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
@@ -35,6 +40,8 @@ fn queue(overflow: Overflow) -> Arc<Queue> {
 
 const TARGET: Target<'static> = Target::Static("loom");
 
+const ONE: Taken = Taken { records: 1, spooled: 0 };
+
 fn push(queue: &Queue, shard: usize) {
     let mut front = [b'x'; MAX_HEADER + 1];
     queue.push_to(shard, TARGET.into(), &Encoded::new(&mut front, MAX_HEADER, b"y"));
@@ -45,15 +52,21 @@ fn drain(queue: &Queue) -> u64 {
     let before = queue.next_ticket();
     let mut records = 0;
     loop {
-        while let Some(chunk) = queue.pop_oldest(before) {
-            let count = chunk.records as u64;
-            assert!(queue.control.dequeued(count, &queue.counters));
-            assert!(queue.control.complete(count, || {
+        while let Some(full) = queue.pop_oldest(before) {
+            let count = full.records() as u64;
+            let taken = Taken { records: count, spooled: 0 };
+            assert!(queue.control.dequeued(taken, &queue.counters));
+            assert!(queue.control.complete(taken, || {
                 queue.counters.delivered(count);
                 false
             }));
-            queue.budget.release(queue.cost(&chunk));
-            queue.pool.recycle(chunk);
+            match full {
+                Full::InMemory(chunk) => {
+                    queue.budget.release(queue.cost(&chunk));
+                    queue.pool.recycle(*chunk);
+                }
+                Full::Unmapped(unmapped) => queue.pool.remove(unmapped.file),
+            }
             records += count;
         }
         if !queue.reclaim_leases(before) {
@@ -138,8 +151,8 @@ fn loom_held_records_are_settled_once() {
         let settles = Arc::clone(&both);
         let worker = thread::spawn(move || {
             let (control, counters) = &*settles;
-            if control.dequeued(1, counters) {
-                control.complete(1, || {
+            if control.dequeued(ONE, counters) {
+                control.complete(ONE, || {
                     counters.delivered(1);
                     false
                 });
@@ -186,5 +199,57 @@ fn loom_flush_comes_back() {
         let Command::Everything { flush } = control.next_command(far()) else { panic!() };
         control.flush_sent(flush);
         asking.join().unwrap();
+    });
+}
+
+/// Guarantees: whether the worker takes a full chunk before or after a thread unmaps it, its records are there
+/// once, and its memory is released once.
+#[test]
+fn loom_unmapping_loses_and_doubles_nothing() {
+    let root = std::env::temp_dir().join(format!("spanlog-loom-{}", std::process::id()));
+    let settings = SpoolSettings { root: root.clone(), limit: 1 << 20, sync: SpoolSync::Never };
+    let spool = SignalSpool::new(Spool::open(&settings).unwrap(), Signal::Logs, b"");
+    let model_spool = spool.clone();
+    model(move || {
+        let limits = QueueLimits::new(MIN_MEMORY, MIN_MEMORY / 2, 100);
+        let memory = Memory::new(MIN_MEMORY);
+        let spool = Some(model_spool.clone());
+        let queue = Arc::new(Queue::in_memory(limits, Overflow::DropNewest, Signal::Logs, memory, spool));
+        for _ in 0..3 {
+            let mut front = [b'x'; MAX_HEADER + 300];
+            queue.push_to(0, TARGET.into(), &Encoded::new(&mut front, MAX_HEADER, b"y"));
+        }
+        let unmaps = Arc::clone(&queue);
+        let unmapping = thread::spawn(move || unmaps.unmap_all());
+        let mut records = drain(&queue);
+        unmapping.join().unwrap();
+        records += drain(&queue);
+        assert_eq!(records, 3);
+        assert_eq!(queue.budget.available(), MIN_MEMORY);
+        queue.pool.close();
+    });
+    spool.release();
+    drop(spool);
+    let _ = std::fs::remove_dir_all(root);
+}
+
+/// Guarantees: a record that has been enqueued is in the receipt once, wherever the worker has it.
+#[test]
+fn loom_a_receipt_has_each_record_once() {
+    model(|| {
+        let queue = queue(Overflow::DropNewest);
+        let account = std::sync::Arc::new(Account::default());
+        account.add(u64::MAX);
+        let (emits, of) = (Arc::clone(&queue), account.clone());
+        let emitting = thread::spawn(move || {
+            let mut front = [b'x'; MAX_HEADER + 1];
+            let item = Item { scope: TARGET.into(), job: u64::MAX, severity: 9 };
+            emits.push_to(0, item, &Encoded::new(&mut front, MAX_HEADER, b"y"));
+            let held = emits.hold();
+            assert_eq!(of.tallies()[0].emitted + emits.queued(&of), 1);
+            drop(held);
+        });
+        drain(&queue);
+        emitting.join().unwrap();
     });
 }
