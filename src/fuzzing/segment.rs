@@ -76,6 +76,5 @@ fn read(file: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
             Entry::Run { .. } => {}
         }
     }
-    segment.request();
     Some((records, damaged))
 }

@@ -200,7 +200,8 @@ impl Call {
 
     /// Whether the span itself failed, by its status or by the outcome of its op.
     pub fn is_red(&self) -> bool {
-        self.is_error || matches!(
+        self.is_error
+            || matches!(
                 self.outcome,
                 Outcome::Failed | Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted
             )

@@ -20,7 +20,6 @@ use crate::correlate::span_start::{catch_panic, start_otel_span};
 use crate::correlate::span_state::{OpNames, SpanState};
 use crate::correlate::with_job::WithJob;
 use crate::correlate::{ambient, pending_op, stack};
-use crate::span_moments::{Ending, StartingOp};
 use crate::job_scope::{JobScope, JobScopeValue};
 use crate::keys::Keys;
 use crate::op::open_ops::Listed;
@@ -28,6 +27,7 @@ use crate::op::outcome::{write_cancelled, Failure, Outcome};
 use crate::op::start_record;
 use crate::panic_message;
 use crate::panic_message::PanicsBefore;
+use crate::span_moments::{Ending, StartingOp};
 use crate::value::any_value;
 
 /// The tool of the runner's own operations.

@@ -61,9 +61,9 @@ pub(crate) mod signals {
     use opentelemetry::trace::TraceContextExt;
 
     use crate::correlate::span_start::catch_panic;
-    use crate::span_moments::Ending;
     use crate::job_scope::of_context;
     use crate::op::outcome::write_cancelled;
+    use crate::span_moments::Ending;
 
     /// Lists the ops that start from now on.
     pub(crate) fn list() {

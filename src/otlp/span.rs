@@ -15,10 +15,10 @@ use opentelemetry::{KeyValue, Value as OtelValue};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::value::{any_value, Value};
-use crate::wire::read::{each, Raw};
 use crate::wire::put::{
     put_bytes, put_fixed64, put_pair, put_uint, tag, varint_len, FIXED32, FIXED64, LENGTH, VARINT,
 };
+use crate::wire::read::{each, Raw};
 
 /// The field numbers of `opentelemetry.proto.trace.v1.Span`.
 mod field {

@@ -27,7 +27,7 @@ use opentelemetry::SpanId;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::signal::Signal;
-use crate::otlp::spool::directory::Directory;
+use crate::otlp::spool::directory::{unfinished, Directory};
 use crate::otlp::spool::segment::Segment;
 use crate::otlp::spool::sync::{SpoolSync, Syncer};
 use crate::wire::segment::write::Writer;
@@ -247,13 +247,19 @@ impl SignalSpool {
         writer.begin_run(mapped, 0, key);
         writer.push(mapped, framed, &[]);
         let written = self.spool.reserve(bytes.len() as u64).and_then(|()| {
-            fs::write(self.spool.own.open_span(id), &bytes).inspect_err(|_| {
+            let path = self.spool.own.open_span(id);
+            let unfinished = unfinished(&path);
+            let written = fs::write(&unfinished, &bytes).and_then(|()| fs::rename(&unfinished, &path));
+            written.inspect_err(|_| {
+                let _ = fs::remove_file(&unfinished);
                 self.spool.used.fetch_sub(bytes.len() as u64, Ordering::AcqRel);
             })
         });
         match written {
             Ok(()) => _ = self.open_spans().insert(id, bytes.len() as u64),
-            Err(error) => report_once(format_args!("a span that starts is not kept, as the spool takes no more: {error}")),
+            Err(error) => report_once(format_args!(
+                "a span that starts is not kept, as the spool takes no more: {error}"
+            )),
         }
     }
 

@@ -10,9 +10,9 @@ use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::correlate::span_start;
-use crate::span_moments::Ending;
 use crate::job_scope::of_context;
 use crate::panic_message::PanicsBefore;
+use crate::span_moments::Ending;
 use crate::trace::entry_span::EntrySpan;
 use crate::trace::events::TracingLogger;
 use crate::trace::logger::{Entry, Level, Logger};

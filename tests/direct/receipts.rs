@@ -30,7 +30,8 @@ fn adds_up(tally: &Tally) -> bool {
 
 /// An execution with a step, an op in that, and `records` records.
 fn run(number: usize, records: usize) -> job::Execution {
-    let execution = job::execution(JobMetadata::new(format!("job-{number}"), format!("exec-{number}")), "deploy");
+    let execution =
+        job::execution(JobMetadata::new(format!("job-{number}"), format!("exec-{number}")), "deploy");
     let done: Result<(), String> = execution.in_scope(|| {
         execution.step("plan").run(|| {
             op::run("terraform", "plan", [], || {
@@ -62,7 +63,11 @@ fn each_job_has_a_receipt_of_its_own() {
         jobs.into_iter().map(|job| job.join().unwrap()).collect()
     });
     for (number, receipt) in (1..).zip(&receipts) {
-        assert_eq!((receipt.logs.emitted, receipt.logs.delivered), (1_000 * number, 1_000 * number), "{receipt}");
+        assert_eq!(
+            (receipt.logs.emitted, receipt.logs.delivered),
+            (1_000 * number, 1_000 * number),
+            "{receipt}"
+        );
         assert_eq!((receipt.spans.emitted, receipt.spans.delivered), (3, 3), "{receipt}");
         assert!(receipt.is_complete());
     }
@@ -111,7 +116,11 @@ fn losses_are_counted_by_their_reason() {
             let receiver = Receiver::at(port.listen(), |_| Some(ok()));
             let receipt = noisy.close(LONG);
             let Receipt { logs, spans, .. } = receipt;
-            assert_eq!((logs.emitted, logs.pending, spans.emitted, spans.lost()), (5_000, 0, 3, 0), "{receipt}");
+            assert_eq!(
+                (logs.emitted, logs.pending, spans.emitted, spans.lost()),
+                (5_000, 0, 3, 0),
+                "{receipt}"
+            );
             assert!(adds_up(&logs) && logs.lost() > 1_000 && logs.delivered > 0, "{overflow:?}: {receipt}");
             let reason = match overflow {
                 Overflow::DropOldest => logs.dropped_oldest,
@@ -141,7 +150,10 @@ fn losses_are_counted_by_their_reason() {
 #[test]
 fn the_answers_of_the_receiver_are_in_the_receipt() {
     let partial = ExportLogsServiceResponse {
-        partial_success: Some(ExportLogsPartialSuccess { rejected_log_records: 3, error_message: "no".into() }),
+        partial_success: Some(ExportLogsPartialSuccess {
+            rejected_log_records: 3,
+            error_message: "no".into(),
+        }),
     };
     let partial = response(200, &[("content-type", "application/x-protobuf")], &partial.encode_to_vec());
     let refused = response(400, &[], b"");

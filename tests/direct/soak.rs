@@ -187,7 +187,7 @@ fn soak(time: Duration) {
         let mut row = vec![signal.to_owned(), format!("{} s", time.as_secs())];
         row.extend(counts.map(|count| count.to_string()));
         row.extend([format!("{first} MB"), format!("{second} MB")]);
-        table::write_row("soak", 1, &row);
+        table::write_row("docs/direct.md", "soak", 1, &row);
     }
 }
 

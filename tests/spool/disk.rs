@@ -199,6 +199,8 @@ fn ten_thousand_old_segments_are_sent() {
     for number in 0..10_000 {
         fs::write(folder.join(format!("logs-{number:08}.seg")), &segment).unwrap();
     }
+    // Which the process's end has left unfinished.
+    fs::write(folder.join("logs-00010000.new"), &segment[..100]).unwrap();
     let (report, arrived) = spool.recover();
     assert_eq!(arrived, BTreeMap::from([("7".to_owned(), 10_000)]), "{report}");
     assert_eq!((report.stats.recovered, report.stats.delivered), (10_000, 10_000));
@@ -385,8 +387,10 @@ fn a_segment_can_be_drawn() {
     let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
     let layer = LogLayer::direct(pipeline.clone());
     tracing::dispatcher::with_default(&subscriber(&provider, layer), || {
-        let done: Result<(), String> =
-            spanlog::op::run("terraform", "plan", [], || Ok(tracing::info!("inside the op")));
+        let done: Result<(), String> = spanlog::op::run("terraform", "plan", [], || {
+            tracing::info!("inside the op");
+            Ok(())
+        });
         done.unwrap();
     });
     pipeline.shutdown(AWAY);

@@ -20,7 +20,10 @@ fn install(url: &str, spool: &str) -> spanlog::Guard {
 fn work() {
     let execution = job::execution(JobMetadata::new("job-1", "execution-1"), "deploy");
     let done: Result<(), String> = execution.in_scope(|| {
-        op::run("terraform", "plan", [], || Ok(tracing::info!("planning")))
+        op::run("terraform", "plan", [], || {
+            tracing::info!("planning");
+            Ok(())
+        })
     });
     execution.end(&done);
 }
@@ -65,7 +68,11 @@ fn end(how: &str) {
 /// them.
 #[test]
 fn whatever_ends_the_process_the_next_one_sends_it() {
-    let Some(test) = isolated(|how| end(how)) else { return };
+    let Some(test) = isolated(|how: &str| {
+        end(how);
+    }) else {
+        return;
+    };
     assert!(part().is_none());
     for how in ["exit", "abort", "TERM", "KILL"] {
         let spool = directory("installed");
@@ -99,7 +106,11 @@ fn whatever_ends_the_process_the_next_one_sends_it() {
 /// that they had; what had ended is not touched. The graph shows it as an outcome of its own.
 #[test]
 fn what_was_running_is_closed_as_interrupted() {
-    let Some(test) = isolated(|how| end(how)) else { return };
+    let Some(test) = isolated(|how: &str| {
+        end(how);
+    }) else {
+        return;
+    };
     let spool = directory("interrupted");
     let away = Reserved::new();
     let run = |part: &str, url: &str| {
@@ -136,7 +147,10 @@ fn what_was_running_is_closed_as_interrupted() {
             reader.read("request", &*request.body).unwrap();
         }
         let text = reader.graph().to_text();
-        assert!(text.lines().any(|line| line.contains("terraform plan") && line.contains("interrupted")), "{text}");
+        assert!(
+            text.lines().any(|line| line.contains("terraform plan") && line.contains("interrupted")),
+            "{text}"
+        );
     }
     let _ = fs::remove_dir_all(spool.parent().unwrap());
 }

@@ -252,7 +252,7 @@ fn what_was_emitted_survives_kill_9() {
             0,
             again[0] + again[1],
         ];
-        table::write_row("kills", 2, &cells.map(|cell| cell.to_string()));
+        table::write_row("docs/reliability.md", "kills", 2, &cells.map(|cell| cell.to_string()));
     }
 }
 

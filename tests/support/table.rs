@@ -5,13 +5,13 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-/// With `SPANLOG_WRITE_DOCS=1`, puts `cells` into the table of `docs/direct.md` that ends at the
-/// comment `end`, in place of the row that begins with the same `keys` cells, or as its last one.
-pub fn write_row(end: &str, keys: usize, cells: &[String]) {
+/// With `SPANLOG_WRITE_DOCS=1`, puts `cells` into the table of `page` that ends at the comment `end`, in place of
+/// the row that begins with the same `keys` cells, or as its last one.
+pub fn write_row(page: &str, end: &str, keys: usize, cells: &[String]) {
     if env::var_os("SPANLOG_WRITE_DOCS").is_none() {
         return;
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/direct.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let mut lines: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
     let key = format!("| {} |", cells[..keys].join(" | "));
     let row = format!("| {} |", cells.join(" | "));

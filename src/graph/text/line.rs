@@ -83,7 +83,9 @@ pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static st
     let call = node.call();
     match call.outcome {
         Outcome::Failed => ((Style::Bad, "✗"), failure(node)),
-        Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted => ((Style::Bad, "✗"), call.outcome.name().to_owned()),
+        Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted => {
+            ((Style::Bad, "✗"), call.outcome.name().to_owned())
+        }
         Outcome::Ok if node.is_red() => ((Style::Warning, "!"), "failed inside".to_owned()),
         Outcome::Ok => ((Style::Good, "✓"), String::new()),
         Outcome::Cancelled | Outcome::Dropped => ((Style::Warning, "-"), call.outcome.name().to_owned()),

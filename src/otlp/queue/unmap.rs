@@ -63,7 +63,9 @@ impl Full {
                     each(piece.job, piece.records as u64);
                 }
             }
-            Self::Unmapped(unmapped) => unmapped.jobs.iter().for_each(|(job, records)| each(*job, *records as u64)),
+            Self::Unmapped(unmapped) => {
+                unmapped.jobs.iter().for_each(|(job, records)| each(*job, *records as u64))
+            }
         }
     }
 

@@ -9,12 +9,12 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use crate::span_moments::{Ending, StartingOp};
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::importance::severity_of_span;
 use crate::otlp::queue::Item;
 use crate::otlp::span::{put_open_span, put_span, scope};
+use crate::span_moments::{Ending, StartingOp};
 use crate::stats::Thread;
 use crate::wire::put::put_bytes;
 

@@ -19,6 +19,9 @@ const LOCK: &str = "lock";
 /// The end of a segment's name.
 const SEGMENT: &str = ".seg";
 
+/// The end of the name of a file that its process has not finished.
+const UNFINISHED: &str = ".new";
+
 /// The beginning of the name of a span that has started.
 const OPEN: &str = "open-";
 
@@ -66,9 +69,15 @@ impl Directory {
         paths
     }
 
-    /// Takes over the directory if its owner has ended.
+    /// Takes over the directory if its owner has ended. Files that it has not finished are removed.
     pub(crate) fn take_over(path: PathBuf) -> Option<Self> {
-        Self::lock(path, false).ok()?
+        let taken = Self::lock(path, false).ok()??;
+        for entry in fs::read_dir(&taken.path).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.ends_with(UNFINISHED)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Some(taken)
     }
 
     /// `None` if another process owns it.
@@ -179,6 +188,11 @@ impl Drop for Directory {
     fn drop(&mut self) {
         self.release();
     }
+}
+
+/// The place of a file that is not finished.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension(&UNFINISHED[1..])
 }
 
 fn is_open_span(entry: &DirEntry) -> bool {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use memmap2::MmapMut;
 
+use crate::otlp::spool::directory::unfinished;
 use crate::otlp::spool::map::map;
 use crate::wire::segment::write::Writer;
 use crate::wire::segment::{label, DATA_AT};
@@ -29,18 +30,21 @@ impl Segment {
         resource: &[u8],
         data_len: usize,
     ) -> io::Result<Self> {
-        let mut created = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        // Under another name: a file that the process's end leaves unfinished is none.
+        let unfinished = unfinished(path);
+        let mut created = OpenOptions::new().read(true).write(true).create_new(true).open(&unfinished)?;
         let label = label(signal, resource, data_len);
         let mapped = DATA_AT + data_len;
         let made = created
             .write_all(&label)
             .and_then(|()| write_zeros(&mut created, mapped))
-            .and_then(|()| map(&created, label.len() as u64, mapped));
+            .and_then(|()| map(&created, label.len() as u64, mapped))
+            .and_then(|map| fs::rename(&unfinished, path).map(|()| map));
         match made {
             Ok(map) => Ok(Self { file, map, writer: Writer::default() }),
             Err(error) => {
                 // What was written of it takes room on a disk that may be full.
-                let _ = fs::remove_file(path);
+                let _ = fs::remove_file(&unfinished);
                 Err(error)
             }
         }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use loom::sync::Arc;
 use loom::thread;
 
+use crate::job_account::Account;
 use crate::otlp::counters::Counters;
 use crate::otlp::queue::budget::{Budget, Memory};
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
-use crate::job_account::Account;
 use crate::otlp::queue::control::{Command, Control, Taken};
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::unmap::Full;

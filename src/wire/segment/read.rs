@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::wire::put::put_bytes;
 use crate::wire::segment::{
     checksum, done_at, label_checksum, label_len, number_at, resource_len, sealed, seed, CHECKSUM_AT,
     COMMITTED_AT, DATA_AT, DATA_LEN_AT, DONE_LEN, ENTRY, FIXED, INDEX_AT, MAGIC, MAX_ENTRIES, RUN,
@@ -27,6 +26,7 @@ pub(crate) struct Segment<'a> {
     /// The encoded fields of the resource.
     pub(crate) resource: &'a [u8],
     /// 0 for log records, 1 for spans.
+    #[cfg_attr(not(any(test, feature = "graph")), expect(dead_code, reason = "a pipeline knows its signal"))]
     pub(crate) signal: u8,
     /// The number of its use.
     pub(crate) number: u64,
@@ -118,48 +118,6 @@ impl<'a> Segment<'a> {
             let bit = segment.done[8 + position / 8] >> (position % 8) & 1;
             Entry::Record { framed: bytes, is_done: is_of_this_use && bit == 1 }
         })
-    }
-
-    /// All records, done or not, as the request that they would be sent in, and the number of damaged
-    /// entries.
-    pub(crate) fn request(&self) -> (Vec<u8>, u64) {
-        let mut message = Vec::new();
-        put_bytes(&mut message, 1, self.resource);
-        let (mut scope, mut damaged) = (Vec::new(), 0);
-        let mut end = |scope: &mut Vec<u8>| {
-            if !scope.is_empty() {
-                put_bytes(&mut message, 2, scope);
-            }
-            scope.clear();
-        };
-        for entry in self.entries() {
-            match entry {
-                Entry::Run { scope: key, .. } => {
-                    end(&mut scope);
-                    match self.signal {
-                        // The key is the scope's name.
-                        0 => {
-                            let mut name = Vec::new();
-                            put_bytes(&mut name, 1, key);
-                            put_bytes(&mut scope, 1, &name);
-                        }
-                        // It is the fields of the message.
-                        _ => scope.extend_from_slice(key),
-                    }
-                }
-                Entry::Record { framed, .. } => scope.extend_from_slice(framed),
-                Entry::Damaged { is_run } => {
-                    damaged += 1;
-                    if is_run {
-                        end(&mut scope);
-                    }
-                }
-            }
-        }
-        end(&mut scope);
-        let mut request = Vec::new();
-        put_bytes(&mut request, 1, &message);
-        (request, damaged)
     }
 
     fn has_sound_entry(&self, number: u64) -> bool {
