@@ -101,6 +101,24 @@ pub fn discarding_with_spool(directory: impl Into<PathBuf>) -> Pipeline {
     }
 }
 
+/// A pipeline that passes each encoded request to `store`, on its own threads, for benchmarks.
+///
+/// # Panics
+///
+/// If the process cannot start another thread.
+pub fn storing(store: impl FnMut(&[u8]) + Send + 'static) -> Pipeline {
+    start(config(), Box::new(Store(store)), Box::new(Discard))
+}
+
+struct Store<F>(F);
+
+impl<F: FnMut(&[u8]) + Send> Transport for Store<F> {
+    fn send(&mut self, request: &mut Request, _deadline: Instant) -> Answer {
+        (self.0)(request.bytes());
+        Answer::Accepted { rejected: 0, message: String::new() }
+    }
+}
+
 struct Discard;
 
 impl Transport for Discard {

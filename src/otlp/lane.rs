@@ -59,6 +59,7 @@ impl Lane {
         let spool = settings.spool.as_ref().filter(|_| !transports.is_empty());
         let spool = spool
             .map(|spool| SignalSpool::new(Arc::clone(spool), settings.signal, settings.resource.bytes()));
+        let limits = limits.with_spool(spool.is_some());
         let queue = Queue::in_memory(limits, settings.overflow, settings.signal, Arc::clone(memory), spool);
         let (queue, exporter) = (Arc::new(queue), settings.exporter);
         let reporter = worker::start(Arc::clone(&queue), settings, transports)?;

@@ -263,7 +263,7 @@ impl Queue {
             return self.drop_in_child();
         }
         // A closed shard has no lease.
-        if inner.leased < max_cost + self.limits.slack {
+        if inner.leased < max_cost + self.limits.of_chunk() {
             drop(inner);
             return self.push_slow(shard, item, record, max_cost);
         }
@@ -302,7 +302,7 @@ impl Queue {
     /// Enqueues a record for which the lease does not suffice.
     #[cold]
     fn push_slow(&self, shard: &Shard, item: Item<'_>, record: &Encoded<'_>, max_cost: usize) -> bool {
-        let wanted = max_cost + self.limits.slack;
+        let wanted = max_cost + self.limits.of_chunk();
         let importance = Importance::of(item.severity);
         let mut until = None;
         let mut attempts = 0;
@@ -409,10 +409,9 @@ impl Queue {
     /// `wanted`: the bytes that the first record of the chunk needs at most.
     #[cold]
     fn begin_chunk(&self, shard: &Shard, inner: &mut Inner, wanted: usize) {
-        let slack = self.limits.slack;
         let mut chunk = self.pool.take(self.process, wanted);
         chunk.begin(self.next_ticket.fetch_add(1, Ordering::AcqRel));
-        inner.leased -= slack;
+        inner.leased -= self.limits.of_chunk();
         let full = inner.open.replace(chunk);
         if let Some(segment) = full.as_ref().and_then(Chunk::segment) {
             self.pool.is_full(segment.file);
@@ -434,6 +433,6 @@ impl Queue {
 
     /// The bytes that a chunk is charged with, with the slack that its last record may use.
     pub(crate) fn cost(&self, chunk: &Chunk) -> usize {
-        chunk.cost() + self.limits.slack
+        chunk.cost() + self.limits.of_chunk()
     }
 }

@@ -23,12 +23,25 @@ pub(crate) struct QueueLimits {
     /// The bytes that a chunk has beyond that, for its last record. They are charged to the budget,
     /// too.
     pub(crate) slack: usize,
+    /// What a chunk in a segment takes in addition: pages that are not full, and its index.
+    pages: usize,
 }
 
 impl QueueLimits {
     pub(crate) fn new(memory: usize, record: usize, wake_records: usize) -> Self {
         let chunk = (memory / 128).min(CHUNK);
-        Self { memory, record, wake_records, wake_chunks: usize::MAX, chunk, slack: chunk / 16 }
+        Self { memory, record, wake_records, wake_chunks: usize::MAX, chunk, slack: chunk / 16, pages: 0 }
+    }
+
+    /// For chunks in segments.
+    pub(crate) fn with_spool(self, has_spool: bool) -> Self {
+        Self { pages: if has_spool { self.chunk / 8 } else { 0 }, ..self }
+    }
+
+    /// What each chunk is charged with, beside its records.
+    #[inline]
+    pub(crate) fn of_chunk(self) -> usize {
+        self.slack + self.pages
     }
 
     /// Wakes the worker when a shard has so many bytes, too.
