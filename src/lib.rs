@@ -81,6 +81,7 @@
 //! | &emsp; `wire/put.rs` | every other form of the wire format |
 //! | `otlp/queue.rs` | the queue: one shard for each thread, bounded in bytes |
 //! | `otlp/queue/chunk.rs` | encoded records, one after the other |
+//! | &emsp; `wire/segment/write.rs` | the same in a file, with a spool |
 //!
 //! `otlp.rs` continues from there to the receiver. Each of these can be read alone: `spans.rs`
 //! (spans without side effects), `job.rs` (job metadata), `task.rs` (work on other threads and
@@ -184,6 +185,8 @@ mod documents {
     struct Mapping;
     #[doc = include_str!("../docs/promises.md")]
     struct Promises;
+    #[doc = include_str!("../docs/reliability.md")]
+    struct Reliability;
     #[cfg(feature = "graph")]
     #[doc = include_str!("../docs/report.md")]
     struct Report;

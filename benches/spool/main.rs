@@ -176,7 +176,9 @@ fn child(design: Design, what: &str, folder: &Path) {
     let pipeline = design.pipeline(folder);
     let subscriber = tracing_subscriber::registry().with(LogLayer::direct(pipeline.clone()));
     tracing::subscriber::set_global_default(subscriber).unwrap();
-    let emit = |number: u64| tracing::info!(number, attempt = 3, host = "worker-17", is_retry = false, "a line of a job");
+    let emit = |number: u64| {
+        tracing::info!(number, attempt = 3, host = "worker-17", is_retry = false, "a line of a job")
+    };
     match what.parse::<u64>() {
         Ok(count) => {
             let (begun, cpu) = (Instant::now(), cpu_nanos());
@@ -253,7 +255,11 @@ fn measure(design: Design, count: u64, kills: usize) -> Vec<String> {
 /// The bytes of all files below `path`.
 fn size(path: &Path) -> u64 {
     let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
-    entries.map(|entry| if entry.path().is_dir() { size(&entry.path()) } else { entry.metadata().unwrap().len() }).sum()
+    entries
+        .map(
+            |entry| if entry.path().is_dir() { size(&entry.path()) } else { entry.metadata().unwrap().len() },
+        )
+        .sum()
 }
 
 fn write(rows: &[Vec<String>]) {

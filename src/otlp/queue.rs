@@ -8,11 +8,12 @@
 pub(crate) mod budget;
 pub(crate) mod chunk;
 pub(crate) mod control;
+pub(crate) mod full;
 pub(crate) mod importance;
 pub(crate) mod limits;
 pub(crate) mod pool;
 pub(crate) mod truncate;
-pub(crate) mod unmap;
+mod unmap;
 mod accounts;
 mod dequeue;
 mod evict;
@@ -22,16 +23,15 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::diagnostics::report_once;
 use crate::otlp::counters::{Counters, SHARDS};
 use crate::otlp::queue::budget::{Budget, Memory};
 use crate::otlp::queue::chunk::{Chunk, Encoded, ScopeKey, MAX_HEADER};
 use crate::otlp::queue::control::Control;
+use crate::otlp::queue::full::Full;
 use crate::otlp::queue::importance::{Importance, JobUsage};
 use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
-use crate::otlp::queue::unmap::Full;
 use crate::otlp::signal::Signal;
 use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::{
@@ -226,19 +226,6 @@ impl Queue {
         false
     }
 
-    /// A record came after the shutdown. That is reported once: a guard may have been dropped too
-    /// early, or never kept.
-    #[cold]
-    fn count_after_shutdown(&self) {
-        self.counters.dropped_shutdown(1);
-        if !self.reported_shutdown.swap(true, Ordering::Relaxed) {
-            report_once(format_args!(
-                "{} are dropped, because telemetry was shut down before: keep its guard to the end of `main`",
-                self.signal.items()
-            ));
-        }
-    }
-
     /// Whether there is no room for a record of this thread, and none can be made. An estimate:
     /// true from the first record that is dropped until there is room for a whole lease.
     pub(crate) fn is_full(&self, severity: u8) -> bool {
@@ -350,15 +337,6 @@ impl Queue {
         self.counters.dropped_queue_full(1);
         self.count_dropped(item.job, |tally| tally.dropped_queue_full += 1);
         false
-    }
-
-    /// Counts one of this job that [`reserve`](Self::reserve) has refused.
-    #[cold]
-    pub(crate) fn count_refused(&self, job: u64) {
-        self.count_dropped(job, |tally| match self.is_closed() {
-            true => tally.dropped_shutdown += 1,
-            false => tally.dropped_queue_full += 1,
-        });
     }
 
     /// Makes room, or waits for it. True if there may be room now. The caller holds no lock.

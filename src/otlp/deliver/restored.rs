@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry::SpanId;
 
 use crate::diagnostics::report_once;
-use crate::otlp::queue::chunk::{items_of, Chunk};
+use crate::otlp::queue::chunk::copy::items_of;
+use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
 use crate::otlp::signal::Signal;
 use crate::otlp::span;

@@ -19,7 +19,7 @@ use crate::otlp::deliver::restored::{restore, Leftovers};
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::Piece;
 use crate::otlp::queue::control::{Command, Taken};
-use crate::otlp::queue::unmap::{jobs_of, Full};
+use crate::otlp::queue::full::{jobs_of, Full};
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;

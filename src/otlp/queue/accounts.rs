@@ -1,10 +1,11 @@
-//! The accounts of jobs: what the queue knows of their records.
+//! Counting records that were never enqueued, and the accounts of jobs.
 
+use crate::diagnostics::report_once;
 use crate::job_account::{self, Account, Tally};
-use crate::otlp::queue::unmap::Full;
+use crate::otlp::queue::full::Full;
 use crate::otlp::queue::Queue;
 use crate::otlp::signal::Signal;
-use crate::otlp::sync::{lock, MutexGuard};
+use crate::otlp::sync::{lock, MutexGuard, Ordering};
 
 impl Queue {
     pub(crate) fn signal(&self) -> Signal {
@@ -23,6 +24,28 @@ impl Queue {
             tally.emitted += 1;
             change(tally);
         });
+    }
+
+    /// Counts one of this job that [`reserve`](Self::reserve) has refused.
+    #[cold]
+    pub(crate) fn count_refused(&self, job: u64) {
+        self.count_dropped(job, |tally| match self.is_closed() {
+            true => tally.dropped_shutdown += 1,
+            false => tally.dropped_queue_full += 1,
+        });
+    }
+
+    /// A record came after the shutdown. That is reported once: a guard may have been dropped too
+    /// early, or never kept.
+    #[cold]
+    pub(super) fn count_after_shutdown(&self) {
+        self.counters.dropped_shutdown(1);
+        if !self.reported_shutdown.swap(true, Ordering::Relaxed) {
+            report_once(format_args!(
+                "{} are dropped, because telemetry was shut down before: keep its guard to the end of `main`",
+                self.signal.items()
+            ));
+        }
     }
 
     /// Keeps records from leaving the queue, for as long as it is held: they count as emitted when they do.

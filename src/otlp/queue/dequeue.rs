@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::otlp::queue::unmap::Full;
+use crate::otlp::queue::full::Full;
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::{lock, lock_unless_forked, Ordering};
 

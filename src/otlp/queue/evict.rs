@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::full::Full;
 use crate::otlp::queue::importance::Importance;
-use crate::otlp::queue::unmap::Full;
 use crate::otlp::queue::{Queue, Shard};
 use crate::otlp::sync::{lock_unless_forked, Ordering};
 

@@ -1,82 +1,9 @@
 //! Chunks that are only on the disk: when memory is short, the segments of full ones are unmapped.
 
 use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::full::{jobs_of, Full, Unmapped};
 use crate::otlp::queue::{Queue, Shard};
 use crate::otlp::sync::{lock_unless_forked, Ordering};
-
-/// A chunk to which nothing is added any more.
-#[derive(Debug)]
-pub(crate) enum Full {
-    InMemory(Box<Chunk>),
-    Unmapped(Unmapped),
-}
-
-/// A chunk whose segment is not mapped.
-#[derive(Debug)]
-pub(crate) struct Unmapped {
-    ticket: u64,
-    pub(crate) records: usize,
-    /// The number of its segment.
-    pub(crate) file: u64,
-    /// The ids of the job scopes, and how many records each has.
-    pub(crate) jobs: Box<[(u64, usize)]>,
-}
-
-/// The job scopes of a chunk's records, with the number of records of each. 0, no job, is left out.
-pub(crate) fn jobs_of(chunk: &Chunk) -> Vec<(u64, usize)> {
-    let mut jobs: Vec<(u64, usize)> = Vec::new();
-    for piece in chunk.pieces().filter(|piece| piece.job != 0) {
-        match jobs.iter_mut().find(|(job, _)| *job == piece.job) {
-            Some((_, records)) => *records += piece.records,
-            None => jobs.push((piece.job, piece.records)),
-        }
-    }
-    jobs
-}
-
-impl From<Chunk> for Full {
-    fn from(chunk: Chunk) -> Self {
-        Self::InMemory(Box::new(chunk))
-    }
-}
-
-impl Full {
-    pub(crate) fn ticket(&self) -> u64 {
-        match self {
-            Self::InMemory(chunk) => chunk.ticket,
-            Self::Unmapped(unmapped) => unmapped.ticket,
-        }
-    }
-
-    pub(crate) fn records(&self) -> usize {
-        match self {
-            Self::InMemory(chunk) => chunk.records,
-            Self::Unmapped(unmapped) => unmapped.records,
-        }
-    }
-
-    /// Calls `each` with each job scope of its records, and their number.
-    pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64)) {
-        match self {
-            Self::InMemory(chunk) => {
-                for piece in chunk.pieces().filter(|piece| piece.job != 0) {
-                    each(piece.job, piece.records as u64);
-                }
-            }
-            Self::Unmapped(unmapped) => {
-                unmapped.jobs.iter().for_each(|(job, records)| each(*job, *records as u64))
-            }
-        }
-    }
-
-    /// Whether another process sends it, should this one not.
-    pub(crate) fn is_spooled(&self) -> bool {
-        match self {
-            Self::InMemory(chunk) => chunk.segment().is_some(),
-            Self::Unmapped(_) => true,
-        }
-    }
-}
 
 impl Queue {
     /// Unmaps all full chunks of one shard: of this one, if it has any. False if there is none left in

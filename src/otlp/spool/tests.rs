@@ -1,3 +1,5 @@
+//! Segments against a list, damaged in every bit, and cut at every byte.
+
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 use std::fs;

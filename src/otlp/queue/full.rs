@@ -1,0 +1,77 @@
+//! Chunks that are full: in memory, or on the disk only.
+
+use crate::otlp::queue::chunk::Chunk;
+
+/// A chunk to which nothing is added any more.
+#[derive(Debug)]
+pub(crate) enum Full {
+    InMemory(Box<Chunk>),
+    Unmapped(Unmapped),
+}
+
+/// A chunk whose segment is not mapped.
+#[derive(Debug)]
+pub(crate) struct Unmapped {
+    pub(crate) ticket: u64,
+    pub(crate) records: usize,
+    /// The number of its segment.
+    pub(crate) file: u64,
+    /// The ids of the job scopes, and how many records each has.
+    pub(crate) jobs: Box<[(u64, usize)]>,
+}
+
+/// The job scopes of a chunk's records, with the number of records of each. 0, no job, is left out.
+pub(crate) fn jobs_of(chunk: &Chunk) -> Vec<(u64, usize)> {
+    let mut jobs: Vec<(u64, usize)> = Vec::new();
+    for piece in chunk.pieces().filter(|piece| piece.job != 0) {
+        match jobs.iter_mut().find(|(job, _)| *job == piece.job) {
+            Some((_, records)) => *records += piece.records,
+            None => jobs.push((piece.job, piece.records)),
+        }
+    }
+    jobs
+}
+
+impl From<Chunk> for Full {
+    fn from(chunk: Chunk) -> Self {
+        Self::InMemory(Box::new(chunk))
+    }
+}
+
+impl Full {
+    pub(crate) fn ticket(&self) -> u64 {
+        match self {
+            Self::InMemory(chunk) => chunk.ticket,
+            Self::Unmapped(unmapped) => unmapped.ticket,
+        }
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        match self {
+            Self::InMemory(chunk) => chunk.records,
+            Self::Unmapped(unmapped) => unmapped.records,
+        }
+    }
+
+    /// Calls `each` with each job scope of its records, and their number.
+    pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64)) {
+        match self {
+            Self::InMemory(chunk) => {
+                for piece in chunk.pieces().filter(|piece| piece.job != 0) {
+                    each(piece.job, piece.records as u64);
+                }
+            }
+            Self::Unmapped(unmapped) => {
+                unmapped.jobs.iter().for_each(|(job, records)| each(*job, *records as u64))
+            }
+        }
+    }
+
+    /// Whether another process sends it, should this one not.
+    pub(crate) fn is_spooled(&self) -> bool {
+        match self {
+            Self::InMemory(chunk) => chunk.segment().is_some(),
+            Self::Unmapped(_) => true,
+        }
+    }
+}
