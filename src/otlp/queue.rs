@@ -262,13 +262,6 @@ impl Queue {
         true
     }
 
-    /// This process was forked. A lock is held by a thread of its parent, or the chunks are files of it.
-    #[cold]
-    fn drop_in_child(&self) -> bool {
-        self.counters.dropped_shutdown(1);
-        false
-    }
-
     #[cold]
     fn push_large(&self, shard: usize, item: Item<'_>, record: &Encoded<'_>) -> bool {
         let frame = Chunk::max_cost(item.scope, MAX_HEADER);

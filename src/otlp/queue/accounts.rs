@@ -48,6 +48,13 @@ impl Queue {
         }
     }
 
+    /// This process was forked. A lock is held by a thread of its parent, or the chunks are files of it.
+    #[cold]
+    pub(super) fn drop_in_child(&self) -> bool {
+        self.counters.dropped_shutdown(1);
+        false
+    }
+
     /// Keeps records from leaving the queue, for as long as it is held: they count as emitted when they do.
     pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
         lock(&self.leaving)
