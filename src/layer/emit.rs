@@ -93,7 +93,7 @@ impl<R: Records> LogLayer<R> {
         let event = EnabledEvent { event, log: log.as_ref(), callsite };
         let emit = || {
             let Some(permit) = self.records.reserve(thread, severity) else {
-                self.count_refused();
+                self.records.count_refused(ambient::ambient_job_id());
                 return Outcome::NoRoom;
             };
             let mut record = self.records.open(permit, event.target());
@@ -130,12 +130,6 @@ impl<R: Records> LogLayer<R> {
         self.exporter_targets.iter().any(|own| {
             target.strip_prefix(&**own).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         })
-    }
-
-    /// Counts a record that was refused before its job was looked up, in the account of the current one.
-    #[cold]
-    fn count_refused(&self) {
-        self.records.count_refused(ambient::ambient_job().map_or(0, |job| job.id));
     }
 
     fn value_limit(&self) -> Limit {

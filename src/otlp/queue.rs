@@ -150,7 +150,7 @@ struct Inner {
     /// Chunks that are full.
     full: VecDeque<Full>,
     /// The chunk that records are added to. It is newer than all full ones.
-    open: Option<Chunk>,
+    open: Option<Box<Chunk>>,
     /// Bytes of the budget that the shard has reserved and not used.
     leased: usize,
     records: usize,
@@ -365,7 +365,7 @@ impl Queue {
         max_cost: usize,
     ) -> bool {
         let has_room = |open: &Chunk| open.len() < self.limits.chunk && open.fits(item.scope, record);
-        let begins = !inner.open.as_ref().is_some_and(has_room);
+        let begins = !inner.open.as_deref().is_some_and(has_room);
         if begins {
             self.begin_chunk(shard, inner, max_cost);
         }
@@ -384,7 +384,7 @@ impl Queue {
         chunk.begin(self.next_ticket.fetch_add(1, Ordering::AcqRel));
         inner.leased -= self.limits.of_chunk();
         let full = inner.open.replace(chunk);
-        if let Some(segment) = full.as_ref().and_then(Chunk::segment) {
+        if let Some(segment) = full.as_deref().and_then(Chunk::segment) {
             self.pool.is_full(segment.file);
         }
         inner.full.extend(full.map(Full::from));

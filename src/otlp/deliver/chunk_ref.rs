@@ -15,7 +15,7 @@ use crate::otlp::sync::{lock, Mutex};
 /// spool stays there if some of its records have no outcome.
 #[derive(Debug)]
 pub(crate) struct ChunkRef {
-    chunk: Chunk,
+    chunk: Box<Chunk>,
     queue: Weak<Queue>,
     /// The segment that it was read from, which is not charged to the budget.
     restored: Option<Restored>,
@@ -31,11 +31,11 @@ struct Done {
 }
 
 impl ChunkRef {
-    pub(crate) fn new(chunk: Chunk, queue: Weak<Queue>) -> Self {
+    pub(crate) fn new(chunk: Box<Chunk>, queue: Weak<Queue>) -> Self {
         Self { chunk, queue, restored: None, done: Mutex::default() }
     }
 
-    pub(crate) fn restored(restored: Restored, chunk: Chunk, queue: Weak<Queue>) -> Self {
+    pub(crate) fn restored(restored: Restored, chunk: Box<Chunk>, queue: Weak<Queue>) -> Self {
         let done = Done { records: 0, bits: restored.done };
         Self { chunk, queue, restored: Some(restored), done: Mutex::new(done) }
     }

@@ -427,7 +427,7 @@ mod alone {
             let (key, record) = (ScopeKey::Static(b""), Encoded::new(&mut front, MAX_HEADER, &[]));
             let mut chunk = Chunk::default();
             chunk.add(key, 0, &record, Chunk::max_cost(key, record.len()));
-            let chunk = Arc::new(ChunkRef::new(chunk, Weak::new()));
+            let chunk = Arc::new(ChunkRef::new(Box::new(chunk), Weak::new()));
             for piece in chunk.pieces() {
                 self.add(&chunk, &Piece { scope, ..piece });
             }

@@ -167,7 +167,8 @@ impl Worker {
                 is_alive = self.send_batch();
                 self.resource = restored.resource.clone().into();
             }
-            is_alive &= self.add_chunk(ChunkRef::restored(restored, chunk, Arc::downgrade(&self.queue)));
+            is_alive &=
+                self.add_chunk(ChunkRef::restored(restored, Box::new(chunk), Arc::downgrade(&self.queue)));
         }
         is_alive &= self.send_batch();
         self.resource = self.config.resource.clone();
@@ -200,7 +201,7 @@ impl Worker {
                     None if pool.spool().is_some() => counters.unspooled(chunk.records as u64),
                     None => {}
                 }
-                ChunkRef::new(pool.compact(*chunk), queue)
+                ChunkRef::new(pool.compact(chunk), queue)
             }
             Full::Unmapped(unmapped) => {
                 let restored = pool.spool().and_then(|spool| {
@@ -216,7 +217,7 @@ impl Worker {
                     self.queue.count(*job, |tally| tally.dropped_damaged += damaged);
                 }
                 let Some((restored, chunk)) = restored else { return true };
-                ChunkRef::restored(restored, chunk, queue)
+                ChunkRef::restored(restored, Box::new(chunk), queue)
             }
         };
         self.add_chunk(chunk)

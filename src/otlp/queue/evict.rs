@@ -71,7 +71,7 @@ impl Queue {
         let in_full = |full: &mut Full| match full {
             Full::InMemory(chunk) => {
                 let kept = filter(chunk)?;
-                Some(std::mem::replace(&mut **chunk, kept))
+                Some(std::mem::replace(chunk, Box::new(kept)))
             }
             Full::Unmapped(_) => None,
         };
@@ -85,9 +85,9 @@ impl Queue {
                 (before, (records, cost))
             }
             None => {
-                let Some(kept) = inner.open.as_ref().and_then(filter) else { return false };
+                let Some(kept) = inner.open.as_deref().and_then(filter) else { return false };
                 let Some(before) = inner.open.take() else { return false };
-                let kept = Some(Full::from(kept)).filter(|kept| kept.records() > 0);
+                let kept = Some(Full::from(Box::new(kept))).filter(|kept| kept.records() > 0);
                 let remaining = self.remaining(kept.as_ref());
                 inner.full.extend(kept);
                 (before, remaining)

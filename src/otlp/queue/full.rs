@@ -32,9 +32,9 @@ pub(crate) fn jobs_of(chunk: &Chunk) -> Vec<(u64, usize)> {
     jobs
 }
 
-impl From<Chunk> for Full {
-    fn from(chunk: Chunk) -> Self {
-        Self::InMemory(Box::new(chunk))
+impl From<Box<Chunk>> for Full {
+    fn from(chunk: Box<Chunk>) -> Self {
+        Self::InMemory(chunk)
     }
 }
 

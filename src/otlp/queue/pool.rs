@@ -12,7 +12,9 @@ const POOLED: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Pool {
-    chunks: Mutex<Vec<Chunk>>,
+    /// In boxes, so that a thread that begins a chunk allocates nothing.
+    #[expect(clippy::vec_box, reason = "a box goes from the pool to the shard, to the worker and back")]
+    chunks: Mutex<Vec<Box<Chunk>>>,
     /// The capacity of a new chunk.
     capacity: usize,
     spool: Option<SignalSpool>,
@@ -34,25 +36,25 @@ impl Pool {
     }
 
     /// A chunk whose first record needs at most `wanted` bytes. `process`: the one that has the worker.
-    pub(crate) fn take(&self, process: u32, wanted: usize) -> Chunk {
+    pub(crate) fn take(&self, process: u32, wanted: usize) -> Box<Chunk> {
         let Some(spool) = &self.spool else {
             let pooled = lock_unless_forked(&self.chunks, process).and_then(|mut chunks| chunks.pop());
-            return pooled.unwrap_or_else(|| Chunk::with_capacity(self.capacity));
+            return pooled.unwrap_or_else(|| Box::new(Chunk::with_capacity(self.capacity)));
         };
         let is_usual = wanted <= self.capacity;
         let pooled = lock_unless_forked(&self.chunks, process)
             .filter(|_| is_usual)
             .and_then(|mut chunks| chunks.pop());
-        let chunk = pooled.or_else(|| spool.create(self.capacity.max(wanted)).map(Chunk::in_segment));
-        match &chunk {
-            Some(chunk) => chunk.segment().into_iter().for_each(|segment| spool.begun(segment)),
-            None => return Chunk::with_capacity(self.capacity),
-        }
-        chunk.unwrap_or_default()
+        let chunk = pooled.or_else(|| {
+            spool.create(self.capacity.max(wanted)).map(|segment| Box::new(Chunk::in_segment(segment)))
+        });
+        let Some(chunk) = chunk else { return Box::new(Chunk::with_capacity(self.capacity)) };
+        chunk.segment().into_iter().for_each(|segment| spool.begun(segment));
+        chunk
     }
 
     /// Keeps a chunk's memory for reuse. Nothing of it will be sent again.
-    pub(crate) fn recycle(&self, mut chunk: Chunk) {
+    pub(crate) fn recycle(&self, mut chunk: Box<Chunk>) {
         if self.is_of_parent() {
             return;
         }
@@ -73,7 +75,7 @@ impl Pool {
                 }
             }
         }
-        self.discard(chunk);
+        self.discard(*chunk);
     }
 
     fn discard(&self, chunk: Chunk) {
@@ -83,11 +85,11 @@ impl Pool {
     }
 
     /// The chunk, which may wait long for its requests, without capacity that it does not use.
-    pub(crate) fn compact(&self, chunk: Chunk) -> Chunk {
+    pub(crate) fn compact(&self, chunk: Box<Chunk>) -> Box<Chunk> {
         if chunk.len() >= self.capacity / 2 || chunk.segment().is_some() {
             return chunk;
         }
-        let compact = chunk.compact();
+        let compact = Box::new(chunk.compact());
         self.recycle(chunk);
         compact
     }
@@ -118,7 +120,7 @@ impl Pool {
     pub(crate) fn close(&self) {
         if !self.is_of_parent() {
             let chunks = std::mem::take(&mut *lock(&self.chunks));
-            chunks.into_iter().for_each(|chunk| self.discard(chunk));
+            chunks.into_iter().for_each(|chunk| self.discard(*chunk));
         }
     }
 }

@@ -64,7 +64,7 @@ impl Queue {
         match full {
             Full::InMemory(chunk) => {
                 self.budget.release(self.cost(&chunk));
-                self.pool.recycle(*chunk);
+                self.pool.recycle(chunk);
             }
             Full::Unmapped(unmapped) => self.pool.remove(unmapped.file),
         }

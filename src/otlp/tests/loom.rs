@@ -63,7 +63,7 @@ fn drain(queue: &Queue) -> u64 {
             match full {
                 Full::InMemory(chunk) => {
                     queue.budget.release(queue.cost(&chunk));
-                    queue.pool.recycle(*chunk);
+                    queue.pool.recycle(chunk);
                 }
                 Full::Unmapped(unmapped) => queue.pool.remove(unmapped.file),
             }
