@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::forked::ForkedMutex;
 
@@ -82,15 +83,15 @@ impl fmt::Display for Tally {
 }
 
 /// The account of one job, which its scopes share: that of the execution, and those of its steps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Account {
-    /// The ids of the scopes.
-    scopes: Mutex<Vec<u64>>,
+    /// Never zero, as 0 means no job, and never reused.
+    pub(crate) id: u64,
     /// Of log records, and of spans.
-    tallies: Mutex<[Tally; 2]>,
+    tallies: ForkedMutex<[Tally; 2]>,
 }
 
-/// The accounts of the jobs that may still want a receipt, by the ids of their scopes.
+/// The accounts of the jobs that may still want a receipt, by their ids.
 type Accounts = HashMap<u64, Weak<Account>>;
 
 fn accounts() -> &'static ForkedMutex<Accounts> {
@@ -99,62 +100,56 @@ fn accounts() -> &'static ForkedMutex<Accounts> {
 }
 
 impl Account {
-    /// Adds a scope.
-    pub(crate) fn add(self: &Arc<Self>, scope: u64) {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner).push(scope);
+    pub(crate) fn new() -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let account = Arc::new(Self { id, tallies: ForkedMutex::default() });
         if let Some(mut accounts) = accounts().lock() {
-            accounts.insert(scope, Arc::downgrade(self));
+            accounts.insert(id, Arc::downgrade(&account));
         }
-    }
-
-    pub(crate) fn has(&self, scope: u64) -> bool {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&scope)
+        account
     }
 
     /// Of log records, and of spans, without what the queues still have.
     pub(crate) fn tallies(&self) -> [Tally; 2] {
-        *self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tallies.lock().map(|tallies| *tallies).unwrap_or_default()
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let scopes = std::mem::take(&mut *self.scopes.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(mut accounts) = accounts().lock() {
-            for scope in scopes {
-                accounts.remove(&scope);
-            }
+            accounts.remove(&self.id);
         }
     }
 }
 
-/// Counts records, or spans, of the job with this scope. 0 is no job.
-pub(crate) fn count(scope: u64, is_spans: bool, change: impl FnOnce(&mut Tally)) {
-    if scope == 0 {
+/// Counts records, or spans, of the job with this account. 0 is no job.
+pub(crate) fn count(job: u64, is_spans: bool, change: impl FnOnce(&mut Tally)) {
+    if job == 0 {
         return;
     }
     // Without the lock of the registry, which is taken when an account is dropped.
-    let account = accounts().lock().and_then(|accounts| accounts.get(&scope)?.upgrade());
-    if let Some(account) = account {
-        change(&mut account.tallies.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(is_spans)]);
-    }
+    let account = accounts().lock().and_then(|accounts| accounts.get(&job)?.upgrade());
+    let Some(account) = account else { return };
+    if let Some(mut tallies) = account.tallies.lock() {
+        change(&mut tallies[usize::from(is_spans)]);
+    };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Guarantees: a job that nobody closes leaves nothing behind, with all of its steps.
+    /// Guarantees: a job that nobody closes leaves nothing behind.
     #[test]
     fn an_account_that_is_dropped_leaves_nothing() {
-        let account = Arc::<Account>::default();
-        let scopes = u64::MAX - 5..u64::MAX;
-        scopes.clone().for_each(|scope| account.add(scope));
-        count(scopes.start, false, |tally| tally.delivered += 1);
+        let account = Account::new();
+        let id = account.id;
+        count(id, false, |tally| tally.delivered += 1);
         assert_eq!(account.tallies()[0].delivered, 1);
         drop(account);
-        count(scopes.start, false, |_| panic!("it is gone"));
-        let accounts = accounts().lock().expect("nothing was forked");
-        assert!(scopes.into_iter().all(|scope| !accounts.contains_key(&scope)));
+        count(id, false, |_| panic!("it is gone"));
+        assert!(!accounts().lock().expect("nothing was forked").contains_key(&id));
     }
 }

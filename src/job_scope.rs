@@ -33,13 +33,12 @@ pub(crate) struct JobScopeValue(pub(crate) Arc<JobScope>);
 
 impl JobScope {
     pub(crate) fn new(metadata: JobMetadata) -> Arc<Self> {
-        Self::of_account(metadata, Arc::default())
+        Self::of_account(metadata, Account::new())
     }
 
     fn of_account(metadata: JobMetadata, account: Arc<Account>) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        account.add(id);
         let (added, generation) = (RwLock::default(), AtomicU64::new(0));
         Arc::new(Self { id, metadata, added, generation, account })
     }

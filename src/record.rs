@@ -62,7 +62,7 @@ pub trait Record {
     /// Sets a name that was made at run time. False if that is not possible.
     fn set_run_time_name(&mut self, name: &str) -> bool;
 
-    /// Sets the id of the record's job scope; 0 if it is in none.
+    /// Sets the id of the account of the record's job; 0 if it is in none.
     fn set_job(&mut self, _job: u64) {}
 
     /// Sets the ids. `None`: the record has none, whatever span is current.
@@ -127,7 +127,7 @@ pub trait Records: Send + Sync + 'static {
     /// Counts a record that has no ids, though its event is in a span.
     fn count_without_ids(&self) {}
 
-    /// Counts a record that was refused, for the job with this scope; 0 is none.
+    /// Counts a record that was refused, for the job with this account; 0 is none.
     fn count_refused(&self, _job: u64) {}
 
     /// Emits a finished record. False if it was dropped, which is counted below.

@@ -7,20 +7,20 @@ thread_local! {
     static STARTS_OP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lives while a span of a job ends on this thread. Its data does not say which scope it is of.
+/// Lives while a span of a job ends on this thread. Its data does not say which one that is.
 #[derive(Debug)]
 pub(crate) struct Ending {
     outer: u64,
 }
 
 impl Ending {
-    /// `scope`: the id of the job scope; 0 is no job.
-    pub(crate) fn of(scope: u64) -> Self {
-        Self { outer: ENDING.try_with(|ending| ending.replace(scope)).unwrap_or_default() }
+    /// `job`: the id of its account; 0 is no job.
+    pub(crate) fn of(job: u64) -> Self {
+        Self { outer: ENDING.try_with(|ending| ending.replace(job)).unwrap_or_default() }
     }
 
-    /// The job scope of the span that is ending on this thread.
-    pub(crate) fn scope() -> u64 {
+    /// The job of the span that is ending on this thread.
+    pub(crate) fn job() -> u64 {
         ENDING.try_with(Cell::get).unwrap_or_default()
     }
 }

@@ -257,7 +257,7 @@ where
                 return;
             }
             // This starts a span that was never started, without holding a lock.
-            let job = state.as_ref().and_then(|state| state.job()).map_or(0, |job| job.id);
+            let job = state.as_ref().and_then(|state| state.job()).map_or(0, |job| job.account.id);
             let _ending = Ending::of(job);
             let starting = StartGuard::unlocked(state);
             self.inner.0.on_close(id, ctx);

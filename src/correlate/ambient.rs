@@ -87,10 +87,10 @@ pub(crate) fn attach_job(scope: &Arc<JobScope>) -> Option<ContextGuard> {
     attach(Context::current_with_value(JobScopeValue(scope.clone())))
 }
 
-/// The id of the current job's scope, for a record that is refused before its job is looked up; 0 is none.
+/// The id of the current job's account, for a record that is refused before its job is looked up; 0 is none.
 #[cold]
 pub(crate) fn ambient_job_id() -> u64 {
-    ambient_job().map_or(0, |job| job.id)
+    ambient_job().map_or(0, |job| job.account.id)
 }
 
 /// The innermost job: of this thread's stack, or of a `Context` that was attached after its last

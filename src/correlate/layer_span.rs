@@ -227,6 +227,7 @@ impl InheritedAttributes {
         let extra_keys = ["\0"].into_iter().chain(inherit.extras.keys.iter().copied());
         Self {
             version,
+            job: job.map_or(0, |job| job.account.id),
             extra_keys: inherit.extras.keys,
             key_set: key_set(attributes.iter().map(|(key, _)| key.as_str()).chain(extra_keys)),
             encoded: (inherit.encode)(&attributes),

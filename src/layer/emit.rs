@@ -196,7 +196,7 @@ impl<R: Records> LogLayer<R> {
         inherited: &std::sync::Arc<InheritedAttributes>,
     ) -> Option<Merge> {
         record.set_trace_context(ids);
-        record.set_job(inherited.version.job.id);
+        record.set_job(inherited.job);
         let sidecar = if callsite.may_have_sidecar { sidecar::take() } else { None };
         let fits = callsite.len() < inherited.append_below;
         if sidecar.is_none() && fits && callsite.can_append(inherited) {

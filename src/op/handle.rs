@@ -229,7 +229,7 @@ impl Op {
     fn end_span(&self, last: impl FnOnce(&SpanRef<'_>)) {
         let Some(context) = &self.context else { return };
         let job = self.job.as_ref().or_else(|| self.state.as_ref()?.job());
-        let _ending = Ending::of(job.map_or(0, |job| job.id));
+        let _ending = Ending::of(job.map_or(0, |job| job.account.id));
         catch_panic(|| {
             let span = context.span();
             last(&span);

@@ -77,7 +77,7 @@ pub(crate) mod signals {
         // Span processors run now, and may start ops.
         drop(open);
         for context in all.into_values().rev() {
-            let _ending = Ending::of(of_context(&context).map_or(0, |job| job.id));
+            let _ending = Ending::of(of_context(&context).map_or(0, |job| job.account.id));
             catch_panic(|| {
                 let span = context.span();
                 write_cancelled(&span, signal.to_owned());

@@ -68,14 +68,12 @@ pub(crate) fn settle(account: &Account, deadline: Duration) -> [Tally; 2] {
             lane.queue().control.wait_for_flush(flush, until);
         }
     }
-    if lanes().any(Lane::is_forked) {
-        // Their locks may be held for ever.
-        return account.tallies();
-    }
+    // In a forked child, the locks of its parent's queues may be held for ever.
+    let own = || lanes().filter(|lane| !lane.is_forked());
     // What leaves a queue meanwhile would be missed, or counted twice.
-    let held: Vec<_> = lanes().map(|lane| lane.queue().hold()).collect();
+    let held: Vec<_> = own().map(|lane| lane.queue().hold()).collect();
     let mut tallies = account.tallies();
-    for lane in lanes() {
+    for lane in own() {
         tallies[lane.queue().signal() as usize].emitted += lane.queue().queued(account);
     }
     drop(held);

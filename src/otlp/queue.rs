@@ -113,7 +113,7 @@ impl Permit<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item<'a> {
     pub(crate) scope: ScopeKey<'a>,
-    /// The id of its job scope; 0 if there is none.
+    /// The id of its job's account; 0 if there is none.
     pub(crate) job: u64,
     /// Its severity number, which says how much it matters when memory is short.
     pub(crate) severity: u8,

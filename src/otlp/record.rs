@@ -44,7 +44,7 @@ pub(crate) struct Draft {
     /// 0: not set.
     unix_nanos: u64,
     severity: Severity,
-    /// The id of the job scope; 0 if there is none.
+    /// The id of the job's account; 0 if there is none.
     job: u64,
     /// Flags, ids and the observed time, encoded.
     tail: [u8; TAIL_LEN],

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use opentelemetry::SpanId;
@@ -48,6 +48,12 @@ pub(crate) struct Spool {
     used: AtomicU64,
     next_file: AtomicU64,
     syncer: Syncer,
+    /// The number of forks that had led to its process.
+    forks: u32,
+    /// Its directory may be another process's now.
+    is_released: AtomicBool,
+    /// Why the spool took no more, until that is reported.
+    failure: Mutex<Option<String>>,
     /// The spans that are kept since they have started, with the bytes of their files.
     open_spans: Mutex<HashMap<SpanId, u64>>,
     /// The directories of processes that have ended, as long as they are needed.
@@ -80,6 +86,7 @@ impl Spool {
             let text = format!("the spool {} cannot be used", settings.root.display());
             Error::delivery(text).with_source(error)
         };
+        map::watch_forks();
         let own = Arc::new(Directory::create(&settings.root).map_err(failed)?);
         let syncer = Syncer::start(settings.sync, Arc::clone(&own))?;
         Ok(Arc::new(Self {
@@ -89,6 +96,9 @@ impl Spool {
             used: AtomicU64::new(0),
             next_file: AtomicU64::new(0),
             syncer,
+            forks: map::forks(),
+            is_released: AtomicBool::new(false),
+            failure: Mutex::default(),
             open_spans: Mutex::default(),
             taken_over: Mutex::default(),
         }))
@@ -96,7 +106,26 @@ impl Spool {
 
     /// Gives up the directory, so that others send what is left in it. Nothing of it is used any more.
     pub(crate) fn release(&self) {
+        if self.is_released.swap(true, Ordering::AcqRel) || self.is_of_parent() {
+            return;
+        }
+        self.syncer.close();
         self.own.release();
+    }
+
+    #[inline]
+    fn is_of_parent(&self) -> bool {
+        self.forks != map::forks()
+    }
+
+    /// Whether files of it may be made and removed: it is this process's, and was not given up.
+    fn is_usable(&self) -> bool {
+        !self.is_of_parent() && !self.is_released.load(Ordering::Acquire)
+    }
+
+    /// Keeps why it took no more. Threads that emit do not report, as they hold a lock.
+    fn fail(&self, text: String) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
     /// Whether there may be spans that another process left.
@@ -137,7 +166,11 @@ impl SignalSpool {
         let file = spool.next_file.fetch_add(1, Ordering::Relaxed);
         let path = spool.own.segment(self.signal, file);
         let is_spans = u8::from(self.signal == Signal::Traces);
-        let created = spool.reserve(bytes).and_then(|()| {
+        let usable = match spool.is_usable() {
+            true => Ok(()),
+            false => Err(io::Error::other("it was given up")),
+        };
+        let created = usable.and_then(|()| spool.reserve(bytes)).and_then(|()| {
             Segment::create(&path, file, is_spans, &self.resource, data_len).inspect_err(|_| {
                 spool.used.fetch_sub(bytes, Ordering::AcqRel);
             })
@@ -146,7 +179,7 @@ impl SignalSpool {
             Ok(segment) => Some(segment),
             Err(error) => {
                 let (items, root) = (self.signal.items(), spool.root.display());
-                report_once(format_args!(
+                spool.fail(format!(
                     "{items} are kept in memory only, as the spool {root} takes no more: {error}"
                 ));
                 None
@@ -154,12 +187,27 @@ impl SignalSpool {
         }
     }
 
+    /// Whether the segments are those of the process that this one was forked from.
+    #[inline]
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.spool.is_of_parent()
+    }
+
+    /// Reports that the spool took no more, if it is so.
+    pub(crate) fn report_failure(&self) {
+        let failure = self.spool.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(failure) = failure {
+            report_once(format_args!("{failure}"));
+        }
+    }
+
+    /// Whether one of the pipeline's own segments is still there: somebody may have removed the directory.
+    pub(crate) fn has(&self, file: u64) -> bool {
+        self.spool.own.segment(self.signal, file).exists()
+    }
+
     /// Removes an empty segment.
     pub(crate) fn discard(&self, segment: Segment) {
-        // A forked child's mapping is its parent's file.
-        if map::is_forked() {
-            return;
-        }
         let (file, bytes) = (segment.file, self.size(segment.capacity()));
         drop(segment);
         self.spool.syncer.forget(self.signal, file);
@@ -195,9 +243,9 @@ impl SignalSpool {
         Arc::clone(&self.spool.own)
     }
 
-    /// Takes over what processes that have ended left of this signal: their directories with the numbers
-    /// of their segments, the oldest first, and with the spans that had not ended.
-    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<u64>, Vec<PathBuf>)> {
+    /// Takes over what processes that have ended left of this signal: their directories with their
+    /// segments, the oldest first, and with the spans that had not ended.
+    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<PathBuf>, Vec<PathBuf>)> {
         let mut all = self.spool.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         for path in Directory::all(&self.spool.root) {
@@ -211,12 +259,11 @@ impl SignalSpool {
                 }
             };
             if !std::mem::replace(&mut known.is_taken[self.signal as usize], true) {
-                let (segments, bytes) = directory.segments(self.signal);
-                let (open, more) = match self.signal {
-                    Signal::Logs => Default::default(),
+                let segments = directory.segments(self.signal);
+                let open = match self.signal {
+                    Signal::Logs => Vec::new(),
                     Signal::Traces => directory.open_spans(),
                 };
-                self.spool.used.fetch_add(bytes + more, Ordering::AcqRel);
                 found.push((directory, segments, open));
             }
         }
@@ -235,8 +282,7 @@ impl SignalSpool {
     /// Keeps a span that has started, as it is to be sent if nobody ends it: without its end. `key`: that of
     /// its scope.
     pub(crate) fn span_started(&self, id: SpanId, key: &[u8], framed: &[u8]) {
-        // In a forked child, the directory is its parent's.
-        if map::is_forked() {
+        if !self.spool.is_usable() {
             return;
         }
         let data_len = RUN_HEADER + key.len() + framed.len();
@@ -257,9 +303,9 @@ impl SignalSpool {
         });
         match written {
             Ok(()) => _ = self.open_spans().insert(id, bytes.len() as u64),
-            Err(error) => report_once(format_args!(
-                "a span that starts is not kept, as the spool takes no more: {error}"
-            )),
+            Err(error) => self
+                .spool
+                .fail(format!("a span that starts is not kept, as the spool takes no more: {error}")),
         }
     }
 
@@ -269,8 +315,10 @@ impl SignalSpool {
 
     /// A span has ended that may have been kept when it started.
     pub(crate) fn span_ended(&self, id: SpanId) {
-        let known = self.open_spans().remove(&id);
-        if let Some(bytes) = known.filter(|_| !map::is_forked()) {
+        if !self.spool.is_usable() {
+            return;
+        }
+        if let Some(bytes) = self.open_spans().remove(&id) {
             self.remove(&self.spool.own.open_span(id), bytes);
         }
     }
@@ -279,6 +327,11 @@ impl SignalSpool {
     #[cfg(all(test, loom))]
     pub(crate) fn release(&self) {
         self.spool.release();
+    }
+
+    /// What another process left is read: until it is removed, its bytes count.
+    pub(crate) fn add_used(&self, bytes: u64) {
+        self.spool.used.fetch_add(bytes, Ordering::AcqRel);
     }
 
     pub(crate) fn signal(&self) -> Signal {

@@ -18,6 +18,8 @@ pub(crate) struct Version {
 #[derive(Debug)]
 pub struct InheritedAttributes {
     pub(crate) version: Version,
+    /// The id of the job's account; 0 if there is none.
+    pub(crate) job: u64,
     pub(crate) attributes: Vec<(Key, AnyValue)>,
     /// How many of them, from the start, are stamps of the job and op, which are never dropped.
     pub(crate) stamps: usize,

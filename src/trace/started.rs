@@ -63,7 +63,7 @@ impl StartedSpan {
         let Some(Open { fields, status, panics }) = open else { return };
         // Span processors run now. What they do to the span through this crate has no effect, as it
         // counts as ended; otherwise they would deadlock.
-        let _ending = Ending::of(of_context(&self.cx).map_or(0, |job| job.id));
+        let _ending = Ending::of(of_context(&self.cx).map_or(0, |job| job.account.id));
         span_start::catch_panic(|| {
             let span = self.cx.span();
             span.set_attributes(fields.span_attributes());

@@ -6,7 +6,7 @@
 //! ------   a multiple of 4 KiB; from here on the file is mapped while it is written
 //! state    the number of this use, the committed entries, the number again
 //! index    for each entry: its checksum, whether it is a run, where it ends
-//! data     a run: the id of its job scope, the key of its scope; a record: its header and its bytes
+//! data     a run: the id of its job's account, the key of its scope; a record: its header and its bytes
 //! ```
 //!
 //! An entry counts once the number of committed entries, which is stored last, says so. A segment is
@@ -25,8 +25,8 @@ pub(crate) const MAX_ENTRIES: usize = 1024;
 /// The label's fields before the resource.
 pub(crate) const FIXED: usize = 32;
 
-/// The number of the use, and a bit for each entry.
-pub(crate) const DONE_LEN: usize = 8 + MAX_ENTRIES / 8;
+/// The number of the use, a bit for each entry, and a checksum.
+pub(crate) const DONE_LEN: usize = 8 + MAX_ENTRIES / 8 + 8;
 
 /// How much of a label [`resource_len`] reads.
 pub(crate) const LABEL_HEAD: usize = FIXED;
@@ -53,7 +53,7 @@ pub(crate) const RUN: u32 = 1 << 31;
 /// The bytes of an index entry.
 pub(crate) const ENTRY: usize = 8;
 
-/// The id of the job scope, before a run's key.
+/// The id of the job's account, before a run's key.
 pub(crate) const RUN_HEADER: usize = 8;
 
 /// The length of the resource, by the beginning of a label.
@@ -95,7 +95,14 @@ pub(crate) fn done_bytes(number: u64, bits: &[u64; MAX_ENTRIES / 64]) -> [u8; DO
     for (place, word) in bytes[8..].chunks_exact_mut(8).zip(bits) {
         place.copy_from_slice(&word.to_le_bytes());
     }
+    let sum = done_checksum(&bytes);
+    bytes[DONE_LEN - 8..].copy_from_slice(&sum.to_le_bytes());
     bytes
+}
+
+/// That of the entries that are done.
+pub(crate) fn done_checksum(done: &[u8]) -> u64 {
+    checksum(1, &done[..DONE_LEN - 8])
 }
 
 /// The committed entries as they are stored, so that a damaged number is found.

@@ -150,7 +150,7 @@ fn a_changed_byte_costs_little_and_is_counted() {
         let stats = report.stats;
         match segments[0].with_extension("damaged").exists() {
             // The label is damaged. It stays for whoever wants to look into it.
-            true => assert_eq!((arrived.len(), stats.emitted), (0, 0), "byte {at}"),
+            true => assert_eq!((arrived.len(), stats.emitted, stats.dropped_damaged), (0, 1, 1), "byte {at}"),
             false => {
                 assert!(arrived.len() >= 48, "byte {at}: {} arrived", arrived.len());
                 assert!(arrived.len() as u64 + stats.dropped_damaged >= 50, "byte {at}: {report}");
@@ -342,7 +342,8 @@ fn every_way_to_sync_delivers() {
 
 /// Scenario: a process is killed whose forked child logs.
 ///
-/// Guarantees: the child's records are counted there, and are not in the parent's files.
+/// Guarantees: the child's records are counted there, and are not in the parent's files. Those of a pipeline of
+/// its own are in files of its own.
 #[test]
 fn a_forked_child_writes_nothing_to_its_parents_files() {
     let Some(test) = isolated(|_| fork_and_log()) else { return };
@@ -350,7 +351,7 @@ fn a_forked_child_writes_nothing_to_its_parents_files() {
     let victim = Victim::start(&test, &[("SPOOL", spool.0.to_str().unwrap())]);
     victim.kill();
     let (_, arrived) = spool.recover();
-    assert_eq!(arrived, once(0..20));
+    assert_eq!(arrived, once(0..30));
 }
 
 #[expect(unsafe_code, reason = "only `fork` makes such a child")]
@@ -371,6 +372,21 @@ fn fork_and_log() {
     unsafe { libc::waitpid(child, &mut status, 0) };
     assert_eq!(status, 0);
     emit(&pipeline, 10..20);
+    // A child that goes on has a pipeline of its own, which keeps its records like any other.
+    // SAFETY: the child has threads and locks of its own only.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let own = Pipeline::builder().with_endpoint("http://127.0.0.1:1");
+        let own = own.with_spool(std::env::var("SPOOL").unwrap()).build().unwrap();
+        emit(&own, 20..30);
+        let stats = own.shutdown(AWAY).stats;
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(stats.spooled != 10)) };
+    }
+    let mut status = 0;
+    // SAFETY: the child is ours, and `status` is there for the answer.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    assert_eq!(status, 0);
     println!("ready");
     loop {
         std::thread::park();
@@ -400,4 +416,85 @@ fn a_segment_can_be_drawn() {
     assert!(graph.notes().is_empty(), "{:?}", graph.notes());
     let text = graph.to_text();
     assert!(text.contains("terraform plan") && text.contains("1 info"), "{text}");
+}
+
+/// Scenario: a backlog that takes longer than a shutdown may take, with a receiver that is slow and well.
+///
+/// Guarantees: the shutdown ends in time, and what is left stays for the next.
+#[test]
+fn a_shutdown_does_not_wait_for_all_that_others_left() {
+    let spool = Spool::new();
+    spool.leave(0..30_000);
+    let receiver = Receiver::acting(|_| Act::Later(Duration::from_millis(300), Box::new(crate::http::ok())));
+    let pipeline = spool.builder(&receiver.url()).with_batch_records(1_000).build().unwrap();
+    emit(&pipeline, 30_000..30_010);
+    let report = pipeline.shutdown(Duration::from_secs(2));
+    assert!(report.is_complete, "{report}");
+    let stats = report.stats;
+    assert!(stats.recovered < 30_000 && stats.delivered > 0 && stats.dropped() == 0, "{report}");
+    let mut arrived = numbers(&receiver);
+    assert!((30_000..30_010).all(|number| arrived.contains_key(&number.to_string())), "what is new");
+    let (_, rest) = spool.recover();
+    arrived.extend(rest.clone());
+    assert!(arrived == once(0..30_010), "{} arrived", arrived.len());
+}
+
+/// Scenario: DEBUG records come while the spool and memory are full of warnings, and warnings while they are
+/// full of DEBUG.
+///
+/// Guarantees: with `DropOldest`, what matters less is dropped.
+#[test]
+fn a_full_spool_drops_what_matters_least() {
+    let spool = Spool::new();
+    let away = Reserved::new();
+    let builder = spool.builder(&format!("http://{}", away.address)).with_memory_limit(256 * 1024);
+    let pipeline = builder.with_spool_limit(512 * 1024).with_overflow(Overflow::DropOldest).build().unwrap();
+    let layer = LogLayer::direct(pipeline.clone());
+    tracing::dispatcher::with_default(&subscriber(&SdkTracerProvider::default(), layer), || {
+        (0..2_000).for_each(|number| tracing::debug!(twice = 2 * number, "{number}"));
+        (2_000..2_500).for_each(|number| tracing::warn!(twice = 2 * number, "{number}"));
+        (2_500..9_000).for_each(|number| tracing::debug!(twice = 2 * number, "{number}"));
+    });
+    let stats = pipeline.stats();
+    assert!(stats.dropped_oldest + stats.dropped_queue_full > 1_000, "{stats:?}");
+    let receiver = Receiver::at(away.listen(), |_| Some(crate::http::ok()));
+    pipeline.shutdown(LONG);
+    let bodies: Vec<usize> =
+        receiver.records().iter().map(|(_, record)| body(record).parse().unwrap()).collect();
+    let warnings = bodies.iter().filter(|number| (2_000..2_500).contains(*number)).count();
+    assert_eq!(warnings, 500, "of {} records", bodies.len());
+}
+
+/// Guarantees: an op that ends after the shutdown, or whose span is refused, leaves no file behind; one that has
+/// ended is not closed as interrupted, even if the process was killed before it could say so.
+#[test]
+fn an_op_that_has_ended_leaves_nothing() {
+    let spool = Spool::new();
+    let away = Reserved::new();
+    let open = || -> Vec<PathBuf> {
+        let is_open = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("open-");
+        spool.segments().into_iter().filter(is_open).collect()
+    };
+    let pipeline = spool.builder(&format!("http://{}", away.address)).build().unwrap();
+    let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
+    let layer = LogLayer::direct(pipeline.clone());
+    tracing::dispatcher::with_default(&subscriber(&provider, layer), || {
+        let op = spanlog::op::start("terraform", "plan", []);
+        let kept = open();
+        assert_eq!(kept.len(), 1);
+        let file = fs::read(&kept[0]).unwrap();
+        op.end(&Ok::<(), String>(()));
+        assert_eq!(open().len(), 0);
+        // As if the process had been killed in between.
+        fs::write(&kept[0], file).unwrap();
+        pipeline.shutdown(AWAY);
+        spanlog::op::start("terraform", "apply", []).end(&Ok::<(), String>(()));
+        assert_eq!(open().len(), 1, "the one that was put back");
+    });
+    let receiver = Receiver::start();
+    let report = spool.builder(&receiver.url()).build().unwrap().shutdown(LONG);
+    let spans = receiver.spans();
+    let names: Vec<_> =
+        spans.iter().map(|(_, span)| (span.name.as_str(), span.status.as_ref().unwrap().code)).collect();
+    assert_eq!(names, [("terraform.plan", 0)], "{report}");
 }

@@ -45,12 +45,8 @@ impl ChunkRef {
         self.restored.is_some() || self.chunk.segment().is_some()
     }
 
-    /// These records have an outcome, and need not be sent again. That is stored unless it is true of all of
-    /// them: then the segment is about to be emptied.
+    /// These records of a chunk in the spool have an outcome, and need not be sent again.
     pub(crate) fn set_done(&self, records: Range<usize>) {
-        if !self.is_spooled() {
-            return;
-        }
         let mut done = lock(&self.done);
         done.records += records.len();
         for record in records {
@@ -64,6 +60,12 @@ impl ChunkRef {
                 *word |= 1 << (entry % 64);
             }
         }
+    }
+
+    /// Stores which records are done, if others are not. A segment that is done as a whole is about to be
+    /// emptied.
+    pub(crate) fn store_done(&self) {
+        let done = lock(&self.done);
         if done.records == self.chunk.records {
             return;
         }

@@ -99,7 +99,7 @@ struct Segment {
     bytes: Range<usize>,
     /// The numbers of its records in the chunk.
     records: Range<usize>,
-    /// The job scope of its records; 0 if there is none.
+    /// The id of their job's account; 0 if there is none.
     job: u64,
 }
 
@@ -301,8 +301,8 @@ impl Request {
         Some([first, second])
     }
 
-    /// Calls `each` with the chunks of the records, their numbers in there, and their job scope.
-    fn each_origin(&self, mut each: impl FnMut(&Arc<ChunkRef>, Range<usize>, u64)) {
+    /// Calls `each` with the chunks of the records, their numbers in there, and their job.
+    fn each_origin<'a>(&'a self, mut each: impl FnMut(&'a Arc<ChunkRef>, Range<usize>, u64)) {
         for Segment { chunk, records, job, .. } in &self.segments {
             if let Some(chunk) = chunk.and_then(|chunk| self.chunks.get(chunk)) {
                 each(chunk, records.clone(), *job);
@@ -311,13 +311,11 @@ impl Request {
         self.origins.iter().for_each(|origin| each(&origin.chunk, origin.records.clone(), origin.job));
     }
 
-    /// Calls `each` with the job scopes of its records, in their order: the number of records, and whether they
-    /// are in the spool.
+    /// Calls `each` with the jobs of its records, in their order, 0 for none: the number of records, and whether
+    /// they are in the spool.
     pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64, bool)) {
         self.each_origin(|chunk, records, job| {
-            if job != 0 {
-                each(job, records.len() as u64, chunk.is_spooled());
-            }
+            each(job, records.len() as u64, chunk.is_spooled());
         });
     }
 
@@ -334,7 +332,16 @@ impl Request {
 
     /// The records have an outcome, and need not be sent again.
     pub(crate) fn set_done(&self) {
-        self.each_origin(|chunk, records, _| chunk.set_done(records));
+        let mut chunks: Vec<&Arc<ChunkRef>> = Vec::new();
+        self.each_origin(|chunk, records, _| {
+            if chunk.is_spooled() {
+                chunk.set_done(records);
+                if !chunks.iter().rev().any(|known| Arc::ptr_eq(known, chunk)) {
+                    chunks.push(chunk);
+                }
+            }
+        });
+        chunks.into_iter().for_each(|chunk| chunk.store_done());
     }
 
     fn append_to(&self, out: &mut Vec<u8>) {

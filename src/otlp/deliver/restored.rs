@@ -1,13 +1,12 @@
 //! Segments that are read back from the disk: this process's own, of which memory had no room, and those
 //! that other processes left when they ended.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-use opentelemetry::SpanId;
 
 use crate::diagnostics::report_once;
 use crate::otlp::queue::chunk::copy::items_of;
@@ -18,8 +17,12 @@ use crate::otlp::span;
 use crate::otlp::spool::directory::Directory;
 use crate::otlp::spool::{DoneBits, SignalSpool};
 use crate::otlp::sync::after;
+use crate::wire::read::{Fields, Raw};
 use crate::wire::segment::read::{Entry, Segment};
 use crate::wire::segment::MAX_ENTRIES;
+
+/// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`.
+const RECORDS: u64 = 2;
 
 /// How often the directories of other processes are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -42,15 +45,32 @@ pub(crate) struct Restored {
     pub(crate) damaged: u64,
 }
 
-/// Reads a segment in `directory`. `None` if it is not there, or is none, which is reported. `is_own`: its jobs
-/// are those of this process.
-pub(crate) fn restore(directory: &Arc<Directory>, path: PathBuf, is_own: bool) -> Option<(Restored, Chunk)> {
+/// Why a segment was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is not there.
+    Gone,
+    /// It is none. It was set aside, which is reported.
+    Damaged,
+    /// It could not be read now, which is reported. It stays.
+    Failed,
+}
+
+/// Reads a segment in `directory`, and calls `each` with all of its records, also with those that are done.
+/// `is_own`: its jobs are those of this process.
+pub(crate) fn restore(
+    directory: &Arc<Directory>,
+    path: PathBuf,
+    is_own: bool,
+    mut each: impl FnMut(&[u8]),
+) -> Result<(Restored, Chunk), Unread> {
     let read = fs::read(&path);
     let bytes = match &read {
         Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unread::Gone),
         Err(error) => {
             report_once(format_args!("a segment of the spool cannot be read: {}: {error}", path.display()));
-            return None;
+            return Err(Unread::Failed);
         }
     };
     let segment = match Segment::read(bytes) {
@@ -58,7 +78,7 @@ pub(crate) fn restore(directory: &Arc<Directory>, path: PathBuf, is_own: bool) -
         Err(error) => {
             directory.set_aside(&path);
             report_once(format_args!("a segment of the spool is set aside: {}: {error}", path.display()));
-            return None;
+            return Err(Unread::Damaged);
         }
     };
     let mut chunk = Chunk::default();
@@ -77,11 +97,20 @@ pub(crate) fn restore(directory: &Arc<Directory>, path: PathBuf, is_own: bool) -
     for (position, entry) in segment.entries().enumerate() {
         match entry {
             Entry::Run { job, scope } => run = (if is_own { job } else { 0 }, scope),
-            Entry::Record { framed, is_done: false } => {
-                chunk.add_framed(run.1, run.0, framed);
-                restored.entries.push(position as u16);
+            Entry::Record { framed, is_done } => {
+                // A request is made of these bytes.
+                let Some(item) = only_item(framed) else {
+                    restored.damaged += 1;
+                    continue;
+                };
+                each(item);
+                if is_done {
+                    restored.done[position / 64] |= 1 << (position % 64);
+                } else {
+                    chunk.add_framed(run.1, run.0, framed);
+                    restored.entries.push(position as u16);
+                }
             }
-            Entry::Record { is_done: true, .. } => restored.done[position / 64] |= 1 << (position % 64),
             Entry::Damaged { is_run } => {
                 if is_run {
                     run = (0, &[]);
@@ -97,25 +126,21 @@ pub(crate) fn restore(directory: &Arc<Directory>, path: PathBuf, is_own: bool) -
         ));
     }
     restored.path = path;
-    Some((restored, chunk))
+    Ok((restored, chunk))
 }
 
 /// What other processes left, which is sent beside what is new.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
     left: VecDeque<Left>,
-    /// The spans of the current directory that have ended.
-    ended: HashSet<SpanId>,
     next_look: Option<Instant>,
 }
 
 /// What is left in a directory of another process. Spans that had not ended come after the segments.
 #[derive(Debug)]
 enum Left {
-    Segment(Arc<Directory>, u64),
+    Segment(Arc<Directory>, PathBuf),
     OpenSpan(Arc<Directory>, PathBuf),
-    /// The directory has no more.
-    End,
 }
 
 impl Leftovers {
@@ -128,9 +153,8 @@ impl Leftovers {
         }
         self.next_look = Some(after(LOOK_AGAIN));
         for (directory, segments, open) in spool.take_over() {
-            self.left.extend(segments.into_iter().map(|file| Left::Segment(Arc::clone(&directory), file)));
+            self.left.extend(segments.into_iter().map(|path| Left::Segment(Arc::clone(&directory), path)));
             self.left.extend(open.into_iter().map(|path| Left::OpenSpan(Arc::clone(&directory), path)));
-            self.left.push_back(Left::End);
         }
     }
 
@@ -138,43 +162,74 @@ impl Leftovers {
         self.left.is_empty()
     }
 
-    /// The next segment with records, or span that had not ended. What has none is removed.
+    /// The next segment with records, or the next span that had not ended. Empty segments are removed. One that
+    /// is damaged as a whole is an empty chunk, with one damaged entry.
     pub(crate) fn next(&mut self, spool: &SignalSpool) -> Option<(Restored, Chunk)> {
         loop {
             let (restored, chunk) = match self.left.pop_front()? {
-                Left::End => {
-                    self.ended.clear();
-                    continue;
-                }
-                Left::Segment(directory, file) => {
-                    let path = directory.segment(spool.signal(), file);
-                    let Some((restored, chunk)) = restore(&directory, path, false) else { continue };
-                    if spool.signal() == Signal::Traces {
-                        self.ended.extend(chunk.items().filter_map(span::id_of));
+                Left::Segment(directory, path) => {
+                    // A span that has ended is not open, however soon the process was killed after that.
+                    let end = |item: &[u8]| {
+                        if let Some(id) = span::id_of(item).filter(|_| spool.signal() == Signal::Traces) {
+                            let _ = fs::remove_file(directory.open_span(id));
+                        }
+                    };
+                    match restore(&directory, path, false, end) {
+                        Ok(read) => read,
+                        Err(Unread::Damaged) => (Restored::damaged(&directory), Chunk::default()),
+                        Err(_) => continue,
                     }
-                    (restored, chunk)
                 }
-                Left::OpenSpan(directory, path) => {
-                    let Some((restored, chunk)) = restore(&directory, path, false) else { continue };
-                    (restored, self.interrupted(&chunk, directory.last_alive()))
-                }
+                Left::OpenSpan(directory, path) => match restore(&directory, path, false, |_| {}) {
+                    Ok((restored, chunk)) => {
+                        let last_alive = directory.last_alive();
+                        (restored, interrupted(&chunk, last_alive))
+                    }
+                    Err(Unread::Damaged) => (Restored::damaged(&directory), Chunk::default()),
+                    Err(_) => continue,
+                },
             };
+            spool.add_used(restored.bytes);
             if chunk.records > 0 || restored.damaged > 0 {
                 return Some((restored, chunk));
             }
             spool.remove(&restored.path, restored.bytes);
         }
     }
+}
 
-    /// The spans of a chunk that had not ended, as interrupted when their process was last alive.
-    fn interrupted(&self, chunk: &Chunk, last_alive: Option<SystemTime>) -> Chunk {
-        let mut ended = Chunk::default();
-        for piece in chunk.pieces() {
-            let spans = items_of(&chunk.bytes()[piece.framed.clone()]);
-            for span in spans.filter(|span| span::id_of(span).is_some_and(|id| !self.ended.contains(&id))) {
-                ended.add_framed(piece.scope, 0, &span::with_end(span, last_alive));
-            }
+/// Spans that had not ended, as interrupted when their process was last alive.
+fn interrupted(chunk: &Chunk, last_alive: Option<SystemTime>) -> Chunk {
+    let mut ended = Chunk::default();
+    for piece in chunk.pieces() {
+        for span in items_of(&chunk.bytes()[piece.framed.clone()]) {
+            ended.add_framed(piece.scope, 0, &span::with_end(span, last_alive));
         }
-        ended
+    }
+    ended
+}
+
+/// The record in `framed`, if that is one record with its header and nothing else.
+fn only_item(framed: &[u8]) -> Option<&[u8]> {
+    let mut fields = Fields::of(framed);
+    match fields.next() {
+        Ok(Some((RECORDS, Raw::Bytes(item)))) if fields.rest().is_empty() => Some(item),
+        _ => None,
+    }
+}
+
+impl Restored {
+    /// A segment of which nothing can be read.
+    fn damaged(directory: &Arc<Directory>) -> Self {
+        Self {
+            path: PathBuf::new(),
+            bytes: 0,
+            _directory: Arc::clone(directory),
+            number: 0,
+            resource: Vec::new(),
+            entries: Vec::new(),
+            done: [0; MAX_ENTRIES / 64],
+            damaged: 1,
+        }
     }
 }

@@ -15,10 +15,10 @@ use crate::otlp::deliver::chunk_ref::ChunkRef;
 use crate::otlp::deliver::delivery::Delivery;
 use crate::otlp::deliver::reporter::Reporter;
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::deliver::restored::{restore, Leftovers};
+use crate::otlp::deliver::restored::{restore, Leftovers, Unread};
 use crate::otlp::deliver::senders::Senders;
 use crate::otlp::queue::chunk::Piece;
-use crate::otlp::queue::control::{Command, Taken};
+use crate::otlp::queue::control::{Command, Phase, Taken};
 use crate::otlp::queue::full::{jobs_of, Full};
 use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
@@ -95,9 +95,9 @@ impl Drop for End {
 impl Worker {
     fn run(mut self) {
         self.work();
-        let Self { senders, batch, _end, .. } = self;
+        let Self { senders, batch, leftovers, _end, .. } = self;
         // In this order: records are released and files are closed before anyone learns of the end.
-        drop(batch);
+        drop((batch, leftovers));
         senders.close();
     }
 
@@ -130,6 +130,9 @@ impl Worker {
                     tick = after(self.config.schedule_delay);
                 }
             }
+            if let Some(spool) = self.queue.pool.spool() {
+                spool.report_failure();
+            }
             self.leftovers.look(&self.queue);
             if !self.leftovers.is_empty() {
                 if !self.recover() {
@@ -141,12 +144,20 @@ impl Worker {
         }
     }
 
-    /// Sends what other processes left, as long as a shutdown's deadline allows and the receiver takes it.
+    /// Sends what other processes left, for half of the time that a shutdown has left, and as long as the receiver
+    /// takes it.
     fn recover_until_deadline(&mut self) {
+        let Phase::ShuttingDown { deadline } = self.queue.control.phase() else { return };
+        let now = Instant::now();
+        let until = now + deadline.saturating_duration_since(now) / 2;
         self.leftovers.look(&self.queue);
         let left = |queue: &Queue| queue.counters.snapshot().spooled;
         let before = left(&self.queue);
-        while !self.leftovers.is_empty() && left(&self.queue) == before && self.recover() {}
+        while !self.leftovers.is_empty() && Instant::now() < until && left(&self.queue) == before {
+            if !self.recover() {
+                return;
+            }
+        }
     }
 
     /// Sends a request's worth of what other processes left. False if the worker was abandoned.
@@ -154,8 +165,8 @@ impl Worker {
         let Some(spool) = self.queue.pool.spool().cloned() else { return true };
         // Its resource is another one.
         let mut is_alive = self.send_batch();
-        let mut bytes = 0;
-        while is_alive && bytes < self.max_bytes() {
+        let (mut bytes, mut taken) = (0, 0);
+        while is_alive && bytes < self.max_bytes() && taken < self.config.max_batch_records {
             let Some((restored, chunk)) = self.leftovers.next(&spool) else { break };
             let (records, damaged) = (chunk.records as u64, restored.damaged);
             let counters = &self.queue.counters;
@@ -163,6 +174,7 @@ impl Worker {
             counters.recovered(records + damaged);
             counters.dropped_damaged(damaged);
             bytes += chunk.len();
+            taken += chunk.records;
             if restored.resource != self.resource.bytes() {
                 is_alive = self.send_batch();
                 self.resource = restored.resource.clone().into();
@@ -204,10 +216,18 @@ impl Worker {
                 ChunkRef::new(pool.compact(chunk), queue)
             }
             Full::Unmapped(unmapped) => {
-                let restored = pool.spool().and_then(|spool| {
-                    let own = spool.own();
-                    restore(&own, own.segment(spool.signal(), unmapped.file), true)
-                });
+                let Some(spool) = pool.spool() else { return true };
+                let own = spool.own();
+                let path = own.segment(spool.signal(), unmapped.file);
+                let restored = restore(&own, path, true, |_| {});
+                if let Err(Unread::Failed) = restored {
+                    // It stays there, and the next process may be able to read it.
+                    counters.spooled(unmapped.records as u64);
+                    for (job, records) in &unmapped.jobs {
+                        self.queue.count(*job, |tally| tally.spooled += *records as u64);
+                    }
+                    return true;
+                }
                 let readable = restored.as_ref().map_or(0, |(_, chunk)| chunk.records);
                 counters.dropped_damaged(unmapped.records.saturating_sub(readable) as u64);
                 let found = restored.as_ref().map(|(_, chunk)| jobs_of(chunk)).unwrap_or_default();
@@ -216,7 +236,7 @@ impl Worker {
                     let damaged = records.saturating_sub(found) as u64;
                     self.queue.count(*job, |tally| tally.dropped_damaged += damaged);
                 }
-                let Some((restored, chunk)) = restored else { return true };
+                let Ok((restored, chunk)) = restored else { return true };
                 ChunkRef::restored(restored, Box::new(chunk), queue)
             }
         };

@@ -12,7 +12,7 @@ impl Queue {
         self.signal
     }
 
-    /// Counts records of the job with this scope.
+    /// Counts records of the job with this account; 0 is none.
     pub(crate) fn count(&self, job: u64, change: impl FnOnce(&mut Tally)) {
         job_account::count(job, self.signal == Signal::Traces, change);
     }
@@ -64,7 +64,7 @@ impl Queue {
     pub(crate) fn queued(&self, account: &Account) -> u64 {
         let mut queued = 0;
         let mut add = |job: u64, records: u64| {
-            if account.has(job) {
+            if account.id == job {
                 queued += records;
             }
         };

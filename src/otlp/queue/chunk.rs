@@ -107,7 +107,7 @@ fn put_header_before(front: &mut [u8], begin: usize, len: usize) -> usize {
 /// Records of one scope and job in a row, up to where the next run begins.
 #[derive(Clone, Debug)]
 struct Run {
-    /// The id of the job scope; 0 if there is none.
+    /// The id of the job's account; 0 if there is none.
     job: u64,
     /// The key of the scope. `None`: it is in the chunk, before the records.
     key: Option<&'static [u8]>,
@@ -151,7 +151,7 @@ pub(crate) struct Piece<'a> {
     pub(crate) records: usize,
     /// The number of the first one in the chunk.
     pub(crate) first: usize,
-    /// The id of the job scope; 0 if there is none.
+    /// The id of the job's account; 0 if there is none.
     pub(crate) job: u64,
     /// The range of the chunk that has the records, each with its header.
     pub(crate) framed: Range<usize>,

@@ -23,6 +23,10 @@ impl Queue {
     pub(super) fn evict(&self, importance: Importance) -> bool {
         let noisy = self.usage.noisy();
         for lower in [Importance::Low, Importance::Normal].into_iter().filter(|lower| *lower <= importance) {
+            // What is on the disk is older.
+            if self.evict_unmapped(lower) {
+                return true;
+            }
             let jobs = noisy.map(Some).into_iter().chain([None]);
             for victims in jobs.map(|job| Victims { importance: lower, job }) {
                 if self.fullest_first().any(|shard| self.evict_from(shard, victims)) {
@@ -30,8 +34,7 @@ impl Queue {
                 }
             }
         }
-        // What is on the disk is not looked into.
-        if importance < Importance::High && self.pool.spool().is_none() {
+        if importance < Importance::High {
             return false;
         }
         let Some(full) = self.pop_oldest(u64::MAX) else { return false };
@@ -65,6 +68,10 @@ impl Queue {
             is_victim
         };
         let filter = |chunk: &Chunk| {
+            // What is in a segment is unmapped instead.
+            if chunk.segment().is_some() {
+                return None;
+            }
             let kept = chunk.filtered(|job, record| !is_victim(job, record));
             (kept.records < chunk.records).then_some(kept)
         };

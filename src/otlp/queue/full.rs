@@ -1,6 +1,7 @@
 //! Chunks that are full: in memory, or on the disk only.
 
 use crate::otlp::queue::chunk::Chunk;
+use crate::otlp::queue::importance::Importance;
 
 /// A chunk to which nothing is added any more.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ pub(crate) struct Unmapped {
     pub(crate) records: usize,
     /// The number of its segment.
     pub(crate) file: u64,
-    /// The ids of the job scopes, and how many records each has.
+    /// That of the record that matters most.
+    pub(crate) importance: Importance,
+    /// The ids of the jobs' accounts, and how many records each has.
     pub(crate) jobs: Box<[(u64, usize)]>,
 }
 
-/// The job scopes of a chunk's records, with the number of records of each. 0, no job, is left out.
+/// The jobs of a chunk's records, with the number of records of each. 0, no job, is left out.
 pub(crate) fn jobs_of(chunk: &Chunk) -> Vec<(u64, usize)> {
     let mut jobs: Vec<(u64, usize)> = Vec::new();
     for piece in chunk.pieces().filter(|piece| piece.job != 0) {
@@ -53,7 +56,7 @@ impl Full {
         }
     }
 
-    /// Calls `each` with each job scope of its records, and their number.
+    /// Calls `each` with each job of its records, and their number.
     pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64)) {
         match self {
             Self::InMemory(chunk) => {
@@ -67,11 +70,11 @@ impl Full {
         }
     }
 
-    /// Whether another process sends it, should this one not.
-    pub(crate) fn is_spooled(&self) -> bool {
+    /// The number of its segment, if it has one.
+    pub(crate) fn file(&self) -> Option<u64> {
         match self {
-            Self::InMemory(chunk) => chunk.segment().is_some(),
-            Self::Unmapped(_) => true,
+            Self::InMemory(chunk) => chunk.segment().map(|segment| segment.file),
+            Self::Unmapped(unmapped) => Some(unmapped.file),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
-use crate::otlp::spool::map::is_forked;
 use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::{lock, lock_unless_forked, Mutex};
 
@@ -32,7 +31,7 @@ impl Pool {
     /// Whether the chunks are files of the process that this one was forked from.
     #[inline]
     pub(crate) fn is_of_parent(&self) -> bool {
-        self.spool.is_some() && is_forked()
+        self.spool.as_ref().is_some_and(SignalSpool::is_of_parent)
     }
 
     /// A chunk whose first record needs at most `wanted` bytes. `process`: the one that has the worker.

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::trace::Span as _;
-use opentelemetry::Context;
+use opentelemetry::{Context, SpanId};
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::importance::severity_of_span;
-use crate::otlp::queue::Item;
+use crate::otlp::queue::{Item, Queue};
 use crate::otlp::span::{put_open_span, put_span, scope};
 use crate::span_moments::{Ending, StartingOp};
 use crate::stats::Thread;
@@ -53,11 +53,25 @@ impl PipelineSpanProcessor {
     }
 }
 
+/// Removes from the spool what was kept of the span when it started.
+struct Ended<'a> {
+    queue: &'a Queue,
+    id: SpanId,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if let Some(spool) = self.queue.pool.spool() {
+            spool.span_ended(self.id);
+        }
+    }
+}
+
 impl SpanProcessor for PipelineSpanProcessor {
     /// With a spool, the spans of ops are kept from their start on, for the case that nobody ends them.
     fn on_start(&self, span: &mut Span, _parent: &Context) {
         let Some(spool) = self.lane.queue().pool.spool() else { return };
-        if !StartingOp::is_under_way() || !span.span_context().is_sampled() {
+        if !StartingOp::is_under_way() || !span.span_context().is_sampled() || self.lane.queue().is_closed() {
             return;
         }
         let Some(data) = span.exported_data() else { return };
@@ -74,7 +88,9 @@ impl SpanProcessor for PipelineSpanProcessor {
             return;
         }
         let severity = severity_of_span(&span);
-        let (queue, job) = (self.lane.queue(), Ending::scope());
+        let (queue, job) = (self.lane.queue(), Ending::job());
+        // At the end: then it is in the spool in any case, or counted as lost.
+        let _ended = Ended { queue, id: span.span_context.span_id() };
         let Some(permit) = queue.reserve(Thread::current(), severity) else {
             return queue.count_refused(job);
         };
@@ -86,10 +102,6 @@ impl SpanProcessor for PipelineSpanProcessor {
             let item = Item { scope, job, severity };
             permit.enqueue(item, &Encoded::new(&mut buffer, MAX_HEADER, &[]));
         });
-        // Afterwards: it is in the spool in any case.
-        if let Some(spool) = queue.pool.spool() {
-            spool.span_ended(span.span_context.span_id());
-        }
         if buffer.capacity() <= MAX_KEPT_BYTES {
             let _ = BUFFER.try_with(|kept| kept.set(buffer));
         }

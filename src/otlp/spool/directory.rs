@@ -1,5 +1,6 @@
 //! Directories of segments, each of which has one owner: the process that holds the lock of its file
-//! `lock`. The lock ends with the process, however that ends.
+//! `lock`. The lock ends with the process, however that ends, and with all children that it has forked
+//! and that run no other program.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, TryLockError};
@@ -7,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::SpanId;
 
@@ -27,6 +28,9 @@ const OPEN: &str = "open-";
 
 /// The end of the name of a segment whose label is damaged: nobody reads it.
 const DAMAGED: &str = ".damaged";
+
+/// Longer than it takes to make a directory and its lock.
+const MAKING: Duration = Duration::from_secs(60);
 
 /// How often another name is tried for a directory that somebody else has taken.
 const ATTEMPTS: usize = 16;
@@ -71,7 +75,18 @@ impl Directory {
 
     /// Takes over the directory if its owner has ended. Files that it has not finished are removed.
     pub(crate) fn take_over(path: PathBuf) -> Option<Self> {
-        let taken = Self::lock(path, false).ok()??;
+        let taken = match Self::lock(path.clone(), false) {
+            Ok(taken) => taken?,
+            Err(_) => {
+                // A process that ended while it made or removed the directory leaves an empty one. Others are
+                // not removed like this, and nor is one that has just been made.
+                let made = fs::metadata(&path).and_then(|found| found.modified()).ok()?;
+                if made.elapsed().is_ok_and(|age| age > MAKING) {
+                    let _ = fs::remove_dir(&path);
+                }
+                return None;
+            }
+        };
         for entry in fs::read_dir(&taken.path).into_iter().flatten().flatten() {
             if entry.file_name().to_str().is_some_and(|name| name.ends_with(UNFINISHED)) {
                 let _ = fs::remove_file(entry.path());
@@ -99,17 +114,12 @@ impl Directory {
         self.path.join(format!("{OPEN}{id}{SEGMENT}"))
     }
 
-    /// The places of the spans that had not ended, and the bytes that they take.
-    pub(crate) fn open_spans(&self) -> (Vec<PathBuf>, u64) {
-        let Ok(entries) = fs::read_dir(&self.path) else { return Default::default() };
-        let mut bytes = 0;
+    /// The places of the spans that had not ended, in the order of their starts.
+    pub(crate) fn open_spans(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let mut found: Vec<_> = entries.flatten().filter(is_open_span).collect();
         found.sort_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok());
-        let paths = found.into_iter().map(|entry| {
-            bytes += entry.metadata().map_or(0, |metadata| metadata.len());
-            entry.path()
-        });
-        (paths.collect(), bytes)
+        found.into_iter().map(|entry| entry.path()).collect()
     }
 
     /// The owner is alive.
@@ -140,19 +150,15 @@ impl Directory {
         })
     }
 
-    /// The numbers of a signal's segments, in the order in which they were begun, and the bytes that
-    /// they take.
-    pub(crate) fn segments(&self, signal: Signal) -> (Vec<u64>, u64) {
-        let Ok(entries) = fs::read_dir(&self.path) else { return Default::default() };
-        let mut bytes = 0;
-        let mut found: Vec<(u64, u64)> = Vec::new();
-        for entry in entries.flatten() {
-            let Some(number) = number_of(&entry.file_name(), signal) else { continue };
-            bytes += entry.metadata().map_or(0, |metadata| metadata.len());
-            found.push((use_number(&entry.path()).unwrap_or_default(), number));
+    /// The places of a signal's segments, in the order in which they were begun.
+    pub(crate) fn segments(&self, signal: Signal) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        let mut found = Vec::new();
+        for entry in entries.flatten().filter(|entry| number_of(&entry.file_name(), signal).is_some()) {
+            found.push((use_number(&entry.path()).unwrap_or_default(), entry.path()));
         }
         found.sort_unstable();
-        (found.into_iter().map(|(_, number)| number).collect(), bytes)
+        found.into_iter().map(|(_, path)| path).collect()
     }
 
     /// Keeps a segment that cannot be read for whoever wants to look into it.
@@ -167,16 +173,15 @@ impl Directory {
         if std::process::id() != self.process {
             return;
         }
-        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if lock.is_none() {
-            return;
-        }
-        let Ok(mut entries) = fs::read_dir(&self.path) else { return };
+        let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let mut entries = fs::read_dir(&self.path).into_iter().flatten();
         if entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)) {
             // The file first: as long as it is locked, nobody takes the directory.
             let _ = fs::remove_file(self.path.join(LOCK));
             let _ = fs::remove_dir(&self.path);
         }
+        // A forked child has the same open file, which keeps the lock if it is only closed.
+        let _ = lock.unlock();
     }
 
     pub(crate) fn path(&self) -> &Path {

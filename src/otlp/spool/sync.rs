@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::otlp::signal::Signal;
 use crate::otlp::spool::directory::Directory;
 
+/// The shortest interval: a sync takes about as long.
+const LEAST: Duration = Duration::from_millis(10);
+
 /// How often the time is kept at which the process was last alive.
 const ALIVE: Duration = Duration::from_secs(1);
 
@@ -21,7 +24,8 @@ const ALIVE: Duration = Duration::from_secs(1);
 pub enum SpoolSync {
     /// The system decides, usually within 30 seconds.
     Never,
-    /// So often. What was emitted since then is lost with the machine. The default, with one second.
+    /// So often, but not more often than every 10 milliseconds. What was emitted since then is lost with the
+    /// machine. The default, with one second.
     Interval(Duration),
     /// Before each request, and whenever a segment is full: what a receiver was offered is on the disk. What
     /// was emitted since then is lost with the machine: at most a segment, 60 KiB, of each thread.
@@ -135,17 +139,24 @@ impl Syncer {
     }
 }
 
-impl Drop for Syncer {
-    fn drop(&mut self) {
+impl Syncer {
+    /// Ends its thread.
+    pub(super) fn close(&self) {
         self.shared.lock().is_closed = true;
         self.shared.changed.notify_one();
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 /// Syncs as `policy` says, and keeps the time at which the process was last alive.
 fn run(shared: &Shared, directory: &Weak<Directory>, policy: SpoolSync) {
     let interval = match policy {
-        SpoolSync::Interval(interval) => interval.min(ALIVE),
+        SpoolSync::Interval(interval) => interval.clamp(LEAST, ALIVE),
         SpoolSync::Never | SpoolSync::EveryBatch => ALIVE,
     };
     let mut last = Instant::now();

@@ -115,15 +115,18 @@ fn a_segment_is_read_as_it_was_written() {
 /// Scenario: each byte of what is used, damaged in each bit.
 ///
 /// Guarantees: no record is read that was not written, at most two are lost but for those of a damaged
-/// label, and damage to what counts is noticed.
+/// label, and damage to what counts is noticed. What is done may be sent once more.
 #[test]
 fn a_damaged_byte_costs_two_records_at_most() {
     let scratch = some();
-    let bytes = scratch.bytes();
+    let mut bytes = scratch.bytes();
+    let done = done_bytes(7, &[0; MAX_ENTRIES / 64]);
+    bytes[done_at(RESOURCE.len())..][..segment::DONE_LEN].copy_from_slice(&done);
     let mapped = label_len(RESOURCE.len());
     let data: usize = scratch.written.iter().map(|(_, _, record)| record.len()).sum::<usize>() + 2 * (8 + 5);
-    let used =
-        (0..40).chain(mapped..mapped + INDEX_AT + 8 * 7).chain(mapped + DATA_AT..mapped + DATA_AT + data);
+    let used = (0..done_at(RESOURCE.len()) + segment::DONE_LEN)
+        .chain(mapped..mapped + INDEX_AT + 8 * 7)
+        .chain(mapped + DATA_AT..mapped + DATA_AT + data);
     for at in used {
         for bit in 0..8 {
             let mut damaged = bytes.clone();

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::wire::segment::{
-    checksum, done_at, label_checksum, label_len, number_at, resource_len, sealed, seed, CHECKSUM_AT,
-    COMMITTED_AT, DATA_AT, DATA_LEN_AT, DONE_LEN, ENTRY, FIXED, INDEX_AT, MAGIC, MAX_ENTRIES, RUN,
-    RUN_HEADER, SIGNAL_AT, USE_AGAIN_AT, USE_AT,
+    checksum, done_at, done_checksum, label_checksum, label_len, number_at, resource_len, sealed, seed,
+    CHECKSUM_AT, COMMITTED_AT, DATA_AT, DATA_LEN_AT, DONE_LEN, ENTRY, FIXED, INDEX_AT, MAGIC, MAX_ENTRIES,
+    RUN, RUN_HEADER, SIGNAL_AT, USE_AGAIN_AT, USE_AT,
 };
 
 /// Why nothing of a file can be read.
@@ -102,7 +102,9 @@ impl<'a> Segment<'a> {
     /// All entries, in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
         let segment = *self;
-        let is_of_this_use = number_at(segment.done, 0) == segment.number;
+        // If it is damaged, what is done is sent once more.
+        let is_of_this_use = number_at(segment.done, 0) == segment.number
+            && number_at(segment.done, DONE_LEN - 8) == done_checksum(segment.done);
         (0..segment.entries).map(move |position| {
             let Some((is_run, bytes)) = segment.sound(position, segment.number) else {
                 return Entry::Damaged {
