@@ -14,7 +14,7 @@ static ARE_WANTED: AtomicBool = AtomicBool::new(false);
 /// has ended; a record, when it was delivered. What started and never ended is still running, or was
 /// interrupted.
 ///
-/// Its target is `spanlog::op`, which the program's filter has to let pass. This is of the whole process.
+/// Its target is `spanlog::op`, which the program's filter has to let pass. It applies to the whole process.
 ///
 /// ```
 /// spanlog::op::set_start_records(true);

@@ -249,8 +249,9 @@ impl Builder {
     ///
     /// Any number of processes can share a directory: each has one of its own below it, and takes over
     /// those of processes that have ended, at its start and every half minute. Pipelines with different
-    /// receivers need different directories. It must be on a local file system, and nobody else may
-    /// truncate its files: that would end the process with `SIGBUS`.
+    /// receivers need different directories: `install` uses the subdirectories `otlp` and `json-lines`. It
+    /// must be on a local file system, and nobody else may truncate its files: that would end the process
+    /// with `SIGBUS`.
     ///
     /// A failure of the machine is another matter: see [`with_spool_sync`](Self::with_spool_sync).
     pub fn with_spool(mut self, directory: impl Into<PathBuf>) -> Self {
@@ -258,7 +259,7 @@ impl Builder {
         self
     }
 
-    /// Sets the most bytes of the spool's files, with those that other processes left. Beyond that, records
+    /// Sets the most bytes of this pipeline's files in the spool, with those that it has taken over. Beyond that, records
     /// are in memory only, which is reported and counted as [`unspooled`](super::Stats::unspooled).
     /// Default: 1 GiB.
     pub fn with_spool_limit(mut self, bytes: u64) -> Self {

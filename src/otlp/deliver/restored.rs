@@ -50,7 +50,7 @@ pub(crate) struct Restored {
 pub(crate) enum Unread {
     /// It is not there.
     Gone,
-    /// It is none. It was set aside, which is reported.
+    /// It is no segment, or its label is damaged. It was set aside, which is reported.
     Damaged,
     /// It could not be read now, which is reported. It stays.
     Failed,

@@ -30,7 +30,7 @@ impl Segment {
         resource: &[u8],
         data_len: usize,
     ) -> io::Result<Self> {
-        // Under another name: a file that the process's end leaves unfinished is none.
+        // Under another name, so that nobody reads a file that the process has not finished.
         let unfinished = unfinished(path);
         let mut created = OpenOptions::new().read(true).write(true).create_new(true).open(&unfinished)?;
         let label = label(signal, resource, data_len);
