@@ -50,10 +50,11 @@ fn read_back_every_way_to_end_is_told_apart() {
         ended("c", 3, "panicked"),
         ended("d", 4, "dropped"),
         ended("e", 5, "something else"),
+        ended("g", 7, "interrupted"),
         with(span("f", 6, 0, 6, 7), json!({ "status": { "code": "STATUS_CODE_ERROR" } })),
     ]);
     let outcomes: Vec<_> = graph.roots().map(|node| (node.call().outcome, node.is_red())).collect();
-    use Outcome::{Cancelled, Dropped, Failed, Ok, Panicked, TimedOut};
+    use Outcome::{Cancelled, Dropped, Failed, Interrupted, Ok, Panicked, TimedOut};
     assert_eq!(
         outcomes,
         [
@@ -62,6 +63,7 @@ fn read_back_every_way_to_end_is_told_apart() {
             (Panicked, true),
             (Dropped, false),
             (Ok, false),
+            (Interrupted, true),
             (Failed, true)
         ]
     );

@@ -1,9 +1,9 @@
 //! Real signals.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufReader, Lines};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -26,15 +26,7 @@ struct Stopped {
 impl Stopped {
     /// Returns when the part has printed `ready`.
     fn start(test: &Isolated, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args([test.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
-            .env("SPANLOG_TEST_PART", if test.part.is_empty() { "child" } else { &test.part })
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("ready")));
+        let (child, lines) = test.start_until_ready(variables);
         Self { child, _lines: lines }
     }
 

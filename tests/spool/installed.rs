@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::{self, Command};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use spanlog::{job, op, JobMetadata};
 use crate::http::Receiver;
 use crate::otlp::{attributes, body};
 use crate::port::Reserved;
-use crate::process::{directory, isolated, part};
+use crate::process::{directory, isolated, part, Isolated};
 
 fn install(url: &str, spool: &str) -> spanlog::Guard {
     spanlog::builder().with_endpoint(url).with_spool(spool).with_service_name("runner").install().unwrap()
@@ -64,6 +65,13 @@ fn end(how: &str) {
     }
 }
 
+/// Runs a part of the test in a process of its own. Returns whether it succeeded.
+fn run(test: &Isolated, part: &str, url: &str, spool: &Path) -> bool {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([test.test.as_str(), "--exact", "--nocapture"]).env("SPANLOG_TEST_PART", part);
+    command.env("URL", url).env("SPOOL", spool).output().unwrap().status.success()
+}
+
 /// Guarantees: however the process ends, the next one sends its records and spans, with the ids that connect
 /// them.
 #[test]
@@ -77,15 +85,9 @@ fn whatever_ends_the_process_the_next_one_sends_it() {
     for how in ["exit", "abort", "TERM", "KILL"] {
         let spool = directory("installed");
         let away = Reserved::new();
-        let own = env::current_exe().unwrap();
-        let run = |part: &str, url: &str| {
-            let mut command = Command::new(&own);
-            command.args([test.test.as_str(), "--exact", "--nocapture"]).env("SPANLOG_TEST_PART", part);
-            command.env("URL", url).env("SPOOL", &spool).output().unwrap().status.success()
-        };
-        assert_eq!(run(how, &format!("http://{}", away.address)), how == "exit", "{how}");
+        assert_eq!(run(&test, how, &format!("http://{}", away.address), &spool), how == "exit", "{how}");
         let receiver = Receiver::start();
-        assert!(run("next", &receiver.url()), "{how}");
+        assert!(run(&test, "next", &receiver.url(), &spool), "{how}");
         let records = receiver.records();
         let spans = receiver.spans();
         let planning: Vec<_> = records.iter().filter(|(_, record)| body(record) == "planning").collect();
@@ -113,16 +115,11 @@ fn what_was_running_is_closed_as_interrupted() {
     };
     let spool = directory("interrupted");
     let away = Reserved::new();
-    let run = |part: &str, url: &str| {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args([test.test.as_str(), "--exact", "--nocapture"]).env("SPANLOG_TEST_PART", part);
-        command.env("URL", url).env("SPOOL", &spool).output().unwrap().status.success()
-    };
     let begun = crate::killed::nanos();
-    assert!(!run("inside", &format!("http://{}", away.address)));
+    assert!(!run(&test, "inside", &format!("http://{}", away.address), &spool));
     let ended = crate::killed::nanos();
     let receiver = Receiver::start();
-    run("next", &receiver.url());
+    run(&test, "next", &receiver.url(), &spool);
     let mut spans = receiver.spans();
     spans.retain(|(_, span)| span.start_time_unix_nano <= ended);
     let find = |name: &str| {

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,15 +32,7 @@ pub struct Victim(Child);
 impl Victim {
     /// Returns when the part has printed `ready`.
     pub fn start(test: &Isolated, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args([test.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
-            .env("SPANLOG_TEST_PART", "child")
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("ready")));
+        let (child, _) = test.start_until_ready(variables);
         Self(child)
     }
 

@@ -4,9 +4,9 @@
 
 use std::any::type_name;
 use std::env;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -98,6 +98,23 @@ impl Isolated {
         assert!(status.success(), "{what}: {status}\n{}\n{}", written.stdout, written.stderr);
         assert!(written.stdout.contains("1 passed"), "{what}: no such test\n{}", written.stdout);
         written
+    }
+}
+
+impl Isolated {
+    /// Starts it, and returns when it has printed `ready`. What it prints then is read from the lines, which must
+    /// live as long as it prints.
+    pub fn start_until_ready(&self, variables: &[(&str, &str)]) -> (Child, Lines<BufReader<ChildStdout>>) {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args([self.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
+            .env(PART, if self.part.is_empty() { "child" } else { &self.part })
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("ready")));
+        (child, lines)
     }
 }
 
