@@ -63,8 +63,8 @@ fn read_back_every_way_to_end_is_told_apart() {
             (Panicked, true),
             (Dropped, false),
             (Ok, false),
-            (Interrupted, true),
-            (Failed, true)
+            (Failed, true),
+            (Interrupted, true)
         ]
     );
 }
