@@ -77,6 +77,7 @@ impl Direct {
             taken: stats.emitted,
             exported: stats.delivered,
             failed: stats.lost(),
+            recovered: stats.recovered,
             spooled: stats.spooled,
             pending: stats.pending,
         })

@@ -32,6 +32,8 @@ pub struct Output {
     /// Rejected or dropped, for any reason. What the queue of an SDK processor drops is known after
     /// the next flush.
     pub failed: u64,
+    /// Those of `taken` that an earlier process had left in the spool.
+    pub recovered: u64,
     /// Left in the [spool](crate::install::Builder::with_spool), for the next process.
     pub spooled: u64,
     /// Without an outcome so far: `taken` is the sum of the four.
@@ -40,8 +42,11 @@ pub struct Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signal, exporter, taken, exported, failed, spooled, pending } = self;
+        let Self { signal, exporter, taken, exported, failed, recovered, spooled, pending } = self;
         write!(f, "{exporter} got {exported} of {taken} {signal}, {failed} failed, {pending} pending")?;
+        if *recovered > 0 {
+            write!(f, ", {recovered} of them from earlier processes")?;
+        }
         match spooled {
             0 => Ok(()),
             _ => write!(f, ", {spooled} left in the spool"),
@@ -74,7 +79,16 @@ impl Meter {
         let failed = self.failed.load(Ordering::Acquire);
         let taken = self.taken.load(Ordering::Acquire);
         let pending = taken.saturating_sub(exported + failed);
-        Output { signal: self.signal, exporter: self.exporter, taken, exported, failed, spooled: 0, pending }
+        Output {
+            signal: self.signal,
+            exporter: self.exporter,
+            taken,
+            exported,
+            failed,
+            recovered: 0,
+            spooled: 0,
+            pending,
+        }
     }
 
     /// Counts what has no outcome of the first `taken` as failed: after a flush, the queue has dropped

@@ -52,6 +52,11 @@ impl Lane {
         if settings.max_batch_records == 0 {
             return Err(Error::setting("the largest batch", "0", "at least 1"));
         }
+        let mut settings = settings;
+        if settings.spool.is_some() {
+            // What the worker has cannot be unmapped: most of the memory must stay for what waits.
+            settings.batch_bytes = settings.batch_bytes.min(settings.memory_limit_bytes / 8);
+        }
         let record = (settings.max_request_bytes - empty).min(settings.memory_limit_bytes / 2);
         let limits = QueueLimits::new(settings.memory_limit_bytes, record, settings.max_batch_records)
             .with_wake_bytes(settings.batch_bytes);

@@ -76,17 +76,9 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanData) {
     out.extend_from_slice(&flags(span.parent_span_is_remote, &span.span_context).to_le_bytes());
 }
 
-/// A span that has just started, as it is to be sent if nobody ends it: without its end, see [`with_end`].
-pub(crate) fn put_open_span(out: &mut Vec<u8>, mut span: SpanData) {
-    span.end_time = UNIX_EPOCH;
-    span.status = Status::error("interrupted: its process ended before it did");
-    span.attributes.push(KeyValue::new("op.outcome", "interrupted"));
-    put_span(out, &span);
-}
-
-/// An encoded span with its end, which it did not have: `last_alive`, or its start if that is later. With its
-/// header.
-pub(crate) fn with_end(span: &[u8], last_alive: Option<SystemTime>) -> Vec<u8> {
+/// An encoded span that had not ended when its process did, as it is sent: with an end, `last_alive`, or its start
+/// if that is later. With its header.
+pub(crate) fn interrupted(span: &[u8], last_alive: Option<SystemTime>) -> Vec<u8> {
     let since = last_alive.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let mut end = since.as_nanos() as u64;
     let _ = each(span, |number, raw| {
@@ -97,6 +89,9 @@ pub(crate) fn with_end(span: &[u8], last_alive: Option<SystemTime>) -> Vec<u8> {
     });
     let mut whole = span.to_vec();
     put_fixed64(&mut whole, field::END_TIME, end);
+    put_attributes(&mut whole, field::ATTRIBUTES, &[KeyValue::new("op.outcome", "interrupted")]);
+    let status = Status::error("interrupted: its process ended before it did");
+    put_nested(&mut whole, field::STATUS, |out| put_status(out, &status));
     let mut framed = Vec::new();
     put_bytes(&mut framed, 2, &whole);
     framed

@@ -10,12 +10,13 @@
 
 pub(crate) mod directory;
 pub(crate) mod map;
+mod open_spans;
 pub(crate) mod segment;
 pub(crate) mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,14 +28,17 @@ use opentelemetry::SpanId;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::signal::Signal;
-use crate::otlp::spool::directory::{unfinished, Directory};
+use crate::otlp::spool::directory::Directory;
+use crate::otlp::spool::open_spans::OpenSpans;
 use crate::otlp::spool::segment::Segment;
 use crate::otlp::spool::sync::{SpoolSync, Syncer};
-use crate::wire::segment::write::Writer;
-use crate::wire::segment::{done_at, done_bytes, label, label_len, DATA_AT, MAX_ENTRIES, RUN_HEADER};
+use crate::wire::segment::{done_at, done_bytes, label_len, DATA_AT, MAX_ENTRIES};
 
 /// The bytes on the disk, unless the program says otherwise.
 pub(crate) const DEFAULT_LIMIT: u64 = 1 << 30;
+
+/// Below that, it would have room for a few segments.
+const LEAST_LIMIT: u64 = 256 << 10;
 
 /// Which entries of a segment are done.
 pub(crate) type DoneBits = [u64; MAX_ENTRIES / 64];
@@ -54,8 +58,7 @@ pub(crate) struct Spool {
     is_released: AtomicBool,
     /// Why the spool took no more, until that is reported.
     failure: Mutex<Option<String>>,
-    /// The spans that are kept since they have started, with the bytes of their files.
-    open_spans: Mutex<HashMap<SpanId, u64>>,
+    open_spans: Mutex<OpenSpans>,
     /// The directories of processes that have ended, as long as they are needed.
     taken_over: Mutex<BTreeMap<PathBuf, TakenOver>>,
 }
@@ -86,11 +89,21 @@ impl Spool {
             let text = format!("the spool {} cannot be used", settings.root.display());
             Error::delivery(text).with_source(error)
         };
+        if settings.limit < LEAST_LIMIT {
+            let wanted = format_args!("at least {LEAST_LIMIT}");
+            return Err(Error::setting(
+                "the limit of the spool in bytes",
+                &settings.limit.to_string(),
+                wanted,
+            ));
+        }
         map::watch_forks();
-        let own = Arc::new(Directory::create(&settings.root).map_err(failed)?);
+        // The program may change its directory.
+        let root = std::path::absolute(&settings.root).map_err(failed)?;
+        let own = Arc::new(Directory::create(&root).map_err(failed)?);
         let syncer = Syncer::start(settings.sync, Arc::clone(&own))?;
         Ok(Arc::new(Self {
-            root: settings.root.clone(),
+            root,
             own,
             limit: settings.limit,
             used: AtomicU64::new(0),
@@ -279,54 +292,52 @@ impl SignalSpool {
         let _ = written.and_then(|file| write_at(&file, &done_bytes(number, bits), done_at(resource) as u64));
     }
 
-    /// Keeps a span that has started, as it is to be sent if nobody ends it: without its end. `key`: that of
-    /// its scope.
+    /// Keeps a span that has started. `key`: that of its scope.
     pub(crate) fn span_started(&self, id: SpanId, key: &[u8], framed: &[u8]) {
-        if !self.spool.is_usable() {
+        let spool = &self.spool;
+        if !spool.is_usable() {
             return;
         }
-        let data_len = RUN_HEADER + key.len() + framed.len();
-        let mut bytes = label(1, &self.resource, data_len);
-        let label_len = bytes.len();
-        bytes.resize(label_len + DATA_AT + data_len, 0);
-        let (mapped, mut writer) = (&mut bytes[label_len..], Writer::default());
-        writer.begin_run(mapped, 0, key);
-        writer.push(mapped, framed, &[]);
-        let written = self.spool.reserve(bytes.len() as u64).and_then(|()| {
-            let path = self.spool.own.open_span(id);
-            let unfinished = unfinished(&path);
-            let written = fs::write(&unfinished, &bytes).and_then(|()| fs::rename(&unfinished, &path));
-            written.inspect_err(|_| {
-                let _ = fs::remove_file(&unfinished);
-                self.spool.used.fetch_sub(bytes.len() as u64, Ordering::AcqRel);
-            })
-        });
-        match written {
-            Ok(()) => _ = self.open_spans().insert(id, bytes.len() as u64),
-            Err(error) => self
-                .spool
-                .fail(format!("a span that starts is not kept, as the spool takes no more: {error}")),
+        let create = |data_len: usize| {
+            let bytes = self.size(data_len);
+            spool.reserve(bytes)?;
+            let number = spool.next_file.fetch_add(1, Ordering::Relaxed);
+            let path = spool.own.open_spans_segment(number);
+            let made = Segment::create(&path, number, 1, &self.resource, data_len)
+                .and_then(|segment| Ok((segment, open_spans::file_of(&path)?)));
+            made.inspect_err(|_| _ = spool.used.fetch_sub(bytes, Ordering::AcqRel))
+        };
+        if let Err(error) = self.open_spans().start(id, key, framed, create) {
+            spool.fail(format!("a span that starts is not kept, as the spool takes no more: {error}"));
         }
     }
 
-    fn open_spans(&self) -> MutexGuard<'_, HashMap<SpanId, u64>> {
+    fn open_spans(&self) -> MutexGuard<'_, OpenSpans> {
         self.spool.open_spans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A span has ended that may have been kept when it started.
     pub(crate) fn span_ended(&self, id: SpanId) {
-        if !self.spool.is_usable() {
-            return;
-        }
-        if let Some(bytes) = self.open_spans().remove(&id) {
-            self.remove(&self.spool.own.open_span(id), bytes);
+        if self.spool.is_usable() {
+            let idle = self.open_spans().end(id, self.resource.len());
+            self.remove_open_spans(idle);
         }
     }
 
-    /// Gives the directory up.
-    #[cfg(all(test, loom))]
-    pub(crate) fn release(&self) {
-        self.spool.release();
+    /// Removes the segments of spans that have all ended.
+    pub(crate) fn close_open_spans(&self) {
+        if self.spool.is_usable() {
+            let idle = self.open_spans().take_idle();
+            self.remove_open_spans(idle);
+        }
+    }
+
+    fn remove_open_spans(&self, idle: impl IntoIterator<Item = Segment>) {
+        for segment in idle {
+            let (number, bytes) = (segment.file, self.size(segment.capacity()));
+            drop(segment);
+            self.remove(&self.spool.own.open_spans_segment(number), bytes);
+        }
     }
 
     /// What another process left is read: until it is removed, its bytes count.

@@ -479,22 +479,98 @@ fn an_op_that_has_ended_leaves_nothing() {
     let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
     let layer = LogLayer::direct(pipeline.clone());
     tracing::dispatcher::with_default(&subscriber(&provider, layer), || {
+        // Beyond what one segment has room for, beside one that stays open.
+        let outer = spanlog::op::start("terraform", "apply", []);
+        for _ in 0..2_000 {
+            spanlog::op::start("terraform", "init", []).end(&Ok::<(), String>(()));
+        }
+        outer.end(&Ok::<(), String>(()));
+        assert_eq!(open().len(), 1, "others are removed");
         let op = spanlog::op::start("terraform", "plan", []);
         let kept = open();
-        assert_eq!(kept.len(), 1);
         let file = fs::read(&kept[0]).unwrap();
         op.end(&Ok::<(), String>(()));
+        pipeline.shutdown(AWAY);
         assert_eq!(open().len(), 0);
         // As if the process had been killed in between.
         fs::write(&kept[0], file).unwrap();
-        pipeline.shutdown(AWAY);
-        spanlog::op::start("terraform", "apply", []).end(&Ok::<(), String>(()));
-        assert_eq!(open().len(), 1, "the one that was put back");
+        spanlog::op::start("terraform", "late", []).end(&Ok::<(), String>(()));
+        assert_eq!(open(), kept);
     });
     let receiver = Receiver::start();
     let report = spool.builder(&receiver.url()).build().unwrap().shutdown(LONG);
     let spans = receiver.spans();
-    let names: Vec<_> =
-        spans.iter().map(|(_, span)| (span.name.as_str(), span.status.as_ref().unwrap().code)).collect();
-    assert_eq!(names, [("terraform.plan", 0)], "{report}");
+    assert_eq!(spans.len(), 2_002, "{report}");
+    assert!(spans.iter().all(|(_, span)| span.status.as_ref().unwrap().code == 0), "none is interrupted");
+}
+
+/// Scenario: little memory, which both signals share, and a receiver that is away.
+///
+/// Guarantees: nothing is lost, neither records nor spans, from one thread or from some.
+#[test]
+fn little_memory_loses_nothing() {
+    for threads in [1, 4] {
+        let spool = Spool::new();
+        let away = Reserved::new();
+        let builder = spool.builder(&format!("http://{}", away.address));
+        let pipeline = builder.with_memory_limit(1_000_000).build().unwrap();
+        let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
+        let dispatch = subscriber(&provider, LogLayer::direct(pipeline.clone()));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let dispatch = &dispatch;
+                scope.spawn(move || {
+                    tracing::dispatcher::with_default(dispatch, || {
+                        for number in 0..20_000 / threads {
+                            let work = || {
+                                tracing::info!("{number}");
+                                Ok::<(), String>(())
+                            };
+                            spanlog::op::run("terraform", "plan", [], work).unwrap();
+                        }
+                    });
+                });
+            }
+        });
+        let report = pipeline.shutdown(AWAY);
+        for stats in [report.stats, report.spans] {
+            assert_eq!(
+                (stats.emitted, stats.dropped(), stats.unspooled),
+                (20_000, 0, 0),
+                "{threads}: {report}"
+            );
+            assert_eq!(stats.spooled, 20_000, "{threads}: {report}");
+        }
+    }
+}
+
+/// Guarantees: a program may change its directory; a limit that has no room for a segment is an error; only the
+/// user who runs the program can read the spool.
+#[test]
+fn settings_of_the_spool_mean_what_they_say() {
+    let spool = Spool::new();
+    let error = spool.builder("http://127.0.0.1:1").with_spool_limit(1).build().unwrap_err();
+    assert!(error.to_string().contains("limit of the spool"), "{error}");
+    assert!(Pipeline::builder().with_spool("").build().is_err());
+    spool.leave(0..10);
+    let mode = |path: &Path| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
+    };
+    let segment = &spool.segments()[0];
+    assert_eq!([&spool.0, segment.parent().unwrap(), segment].map(mode), [0o700, 0o700, 0o600]);
+    let Some(test) = isolated(|_| change_directory()) else { return };
+    test.run(&[]);
+}
+
+fn change_directory() {
+    let folder = directory("relative");
+    fs::create_dir_all(&folder).unwrap();
+    std::env::set_current_dir(&folder).unwrap();
+    let pipeline =
+        Pipeline::builder().with_endpoint("http://127.0.0.1:1").with_spool("here").build().unwrap();
+    std::env::set_current_dir("/").unwrap();
+    emit(&pipeline, 0..10);
+    let stats = pipeline.shutdown(AWAY).stats;
+    assert_eq!((stats.spooled, stats.unspooled), (10, 0), "{stats:?}");
+    fs::remove_dir_all(folder.parent().unwrap()).unwrap();
 }

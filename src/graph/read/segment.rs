@@ -38,7 +38,9 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> Resu
             .notes
             .add(Cause::Malformed, || format!("{name}: {damaged} entries are damaged, and were skipped"));
     }
+    store.are_live = true;
     let found = proto::read(name, false, &mut Input::new(&*request), store);
+    store.are_live = false;
     if found == 0 {
         store.notes.add(Cause::Source, || format!("{name}: empty"));
     }

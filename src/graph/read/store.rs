@@ -21,6 +21,8 @@ const STRING_BYTES: usize = size_of::<String>() + 16;
 /// Spans and records. When they exceed the limit, the oldest ones are dropped.
 #[derive(Debug, Default)]
 pub(super) struct Store {
+    /// Spans without an end may still be running: they are from a spool.
+    pub(super) are_live: bool,
     pub(super) keys: Keys,
     pub(super) limit: usize,
     pub(super) notes: Notes,
@@ -60,7 +62,7 @@ impl Store {
                 format!("{place}: attributes of the span {:?} were truncated", span.name)
             });
         }
-        let call = Call::from_raw(span, &self.keys);
+        let call = Call::from_raw(RawSpan { is_live: self.are_live, ..span }, &self.keys);
         self.used += size_of_call(&call);
         self.calls.push_back(call);
         self.read_calls += 1;

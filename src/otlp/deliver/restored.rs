@@ -1,18 +1,19 @@
 //! Segments that are read back from the disk: this process's own, of which memory had no room, and those
 //! that other processes left when they ended.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use opentelemetry::SpanId;
+
 use crate::diagnostics::report_once;
 use crate::otlp::queue::chunk::copy::items_of;
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
-use crate::otlp::signal::Signal;
 use crate::otlp::span;
 use crate::otlp::spool::directory::Directory;
 use crate::otlp::spool::{DoneBits, SignalSpool};
@@ -133,14 +134,20 @@ pub(crate) fn restore(
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
     left: VecDeque<Left>,
+    /// The segments of open spans of the current directory.
+    open: Vec<Restored>,
+    /// Where those spans are: which segment, and which entry.
+    places: HashMap<SpanId, (usize, u16)>,
     next_look: Option<Instant>,
 }
 
-/// What is left in a directory of another process. Spans that had not ended come after the segments.
+/// What is left in a directory of another process, in this order.
 #[derive(Debug)]
 enum Left {
+    /// The places of its segments of open spans.
+    Directory(Arc<Directory>, Vec<PathBuf>),
     Segment(Arc<Directory>, PathBuf),
-    OpenSpan(Arc<Directory>, PathBuf),
+    OpenSpans(Arc<Directory>, PathBuf),
 }
 
 impl Leftovers {
@@ -153,8 +160,9 @@ impl Leftovers {
         }
         self.next_look = Some(after(LOOK_AGAIN));
         for (directory, segments, open) in spool.take_over() {
+            self.left.push_back(Left::Directory(Arc::clone(&directory), open.clone()));
             self.left.extend(segments.into_iter().map(|path| Left::Segment(Arc::clone(&directory), path)));
-            self.left.extend(open.into_iter().map(|path| Left::OpenSpan(Arc::clone(&directory), path)));
+            self.left.extend(open.into_iter().map(|path| Left::OpenSpans(Arc::clone(&directory), path)));
         }
     }
 
@@ -162,38 +170,60 @@ impl Leftovers {
         self.left.is_empty()
     }
 
-    /// The next segment with records, or the next span that had not ended. Empty segments are removed. One that
+    /// The next segment with records, or with spans that had not ended. Empty segments are removed. One that
     /// is damaged as a whole is an empty chunk, with one damaged entry.
     pub(crate) fn next(&mut self, spool: &SignalSpool) -> Option<(Restored, Chunk)> {
         loop {
-            let (restored, chunk) = match self.left.pop_front()? {
-                Left::Segment(directory, path) => {
-                    // A span that has ended is not open, however soon the process was killed after that.
-                    let end = |item: &[u8]| {
-                        if let Some(id) = span::id_of(item).filter(|_| spool.signal() == Signal::Traces) {
-                            let _ = fs::remove_file(directory.open_span(id));
-                        }
-                    };
-                    match restore(&directory, path, false, end) {
-                        Ok(read) => read,
-                        Err(Unread::Damaged) => (Restored::damaged(&directory), Chunk::default()),
-                        Err(_) => continue,
-                    }
+            let (directory, read) = match self.left.pop_front()? {
+                Left::Directory(directory, open) => {
+                    self.find_open(&directory, open);
+                    continue;
                 }
-                Left::OpenSpan(directory, path) => match restore(&directory, path, false, |_| {}) {
-                    Ok((restored, chunk)) => {
-                        let last_alive = directory.last_alive();
-                        (restored, interrupted(&chunk, last_alive))
-                    }
-                    Err(Unread::Damaged) => (Restored::damaged(&directory), Chunk::default()),
-                    Err(_) => continue,
-                },
+                Left::Segment(directory, path) => {
+                    let read = restore(&directory, path, false, |item| self.end(spool, item));
+                    (directory, read)
+                }
+                Left::OpenSpans(directory, path) => {
+                    let read = restore(&directory, path, false, |_| {});
+                    let last_alive = directory.last_alive();
+                    (directory, read.map(|(restored, chunk)| (restored, interrupted(&chunk, last_alive))))
+                }
+            };
+            let (restored, chunk) = match read {
+                Ok(read) => read,
+                Err(Unread::Damaged) => (Restored::damaged(&directory), Chunk::default()),
+                Err(_) => continue,
             };
             spool.add_used(restored.bytes);
             if chunk.records > 0 || restored.damaged > 0 {
                 return Some((restored, chunk));
             }
             spool.remove(&restored.path, restored.bytes);
+        }
+    }
+
+    /// Reads which spans of a directory had not ended, as far as their segments know.
+    fn find_open(&mut self, directory: &Arc<Directory>, open: Vec<PathBuf>) {
+        self.open.clear();
+        self.places.clear();
+        for path in open {
+            let Ok((restored, chunk)) = restore(directory, path, false, |_| {}) else { continue };
+            for (item, entry) in chunk.items().zip(&restored.entries) {
+                self.places.extend(span::id_of(item).map(|id| (id, (self.open.len(), *entry))));
+            }
+            self.open.push(restored);
+        }
+    }
+
+    /// A span that has ended is not open, however soon the process was killed after that.
+    fn end(&mut self, spool: &SignalSpool, span: &[u8]) {
+        if self.places.is_empty() {
+            return;
+        }
+        let Some((segment, entry)) = span::id_of(span).and_then(|id| self.places.remove(&id)) else { return };
+        if let Some(Restored { path, number, resource, done, .. }) = self.open.get_mut(segment) {
+            done[usize::from(entry) / 64] |= 1 << (entry % 64);
+            spool.set_done(path, *number, resource.len(), done);
         }
     }
 }
@@ -203,7 +233,7 @@ fn interrupted(chunk: &Chunk, last_alive: Option<SystemTime>) -> Chunk {
     let mut ended = Chunk::default();
     for piece in chunk.pieces() {
         for span in items_of(&chunk.bytes()[piece.framed.clone()]) {
-            ended.add_framed(piece.scope, 0, &span::with_end(span, last_alive));
+            ended.add_framed(piece.scope, 0, &span::interrupted(span, last_alive));
         }
     }
     ended

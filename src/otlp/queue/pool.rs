@@ -117,6 +117,9 @@ impl Pool {
 
     /// Removes the segments that are kept for reuse.
     pub(crate) fn close(&self) {
+        if let Some(spool) = &self.spool {
+            spool.close_open_spans();
+        }
         if !self.is_of_parent() {
             let chunks = std::mem::take(&mut *lock(&self.chunks));
             chunks.into_iter().for_each(|chunk| self.discard(*chunk));

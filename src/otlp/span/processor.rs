@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::trace::Span as _;
 use opentelemetry::{Context, SpanId};
@@ -13,7 +13,7 @@ use crate::otlp::lane::Lane;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
 use crate::otlp::queue::importance::severity_of_span;
 use crate::otlp::queue::{Item, Queue};
-use crate::otlp::span::{put_open_span, put_span, scope};
+use crate::otlp::span::{put_span, scope};
 use crate::span_moments::{Ending, StartingOp};
 use crate::stats::Thread;
 use crate::wire::put::put_bytes;
@@ -77,7 +77,8 @@ impl SpanProcessor for PipelineSpanProcessor {
         let Some(data) = span.exported_data() else { return };
         let (id, scope) = (data.span_context.span_id(), data.instrumentation_scope.clone());
         let (mut encoded, mut framed) = (Vec::new(), Vec::new());
-        put_open_span(&mut encoded, data);
+        // Until it has ended.
+        put_span(&mut encoded, &SpanData { end_time: UNIX_EPOCH, ..data });
         put_bytes(&mut framed, 2, &encoded);
         scope::with_key(&scope, |key| spool.span_started(id, key.key(), &framed));
     }

@@ -3,14 +3,12 @@
 //! and that run no other program.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirEntry, File, TryLockError};
+use std::fs::{self, DirBuilder, DirEntry, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use opentelemetry::SpanId;
 
 use crate::otlp::signal::Signal;
 use crate::wire::segment::{label_len, resource_len, LABEL_HEAD};
@@ -23,7 +21,7 @@ const SEGMENT: &str = ".seg";
 /// The end of the name of a file that its process has not finished.
 const UNFINISHED: &str = ".new";
 
-/// The beginning of the name of a span that has started.
+/// The beginning of the name of a segment of spans that have started.
 const OPEN: &str = "open-";
 
 /// The end of the name of a segment whose label is damaged: nobody reads it.
@@ -48,7 +46,7 @@ impl Directory {
     /// Makes a new one below `root`, which is made if it is not there.
     pub(crate) fn create(root: &Path) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        fs::create_dir_all(root)?;
+        make_dir(root, true)?;
         let process = std::process::id();
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for _ in 0..ATTEMPTS {
@@ -56,7 +54,7 @@ impl Directory {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = root.join(format!("{:014}-{process}-{number}", since.as_millis()));
             // Until it is locked, another process may take it for one of the dead, and remove it.
-            match fs::create_dir(&path).and_then(|()| Self::lock(path, true)) {
+            match make_dir(&path, false).and_then(|()| Self::lock(path, true)) {
                 Ok(Some(own)) => return Ok(own),
                 Ok(None) => {}
                 Err(error) => last = error,
@@ -109,17 +107,18 @@ impl Directory {
         }
     }
 
-    /// The place of a span that has started.
-    pub(crate) fn open_span(&self, id: SpanId) -> PathBuf {
-        self.path.join(format!("{OPEN}{id}{SEGMENT}"))
+    /// The place of a segment of spans that have started.
+    pub(crate) fn open_spans_segment(&self, number: u64) -> PathBuf {
+        self.path.join(format!("{OPEN}{number:08}{SEGMENT}"))
     }
 
-    /// The places of the spans that had not ended, in the order of their starts.
+    /// The places of the segments with spans that may not have ended, in the order in which they were made.
     pub(crate) fn open_spans(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
-        let mut found: Vec<_> = entries.flatten().filter(is_open_span).collect();
-        found.sort_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok());
-        found.into_iter().map(|entry| entry.path()).collect()
+        let mut found: Vec<_> =
+            entries.flatten().filter(is_of_open_spans).map(|entry| entry.path()).collect();
+        found.sort_unstable();
+        found
     }
 
     /// The owner is alive.
@@ -146,7 +145,9 @@ impl Directory {
         let Ok(mut entries) = fs::read_dir(path) else { return false };
         entries.any(|entry| {
             let is_segment = |entry: &DirEntry| number_of(&entry.file_name(), signal).is_some();
-            entry.is_ok_and(|entry| is_segment(&entry) || (signal == Signal::Traces && is_open_span(&entry)))
+            entry.is_ok_and(|entry| {
+                is_segment(&entry) || (signal == Signal::Traces && is_of_open_spans(&entry))
+            })
         })
     }
 
@@ -195,12 +196,21 @@ impl Drop for Directory {
     }
 }
 
+/// Makes a directory that only this user can enter: what is logged may be secret.
+fn make_dir(path: &Path, with_parents: bool) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(with_parents);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// The place of a file that is not finished.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     path.with_extension(&UNFINISHED[1..])
 }
 
-fn is_open_span(entry: &DirEntry) -> bool {
+fn is_of_open_spans(entry: &DirEntry) -> bool {
     entry.file_name().to_str().is_some_and(|name| name.starts_with(OPEN) && name.ends_with(SEGMENT))
 }
 

@@ -32,7 +32,11 @@ impl Segment {
     ) -> io::Result<Self> {
         // Under another name, so that nobody reads a file that the process has not finished.
         let unfinished = unfinished(path);
-        let mut created = OpenOptions::new().read(true).write(true).create_new(true).open(&unfinished)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut created = options.open(&unfinished)?;
         let label = label(signal, resource, data_len);
         let mapped = DATA_AT + data_len;
         let made = created
