@@ -538,6 +538,11 @@ impl Builder {
             let mut log_changes = std::mem::take(&mut self.logger_provider);
             let sdk_logs = self.sdk_logs || !log_changes.is_empty() || !to.is_direct_for_logs();
             direct = to.pipelines(!sdk_logs, !self.sdk_spans)?;
+            for (signal, is_sdk) in [("log records", sdk_logs), ("spans", self.sdk_spans)] {
+                if is_sdk && to.has_spool() {
+                    report_once(format_args!("{signal} are not in the spool: they take the SDK's path"));
+                }
+            }
             let mut changes = std::mem::take(&mut self.tracer_provider);
             changes.extend(recording.span_processor());
             let pipelines = Some(&*direct).filter(|_| !self.sdk_spans);

@@ -121,6 +121,11 @@ impl<'a> Outputs<'a> {
         Ok(pipelines)
     }
 
+    /// Whether the program wants a spool.
+    pub(crate) fn has_spool(&self) -> bool {
+        self.pipeline().has_spool()
+    }
+
     fn pipeline(&self) -> PipelineBuilder {
         pipeline(self.overrides, self.change)
     }

@@ -318,6 +318,11 @@ impl Builder {
     }
 
     #[cfg(feature = "install")]
+    pub(crate) fn has_spool(&self) -> bool {
+        self.spool.is_some()
+    }
+
+    #[cfg(feature = "install")]
     pub(crate) fn into_overrides(self) -> Overrides {
         self.overrides
     }
