@@ -9,6 +9,7 @@
 //! file. When memory is short, segments are unmapped, and read again when their turn comes.
 
 pub(crate) mod directory;
+pub(crate) mod done;
 pub(crate) mod map;
 mod open_spans;
 pub(crate) mod segment;
@@ -29,19 +30,17 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::signal::Signal;
 use crate::otlp::spool::directory::Directory;
+use crate::otlp::spool::done::DoneBits;
 use crate::otlp::spool::open_spans::OpenSpans;
 use crate::otlp::spool::segment::Segment;
 use crate::otlp::spool::sync::{SpoolSync, Syncer};
-use crate::wire::segment::{done_at, done_bytes, label_len, DATA_AT, MAX_ENTRIES};
+use crate::wire::segment::{label_len, DATA_AT};
 
 /// The bytes on the disk, unless the program says otherwise.
 pub(crate) const DEFAULT_LIMIT: u64 = 1 << 30;
 
 /// Below that, it would have room for a few segments.
 const LEAST_LIMIT: u64 = 256 << 10;
-
-/// Which entries of a segment are done.
-pub(crate) type DoneBits = [u64; MAX_ENTRIES / 64];
 
 /// The spool of a pipeline, for both signals.
 #[derive(Debug)]
@@ -288,8 +287,8 @@ impl SignalSpool {
     /// Stores which entries of a segment need not be sent again.
     pub(crate) fn set_done(&self, path: &Path, number: u64, resource: usize, bits: &DoneBits) {
         // If that fails, they are sent once more.
-        let written = File::options().write(true).open(path);
-        let _ = written.and_then(|file| write_at(&file, &done_bytes(number, bits), done_at(resource) as u64));
+        let opened = File::options().write(true).open(path);
+        let _ = opened.and_then(|file| done::write(&file, number, resource, bits));
     }
 
     /// Keeps a span that has started. `key`: that of its scope.
@@ -368,16 +367,4 @@ impl SignalSpool {
         self.forget(file);
         self.remove(&path, bytes);
     }
-}
-
-#[cfg(unix)]
-fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
-}
-
-#[cfg(not(unix))]
-fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    use std::io::{Seek, SeekFrom, Write};
-    file.seek(SeekFrom::Start(at))?;
-    file.write_all(bytes)
 }

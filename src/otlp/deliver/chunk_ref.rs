@@ -8,7 +8,7 @@ use std::sync::Weak;
 use crate::otlp::deliver::restored::Restored;
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
-use crate::otlp::spool::DoneBits;
+use crate::otlp::spool::done::DoneBits;
 use crate::otlp::sync::{lock, Mutex};
 
 /// Releases the chunk when it is dropped: its bytes to the budget, and its memory to the pool. A chunk of a

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use opentelemetry::SpanId;
 
+use crate::otlp::spool::done;
+use crate::otlp::spool::done::DoneBits;
 use crate::otlp::spool::segment::Segment;
-use crate::otlp::spool::{write_at, DoneBits};
-use crate::wire::segment::{done_at, done_bytes, MAX_ENTRIES};
+use crate::wire::segment::MAX_ENTRIES;
 
 /// How many bytes of data a segment has: some hundred spans.
 pub(super) const DATA_LEN: usize = 60 * 1024;
@@ -94,9 +95,8 @@ impl OpenSpans {
         open.live -= 1;
         if open.live > 0 {
             open.done[entry / 64] |= 1 << (entry % 64);
-            let done = done_bytes(open.segment.number(), &open.done);
             // If that fails, and the process is killed, the span is closed once more.
-            let _ = write_at(&open.file, &done, done_at(resource_len) as u64);
+            let _ = done::write(&open.file, open.segment.number(), resource_len, &open.done);
             return None;
         }
         if is_last {
