@@ -13,6 +13,7 @@ pub(crate) mod done;
 pub(crate) mod map;
 mod open_spans;
 pub(crate) mod segment;
+pub(crate) mod stock;
 pub(crate) mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -203,6 +204,15 @@ impl SignalSpool {
     #[inline]
     pub(crate) fn is_of_parent(&self) -> bool {
         self.spool.is_of_parent()
+    }
+
+    /// Calls `work` on the spool's thread whenever there is a [demand](Self::demand), until it returns false.
+    fn on_demand(&self, work: impl Fn() -> bool + Send + 'static) {
+        self.spool.syncer.on_demand(Box::new(work));
+    }
+
+    fn demand(&self) {
+        self.spool.syncer.demand();
     }
 
     /// Reports that the spool took no more, if it is so.

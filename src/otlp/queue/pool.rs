@@ -1,7 +1,10 @@
 //! Empty chunks, to be reused, and new ones: with a spool, in segments of it.
 
+use std::sync::Arc;
+
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
+use crate::otlp::spool::stock::Stock;
 use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::{lock, lock_unless_forked, Mutex};
 
@@ -16,27 +19,32 @@ pub(crate) struct Pool {
     chunks: Mutex<Vec<Box<Chunk>>>,
     /// The capacity of a new chunk.
     capacity: usize,
-    spool: Option<SignalSpool>,
+    stock: Option<Arc<Stock>>,
 }
 
 impl Pool {
     pub(crate) fn new(limits: QueueLimits, spool: Option<SignalSpool>) -> Self {
-        Self { chunks: Mutex::new(Vec::new()), capacity: limits.chunk + limits.slack, spool }
+        let capacity = limits.chunk + limits.slack;
+        Self {
+            chunks: Mutex::new(Vec::new()),
+            capacity,
+            stock: spool.map(|spool| Stock::new(spool, capacity)),
+        }
     }
 
     pub(crate) fn spool(&self) -> Option<&SignalSpool> {
-        self.spool.as_ref()
+        self.stock.as_deref().map(Stock::spool)
     }
 
     /// Whether the chunks are files of the process that this one was forked from.
     #[inline]
     pub(crate) fn is_of_parent(&self) -> bool {
-        self.spool.as_ref().is_some_and(SignalSpool::is_of_parent)
+        self.spool().is_some_and(SignalSpool::is_of_parent)
     }
 
     /// A chunk whose first record needs at most `wanted` bytes. `process`: the one that has the worker.
     pub(crate) fn take(&self, process: u32, wanted: usize) -> Box<Chunk> {
-        let Some(spool) = &self.spool else {
+        let Some(stock) = &self.stock else {
             let pooled = lock_unless_forked(&self.chunks, process).and_then(|mut chunks| chunks.pop());
             return pooled.unwrap_or_else(|| Box::new(Chunk::with_capacity(self.capacity)));
         };
@@ -45,10 +53,11 @@ impl Pool {
             .filter(|_| is_usual)
             .and_then(|mut chunks| chunks.pop());
         let chunk = pooled.or_else(|| {
-            spool.create(self.capacity.max(wanted)).map(|segment| Box::new(Chunk::in_segment(segment)))
+            let segment = if is_usual { stock.take() } else { stock.spool().create(wanted) };
+            segment.map(|segment| Box::new(Chunk::in_segment(segment)))
         });
         let Some(chunk) = chunk else { return Box::new(Chunk::with_capacity(self.capacity)) };
-        chunk.segment().into_iter().for_each(|segment| spool.begun(segment));
+        chunk.segment().into_iter().for_each(|segment| stock.spool().begun(segment));
         chunk
     }
 
@@ -61,8 +70,8 @@ impl Pool {
         // Chunks that grew for a large record, and compacted ones, are freed; and so is one that is in
         // memory only, as no segment could be made.
         let is_usual = (self.capacity..=self.capacity + RUN_COST).contains(&chunk.capacity());
-        let is_reusable = is_usual && chunk.segment().is_some() == self.spool.is_some();
-        if let (Some(spool), Some(segment)) = (&self.spool, chunk.segment()) {
+        let is_reusable = is_usual && chunk.segment().is_some() == self.stock.is_some();
+        if let (Some(spool), Some(segment)) = (self.spool(), chunk.segment()) {
             spool.forget(segment.file);
         }
         if is_reusable {
@@ -78,7 +87,7 @@ impl Pool {
     }
 
     fn discard(&self, chunk: Chunk) {
-        if let (Some(spool), Some(segment)) = (&self.spool, chunk.into_segment()) {
+        if let (Some(spool), Some(segment)) = (self.spool(), chunk.into_segment()) {
             spool.discard(segment);
         }
     }
@@ -95,7 +104,7 @@ impl Pool {
 
     /// A copy of the chunk in a segment. `None` if none can be made.
     pub(crate) fn copy_to_segment(&self, chunk: &Chunk) -> Option<Chunk> {
-        let spool = self.spool.as_ref()?;
+        let spool = self.spool()?;
         let copy = chunk.in_new_segment(|len| spool.create(len.max(self.capacity)))?;
         copy.segment().into_iter().for_each(|segment| spool.begun(segment));
         Some(copy)
@@ -103,26 +112,27 @@ impl Pool {
 
     /// Nothing is added to a segment any more.
     pub(crate) fn is_full(&self, file: u64) {
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool() {
             spool.is_full(file);
         }
     }
 
     /// Removes a segment that is not mapped.
     pub(crate) fn remove(&self, file: u64) {
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool() {
             spool.remove_own(file);
         }
     }
 
     /// Removes the segments that are kept for reuse.
     pub(crate) fn close(&self) {
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool() {
             spool.close_open_spans();
         }
         if !self.is_of_parent() {
             let chunks = std::mem::take(&mut *lock(&self.chunks));
             chunks.into_iter().for_each(|chunk| self.discard(*chunk));
+            self.stock.iter().for_each(|stock| stock.close());
         }
     }
 }

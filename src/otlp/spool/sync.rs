@@ -1,6 +1,7 @@
 //! Writing segments to the disk, so that they also survive a failure of the machine.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -38,7 +39,10 @@ impl Default for SpoolSync {
     }
 }
 
-/// Syncs segments, on a thread of its own.
+/// Work for the spool's thread.
+type OnDemand = Box<dyn Fn() -> bool + Send>;
+
+/// The spool's thread: it syncs segments, and makes new ones ahead.
 #[derive(Debug)]
 pub(super) struct Syncer {
     policy: SpoolSync,
@@ -46,11 +50,19 @@ pub(super) struct Syncer {
     directory: Arc<Directory>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
+    /// What is done when there is a demand, until it returns false.
+    on_demand: Mutex<Vec<OnDemand>>,
     /// There is something to do.
     changed: Condvar,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +70,7 @@ struct State {
     /// The segments that the disk does not have, and whether they are full.
     unsynced: BTreeMap<(&'static str, u64), (Signal, bool)>,
     has_full: bool,
+    has_demand: bool,
     is_closed: bool,
 }
 
@@ -140,6 +153,17 @@ impl Syncer {
 }
 
 impl Syncer {
+    pub(super) fn on_demand(&self, work: OnDemand) {
+        self.shared.on_demand.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+    }
+
+    /// Has the work done.
+    pub(super) fn demand(&self) {
+        if !std::mem::replace(&mut self.shared.lock().has_demand, true) {
+            self.shared.changed.notify_one();
+        }
+    }
+
     /// Ends its thread.
     pub(super) fn close(&self) {
         self.shared.lock().is_closed = true;
@@ -153,29 +177,40 @@ impl Drop for Syncer {
     }
 }
 
-/// Syncs as `policy` says, and keeps the time at which the process was last alive.
+/// Syncs as `policy` says, keeps the time at which the process was last alive, and does what is demanded.
 fn run(shared: &Shared, directory: &Weak<Directory>, policy: SpoolSync) {
     let interval = match policy {
         SpoolSync::Interval(interval) => interval.clamp(LEAST, ALIVE),
         SpoolSync::Never | SpoolSync::EveryBatch => ALIVE,
     };
-    let mut last = Instant::now();
+    let (mut woken, mut synced) = (Instant::now(), Instant::now());
     loop {
-        let idle = |state: &mut State| !state.is_closed && !state.has_full;
-        let waited = shared.changed.wait_timeout_while(shared.lock(), interval, idle);
-        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let idle = |state: &mut State| !state.is_closed && !state.has_full && !state.has_demand;
+        let left = interval.saturating_sub(woken.elapsed());
+        let waited = shared.changed.wait_timeout_while(shared.lock(), left, idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         let (is_closed, has_full) = (state.is_closed, state.has_full);
+        let has_demand = std::mem::take(&mut state.has_demand);
         drop(state);
-        let Some(directory) = directory.upgrade().filter(|_| !is_closed) else { return };
-        directory.set_alive();
+        if is_closed {
+            return;
+        }
+        if has_demand {
+            shared.on_demand.lock().unwrap_or_else(PoisonError::into_inner).retain(|work| work());
+        }
+        let Some(directory) = directory.upgrade() else { return };
         let is_due = match policy {
             SpoolSync::Never => false,
-            SpoolSync::Interval(interval) => last.elapsed() >= interval,
+            SpoolSync::Interval(interval) => synced.elapsed() >= interval.max(LEAST),
             SpoolSync::EveryBatch => has_full,
         };
         if is_due {
-            last = Instant::now();
+            synced = Instant::now();
             shared.sync(&directory);
+        }
+        if woken.elapsed() >= interval {
+            woken = Instant::now();
+            directory.set_alive();
         }
     }
 }
