@@ -323,7 +323,7 @@ impl Builder {
     }
 
     /// Sets whether executions, steps and ops log a record when they start: see
-    /// [`op::set_start_records`](crate::op::set_start_records). Default: false.
+    /// [`op::set_start_records`]. Default: false.
     #[must_use]
     pub fn with_start_records(mut self, are_wanted: bool) -> Self {
         self.start_records = are_wanted;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use spanlog::otlp::{Builder, Overflow, Pipeline, Report, SpoolSync};
 use spanlog::LogLayer;
@@ -440,6 +441,25 @@ fn a_shutdown_does_not_wait_for_all_that_others_left() {
     let (_, rest) = spool.recover();
     arrived.extend(rest.clone());
     assert!(arrived == once(0..30_010), "{} arrived", arrived.len());
+}
+
+/// Guarantees: what is new does not wait until everything is sent that others left, nor the other way round.
+#[test]
+fn what_is_new_goes_by_turns_with_what_others_left() {
+    let spool = Spool::new();
+    spool.leave(0..20_000);
+    let receiver = Receiver::acting(|_| Act::Later(Duration::from_millis(20), Box::new(crate::http::ok())));
+    let pipeline = spool.builder(&receiver.url()).with_batch_records(1_000).build().unwrap();
+    while receiver.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    emit(&pipeline, 20_000..20_010);
+    pipeline.shutdown(LONG);
+    let is_new = |(_, record): &(String, LogRecord)| body(record).parse::<usize>().unwrap() >= 20_000;
+    let records = receiver.records();
+    let (first, last) = (records.iter().position(is_new).unwrap(), records.len() - 1);
+    assert!(first > 0 && first < last - 5_000, "{first} of {last}");
+    assert!(numbers(&receiver) == once(0..20_010));
 }
 
 /// Scenario: DEBUG records come while the spool and memory are full of warnings, and warnings while they are
