@@ -10,6 +10,7 @@ use crate::otlp::deliver::reporter::Reporter;
 use crate::otlp::deliver::request::Batch;
 use crate::otlp::deliver::worker;
 use crate::otlp::queue::budget::Memory;
+use crate::otlp::queue::control::Phase;
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::otlp::signal::Signal;
@@ -102,6 +103,11 @@ impl Lane {
 
     pub(crate) fn is_forked(&self) -> bool {
         std::process::id() != self.queue.process
+    }
+
+    /// A shutdown did not wait for the worker's end. A transport may still be sending.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        !self.is_forked() && self.queue.control.phase() == Phase::Abandoned
     }
 
     pub(crate) fn lost(&self) -> u64 {

@@ -277,7 +277,8 @@ impl Handle {
         // All of them, also after one that did not.
         let is_complete = self.lanes().filter(|lane| !lane.finish_shutdown(until)).count() == 0;
         // Workers that were abandoned may still send.
-        if let Some(spool) = self.spool.as_ref().filter(|_| is_complete) {
+        let is_abandoned = self.lanes().any(Lane::is_abandoned);
+        if let Some(spool) = self.spool.as_ref().filter(|_| is_complete && !is_abandoned) {
             spool.release();
         }
         is_complete

@@ -30,7 +30,7 @@ use opentelemetry::SpanId;
 use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::otlp::signal::Signal;
-use crate::otlp::spool::directory::Directory;
+use crate::otlp::spool::directory::{Directory, Found};
 use crate::otlp::spool::done::DoneBits;
 use crate::otlp::spool::open_spans::OpenSpans;
 use crate::otlp::spool::segment::Segment;
@@ -56,6 +56,8 @@ pub(crate) struct Spool {
     forks: u32,
     /// Its directory may be another process's now.
     is_released: AtomicBool,
+    /// The last segment could not be made for want of room.
+    is_full: AtomicBool,
     /// Why the spool took no more, until that is reported.
     failure: Mutex<Option<String>>,
     open_spans: Mutex<OpenSpans>,
@@ -111,6 +113,7 @@ impl Spool {
             syncer,
             forks: map::forks(),
             is_released: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
             failure: Mutex::default(),
             open_spans: Mutex::default(),
             taken_over: Mutex::default(),
@@ -119,10 +122,16 @@ impl Spool {
 
     /// Gives up the directory, so that others send what is left in it. Nothing of it is used any more.
     pub(crate) fn release(&self) {
-        if self.is_released.swap(true, Ordering::AcqRel) || self.is_of_parent() {
+        if self.is_of_parent() {
             return;
         }
-        self.syncer.close();
+        // No span that starts makes a file from here on.
+        let open_spans = self.open_spans.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_released.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        drop(open_spans);
+        self.syncer.finish();
         self.own.release();
     }
 
@@ -174,30 +183,46 @@ impl SignalSpool {
 
     /// A new segment with room for `data_len` bytes. `None` if that cannot be made, which is reported.
     pub(crate) fn create(&self, data_len: usize) -> Option<Segment> {
-        let spool = &self.spool;
-        let bytes = self.size(data_len);
-        let file = spool.next_file.fetch_add(1, Ordering::Relaxed);
-        let path = spool.own.segment(self.signal, file);
-        let is_spans = u8::from(self.signal == Signal::Traces);
-        let usable = match spool.is_usable() {
-            true => Ok(()),
-            false => Err(io::Error::other("it was given up")),
-        };
-        let created = usable.and_then(|()| spool.reserve(bytes)).and_then(|()| {
-            Segment::create(&path, file, is_spans, &self.resource, data_len).inspect_err(|_| {
-                spool.used.fetch_sub(bytes, Ordering::AcqRel);
-            })
-        });
-        match created {
-            Ok(segment) => Some(segment),
+        match self.try_create(data_len) {
+            Ok(segment) => {
+                self.spool.is_full.store(false, Ordering::Release);
+                Some(segment)
+            }
             Err(error) => {
-                let (items, root) = (self.signal.items(), spool.root.display());
-                spool.fail(format!(
+                self.spool.is_full.store(error.kind() == io::ErrorKind::StorageFull, Ordering::Release);
+                let (items, root) = (self.signal.items(), self.spool.root.display());
+                self.spool.fail(format!(
                     "{items} are kept in memory only, as the spool {root} takes no more: {error}"
                 ));
                 None
             }
         }
+    }
+
+    /// A new segment that is not wanted yet. `None` if it would take room that is short, or cannot be made.
+    fn create_ahead(&self, data_len: usize) -> Option<Segment> {
+        let is_ample = self.spool.used.load(Ordering::Acquire) < self.spool.limit / 2;
+        is_ample.then(|| self.try_create(data_len).ok()).flatten()
+    }
+
+    fn try_create(&self, data_len: usize) -> io::Result<Segment> {
+        let spool = &self.spool;
+        if !spool.is_usable() {
+            return Err(io::Error::other("it was given up"));
+        }
+        let bytes = self.size(data_len);
+        spool.reserve(bytes)?;
+        let file = spool.next_file.fetch_add(1, Ordering::Relaxed);
+        let path = spool.own.segment(self.signal, file);
+        let is_spans = u8::from(self.signal == Signal::Traces);
+        Segment::create(&path, file, is_spans, &self.resource, data_len).inspect_err(|_| {
+            spool.used.fetch_sub(bytes, Ordering::AcqRel);
+        })
+    }
+
+    /// Whether the last segment could not be made for want of room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.spool.is_full.load(Ordering::Acquire)
     }
 
     /// Whether the segments are those of the process that this one was forked from.
@@ -251,7 +276,7 @@ impl SignalSpool {
     }
 
     /// Nothing is added to a segment any more.
-    pub(crate) fn is_full(&self, file: u64) {
+    pub(crate) fn set_full(&self, file: u64) {
         self.spool.syncer.is_full(self.signal, file);
     }
 
@@ -267,7 +292,7 @@ impl SignalSpool {
 
     /// Takes over what processes that have ended left of this signal: their directories with their
     /// segments, the oldest first, and with the spans that had not ended.
-    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<PathBuf>, Vec<PathBuf>)> {
+    pub(crate) fn take_over(&self) -> Vec<(Arc<Directory>, Vec<Found>, Vec<Found>)> {
         let mut all = self.spool.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         for path in Directory::all(&self.spool.root) {
@@ -286,6 +311,8 @@ impl SignalSpool {
                     Signal::Logs => Vec::new(),
                     Signal::Traces => directory.open_spans(),
                 };
+                let bytes: u64 = segments.iter().chain(&open).map(|found| found.bytes).sum();
+                self.spool.used.fetch_add(bytes, Ordering::AcqRel);
                 found.push((directory, segments, open));
             }
         }
@@ -304,6 +331,10 @@ impl SignalSpool {
     /// Keeps a span that has started. `key`: that of its scope.
     pub(crate) fn span_started(&self, id: SpanId, key: &[u8], framed: &[u8]) {
         let spool = &self.spool;
+        if spool.is_of_parent() {
+            return;
+        }
+        let mut open_spans = self.open_spans();
         if !spool.is_usable() {
             return;
         }
@@ -313,10 +344,11 @@ impl SignalSpool {
             let number = spool.next_file.fetch_add(1, Ordering::Relaxed);
             let path = spool.own.open_spans_segment(number);
             let made = Segment::create(&path, number, 1, &self.resource, data_len)
-                .and_then(|segment| Ok((segment, open_spans::file_of(&path)?)));
+                .and_then(|segment| Ok((segment, open_spans::file_of(&path)?)))
+                .inspect_err(|_| _ = fs::remove_file(&path));
             made.inspect_err(|_| _ = spool.used.fetch_sub(bytes, Ordering::AcqRel))
         };
-        if let Err(error) = self.open_spans().start(id, key, framed, create) {
+        if let Err(error) = open_spans.start(id, key, framed, create) {
             spool.fail(format!("a span that starts is not kept, as the spool takes no more: {error}"));
         }
     }
@@ -349,9 +381,9 @@ impl SignalSpool {
         }
     }
 
-    /// What another process left is read: until it is removed, its bytes count.
-    pub(crate) fn add_used(&self, bytes: u64) {
-        self.spool.used.fetch_add(bytes, Ordering::AcqRel);
+    /// What was taken over is not there, or cannot be read: it does not count any more.
+    pub(crate) fn forget_taken_over(&self, bytes: u64) {
+        self.spool.used.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     pub(crate) fn signal(&self) -> Signal {

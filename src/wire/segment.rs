@@ -79,9 +79,9 @@ pub(crate) fn label(signal: u8, resource: &[u8], data_len: usize) -> Vec<u8> {
     label
 }
 
-/// Where the [done](done_bytes) entries are.
+/// Where the [done](done_bytes) entries are: at the end of the label, so that they are in one page.
 pub(crate) fn done_at(resource: usize) -> usize {
-    FIXED + resource
+    label_len(resource) - DONE_LEN
 }
 
 pub(crate) fn label_checksum(label: &[u8], resource: &[u8]) -> u64 {

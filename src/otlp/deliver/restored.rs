@@ -15,7 +15,7 @@ use crate::otlp::queue::chunk::copy::items_of;
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
 use crate::otlp::span;
-use crate::otlp::spool::directory::Directory;
+use crate::otlp::spool::directory::{Directory, Found};
 use crate::otlp::spool::done::DoneBits;
 use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::after;
@@ -145,10 +145,10 @@ pub(crate) struct Leftovers {
 /// What is left in a directory of another process, in this order.
 #[derive(Debug)]
 enum Left {
-    /// The places of its segments of open spans.
-    Directory(Arc<Directory>, Vec<PathBuf>),
-    Segment(Arc<Directory>, PathBuf),
-    OpenSpans(Arc<Directory>, PathBuf),
+    /// Its segments of open spans.
+    Directory(Arc<Directory>, Vec<Found>),
+    Segment(Arc<Directory>, Found),
+    OpenSpans(Arc<Directory>, Found),
 }
 
 impl Leftovers {
@@ -175,27 +175,34 @@ impl Leftovers {
     /// is damaged as a whole is an empty chunk, with one damaged entry.
     pub(crate) fn next(&mut self, spool: &SignalSpool) -> Option<(Restored, Chunk)> {
         loop {
-            let (directory, read) = match self.left.pop_front()? {
+            let (directory, bytes, read) = match self.left.pop_front()? {
                 Left::Directory(directory, open) => {
                     self.find_open(&directory, open);
                     continue;
                 }
-                Left::Segment(directory, path) => {
+                Left::Segment(directory, Found { path, bytes }) => {
                     let read = restore(&directory, path, false, |item| self.end(spool, item));
-                    (directory, read)
+                    (directory, bytes, read)
                 }
-                Left::OpenSpans(directory, path) => {
+                Left::OpenSpans(directory, Found { path, bytes }) => {
+                    // Which of them have ended is in their files.
+                    self.forget_open();
                     let read = restore(&directory, path, false, |_| {});
                     let last_alive = directory.last_alive();
-                    (directory, read.map(|(restored, chunk)| (restored, interrupted(&chunk, last_alive))))
+                    let read = read.map(|(restored, chunk)| (restored, interrupted(&chunk, last_alive)));
+                    (directory, bytes, read)
                 }
             };
             let (restored, chunk) = match read {
                 Ok(read) => read,
-                Err(Unread::Damaged) => (Restored::damaged(&directory), Chunk::default()),
-                Err(_) => continue,
+                Err(why) => {
+                    spool.forget_taken_over(bytes);
+                    if why != Unread::Damaged {
+                        continue;
+                    }
+                    (Restored::damaged(&directory), Chunk::default())
+                }
             };
-            spool.add_used(restored.bytes);
             if chunk.records > 0 || restored.damaged > 0 {
                 return Some((restored, chunk));
             }
@@ -204,16 +211,20 @@ impl Leftovers {
     }
 
     /// Reads which spans of a directory had not ended, as far as their segments know.
-    fn find_open(&mut self, directory: &Arc<Directory>, open: Vec<PathBuf>) {
-        self.open.clear();
-        self.places.clear();
-        for path in open {
+    fn find_open(&mut self, directory: &Arc<Directory>, open: Vec<Found>) {
+        self.forget_open();
+        for Found { path, .. } in open {
             let Ok((restored, chunk)) = restore(directory, path, false, |_| {}) else { continue };
             for (item, entry) in chunk.items().zip(&restored.entries) {
                 self.places.extend(span::id_of(item).map(|id| (id, (self.open.len(), *entry))));
             }
             self.open.push(restored);
         }
+    }
+
+    fn forget_open(&mut self) {
+        self.open.clear();
+        self.places.clear();
     }
 
     /// A span that has ended is not open, however soon the process was killed after that.

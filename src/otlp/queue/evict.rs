@@ -6,6 +6,7 @@ use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::full::Full;
 use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::{Queue, Shard};
+use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::{lock_unless_forked, Ordering};
 
 /// Which records are dropped.
@@ -23,8 +24,8 @@ impl Queue {
     pub(super) fn evict(&self, importance: Importance) -> bool {
         let noisy = self.usage.noisy();
         for lower in [Importance::Low, Importance::Normal].into_iter().filter(|lower| *lower <= importance) {
-            // What is on the disk is older.
-            if self.evict_unmapped(lower) {
+            // What is on the disk is older. That makes room for what is in memory, if room was what it wanted.
+            if self.pool.spool().is_some_and(SignalSpool::is_full) && self.evict_unmapped(lower) {
                 return true;
             }
             let jobs = noisy.map(Some).into_iter().chain([None]);

@@ -105,7 +105,11 @@ impl Pool {
     /// A copy of the chunk in a segment. `None` if none can be made.
     pub(crate) fn copy_to_segment(&self, chunk: &Chunk) -> Option<Chunk> {
         let spool = self.spool()?;
-        let copy = chunk.in_new_segment(|len| spool.create(len.max(self.capacity)))?;
+        let stock = self.stock.as_ref()?;
+        let copy = chunk.in_new_segment(|len| match len <= self.capacity {
+            true => stock.take(),
+            false => spool.create(len),
+        })?;
         copy.segment().into_iter().for_each(|segment| spool.begun(segment));
         Some(copy)
     }
@@ -113,7 +117,7 @@ impl Pool {
     /// Nothing is added to a segment any more.
     pub(crate) fn is_full(&self, file: u64) {
         if let Some(spool) = self.spool() {
-            spool.is_full(file);
+            spool.set_full(file);
         }
     }
 

@@ -42,6 +42,19 @@ pub(crate) struct Directory {
     process: u32,
 }
 
+/// A segment that was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+}
+
+impl Found {
+    fn new(entry: &DirEntry) -> Self {
+        Self { path: entry.path(), bytes: entry.metadata().map_or(0, |metadata| metadata.len()) }
+    }
+}
+
 impl Directory {
     /// Makes a new one below `root`, which is made if it is not there.
     pub(crate) fn create(root: &Path) -> io::Result<Self> {
@@ -76,13 +89,14 @@ impl Directory {
         let taken = match Self::lock(path.clone(), false) {
             Ok(taken) => taken?,
             Err(_) => {
-                // A process that ended while it made or removed the directory leaves an empty one. Others are
-                // not removed like this, and nor is one that has just been made.
+                // A process that ended while it made or removed the directory has left it without a lock. One
+                // that has just been made is not touched.
                 let made = fs::metadata(&path).and_then(|found| found.modified()).ok()?;
-                if made.elapsed().is_ok_and(|age| age > MAKING) {
-                    let _ = fs::remove_dir(&path);
+                if made.elapsed().is_ok_and(|age| age < MAKING) || fs::remove_dir(&path).is_ok() {
+                    return None;
                 }
-                return None;
+                // A thread may have made a file in it while it was given up.
+                Self::lock(path, true).ok()??
             }
         };
         for entry in fs::read_dir(&taken.path).into_iter().flatten().flatten() {
@@ -112,11 +126,11 @@ impl Directory {
         self.path.join(format!("{OPEN}{number:08}{SEGMENT}"))
     }
 
-    /// The places of the segments with spans that may not have ended, in the order in which they were made.
-    pub(crate) fn open_spans(&self) -> Vec<PathBuf> {
+    /// The segments with spans that may not have ended, in the order in which they were made.
+    pub(crate) fn open_spans(&self) -> Vec<Found> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let mut found: Vec<_> =
-            entries.flatten().filter(is_of_open_spans).map(|entry| entry.path()).collect();
+            entries.flatten().filter(is_of_open_spans).map(|entry| Found::new(&entry)).collect();
         found.sort_unstable();
         found
     }
@@ -151,15 +165,15 @@ impl Directory {
         })
     }
 
-    /// The places of a signal's segments, in the order in which they were begun.
-    pub(crate) fn segments(&self, signal: Signal) -> Vec<PathBuf> {
+    /// A signal's segments, in the order in which they were begun.
+    pub(crate) fn segments(&self, signal: Signal) -> Vec<Found> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let mut found = Vec::new();
         for entry in entries.flatten().filter(|entry| number_of(&entry.file_name(), signal).is_some()) {
-            found.push((use_number(&entry.path()).unwrap_or_default(), entry.path()));
+            found.push((use_number(&entry.path()).unwrap_or_default(), Found::new(&entry)));
         }
         found.sort_unstable();
-        found.into_iter().map(|(_, path)| path).collect()
+        found.into_iter().map(|(_, found)| found).collect()
     }
 
     /// Keeps a segment that cannot be read for whoever wants to look into it.

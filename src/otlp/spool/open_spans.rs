@@ -59,6 +59,10 @@ impl OpenSpans {
         framed: &[u8],
         create: impl FnOnce(usize) -> io::Result<(Segment, File)>,
     ) -> io::Result<()> {
+        // Two processors of one provider may both say that it has started.
+        if self.places.contains_key(&id) {
+            return Ok(());
+        }
         let last = self.segments.last_entry().filter(|last| last.get().segment.fits(framed.len(), key.len()));
         let mut segment = match last {
             Some(last) => last,

@@ -14,7 +14,7 @@ pub(crate) struct Stock {
     spool: SignalSpool,
     data_len: usize,
     ready: Mutex<Vec<Segment>>,
-    /// Held while segments are made ahead. True once none is wanted any more.
+    /// Held while a segment is made ahead. True once none is wanted any more.
     is_closed: Mutex<bool>,
 }
 
@@ -39,9 +39,12 @@ impl Stock {
     }
 
     fn fill(&self) {
-        let is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*is_closed && self.lock().len() < AHEAD {
-            let Some(segment) = self.spool.create(self.data_len) else { return };
+        loop {
+            let is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+            if *is_closed || self.lock().len() >= AHEAD {
+                return;
+            }
+            let Some(segment) = self.spool.create_ahead(self.data_len) else { return };
             self.lock().push(segment);
         }
     }

@@ -59,6 +59,16 @@ struct Shared {
     changed: Condvar,
 }
 
+/// A segment that the disk does not have.
+#[derive(Clone, Copy, Debug)]
+struct Unsynced {
+    signal: Signal,
+    file: u64,
+    is_full: bool,
+    /// Of the segment: it may be used again meanwhile.
+    number: u64,
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
@@ -67,8 +77,10 @@ impl fmt::Debug for Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The segments that the disk does not have, and whether they are full.
-    unsynced: BTreeMap<(&'static str, u64), (Signal, bool)>,
+    /// The segments that the disk does not have.
+    unsynced: BTreeMap<(&'static str, u64), Unsynced>,
+    /// The number of uses that were begun.
+    uses: u64,
     has_full: bool,
     has_demand: bool,
     is_closed: bool,
@@ -83,17 +95,16 @@ impl Shared {
     fn sync(&self, directory: &Directory) {
         let mut state = self.lock();
         state.has_full = false;
-        let segments: Vec<_> =
-            state.unsynced.iter().map(|((_, file), (signal, is_full))| (*signal, *file, *is_full)).collect();
+        let segments: Vec<Unsynced> = state.unsynced.values().copied().collect();
         drop(state);
-        for (signal, file, is_full) in &segments {
+        for synced in &segments {
             // One that was removed meanwhile is done.
-            let _ = File::open(directory.segment(*signal, *file)).and_then(|file| file.sync_data());
-            if *is_full {
-                // Unless it is in use again.
-                let key = (signal.name(), *file);
+            let opened = File::open(directory.segment(synced.signal, synced.file));
+            let _ = opened.and_then(|file| file.sync_data());
+            if synced.is_full {
+                let key = (synced.signal.name(), synced.file);
                 let mut state = self.lock();
-                if state.unsynced.get(&key).is_some_and(|(_, is_full)| *is_full) {
+                if state.unsynced.get(&key).is_some_and(|now| now.number == synced.number) {
                     state.unsynced.remove(&key);
                 }
             }
@@ -118,7 +129,10 @@ impl Syncer {
 
     pub(super) fn begun(&self, signal: Signal, file: u64) {
         if self.policy != SpoolSync::Never {
-            self.shared.lock().unsynced.insert((signal.name(), file), (signal, false));
+            let mut state = self.shared.lock();
+            state.uses += 1;
+            let begun = Unsynced { signal, file, is_full: false, number: state.uses };
+            state.unsynced.insert((signal.name(), file), begun);
         }
     }
 
@@ -127,8 +141,8 @@ impl Syncer {
             return;
         }
         let mut state = self.shared.lock();
-        if let Some((_, is_full)) = state.unsynced.get_mut(&(signal.name(), file)) {
-            *is_full = true;
+        if let Some(unsynced) = state.unsynced.get_mut(&(signal.name(), file)) {
+            unsynced.is_full = true;
             state.has_full = self.policy == SpoolSync::EveryBatch;
         }
         let has_full = state.has_full;
@@ -164,8 +178,16 @@ impl Syncer {
         }
     }
 
+    /// Ends its thread, and syncs what is left.
+    pub(super) fn finish(&self) {
+        self.close();
+        if self.policy != SpoolSync::Never {
+            self.shared.sync(&self.directory);
+        }
+    }
+
     /// Ends its thread.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.shared.lock().is_closed = true;
         self.shared.changed.notify_one();
     }
