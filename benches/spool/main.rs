@@ -63,7 +63,7 @@ impl Design {
         match self {
             Self::Segments => {
                 let mut files = vec!["src/otlp/spool.rs".to_owned(), "src/wire/segment.rs".to_owned()];
-                for file in ["directory", "map", "segment", "sync"] {
+                for file in ["directory", "done", "map", "open_spans", "segment", "signal", "stock", "sync"] {
                     files.push(format!("src/otlp/spool/{file}.rs"));
                 }
                 files.extend(["read", "write"].map(|file| format!("src/wire/segment/{file}.rs")));

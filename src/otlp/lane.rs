@@ -14,7 +14,7 @@ use crate::otlp::queue::control::Phase;
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Overflow, Queue};
 use crate::otlp::signal::Signal;
-use crate::otlp::spool::SignalSpool;
+use crate::otlp::spool::signal::SignalSpool;
 use crate::otlp::sync::after;
 use crate::otlp::transport::Transport;
 

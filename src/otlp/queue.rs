@@ -33,7 +33,7 @@ use crate::otlp::queue::limits::QueueLimits;
 use crate::otlp::queue::pool::Pool;
 use crate::otlp::queue::truncate::truncate;
 use crate::otlp::signal::Signal;
-use crate::otlp::spool::SignalSpool;
+use crate::otlp::spool::signal::SignalSpool;
 use crate::otlp::sync::{
     after, lock_unless_forked, AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Mutex, Ordering,
 };

@@ -17,7 +17,7 @@ use crate::otlp::queue::Queue;
 use crate::otlp::span;
 use crate::otlp::spool::directory::{Directory, Found};
 use crate::otlp::spool::done::DoneBits;
-use crate::otlp::spool::SignalSpool;
+use crate::otlp::spool::signal::SignalSpool;
 use crate::otlp::sync::after;
 use crate::wire::read::{Fields, Raw};
 use crate::wire::segment::read::{Entry, Segment};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::otlp::queue::chunk::{Chunk, RUN_COST};
 use crate::otlp::queue::limits::QueueLimits;
+use crate::otlp::spool::signal::SignalSpool;
 use crate::otlp::spool::stock::Stock;
-use crate::otlp::spool::SignalSpool;
 use crate::otlp::sync::{lock, lock_unless_forked, Mutex};
 
 /// How many are kept. With the open chunk of each shard, this is the memory beyond the memory

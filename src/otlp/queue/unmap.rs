@@ -4,7 +4,7 @@ use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::full::{jobs_of, Full, Unmapped};
 use crate::otlp::queue::importance::Importance;
 use crate::otlp::queue::{Queue, Shard};
-use crate::otlp::spool::SignalSpool;
+use crate::otlp::spool::signal::SignalSpool;
 use crate::otlp::sync::{lock_unless_forked, Ordering};
 
 impl Queue {

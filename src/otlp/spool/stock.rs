@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::otlp::spool::segment::Segment;
-use crate::otlp::spool::SignalSpool;
+use crate::otlp::spool::signal::SignalSpool;
 
 /// How many are made ahead, once one was wanted.
 const AHEAD: usize = 4;

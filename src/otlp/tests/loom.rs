@@ -20,8 +20,9 @@ use crate::otlp::queue::full::Full;
 use crate::otlp::queue::limits::{QueueLimits, MIN_MEMORY};
 use crate::otlp::queue::{Item, Overflow, Queue};
 use crate::otlp::signal::Signal;
+use crate::otlp::spool::signal::SignalSpool;
 use crate::otlp::spool::sync::SpoolSync;
-use crate::otlp::spool::{SignalSpool, Spool, SpoolSettings};
+use crate::otlp::spool::{Spool, SpoolSettings};
 use crate::record::Target;
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
