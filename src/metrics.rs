@@ -4,7 +4,7 @@
 //!
 //! | metric | of a pipeline | of a layer on the SDK path |
 //! | --- | --- | --- |
-//! | `otel.sdk.log.created` | `emitted` | `delivered` |
+//! | `otel.sdk.log.created` | `emitted`, without `recovered` | `delivered` |
 //! | `otel.sdk.processor.log.queue.size` | pending, and not in flight | |
 //! | `otel.sdk.processor.log.processed` | sent, or dropped before | dropped by the layer |
 //! | `otel.sdk.exporter.log.inflight` | in flight, or waiting for a retry | |
@@ -137,9 +137,14 @@ impl Reading {
             (None, self.exports.begun),
             // Evicted ones, too: the queue was full.
             (Some("queue_full"), stats.dropped_queue_full + stats.dropped_oldest),
-            (Some("already_shutdown"), stats.dropped_shutdown.saturating_sub(self.exports.lost)),
+            // What stays in the spool, too: another process sends it.
+            (
+                Some("already_shutdown"),
+                (stats.dropped_shutdown + stats.spooled).saturating_sub(self.exports.lost),
+            ),
             (Some("too_large"), stats.dropped_too_large),
             (Some("unmade"), stats.dropped_unmade),
+            (Some("damaged"), stats.dropped_damaged),
         ]
     }
 
@@ -204,7 +209,11 @@ impl Pipeline {
             self.register_signal(signal, number, meter);
         }
         let pipeline = self.downgrade();
-        counter(meter, CREATED, move || Some(vec![(pipeline()?.stats().emitted, Vec::new())]));
+        counter(meter, CREATED, move || {
+            let stats = pipeline()?.stats();
+            // What was recovered was created by another process.
+            Some(vec![(stats.emitted - stats.recovered, Vec::new())])
+        });
     }
 
     fn register_signal(&self, signal: Signal, number: u64, meter: &Meter) {
