@@ -94,7 +94,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened or read, or contains no OTLP. The reader can still read other files.
+    /// If it cannot be opened or read, contains no OTLP, or has nothing that can be used. The reader can still
+    /// read other files.
     pub fn read_path(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
@@ -110,15 +111,22 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or contains no OTLP. An I/O error after some OTLP was read becomes a
-    /// note.
+    /// If it cannot be read, contains no OTLP, or has no span and no record that can be used. An I/O error after
+    /// some OTLP was read becomes a note.
     pub fn read(&mut self, name: &str, source: impl Read) -> Result<(), Error> {
         let mut input = Input::new(source);
         if input.peek(2).starts_with(&GZIP) {
             input = Input::new(MultiGzDecoder::new(input));
         }
-        let notes_before = self.store.notes.clone();
+        let (notes_before, mark) = (self.store.notes.clone(), self.store.mark());
         let found = self.read_plain(name, &mut input)?;
+        let unusable = self.store.notes.count(Cause::Unusable) - notes_before.count(Cause::Unusable);
+        if found > 0 && unusable > 0 && self.store.since(mark) == 0 {
+            let why = self.store.notes.first_of(name).unwrap_or_default();
+            let why = why.strip_prefix(name).unwrap_or(why).trim_start_matches([':', ' ']).to_owned();
+            self.store.notes = notes_before;
+            return Err(Error::unreadable(format!("{name} has nothing that can be used: {why}")));
+        }
         match input.failure() {
             Some(error) if found == 0 => {
                 Err(Error::unreadable(format!("{name} cannot be read")).with_source(error))

@@ -254,3 +254,14 @@ fn ids_of_records_are_none_where_they_are_no_ids() {
     let (trace, span) = (Some(TRACE.to_owned()), Some("0000000000000001".to_owned()));
     assert_eq!(ids, [(trace.clone(), None), (None, span.clone()), (trace, span)]);
 }
+
+/// Guarantees: a file of which nothing can be used is an error, which says why; one of which something can be
+/// used is not.
+#[test]
+fn a_file_without_anything_usable_is_an_error() {
+    let useless = traces(&[with(span("a", 1, 0, 0, 1), json!({ "spanId": "not an id" }))]);
+    let error = refused(useless.as_bytes());
+    assert!(error.contains("nothing that can be used") && error.contains("without a valid"), "{error}");
+    let graph = read(useless + "\n" + &traces(&[span("b", 2, 0, 0, 1)]));
+    assert_eq!((shape(&graph), graph.notes().len()), (vec!["b".to_owned()], 1));
+}

@@ -261,3 +261,22 @@ fn what_our_own_writers_wrote_is_read_back() {
     assert_eq!(planned.target, module_path!());
     fs::remove_dir_all(&directory).unwrap();
 }
+
+/// Guarantees: ids in base64, as protobuf's own JSON writes them, are the same as in hexadecimal.
+#[test]
+fn ids_may_be_base64() {
+    let line = |trace: &str, parent: &str, span: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"{span}","traceId":"{trace}","spanId":"{span}",
+            "parentSpanId":"{parent}","startTimeUnixNano":"1","endTimeUnixNano":"2"}}]}}]}}]}}"#
+        )
+        .replace('\n', "")
+    };
+    let hex = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"];
+    let base64 = ["CvdlGRbNQ92ESOshHIAxnA==", "t61rcWkgMzE=", "APBnqgupArc="];
+    // A child in one form finds its parent in the other.
+    let text = [line(hex[0], "", hex[1]), line(base64[0], base64[1], base64[2])].join("\n");
+    let graph = read(text);
+    assert!(graph.notes().is_empty(), "{:?}", graph.notes());
+    assert_eq!(shape(&graph), [hex[1], &format!("-{}", base64[2])]);
+}

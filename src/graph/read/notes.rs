@@ -68,6 +68,11 @@ impl Notes {
         texts
     }
 
+    /// How many cases of this cause there are.
+    pub(super) fn count(&self, cause: Cause) -> u64 {
+        self.causes[cause as usize].count
+    }
+
     /// The first note about the source `name`.
     pub(super) fn first_of(&self, name: &str) -> Option<&str> {
         let texts = self.causes.iter().flat_map(|case| &case.texts);

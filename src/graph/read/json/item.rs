@@ -1,5 +1,7 @@
 //! Spans, log records, resources and scopes.
 
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
 use opentelemetry::{SpanId, TraceId};
 use serde::Deserialize;
 
@@ -111,17 +113,24 @@ impl LogRecord {
     }
 }
 
-/// `None` for what does not have an id's number of digits, and for all zeros, OTLP's other way to
-/// say that there is no id.
-fn id(Text(hex): &Text, digits: usize) -> Option<u128> {
-    let is_hex = hex.len() == digits && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then(|| u128::from_str_radix(hex, 16).ok())?.filter(|id| *id != 0)
+/// An id of so many bytes: hexadecimal, as OTLP has it, or base64, as protobuf's own JSON writes bytes. `None`
+/// for what is neither, and for all zeros, OTLP's other way to say that there is no id.
+fn id(Text(text): &Text, bytes: usize) -> Option<u128> {
+    let is_hex = text.len() == 2 * bytes && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = match is_hex {
+        true => u128::from_str_radix(text, 16).ok()?,
+        false => {
+            let decoded = STANDARD.decode(text).ok().filter(|decoded| decoded.len() == bytes)?;
+            decoded.into_iter().fold(0, |id, byte| id << 8 | u128::from(byte))
+        }
+    };
+    Some(id).filter(|id| *id != 0)
 }
 
-fn trace_id(hex: &Text) -> Option<TraceId> {
-    id(hex, 32).map(TraceId::from)
+fn trace_id(text: &Text) -> Option<TraceId> {
+    id(text, 16).map(TraceId::from)
 }
 
-fn span_id(hex: &Text) -> Option<SpanId> {
-    id(hex, 16).map(|id| SpanId::from(id as u64))
+fn span_id(text: &Text) -> Option<SpanId> {
+    id(text, 8).map(|id| SpanId::from(id as u64))
 }
