@@ -236,6 +236,12 @@ impl SignalSpool {
         self.spool.used.fetch_sub(bytes, Ordering::AcqRel);
     }
 
+    /// Gives the directory up.
+    #[cfg(all(test, loom))]
+    pub(crate) fn release(&self) {
+        self.spool.release();
+    }
+
     pub(crate) fn signal(&self) -> Signal {
         self.signal
     }
