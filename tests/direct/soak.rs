@@ -152,19 +152,20 @@ fn soak(time: Duration) {
             }
         });
         let begun = Instant::now();
-        let mut most = [(0, 0); 2];
+        // The most memory, and the least threads: the client resolves names on one of its own, now and then.
+        let mut most = [(0, usize::MAX); 2];
         while begun.elapsed() < time {
             receive();
             let (memory, threads) = usage();
             let half = &mut most[usize::from(begun.elapsed() > time / 2)];
-            *half = (half.0.max(memory), half.1.max(threads));
+            *half = (half.0.max(memory), half.1.min(threads));
             thread::sleep(Duration::from_millis(20));
         }
         is_over.store(true, Ordering::Relaxed);
         let [first, second] = most;
         let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
         memory = [megabytes(most[0].0), megabytes(most[1].0)];
-        println!("bytes and threads, at most, in the first half and the second: {first:?} {second:?}");
+        println!("most bytes and least threads, in the first half and the second: {first:?} {second:?}");
         assert!(second.0 < first.0 + MOST_MEMORY, "{most:?}");
         assert!(first.1 > 0 && second.1 <= first.1, "{most:?}");
         emitters.into_iter().map(|emitter| emitter.join().unwrap()).sum()
