@@ -152,20 +152,25 @@ fn soak(time: Duration) {
             }
         });
         let begun = Instant::now();
-        // The most memory, and the least threads: the client resolves names on one of its own, now and then.
-        let mut most = [(0, usize::MAX); 2];
+        // The most memory; the most threads at first, and the least later: the client resolves names on one of
+        // its own, now and then.
+        let mut most = [(0, 0), (0, usize::MAX)];
         while begun.elapsed() < time {
             receive();
             let (memory, threads) = usage();
-            let half = &mut most[usize::from(begun.elapsed() > time / 2)];
-            *half = (half.0.max(memory), half.1.min(threads));
+            let is_later = begun.elapsed() > time / 2;
+            let half = &mut most[usize::from(is_later)];
+            let threads = if is_later { half.1.min(threads) } else { half.1.max(threads) };
+            *half = (half.0.max(memory), threads);
             thread::sleep(Duration::from_millis(20));
         }
         is_over.store(true, Ordering::Relaxed);
         let [first, second] = most;
         let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
         memory = [megabytes(most[0].0), megabytes(most[1].0)];
-        println!("most bytes and least threads, in the first half and the second: {first:?} {second:?}");
+        println!(
+            "most bytes, and most and least threads, in the first half and the second: {first:?} {second:?}"
+        );
         assert!(second.0 < first.0 + MOST_MEMORY, "{most:?}");
         assert!(first.1 > 0 && second.1 <= first.1, "{most:?}");
         emitters.into_iter().map(|emitter| emitter.join().unwrap()).sum()
