@@ -87,6 +87,11 @@ impl<'a> Segment<'a> {
         segment.entries = if is_sound { count as usize } else { MAX_ENTRIES };
         // One of the two may be damaged.
         let numbers = [USE_AT, USE_AGAIN_AT].map(|at| number_at(mapped, at));
+        if !is_sound && numbers[0] != numbers[1] {
+            // It could be taken for an earlier use, which was sent.
+            segment.entries = usize::from(stored != 0);
+            return Ok(segment);
+        }
         segment.number = numbers[usize::from(!segment.has_sound_entry(numbers[0]))];
         if stored == 0 && !segment.has_sound_entry(segment.number) {
             // It is as it was created.
