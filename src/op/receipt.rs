@@ -1,4 +1,4 @@
-//! Receipts: what became of everything that a job has emitted.
+//! Receipts: the outcomes of everything that a job has emitted.
 
 use std::fmt;
 use std::time::Duration;

@@ -259,9 +259,9 @@ impl Builder {
         self
     }
 
-    /// Sets the most bytes of this pipeline's files in the spool, with those that it has taken over. Beyond that, records
-    /// are in memory only, which is reported and counted as [`unspooled`](super::Stats::unspooled).
-    /// Default: 1 GiB, at least 256 KiB.
+    /// Sets the most bytes of this pipeline's files in the spool, with those that it has taken over. Beyond
+    /// that, records are in memory only, which is reported and counted as
+    /// [`unspooled`](super::Stats::unspooled). Default: 1 GiB, at least 256 KiB.
     pub fn with_spool_limit(mut self, bytes: u64) -> Self {
         self.spool_limit = bytes;
         self

@@ -34,7 +34,7 @@ pub(crate) struct Lane {
 impl Lane {
     /// Starts it with as many requests in flight at once as there are transports.
     pub(crate) fn start(
-        settings: Config,
+        mut settings: Config,
         transports: Vec<Box<dyn Transport>>,
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
@@ -53,7 +53,6 @@ impl Lane {
         if settings.max_batch_records == 0 {
             return Err(Error::setting("the largest batch", "0", "at least 1"));
         }
-        let mut settings = settings;
         if settings.spool.is_some() {
             // What the worker has cannot be unmapped: most of the memory must stay for what waits.
             settings.batch_bytes = settings.batch_bytes.min(settings.memory_limit_bytes / 8);

@@ -385,7 +385,7 @@ impl Queue {
         inner.leased -= self.limits.of_chunk();
         let full = inner.open.replace(chunk);
         if let Some(segment) = full.as_deref().and_then(Chunk::segment) {
-            self.pool.is_full(segment.file);
+            self.pool.set_full(segment.file);
         }
         inner.full.extend(full.map(Full::from));
         shard.front.store(inner.front(), Ordering::Release);

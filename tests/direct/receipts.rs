@@ -1,4 +1,4 @@
-//! Receipts of jobs: what became of everything that a job has emitted.
+//! Receipts of jobs: the outcomes of everything that a job has emitted.
 
 use std::thread;
 use std::time::Duration;
@@ -102,7 +102,7 @@ fn what_has_no_outcome_is_pending() {
 
 /// Scenario: two jobs, of which one logs more than memory holds while the receiver is away.
 ///
-/// Guarantees: with each way to overflow, the receipt has every record, by what became of it; one record
+/// Guarantees: with each way to overflow, the receipt has every record, by its outcome; one record
 /// says that some were lost.
 #[test]
 fn losses_are_counted_by_their_reason() {

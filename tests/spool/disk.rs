@@ -40,6 +40,12 @@ impl Spool {
             .with_schedule_delay(Duration::from_millis(20))
     }
 
+    /// A builder with room for a few segments, on the disk and in memory.
+    fn small_builder(&self, away: &Reserved) -> Builder {
+        let builder = self.builder(&format!("http://{}", away.address));
+        builder.with_memory_limit(256 * 1024).with_spool_limit(512 * 1024)
+    }
+
     /// Emits records with these numbers while no receiver is there, and shuts down.
     fn leave(&self, numbers: impl IntoIterator<Item = usize>) -> Report {
         let away = Reserved::new();
@@ -263,8 +269,7 @@ fn a_directory_that_is_removed_costs_what_was_on_the_disk_only() {
 fn a_spool_that_is_full_goes_on_in_memory() {
     let spool = Spool::new();
     let away = Reserved::new();
-    let builder = spool.builder(&format!("http://{}", away.address)).with_memory_limit(256 * 1024);
-    let pipeline = builder.with_spool_limit(512 * 1024).build().unwrap();
+    let pipeline = spool.small_builder(&away).build().unwrap();
     emit(&pipeline, 0..10_000);
     let stats = pipeline.shutdown(AWAY).stats;
     assert!(stats.dropped_queue_full > 0 && stats.dropped_shutdown > 0 && stats.spooled > 0, "{stats:?}");
@@ -278,9 +283,7 @@ fn a_spool_that_is_full_goes_on_in_memory() {
 fn a_full_spool_can_drop_the_oldest() {
     let spool = Spool::new();
     let away = Reserved::new();
-    let builder = spool.builder(&format!("http://{}", away.address)).with_memory_limit(256 * 1024);
-    let builder = builder.with_spool_limit(512 * 1024).with_overflow(Overflow::DropOldest);
-    let pipeline = builder.build().unwrap();
+    let pipeline = spool.small_builder(&away).with_overflow(Overflow::DropOldest).build().unwrap();
     emit(&pipeline, 0..10_000);
     let stats = pipeline.shutdown(AWAY).stats;
     assert!(stats.dropped_oldest > 0 && stats.dropped_queue_full == 0, "{stats:?}");
@@ -470,8 +473,7 @@ fn what_is_new_goes_by_turns_with_what_others_left() {
 fn a_full_spool_drops_what_matters_least() {
     let spool = Spool::new();
     let away = Reserved::new();
-    let builder = spool.builder(&format!("http://{}", away.address)).with_memory_limit(256 * 1024);
-    let pipeline = builder.with_spool_limit(512 * 1024).with_overflow(Overflow::DropOldest).build().unwrap();
+    let pipeline = spool.small_builder(&away).with_overflow(Overflow::DropOldest).build().unwrap();
     let layer = LogLayer::direct(pipeline.clone());
     tracing::dispatcher::with_default(&subscriber(&SdkTracerProvider::default(), layer), || {
         (0..2_000).for_each(|number| tracing::debug!(twice = 2 * number, "{number}"));

@@ -1,4 +1,4 @@
-//! The spool: what the process's death leaves, and what becomes of it.
+//! The spool: what a process leaves when it is killed, and who sends it.
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 #![cfg(unix)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry::SpanId;
 
 use crate::diagnostics::report_once;
+use crate::otlp::queue::chunk;
 use crate::otlp::queue::chunk::copy::items_of;
 use crate::otlp::queue::chunk::Chunk;
 use crate::otlp::queue::Queue;
@@ -23,8 +24,8 @@ use crate::wire::read::{Fields, Raw};
 use crate::wire::segment::read::{Entry, Segment};
 use crate::wire::segment::MAX_ENTRIES;
 
-/// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`.
-const RECORDS: u64 = 2;
+/// As [`Fields`] has it.
+const RECORDS: u64 = chunk::RECORDS as u64;
 
 /// How often the directories of other processes are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -85,14 +86,10 @@ pub(crate) fn restore(
     };
     let mut chunk = Chunk::default();
     let mut restored = Restored {
-        _directory: Arc::clone(directory),
         bytes: bytes.len() as u64,
-        path: PathBuf::new(),
         number: segment.number,
         resource: segment.resource.to_vec(),
-        entries: Vec::new(),
-        done: [0; MAX_ENTRIES / 64],
-        damaged: 0,
+        ..Restored::new(directory)
     };
     // Of records whose run is damaged, the scope is not known.
     let mut run: (u64, &[u8]) = (0, &[]);
@@ -200,7 +197,7 @@ impl Leftovers {
                     if why != Unread::Damaged {
                         continue;
                     }
-                    (Restored::damaged(&directory), Chunk::default())
+                    (Restored { damaged: 1, ..Restored::new(&directory) }, Chunk::default())
                 }
             };
             if chunk.records > 0 || restored.damaged > 0 {
@@ -261,8 +258,8 @@ fn only_item(framed: &[u8]) -> Option<&[u8]> {
 }
 
 impl Restored {
-    /// A segment of which nothing can be read.
-    fn damaged(directory: &Arc<Directory>) -> Self {
+    /// A segment of which nothing was read.
+    fn new(directory: &Arc<Directory>) -> Self {
         Self {
             path: PathBuf::new(),
             bytes: 0,
@@ -271,7 +268,7 @@ impl Restored {
             resource: Vec::new(),
             entries: Vec::new(),
             done: [0; MAX_ENTRIES / 64],
-            damaged: 1,
+            damaged: 0,
         }
     }
 }

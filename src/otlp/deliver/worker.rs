@@ -209,7 +209,7 @@ impl Worker {
         let chunk = match full {
             Full::InMemory(chunk) => {
                 match chunk.segment() {
-                    Some(segment) => pool.is_full(segment.file),
+                    Some(segment) => pool.set_full(segment.file),
                     None if pool.spool().is_some() => counters.unspooled(chunk.records as u64),
                     None => {}
                 }

@@ -2,7 +2,7 @@
 
 use crate::diagnostics::report_once;
 use crate::job_account::{self, Account, Tally};
-use crate::otlp::queue::full::Full;
+use crate::otlp::queue::full::{job_runs, Full};
 use crate::otlp::queue::Queue;
 use crate::otlp::signal::Signal;
 use crate::otlp::sync::{lock, MutexGuard, Ordering};
@@ -71,9 +71,8 @@ impl Queue {
         for shard in self.shards.iter() {
             let inner = lock(&shard.inner);
             inner.full.iter().for_each(|full| full.each_job(&mut add));
-            for piece in inner.open.iter().flat_map(|open| open.pieces()).filter(|piece| piece.job != 0) {
-                add(piece.job, piece.records as u64);
-            }
+            let open = inner.open.iter().flat_map(|open| job_runs(open));
+            open.for_each(|(job, records)| add(job, records as u64));
         }
         queued
     }

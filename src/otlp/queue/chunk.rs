@@ -14,7 +14,7 @@ use crate::wire::segment::{ENTRY, RUN_HEADER};
 
 /// The field number of `ScopeLogs.log_records` and of `ScopeSpans.spans`, which is in the header of
 /// each record.
-const RECORDS: u8 = 2;
+pub(crate) const RECORDS: u8 = 2;
 
 /// The longest name of a record's scope, in bytes. Longer ones are truncated.
 const MAX_NAME: usize = 1024;

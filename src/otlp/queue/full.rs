@@ -23,13 +23,18 @@ pub(crate) struct Unmapped {
     pub(crate) jobs: Box<[(u64, usize)]>,
 }
 
-/// The jobs of a chunk's records, with the number of records of each. 0, no job, is left out.
+/// The jobs of a chunk's runs, with the number of records of each. 0, no job, is left out.
+pub(crate) fn job_runs(chunk: &Chunk) -> impl Iterator<Item = (u64, usize)> + '_ {
+    chunk.pieces().filter(|piece| piece.job != 0).map(|piece| (piece.job, piece.records))
+}
+
+/// The same, each job once.
 pub(crate) fn jobs_of(chunk: &Chunk) -> Vec<(u64, usize)> {
     let mut jobs: Vec<(u64, usize)> = Vec::new();
-    for piece in chunk.pieces().filter(|piece| piece.job != 0) {
-        match jobs.iter_mut().find(|(job, _)| *job == piece.job) {
-            Some((_, records)) => *records += piece.records,
-            None => jobs.push((piece.job, piece.records)),
+    for (job, records) in job_runs(chunk) {
+        match jobs.iter_mut().find(|(known, _)| *known == job) {
+            Some((_, all)) => *all += records,
+            None => jobs.push((job, records)),
         }
     }
     jobs
@@ -60,9 +65,7 @@ impl Full {
     pub(crate) fn each_job(&self, mut each: impl FnMut(u64, u64)) {
         match self {
             Self::InMemory(chunk) => {
-                for piece in chunk.pieces().filter(|piece| piece.job != 0) {
-                    each(piece.job, piece.records as u64);
-                }
+                job_runs(chunk).for_each(|(job, records)| each(job, records as u64));
             }
             Self::Unmapped(unmapped) => {
                 unmapped.jobs.iter().for_each(|(job, records)| each(*job, *records as u64))

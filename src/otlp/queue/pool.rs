@@ -44,20 +44,15 @@ impl Pool {
 
     /// A chunk whose first record needs at most `wanted` bytes. `process`: the one that has the worker.
     pub(crate) fn take(&self, process: u32, wanted: usize) -> Box<Chunk> {
-        let Some(stock) = &self.stock else {
-            let pooled = lock_unless_forked(&self.chunks, process).and_then(|mut chunks| chunks.pop());
-            return pooled.unwrap_or_else(|| Box::new(Chunk::with_capacity(self.capacity)));
-        };
-        let is_usual = wanted <= self.capacity;
+        // Memory of its own grows, a segment does not.
+        let is_usual = self.stock.is_none() || wanted <= self.capacity;
         let pooled = lock_unless_forked(&self.chunks, process)
             .filter(|_| is_usual)
             .and_then(|mut chunks| chunks.pop());
-        let chunk = pooled.or_else(|| {
-            let segment = if is_usual { stock.take() } else { stock.spool().create(wanted) };
-            segment.map(|segment| Box::new(Chunk::in_segment(segment)))
-        });
-        let Some(chunk) = chunk else { return Box::new(Chunk::with_capacity(self.capacity)) };
-        chunk.segment().into_iter().for_each(|segment| stock.spool().begun(segment));
+        let in_segment = || Some(Box::new(Chunk::in_segment(self.stock.as_ref()?.take(wanted)?)));
+        let chunk =
+            pooled.or_else(in_segment).unwrap_or_else(|| Box::new(Chunk::with_capacity(self.capacity)));
+        self.begun(&chunk);
         chunk
     }
 
@@ -104,18 +99,21 @@ impl Pool {
 
     /// A copy of the chunk in a segment. `None` if none can be made.
     pub(crate) fn copy_to_segment(&self, chunk: &Chunk) -> Option<Chunk> {
-        let spool = self.spool()?;
         let stock = self.stock.as_ref()?;
-        let copy = chunk.in_new_segment(|len| match len <= self.capacity {
-            true => stock.take(),
-            false => spool.create(len),
-        })?;
-        copy.segment().into_iter().for_each(|segment| spool.begun(segment));
+        let copy = chunk.in_new_segment(|len| stock.take(len))?;
+        self.begun(&copy);
         Some(copy)
     }
 
+    /// A chunk is about to be filled.
+    fn begun(&self, chunk: &Chunk) {
+        if let (Some(spool), Some(segment)) = (self.spool(), chunk.segment()) {
+            spool.begun(segment);
+        }
+    }
+
     /// Nothing is added to a segment any more.
-    pub(crate) fn is_full(&self, file: u64) {
+    pub(crate) fn set_full(&self, file: u64) {
         if let Some(spool) = self.spool() {
             spool.set_full(file);
         }

@@ -53,7 +53,7 @@ impl Queue {
                     .unwrap_or(Importance::Low),
                 jobs: jobs_of(chunk).into_boxed_slice(),
             };
-            self.pool.is_full(unmapped.file);
+            self.pool.set_full(unmapped.file);
             *full = Full::Unmapped(unmapped);
             released += cost;
         }

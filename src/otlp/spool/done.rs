@@ -2,11 +2,17 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use crate::wire::segment::{done_at, done_bytes, MAX_ENTRIES};
 
 /// A bit for each entry.
 pub(crate) type DoneBits = [u64; MAX_ENTRIES / 64];
+
+/// Opens a segment to write them.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
+}
 
 /// Writes them to the label of a segment, for the use with this number. `resource`: the length of the resource in
 /// the label.

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use opentelemetry::SpanId;
 
@@ -14,7 +13,7 @@ use crate::otlp::spool::segment::Segment;
 use crate::wire::segment::MAX_ENTRIES;
 
 /// How many bytes of data a segment has: some hundred spans.
-pub(super) const DATA_LEN: usize = 60 * 1024;
+const DATA_LEN: usize = 60 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct OpenSpans {
@@ -119,9 +118,4 @@ impl OpenSpans {
         let idle = self.segments.extract_if(.., |_, open| open.live == 0);
         idle.map(|(_, open)| open.segment).collect()
     }
-}
-
-/// Opens the file of a segment to write which of its spans are done.
-pub(super) fn file_of(path: &Path) -> io::Result<File> {
-    File::options().write(true).open(path)
 }

@@ -1,8 +1,8 @@
 //! [`SignalSpool`]: the spool as the queue of one signal uses it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::otlp::spool::directory::{Directory, Found};
 use crate::otlp::spool::done::DoneBits;
 use crate::otlp::spool::open_spans::OpenSpans;
 use crate::otlp::spool::segment::Segment;
-use crate::otlp::spool::{done, open_spans, Spool, TakenOver};
+use crate::otlp::spool::{done, Spool, TakenOver};
 use crate::wire::segment::{label_len, DATA_AT};
 
 /// One signal's use of the spool.
@@ -56,18 +56,26 @@ impl SignalSpool {
     }
 
     fn try_create(&self, data_len: usize) -> io::Result<Segment> {
-        let spool = &self.spool;
-        if !spool.is_usable() {
+        if !self.spool.is_usable() {
             return Err(io::Error::other("it was given up"));
         }
-        let bytes = self.size(data_len);
+        let (own, signal) = (&self.spool.own, self.signal);
+        self.make(data_len, signal, |number| own.segment(signal, number))
+    }
+
+    /// Makes a segment where `place` says for the number of its file.
+    fn make(
+        &self,
+        data_len: usize,
+        signal: Signal,
+        place: impl FnOnce(u64) -> PathBuf,
+    ) -> io::Result<Segment> {
+        let (spool, bytes) = (&self.spool, self.size(data_len));
         spool.reserve(bytes)?;
-        let file = spool.next_file.fetch_add(1, Ordering::Relaxed);
-        let path = spool.own.segment(self.signal, file);
-        let is_spans = u8::from(self.signal == Signal::Traces);
-        Segment::create(&path, file, is_spans, &self.resource, data_len).inspect_err(|_| {
-            spool.used.fetch_sub(bytes, Ordering::AcqRel);
-        })
+        let number = spool.next_file.fetch_add(1, Ordering::Relaxed);
+        let is_spans = u8::from(signal == Signal::Traces);
+        let made = Segment::create(&place(number), number, is_spans, &self.resource, data_len);
+        made.inspect_err(|_| _ = spool.used.fetch_sub(bytes, Ordering::AcqRel))
     }
 
     /// Whether the last segment could not be made for want of room.
@@ -174,8 +182,7 @@ impl SignalSpool {
     /// Stores which entries of a segment need not be sent again.
     pub(crate) fn set_done(&self, path: &Path, number: u64, resource: usize, bits: &DoneBits) {
         // If that fails, they are sent once more.
-        let opened = File::options().write(true).open(path);
-        let _ = opened.and_then(|file| done::write(&file, number, resource, bits));
+        let _ = done::open(path).and_then(|file| done::write(&file, number, resource, bits));
     }
 
     /// Keeps a span that has started. `key`: that of its scope.
@@ -189,14 +196,16 @@ impl SignalSpool {
             return;
         }
         let create = |data_len: usize| {
-            let bytes = self.size(data_len);
-            spool.reserve(bytes)?;
-            let number = spool.next_file.fetch_add(1, Ordering::Relaxed);
-            let path = spool.own.open_spans_segment(number);
-            let made = Segment::create(&path, number, 1, &self.resource, data_len)
-                .and_then(|segment| Ok((segment, open_spans::file_of(&path)?)))
-                .inspect_err(|_| _ = fs::remove_file(&path));
-            made.inspect_err(|_| _ = spool.used.fetch_sub(bytes, Ordering::AcqRel))
+            let own = &spool.own;
+            let segment = self.make(data_len, Signal::Traces, |number| own.open_spans_segment(number))?;
+            let path = own.open_spans_segment(segment.file);
+            match done::open(&path) {
+                Ok(file) => Ok((segment, file)),
+                Err(error) => {
+                    self.remove(&path, self.size(data_len));
+                    Err(error)
+                }
+            }
         };
         if let Err(error) = open_spans.start(id, key, framed, create) {
             spool.fail(format!("a span that starts is not kept, as the spool takes no more: {error}"));

@@ -31,8 +31,12 @@ impl Stock {
         &self.spool
     }
 
-    /// A segment, which is made here if there is none. `None` if that cannot be made.
-    pub(crate) fn take(&self) -> Option<Segment> {
+    /// A segment with room for `data_len` bytes, which is made here if none is ready. `None` if that cannot be
+    /// made.
+    pub(crate) fn take(&self, data_len: usize) -> Option<Segment> {
+        if data_len > self.data_len {
+            return self.spool.create(data_len);
+        }
         let ready = self.lock().pop();
         self.spool.demand();
         ready.or_else(|| self.spool.create(self.data_len))

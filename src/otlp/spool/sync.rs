@@ -164,9 +164,7 @@ impl Syncer {
             self.shared.sync(&self.directory);
         }
     }
-}
 
-impl Syncer {
     pub(super) fn on_demand(&self, work: OnDemand) {
         self.shared.on_demand.lock().unwrap_or_else(PoisonError::into_inner).push(work);
     }
