@@ -43,6 +43,7 @@
 pub(crate) mod live;
 mod read;
 pub(crate) mod call;
+mod event;
 pub(crate) mod record;
 mod tree;
 pub(crate) mod value;
@@ -58,6 +59,7 @@ mod html;
 
 pub use self::call::{Call, Outcome};
 pub use self::duration::{format_duration, format_nanoseconds};
+pub use self::event::{SpanEvent, SpanLink};
 pub use self::live::jobs::{JobId, LiveJob, DEFAULT_JOBS, DEFAULT_JOB_BYTES};
 pub use self::live::recorder::Recorder;
 #[cfg(feature = "terminal")]

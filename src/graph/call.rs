@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::trace::Status;
+use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::value::ValueText;
+use super::event::{attributes_of_sdk, SpanEvent, SpanLink};
 use crate::keys::Keys;
 
 /// OTLP's number of the status Error.
@@ -36,6 +36,8 @@ pub struct Call {
     pub execution_id: Option<String>,
     /// `service.name` of the resource, if it is known.
     pub service: Option<String>,
+    /// The span's kind.
+    pub kind: SpanKind,
     /// Nanoseconds since the Unix epoch; 0 if unknown.
     pub start_unix_nano: u64,
     /// Nanoseconds since the Unix epoch; `None` if the span has not ended.
@@ -48,6 +50,10 @@ pub struct Call {
     pub message: String,
     /// The span's attributes in their original order, each value as text.
     pub attributes: Vec<(String, String)>,
+    /// The span's events in their original order.
+    pub events: Vec<SpanEvent>,
+    /// The span's links in their original order.
+    pub links: Vec<SpanLink>,
 }
 
 /// Identifies a span: span ids are unique within a trace only.
@@ -106,7 +112,8 @@ impl Outcome {
     }
 }
 
-/// What all sources know of a span, from which a [`Call`] is made.
+/// What all sources know of a span, from which a [`Call`] is made. The default has no ids.
+#[derive(Clone, Debug)]
 pub(super) struct RawSpan {
     pub(super) trace_id: TraceId,
     pub(super) span_id: SpanId,
@@ -118,9 +125,33 @@ pub(super) struct RawSpan {
     pub(super) end_unix_nano: Option<u64>,
     pub(super) is_error: bool,
     pub(super) message: String,
+    pub(super) kind: SpanKind,
     pub(super) attributes: Vec<(String, String)>,
+    pub(super) events: Vec<SpanEvent>,
+    pub(super) links: Vec<SpanLink>,
     /// Whether the span has been started and may still end.
     pub(super) is_live: bool,
+}
+
+impl Default for RawSpan {
+    fn default() -> Self {
+        Self {
+            trace_id: TraceId::INVALID,
+            span_id: SpanId::INVALID,
+            parent_id: SpanId::INVALID,
+            name: String::new(),
+            service: None,
+            start_unix_nano: 0,
+            end_unix_nano: None,
+            is_error: false,
+            message: String::new(),
+            kind: SpanKind::Internal,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            is_live: false,
+        }
+    }
 }
 
 impl Call {
@@ -152,7 +183,10 @@ impl Call {
             outcome,
             is_error: raw.is_error,
             message: raw.message,
+            kind: raw.kind,
             attributes: raw.attributes,
+            events: raw.events,
+            links: raw.links,
         }
     }
 
@@ -162,7 +196,6 @@ impl Call {
             Status::Error { description } => (true, description.to_string()),
             Status::Unset | Status::Ok => (false, String::new()),
         };
-        let attributes = span.attributes.iter();
         let raw = RawSpan {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
@@ -173,9 +206,10 @@ impl Call {
             end_unix_nano: (!is_live).then(|| unix_nano(span.end_time)),
             is_error,
             message,
-            attributes: attributes
-                .map(|pair| (pair.key.to_string(), ValueText::from(&pair.value).text))
-                .collect(),
+            kind: span.span_kind.clone(),
+            attributes: attributes_of_sdk(&span.attributes),
+            events: span.events.iter().map(SpanEvent::of_sdk).collect(),
+            links: span.links.iter().map(SpanLink::of_sdk).collect(),
             is_live,
         };
         Self::from_raw(raw, keys)
@@ -185,7 +219,9 @@ impl Call {
     pub(super) fn text_bytes(&self) -> usize {
         let optional = [&self.tool, &self.operation, &self.execution_id, &self.service];
         let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
-        self.name.len() + self.message.len() + optional + attribute_bytes(&self.attributes)
+        let events = self.events.iter().map(SpanEvent::text_bytes).sum::<usize>();
+        let links = self.links.iter().map(|link| attribute_bytes(&link.attributes)).sum::<usize>();
+        self.name.len() + self.message.len() + optional + attribute_bytes(&self.attributes) + events + links
     }
 
     pub(super) fn ids(&self) -> Ids {

@@ -1,6 +1,7 @@
 //! [`ToolCallGraph`], and [`Node`], a position in it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanData;
 
@@ -22,7 +23,7 @@ pub struct ToolCallGraph {
 impl ToolCallGraph {
     /// The graph of finished spans, without records.
     pub fn of_spans<'a>(spans: impl IntoIterator<Item = &'a SpanData>, keys: &Keys) -> Self {
-        let calls = spans.into_iter().map(|span| Call::of_span(span, false, keys)).collect();
+        let calls = spans.into_iter().map(|span| Arc::new(Call::of_span(span, false, keys))).collect();
         Self::of_parts(Parts { calls, ..Parts::default() })
     }
 
@@ -69,7 +70,7 @@ impl ToolCallGraph {
 
     /// Whether anything in the graph failed, timed out or panicked, hidden spans included.
     pub fn is_red(&self) -> bool {
-        self.tree.calls.iter().any(Call::is_red)
+        self.tree.calls.iter().any(|call| call.is_red())
     }
 
     /// Whether the graph has no spans.

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::iter::successors;
+use std::sync::Arc;
 
 use super::call::{Call, Ids};
 use super::counted::counted;
@@ -10,7 +11,7 @@ use super::record::{LogRecord, RecordCounts};
 /// What a tree is built of.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<Arc<Call>>,
     pub(super) records: Vec<LogRecord>,
     /// Records that were counted but not kept, so that they are not in `records`.
     pub(super) counted: HashMap<Ids, RecordCounts>,
@@ -37,7 +38,7 @@ pub(super) struct Place {
 /// All calls, ordered by start, each with its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<Arc<Call>>,
     pub(super) places: Vec<Place>,
     /// Ordered by start.
     pub(super) roots: Vec<usize>,
@@ -67,7 +68,7 @@ impl Tree {
     }
 
     /// Skips spans that have the id of an earlier one.
-    fn index_calls(&mut self, calls: Vec<Call>) {
+    fn index_calls(&mut self, calls: Vec<Arc<Call>>) {
         let all = calls.len();
         for call in calls {
             if let Entry::Vacant(free) = self.index.entry(call.ids()) {

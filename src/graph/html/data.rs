@@ -35,7 +35,7 @@ pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()
     let mut span_of = vec![None; graph.tree.records.len()];
     for ((place, call), row) in graph.tree.places.iter().zip(&graph.tree.calls).zip(rows) {
         for record in &place.records {
-            span_of[*record] = row.map(|row| (row, call));
+            span_of[*record] = row.map(|row| (row, &**call));
         }
     }
     let records = graph.tree.records.iter().zip(span_of);

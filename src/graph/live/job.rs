@@ -29,7 +29,12 @@ pub(super) struct StoredSpan {
 
 impl StoredSpan {
     pub(super) fn of(call: Call) -> Self {
-        let bytes = SPAN_OVERHEAD + size_of::<Call>() + call.text_bytes() + size_of_val(&*call.attributes);
+        let bytes = SPAN_OVERHEAD
+            + size_of::<Call>()
+            + call.text_bytes()
+            + size_of_val(&*call.attributes)
+            + size_of_val(&*call.events)
+            + size_of_val(&*call.links);
         Self { call: Arc::new(call), bytes, arrival: 0, counted: RecordCounts::default() }
     }
 
@@ -251,7 +256,7 @@ impl Snapshot {
             counted(self.evicted_records, "older record was dropped", "older records were dropped"),
         ];
         Parts {
-            calls: self.calls.into_iter().map(|(_, call)| Arc::unwrap_or_clone(call)).collect(),
+            calls: self.calls.into_iter().map(|(_, call)| call).collect(),
             records: self.records.into_iter().map(|(_, record)| Arc::unwrap_or_clone(record)).collect(),
             counted: self.counted,
             notes: notes.into_iter().flatten().collect(),

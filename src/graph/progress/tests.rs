@@ -1,6 +1,8 @@
 //! What a view looks like, as text, and that it is redrawn in place.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+use std::sync::Arc;
+
 use opentelemetry::{SpanId, TraceId};
 
 use super::frame::{live, Area};
@@ -29,20 +31,18 @@ impl Stage {
             span_id: SpanId::from(number),
             parent_id: SpanId::from(parent),
             name: name.replace(' ', "."),
-            service: None,
             start_unix_nano: from * SECOND,
             end_unix_nano: to.map(|to| to * SECOND),
-            is_error: false,
-            message: String::new(),
             attributes: tool.into_iter().flatten().collect(),
             is_live: true,
+            ..RawSpan::default()
         };
-        self.0.calls.push(Call::from_raw(span, &Keys::default()));
+        self.0.calls.push(Arc::new(Call::from_raw(span, &Keys::default())));
         self
     }
 
     fn fails(mut self, message: &str) -> Self {
-        if let Some(call) = self.0.calls.last_mut() {
+        if let Some(call) = self.0.calls.last_mut().map(Arc::make_mut) {
             call.outcome = super::super::Outcome::Failed;
             call.is_error = true;
             call.message = message.to_owned();

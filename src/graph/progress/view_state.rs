@@ -58,7 +58,7 @@ impl ViewState {
             calls.iter().filter(|(_, call)| is_open(call)).map(|(_, call)| call.ids()).collect();
         self.lines.retain(|ids, _| open.contains(ids));
         self.filtered(ToolCallGraph::of_parts(Parts {
-            calls: calls.iter().map(|(_, call)| without_attributes(call)).collect(),
+            calls: calls.into_iter().map(|(_, call)| call).collect(),
             records: self.lines.values().flatten().cloned().collect(),
             ..Parts::default()
         }))
@@ -104,25 +104,5 @@ fn short(record: &LogRecord) -> LogRecord {
         level: record.level,
         body: text[..text.floor_char_boundary(MAX_LINE_BYTES)].to_owned(),
         ..LogRecord::default()
-    }
-}
-
-/// Most of a span are its attributes, which a view does not show.
-fn without_attributes(call: &Call) -> Call {
-    Call {
-        trace_id: call.trace_id,
-        span_id: call.span_id,
-        parent_id: call.parent_id,
-        name: call.name.clone(),
-        tool: call.tool.clone(),
-        operation: call.operation.clone(),
-        execution_id: None,
-        service: None,
-        start_unix_nano: call.start_unix_nano,
-        end_unix_nano: call.end_unix_nano,
-        outcome: call.outcome,
-        is_error: call.is_error,
-        message: call.message.clone(),
-        attributes: Vec::new(),
     }
 }

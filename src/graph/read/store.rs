@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::size_of;
+use std::sync::Arc;
 
 use opentelemetry::{SpanId, TraceId};
 
@@ -121,7 +122,8 @@ impl Store {
                 notes.push(format!("{count} older {what}: the memory limit is {limit} MiB"));
             }
         }
-        Parts { calls: self.calls.into(), records: self.records.into(), counted: self.counted, notes }
+        let calls = self.calls.into_iter().map(Arc::new).collect();
+        Parts { calls, records: self.records.into(), counted: self.counted, notes }
     }
 
     /// Records are dropped before spans: without its span a record has no place in the tree.

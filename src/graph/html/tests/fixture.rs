@@ -1,5 +1,7 @@
 //! Graphs for reports: one with a case of everything, a large one, a deep one.
 
+use std::sync::Arc;
+
 use opentelemetry::{SpanId, TraceId};
 
 use crate::graph::call::RawSpan;
@@ -33,16 +35,9 @@ pub(super) fn span(name: &str) -> FixtureSpan {
     FixtureSpan {
         raw: RawSpan {
             trace_id: TraceId::from(TRACE),
-            span_id: SpanId::INVALID,
-            parent_id: SpanId::INVALID,
             name: name.to_owned(),
             service: Some("runner".to_owned()),
-            start_unix_nano: 0,
-            end_unix_nano: None,
-            is_error: false,
-            message: String::new(),
-            attributes: Vec::new(),
-            is_live: false,
+            ..RawSpan::default()
         },
     }
 }
@@ -78,7 +73,7 @@ impl Fixture {
         span.raw.parent_id = SpanId::from(parent);
         span.raw.start_unix_nano = BEGIN + from * MILLISECOND;
         span.raw.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
-        self.parts.calls.push(Call::from_raw(span.raw, &Keys::nuon()));
+        self.parts.calls.push(Arc::new(Call::from_raw(span.raw, &Keys::nuon())));
         number
     }
 

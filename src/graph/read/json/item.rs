@@ -63,13 +63,12 @@ impl Span {
             span_id: span_id(&self.span_id).unwrap_or(SpanId::INVALID),
             parent_id: span_id(&self.parent_span_id).unwrap_or(SpanId::INVALID),
             name: self.name.0,
-            service: None,
             start_unix_nano: self.start_time_unix_nano.0,
             end_unix_nano: Some(self.end_time_unix_nano.0),
             is_error: is_error(&status.code.0),
             message: status.message.0,
             attributes: self.attributes.pairs,
-            is_live: false,
+            ..RawSpan::default()
         };
         store.add_span(span, is_truncated, place);
     }

@@ -30,19 +30,7 @@ pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
 
 /// A span, and whether it was truncated.
 pub(super) fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
-    let mut span = RawSpan {
-        trace_id: TraceId::INVALID,
-        span_id: SpanId::INVALID,
-        parent_id: SpanId::INVALID,
-        name: String::new(),
-        service: None,
-        start_unix_nano: 0,
-        end_unix_nano: None,
-        is_error: false,
-        message: String::new(),
-        attributes: Vec::new(),
-        is_live: false,
-    };
+    let mut span = RawSpan::default();
     let mut attributes = Values::default();
     each(bytes, |field, raw| {
         match field {
