@@ -51,12 +51,13 @@ impl PanicsBefore {
         panicking() && !self.is_panicking
     }
 
-    /// Writes what a panic means for the span that it ends. Its message is known if a
-    /// [`PanicHook`](crate::PanicHook) or the span's own op has kept it since.
+    /// Writes what a panic means for the span that it ends. Its message, which is also the status's,
+    /// is known if a [`PanicHook`](crate::PanicHook) or the span's own op has kept it since.
     pub(crate) fn write_to(self, span: &SpanRef<'_>) {
         span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "panic"));
-        span.set_status(Status::error("panicked"));
-        if let Some(message) = self.message() {
+        let message = self.message();
+        span.set_status(Status::error(message.clone().unwrap_or_else(|| "panicked".to_owned())));
+        if let Some(message) = message {
             exception::add_event(span, Some("panic".to_owned()), message, String::new());
         }
     }

@@ -32,6 +32,8 @@ pub struct Call {
     pub tool: Option<String>,
     /// The operation of the tool: the attribute [`Keys::operation`].
     pub operation: Option<String>,
+    /// The job that the span belongs to: the attribute [`Keys::job_id`].
+    pub job_id: Option<String>,
     /// The job execution that the span belongs to: the attribute [`Keys::execution_id`].
     pub execution_id: Option<String>,
     /// `service.name` of the resource, if it is known.
@@ -157,10 +159,7 @@ impl Default for RawSpan {
 impl Call {
     pub(super) fn from_raw(raw: RawSpan, keys: &Keys) -> Self {
         let end_unix_nano = raw.end_unix_nano.filter(|end| *end != 0);
-        let find = |key: &str| {
-            let found = raw.attributes.iter().rfind(|(name, _)| name == key);
-            found.map(|(_, value)| value.clone())
-        };
+        let find = |key: &str| last_value(&raw.attributes, key).map(str::to_owned);
         let took_time = end_unix_nano.is_some_and(|end| end > raw.start_unix_nano);
         let outcome = match find("op.outcome").as_deref().and_then(Outcome::of_op) {
             Some(outcome) => outcome,
@@ -172,6 +171,7 @@ impl Call {
         Self {
             tool: find(keys.tool()),
             operation: find(keys.operation()),
+            job_id: find(keys.job_id()),
             execution_id: find(keys.execution_id()),
             trace_id: raw.trace_id,
             span_id: raw.span_id,
@@ -217,7 +217,7 @@ impl Call {
 
     /// The bytes of all its texts.
     pub(super) fn text_bytes(&self) -> usize {
-        let optional = [&self.tool, &self.operation, &self.execution_id, &self.service];
+        let optional = [&self.tool, &self.operation, &self.job_id, &self.execution_id, &self.service];
         let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
         let events = self.events.iter().map(SpanEvent::text_bytes).sum::<usize>();
         let links = self.links.iter().map(|link| attribute_bytes(&link.attributes)).sum::<usize>();
@@ -226,6 +226,11 @@ impl Call {
 
     pub(super) fn ids(&self) -> Ids {
         (self.trace_id, self.span_id)
+    }
+
+    /// The value of an attribute; of several the last one, which is the one that counts.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        last_value(&self.attributes, key)
     }
 
     /// The time from start to end; `None` without an end, or with one that is not after the start.
@@ -246,11 +251,17 @@ impl Call {
     /// Whether this is one of the runner's own spans: one of the tool `runner`, but neither the job
     /// nor one of its steps.
     pub fn is_runner_internal(&self) -> bool {
-        let is_frame = self.name.starts_with("job.") || self.name.starts_with("step.");
+        let is_frame = self.is_job() || self.name.starts_with("step.");
         self.tool.as_deref() == Some(RUNNER) && !is_frame
     }
 
+    /// Whether this is the span of a job: `job.*`.
+    pub fn is_job(&self) -> bool {
+        self.name.starts_with("job.")
+    }
+
     /// A title: tool and operation, preceded by the name if that is a different one.
+    /// [`Node::title`](super::Node::title) also tells it apart from its siblings.
     pub fn title(&self) -> String {
         match (&self.tool, &self.operation) {
             (Some(tool), Some(operation)) if self.name == format!("{tool}.{operation}") => {
@@ -262,6 +273,12 @@ impl Call {
             _ => self.name.clone(),
         }
     }
+}
+
+/// Of several values the last one counts.
+pub(super) fn last_value<'a>(attributes: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    let found = attributes.iter().rfind(|(name, _)| name == key);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// The bytes of keys and values.

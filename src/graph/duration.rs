@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Formats a duration: `999999 ns`, `1.0 ms`, `2.50 s`, `1m 30s`; `—` for zero.
+/// Formats a duration: `999 ns`, `189.6 µs`, `1.0 ms`, `2.50 s`, `1m 30s`, `2h 5m`, `3d 4h`; `—` for
+/// zero.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,12 +23,17 @@ pub fn format_nanoseconds(nanos: f64) -> String {
     }
     // Rounded before the unit is chosen: 999.96 ms is `1.00 s`, not `1000.0 ms`.
     match nanos.round() {
-        nanos if nanos < 1e6 => format!("{nanos} ns"),
+        nanos if nanos < 1e3 => format!("{nanos} ns"),
+        nanos if nanos < 999.95e3 => format!("{:.1} µs", nanos / 1e3),
         nanos if nanos < 999.95e6 => format!("{:.1} ms", nanos / 1e6),
         nanos if nanos < 59.995e9 => format!("{:.2} s", nanos / 1e9),
-        nanos => {
-            let seconds = (nanos / 1e9).round() as u64;
-            format!("{}m {}s", seconds / 60, seconds % 60)
-        }
+        nanos if nanos < 3599.5e9 => two_units((nanos / 1e9).round(), 60, "m", "s"),
+        nanos if nanos < 86_370e9 => two_units((nanos / 60e9).round(), 60, "h", "m"),
+        nanos => two_units((nanos / 3600e9).round(), 24, "d", "h"),
     }
+}
+
+fn two_units(rounded: f64, of_larger: u64, larger: &str, smaller: &str) -> String {
+    let whole = rounded as u64;
+    format!("{}{larger} {}{smaller}", whole / of_larger, whole % of_larger)
 }

@@ -3,7 +3,7 @@
 use opentelemetry::trace::{Event, Link};
 use opentelemetry::{KeyValue, SpanId, TraceId};
 
-use super::call::{attribute_bytes, unix_nano};
+use super::call::{attribute_bytes, last_value, unix_nano};
 use super::value::ValueText;
 
 /// An event of a span, such as an [exception].
@@ -35,8 +35,7 @@ pub struct SpanLink {
 impl SpanEvent {
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        let found = self.attributes.iter().rfind(|(name, _)| name == key);
-        found.map(|(_, value)| value.as_str())
+        last_value(&self.attributes, key)
     }
 
     pub(super) fn of_sdk(event: &Event) -> Self {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::call::Call;
+use super::place::{Part, Place};
 use super::record::{LogRecord, RecordCounts};
-use super::tree::{Parts, Place, Tree};
+use super::tree::{Parts, Tree};
 use crate::keys::Keys;
 
 /// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
@@ -58,6 +59,23 @@ impl ToolCallGraph {
         depth_first(self.roots().rev().collect())
     }
 
+    /// Where failures began: the [causes](Node::is_cause), that which ended its job first, those that
+    /// were [recovered](Node::is_recovered) from last.
+    ///
+    /// Of several, that which a root's status names comes first, then that which ended first.
+    pub fn failures(&self) -> Vec<Node<'_>> {
+        let mut failures: Vec<_> = self.nodes().filter(Node::is_cause).collect();
+        let named: Vec<&str> = self.roots().map(|root| root.call().message.as_str()).collect();
+        let is_named = |node: &Node<'_>| {
+            let message = node.call().message.as_str();
+            !message.is_empty() && named.iter().any(|named| named.contains(message))
+        };
+        failures.sort_by_cached_key(|node| {
+            (node.is_recovered(), !is_named(node), node.call().end_unix_nano.unwrap_or(u64::MAX))
+        });
+        failures
+    }
+
     /// The records that belong to no span that is shown, ordered by time.
     pub fn unplaced_records(&self) -> impl ExactSizeIterator<Item = &LogRecord> {
         self.tree.unplaced.iter().map(|index| &self.tree.records[*index])
@@ -78,7 +96,7 @@ impl ToolCallGraph {
         self.tree.calls.is_empty()
     }
 
-    fn node(&self, index: usize) -> Node<'_> {
+    pub(super) fn node(&self, index: usize) -> Node<'_> {
         Node { graph: self, index }
     }
 }
@@ -86,7 +104,7 @@ impl ToolCallGraph {
 /// A span and its position in the graph.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
-    graph: &'a ToolCallGraph,
+    pub(super) graph: &'a ToolCallGraph,
     pub(super) index: usize,
 }
 
@@ -112,6 +130,30 @@ impl<'a> Node<'a> {
         depth_first(vec![*self])
     }
 
+    /// What tells the span apart from its siblings: the [label](crate::op::label) of an op, the id of a
+    /// job, or the attribute in which siblings of the same name differ.
+    pub fn label(&self) -> Option<&'a str> {
+        self.place().label.as_deref()
+    }
+
+    /// The service, where it is not the parent's.
+    pub fn other_service(&self) -> Option<&'a str> {
+        let service = self.call().service.as_deref()?;
+        let above = self.parent()?.call().service.as_deref();
+        (above != Some(service)).then_some(service)
+    }
+
+    /// The span's [title](Call::title) with what tells it apart: `terraform apply (prod-eu-25)`,
+    /// `job.plan (plan 6)`, `GET /cart (cart-service)`.
+    pub fn title(&self) -> String {
+        let title = self.call().title();
+        match (self.label(), self.other_service()) {
+            (None, None) => title,
+            (Some(label), None) | (None, Some(label)) => format!("{title} ({label})"),
+            (Some(label), Some(service)) => format!("{title} ({label}, {service})"),
+        }
+    }
+
     /// Whether the span or one of its descendants failed.
     pub fn is_red(&self) -> bool {
         self.fails() || self.contains_failure()
@@ -122,8 +164,24 @@ impl<'a> Node<'a> {
         self.call().is_red()
     }
 
-    /// Whether a descendant of the span failed. A span that fails and contains no failure is where
-    /// a failure started.
+    /// Whether the failure of the span began there: no descendant handed it one.
+    ///
+    /// A span is handed the failure of a child that failed, unless that was retried.
+    pub fn is_cause(&self) -> bool {
+        self.place().part == Part::Cause
+    }
+
+    /// Whether the span failed because a descendant did, whose failure tells why.
+    pub fn hands_on(&self) -> bool {
+        self.place().part == Part::HandsOn
+    }
+
+    /// Whether the span failed, but was retried, or is below a span that ended well.
+    pub fn is_recovered(&self) -> bool {
+        self.fails() && self.place().is_recovered
+    }
+
+    /// Whether a descendant of the span failed.
     pub fn contains_failure(&self) -> bool {
         self.place().contains_red
     }
@@ -148,7 +206,7 @@ impl<'a> Node<'a> {
         self.place().counts
     }
 
-    fn place(&self) -> &'a Place {
+    pub(super) fn place(&self) -> &'a Place {
         &self.graph.tree.places[self.index]
     }
 }

@@ -1,4 +1,5 @@
-//! Builds the tree from spans and records in any order: parents, order of siblings, failures.
+//! Builds the tree from spans and records in any order: parents, siblings and what tells them apart,
+//! failures.
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::iter::successors;
@@ -6,7 +7,9 @@ use std::sync::Arc;
 
 use super::call::{Call, Ids};
 use super::counted::counted;
+use super::place::Place;
 use super::record::{LogRecord, RecordCounts};
+use super::{attempts, causes, labels};
 
 /// What a tree is built of.
 #[derive(Clone, Debug, Default)]
@@ -17,22 +20,6 @@ pub(super) struct Parts {
     pub(super) counted: HashMap<Ids, RecordCounts>,
     /// What is missing: what was dropped, skipped or could not be read.
     pub(super) notes: Vec<String>,
-}
-
-/// The position of a call in the tree. Calls are referred to by index.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    /// The parent, hidden or not.
-    parent: Option<usize>,
-    pub(super) is_hidden: bool,
-    /// The nearest ancestor that is shown.
-    pub(super) shown_parent: Option<usize>,
-    /// The children that are shown, ordered by start.
-    pub(super) children: Vec<usize>,
-    pub(super) contains_red: bool,
-    /// Its own records and those of hidden descendants, ordered by time.
-    pub(super) records: Vec<usize>,
-    pub(super) counts: RecordCounts,
 }
 
 /// All calls, ordered by start, each with its place.
@@ -141,7 +128,47 @@ impl Tree {
                 None => self.roots.push(index),
             }
         }
+        self.compare_siblings();
+        let order = self.depth_first();
+        causes::mark(&self.calls, &mut self.places, &order);
         self.place_records();
+    }
+
+    /// Labels siblings and recognises retries.
+    fn compare_siblings(&mut self) {
+        for parent in std::iter::once(None).chain((0..self.places.len()).map(Some)) {
+            let siblings = parent.map_or(&self.roots, |parent| &self.places[parent].children);
+            if siblings.is_empty() {
+                continue;
+            }
+            let calls: Vec<&Call> = siblings.iter().map(|index| &*self.calls[*index]).collect();
+            let labels = labels::of_siblings(&calls);
+            let above = parent.map(|parent| &*self.calls[parent]);
+            let runs = above.map_or_else(Vec::new, |above| attempts::of_siblings(above, &calls, &labels));
+            let siblings = siblings.clone();
+            for run in &runs {
+                for position in &run[..run.len() - 1] {
+                    self.places[siblings[*position]].is_retried = true;
+                }
+            }
+            for (index, label) in siblings.into_iter().zip(labels) {
+                self.places[index].label = label;
+            }
+            if let Some(parent) = parent {
+                self.places[parent].attempts = runs;
+            }
+        }
+    }
+
+    /// The spans that are shown, each before its children. Not recursive, because a tree may be deep.
+    pub(super) fn depth_first(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.places.len());
+        let mut open: Vec<usize> = self.roots.iter().rev().copied().collect();
+        while let Some(index) = open.pop() {
+            order.push(index);
+            open.extend(self.places[index].children.iter().rev());
+        }
+        order
     }
 
     /// Finds the nearest ancestor that is shown, visiting each call once: a chain of hidden calls

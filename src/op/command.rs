@@ -17,15 +17,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, StringValue};
 use tracing::Level;
 
 use crate::error::Error;
 use crate::op::command::process::{OwnSpan, Start};
 use crate::op::future::Instrumented;
 use crate::op::handle::Op;
-use crate::op::outcome::{Failure, Outcome};
 
 pub use self::output::Output;
 
@@ -188,6 +186,16 @@ impl Command {
         self
     }
 
+    /// Sets the [label](super::label) of the op.
+    ///
+    /// ```
+    /// let plan = spanlog::op::Command::new("terraform").arg("plan").label("prod-eu-25");
+    /// ```
+    pub fn label(mut self, label: impl Into<StringValue>) -> Self {
+        self.attributes.push(super::label(label));
+        self
+    }
+
     /// Adds attributes to the span. They take precedence over those that this type sets.
     ///
     /// ```
@@ -311,15 +319,10 @@ impl fmt::Debug for Command {
 }
 
 /// Ends the op according to how the child ended, which [`Command::output`] may return as `Ok`.
-fn end(mut op: Op, result: &Result<Output, Error>) {
+fn end(op: Op, result: &Result<Output, Error>) {
     match result {
         Ok(output) => op.end(&output.result()),
-        Err(error) if error.is_timeout() => {
-            if let Some(context) = &op.context {
-                Failure::of_error(error).write_exception(&context.span());
-            }
-            op.settle(Outcome::TimedOut);
-        }
+        Err(error) if error.is_timeout() => op.time_out(error),
         Err(error) => op.fail(error),
     }
 }

@@ -159,6 +159,13 @@ impl Op {
         self.end_span(|span| Failure::of_error(error).write_to(span));
     }
 
+    /// Ends the op as one that exceeded its time limit.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn time_out<E: Error + ?Sized>(mut self, error: &E) {
+        self.is_settled = true;
+        self.end_span(|span| Failure::of_error(error).write_timed_out(span));
+    }
+
     /// Ends the op as cancelled by a signal, such as `SIGTERM`: the attributes `op.outcome` =
     /// `cancelled` and `op.signal`. For programs that handle signals themselves.
     pub fn cancel(mut self, signal: &str) {

@@ -46,17 +46,10 @@ impl Outcome {
         }
     }
 
-    /// For a panic, [`PanicsBefore`](crate::panic_message::PanicsBefore) writes the rest.
+    /// For a panic, [`PanicsBefore`](crate::panic_message::PanicsBefore) writes the rest, for a time
+    /// limit [`Failure::write_timed_out`].
     pub(crate) fn write_to(self, span: &SpanRef<'_>) {
         span.set_attribute(KeyValue::new(OUTCOME, self.name()));
-        match self {
-            Self::Dropped | Self::Cancelled | Self::Panicked => {}
-            #[cfg(feature = "tokio")]
-            Self::TimedOut => {
-                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, "timeout"));
-                span.set_status(Status::error("timed out"));
-            }
-        }
     }
 }
 
@@ -97,16 +90,21 @@ impl Failure {
     /// [exceptions on spans]: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
     /// [recording errors]: https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
     pub(crate) fn write_to(&self, span: &SpanRef<'_>) {
-        self.write_exception(span);
-        let error_type = self.type_path.clone().unwrap_or_else(|| UNKNOWN_ERROR.to_owned());
-        span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
-        span.set_status(Status::error(self.message.clone()));
+        self.write_as(self.type_path.clone().unwrap_or_else(|| UNKNOWN_ERROR.to_owned()), span);
     }
 
-    /// Writes only the `exception` event, for an [`Outcome`] that writes the rest.
-    pub(crate) fn write_exception(&self, span: &SpanRef<'_>) {
+    /// [`write_to`](Self::write_to) for an op that exceeded its time limit.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn write_timed_out(&self, span: &SpanRef<'_>) {
+        Outcome::TimedOut.write_to(span);
+        self.write_as("timeout".to_owned(), span);
+    }
+
+    fn write_as(&self, error_type: String, span: &SpanRef<'_>) {
         let (message, causes) = (self.message.clone(), self.causes.clone());
         exception::add_event(span, self.type_path.clone(), message, causes);
+        span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type));
+        span.set_status(Status::error(self.message.clone()));
     }
 }
 

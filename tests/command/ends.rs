@@ -138,7 +138,7 @@ fn beyond_its_time_limit_a_child_is_killed_and_the_op_timed_out() {
         assert!(error.is_program() && error.is_timeout());
         assert_eq!((error.exit_code(), error.signal()), (None, None));
         let span = fixture.only_span();
-        assert_eq!(span.status, Status::error("timed out"));
+        assert_eq!(span.status, Status::error("sh took longer than its limit of 200ms"));
         assert_eq!(exception(&span), "sh took longer than its limit of 200ms");
         let attributes = attributes(&span);
         assert_eq!(attributes["op.outcome"], "timed_out");

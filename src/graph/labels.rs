@@ -1,0 +1,143 @@
+//! Tells siblings of one name apart.
+//!
+//! 1. An op's own label, [`op.label`](crate::op::label).
+//! 2. Of a job, its id, or if others have the same one, that of the execution.
+//! 3. Of several siblings with the same title, the attribute in which they differ.
+
+use std::collections::{HashMap, HashSet};
+
+use super::call::Call;
+
+/// The attribute for an op's label.
+const LABEL: &str = "op.label";
+
+/// A longer value is not a label.
+const MAX_BYTES: usize = 120;
+
+/// Attributes that differ between any two spans, so that they tell nothing of what each is for: what a
+/// key begins with.
+const INCIDENTAL: [&str; 14] = [
+    "busy_ns",
+    "code.",
+    "error.",
+    "exception.",
+    "idle_ns",
+    "job.",
+    "log.",
+    "op.",
+    "otel.",
+    "process.exit.",
+    "process.p",
+    "span.",
+    "target",
+    "thread.",
+];
+
+/// What the key of an attempt's number ends with. Attempts are the same work.
+const ATTEMPTS: [&str; 4] = ["attempt", "attempts", "resend_count", "retry"];
+
+/// The labels of siblings, in their order.
+pub(super) fn of_siblings(siblings: &[&Call]) -> Vec<Option<String>> {
+    let mut labels: Vec<_> = siblings.iter().map(|call| own_label(call)).collect();
+    label_jobs(siblings, &mut labels);
+    let mut alike: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, call) in siblings.iter().enumerate().filter(|(index, _)| labels[*index].is_none()) {
+        alike.entry(call.title()).or_default().push(index);
+    }
+    for indexes in alike.into_values().filter(|indexes| indexes.len() > 1) {
+        let calls: Vec<_> = indexes.iter().map(|index| siblings[*index]).collect();
+        let Some(key) = differing_key(&calls) else { continue };
+        let values: Vec<_> = calls.iter().map(|call| call.attribute(key)).collect();
+        for (index, label) in indexes.into_iter().zip(distinct_parts(&values)) {
+            labels[index] = label;
+        }
+    }
+    labels
+}
+
+fn own_label(call: &Call) -> Option<String> {
+    call.attribute(LABEL).filter(|label| !label.is_empty()).map(str::to_owned)
+}
+
+fn label_jobs(siblings: &[&Call], labels: &mut [Option<String>]) {
+    let mut executions: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let jobs: Vec<_> = (0..siblings.len()).filter(|index| siblings[*index].is_job()).collect();
+    for index in &jobs {
+        if let (Some(job), Some(execution)) = ids(siblings[*index]) {
+            executions.entry(job).or_default().insert(execution);
+        }
+    }
+    for index in jobs.into_iter().filter(|index| labels[*index].is_none()).collect::<Vec<_>>() {
+        let (job, execution) = ids(siblings[index]);
+        let is_unique = job.and_then(|job| executions.get(job)).is_none_or(|executions| executions.len() < 2);
+        let id = if is_unique { job.or(execution) } else { execution };
+        labels[index] = id.map(str::to_owned);
+    }
+}
+
+/// The ids of job and execution.
+fn ids(call: &Call) -> (Option<&str>, Option<&str>) {
+    (given(&call.job_id), given(&call.execution_id))
+}
+
+fn given(id: &Option<String>) -> Option<&str> {
+    id.as_deref().filter(|id| !id.is_empty())
+}
+
+/// The attribute in which calls differ most. Words tell more than numbers, which may be sizes or
+/// ports; of equals, the first one counts.
+fn differing_key<'a>(calls: &[&'a Call]) -> Option<&'a str> {
+    let mut keys: Vec<&str> = Vec::new();
+    let mut known = HashSet::new();
+    let mut values: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let mut others: HashSet<&str> = HashSet::new();
+    for (key, value) in calls.iter().flat_map(|call| &call.attributes) {
+        let (key, value) = (key.as_str(), value.as_str());
+        if is_incidental(key) {
+            continue;
+        }
+        if known.insert(key) {
+            keys.push(key);
+        }
+        let is_list = value.starts_with('[');
+        if value.len() > MAX_BYTES && !is_list || value.contains('\n') {
+            others.insert(key);
+        }
+        values.entry(key).or_default().insert(value);
+    }
+    let is_number = |key: &str| values[key].iter().all(|value| value.parse::<f64>().is_ok());
+    let differing = keys.into_iter().filter(|key| values[key].len() > 1 && !others.contains(key));
+    let mut differing: Vec<_> = differing.collect();
+    // Stable: of equals the first one stays first.
+    differing.sort_by_key(|key| (is_number(key), std::cmp::Reverse(values[key].len())));
+    differing.first().copied()
+}
+
+fn is_incidental(key: &str) -> bool {
+    INCIDENTAL.iter().any(|start| key.starts_with(start)) || ATTEMPTS.iter().any(|end| key.ends_with(end))
+}
+
+/// Of values that are lists, as of arguments, only the elements that not all of them have.
+fn distinct_parts(values: &[Option<&str>]) -> Vec<Option<String>> {
+    let lists: Vec<Option<Vec<String>>> =
+        values.iter().map(|value| value.and_then(|value| serde_json::from_str(value).ok())).collect();
+    if lists.iter().zip(values).any(|(list, value)| list.is_none() && value.is_some()) {
+        return values
+            .iter()
+            .map(|value| value.filter(|value| !value.is_empty()).map(str::to_owned))
+            .collect();
+    }
+    let mut holders: HashMap<&str, usize> = HashMap::new();
+    for list in lists.iter().flatten() {
+        for element in list.iter().map(String::as_str).collect::<HashSet<_>>() {
+            *holders.entry(element).or_default() += 1;
+        }
+    }
+    let distinct = |list: &Vec<String>| {
+        let own = list.iter().filter(|element| holders[element.as_str()] < lists.len());
+        let text = own.map(String::as_str).collect::<Vec<_>>().join(" ");
+        let end = text.floor_char_boundary(MAX_BYTES);
+        (!text.is_empty()).then(|| text[..end].to_owned())
+    };
+    lists.iter().map(|list| list.as_ref().and_then(distinct)).collect()
+}
