@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::call::{Call, Outcome};
 use super::place::{Part, Place};
 
-/// Marks the shown spans of a tree, whose attempts are known.
+/// Marks the shown spans of a tree, whose attempts are known, and those that contain a running one.
 ///
 /// A failure reaches the parent of a span unless the span ended well or was retried. A failed span
 /// that a failure reaches from below hands it on; any other failed span is a cause.
@@ -14,6 +14,10 @@ use super::place::{Part, Place};
 pub(super) fn mark(calls: &[Arc<Call>], places: &mut [Place], order: &[usize]) {
     let mut reached = vec![false; places.len()];
     for index in order.iter().rev().copied() {
+        let is_running_below = places[index].contains_running || calls[index].outcome == Outcome::Running;
+        if let Some(parent) = places[index].shown_parent {
+            places[parent].contains_running |= is_running_below;
+        }
         let (call, place) = (&calls[index], &mut places[index]);
         let fails = call.is_red();
         let reaches_parent = (fails || reached[index] && !ended_well(call)) && !place.is_retried;

@@ -102,6 +102,23 @@ impl ToolCallGraph {
     }
 }
 
+/// `4 jobs: 1 failed, 1 running`; `None` unless there are several.
+pub(super) fn count_jobs(jobs: &[Job<'_>]) -> Option<String> {
+    if jobs.len() < 2 {
+        return None;
+    }
+    let is_trace = |job: &Job<'_>| matches!(job.id, JobId::Trace(_));
+    let what = if jobs.iter().all(is_trace) { "traces" } else { "jobs" };
+    let failed = jobs.iter().filter(|job| job.fails()).count();
+    let running = jobs.iter().filter(|job| job.outcome() == Outcome::Running).count();
+    let counts = [(failed, "failed"), (running, "running")].into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts.map(|(count, words)| format!("{count} {words}")).collect();
+    match counts.is_empty() {
+        true => Some(format!("{} {what}", jobs.len())),
+        false => Some(format!("{} {what}: {}", jobs.len(), counts.join(", "))),
+    }
+}
+
 fn execution(root: Node<'_>) -> Option<&str> {
     root.call().execution_id.as_deref().filter(|id| !id.is_empty())
 }

@@ -25,6 +25,8 @@ pub(super) struct Place {
     /// The children that are shown, ordered by start.
     pub(super) children: Vec<usize>,
     pub(super) contains_red: bool,
+    /// Whether a descendant that is shown has not ended.
+    pub(super) contains_running: bool,
     /// What tells it apart from its siblings.
     pub(super) label: Option<String>,
     /// The runs of attempts among its children, as positions in their order.

@@ -1,10 +1,11 @@
 //! A live view of the graph on a terminal.
 //!
-//! [`Progress`] starts and finishes a view. `view_state` reads from the recorder, `selection`
-//! chooses what is shown, `frame` lays it out in rows and `region` draws these. `plain` is the view
+//! [`Progress`] starts and finishes a view. `view_state` reads from the recorder, `candidates` and
+//! `selection` choose what is shown, `frame` lays it out in rows and `region` draws these. `plain` is the view
 //! where nothing can be redrawn, `summary` is what either leaves at the end, and `writer` is for
 //! console lines beside a view.
 
+mod candidates;
 mod selection;
 mod summary;
 mod pace;
@@ -33,9 +34,6 @@ use self::writer::{ConsoleQueue, DrawGuard, Mode, ProgressWriter};
 use super::call::{unix_nano, Call};
 use super::live::recorder::Recorder;
 use super::text::terminal::Stream;
-
-/// One in this many rows of a terminal is left to the console lines above the view.
-const SCROLLBACK_SHARE: usize = 5;
 
 /// A live view of a [`Recorder`] on a terminal.
 ///
@@ -220,14 +218,11 @@ struct Output {
 }
 
 impl Output {
-    /// What a live view may take. The last column stays free: some terminals wrap after it, others
-    /// do not.
+    /// What a live view may take.
     fn area(self) -> Area {
         let (columns, rows) = self.stream.size().unwrap_or((80, 24));
         let columns = self.width.unwrap_or(usize::MAX).min(columns);
-        // The last row is for the cursor.
-        let rows = rows.saturating_sub(1 + rows / SCROLLBACK_SHARE);
-        Area { columns: columns.saturating_sub(1), rows, color: self.color }
+        Area::of_terminal(columns, rows, self.color)
     }
 
     /// The maximum width of the tree in the summary.

@@ -1,6 +1,7 @@
 //! The graph as a tree of text lines.
 
 pub(super) mod branch;
+mod folded;
 pub(super) mod line;
 pub(super) mod pen;
 pub(super) mod terminal;
@@ -8,11 +9,13 @@ pub(super) mod terminal;
 use std::fmt;
 
 use self::branch::Branch;
+use self::folded::{folded, unfold_few, Folded};
 use self::line::{Columns, Line};
 use self::pen::{Pen, Style};
 use self::terminal::Stream;
 use super::counted::counted;
 use super::escape;
+use super::rows::SiblingRow;
 use super::tool_call_graph::ToolCallGraph;
 
 impl ToolCallGraph {
@@ -31,7 +34,7 @@ impl ToolCallGraph {
     /// println!("{}", graph.text().with_width(80).with_color(true));
     /// ```
     pub fn text(&self) -> Text<'_> {
-        Text { graph: self, color: false, width: None }
+        Text { graph: self, color: false, width: None, is_folded: false }
     }
 }
 
@@ -42,6 +45,7 @@ pub struct Text<'a> {
     graph: &'a ToolCallGraph,
     color: bool,
     width: Option<usize>,
+    is_folded: bool,
 }
 
 impl Text<'_> {
@@ -54,6 +58,13 @@ impl Text<'_> {
     /// first. Notes are never truncated. Default: no limit.
     pub fn with_width(self, columns: usize) -> Self {
         Self { width: Some(columns), ..self }
+    }
+
+    /// Sets whether ten or more siblings that are alike have one line, and attempts at the same work
+    /// too: `terraform apply ×26  2 failed, slowest prod-eu-25 3.00 s`, `git fetch  ok at the 3rd
+    /// attempt`. Those that failed or are running keep their lines. Default: off.
+    pub fn with_folding(self, is_folded: bool) -> Self {
+        Self { is_folded, ..self }
     }
 
     /// Sets width and colour for standard output: the width of the terminal, and colour unless it
@@ -83,7 +94,7 @@ impl Text<'_> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = lines(self.graph);
+        let lines = lines(self.graph, self.is_folded);
         let columns = Columns::of(&lines, self.width.unwrap_or(usize::MAX));
         for line in &lines {
             writeln!(f, "{}", line.row(&columns, self.color).text)?;
@@ -101,14 +112,25 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A line for each span. Not recursive, because a graph may be deep.
-fn lines(graph: &ToolCallGraph) -> Vec<Line> {
+/// A line for each row. Not recursive, because a graph may be deep.
+fn lines(graph: &ToolCallGraph, is_folded: bool) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut open: Vec<_> = graph.roots().rev().map(|root| (root, Branch::default())).collect();
-    while let Some((node, branch)) = open.pop() {
-        lines.push(Line::of(node, branch.of_name()));
-        let children = node.children().rev().enumerate();
-        open.extend(children.map(|(position, child)| (child, branch.child(position == 0))));
+    let mut open: Vec<_> =
+        graph.roots().rev().map(|root| (SiblingRow::One(root), Branch::default())).collect();
+    while let Some((row, branch)) = open.pop() {
+        let below = match (row, is_folded) {
+            (SiblingRow::One(node), false) => {
+                lines.push(Line::of(node, branch.of_name()));
+                node.children().map(SiblingRow::One).collect()
+            }
+            (row, _) => {
+                let Folded { line, below } = folded(row, branch.of_name());
+                lines.push(line);
+                unfold_few(below)
+            }
+        };
+        let below = below.into_iter().rev().enumerate();
+        open.extend(below.map(|(position, row)| (row, branch.child(position == 0))));
     }
     lines
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanData;
 
-use super::call::Call;
+use super::call::{Call, Outcome};
 use super::place::{Part, Place};
 use super::record::{LogRecord, RecordCounts};
 use super::tree::{Parts, Tree};
@@ -154,6 +154,16 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether the span has not ended.
+    pub fn is_running(&self) -> bool {
+        self.call().outcome == Outcome::Running
+    }
+
+    /// Whether a descendant that is shown has not ended.
+    pub fn contains_running(&self) -> bool {
+        self.place().contains_running
+    }
+
     /// Whether the span or one of its descendants failed.
     pub fn is_red(&self) -> bool {
         self.fails() || self.contains_failure()
@@ -174,6 +184,17 @@ impl<'a> Node<'a> {
     /// Whether the span failed because a descendant did, whose failure tells why.
     pub fn hands_on(&self) -> bool {
         self.place().part == Part::HandsOn
+    }
+
+    /// Whether its message only repeats what the failure of a child says, as where an error is
+    /// wrapped on its way up.
+    pub fn repeats_a_child(&self) -> bool {
+        let message = &self.call().message;
+        let is_told_by = |child: Node<'_>| {
+            let told = &child.call().message;
+            child.fails() && (told == message || !told.is_empty() && message.contains(told))
+        };
+        self.children().any(is_told_by)
     }
 
     /// Whether the span failed, but was retried, or is below a span that ended well.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::selection::{select, Item, Kind, Omitted};
+use super::candidates::Kind;
+use super::selection::{select, Item, Omitted};
 use crate::graph::call::Outcome;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
+use crate::graph::jobs::count_jobs;
 use crate::graph::record::{LogRecord, RecordCounts};
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
@@ -14,8 +16,17 @@ use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 /// How many log lines of a failure are shown while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;
 
+/// One in this many rows of a terminal is left to the console lines above the view.
+const SCROLLBACK_SHARE: usize = 5;
+
 /// How many log lines of a running span are shown.
 const RUNNING_LINES: usize = 3;
+
+/// How many log lines of a failure that was recovered from are shown.
+const RECOVERED_LINES: usize = 1;
+
+/// How many ancestors that are not shown precede a name.
+const MAX_SKIPPED: usize = 2;
 
 /// One revolution takes a second.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -26,6 +37,16 @@ pub(super) struct Area {
     pub(super) columns: usize,
     pub(super) rows: usize,
     pub(super) color: bool,
+}
+
+impl Area {
+    /// What a view may take of a terminal. The last column stays free: some terminals wrap after it,
+    /// others do not.
+    pub(super) fn of_terminal(columns: usize, rows: usize, color: bool) -> Self {
+        // The last row is for the cursor.
+        let rows = rows.saturating_sub(1 + rows / SCROLLBACK_SHARE);
+        Self { columns: columns.saturating_sub(1), rows, color }
+    }
 }
 
 /// The rows of the current graph; the last one is the status.
@@ -51,13 +72,14 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
     drawn
 }
 
-/// The log lines to show for each item. If there are few rows, each item gets one before any gets
-/// two, and failures take precedence.
+/// The log lines to show for each item, in the rows that no item needs. Each item gets one before any
+/// gets two, and failures take precedence.
 fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogRecord>> {
     let last_records = |item: &Item<'a>| {
         let most = match item.kind {
             Kind::Failure => FAILURE_LINES,
             Kind::Running => RUNNING_LINES,
+            Kind::Recovered => RECOVERED_LINES,
             Kind::Done | Kind::Enclosing => 0,
         };
         let records: Vec<_> = item.node.iter().flat_map(Node::own_records).collect();
@@ -66,7 +88,11 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogReco
     let records: Vec<_> = items.iter().map(last_records).collect();
     let mut counts = vec![0; items.len()];
     let mut order: Vec<_> = (0..items.len()).collect();
-    order.sort_by_key(|index| items[*index].kind != Kind::Failure);
+    order.sort_by_key(|index| match items[*index].kind {
+        Kind::Failure => 0,
+        Kind::Running => 1,
+        _ => 2,
+    });
     for round in 0..FAILURE_LINES.max(RUNNING_LINES) {
         for index in &order {
             if records[*index].len() > round && rows > 0 {
@@ -98,6 +124,7 @@ fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
         };
     };
     let line = Line { counts: RecordCounts::default(), ..Line::of(node, branch) };
+    let line = Line { name: (line.name.0, skipped(item) + &line.name.1), ..line };
     match node.call().outcome {
         Outcome::Running => Line {
             mark: (Style::Busy, SPINNER[(now_unix_nano / 100_000_000 % 10) as usize]),
@@ -106,6 +133,17 @@ fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
             ..line
         },
         _ => line,
+    }
+}
+
+/// In front of the name of a span whose ancestors are not shown: `step.plan › `.
+fn skipped(item: &Item<'_>) -> String {
+    let nearest = item.skipped.iter().take(MAX_SKIPPED).rev();
+    let names = nearest.map(|node| escape::line(&node.title()) + " › ").collect::<String>();
+    if item.skipped.len() > MAX_SKIPPED {
+        format!("… › {names}")
+    } else {
+        names
     }
 }
 
@@ -126,25 +164,37 @@ fn more(counts: Omitted) -> String {
 }
 
 fn counted(counts: Omitted) -> Vec<(Style, String)> {
-    let Omitted { running, failed, done } = counts;
-    [(running, "running", Style::Faint), (failed, "failed", Style::Bad), (done, "done", Style::Faint)]
-        .into_iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, what, style)| (style, format!("{count} {what}")))
-        .collect()
+    let Omitted { running, failed, recovered, done } = counts;
+    [
+        (running, "running", Style::Faint),
+        (failed, "failed", Style::Bad),
+        (recovered, "recovered", Style::Faint),
+        (done, "done", Style::Faint),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, what, style)| (style, format!("{count} {what}")))
+    .collect()
 }
 
-/// Counts spans without children: the others are only their ancestors.
+/// Counts jobs, if there are several, and spans without children: the others are only their
+/// ancestors.
 fn status_row(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Row {
     let mut counts = Omitted::default();
     for node in graph.nodes().filter(|node| node.children().len() == 0) {
         match node.call().outcome {
             Outcome::Running => counts.running += 1,
+            _ if node.is_recovered() => counts.recovered += 1,
             _ if node.fails() => counts.failed += 1,
             _ => counts.done += 1,
         }
     }
     let start = graph.roots().map(|root| root.call().start_unix_nano).min().unwrap_or(now_unix_nano);
-    let pen = Pen::new(area.columns, area.color).space(2).write_list(&counted(counts));
+    let pen = Pen::new(area.columns, area.color).space(2);
+    let pen = match count_jobs(&graph.jobs()) {
+        Some(jobs) => pen.write(Style::Plain, &jobs).space(2),
+        None => pen,
+    };
+    let pen = pen.write_list(&counted(counts));
     pen.space(2).write(Style::Faint, &elapsed(now_unix_nano.saturating_sub(start))).finish()
 }

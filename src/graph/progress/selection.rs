@@ -1,13 +1,15 @@
 //! Selects the spans to show where there are more of them than rows.
 //!
-//! A finished span takes one row, with all its descendants, unless one of them failed. Of the
-//! others, running spans take precedence, the longest-running first, then failures, then those that
-//! ended last. Each comes with its ancestors, and running spans and failures with a log line.
-//! Omitted spans are counted at their nearest ancestor that is shown.
+//! Rows go to jobs first, then to failures, to running spans, to failures that were recovered from, and
+//! then to a log line for each of these. What is left is for spans that ended well, the latest first,
+//! and for the numbers of those that are not shown. A span comes with its ancestors if there is room
+//! for those of all its kind, else below the nearest that is shown.
+//!
+//! A span that ended well takes one row, with all its descendants, unless one of them failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::call::Outcome;
+use super::candidates::{Candidate, Candidates, Kind};
 use crate::graph::text::branch::Branch;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
@@ -15,164 +17,157 @@ use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 pub(super) struct Item<'a> {
     /// `None` for the row that counts omitted spans.
     pub(super) node: Option<Node<'a>>,
+    /// Its ancestors that are not shown, up to the nearest that is.
+    pub(super) skipped: Vec<Node<'a>>,
     pub(super) omitted: Omitted,
     pub(super) kind: Kind,
     pub(super) branch: Branch,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Is running, and none of its children is.
-    Running,
-    /// Ended, and is where a failure started.
-    Failure,
-    /// Ended.
-    Done,
-    /// Shown because it is an ancestor of other items.
-    Enclosing,
-}
-
 /// How many spans are not shown.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Omitted {
     pub(super) running: usize,
     pub(super) failed: usize,
+    pub(super) recovered: usize,
     pub(super) done: usize,
 }
 
-/// A span that may be shown. Referred to by index.
-struct Candidate<'a> {
-    node: Node<'a>,
-    kind: Kind,
-    parent: Option<usize>,
+impl Omitted {
+    pub(super) fn add(&mut self, kind: Kind) {
+        match kind {
+            Kind::Failure => self.failed += 1,
+            Kind::Running => self.running += 1,
+            Kind::Recovered => self.recovered += 1,
+            Kind::Done => self.done += 1,
+            Kind::Enclosing => {}
+        }
+    }
 }
 
 /// The rows to show, in order.
 pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Vec<Item<'_>> {
-    let all = candidates(graph);
-    let order = by_importance(&all, rows);
-    let most = order.len().min(rows);
-    let fits = |chosen: &Chosen| chosen.rows(&all) <= rows;
-    let chosen = (1..=most)
-        .rev()
-        .map(|count| Chosen::of(&all, &order[..count], true))
-        .find(fits)
-        // Too deep to show the ancestors.
-        .unwrap_or_else(|| Chosen::of(&all, &order[..most.min(rows.saturating_sub(1))], false));
-    let mut items = chosen.items(&all);
-    items.truncate(rows);
-    items
-}
-
-/// All spans that may be shown, parents first.
-fn candidates(graph: &ToolCallGraph) -> Vec<Candidate<'_>> {
-    let mut all: Vec<Candidate<'_>> = Vec::new();
-    let mut open: Vec<(Node<'_>, Option<usize>)> = graph.roots().rev().map(|root| (root, None)).collect();
-    while let Some((node, parent)) = open.pop() {
-        let is_running = node.call().outcome == Outcome::Running;
-        let has_running = node.children().any(|child| child.call().outcome == Outcome::Running);
-        let kind = match (is_running, node.is_red()) {
-            (true, _) if has_running => Kind::Enclosing,
-            (true, _) => Kind::Running,
-            (false, true) if node.contains_failure() => Kind::Enclosing,
-            (false, true) => Kind::Failure,
-            // A child is running although the span has ended.
-            (false, false) if has_running => Kind::Enclosing,
-            (false, false) => Kind::Done,
-        };
-        if kind != Kind::Done {
-            open.extend(node.children().rev().map(|child| (child, Some(all.len()))));
-        }
-        all.push(Candidate { node, kind, parent });
+    let all = Candidates::of(graph);
+    let mut chosen = Chosen { shown: BTreeSet::new(), rows, rows_for_spans: rows };
+    chosen.add_jobs(&all);
+    for kind in [Kind::Failure, Kind::Running, Kind::Recovered] {
+        chosen.add(&all, &all.of_kind(kind));
     }
-    all
+    let lines = chosen.shown.iter().filter(|index| all[**index].has_line()).count();
+    let rows_for_done = rows - lines.min(rows - chosen.shown.len());
+    let done = all.of_kind(Kind::Done);
+    let with_done = |count: usize, rows| {
+        let (chosen, omitted) = chosen.with(&all, &done[..count]).omitted(&all);
+        (chosen.shown.len() + omitted.len() <= rows).then_some((chosen, omitted))
+    };
+    let most = done.len().min(rows);
+    let found = (0..=most).rev().find_map(|count| with_done(count, rows_for_done));
+    let (chosen, omitted) = found.or_else(|| with_done(0, rows)).unwrap_or_else(|| {
+        // In one row, if there is one.
+        let mut sum = Omitted::default();
+        let left_out = (0..all.len()).filter(|index| !chosen.shown.contains(index));
+        left_out.for_each(|index| sum.add(all[index].kind));
+        let has_row = chosen.shown.len() < rows && sum != Omitted::default();
+        (chosen, has_row.then_some((None, sum)).into_iter().collect())
+    });
+    chosen.items(&all, &omitted)
 }
 
-/// Candidates by importance, without those that are only ancestors of others.
-fn by_importance(all: &[Candidate<'_>], rows: usize) -> Vec<usize> {
-    let of_kind = |kind| {
-        let indexes = (0..all.len()).filter(move |index| all[*index].kind == kind);
-        indexes.collect::<Vec<usize>>()
-    };
-    let mut running = of_kind(Kind::Running);
-    running.sort_by_key(|index| all[*index].node.call().start_unix_nano);
-    let by_end = |kind| {
-        let mut ended = of_kind(kind);
-        ended.sort_by_key(|index| std::cmp::Reverse(all[*index].node.call().end_unix_nano));
-        ended
-    };
-    // Running spans and failures must not crowd each other out. Each may take two rows.
-    let mut order: Vec<_> = running.drain(..running.len().min(rows.div_ceil(4))).collect();
-    let mut failures = by_end(Kind::Failure);
-    order.extend(failures.drain(..failures.len().min(rows.div_ceil(8))));
-    order.extend(running);
-    order.extend(failures);
-    order.extend(by_end(Kind::Done));
-    order
-}
+/// By the nearest ancestor that is shown.
+type OmittedBelow = BTreeMap<Option<usize>, Omitted>;
 
+#[derive(Clone)]
 struct Chosen {
     shown: BTreeSet<usize>,
-    /// By the nearest ancestor that is shown.
-    omitted: BTreeMap<Option<usize>, Omitted>,
+    rows: usize,
+    /// Less than `rows` once something did not fit: a row says how much.
+    rows_for_spans: usize,
 }
 
 impl Chosen {
-    fn of(all: &[Candidate<'_>], chosen: &[usize], with_ancestors: bool) -> Self {
-        let mut shown = BTreeSet::new();
-        for index in chosen {
+    /// All jobs, unless they leave no room: then those that ended well come last, with all else that
+    /// did.
+    fn add_jobs(&mut self, all: &Candidates<'_>) {
+        let mut jobs = all.jobs();
+        if jobs.len() + 2 > self.rows {
+            jobs.retain(|index| all[*index].kind != Kind::Done);
+        }
+        if jobs.len() > self.rows {
+            self.rows_for_spans = self.rows.saturating_sub(1);
+        }
+        self.shown.extend(jobs.into_iter().take(self.rows_for_spans));
+    }
+
+    /// As many of `wanted` as there is room for, with their ancestors if there is room for all.
+    fn add(&mut self, all: &Candidates<'_>, wanted: &[usize]) {
+        let with_ancestors = self.with(all, wanted);
+        if with_ancestors.shown.len() <= self.rows_for_spans {
+            *self = with_ancestors;
+            return;
+        }
+        let new = wanted.iter().filter(|index| !self.shown.contains(index)).count();
+        if self.shown.len() + new > self.rows_for_spans {
+            self.rows_for_spans = self.rows.saturating_sub(1);
+        }
+        for index in wanted {
+            if self.shown.len() < self.rows_for_spans {
+                self.shown.insert(*index);
+            }
+        }
+    }
+
+    fn with(&self, all: &Candidates<'_>, wanted: &[usize]) -> Self {
+        let mut with = self.clone();
+        for index in wanted {
             let mut at = Some(*index);
-            while let Some(index) = at.filter(|index| shown.insert(*index) && with_ancestors) {
+            while let Some(index) = at.filter(|index| with.shown.insert(*index)) {
                 at = all[index].parent;
             }
         }
-        let mut omitted: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
-        for (index, candidate) in all.iter().enumerate() {
-            if candidate.kind == Kind::Enclosing || shown.contains(&index) {
-                continue;
+        with
+    }
+
+    /// What is not shown, each in a row below its nearest ancestor that is.
+    fn omitted(mut self, all: &Candidates<'_>) -> (Self, OmittedBelow) {
+        let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for index in 0..all.len() {
+            if all[index].kind != Kind::Enclosing && !self.shown.contains(&index) {
+                below.entry(self.nearest_shown(all, index)).or_default().push(index);
             }
-            let mut ancestor = candidate.parent;
-            while let Some(parent) = ancestor.filter(|parent| !shown.contains(parent)) {
-                ancestor = all[parent].parent;
-            }
-            omitted.entry(ancestor).or_default().push(index);
         }
-        // A single omitted span is shown itself, in the row that would count it.
-        omitted.retain(|ancestor, indexes| match indexes[..] {
-            [only] if all[only].kind == Kind::Done && all[only].parent == *ancestor => !shown.insert(only),
+        // A single one is shown itself, in the row that would count it.
+        below.retain(|ancestor, indexes| match indexes[..] {
+            [only] if all[only].kind == Kind::Done && all[only].parent == *ancestor => {
+                !self.shown.insert(only)
+            }
             _ => true,
         });
         let count = |indexes: Vec<usize>| {
-            let of_kind = |kind| indexes.iter().filter(|index| all[**index].kind == kind).count();
-            Omitted {
-                running: of_kind(Kind::Running),
-                failed: of_kind(Kind::Failure),
-                done: of_kind(Kind::Done),
-            }
+            let mut omitted = Omitted::default();
+            indexes.into_iter().for_each(|index| omitted.add(all[index].kind));
+            omitted
         };
-        let omitted = omitted.into_iter().map(|(ancestor, indexes)| (ancestor, count(indexes))).collect();
-        Self { shown, omitted }
+        let omitted = below.into_iter().map(|(ancestor, indexes)| (ancestor, count(indexes))).collect();
+        (self, omitted)
     }
 
-    /// How many rows it takes, with a log line for each item that has one.
-    fn rows(&self, all: &[Candidate<'_>]) -> usize {
-        let has_line = |index: &&usize| {
-            let Candidate { node, kind, .. } = &all[**index];
-            matches!(kind, Kind::Running | Kind::Failure) && node.own_records().len() > 0
-        };
-        self.shown.len() + self.omitted.len() + self.shown.iter().filter(has_line).count()
+    fn nearest_shown(&self, all: &Candidates<'_>, index: usize) -> Option<usize> {
+        let mut ancestor = all[index].parent;
+        while let Some(parent) = ancestor.filter(|parent| !self.shown.contains(parent)) {
+            ancestor = all[parent].parent;
+        }
+        ancestor
     }
 
-    fn items<'a>(&self, all: &[Candidate<'a>]) -> Vec<Item<'a>> {
+    fn items<'a>(&self, all: &Candidates<'a>, omitted: &OmittedBelow) -> Vec<Item<'a>> {
         let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
         for index in &self.shown {
-            let parent = all[*index].parent.filter(|parent| self.shown.contains(parent));
-            below.entry(parent).or_default().push(*index);
+            below.entry(self.nearest_shown(all, *index)).or_default().push(*index);
         }
         // The last one first. The row of omitted spans comes after their siblings.
         let rows_below = |parent: Option<usize>| {
             let shown = below.get(&parent).into_iter().flatten().rev().map(|index| Ok(*index));
-            let omitted = self.omitted.get(&parent).map(|omitted| Err(*omitted));
+            let omitted = omitted.get(&parent).map(|omitted| Err(*omitted));
             omitted.into_iter().chain(shown)
         };
         let mut items = Vec::new();
@@ -183,10 +178,15 @@ impl Chosen {
                 Ok(index) => {
                     let rows = rows_below(Some(index)).enumerate();
                     open.extend(rows.map(|(position, row)| (row, branch.child(position == 0))));
-                    let Candidate { node, kind, .. } = all[index];
-                    Item { node: Some(node), omitted: Omitted::default(), kind, branch }
+                    let Candidate { node, kind, parent } = all[index];
+                    let skipped = std::iter::successors(parent, |index| all[*index].parent);
+                    let skipped = skipped.take_while(|index| !self.shown.contains(index));
+                    let skipped = skipped.map(|index| all[index].node).collect();
+                    Item { node: Some(node), skipped, omitted: Omitted::default(), kind, branch }
                 }
-                Err(omitted) => Item { node: None, omitted, kind: Kind::Enclosing, branch },
+                Err(omitted) => {
+                    Item { node: None, skipped: Vec::new(), omitted, kind: Kind::Enclosing, branch }
+                }
             });
         }
         items

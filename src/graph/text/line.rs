@@ -36,7 +36,7 @@ impl Line {
         Self {
             mark,
             branch,
-            name: (Style::Plain, escape::line(&call.title())),
+            name: (Style::Plain, escape::line(&node.title())),
             duration: format_duration(call.duration().unwrap_or_default()),
             counts: node.own_counts(),
             outcome,
@@ -45,8 +45,11 @@ impl Line {
 
     /// The line as it is written.
     pub(in crate::graph) fn row(&self, columns: &Columns, color: bool) -> Row {
+        // A name is truncated only where the rest of its own line needs the room.
+        let rest = "  ".width() + columns.durations + self.rest_width(columns.counts, usize::MAX);
         let is_free = self.duration.is_empty() || columns.width == usize::MAX;
-        let last_of_name = if is_free { columns.width } else { 2 + columns.names };
+        let last_of_name =
+            if is_free { columns.width } else { (2 + columns.names).max(columns.width.saturating_sub(rest)) };
         let mut pen = Pen::new(columns.width, color)
             .write(self.mark.0, self.mark.1)
             .pad_to(2)
@@ -82,26 +85,27 @@ impl Line {
 pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static str), String) {
     let call = node.call();
     match call.outcome {
-        Outcome::Failed => ((Style::Bad, "✗"), failure(node)),
-        Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted => {
-            ((Style::Bad, "✗"), call.outcome.name().to_owned())
-        }
+        _ if node.fails() => ((Style::Bad, "✗"), failure(node)),
         Outcome::Ok if node.is_red() => ((Style::Warning, "!"), "failed inside".to_owned()),
         Outcome::Ok => ((Style::Good, "✓"), String::new()),
         Outcome::Cancelled | Outcome::Dropped => ((Style::Warning, "-"), call.outcome.name().to_owned()),
         Outcome::Running => ((Style::Busy, "…"), "running".to_owned()),
-        Outcome::Skipped => ((Style::Faint, "·"), "skipped".to_owned()),
+        outcome => ((Style::Faint, "·"), outcome.name().to_owned()),
     }
 }
 
-/// Errors propagate through steps and jobs: the message of a failed child is not repeated.
+/// `failed: no such chart`, `timed out (recovered): longer than its limit`, `failed inside`.
+///
+/// Errors propagate through steps and jobs: what a child's failure says is not repeated.
 fn failure(node: Node<'_>) -> String {
-    let message = &node.call().message;
-    let is_repeated = node.children().any(|child| child.fails() && child.call().message == *message);
-    let inside = if node.contains_failure() { " inside" } else { "" };
-    match message.is_empty() || is_repeated {
-        true => format!("failed{inside}"),
-        false => format!("failed{inside}: {}", escape::line(message)),
+    let call = node.call();
+    let outcome = if node.hands_on() { Outcome::Failed } else { call.outcome };
+    let inside = if node.hands_on() { " inside" } else { "" };
+    let recovered = if node.is_recovered() { " (recovered)" } else { "" };
+    let words = format!("{}{inside}{recovered}", outcome.name());
+    match call.message.is_empty() || node.repeats_a_child() || call.message == outcome.name() {
+        true => words,
+        false => format!("{words}: {}", escape::line(&call.message)),
     }
 }
 

@@ -1,0 +1,109 @@
+//! The lines of several siblings in one.
+
+use super::line::{mark_and_outcome, Line};
+use super::pen::Style;
+use crate::graph::duration::format_duration;
+use crate::graph::escape;
+use crate::graph::record::RecordCounts;
+use crate::graph::rows::SiblingRow;
+use crate::graph::tool_call_graph::Node;
+
+/// How many alike siblings are folded.
+const MIN_FOLDED: usize = 10;
+
+/// A line, and the rows below it.
+pub(super) struct Folded<'a> {
+    pub(super) line: Line,
+    pub(super) below: Vec<SiblingRow<'a>>,
+}
+
+/// The line of a row in a tree whose alike siblings are folded, at `branch`.
+pub(super) fn folded(row: SiblingRow<'_>, branch: String) -> Folded<'_> {
+    match row {
+        SiblingRow::One(node) => Folded { line: Line::of(node, branch), below: node.child_rows() },
+        SiblingRow::Attempts(attempts) => {
+            let last = attempts[attempts.len() - 1];
+            let line = Line { outcome: at_attempt(last, attempts.len()), ..Line::of(last, branch) };
+            Folded { line, below: last.child_rows() }
+        }
+        SiblingRow::Alike(rows) => {
+            let line = line_of_alike(&rows, branch);
+            // What failed or is running stays in sight.
+            let is_shown = |row: &SiblingRow<'_>| {
+                row.nodes().iter().any(|node| node.is_red() && !node.is_recovered() || node.is_running())
+            };
+            Folded { line, below: rows.into_iter().filter(is_shown).collect() }
+        }
+    }
+}
+
+/// Rows of a tree, in which fewer than ten alike siblings are not folded.
+pub(super) fn unfold_few(rows: Vec<SiblingRow<'_>>) -> Vec<SiblingRow<'_>> {
+    let mut unfolded = Vec::new();
+    for row in rows {
+        match row {
+            SiblingRow::Alike(alike) if alike.len() < MIN_FOLDED => unfolded.extend(alike),
+            row => unfolded.push(row),
+        }
+    }
+    unfolded.sort_by_key(|row| row.nodes().first().map(|node| node.call().start_unix_nano));
+    unfolded
+}
+
+/// `ok at the 3rd attempt`.
+fn at_attempt(last: Node<'_>, attempts: usize) -> String {
+    let suffix = match (attempts % 10, attempts % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    let (_, outcome) = mark_and_outcome(last);
+    let (words, message) =
+        outcome.split_once(": ").map_or((outcome.as_str(), ""), |(words, message)| (words, message));
+    let words = if words.is_empty() { "ok" } else { words };
+    let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+    format!("{words} at the {attempts}{suffix} attempt{message}")
+}
+
+/// `terraform apply ×26`, `2 failed, slowest prod-eu-25 3.00 s`.
+fn line_of_alike(rows: &[SiblingRow<'_>], branch: String) -> Line {
+    let nodes: Vec<_> = rows.iter().map(SiblingRow::node).collect();
+    let failed = nodes.iter().filter(|node| node.fails()).count();
+    let inside = nodes.iter().filter(|node| !node.fails() && node.is_red()).count();
+    let running = nodes.iter().filter(|node| node.is_running()).count();
+    let mut said: Vec<String> = [(failed, "failed"), (inside, "failed inside"), (running, "running")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    if let Some(slowest) = nodes.iter().rev().max_by_key(|node| node.call().duration()) {
+        let took = format_duration(slowest.call().duration().unwrap_or_default());
+        let label = slowest.label().map_or_else(String::new, |label| escape::line(label) + " ");
+        said.push(format!("slowest {label}{took}"));
+    }
+    let mark = match (failed, inside, running) {
+        (0, 0, 0) => (Style::Good, "✓"),
+        (0, 0, _) => (Style::Busy, "…"),
+        (0, ..) => (Style::Warning, "!"),
+        _ => (Style::Bad, "✗"),
+    };
+    let mut counts = RecordCounts::default();
+    rows.iter().flat_map(SiblingRow::nodes).for_each(|node| counts += node.own_counts());
+    Line {
+        mark,
+        branch,
+        name: (Style::Plain, format!("{} ×{}", escape::line(&nodes[0].call().title()), nodes.len())),
+        duration: format_duration(wall_time(&nodes)),
+        counts,
+        outcome: said.join(", "),
+    }
+}
+
+/// From the first start to the last end.
+fn wall_time(nodes: &[Node<'_>]) -> std::time::Duration {
+    let start = nodes.iter().map(|node| node.call().start_unix_nano).min().unwrap_or(0);
+    let end = nodes.iter().filter_map(|node| node.call().end_unix_nano).max().unwrap_or(0);
+    std::time::Duration::from_nanos(end.saturating_sub(start))
+}
