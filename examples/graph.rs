@@ -13,7 +13,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +24,7 @@ usage: graph [OPTION…] FILE…
 
   --all        show the runner's own spans too
   --mermaid    print a Mermaid flowchart instead of a tree
+  --markdown   print a summary in Markdown, as for a CI job, instead of a tree
   --html OUT   write an HTML report to OUT instead, in which the runner's own spans can be shown
   --help       print this";
 
@@ -32,6 +33,7 @@ struct Arguments {
     files: Vec<PathBuf>,
     all: bool,
     mermaid: bool,
+    markdown: bool,
     html: Option<PathBuf>,
     help: bool,
 }
@@ -65,6 +67,7 @@ fn arguments(mut given: impl Iterator<Item = OsString>) -> Result<Arguments, Str
         match argument.to_str() {
             Some("--all") => arguments.all = true,
             Some("--mermaid") => arguments.mermaid = true,
+            Some("--markdown") => arguments.markdown = true,
             Some("--html") => {
                 arguments.html = Some(given.next().ok_or("--html needs an output file")?.into());
             }
@@ -110,9 +113,10 @@ fn show(graph: &ToolCallGraph, arguments: &Arguments) -> Result<(), Box<dyn Erro
         graph.write_html(&mut file)?;
         return Ok(file.flush()?);
     }
-    let text = match arguments.mermaid {
-        true => graph.to_mermaid(),
-        false => graph.text().for_stdout().to_string(),
+    let text = match arguments {
+        Arguments { mermaid: true, .. } => graph.to_mermaid(),
+        Arguments { markdown: true, .. } => graph.to_markdown(),
+        _ => graph.text().for_stdout().with_folding(io::stdout().is_terminal()).to_string(),
     };
     match io::stdout().write_all(text.as_bytes()) {
         // The reader is gone, as in `graph … | head`.

@@ -54,7 +54,7 @@ async fn run() -> Result<bool> {
     fs::create_dir_all(&out)?;
 
     let recorder = Recorder::default();
-    let view = Progress::builder(&recorder).with_stdout().start();
+    let view = Progress::builder(&recorder).with_stdout().with_report(out.join("report.html")).start();
     let mut builder = spanlog::builder()
         .with_service_name("runner")
         .with_recorder(recorder.clone())
@@ -94,11 +94,9 @@ async fn run() -> Result<bool> {
     let report = guard.shutdown(Duration::from_secs(10));
     let _ = fs::remove_dir_all(&job.work);
     view.finish()?;
-    let page = out.join("report.html");
-    fs::write(&page, recorder.graph().to_html())?;
-    println!("\nlogs and traces: {destination}\nreport: {}", page.display());
+    println!("logs and traces: {destination}");
     if !report.is_complete() {
-        eprintln!("runner: not everything was delivered: {report:?}");
+        eprintln!("runner: not everything was delivered: {report}");
     }
     Ok(is_done)
 }

@@ -10,8 +10,8 @@
 //!    children, its [`LogRecord`]s, and whether anything failed there or below.
 //! 4. `Progress` shows a recorder's graph on a terminal while it grows (feature `terminal`).
 //! 5. A graph can be written as text ([`to_text`](ToolCallGraph::to_text), or for a terminal
-//!    [`text`](ToolCallGraph::text)), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid))
-//!    and as one HTML file ([`to_html`](ToolCallGraph::to_html),
+//!    [`text`](ToolCallGraph::text)), as a flowchart ([`to_mermaid`](ToolCallGraph::to_mermaid)), as
+//!    a summary in Markdown ([`to_markdown`](ToolCallGraph::to_markdown)), and as one HTML file ([`to_html`](ToolCallGraph::to_html),
 //!    [`write_html`](ToolCallGraph::write_html)).
 //!
 //! ```
@@ -53,6 +53,8 @@ mod tree;
 pub(crate) mod value;
 mod tool_call_graph;
 mod rows;
+mod tail;
+mod verdict;
 mod jobs;
 #[cfg(feature = "terminal")]
 mod progress;
@@ -61,6 +63,7 @@ mod counted;
 mod escape;
 mod text;
 mod mermaid;
+mod markdown;
 mod html;
 
 pub use self::call::{Call, Outcome};

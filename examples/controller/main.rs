@@ -89,7 +89,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
     println!("\nlogs and traces: {destination}");
     if !report.is_complete() {
-        eprintln!("controller: not everything was delivered: {report:?}");
+        eprintln!("controller: not everything was delivered: {report}");
     }
     let failed = phases.values().filter(|phase| matches!(phase, Phase::Failed(_))).count();
     Ok(failed == 2 && report.is_complete())

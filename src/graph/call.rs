@@ -263,14 +263,25 @@ impl Call {
     /// A title: tool and operation, preceded by the name if that is a different one.
     /// [`Node::title`](super::Node::title) also tells it apart from its siblings.
     pub fn title(&self) -> String {
-        match (&self.tool, &self.operation) {
+        self.title_with([])
+    }
+
+    /// The title, and in parentheses what else tells the span apart.
+    pub(super) fn title_with<'a>(&self, details: impl IntoIterator<Item = &'a str>) -> String {
+        let (title, call) = match (&self.tool, &self.operation) {
             (Some(tool), Some(operation)) if self.name == format!("{tool}.{operation}") => {
-                format!("{tool} {operation}")
+                (format!("{tool} {operation}"), None)
             }
             (Some(tool), Some(operation)) if tool != RUNNER => {
-                format!("{} ({tool} {operation})", self.name)
+                (self.name.clone(), Some(format!("{tool} {operation}")))
             }
-            _ => self.name.clone(),
+            _ => (self.name.clone(), None),
+        };
+        let all: Vec<&str> = call.as_deref().into_iter().chain(details).collect();
+        if all.is_empty() {
+            title
+        } else {
+            format!("{title} ({})", all.join(", "))
         }
     }
 }

@@ -36,21 +36,7 @@ impl ToolCallGraph {
     ///
     /// [Mermaid]: https://mermaid.js.org/syntax/flowchart.html
     pub fn to_mermaid(&self) -> String {
-        let boxes: Vec<(Node<'_>, String)> = self.nodes().map(|node| (node, box_text(node))).collect();
-        let shown = select(&boxes);
-        let mut text = format!("flowchart LR\n{CLASSES}");
-        for (node, drawn) in boxes.iter().filter(|(node, _)| shown.contains(&node.index)) {
-            text.push_str(drawn);
-            if let Some(parent) = node.parent() {
-                let _ = writeln!(text, "    n{} --> n{}", parent.index, node.index);
-            }
-        }
-        let missing = boxes.len() - shown.len();
-        if missing > 0 {
-            let _ = writeln!(text, "    more[\"{missing} more spans are not shown\"]:::other");
-            let _ =
-                writeln!(text, "    %% {missing} more spans are not shown: Mermaid draws no larger graph");
-        }
+        let mut text = of_at_most(self, usize::MAX);
         for note in self.notes() {
             let note: String = note.chars().filter(|character| !needs_escape(*character)).take(200).collect();
             // A brace would start a directive.
@@ -60,9 +46,28 @@ impl ToolCallGraph {
     }
 }
 
+/// A flowchart of at most so many spans, and no more than Mermaid renders.
+pub(super) fn of_at_most(graph: &ToolCallGraph, most: usize) -> String {
+    let boxes: Vec<(Node<'_>, String)> = graph.nodes().map(|node| (node, box_text(node))).collect();
+    let shown = select(&boxes, most);
+    let mut text = format!("flowchart LR\n{CLASSES}");
+    for (node, drawn) in boxes.iter().filter(|(node, _)| shown.contains(&node.index)) {
+        text.push_str(drawn);
+        if let Some(parent) = node.parent() {
+            let _ = writeln!(text, "    n{} --> n{}", parent.index, node.index);
+        }
+    }
+    let missing = boxes.len() - shown.len();
+    if missing > 0 {
+        let _ = writeln!(text, "    more[\"{missing} more spans are not shown\"]:::other");
+        let _ = writeln!(text, "    %% {missing} more spans are not shown: the flowchart would be too large");
+    }
+    text
+}
+
 /// The spans that fit. A parent is always selected before its children: it contains their failures,
 /// and it is nearer to the roots.
-fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
+fn select(boxes: &[(Node<'_>, String)], most: usize) -> HashSet<usize> {
     let mut levels = HashMap::new();
     for (node, _) in boxes {
         levels.insert(node.index, node.parent().map_or(0, |parent| levels[&parent.index] + 1));
@@ -77,7 +82,7 @@ fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
         let edge = usize::from(node.parent().is_some());
         // The line of the edge is shorter than this.
         let characters = drawn.chars().count() + 2 * "n18446744073709551615".len() + 10;
-        if characters > remaining || edges + edge > MAX_EDGES {
+        if characters > remaining || edges + edge > MAX_EDGES || shown.len() == most {
             break;
         }
         remaining -= characters;
@@ -90,20 +95,21 @@ fn select(boxes: &[(Node<'_>, String)]) -> HashSet<usize> {
 fn box_text(node: Node<'_>) -> String {
     let call = node.call();
     let (mark, class) = match call.outcome {
-        Outcome::Failed | Outcome::TimedOut | Outcome::Panicked | Outcome::Interrupted => {
-            ("✗", if node.contains_failure() { "inside" } else { "red" })
-        }
+        _ if node.fails() => ("✗", if node.hands_on() || node.is_recovered() { "inside" } else { "red" }),
         Outcome::Ok if node.is_red() => ("!", "inside"),
         Outcome::Ok => ("✓", "ok"),
         Outcome::Cancelled | Outcome::Dropped => ("–", "stopped"),
         Outcome::Running => ("…", "other"),
-        Outcome::Skipped => ("·", "other"),
+        _ => ("·", "other"),
     };
     let mut under = vec![format_duration(call.duration().unwrap_or_default())];
-    if call.outcome != Outcome::Ok {
-        under.push(call.outcome.name().to_owned());
-    } else if node.is_red() {
+    if node.hands_on() || call.outcome == Outcome::Ok && node.is_red() {
         under.push("failed inside".to_owned());
+    } else if call.outcome != Outcome::Ok {
+        under.push(call.outcome.name().to_owned());
+    }
+    if node.is_recovered() {
+        under.push("recovered".to_owned());
     }
     let counts = node.own_counts();
     for level in [Level::Fatal, Level::Error, Level::Warn] {
@@ -112,9 +118,11 @@ fn box_text(node: Node<'_>) -> String {
         }
     }
     let index = node.index;
-    let (name, under) = (escaped(&call.title()), under.join(", "));
+    let (name, under) = (escaped(&node.title()), under.join(", "));
     let message = match call.message.as_str() {
-        message if call.is_error && !message.is_empty() => format!("<br/>{}", escaped(message)),
+        message if call.is_error && !message.is_empty() && !node.repeats_a_child() => {
+            format!("<br/>{}", escaped(message))
+        }
         _ => String::new(),
     };
     format!("    n{index}[\"{mark} {name}<br/>{under}{message}\"]:::{class}\n")

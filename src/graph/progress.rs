@@ -10,6 +10,9 @@ mod selection;
 mod summary;
 mod pace;
 mod frame;
+mod github;
+mod link;
+mod output;
 mod plain;
 mod region;
 mod view_state;
@@ -20,15 +23,15 @@ pub(super) mod writer;
 use std::env;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime};
 
-use self::frame::Area;
+use self::output::Output;
 use self::pace::{CPU_SHARE, INTERVAL, MIN_INTERVAL};
 use self::plain::Plain;
 use self::region::Region;
-use self::summary::summary;
 use self::view_state::{Filter, ViewState};
 use self::writer::{ConsoleQueue, DrawGuard, Mode, ProgressWriter};
 use super::call::{unix_nano, Call};
@@ -39,12 +42,15 @@ use super::text::terminal::Stream;
 ///
 /// It shows the tree while it runs: running calls with a spinner, their elapsed time and their last
 /// log lines; finished calls on one line each; failed ones with their last log lines. If there are
-/// more calls than rows, the longest-running ones are shown, and the number of the others. When it
-/// is finished, the complete tree is printed, followed by each failure with its last log lines.
+/// more calls than rows, these go to jobs first, then to failures, then to the longest-running calls,
+/// and the number of the others; log lines take what is left. When it is finished, the complete tree is
+/// printed, followed by each failure with its last log lines, that which ended the job last, and by one
+/// line that says how the job ended.
 ///
 /// Where it cannot be redrawn, a line is printed for each start and end instead, in order with the
 /// lines of the [`writer`](Self::writer): if the output is not a terminal, if `TERM` is `dumb`, or
-/// if `CI` is set. The end is the same. Whether there is colour is decided as for
+/// if `CI` is set. The end is the same; in a GitHub workflow (`GITHUB_ACTIONS` is `true`) the tree is a
+/// group, and each failure an `::error` annotation. Whether there is colour is decided as for
 /// [`Text::for_stdout`](super::Text::for_stdout).
 ///
 /// ```
@@ -91,6 +97,7 @@ impl Progress {
             stream: Stream::Err,
             width: None,
             is_plain: false,
+            report: None,
         }
     }
 
@@ -109,8 +116,8 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// If writing to the output failed, now or before, or if the thread that draws could not be
-    /// started.
+    /// If writing to the output or the report failed, now or before, or if the thread that draws could
+    /// not be started.
     pub fn finish(mut self) -> io::Result<()> {
         self.close()
     }
@@ -141,6 +148,7 @@ pub struct ProgressBuilder {
     stream: Stream,
     width: Option<usize>,
     is_plain: bool,
+    report: Option<PathBuf>,
 }
 
 impl fmt::Debug for ProgressBuilder {
@@ -169,6 +177,13 @@ impl ProgressBuilder {
         self
     }
 
+    /// Writes the [HTML report](super::ToolCallGraph::write_html) to `path` when the view is finished,
+    /// and names it in the last line. An error is returned by [`Progress::finish`].
+    pub fn with_report(mut self, path: impl Into<PathBuf>) -> Self {
+        self.report = Some(path.into());
+        self
+    }
+
     /// Hides the calls for which `is_shown` is false; their children move up, as with
     /// [`ToolCallGraph::showing`](super::ToolCallGraph::showing).
     pub fn showing(mut self, is_shown: impl Fn(&Call) -> bool + Send + 'static) -> Self {
@@ -186,7 +201,12 @@ impl ProgressBuilder {
         let can_redraw = self.stream.size().is_some() && anstyle_query::term_supports_color();
         let is_live = can_redraw && !is_ci && !self.is_plain;
         let view_state = ViewState::new(self.recorder, self.filter);
-        let output = Output { stream: self.stream, width: self.width, color: self.stream.wants_color() };
+        let output = Output {
+            stream: self.stream,
+            width: self.width,
+            color: self.stream.wants_color(),
+            report: self.report,
+        };
         let (mode, draw): (Mode, Draw) = if is_live {
             let mode = if Stream::Err.is_terminal() { Mode::Live } else { Mode::OtherTerminal };
             (mode, live_view(view_state, Region::new(out), output))
@@ -195,7 +215,7 @@ impl ProgressBuilder {
             let mode = Mode::Plain(Arc::clone(&plain));
             // Console lines are not queued in this mode, so there is nothing else to print.
             let draw = move |_: &[u8], is_last| match is_last {
-                true => plain.finish(output.columns()),
+                true => plain.finish(&output),
                 false => plain.report(),
             };
             (mode, Box::new(draw))
@@ -205,32 +225,6 @@ impl ProgressBuilder {
         let thread = thread::Builder::new().name("spanlog-progress".into());
         let thread = thread.spawn(move || run(&guard.0, draw));
         Progress { console, thread: thread.ok(), is_live }
-    }
-}
-
-/// Where a view is drawn.
-#[derive(Clone, Copy)]
-struct Output {
-    stream: Stream,
-    /// The maximum width that was asked for.
-    width: Option<usize>,
-    color: bool,
-}
-
-impl Output {
-    /// What a live view may take.
-    fn area(self) -> Area {
-        let (columns, rows) = self.stream.size().unwrap_or((80, 24));
-        let columns = self.width.unwrap_or(usize::MAX).min(columns);
-        Area::of_terminal(columns, rows, self.color)
-    }
-
-    /// The maximum width of the tree in the summary.
-    fn columns(self) -> Option<usize> {
-        match self.stream.is_terminal() {
-            true => Some(self.area().columns),
-            false => self.width,
-        }
     }
 }
 
@@ -264,9 +258,7 @@ fn live_view(
         };
         region.draw(pending, &rows, area.columns + 1)?;
         if is_last {
-            let text = summary(&view_state.complete(), output.columns(), output.color);
-            region.out().write_all(text.as_bytes())?;
-            region.out().flush()?;
+            output.conclude(&view_state.complete(), region.out())?;
         }
         Ok(())
     })

@@ -146,12 +146,7 @@ impl<'a> Node<'a> {
     /// The span's [title](Call::title) with what tells it apart: `terraform apply (prod-eu-25)`,
     /// `job.plan (plan 6)`, `GET /cart (cart-service)`.
     pub fn title(&self) -> String {
-        let title = self.call().title();
-        match (self.label(), self.other_service()) {
-            (None, None) => title,
-            (Some(label), None) | (None, Some(label)) => format!("{title} ({label})"),
-            (Some(label), Some(service)) => format!("{title} ({label}, {service})"),
-        }
+        self.call().title_with(self.label().into_iter().chain(self.other_service()))
     }
 
     /// Whether the span has not ended.

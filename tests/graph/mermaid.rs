@@ -19,7 +19,7 @@ fn a_flowchart_has_a_box_for_each_span_and_a_line_to_its_parent() {
         [
             "flowchart LR",
             "n0[\"! job<br/>1m 30s, failed inside\"]:::inside",
-            "n1[\"✗ plan<br/>2.00 s, failed<br/>no state\"]:::red",
+            "n1[\"✗ plan<br/>2.00 s, failed, recovered<br/>no state\"]:::inside",
             "n0 --> n1",
             "n2[\"✓ ok<br/>1.0 ms\"]:::ok",
             "n0 --> n2",

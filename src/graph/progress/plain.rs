@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
+use super::output::Output;
 use super::pace::{CPU_SHARE, INTERVAL};
-use super::summary::{path, summary};
 use super::view_state::ViewState;
 use crate::graph::call::Outcome;
 use crate::graph::duration::format_duration;
-use crate::graph::text::line::mark_and_outcome;
+use crate::graph::text::line::{mark_and_outcome, path};
 use crate::graph::text::pen::{Pen, Style};
 use crate::graph::tool_call_graph::Node;
 
@@ -58,12 +58,11 @@ impl Plain {
     }
 
     /// Prints the summary.
-    pub(super) fn finish(&self, columns: Option<usize>) -> io::Result<()> {
+    pub(super) fn finish(&self, output: &Output) -> io::Result<()> {
         self.report()?;
-        let mut state = self.state();
-        let text = summary(&state.view_state.complete(), columns, state.color);
-        write!(state.out, "\n{text}")?;
-        state.out.flush()
+        let state = &mut *self.state();
+        writeln!(state.out)?;
+        output.conclude(&state.view_state.complete(), &mut state.out)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

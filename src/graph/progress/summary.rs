@@ -1,13 +1,18 @@
-//! What a view prints when it is finished: the complete tree, and the failures with their last log
-//! lines.
+//! What a view prints when it is finished: the complete tree, the failures with their last log lines,
+//! and a verdict. What ended the job is nearest to the end.
+
+use std::path::Path;
 
 use super::frame::message_line;
-use crate::graph::counted::counted;
+use super::github;
+use super::link::link;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
-use crate::graph::text::line::mark_and_outcome;
+use crate::graph::tail::Tail;
+use crate::graph::text::line::{mark_and_outcome, path};
 use crate::graph::text::pen::{Pen, Style};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
+use crate::graph::verdict::Verdict;
 
 /// How many log lines of a failure are shown.
 const MAX_LINES: usize = 20;
@@ -15,22 +20,74 @@ const MAX_LINES: usize = 20;
 /// How many failures are shown after the tree.
 const MAX_FAILURES: usize = 50;
 
+/// How many names of recovered failures are shown.
+const MAX_RECOVERED: usize = 3;
+
+/// How a summary is written.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Form<'a> {
+    /// The maximum width of the tree.
+    pub(super) columns: Option<usize>,
+    pub(super) is_terminal: bool,
+    pub(super) color: bool,
+    /// Whether it is read in the log of a GitHub workflow.
+    pub(super) is_github: bool,
+    /// Where the report is.
+    pub(super) report: Option<&'a Path>,
+}
+
 /// The lines of the tree are truncated to the terminal's width, those of failures are not.
-pub(super) fn summary(graph: &ToolCallGraph, columns: Option<usize>, color: bool) -> String {
-    let tree = graph.text().with_color(color);
-    let mut text = columns.map_or(tree, |columns| tree.with_width(columns)).to_string();
-    let failures: Vec<_> = graph.nodes().filter(|node| node.fails() && !node.contains_failure()).collect();
-    for node in failures.iter().take(MAX_FAILURES) {
+pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
+    let tree = graph.text().with_color(form.color).with_folding(true);
+    let tree = form.columns.map_or(tree, |columns| tree.with_width(columns)).to_string();
+    let mut text = if form.is_github { github::group("Tool-call graph", &tree) } else { tree };
+    let (recovered, mut failures): (Vec<_>, Vec<_>) =
+        graph.failures().into_iter().partition(Node::is_recovered);
+    if !recovered.is_empty() {
+        text.push_str(&format!("\n{}\n", recovered_line(&recovered, form.color)));
+    }
+    let more = failures.len().saturating_sub(MAX_FAILURES);
+    failures.truncate(MAX_FAILURES);
+    if more > 0 {
+        text.push_str(&format!("\n… and {more} more failures\n"));
+    }
+    for node in failures.iter().rev() {
         text.push('\n');
-        for pen in failure(*node, || Pen::new(usize::MAX, color)) {
+        for pen in failure(*node, || Pen::new(usize::MAX, form.color)) {
             text.push_str(&pen.finish().text);
             text.push('\n');
         }
     }
-    if failures.len() > MAX_FAILURES {
-        text.push_str(&format!("\n… and {} more failures\n", failures.len() - MAX_FAILURES));
+    if let Some(verdict) = Verdict::of(graph) {
+        let line = Pen::new(usize::MAX, form.color).write(verdict.style, verdict.mark).space(1);
+        let line = line.write(Style::Plain, &escape::line(&verdict.words)).finish().text;
+        let report =
+            form.report.map_or_else(String::new, |path| format!("  {}", link(path, form.is_terminal)));
+        text.push_str(&format!("\n{line}{report}\n"));
+    }
+    if form.is_github {
+        failures.iter().for_each(|node| text.push_str(&github::error(*node)));
     }
     text
+}
+
+/// `6 recovered: git fetch ×2, helm test, aws get, …`.
+fn recovered_line(recovered: &[Node<'_>], color: bool) -> String {
+    let mut names: Vec<(String, usize)> = Vec::new();
+    for title in recovered.iter().map(|node| escape::line(&node.title())) {
+        match names.iter_mut().find(|(name, _)| *name == title) {
+            Some((_, times)) => *times += 1,
+            None => names.push((title, 1)),
+        }
+    }
+    let more = if names.len() > MAX_RECOVERED { ", …" } else { "" };
+    let names = names.into_iter().take(MAX_RECOVERED).map(|(name, times)| match times {
+        1 => name,
+        times => format!("{name} ×{times}"),
+    });
+    let names: Vec<_> = names.collect();
+    let line = format!("{} recovered: {}{more}", recovered.len(), names.join(", "));
+    Pen::new(usize::MAX, color).write(Style::Faint, &line).finish().text
 }
 
 fn failure(node: Node<'_>, pen: impl Fn() -> Pen) -> Vec<Pen> {
@@ -38,20 +95,10 @@ fn failure(node: Node<'_>, pen: impl Fn() -> Pen) -> Vec<Pen> {
     let ((style, mark), end) = mark_and_outcome(node);
     let head = pen().write(style, mark).space(1).write(Style::Plain, &path(node)).space(2);
     let mut lines = vec![head.write(Style::Faint, &took), pen().space(2).write(style, &end)];
-    let of_output = || pen().space(2).write(Style::Faint, "┆").space(1);
-    let records = node.own_records();
-    let skipped = records.len().saturating_sub(MAX_LINES);
-    let earlier = counted(skipped as u64, "earlier line", "earlier lines");
-    lines.extend(earlier.map(|earlier| of_output().write(Style::Faint, &format!("… {earlier}"))));
-    lines.extend(records.skip(skipped).map(|record| of_output().write(Style::Plain, &message_line(record))));
+    let of_output = |line: String| {
+        let style = if line.starts_with("… ") { Style::Faint } else { Style::Plain };
+        pen().space(2).write(Style::Faint, "┆").space(1).write(style, &line)
+    };
+    lines.extend(Tail::of(node, MAX_LINES).lines(message_line).into_iter().map(of_output));
     lines
-}
-
-/// The titles of a span and its ancestors.
-pub(super) fn path(node: Node<'_>) -> String {
-    let mut names: Vec<_> = std::iter::successors(Some(node), |node| node.parent())
-        .map(|node| escape::line(&node.call().title()))
-        .collect();
-    names.reverse();
-    names.join(" › ")
 }

@@ -1,6 +1,7 @@
 //! What a view looks like, as text, and that it is redrawn in place.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+mod end;
 mod rule;
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use opentelemetry::{SpanId, TraceId};
 
 use super::frame::{live, Area};
 use super::region::Region;
-use super::summary::summary;
+use super::summary::{summary, Form};
 use crate::graph::call::{Call, RawSpan};
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::text::pen::{truncated, Row};
@@ -43,9 +44,32 @@ impl Stage {
         self
     }
 
-    fn executes(mut self, id: &str) -> Self {
+    /// An attribute that the span has from its start.
+    fn with(mut self, key: &str, value: &str) -> Self {
         if let Some(call) = self.0.calls.last_mut().map(Arc::make_mut) {
-            call.execution_id = Some(id.to_owned());
+            call.attributes.push((key.to_owned(), value.to_owned()));
+            match key {
+                "runner_job.id" => call.job_id = Some(value.to_owned()),
+                "runner_job_execution.id" => call.execution_id = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    fn executes(self, id: &str) -> Self {
+        self.with("runner_job_execution.id", id)
+    }
+
+    /// Puts an error after `position` lines of a span.
+    fn error(mut self, number: u64, position: usize, line: &str) -> Self {
+        self = self.lines(number, [line]);
+        if let Some(mut record) = self.0.records.pop() {
+            record.level = Level::Error;
+            self.0.records.insert(position, record);
+        }
+        for (index, record) in self.0.records.iter_mut().enumerate() {
+            record.time_unix_nano = index as u64;
         }
         self
     }
@@ -226,9 +250,11 @@ fn what_stays_is_the_whole_tree_and_the_failures_again() {
 ✗ job.deploy › step.plan › helm template  1.00 s
   failed: chart not found: ⏎ \u{1b}[31m/charts/web\u{1b}[0m, and a longer explanation of what could have been done about it
   ┆ Error: \u{1b}[31mfailed\u{1b}[0m to download "web"
+
+… job.deploy (00000000000000000000000000000001) running
 "#;
-    assert_eq!(format!("\n{}", summary(&deploy(), Some(79), false)), stays);
-    let colored = summary(&deploy(), None, true);
+    assert_eq!(format!("\n{}", summary(&deploy(), Form { columns: Some(79), ..Form::default() })), stays);
+    let colored = summary(&deploy(), Form { color: true, ..Form::default() });
     assert!(colored.contains("\u{1b}[31m✗\u{1b}[0m job.deploy › step.plan"), "{colored:?}");
     // The tree is in colour too.
     assert!(colored.contains("\u{1b}[32m✓\u{1b}[0m \u{1b}[2m├─ \u{1b}[0mstep.fetch"), "{colored:?}");

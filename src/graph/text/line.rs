@@ -94,7 +94,16 @@ pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static st
     }
 }
 
-/// `failed: no such chart`, `timed out (recovered): longer than its limit`, `failed inside`.
+/// The titles of a span and its ancestors.
+pub(in crate::graph) fn path(node: Node<'_>) -> String {
+    let mut names: Vec<_> = std::iter::successors(Some(node), |node| node.parent())
+        .map(|node| escape::line(&node.title()))
+        .collect();
+    names.reverse();
+    names.join(" › ")
+}
+
+/// `failed: no such chart`, `timed out: longer than its limit (recovered)`, `failed inside`.
 ///
 /// Errors propagate through steps and jobs: what a child's failure says is not repeated.
 fn failure(node: Node<'_>) -> String {
@@ -102,10 +111,9 @@ fn failure(node: Node<'_>) -> String {
     let outcome = if node.hands_on() { Outcome::Failed } else { call.outcome };
     let inside = if node.hands_on() { " inside" } else { "" };
     let recovered = if node.is_recovered() { " (recovered)" } else { "" };
-    let words = format!("{}{inside}{recovered}", outcome.name());
     match call.message.is_empty() || node.repeats_a_child() || call.message == outcome.name() {
-        true => words,
-        false => format!("{words}: {}", escape::line(&call.message)),
+        true => format!("{}{inside}{recovered}", outcome.name()),
+        false => format!("{}{inside}: {}{recovered}", outcome.name(), escape::line(&call.message)),
     }
 }
 

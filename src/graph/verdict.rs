@@ -1,0 +1,41 @@
+//! One line that says how everything ended.
+
+use super::call::Outcome;
+use super::duration::format_nanoseconds;
+use super::jobs::count_jobs;
+use super::text::line::mark_and_outcome;
+use super::text::pen::Style;
+use super::tool_call_graph::ToolCallGraph;
+
+/// A verdict: the mark, and the words, which may contain anything.
+pub(super) struct Verdict {
+    pub(super) style: Style,
+    pub(super) mark: &'static str,
+    /// `job.deploy (plan 6) failed after 1m 30s`, or `4 jobs: 1 failed`.
+    pub(super) words: String,
+}
+
+impl Verdict {
+    /// `None` for a graph without spans.
+    pub(super) fn of(graph: &ToolCallGraph) -> Option<Self> {
+        let jobs = graph.jobs();
+        let worst = jobs.iter().find(|job| job.fails()).or(jobs.first())?;
+        let ((style, mark), _) = mark_and_outcome(worst.head());
+        // A root that ended well may stand for a job of which another root failed.
+        let (style, mark) = if worst.fails() { (Style::Bad, "✗") } else { (style, mark) };
+        if let Some(count) = count_jobs(&jobs) {
+            return Some(Self { style, mark, words: count });
+        }
+        let nanos = worst.end_unix_nano().saturating_sub(worst.start_unix_nano());
+        let after = match worst.outcome() {
+            Outcome::Running => String::new(),
+            _ => format!(" after {}", format_nanoseconds(nanos as f64)),
+        };
+        let id = match worst.head().label() {
+            Some(_) => String::new(),
+            None => format!(" ({})", worst.id()),
+        };
+        let words = format!("{}{id} {}{after}", worst.title(), worst.outcome().name());
+        Some(Self { style, mark, words })
+    }
+}
