@@ -277,7 +277,10 @@ impl Call {
             }
             _ => (self.name.clone(), None),
         };
-        let all: Vec<&str> = call.as_deref().into_iter().chain(details).collect();
+        let mut all: Vec<&str> = call.as_deref().into_iter().collect();
+        for detail in details {
+            all.push(detail);
+        }
         if all.is_empty() {
             title
         } else {
