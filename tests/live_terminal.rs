@@ -34,9 +34,8 @@ fn numbers_above(screen: &str) -> Vec<usize> {
 #[test]
 fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
     let Some(terminal) = Terminal::open(80, 24) else { return };
-    let screen =
-        terminal.wait("more running", |screen| screen.contains("more running") && screen.contains("┆"));
-    assert_eq!(screen.matches(" job.deploy  ").count(), 1, "{screen}");
+    let screen = terminal.wait("more running", |screen| screen.contains("more running"));
+    assert_eq!(screen.matches(" job.deploy (deploy of web)  ").count(), 1, "{screen}");
     assert_eq!(screen.matches("more running").count(), 1, "{screen}");
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.wait("lines above", |screen| !numbers_above(screen).is_empty());
@@ -56,7 +55,7 @@ fn a_view_of_fifty_ops_leaves_the_tree_once_and_no_line_torn() {
         assert!(rows[0].starts_with(mark), "{rows:?}");
     }
     for number in FAILING {
-        let path = format!("✗ job.deploy › step.apply › terraform apply-{number}");
+        let path = format!("✗ job.deploy (deploy of web) › step.apply › terraform apply-{number}");
         assert_eq!(all.matches(&path).count(), 1, "{all}");
     }
     assert!(!all.contains("more running") && !all.contains("⠙") && !all.contains(" done  "), "{all}");
@@ -77,12 +76,12 @@ fn a_view_follows_the_size_of_its_terminal() {
     // Names are truncated at forty columns.
     let ops = |screen: &str| screen.lines().filter(|line| line.contains("─ terra")).count();
     terminal.resize(200, 60);
-    let screen = terminal.wait("more rows", |screen| is_one(screen) && ops(screen) > 15);
-    assert_eq!(screen.matches(" job.deploy  ").count(), 1, "{screen}");
+    let screen = terminal.wait("more rows", |screen| is_one(screen) && ops(screen) > 25);
+    assert_eq!(screen.matches(" job.deploy (deploy of web)  ").count(), 1, "{screen}");
     terminal.resize(40, 16);
-    terminal.wait("fewer rows", |screen| is_one(screen) && (1..6).contains(&ops(screen)));
+    terminal.wait("fewer rows", |screen| is_one(screen) && (1..11).contains(&ops(screen)));
     terminal.resize(80, 24);
-    terminal.wait("the first size", |screen| is_one(screen) && (6..10).contains(&ops(screen)));
+    terminal.wait("the first size", |screen| is_one(screen) && (12..18).contains(&ops(screen)));
     let all = terminal.finish();
     assert!(all.contains("what is said after the view"), "{all}");
 }
@@ -102,8 +101,8 @@ fn without_a_terminal_the_view_is_lines() {
     assert!(output.status.success(), "{out}{err}");
     assert!(!err.contains('\u{1b}'), "{err:?}");
     for line in [
-        "✓ job.deploy › step.fetch › git clone",
-        "✗ job.deploy › step.apply › terraform apply-7  ",
+        "✓ job.deploy (deploy of web) › step.fetch › git clone",
+        "✗ job.deploy (deploy of web) › step.apply › terraform apply-7  ",
         "  ┆ 7: quota \\u{1b}[31mexceeded\\u{1b}[0m",
         "above: 1\n",
     ] {
@@ -120,15 +119,16 @@ fn without_a_terminal_the_view_is_lines() {
 fn assert_is_in_order(text: &str) {
     let mut rest = text;
     for next in [
-        "… job.deploy › step.apply\n",
+        "… job.deploy (deploy of web) › step.apply\n",
         "above: 1\n",
         "above: 2\n",
-        "✗ job.deploy › step.apply  ",
-        "✗ job.deploy  ",
-        "\n\n✗ job.deploy  ",
+        "✗ job.deploy (deploy of web) › step.apply  ",
+        "✗ job.deploy (deploy of web)  ",
+        "\n\n✗ job.deploy (deploy of web)  ",
         "\n✗ └─ step.apply  ",
-        "\n\n✗ job.deploy › step.apply › terraform apply-7  ",
+        "\n\n✗ job.deploy (deploy of web) › step.apply › terraform apply-7  ",
         "\n  failed: exit code 7\n  ┆ 7: creating\n  ┆ 7: quota ",
+        "\n\n✗ job.deploy (deploy of web) failed after ",
         "what is said after the view\n",
     ] {
         let at = rest.find(next).unwrap_or_else(|| panic!("{next:?} does not come where it should:\n{text}"));

@@ -2,16 +2,19 @@
 
 use super::call::Outcome;
 use super::duration::format_nanoseconds;
-use super::jobs::count_jobs;
+use super::jobs::{count_jobs, Job};
 use super::text::line::mark_and_outcome;
 use super::text::pen::Style;
 use super::tool_call_graph::ToolCallGraph;
+
+/// How many failed jobs are named.
+const MAX_NAMES: usize = 3;
 
 /// A verdict: the mark, and the words, which may contain anything.
 pub(super) struct Verdict {
     pub(super) style: Style,
     pub(super) mark: &'static str,
-    /// `job.deploy (plan 6) failed after 1m 30s`, or `4 jobs: 1 failed`.
+    /// `job.deploy (plan 6) failed after 1m 30s`, or `4 jobs: 1 failed; failed: job.plan (plan 6)`.
     pub(super) words: String,
 }
 
@@ -24,7 +27,11 @@ impl Verdict {
         // A root that ended well may stand for a job of which another root failed.
         let (style, mark) = if worst.fails() { (Style::Bad, "✗") } else { (style, mark) };
         if let Some(count) = count_jobs(&jobs) {
-            return Some(Self { style, mark, words: count });
+            let failed: Vec<_> = jobs.iter().filter(|job| job.fails()).map(Job::title).collect();
+            let more = if failed.len() > MAX_NAMES { ", …" } else { "" };
+            let names = failed[..failed.len().min(MAX_NAMES)].join(", ");
+            let named = if failed.is_empty() { String::new() } else { format!("; failed: {names}{more}") };
+            return Some(Self { style, mark, words: count + &named });
         }
         let nanos = worst.end_unix_nano().saturating_sub(worst.start_unix_nano());
         let after = match worst.outcome() {

@@ -4,7 +4,7 @@ use serde_json::json;
 use spanlog::graph::ToolCallGraph;
 use unicode_width::UnicodeWidthStr;
 
-use crate::fixture::{logs, read, record, span, traces, with};
+use crate::fixture::{attribute, logs, read, record, span, traces, with};
 
 fn sample() -> ToolCallGraph {
     let error = json!({ "status": { "code": 2, "message": "no \u{1b}[31mstate\u{202e} at all, and a long word about it" } });
@@ -107,4 +107,17 @@ fn columns_stand_below_each_other_whatever_the_characters() {
     let graph = read(traces(&[span(&long, 1, 0, 0, 1), span("plan", 2, 0, 1, 2)]));
     let text = graph.to_text();
     assert!(text.contains(&long) && text.lines().last().unwrap().len() < 200);
+}
+
+/// Guarantees: in little space a name gives way to what tells it apart.
+#[test]
+fn a_label_is_in_sight_where_its_name_is_truncated() {
+    let apply = |id: u64, label: &str| {
+        let attributes = [attribute("op.label", label)];
+        let failed = json!({ "attributes": attributes, "status": { "code": 2, "message": "exit status 1" } });
+        with(span("terraform apply of everything", id, 0, id, id + 1), failed)
+    };
+    let graph = read(traces(&[apply(1, "prod-eu-12"), apply(2, "prod-eu-13")]));
+    let text = graph.text().with_width(50).to_string();
+    assert!(text.contains("… (prod-eu-12)  ") && text.contains("… (prod-eu-13)  "), "{text}");
 }

@@ -56,7 +56,7 @@ fn several_jobs_are_a_table() {
         )
     };
     let text = read(traces(&[of("job.plan", 1, "a|b"), failed(of("job.plan", 2, "c"), "x")])).to_markdown();
-    let table = "## ✗ `2 jobs: 1 failed`\n\n| | job | outcome | duration |\n| --- | --- | --- | ---: |\n\
+    let table = "## ✗ `2 jobs: 1 failed; failed: job.plan (c)`\n\n| | job | outcome | duration |\n| --- | --- | --- | ---: |\n\
         | ✓ | `job.plan (a\\|b)` | ok | 3.0 ms |\n| ✗ | `job.plan (c)` | failed | 3.0 ms |\n";
     assert!(text.starts_with(table), "{text}");
     assert_eq!(read(logs(&[record("x", 0, 5, 17)])).to_markdown(), "The graph has no spans.\n");

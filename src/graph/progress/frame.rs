@@ -118,6 +118,7 @@ fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {
             mark: (Style::Plain, ""),
             branch,
             name: (Style::Faint, format!("… and {}", more(item.omitted))),
+            detail: String::new(),
             duration: String::new(),
             counts: RecordCounts::default(),
             outcome: String::new(),

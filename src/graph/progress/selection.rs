@@ -51,7 +51,7 @@ pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Vec<Item<'_>> {
     let mut chosen = Chosen { shown: BTreeSet::new(), rows, rows_for_spans: rows };
     chosen.add_jobs(&all);
     for kind in [Kind::Failure, Kind::Running, Kind::Recovered] {
-        chosen.add(&all, &all.of_kind(kind));
+        chosen.add(&all, &all.of_kind(kind), kind == Kind::Failure);
     }
     let lines = chosen.shown.iter().filter(|index| all[**index].has_line()).count();
     let rows_for_done = rows - lines.min(rows - chosen.shown.len());
@@ -98,16 +98,26 @@ impl Chosen {
         self.shown.extend(jobs.into_iter().take(self.rows_for_spans));
     }
 
-    /// As many of `wanted` as there is room for, with their ancestors if there is room for all.
-    fn add(&mut self, all: &Candidates<'_>, wanted: &[usize]) {
+    /// As many of `wanted` as there is room for, with their ancestors if there is room for all. If there
+    /// is not, even without ancestors, those that are shown have theirs, unless they are `urgent`.
+    fn add(&mut self, all: &Candidates<'_>, wanted: &[usize], urgent: bool) {
         let with_ancestors = self.with(all, wanted);
         if with_ancestors.shown.len() <= self.rows_for_spans {
             *self = with_ancestors;
             return;
         }
         let new = wanted.iter().filter(|index| !self.shown.contains(index)).count();
-        if self.shown.len() + new > self.rows_for_spans {
+        let fits = self.shown.len() + new <= self.rows_for_spans;
+        if !fits {
             self.rows_for_spans = self.rows.saturating_sub(1);
+        }
+        if !fits && !urgent {
+            for index in wanted {
+                let with_ancestors = self.with(all, &[*index]);
+                if with_ancestors.shown.len() <= self.rows_for_spans {
+                    *self = with_ancestors;
+                }
+            }
         }
         for index in wanted {
             if self.shown.len() < self.rows_for_spans {

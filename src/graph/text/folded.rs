@@ -94,7 +94,8 @@ fn line_of_alike(rows: &[SiblingRow<'_>], branch: String) -> Line {
     Line {
         mark,
         branch,
-        name: (Style::Plain, format!("{} ×{}", escape::line(&nodes[0].call().title()), nodes.len())),
+        name: (Style::Plain, escape::line(&nodes[0].call().title())),
+        detail: format!(" ×{}", nodes.len()),
         duration: format_duration(wall_time(&nodes)),
         counts,
         outcome: said.join(", "),

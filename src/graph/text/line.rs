@@ -12,6 +12,9 @@ use crate::graph::tool_call_graph::Node;
 /// The name column gets no wider than this, however long a name is.
 const MAX_NAME_COLUMNS: usize = 100;
 
+/// So much of a name is left if what tells it apart needs the rest.
+const MIN_NAME_COLUMNS: usize = 6;
+
 /// The columns reserved for outcomes in a narrow terminal.
 const RESERVED_FOR_OUTCOMES: usize = 24;
 
@@ -23,6 +26,9 @@ pub(in crate::graph) struct Line {
     pub(in crate::graph) mark: (Style, &'static str),
     pub(in crate::graph) branch: String,
     pub(in crate::graph) name: (Style, String),
+    /// After the name, what tells it apart from its siblings. Of a name that is too long, the name is
+    /// truncated first.
+    pub(in crate::graph) detail: String,
     /// If it is empty, the name may take the rest of the line.
     pub(in crate::graph) duration: String,
     pub(in crate::graph) counts: RecordCounts,
@@ -33,10 +39,16 @@ impl Line {
     pub(in crate::graph) fn of(node: Node<'_>, branch: String) -> Self {
         let call = node.call();
         let (mark, outcome) = mark_and_outcome(node);
+        let title = escape::line(&node.title());
+        let (name, detail) = match title.rfind(" (") {
+            Some(at) if title.ends_with(')') => (title[..at].to_owned(), title[at..].to_owned()),
+            _ => (title, String::new()),
+        };
         Self {
             mark,
             branch,
-            name: (Style::Plain, escape::line(&node.title())),
+            name: (Style::Plain, name),
+            detail,
             duration: format_duration(call.duration().unwrap_or_default()),
             counts: node.own_counts(),
             outcome,
@@ -54,7 +66,8 @@ impl Line {
             .write(self.mark.0, self.mark.1)
             .pad_to(2)
             .write_to(last_of_name, Style::Faint, &self.branch)
-            .write_to(last_of_name, self.name.0, &self.name.1)
+            .write_to(last_of_name - self.detail_width(last_of_name), self.name.0, &self.name.1)
+            .write_to(last_of_name, self.name.0, &self.detail)
             .space(2)
             .pad_to(2 + columns.names + 2 + columns.durations.saturating_sub(self.duration.width()))
             .write(Style::Faint, &self.duration)
@@ -67,7 +80,13 @@ impl Line {
     }
 
     fn name_width(&self) -> usize {
-        self.branch.width() + self.name.1.width()
+        self.branch.width() + self.name.1.width() + self.detail.width()
+    }
+
+    /// The columns of the detail in front of column `last`: all but a few for the name.
+    fn detail_width(&self, last: usize) -> usize {
+        let for_name = 2 + self.branch.width() + self.name.1.width().min(MIN_NAME_COLUMNS);
+        self.detail.width().min(last.saturating_sub(for_name))
     }
 
     /// The columns after the duration, with counts and outcome limited to so many each.

@@ -117,5 +117,5 @@ fn several_jobs_have_one_verdict_that_counts_them() {
         text.starts_with("✓ job.plan (a)  1.00 s\n✗ job.plan (b)  3.00 s  failed: exit status 1\n"),
         "{text}"
     );
-    assert!(text.ends_with("\n\n✗ 3 jobs: 1 failed, 1 running\n"), "{text}");
+    assert!(text.ends_with("\n\n✗ 3 jobs: 1 failed, 1 running; failed: job.plan (b)\n"), "{text}");
 }
