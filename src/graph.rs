@@ -42,8 +42,10 @@
 
 pub(crate) mod live;
 mod read;
-pub(crate) mod call;
+mod attributes;
+pub(crate) mod moment;
 mod event;
+pub(crate) mod call;
 pub(crate) mod record;
 mod place;
 mod labels;

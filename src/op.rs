@@ -28,6 +28,7 @@ mod command;
 pub(crate) mod execution;
 pub(crate) mod future;
 pub(crate) mod handle;
+mod label;
 pub(crate) mod open_ops;
 pub(crate) mod outcome;
 pub(crate) mod receipt;
@@ -36,7 +37,7 @@ pub(crate) mod start_record;
 use std::fmt::{Debug, Display};
 use std::future::Future;
 
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::KeyValue;
 
 use crate::op::handle::RUNNER;
 
@@ -44,23 +45,8 @@ use crate::op::handle::RUNNER;
 pub use self::command::{Command, Output};
 pub use self::future::Instrumented;
 pub use self::handle::Op;
+pub use self::label::label;
 pub use self::start_record::set_start_records;
-
-/// The attribute for an op's label; the conventions have none.
-pub(crate) const LABEL: &str = "op.label";
-
-/// A label of an op, as an attribute: a workspace, a chart, a table. Short text that tells the op
-/// apart from others of the same name; the [graph](crate::graph) shows it wherever it shows the op.
-///
-/// ```
-/// use spanlog::op;
-///
-/// let apply = op::start("terraform", "apply", [op::label("prod-eu-25")]);
-/// apply.end(&Ok::<_, std::io::Error>(()));
-/// ```
-pub fn label(label: impl Into<StringValue>) -> KeyValue {
-    KeyValue::new(LABEL, label.into())
-}
 
 /// Starts an op: a child of the current span, named `<tool>.<operation>`.
 ///

@@ -26,7 +26,7 @@ pub(crate) struct Trial {
 pub(crate) fn run(trial: Trial, until_end: impl FnOnce()) {
     thread::scope(|scope| {
         for work in [plan, deploy, probe] {
-            scope.spawn(move || work(trial));
+            scope.spawn(task::carry(move || work(trial)));
         }
     });
     let watch = job::execution(metadata("watch 9", "exec-9"), "watch");

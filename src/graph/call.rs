@@ -1,12 +1,14 @@
 //! A span as plain data.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::event::{attributes_of_sdk, SpanEvent, SpanLink};
+use super::attributes::{attribute_bytes, attributes_of_sdk, last_value};
+use super::event::{SpanEvent, SpanLink};
+use super::moment::unix_nano;
 use crate::keys::Keys;
 
 /// OTLP's number of the status Error.
@@ -287,21 +289,4 @@ impl Call {
             format!("{title} ({})", all.join(", "))
         }
     }
-}
-
-/// Of several values the last one counts.
-pub(super) fn last_value<'a>(attributes: &'a [(String, String)], key: &str) -> Option<&'a str> {
-    let found = attributes.iter().rfind(|(name, _)| name == key);
-    found.map(|(_, value)| value.as_str())
-}
-
-/// The bytes of keys and values.
-pub(super) fn attribute_bytes(attributes: &[(String, String)]) -> usize {
-    attributes.iter().map(|(key, value)| key.len() + value.len()).sum()
-}
-
-/// Nanoseconds since the Unix epoch, as OTLP has them: 0 before 1970, `u64::MAX` after 2554.
-pub(crate) fn unix_nano(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

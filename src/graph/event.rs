@@ -1,10 +1,10 @@
 //! Events and links of a span as plain data.
 
 use opentelemetry::trace::{Event, Link};
-use opentelemetry::{KeyValue, SpanId, TraceId};
+use opentelemetry::{SpanId, TraceId};
 
-use super::call::{attribute_bytes, last_value, unix_nano};
-use super::value::ValueText;
+use super::attributes::{attribute_bytes, attributes_of_sdk, last_value};
+use super::moment::unix_nano;
 
 /// An event of a span, such as an [exception].
 ///
@@ -60,8 +60,4 @@ impl SpanLink {
             attributes: attributes_of_sdk(&link.attributes),
         }
     }
-}
-
-pub(super) fn attributes_of_sdk(attributes: &[KeyValue]) -> Vec<(String, String)> {
-    attributes.iter().map(|pair| (pair.key.to_string(), ValueText::from(&pair.value).text)).collect()
 }

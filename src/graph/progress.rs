@@ -34,8 +34,9 @@ use self::plain::Plain;
 use self::region::Region;
 use self::view_state::{Filter, ViewState};
 use self::writer::{ConsoleQueue, DrawGuard, Mode, ProgressWriter};
-use super::call::{unix_nano, Call};
+use super::call::Call;
 use super::live::recorder::Recorder;
+use super::moment::unix_nano;
 use super::text::terminal::Stream;
 
 /// A live view of a [`Recorder`] on a terminal.

@@ -3,7 +3,9 @@
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::logs::SdkLogRecord;
 
-use super::call::{attribute_bytes, unix_nano, Ids};
+use super::attributes::attribute_bytes;
+use super::call::Ids;
+use super::moment::unix_nano;
 use super::value::ValueText;
 
 /// A log record of a [`ToolCallGraph`](super::ToolCallGraph).

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use opentelemetry::logs::Severity;
 use opentelemetry::{Key, TraceFlags};
 
-use crate::graph::call::unix_nano;
+use crate::graph::moment::unix_nano;
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::value::ValueText;
 use crate::layer::LogLayer;

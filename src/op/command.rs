@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::op::command::process::{OwnSpan, Start};
 use crate::op::future::Instrumented;
 use crate::op::handle::Op;
+use crate::op::label::label as op_label;
 
 pub use self::output::Output;
 
@@ -192,7 +193,7 @@ impl Command {
     /// let plan = spanlog::op::Command::new("terraform").arg("plan").label("prod-eu-25");
     /// ```
     pub fn label(mut self, label: impl Into<StringValue>) -> Self {
-        self.attributes.push(super::label(label));
+        self.attributes.push(op_label(label));
         self
     }
 

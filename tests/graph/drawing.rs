@@ -118,6 +118,6 @@ fn a_label_is_in_sight_where_its_name_is_truncated() {
         with(span("terraform apply of everything", id, 0, id, id + 1), failed)
     };
     let graph = read(traces(&[apply(1, "prod-eu-12"), apply(2, "prod-eu-13")]));
-    let text = graph.text().with_width(50).to_string();
+    let text = graph.text().with_width(56).to_string();
     assert!(text.contains("… (prod-eu-12)  ") && text.contains("… (prod-eu-13)  "), "{text}");
 }

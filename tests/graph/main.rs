@@ -11,5 +11,7 @@ mod markdown;
 mod mermaid;
 mod rules;
 mod fixture;
+#[cfg(all(feature = "tokio", feature = "json-lines"))]
+mod trial;
 #[path = "../support/spans.rs"]
 mod spans;
