@@ -159,3 +159,10 @@ fn a_debug_line_shows_no_arguments_and_no_environment() {
     let text = format!("{command:?} {command:#?}");
     assert!(text.contains("git") && text.contains("push") && !text.contains("s3cret"), "{text}");
 }
+
+#[test]
+fn a_child_can_have_a_label() {
+    let fixture = USUAL.build();
+    fixture.block_on(|| Command::new("true").label("prod-eu-25").run()).unwrap();
+    assert_eq!(fixture.attributes()["op.label"], "prod-eu-25");
+}

@@ -42,14 +42,14 @@ fn a_run_is_drawn_with_tool_operation_outcome_and_log_counts() {
         .lines()
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let unit = words.iter().position(|word| ["ns", "ms", "s"].contains(word)).unwrap();
+            let unit = words.iter().position(|word| ["ns", "µs", "ms", "s"].contains(word)).unwrap();
             [&words[..unit - 1], &words[unit + 1..]].concat().join(" ")
         })
         .collect();
     assert_eq!(
         shape,
         [
-            "✗ job.deploy failed inside",
+            "✗ job.deploy (j) failed inside",
             "✓ ├─ step.fetch",
             "✓ │ └─ git clone 1 warn, 1 info",
             "✗ └─ step.plan failed inside",
@@ -133,14 +133,18 @@ fn hidden_runner_spans_give_their_children_and_records_to_the_nearest_that_is_sh
 }
 
 #[test]
-fn durations_read_as_the_runners_dashboard_shows_them() {
+fn durations_have_the_unit_that_they_need() {
     for nanos in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(format_nanoseconds(nanos), "—");
     }
     for (nanos, text) in [
         (0, "—"),
         (500, "500 ns"),
-        (999_999, "999999 ns"),
+        (999, "999 ns"),
+        (1_000, "1.0 µs"),
+        (189_552, "189.6 µs"),
+        (999_949, "999.9 µs"),
+        (999_999, "1.0 ms"),
         (1_000_000, "1.0 ms"),
         (500_000_000, "500.0 ms"),
         (999_949_999, "999.9 ms"),
@@ -151,6 +155,12 @@ fn durations_read_as_the_runners_dashboard_shows_them() {
         (60_000_000_000, "1m 0s"),
         (90_000_000_000, "1m 30s"),
         (125_000_000_000, "2m 5s"),
+        (3_599_400_000_000, "59m 59s"),
+        (3_599_600_000_000, "1h 0m"),
+        (7_500_000_000_000, "2h 5m"),
+        (86_369_000_000_000, "23h 59m"),
+        (86_371_000_000_000, "1d 0h"),
+        (273_600_000_000_000, "3d 4h"),
     ] {
         assert_eq!(format_duration(Duration::from_nanos(nanos)), text);
     }

@@ -422,8 +422,22 @@ fn a_panic_is_panicked_and_goes_on_also_where_a_runtime_catches_it() {
         for name in ["t.closure", "t.held", "t.task"] {
             let span = fixture.span(name);
             assert_eq!(outcome(&span).as_deref(), Some("panicked"), "{name}");
-            assert!(matches!(span.status, Status::Error { .. }));
+            // What the exception says, where the message is known: `held` has no hook and no call of ours.
+            match exceptions(&span).pop() {
+                Some((_, message)) => assert_eq!(span.status, Status::error(message), "{name}"),
+                None => assert_eq!((name, span.status), ("t.held", Status::error("panicked"))),
+            }
         }
+        assert_eq!(fixture.span("t.closure").status, Status::error("one"));
+        assert_eq!(fixture.span("t.task").status, Status::error("three"));
+    });
+}
+
+#[test]
+fn an_op_can_have_a_label() {
+    each(|fixture| {
+        op::start("terraform", "apply", [op::label("prod-eu-25")]).end(&Ok::<(), String>(()));
+        assert_eq!(attributes(&fixture.span("terraform.apply"))["op.label"], "prod-eu-25");
     });
 }
 
