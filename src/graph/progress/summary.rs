@@ -58,15 +58,16 @@ pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
             text.push('\n');
         }
     }
+    if form.is_github && !failures.is_empty() {
+        text.push('\n');
+        failures.iter().rev().for_each(|node| text.push_str(&github::error(*node)));
+    }
     if let Some(verdict) = Verdict::of(graph) {
         let line = Pen::new(usize::MAX, form.color).write(verdict.style, verdict.mark).space(1);
         let line = line.write(Style::Plain, &escape::line(&verdict.words)).finish().text;
         let report =
             form.report.map_or_else(String::new, |path| format!("  {}", link(path, form.is_terminal)));
         text.push_str(&format!("\n{line}{report}\n"));
-    }
-    if form.is_github {
-        failures.iter().for_each(|node| text.push_str(&github::error(*node)));
     }
     text
 }
