@@ -1,5 +1,7 @@
 //! Attributes as pairs of texts, in their original order.
 
+use std::mem::size_of_val;
+
 use opentelemetry::KeyValue;
 
 use super::value::ValueText;
@@ -17,4 +19,9 @@ pub(super) fn last_value<'a>(attributes: &'a [(String, String)], key: &str) -> O
 /// The bytes of keys and values.
 pub(super) fn attribute_bytes(attributes: &[(String, String)]) -> usize {
     attributes.iter().map(|(key, value)| key.len() + value.len()).sum()
+}
+
+/// The memory in use by attributes.
+pub(super) fn bytes_of(attributes: &[(String, String)]) -> usize {
+    size_of_val(attributes) + attribute_bytes(attributes)
 }

@@ -6,13 +6,25 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::attributes::{attribute_bytes, attributes_of_sdk, last_value};
+use super::attributes::{attributes_of_sdk, bytes_of, last_value};
 use super::event::{SpanEvent, SpanLink};
 use super::moment::unix_nano;
 use crate::keys::Keys;
 
 /// OTLP's number of the status Error.
 pub(super) const STATUS_CODE_ERROR: i64 = 2;
+
+/// A span's kind by OTLP's number. As the specification says, a kind that is missing or unknown is
+/// Internal.
+pub(super) fn kind_of_number(number: i64) -> SpanKind {
+    match number {
+        2 => SpanKind::Server,
+        3 => SpanKind::Client,
+        4 => SpanKind::Producer,
+        5 => SpanKind::Consumer,
+        _ => SpanKind::Internal,
+    }
+}
 
 /// The tool of the runner's own spans.
 const RUNNER: &str = "runner";
@@ -217,13 +229,13 @@ impl Call {
         Self::from_raw(raw, keys)
     }
 
-    /// The bytes of all its texts.
-    pub(super) fn text_bytes(&self) -> usize {
+    /// The memory in use by its texts and lists.
+    pub(super) fn heap_bytes(&self) -> usize {
         let optional = [&self.tool, &self.operation, &self.job_id, &self.execution_id, &self.service];
         let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
-        let events = self.events.iter().map(SpanEvent::text_bytes).sum::<usize>();
-        let links = self.links.iter().map(|link| attribute_bytes(&link.attributes)).sum::<usize>();
-        self.name.len() + self.message.len() + optional + attribute_bytes(&self.attributes) + events + links
+        let events = self.events.iter().map(SpanEvent::bytes).sum::<usize>();
+        let links = self.links.iter().map(SpanLink::bytes).sum::<usize>();
+        self.name.len() + self.message.len() + optional + bytes_of(&self.attributes) + events + links
     }
 
     pub(super) fn ids(&self) -> Ids {

@@ -1,10 +1,13 @@
 //! Events and links of a span as plain data.
 
+use std::mem::size_of;
+
 use opentelemetry::trace::{Event, Link};
 use opentelemetry::{SpanId, TraceId};
 
-use super::attributes::{attribute_bytes, attributes_of_sdk, last_value};
+use super::attributes::{attributes_of_sdk, bytes_of, last_value};
 use super::moment::unix_nano;
+use super::value::{Values, MAX_BYTES_TOGETHER};
 
 /// An event of a span, such as an [exception].
 ///
@@ -46,9 +49,9 @@ impl SpanEvent {
         }
     }
 
-    /// The bytes of all its texts.
-    pub(super) fn text_bytes(&self) -> usize {
-        self.name.len() + attribute_bytes(&self.attributes)
+    /// The memory in use, in a list of events.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + bytes_of(&self.attributes)
     }
 }
 
@@ -58,6 +61,53 @@ impl SpanLink {
             trace_id: link.span_context.trace_id(),
             span_id: link.span_context.span_id(),
             attributes: attributes_of_sdk(&link.attributes),
+        }
+    }
+
+    /// The memory in use, in a list of links.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + bytes_of(&self.attributes)
+    }
+}
+
+/// The events or the links of a span that is read, up to [`MAX_BYTES_TOGETHER`].
+#[derive(Debug)]
+pub(super) struct Limited<T> {
+    pub(super) items: Vec<T>,
+    bytes: usize,
+    /// Whether one was dropped, or an attribute of one truncated.
+    pub(super) is_truncated: bool,
+}
+
+impl<T> Default for Limited<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), bytes: 0, is_truncated: false }
+    }
+}
+
+impl Limited<SpanEvent> {
+    pub(super) fn push_event(&mut self, name: String, time_unix_nano: u64, attributes: Values) {
+        self.is_truncated |= attributes.is_truncated;
+        let event = SpanEvent { name, time_unix_nano, attributes: attributes.pairs };
+        self.push(event.bytes(), event);
+    }
+}
+
+impl Limited<SpanLink> {
+    pub(super) fn push_link(&mut self, trace_id: TraceId, span_id: SpanId, attributes: Values) {
+        self.is_truncated |= attributes.is_truncated;
+        let link = SpanLink { trace_id, span_id, attributes: attributes.pairs };
+        self.push(link.bytes(), link);
+    }
+}
+
+impl<T> Limited<T> {
+    fn push(&mut self, bytes: usize, item: T) {
+        let fits = self.bytes + bytes <= MAX_BYTES_TOGETHER;
+        self.is_truncated |= !fits;
+        if fits {
+            self.bytes += bytes;
+            self.items.push(item);
         }
     }
 }

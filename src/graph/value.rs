@@ -13,9 +13,9 @@ use opentelemetry::{Array, Value};
 /// The longest text of one value; what is longer is truncated and ends with `…`.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The most that is kept of the elements of a list or a map, or of the attributes of a span or
-/// record.
-const MAX_BYTES_TOGETHER: usize = 4 << 20;
+/// The most that is kept of the elements of a list or a map, of the attributes of a span or record,
+/// of the events of a span, or of its links.
+pub(super) const MAX_BYTES_TOGETHER: usize = 4 << 20;
 
 /// How deep lists and maps are written; what is nested deeper becomes `…`.
 pub(crate) const MAX_DEPTH: usize = 16;

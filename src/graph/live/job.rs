@@ -29,12 +29,7 @@ pub(super) struct StoredSpan {
 
 impl StoredSpan {
     pub(super) fn of(call: Call) -> Self {
-        let bytes = SPAN_OVERHEAD
-            + size_of::<Call>()
-            + call.text_bytes()
-            + size_of_val(&*call.attributes)
-            + size_of_val(&*call.events)
-            + size_of_val(&*call.links);
+        let bytes = SPAN_OVERHEAD + size_of::<Call>() + call.heap_bytes();
         Self { call: Arc::new(call), bytes, arrival: 0, counted: RecordCounts::default() }
     }
 

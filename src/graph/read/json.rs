@@ -3,6 +3,8 @@
 //! A message is read span by span and record by record, so its size does not matter, and everything
 //! before the place where it is damaged is kept.
 
+mod event;
+mod id;
 mod item;
 mod message;
 mod request;

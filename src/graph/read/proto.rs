@@ -6,6 +6,7 @@
 //! a span.
 
 mod item;
+mod values;
 
 use super::input::Input;
 use super::notes::Cause;

@@ -16,8 +16,11 @@ use crate::keys::Keys;
 /// index.
 const ENTRY_BYTES: usize = 256;
 
-/// The memory of a string besides its bytes, including the allocator's overhead.
-const STRING_BYTES: usize = size_of::<String>() + 16;
+/// The memory of an allocation besides its bytes: the allocator's overhead.
+const ALLOCATION_BYTES: usize = 16;
+
+/// The memory of a string besides its bytes.
+const STRING_BYTES: usize = size_of::<String>() + ALLOCATION_BYTES;
 
 /// Spans and records. When they exceed the limit, the oldest ones are dropped.
 #[derive(Debug, Default)]
@@ -60,7 +63,7 @@ impl Store {
         }
         if is_truncated {
             self.notes.add(Cause::TruncatedItem, || {
-                format!("{place}: attributes of the span {:?} were truncated", span.name)
+                format!("{place}: attributes, events or links of the span {:?} were truncated", span.name)
             });
         }
         let call = Call::from_raw(RawSpan { is_live: self.are_live, ..span }, &self.keys);
@@ -94,7 +97,7 @@ impl Store {
     pub(super) fn set_service(&mut self, mark: Mark, service: &str) {
         let since = newest(self.calls.len(), self.read_calls - mark.calls);
         for call in self.calls.range_mut(since..) {
-            self.used += STRING_BYTES + service.len();
+            self.used += ALLOCATION_BYTES + service.len();
             call.service = Some(service.to_owned());
         }
         self.enforce_limit();
@@ -159,8 +162,11 @@ fn newest(len: usize, count: u64) -> usize {
 
 fn size_of_call(call: &Call) -> usize {
     let optional = [&call.tool, &call.operation, &call.execution_id, &call.service];
+    let of_events = call.events.iter().map(|event| 2 + 2 * event.attributes.len()).sum::<usize>();
+    let of_links = call.links.iter().map(|link| 1 + 2 * link.attributes.len()).sum::<usize>();
     let strings = optional.into_iter().flatten().count() + 2 * call.attributes.len();
-    ENTRY_BYTES + size_of::<Call>() + call.text_bytes() + STRING_BYTES * strings
+    let allocations = strings + of_events + of_links;
+    ENTRY_BYTES + size_of::<Call>() + call.heap_bytes() + ALLOCATION_BYTES * allocations
 }
 
 fn size_of_record(record: &LogRecord) -> usize {

@@ -1,12 +1,12 @@
 //! Spans, log records, resources and scopes.
 
-use base64::engine::general_purpose::STANDARD;
-use base64::Engine;
 use opentelemetry::{SpanId, TraceId};
 use serde::Deserialize;
 
-use super::scalars::{is_error, severity_number, Nanos, Text};
-use crate::graph::call::RawSpan;
+use super::event::{Events, Links};
+use super::id::{span_id, trace_id};
+use super::scalars::{is_error, severity_number, span_kind, Nanos, Text};
+use crate::graph::call::{kind_of_number, RawSpan};
 use crate::graph::read::store::Store;
 use crate::graph::record::{self, Level};
 use crate::graph::value::{ValueText, Values};
@@ -39,11 +39,14 @@ pub(super) struct Span {
     #[serde(alias = "parent_span_id")]
     parent_span_id: Text,
     name: Text,
+    kind: Text,
     #[serde(alias = "start_time_unix_nano")]
     start_time_unix_nano: Nanos,
     #[serde(alias = "end_time_unix_nano")]
     end_time_unix_nano: Nanos,
     attributes: Values,
+    events: Events,
+    links: Links,
     status: Option<Status>,
 }
 
@@ -56,7 +59,8 @@ struct Status {
 
 impl Span {
     pub(super) fn add_to(self, place: &str, store: &mut Store) {
-        let is_truncated = self.attributes.is_truncated;
+        let (Events(events), Links(links)) = (self.events, self.links);
+        let is_truncated = self.attributes.is_truncated || events.is_truncated || links.is_truncated;
         let status = self.status.unwrap_or_default();
         let span = RawSpan {
             trace_id: trace_id(&self.trace_id).unwrap_or(TraceId::INVALID),
@@ -67,7 +71,10 @@ impl Span {
             end_unix_nano: Some(self.end_time_unix_nano.0),
             is_error: is_error(&status.code.0),
             message: status.message.0,
+            kind: kind_of_number(span_kind(&self.kind.0)),
             attributes: self.attributes.pairs,
+            events: events.items,
+            links: links.items,
             ..RawSpan::default()
         };
         store.add_span(span, is_truncated, place);
@@ -110,26 +117,4 @@ impl LogRecord {
         };
         store.add_record(record, is_truncated, place);
     }
-}
-
-/// An id of so many bytes: hexadecimal, as OTLP has it, or base64, as protobuf's own JSON writes bytes. `None`
-/// for what is neither, and for all zeros, OTLP's other way to say that there is no id.
-fn id(Text(text): &Text, bytes: usize) -> Option<u128> {
-    let is_hex = text.len() == 2 * bytes && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let id = match is_hex {
-        true => u128::from_str_radix(text, 16).ok()?,
-        false => {
-            let decoded = STANDARD.decode(text).ok().filter(|decoded| decoded.len() == bytes)?;
-            decoded.into_iter().fold(0, |id, byte| id << 8 | u128::from(byte))
-        }
-    };
-    Some(id).filter(|id| *id != 0)
-}
-
-fn trace_id(text: &Text) -> Option<TraceId> {
-    id(text, 16).map(TraceId::from)
-}
-
-fn span_id(text: &Text) -> Option<SpanId> {
-    id(text, 8).map(|id| SpanId::from(id as u64))
 }

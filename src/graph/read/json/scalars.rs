@@ -67,6 +67,14 @@ pub(super) fn is_error(code: &str) -> bool {
     code == "STATUS_CODE_ERROR" || integer(code) == Some(STATUS_CODE_ERROR)
 }
 
+/// The number of a span's kind: `SPAN_KIND_SERVER` is 2.
+pub(super) fn span_kind(text: &str) -> i64 {
+    let Some(name) = text.strip_prefix("SPAN_KIND_") else { return integer(text).unwrap_or(0) };
+    let names = ["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    let found = names.into_iter().zip(1..).find(|(known, _)| *known == name);
+    found.map_or(0, |(_, number)| number)
+}
+
 /// The number of a severity: `SEVERITY_NUMBER_INFO` is 9, and `INFO2` to `INFO4` come after it.
 pub(super) fn severity_number(text: &str) -> i64 {
     let Some(name) = text.strip_prefix("SEVERITY_NUMBER_") else { return integer(text).unwrap_or(0) };

@@ -2,10 +2,12 @@
 
 use opentelemetry::{SpanId, TraceId};
 
-use crate::graph::call::{RawSpan, STATUS_CODE_ERROR};
+use super::values::{enumeration, pair, span_id, text, trace_id, value};
+use crate::graph::call::{kind_of_number, RawSpan, STATUS_CODE_ERROR};
+use crate::graph::event::{Limited, SpanEvent, SpanLink};
 use crate::graph::record::{first_known, Level, LogRecord};
-use crate::graph::value::{ValueText, Values, MAX_DEPTH};
-use crate::wire::read::{each, Malformed, Raw};
+use crate::graph::value::{ValueText, Values};
+use crate::wire::read::{each, Malformed};
 
 /// `service.name` of a resource.
 pub(super) fn service(resource: &[u8]) -> Result<Option<String>, Malformed> {
@@ -31,20 +33,23 @@ pub(super) fn scope_name(scope: &[u8]) -> Result<String, Malformed> {
 /// A span, and whether it was truncated.
 pub(super) fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
     let mut span = RawSpan::default();
-    let mut attributes = Values::default();
+    let (mut attributes, mut events, mut links) = (Values::default(), Limited::default(), Limited::default());
     each(bytes, |field, raw| {
         match field {
             1 => span.trace_id = trace_id(raw)?.unwrap_or(TraceId::INVALID),
             2 => span.span_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
             4 => span.parent_id = span_id(raw)?.unwrap_or(SpanId::INVALID),
             5 => span.name = text(raw)?,
+            6 => span.kind = kind_of_number(enumeration(raw)?),
             7 => span.start_unix_nano = raw.fixed64()?,
             8 => span.end_unix_nano = Some(raw.fixed64()?),
             9 => pair(&mut attributes, raw)?,
+            11 => event(&mut events, raw.bytes()?)?,
+            13 => link(&mut links, raw.bytes()?)?,
             15 => (span.is_error, span.message) = status(raw.bytes()?)?,
             // Not kept, but a field of another wire type shows that this is not a span.
-            3 | 11 | 13 => _ = raw.bytes()?,
-            6 | 10 | 12 | 14 => _ = raw.varint()?,
+            3 => _ = raw.bytes()?,
+            10 | 12 | 14 => _ = raw.varint()?,
             16 => _ = raw.fixed32()?,
             _ => {}
         }
@@ -53,9 +58,39 @@ pub(super) fn span(bytes: &[u8]) -> Result<(RawSpan, bool), Malformed> {
     if span.trace_id == TraceId::INVALID || span.span_id == SpanId::INVALID {
         return Err(Malformed("a span has no valid ids"));
     }
-    let is_truncated = attributes.is_truncated;
-    span.attributes = attributes.pairs;
+    let is_truncated = attributes.is_truncated || events.is_truncated || links.is_truncated;
+    (span.attributes, span.events, span.links) = (attributes.pairs, events.items, links.items);
     Ok((span, is_truncated))
+}
+
+fn event(events: &mut Limited<SpanEvent>, bytes: &[u8]) -> Result<(), Malformed> {
+    let (mut time_unix_nano, mut name, mut attributes) = (0, String::new(), Values::default());
+    each(bytes, |field, raw| {
+        match field {
+            1 => time_unix_nano = raw.fixed64()?,
+            2 => name = text(raw)?,
+            3 => pair(&mut attributes, raw)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    events.push_event(name, time_unix_nano, attributes);
+    Ok(())
+}
+
+fn link(links: &mut Limited<SpanLink>, bytes: &[u8]) -> Result<(), Malformed> {
+    let (mut trace, mut span, mut attributes) = (None, None, Values::default());
+    each(bytes, |field, raw| {
+        match field {
+            1 => trace = trace_id(raw)?,
+            2 => span = span_id(raw)?,
+            4 => pair(&mut attributes, raw)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    links.push_link(trace.unwrap_or(TraceId::INVALID), span.unwrap_or(SpanId::INVALID), attributes);
+    Ok(())
 }
 
 fn status(bytes: &[u8]) -> Result<(bool, String), Malformed> {
@@ -99,85 +134,4 @@ pub(super) fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
     record.body = body.text;
     record.attributes = attributes.pairs;
     Ok((record, is_truncated))
-}
-
-fn pair(attributes: &mut Values, raw: Raw<'_>) -> Result<(), Malformed> {
-    let (key, value) = key_value(raw.bytes()?, 0)?;
-    attributes.push(key, value);
-    Ok(())
-}
-
-fn key_value(bytes: &[u8], depth: usize) -> Result<(String, ValueText), Malformed> {
-    let (mut key, mut text_of_value) = (String::new(), ValueText::default());
-    each(bytes, |field, raw| {
-        match field {
-            1 => key = text(raw)?,
-            2 => text_of_value = value(raw.bytes()?, depth)?,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok((key, text_of_value))
-}
-
-/// A value that is nested in `depth` lists and maps. The recursion ends with [`MAX_DEPTH`].
-fn value(bytes: &[u8], depth: usize) -> Result<ValueText, Malformed> {
-    let mut found = ValueText::default();
-    each(bytes, |field, raw| {
-        // The last one counts, as with any field that is repeated by mistake.
-        found = match field {
-            1 => ValueText::string(text(raw)?),
-            2 => ValueText::literal(raw.varint()? != 0),
-            // Negative numbers are in two's complement.
-            3 => ValueText::literal(raw.varint()? as i64),
-            4 => ValueText::double(f64::from_bits(raw.fixed64()?)),
-            5 | 6 if depth == MAX_DEPTH => ValueText::too_deep(),
-            5 => elements(raw, |bytes| Ok((String::new(), value(bytes, depth + 1)?)))?.into_list(),
-            6 => elements(raw, |bytes| key_value(bytes, depth + 1))?.into_map(),
-            7 => ValueText::bytes(raw.bytes()?),
-            _ => return Ok(()),
-        };
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-/// The elements of an `ArrayValue` or a `KeyValueList`.
-fn elements<'a>(
-    list: Raw<'a>,
-    read: impl Fn(&'a [u8]) -> Result<(String, ValueText), Malformed>,
-) -> Result<Values, Malformed> {
-    let mut elements = Values::nested();
-    each(list.bytes()?, |field, raw| {
-        if field == 1 {
-            let (key, value) = read(raw.bytes()?)?;
-            elements.push(key, value);
-        }
-        Ok(())
-    })?;
-    Ok(elements)
-}
-
-/// `None` unless it has 16 bytes, and for all zeros, OTLP's other way to say that there is no id.
-fn trace_id(raw: Raw<'_>) -> Result<Option<TraceId>, Malformed> {
-    let id = <[u8; 16]>::try_from(raw.bytes()?).map(TraceId::from_bytes);
-    Ok(id.ok().filter(|id| *id != TraceId::INVALID))
-}
-
-fn span_id(raw: Raw<'_>) -> Result<Option<SpanId>, Malformed> {
-    let id = <[u8; 8]>::try_from(raw.bytes()?).map(SpanId::from_bytes);
-    Ok(id.ok().filter(|id| *id != SpanId::INVALID))
-}
-
-/// An enumeration is an `int32`, but a negative one is encoded in 64 bits.
-fn enumeration(raw: Raw<'_>) -> Result<i64, Malformed> {
-    Ok(i64::from(raw.varint()? as i32))
-}
-
-/// Invalid UTF-8 is replaced.
-fn text(raw: Raw<'_>) -> Result<String, Malformed> {
-    match raw.text() {
-        Ok(text) => Ok(text.to_owned()),
-        Err(_) => Ok(String::from_utf8_lossy(raw.bytes()?).into_owned()),
-    }
 }
