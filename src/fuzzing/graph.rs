@@ -6,6 +6,7 @@ use std::io::Read;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use ruzstd::encoding::{compress_to_vec, CompressionLevel};
 use unicode_width::UnicodeWidthStr;
 
 use crate::graph::{Reader, ToolCallGraph};
@@ -104,7 +105,8 @@ fn same(protobuf: &[u8], json: &str) {
     if protobuf.is_empty() || json.contains("Strindex\":") {
         return;
     }
-    let framed = [&(protobuf.len() as u32).to_be_bytes()[..], protobuf].concat();
+    let framed = |message: &[u8]| [&(message.len() as u32).to_be_bytes()[..], message].concat();
+    let zstd = |bytes: &[u8]| compress_to_vec(bytes, CompressionLevel::Fastest);
     let read = |form: &[u8]| read_in_pieces(form, usize::MAX, 1 << 30).map(|graph| dump(&graph));
     let Ok(bare) = read(protobuf) else {
         // A message without a span or a record has nothing that could be told from other bytes.
@@ -112,7 +114,11 @@ fn same(protobuf: &[u8], json: &str) {
         return;
     };
     assert_eq!(read(json.as_bytes()).as_ref(), Ok(&bare), "{json}");
-    assert_eq!(read(&framed).as_ref(), Ok(&bare), "{json}");
+    for form in
+        [framed(protobuf), zstd(json.as_bytes()), framed(&zstd(protobuf)), framed(&zstd(json.as_bytes()))]
+    {
+        assert_eq!(read(&form).as_ref(), Ok(&bare), "{json}");
+    }
 }
 
 /// Everything in a graph but its notes, whose places differ from form to form.

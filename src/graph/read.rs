@@ -3,18 +3,18 @@
 //! Beside the walk. [`Reader`] takes files and streams, detects the format of each, and keeps what
 //! a graph needs, in bounded memory.
 
+mod format;
 mod input;
 mod json;
 mod notes;
 mod proto;
 mod segment;
 mod store;
+mod zstd;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-use flate2::read::MultiGzDecoder;
 
 use self::input::Input;
 use self::notes::Cause;
@@ -34,7 +34,9 @@ use crate::keys::Keys;
 ///   Collector's file exporter writes them with `format: proto`;
 /// * a segment of a [spool](crate::otlp::Builder::with_spool), of a process that has ended or of one that
 ///   still runs;
-/// * any of these, compressed with gzip.
+/// * any of these, compressed with gzip or zstd as a whole;
+/// * messages that are each compressed with zstd and have a length prefix of 4 bytes, as a Collector's
+///   file exporter writes them with `compression: zstd`.
 ///
 /// A message is an `ExportTraceServiceRequest` or an `ExportLogsServiceRequest`; `TracesData` and
 /// `LogsData` look the same. A file may contain both traces and logs.
@@ -114,12 +116,9 @@ impl Reader {
     /// If it cannot be read, contains no OTLP, or has no span and no record that can be used. An I/O error after
     /// some OTLP was read becomes a note.
     pub fn read(&mut self, name: &str, source: impl Read) -> Result<(), Error> {
-        let mut input = Input::new(source);
-        if input.peek(2).starts_with(&GZIP) {
-            input = Input::new(MultiGzDecoder::new(input));
-        }
+        let mut input = format::decompress(Input::new(source));
         let (notes_before, mark) = (self.store.notes.clone(), self.store.mark());
-        let found = self.read_plain(name, &mut input)?;
+        let found = format::read(name, &mut input, &mut self.store)?;
         let unusable = self.store.notes.count(Cause::Unusable) - notes_before.count(Cause::Unusable);
         if found > 0 && unusable > 0 && self.store.since(mark) == 0 {
             let why = self.store.notes.first_of(name).unwrap_or_default();
@@ -154,37 +153,6 @@ impl Reader {
     pub fn graph(self) -> ToolCallGraph {
         ToolCallGraph::of_parts(self.store.into_parts())
     }
-
-    /// Returns the number of OTLP messages, spans or records found.
-    fn read_plain(&mut self, name: &str, input: &mut Input<'_>) -> Result<u64, Error> {
-        if input.peek(BYTE_ORDER_MARK.len()).starts_with(&BYTE_ORDER_MARK) {
-            input.consume(BYTE_ORDER_MARK.len());
-        }
-        let ahead = input.peek(PEEK_BYTES);
-        // A Collector compresses each message for itself, after its length prefix.
-        if ahead.starts_with(&ZSTD) || ahead.get(4..).is_some_and(|ahead| ahead.starts_with(&ZSTD)) {
-            return Err(Error::unreadable(format!(
-                "{name} is compressed with zstd, which is not supported; decompress it first"
-            )));
-        }
-        if ahead.is_empty() {
-            if input.has_failed() {
-                return Ok(0);
-            }
-            self.store.notes.add(Cause::Source, || format!("{name}: empty"));
-            // Not an error: an exporter creates its file before it has anything to write.
-            return Ok(1);
-        }
-        if segment::is_segment(ahead) {
-            return segment::read(name, input, &mut self.store);
-        }
-        let is_framed = proto::is_framed(ahead);
-        let is_proto = !is_json(ahead) && (is_framed || proto::is_bare(ahead));
-        Ok(match is_proto {
-            true => proto::read(name, is_framed, input, &mut self.store),
-            false => json::read(name, input, &mut self.store),
-        })
-    }
 }
 
 impl ToolCallGraph {
@@ -200,18 +168,4 @@ impl ToolCallGraph {
         }
         Ok(reader.graph())
     }
-}
-
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-
-/// Enough to detect the format.
-const PEEK_BYTES: usize = 256;
-
-/// Whether a JSON object starts here. Protobuf can also start with a line break and then a length
-/// that is a brace, but in OTLP no field that starts with a quote would follow.
-fn is_json(ahead: &[u8]) -> bool {
-    let inside = ahead.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
-    inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(b"\"") || inside.starts_with(b"}"))
 }

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::common::v1::{
 };
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prost::Message;
@@ -62,16 +63,28 @@ fn every_kind_of_value() -> Vec<KeyValue> {
     ]
 }
 
+fn event(name: &str, attributes: Vec<KeyValue>) -> Event {
+    let time_unix_nano = 1_700_000_000_000_000_007;
+    Event { time_unix_nano, name: name.to_owned(), attributes, dropped_attributes_count: 1 }
+}
+
+fn link(attributes: Vec<KeyValue>) -> Link {
+    let (trace_id, span_id) = (vec![0xcd; 16], vec![0xef; 8]);
+    Link { trace_id, span_id, trace_state: "a=b".to_owned(), attributes, flags: 1, ..Link::default() }
+}
+
 fn trace_request() -> ExportTraceServiceRequest {
     let span = |name: &str, id: u8, parent: Option<u8>, code: i32| Span {
         trace_id: TRACE_BYTES.to_vec(),
         span_id: vec![id; 8],
         parent_span_id: parent.map_or_else(Vec::new, |parent| vec![parent; 8]),
         name: name.to_owned(),
-        kind: 1,
+        kind: i32::from(id),
         start_time_unix_nano: 1_700_000_000_000_000_000 + u64::from(id),
         end_time_unix_nano: 1_700_000_000_500_000_000 + u64::from(id),
         attributes: every_kind_of_value(),
+        events: vec![event("queued", vec![]), event("exception", every_kind_of_value())],
+        links: vec![Link::default(), link(vec![]), link(every_kind_of_value())],
         status: Some(Status { code, message: "as it is".to_owned() }),
         flags: 1,
         ..Span::default()
@@ -145,6 +158,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
 #[test]
 fn every_form_of_the_same_messages_is_the_same_graph() {
     let (spans, records) = (trace_request(), log_request());
@@ -168,10 +185,27 @@ fn every_form_of_the_same_messages_is_the_same_graph() {
         ("two gzip streams", [gzip(&lines.as_bytes()[..9]), gzip(&lines.as_bytes()[9..])].concat()),
         ("protobuf, one behind the other", [spans.clone(), records.clone()].concat()),
         ("protobuf with lengths", framed(&[records.clone(), spans.clone()])),
-        ("protobuf with lengths, gzip", gzip(&framed(&[records, Vec::new(), spans]))),
+        ("protobuf with lengths, gzip", gzip(&framed(&[records.clone(), Vec::new(), spans.clone()]))),
+        ("lines, zstd", zstd(lines.as_bytes())),
+        ("two zstd frames", [zstd(&lines.as_bytes()[..9]), zstd(&lines.as_bytes()[9..])].concat()),
+        ("protobuf with lengths, zstd", zstd(&framed(&[records.clone(), spans.clone()]))),
+        (
+            "each JSON message zstd",
+            framed(&[spans_json, logs_json].map(|json| zstd(json.to_string().as_bytes()))),
+        ),
+        ("each protobuf message zstd", framed(&[zstd(&records), Vec::new(), zstd(&spans)])),
+        ("each message zstd, gzip", gzip(&framed(&[zstd(&records), zstd(&spans)]))),
     ];
     let expected = dump(&read(&forms[0].1));
-    for part in ["no state", "service: Some(", "\"runner\"", "app::plan", "level: Error", "said", "alone"] {
+    let parts = ["no state", "service: Some(", "\"runner\"", "app::plan", "level: Error", "said", "alone"];
+    let of_spans = [
+        "kind: Server",
+        "kind: Internal",
+        "name: \"exception\"",
+        "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+        "1700000000000000007",
+    ];
+    for part in parts.into_iter().chain(of_spans) {
         assert!(expected.contains(part), "{part}: {expected}");
     }
     for (form, bytes) in &forms {

@@ -5,7 +5,10 @@ use std::fs;
 use std::time::Duration;
 
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
-use opentelemetry::trace::{Span as _, Status, TraceContextExt, Tracer as _, TracerProvider as _};
+use opentelemetry::trace::{
+    Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer as _,
+    TracerProvider as _,
+};
 use opentelemetry::{Array, Context, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -113,8 +116,12 @@ fn a_job_on_the_sdk_road_looks_the_same_live_and_read_back() {
         .with_batch_exporter(JsonLinesLogExporter::new(&records).unwrap())
         .build();
     let (tracer, logger) = (traces.tracer("test"), logs.logger("test"));
-    let mut job = tracer.start("job.deploy");
+    let linked = SpanContext::new(1.into(), 2.into(), TraceFlags::SAMPLED, true, TraceState::default());
+    let job = tracer.span_builder("job.deploy").with_kind(SpanKind::Consumer);
+    let mut job = job.with_links(vec![Link::new(linked, span_values(), 3)]).start(&tracer);
     job.set_attributes(span_values());
+    job.add_event("exception", span_values());
+    job.add_event("", Vec::new());
     job.set_status(Status::error("no \"state\"\nto be found"));
     let cx = Context::new().with_span(job);
     let step = tracer.start_with_context("step.plan", &cx);
@@ -139,7 +146,9 @@ fn a_job_on_the_sdk_road_looks_the_same_live_and_read_back() {
     logs.shutdown().unwrap();
     let read = ToolCallGraph::read_files([&spans, &records]).unwrap();
     assert_same(&live, &read);
-    let (_, of_job) = &contents(&live)[0];
+    let (job, of_job) = &contents(&live)[0];
+    assert_eq!((job.kind.clone(), job.events.len(), job.links.len()), (SpanKind::Consumer, 2, 1));
+    assert_eq!(job.events[0].attributes.len(), span_values().len());
     assert_eq!(of_job.len(), record_values().len());
     let text =
         |value: &str| of_job.iter().any(|record| record.body == value && record.attributes[0].1 == value);

@@ -3,6 +3,7 @@
 
 mod damage;
 mod drawing;
+mod events;
 mod forms;
 mod limits;
 mod labels;
@@ -10,6 +11,8 @@ mod live_and_read;
 mod markdown;
 mod mermaid;
 mod rules;
+mod zstd;
+mod foreign;
 mod fixture;
 #[cfg(all(feature = "tokio", feature = "json-lines"))]
 mod trial;

@@ -64,7 +64,7 @@ impl<'a> Input<'a> {
     }
 
     /// Consumes `bytes` and passes them on piece by piece. Returns whether there were that many.
-    pub(super) fn take(&mut self, mut bytes: u64, mut piece: impl FnMut(&[u8])) -> bool {
+    pub(super) fn take_pieces(&mut self, mut bytes: u64, mut piece: impl FnMut(&[u8])) -> bool {
         while bytes > 0 {
             let window = self.window();
             let taken = window.len().min(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -114,9 +114,10 @@ impl Read for Input<'_> {
         let bytes = window.len().min(out.len());
         out[..bytes].copy_from_slice(&window[..bytes]);
         self.consume(bytes);
-        match self.failure.take().filter(|_| bytes == 0) {
-            Some(failure) => Err(failure),
-            None => Ok(bytes),
+        match &self.failure {
+            // A copy: the failure is also that of this input.
+            Some(failure) if bytes == 0 => Err(io::Error::new(failure.kind(), failure.to_string())),
+            _ => Ok(bytes),
         }
     }
 }

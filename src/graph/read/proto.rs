@@ -80,7 +80,7 @@ impl Parser<'_, '_> {
             let end = self.input.offset() + u64::from(u32::from_be_bytes(length));
             if !self.message(end - self.input.offset()) {
                 // The next message can be read even if this one is malformed.
-                let _ = self.input.take(end.saturating_sub(self.input.offset()), |_| {});
+                let _ = self.input.take_pieces(end.saturating_sub(self.input.offset()), |_| {});
             }
             if self.input.window().is_empty() {
                 return;
@@ -255,6 +255,6 @@ impl Parser<'_, '_> {
     }
 
     fn take(&mut self, bytes: u64, piece: impl FnMut(&[u8])) -> Result<(), Malformed> {
-        self.input.take(bytes, piece).then_some(()).ok_or(TRUNCATED)
+        self.input.take_pieces(bytes, piece).then_some(()).ok_or(TRUNCATED)
     }
 }

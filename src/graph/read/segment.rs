@@ -19,17 +19,7 @@ pub(super) fn is_segment(ahead: &[u8]) -> bool {
 /// Reads the input. Returns how many spans and records there were; for an empty segment, one.
 pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> Result<u64, Error> {
     let mut bytes = Vec::new();
-    let mut left = MAX_BYTES;
-    loop {
-        let window = input.window();
-        let part = window.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        if part == 0 {
-            break;
-        }
-        bytes.extend_from_slice(&window[..part]);
-        input.consume(part);
-        left -= part as u64;
-    }
+    input.take_pieces(MAX_BYTES, |piece| bytes.extend_from_slice(piece));
     let segment = Segment::read(&bytes)
         .map_err(|error| Error::unreadable(format!("{name} cannot be read")).with_source(error))?;
     let (request, damaged) = request(&segment);
