@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A `FILE` is OTLP as JSON lines, as JSON documents or as protobuf, optionally compressed with
-//! gzip; `-` is standard input. The spans and records of all files make one graph.
+//! gzip or zstd; `-` is standard input. The spans and records of all files make one graph.
 //!
 //! It exits with 0 if every file was read, with 1 if one could not be read or has no OTLP in it,
 //! and with 2 on a usage error. Failures in the graph are not an error.

@@ -41,6 +41,9 @@ use crate::keys::Keys;
 /// A message is an `ExportTraceServiceRequest` or an `ExportLogsServiceRequest`; `TracesData` and
 /// `LogsData` look the same. A file may contain both traces and logs.
 ///
+/// Of each span the kind, the attributes, the events and the links are read, with the service of its
+/// resource.
+///
 /// What cannot be read is skipped: truncated messages, lines that are not OTLP, strings of more
 /// than 16 MiB, spans without ids. The graph's [`notes`](ToolCallGraph::notes) say so, with file
 /// and line. Of a damaged message, everything before the damage is kept.
@@ -85,7 +88,8 @@ impl Reader {
 
     /// Sets the memory limit for spans and records, in bytes. Beyond it the oldest records are
     /// dropped, which are then only counted, and when there are none left the oldest spans. The
-    /// graph's notes say how many. The memory in use is an estimate.
+    /// graph's notes say how many. The memory in use is an estimate. The window of a zstd frame, 128
+    /// MiB at most, comes on top while the frame is read.
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.store.limit = bytes;
