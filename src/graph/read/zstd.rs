@@ -72,7 +72,10 @@ impl<'a> Frames<'a> {
         match self.source.failure() {
             Some(failure) => failure,
             None if is_of_reading(error) => truncated(),
-            None => io::Error::new(io::ErrorKind::InvalidData, format!("a zstd frame is damaged: {error}")),
+            None => io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a zstd frame cannot be decompressed: {error}"),
+            ),
         }
     }
 }
