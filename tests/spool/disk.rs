@@ -406,7 +406,8 @@ fn fork_and_log() {
 fn a_segment_can_be_drawn() {
     let spool = Spool::new();
     let away = Reserved::new();
-    let pipeline = spool.builder(&format!("http://{}", away.address)).build().unwrap();
+    let builder = spool.builder(&format!("http://{}", away.address)).with_service_name("drawn");
+    let pipeline = builder.build().unwrap();
     let provider = SdkTracerProvider::builder().with_span_processor(pipeline.span_processor()).build();
     let layer = LogLayer::direct(pipeline.clone());
     tracing::dispatcher::with_default(&subscriber(&provider, layer), || {
@@ -423,6 +424,8 @@ fn a_segment_can_be_drawn() {
     assert!(graph.notes().is_empty(), "{:?}", graph.notes());
     let text = graph.to_text();
     assert!(text.contains("terraform plan") && text.contains("1 info"), "{text}");
+    let call = graph.roots().next().unwrap().call();
+    assert_eq!(call.service.as_deref(), Some("drawn"));
 }
 
 /// Scenario: a backlog that takes longer than a shutdown may take, with a receiver that is slow and well.
