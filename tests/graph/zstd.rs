@@ -234,7 +234,8 @@ fn an_error_of_a_compressed_source_is_told() {
         let last = graph.notes().last().map(String::as_str);
         assert_eq!(last, Some("file: could not be read to its end: the disk is gone"), "{number}");
     }
-    for start in [&[0x1f, 0x8b][..], &[0x1f], &MAGIC, &HEADER, b"\0\0\x02\0\x28\xb5\x2f\xfd"] {
+    let skipped = [0x50, 0x2a, 0x4d, 0x18, 100, 0, 0, 0, 1];
+    for start in [&[0x1f, 0x8b][..], &[0x1f], &MAGIC, &HEADER, &skipped, b"\0\0\x02\0\x28\xb5\x2f\xfd"] {
         let error = Reader::new().read("file", Failing(start.to_vec())).unwrap_err();
         assert!(error.to_string().contains("the disk is gone"), "{start:?}: {error}");
     }

@@ -61,7 +61,7 @@ impl<'a> Frames<'a> {
                 length, ..
             })) => match self.source.take_pieces(u64::from(length), |_| {}) {
                 true => Ok(()),
-                false => Err(truncated()),
+                false => Err(self.source.failure().unwrap_or_else(truncated)),
             },
             Err(error) => Err(self.failure_of(&error)),
         }
