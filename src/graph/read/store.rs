@@ -161,7 +161,7 @@ fn newest(len: usize, count: u64) -> usize {
 }
 
 fn size_of_call(call: &Call) -> usize {
-    let optional = [&call.tool, &call.operation, &call.execution_id, &call.service];
+    let optional = [&call.tool, &call.operation, &call.job_id, &call.execution_id, &call.service];
     let of_events = call.events.iter().map(|event| 2 + 2 * event.attributes.len()).sum::<usize>();
     let of_links = call.links.iter().map(|link| 1 + 2 * link.attributes.len()).sum::<usize>();
     let strings = optional.into_iter().flatten().count() + 2 * call.attributes.len();
