@@ -21,7 +21,7 @@ pub use self::processor::JobSpanProcessor;
 pub use crate::correlate::with_job::{FutureExt, WithJob};
 pub use crate::job_account::Tally;
 pub use crate::metadata::JobMetadata;
-pub use crate::op::execution::{execution, Execution};
+pub use crate::op::execution::{execution, step, Execution};
 pub use crate::op::receipt::{close, Receipt};
 pub use crate::task::{carry, handle, thread, Handle};
 #[cfg(feature = "tokio")]

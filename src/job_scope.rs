@@ -19,7 +19,8 @@ pub(crate) struct JobScope {
     /// Never zero, as 0 means no job, and never reused, as caches are keyed by it.
     pub(crate) id: u64,
     pub(crate) metadata: JobMetadata,
-    /// The attributes that `job::set` added, in the order of first use. Keys are unique.
+    /// The attributes beside the fixed ones, of the metadata and of `job::set`, in the order of first
+    /// use. Keys are unique.
     added: RwLock<Vec<KeyValue>>,
     /// Counts changes of `added`. With the id, it is the key of caches.
     generation: AtomicU64,
@@ -39,7 +40,7 @@ impl JobScope {
     fn of_account(metadata: JobMetadata, account: Arc<Account>) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (added, generation) = (RwLock::default(), AtomicU64::new(0));
+        let (added, generation) = (RwLock::new(metadata.further().collect()), AtomicU64::new(0));
         Arc::new(Self { id, metadata, added, generation, account })
     }
 

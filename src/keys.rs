@@ -80,6 +80,38 @@ impl Keys {
         }
     }
 
+    /// OpenTelemetry's names for generative AI, where the [semantic conventions] have one, for agents whose
+    /// tool calls are ops: tool and operation are `gen_ai.tool.name` and `gen_ai.operation.name`, the job is
+    /// the conversation, its group the workflow, its executor the agent.
+    ///
+    /// The others have none, and keep their default names.
+    ///
+    /// ```
+    /// assert_eq!(spanlog::Keys::gen_ai().tool(), "gen_ai.tool.name");
+    /// ```
+    ///
+    /// [semantic conventions]: https://github.com/open-telemetry/semantic-conventions-genai
+    pub const fn gen_ai() -> Self {
+        Self {
+            names: [
+                "gen_ai.conversation.id",
+                "runner_job_execution.id",
+                "runner_job_execution_step.name",
+                "gen_ai.workflow.name",
+                "runner_job.operation",
+                "gen_ai.agent.name",
+                "org.id",
+                "install.id",
+                "log_stream.id",
+                "gen_ai.tool.name",
+                "gen_ai.operation.name",
+            ],
+        }
+    }
+
+    /// All presets, the default one first.
+    pub(crate) const PRESETS: [Self; 3] = [Self::nuon(), Self::cicd(), Self::gen_ai()];
+
     pub(crate) fn job(&self) -> &[&'static str] {
         &self.names[..JOB_KEYS]
     }

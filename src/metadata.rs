@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use opentelemetry::KeyValue;
+
 use crate::keys::{Keys, JOB_KEYS};
 
-/// The metadata of a job: two ids that are required, and other ids and names that are optional.
+/// The metadata of a job: two ids that are required, other ids and names that are optional, and
+/// [any further](Self::with) attributes.
 ///
 /// An empty value counts as absent and is not stamped.
 ///
@@ -21,6 +24,8 @@ use crate::keys::{Keys, JOB_KEYS};
 pub struct JobMetadata {
     /// In the order of [`Keys::job`].
     values: [Cow<'static, str>; JOB_KEYS],
+    /// Further attributes, by name. Names are unique, values are not empty.
+    further: Vec<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
 impl JobMetadata {
@@ -30,6 +35,38 @@ impl JobMetadata {
         metadata.values[0] = job_id.into();
         metadata.values[1] = execution_id.into();
         metadata
+    }
+
+    /// Adds an attribute of any name, which is stamped wherever the others are.
+    ///
+    /// The last value of a name wins; an empty one removes it. If it has the name of one of the others under
+    /// the [`Keys`] in use, it takes precedence.
+    ///
+    /// ```
+    /// use spanlog::JobMetadata;
+    ///
+    /// let metadata = JobMetadata::new("job-1", "exec-1").with("deployment.environment.name", "prod");
+    /// assert_eq!(metadata.get("deployment.environment.name"), Some("prod"));
+    /// ```
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        self.further.retain(|(known, _)| *known != name);
+        if !value.is_empty() {
+            self.further.push((name, value));
+        }
+        self
+    }
+
+    /// The value of an attribute that was added [by name](Self::with).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.further.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// Those that were added by name.
+    pub(crate) fn further(&self) -> impl Iterator<Item = KeyValue> + '_ {
+        self.further.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()))
     }
 
     /// The value at an index of [`Keys::job`], empty if there is none.

@@ -171,9 +171,11 @@ impl Default for RawSpan {
 }
 
 impl Call {
-    pub(super) fn from_raw(raw: RawSpan, keys: &Keys) -> Self {
+    /// Of several keys, the first that the span has counts.
+    pub(super) fn from_raw(raw: RawSpan, keys: &[Keys]) -> Self {
         let end_unix_nano = raw.end_unix_nano.filter(|end| *end != 0);
         let find = |key: &str| last_value(&raw.attributes, key).map(str::to_owned);
+        let find_any = |name: fn(&Keys) -> &'static str| keys.iter().find_map(|keys| find(name(keys)));
         let took_time = end_unix_nano.is_some_and(|end| end > raw.start_unix_nano);
         let outcome = match find("op.outcome").as_deref().and_then(Outcome::of_op) {
             Some(outcome) => outcome,
@@ -183,10 +185,10 @@ impl Call {
             None => Outcome::Skipped,
         };
         Self {
-            tool: find(keys.tool()),
-            operation: find(keys.operation()),
-            job_id: find(keys.job_id()),
-            execution_id: find(keys.execution_id()),
+            tool: find_any(Keys::tool),
+            operation: find_any(Keys::operation),
+            job_id: find_any(Keys::job_id),
+            execution_id: find_any(Keys::execution_id),
             trace_id: raw.trace_id,
             span_id: raw.span_id,
             parent_id: raw.parent_id,
@@ -226,7 +228,7 @@ impl Call {
             links: span.links.iter().map(SpanLink::of_sdk).collect(),
             is_live,
         };
-        Self::from_raw(raw, keys)
+        Self::from_raw(raw, std::slice::from_ref(keys))
     }
 
     /// The memory in use by its texts and lists.

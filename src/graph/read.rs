@@ -74,15 +74,16 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// A reader with the default keys and [`MEMORY_LIMIT`].
+    /// A reader with [`MEMORY_LIMIT`], for the keys of all presets: [`Keys::nuon`], [`Keys::cicd`] and
+    /// [`Keys::gen_ai`].
     pub fn new() -> Self {
         Self { store: Store::new(MEMORY_LIMIT) }
     }
 
-    /// Sets the attribute names of tool, operation and execution id, for what is read from then on.
+    /// Sets the attribute names of tool, operation, job id and execution id, for what is read from then on.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
-        self.store.keys = keys;
+        self.store.keys = vec![keys];
         self
     }
 

@@ -36,12 +36,38 @@ use crate::op::receipt::Receipt;
 #[track_caller]
 pub fn execution(metadata: JobMetadata, kind: &str) -> Execution {
     let scope = JobScope::new(metadata);
-    Execution { op: open(format!("job.{kind}"), scope.clone(), Location::caller()), scope }
+    Execution { op: open(format!("job.{kind}"), Some(scope.clone()), Location::caller()), scope }
 }
 
-fn open(name: String, scope: Arc<JobScope>, caller: &'static Location<'static>) -> Op {
+/// Starts a step of the current execution: the span `step.<name>`, a child of the current span, and a job
+/// scope whose metadata has this step.
+///
+/// For code that does not have the [`Execution`]; [`Execution::step`] is a child of the execution's own
+/// span. It ends with [`run`](Op::run), or in async code with [`instrument`](Op::instrument). Outside any
+/// job it is a span without a job.
+///
+/// ```
+/// use spanlog::{job, JobMetadata};
+///
+/// async fn plan() -> Result<u32, std::io::Error> {
+///     job::step("plan").instrument(async { Ok(3) }).await
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let execution = job::execution(JobMetadata::new("job-1", "exec-1"), "deploy");
+/// assert_eq!(execution.instrument(plan()).await.unwrap(), 3);
+/// # });
+/// ```
+#[track_caller]
+pub fn step(name: impl Into<String>) -> Op {
+    let name = name.into();
+    let scope = ambient::ambient_job().map(|scope| scope.with_step(name.clone()));
+    open(format!("step.{name}"), scope, Location::caller())
+}
+
+fn open(name: String, scope: Option<Arc<JobScope>>, caller: &'static Location<'static>) -> Op {
     let names = OpNames { tool: Some(RUNNER.into()), operation: None };
-    Op::open(name, names, Vec::new(), Some(scope), caller)
+    Op::open(name, names, Vec::new(), scope, caller)
 }
 
 /// A running execution of a job. It ends like an [`Op`].
@@ -64,7 +90,7 @@ impl Execution {
         let scope = self.scope.with_step(name.clone());
         // Taken here, as `#[track_caller]` has no effect in a closure.
         let caller = Location::caller();
-        self.op.in_scope(|| open(format!("step.{name}"), scope, caller))
+        self.op.in_scope(|| open(format!("step.{name}"), Some(scope), caller))
     }
 
     /// See [`Op::in_scope`].

@@ -1,7 +1,8 @@
 //! Rows that can be told apart: labels, attempts, causes, jobs.
 
 use serde_json::{json, Value};
-use spanlog::graph::{Outcome, SiblingRow, ToolCallGraph};
+use spanlog::graph::{Outcome, Reader, SiblingRow, ToolCallGraph};
+use spanlog::Keys;
 
 use crate::fixture::{attribute, read, span, traces, with};
 
@@ -210,4 +211,25 @@ fn each_job_has_its_own_roots_times_and_outcome() {
         ("GET /".to_owned(), 1, 5_000_000, Outcome::Ok),
     ];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_file_is_read_by_the_names_of_each_preset_and_of_others_if_they_are_given() {
+    let call = |tool: &str, operation: &str, execution: &str| {
+        let ids = [attribute(tool, "search"), attribute(operation, "query"), attribute(execution, "e")];
+        traces(&[with(span("search.query", 1, 0, 0, 1), json!({ "attributes": ids }))])
+    };
+    for keys in [Keys::nuon(), Keys::cicd(), Keys::gen_ai()] {
+        let graph = read(call(keys.tool(), keys.operation(), keys.execution_id()));
+        assert_eq!(
+            (titles(&graph), graph.jobs()[0].id().to_string()),
+            (vec!["search query".to_owned()], "e".to_owned())
+        );
+    }
+    let keys = Keys::nuon().with_tool("acme.tool").with_operation("acme.op").with_execution_id("acme.id");
+    let file = call(keys.tool(), keys.operation(), keys.execution_id());
+    assert_eq!(titles(&read(&file)), ["search.query"]);
+    let mut reader = Reader::new().with_keys(keys);
+    reader.read("file", file.as_bytes()).unwrap();
+    assert_eq!(titles(&reader.graph()), ["search query"]);
 }

@@ -82,7 +82,9 @@ fn one_keys_value_renames_everything() {
     use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
     use tracing_subscriber::layer::SubscriberExt;
 
-    for keys in [Keys::cicd(), Keys::nuon().with_job_id("my.job").with_tool(format!("my.{}", "tool"))] {
+    for keys in
+        [Keys::cicd(), Keys::gen_ai(), Keys::nuon().with_job_id("my.job").with_tool(format!("my.{}", "tool"))]
+    {
         let (logs, spans) = (Capture::default(), InMemorySpanExporter::default());
         let tracer_provider = SdkTracerProvider::builder()
             .with_span_processor(JobSpanProcessor::new().with_keys(keys))
@@ -672,4 +674,82 @@ fn a_scope_inside_another_jobs_span_gives_its_stamps_with_that_spans_ids() {
             assert_job(fixture, Some(job), &[body]);
         }
     });
+}
+
+#[test]
+fn metadata_has_further_attributes_of_any_name_and_a_job_can_change_them() {
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        let metadata = job("one").with("team", "infra").with("team", "platform").with("empty", "");
+        assert_eq!((metadata.get("team"), metadata.get("empty")), (Some("platform"), None));
+        job::scope(metadata.with("org.id", "org-7"), || {
+            tracing::info_span!("first").in_scope(|| tracing::warn!("in first"));
+            assert_eq!(job::current().unwrap().get("team"), Some("platform"));
+            job::set("team", "other");
+            tracing::info_span!("second").in_scope(|| tracing::warn!("in second"));
+        });
+        tracing::warn!("outside");
+        for (body, span, team) in [("in first", "first", "platform"), ("in second", "second", "other")] {
+            assert_eq!(fixture.record(body).text("team"), Some(team));
+            let span = fixture.span(span);
+            let values = |name: &str| {
+                let found = span.attributes.iter().filter(|attribute| attribute.key.as_str() == name);
+                found.map(|attribute| attribute.value.to_string()).collect::<Vec<_>>()
+            };
+            assert_eq!((values("team"), values("org.id")), (vec![team.to_owned()], vec!["org-7".to_owned()]));
+            assert!(values("empty").is_empty());
+        }
+        assert_eq!(fixture.record("outside").get("team"), None);
+    });
+}
+
+#[test]
+fn a_step_needs_no_execution_in_hand_and_ends_with_its_result() {
+    each(Arrangement::with_sampled_span_layer(), |fixture| {
+        let execution = job::execution(job("one"), "deploy");
+        let result = execution.in_scope(|| {
+            let planned = job::step("plan").run(|| {
+                tracing::warn!("planning");
+                Ok::<_, String>(3)
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let applied = runtime.block_on(job::step("apply").instrument(async {
+                tracing::warn!("applying");
+                Err::<(), _>("denied".to_owned())
+            }));
+            assert_eq!((planned, applied), (Ok(3), Err("denied".to_owned())));
+            Ok::<_, String>(())
+        });
+        execution.end(&result);
+        let root = fixture.span("job.deploy");
+        for (name, body) in [("plan", "planning"), ("apply", "applying")] {
+            let span = fixture.span(&format!("step.{name}"));
+            assert_eq!(span.parent_span_id, root.span_context.span_id());
+            let record = fixture.record(body);
+            assert_eq!(record.text("runner_job_execution_step.name"), Some(name));
+            assert_eq!(record.text("runner_job.id"), Some("one"));
+        }
+        assert_eq!(fixture.span("step.apply").status, opentelemetry::trace::Status::error("denied"));
+        // Outside any job it is a span without one.
+        job::step("alone").run(|| Ok::<_, String>(tracing::warn!("alone"))).unwrap();
+        assert_eq!(fixture.record("alone").text("runner_job.id"), None);
+        assert_eq!(fixture.span("step.alone").parent_span_id, opentelemetry::SpanId::INVALID);
+    });
+}
+
+/// Guarantees: the preset has the names of the conventions, which call theirs deprecated only because they moved
+/// to a repository of their own.
+#[test]
+#[expect(deprecated, reason = "the constants of the conventions moved")]
+fn the_names_for_generative_ai_are_those_of_the_conventions() {
+    use opentelemetry_semantic_conventions::attribute as semconv;
+    let keys = Keys::gen_ai();
+    let names = [keys.tool(), keys.operation(), keys.job_id(), keys.group(), keys.executor()];
+    let expected = [
+        semconv::GEN_AI_TOOL_NAME,
+        semconv::GEN_AI_OPERATION_NAME,
+        semconv::GEN_AI_CONVERSATION_ID,
+        semconv::GEN_AI_WORKFLOW_NAME,
+        semconv::GEN_AI_AGENT_NAME,
+    ];
+    assert_eq!(names, expected);
 }

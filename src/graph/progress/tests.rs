@@ -40,7 +40,7 @@ impl Stage {
             is_live: true,
             ..RawSpan::default()
         };
-        self.0.calls.push(Arc::new(Call::from_raw(span, &Keys::default())));
+        self.0.calls.push(Arc::new(Call::from_raw(span, &[Keys::default()])));
         self
     }
 

@@ -27,7 +27,8 @@ const STRING_BYTES: usize = size_of::<String>() + ALLOCATION_BYTES;
 pub(super) struct Store {
     /// Spans without an end may still be running: they are from a spool.
     pub(super) are_live: bool,
-    pub(super) keys: Keys,
+    /// Which attributes are tool, operation and ids: the first that a span has counts.
+    pub(super) keys: Vec<Keys>,
     pub(super) limit: usize,
     pub(super) notes: Notes,
     /// An estimate of the memory in use.
@@ -51,7 +52,7 @@ pub(super) struct Mark {
 
 impl Store {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+        Self { keys: Keys::PRESETS.to_vec(), limit, ..Self::default() }
     }
 
     /// Adds a span. One without ids can be neither identified nor a parent, so it is skipped.

@@ -73,7 +73,7 @@ impl Fixture {
         span.raw.parent_id = SpanId::from(parent);
         span.raw.start_unix_nano = BEGIN + from * MILLISECOND;
         span.raw.end_unix_nano = (to > from).then_some(BEGIN + to * MILLISECOND);
-        self.parts.calls.push(Arc::new(Call::from_raw(span.raw, &Keys::nuon())));
+        self.parts.calls.push(Arc::new(Call::from_raw(span.raw, &[Keys::nuon()])));
         number
     }
 
