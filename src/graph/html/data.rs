@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io::{self, Write};
 
+use opentelemetry::trace::SpanKind;
 use opentelemetry::{SpanId, TraceId};
 use serde::{Serialize, Serializer as _};
 use serde_json::ser::Formatter;
@@ -13,6 +14,7 @@ use serde_json::{json, Serializer, Value};
 
 use crate::graph::call::Call;
 use crate::graph::escape::needs_escape;
+use crate::graph::event::{SpanEvent, SpanLink};
 use crate::graph::record::{Level, LogRecord};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
@@ -53,8 +55,9 @@ pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()
 /// nanoseconds since 1970 exceed the integers that a JavaScript number can hold.
 fn origin(graph: &ToolCallGraph) -> u64 {
     let calls = graph.tree.calls.iter().flat_map(|call| [Some(call.start_unix_nano), call.end_unix_nano]);
+    let events = graph.tree.calls.iter().flat_map(|call| &call.events).map(|event| event.time_unix_nano);
     let records = graph.tree.records.iter().map(|record| record.time_unix_nano);
-    calls.flatten().chain(records).filter(|time| *time != 0).min().unwrap_or(0)
+    calls.flatten().chain(events).chain(records).filter(|time| *time != 0).min().unwrap_or(0)
 }
 
 #[derive(Default)]
@@ -74,7 +77,8 @@ impl<'a> Data<'a> {
         let flags: u8 = flags.iter().enumerate().map(|(bit, flag)| u8::from(*flag) << bit).sum();
         // A parent in the graph is referred to by row.
         let unknown_parent = parent.is_none() && call.parent_id != SpanId::INVALID;
-        json!([
+        let kind = (call.kind != SpanKind::Internal).then(|| kind_name(&call.kind));
+        let row = json!([
             row_number(parent),
             self.traces.number(call.trace_id),
             call.span_id.to_string(),
@@ -92,7 +96,29 @@ impl<'a> Data<'a> {
             self.attributes(&call.attributes),
             counted_only(node),
             unknown_parent.then(|| call.parent_id.to_string()),
-        ])
+            kind,
+            self.events(&call.events),
+            self.links(&call.links),
+        ]);
+        without_nulls_at_the_end(row)
+    }
+
+    /// `null` if there are none.
+    fn events(&mut self, events: &'a [SpanEvent]) -> Option<Vec<Value>> {
+        let rows = events.iter().map(|event| {
+            let name = self.strings.number(&event.name);
+            json!([name, self.time(event.time_unix_nano), self.attributes(&event.attributes)])
+        });
+        Some(rows.collect()).filter(|rows: &Vec<_>| !rows.is_empty())
+    }
+
+    /// `null` if there are none.
+    fn links(&mut self, links: &'a [SpanLink]) -> Option<Vec<Value>> {
+        let rows = links.iter().map(|link| {
+            let trace = self.traces.number(link.trace_id);
+            json!([trace, link.span_id.to_string(), self.attributes(&link.attributes)])
+        });
+        Some(rows.collect()).filter(|rows: &Vec<_>| !rows.is_empty())
     }
 
     fn record(&mut self, record: &'a LogRecord, span: Option<(usize, &Call)>) -> Value {
@@ -125,6 +151,25 @@ impl<'a> Data<'a> {
     /// `null` if it is unknown.
     fn time(&self, unix_nano: u64) -> Option<u64> {
         (unix_nano != 0).then(|| unix_nano - self.origin)
+    }
+}
+
+/// Most spans have none of the last columns.
+fn without_nulls_at_the_end(mut row: Value) -> Value {
+    if let Value::Array(columns) = &mut row {
+        let used = columns.iter().rposition(|column| !column.is_null()).map_or(0, |last| last + 1);
+        columns.truncate(used);
+    }
+    row
+}
+
+fn kind_name(kind: &SpanKind) -> &'static str {
+    match kind {
+        SpanKind::Client => "client",
+        SpanKind::Server => "server",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
+        SpanKind::Internal => "internal",
     }
 }
 

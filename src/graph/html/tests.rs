@@ -8,6 +8,7 @@ mod reader;
 mod fixture;
 
 use base64::prelude::{Engine, BASE64_STANDARD};
+use opentelemetry::trace::SpanKind;
 use proptest::prelude::*;
 
 use self::parsed::assert_same;
@@ -36,6 +37,21 @@ fn the_data_of_a_report_is_the_graph() {
     assert_same(&fixture::large(300, 2_000).graph());
     assert_same(&fixture::deep(10_000).graph());
     assert_same(&fixture::Fixture::default().graph());
+}
+
+#[test]
+fn kinds_events_and_links_are_in_the_data() {
+    let mut fixture = fixture::Fixture::default();
+    let span = fixture::span("a").of_kind(SpanKind::Client).event("exception", 3, &[("exception.type", "E")]);
+    let first = fixture.add(0, 0, 5, span.event("retry", 0, &[]).link(7, 9, &[("why", "asked by it")]));
+    fixture.add(first, 1, 2, fixture::span("b").link(fixture::TRACE, first, &[]));
+    for kind in [SpanKind::Server, SpanKind::Producer, SpanKind::Consumer, SpanKind::Internal] {
+        fixture.add(first, 1, 2, fixture::span("c").of_kind(kind));
+    }
+    let graph = fixture.graph();
+    assert_same(&graph);
+    let call = graph.roots().next().unwrap().call();
+    assert_eq!((call.events.len(), call.links.len()), (2, 1));
 }
 
 #[test]
@@ -127,6 +143,7 @@ fn of_texts(texts: &[String]) -> ToolCallGraph {
     for text in texts {
         let made =
             fixture::span(text).with(text, text).with("nuon.tool", text).with("nuon.op", text).failed(text);
+        let made = made.event(text, 1, &[(text, text)]).link(1, 1, &[(text, text)]);
         let span = fixture.add(0, 1, 2, made);
         let record = fixture.log(span, 1, Level::Warn, text);
         record.target.clone_from(text);

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use opentelemetry::trace::SpanKind;
 use opentelemetry::{SpanId, TraceId};
 
 use crate::graph::call::RawSpan;
 use crate::graph::tree::Parts;
-use crate::graph::{Call, Level, LogRecord, ToolCallGraph};
+use crate::graph::{Call, Level, LogRecord, SpanEvent, SpanLink, ToolCallGraph};
 use crate::keys::Keys;
 
 pub(super) const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
@@ -58,10 +59,41 @@ impl FixtureSpan {
         self.with("op.outcome", outcome)
     }
 
+    pub(super) fn in_trace(mut self, trace: u128) -> Self {
+        self.raw.trace_id = TraceId::from(trace);
+        self
+    }
+
+    pub(super) fn of_kind(mut self, kind: SpanKind) -> Self {
+        self.raw.kind = kind;
+        self
+    }
+
+    /// With an event, so many milliseconds after the beginning.
+    pub(super) fn event(mut self, name: &str, at: u64, attributes: &[(&str, &str)]) -> Self {
+        let mut event = SpanEvent::default();
+        event.name = name.to_owned();
+        event.time_unix_nano = BEGIN + at * MILLISECOND;
+        event.attributes = owned(attributes);
+        self.raw.events.push(event);
+        self
+    }
+
+    /// With a link to a span of the fixture, or to an unknown one.
+    pub(super) fn link(mut self, trace: u128, span: u64, attributes: &[(&str, &str)]) -> Self {
+        let (trace_id, span_id) = (TraceId::from(trace), SpanId::from(span));
+        self.raw.links.push(SpanLink { trace_id, span_id, attributes: owned(attributes) });
+        self
+    }
+
     pub(super) fn live(mut self) -> Self {
         self.raw.is_live = true;
         self
     }
+}
+
+fn owned(attributes: &[(&str, &str)]) -> Vec<(String, String)> {
+    attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 impl Fixture {
@@ -78,7 +110,8 @@ impl Fixture {
     }
 
     pub(super) fn log(&mut self, span: u64, at: u64, level: Level, body: &str) -> &mut LogRecord {
-        let ids = (span != 0).then_some((TraceId::from(TRACE), SpanId::from(span))).unzip();
+        let call = usize::try_from(span).ok().and_then(|span| self.parts.calls.get(span.checked_sub(1)?));
+        let ids = call.map(|call| call.ids()).unzip();
         self.parts.records.push(LogRecord {
             trace_id: ids.0,
             span_id: ids.1,

@@ -3,7 +3,7 @@
 use opentelemetry::{SpanId, TraceId};
 use serde_json::{json, Value};
 
-use crate::graph::{Level, LogRecord, Node, ToolCallGraph};
+use crate::graph::{Level, LogRecord, Node, SpanEvent, SpanLink, ToolCallGraph};
 
 /// What `script/data.js` reads.
 struct Parsed(Value);
@@ -66,6 +66,28 @@ impl Parsed {
         assert_eq!(counted + node.own_records().len() as u64, node.own_counts().total());
         let unknown = node.parent().is_none() && call.parent_id != SpanId::INVALID;
         assert_eq!(row[16], if unknown { json!(call.parent_id.to_string()) } else { Value::Null });
+        let kind = row[17].as_str().unwrap_or("internal");
+        assert_eq!(kind, format!("{:?}", call.kind).to_lowercase());
+        let events = row[18].as_array().into_iter().flatten();
+        let events: Vec<_> = events.map(|event| self.event(event)).collect();
+        assert_eq!(events, call.events);
+        let links = row[19].as_array().into_iter().flatten();
+        let links: Vec<_> = links.map(|link| self.link(link)).collect();
+        assert_eq!(links, call.links);
+        assert!(!row.as_array().unwrap().last().unwrap().is_null());
+    }
+
+    fn event(&self, row: &Value) -> SpanEvent {
+        let mut event = SpanEvent::default();
+        event.name = self.text(&row[0]).as_str().unwrap().to_owned();
+        event.time_unix_nano = self.time(&row[1]).unwrap_or(0);
+        event.attributes = self.attributes(&row[2]);
+        event
+    }
+
+    fn link(&self, row: &Value) -> SpanLink {
+        let span_id = SpanId::from_hex(row[1].as_str().unwrap()).unwrap();
+        SpanLink { trace_id: self.trace(&row[0]).unwrap(), span_id, attributes: self.attributes(&row[2]) }
     }
 
     fn assert_record(&self, row: &Value, record: &LogRecord, own: Option<(TraceId, SpanId)>) {
