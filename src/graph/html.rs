@@ -18,10 +18,21 @@ const SCRIPT: &str = concat!(
     include_str!("html/script/data.js"),
     include_str!("html/script/text.js"),
     include_str!("html/script/list.js"),
+    include_str!("html/script/shape.js"),
+    include_str!("html/script/jobs.js"),
+    include_str!("html/script/triage.js"),
+    include_str!("html/script/groups.js"),
+    include_str!("html/script/query.js"),
     include_str!("html/script/search.js"),
-    include_str!("html/script/tree.js"),
-    include_str!("html/script/details.js"),
     include_str!("html/script/main.js"),
+    include_str!("html/script/tree.js"),
+    include_str!("html/script/axis.js"),
+    include_str!("html/script/zoom.js"),
+    include_str!("html/script/details.js"),
+    include_str!("html/script/records.js"),
+    include_str!("html/script/log.js"),
+    include_str!("html/script/split.js"),
+    include_str!("html/script/keys.js"),
     include_str!("html/script/start.js"),
 );
 
@@ -29,8 +40,8 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-/kzuwA8oGc1E9OBngoJq2JzLeHEZCbmafy/ai/eSFTs='; ",
-    "style-src 'sha256-GYrPhqggEYbSX63uqPYvRIfNIubXzbkaH1gJ2YsPQEw='",
+    "script-src 'sha256-Z3ThZ2DkFkYy19eoWd+m7DSeG3dzJhayAetPd9vMNqg='; ",
+    "style-src 'sha256-BfKy23JyGcaV6WeGAazMhqAir9RwpnasPFO+FwuUhu8='",
 );
 
 impl ToolCallGraph {

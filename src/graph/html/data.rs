@@ -15,7 +15,9 @@ use serde_json::{json, Serializer, Value};
 use crate::graph::call::Call;
 use crate::graph::escape::needs_escape;
 use crate::graph::event::{SpanEvent, SpanLink};
+use crate::graph::jobs::Job;
 use crate::graph::record::{Level, LogRecord};
+use crate::graph::rows::SiblingRow;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()> {
@@ -35,13 +37,19 @@ pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()
     )?;
     write!(to, ",\n\"records\":")?;
     let mut span_of = vec![None; graph.tree.records.len()];
-    for ((place, call), row) in graph.tree.places.iter().zip(&graph.tree.calls).zip(rows) {
+    for ((place, call), row) in graph.tree.places.iter().zip(&graph.tree.calls).zip(&rows) {
         for record in &place.records {
             span_of[*record] = row.map(|row| (row, &**call));
         }
     }
     let records = graph.tree.records.iter().zip(span_of);
     list(to, records.map(|(record, span)| data.record(record, span)))?;
+    write!(to, ",\n\"jobs\":")?;
+    list(to, graph.jobs().iter().map(|job| data.job(job, &rows)))?;
+    write!(to, ",\n\"groups\":")?;
+    list(to, groups(graph, &rows))?;
+    write!(to, ",\n\"failures\":")?;
+    list(to, graph.failures().iter().map(|node| rows[node.index]))?;
     write!(to, ",\n\"outcomes\":")?;
     list(to, data.outcomes.values)?;
     write!(to, ",\n\"traces\":")?;
@@ -72,8 +80,16 @@ impl<'a> Data<'a> {
     fn span(&mut self, node: Node<'a>, parent: Option<usize>) -> Value {
         let call = node.call();
         // Not in the table of strings, which borrows from the graph.
-        let title = Some(call.title()).filter(|title| *title != call.name);
-        let flags = [node.fails(), node.contains_failure(), call.is_runner_internal(), call.is_error];
+        let title = Some(node.title()).filter(|title| *title != call.name);
+        let flags = [
+            node.fails(),
+            node.contains_failure(),
+            call.is_runner_internal(),
+            call.is_error,
+            node.is_cause(),
+            node.is_recovered(),
+            node.hands_on(),
+        ];
         let flags: u8 = flags.iter().enumerate().map(|(bit, flag)| u8::from(*flag) << bit).sum();
         // A parent in the graph is referred to by row.
         let unknown_parent = parent.is_none() && call.parent_id != SpanId::INVALID;
@@ -121,6 +137,12 @@ impl<'a> Data<'a> {
         Some(rows.collect()).filter(|rows: &Vec<_>| !rows.is_empty())
     }
 
+    fn job(&self, job: &Job<'_>, rows: &[Option<usize>]) -> Value {
+        let roots: Vec<_> = job.roots().iter().map(|root| rows[root.index]).collect();
+        let (start, end) = (self.time(job.start_unix_nano()), self.time(job.end_unix_nano()));
+        json!([job.title(), roots, start, end, job.outcome().name(), u8::from(job.fails())])
+    }
+
     fn record(&mut self, record: &'a LogRecord, span: Option<(usize, &Call)>) -> Value {
         // Most records have the ids of their row's span.
         let has_other_ids = span.is_none_or(|(_, call)| record.ids() != Some(call.ids()));
@@ -152,6 +174,39 @@ impl<'a> Data<'a> {
     fn time(&self, unix_nano: u64) -> Option<u64> {
         (unix_nano != 0).then(|| unix_nano - self.origin)
     }
+}
+
+/// Siblings in one row. A member is the row of a span, or after these an earlier group, numbered from
+/// one above the number of spans.
+fn groups(graph: &ToolCallGraph, rows: &[Option<usize>]) -> Vec<Value> {
+    let first = graph.nodes().count() + 1;
+    let mut groups = Vec::new();
+    for row in graph.nodes().flat_map(|node| node.child_rows()) {
+        add_group(&row, rows, first, &mut groups);
+    }
+    groups
+}
+
+/// Adds a group after those in it, and returns its number; of a single span the row.
+fn add_group(
+    row: &SiblingRow<'_>,
+    rows: &[Option<usize>],
+    first: usize,
+    groups: &mut Vec<Value>,
+) -> Option<usize> {
+    let (title, kind, members) = match row {
+        SiblingRow::One(node) => return rows[node.index],
+        SiblingRow::Attempts(attempts) => {
+            let members: Vec<_> = attempts.iter().map(|node| rows[node.index]).collect();
+            (row.node().title(), "attempts", members)
+        }
+        SiblingRow::Alike(alike) => {
+            let members: Vec<_> = alike.iter().map(|row| add_group(row, rows, first, groups)).collect();
+            (row.node().call().title(), "alike", members)
+        }
+    };
+    groups.push(json!([title, kind, members]));
+    Some(first + groups.len() - 1)
 }
 
 /// Most spans have none of the last columns.

@@ -5,6 +5,7 @@ mod browser;
 mod looks;
 mod parsed;
 mod reader;
+mod trial;
 mod fixture;
 
 use base64::prelude::{Engine, BASE64_STANDARD};
@@ -34,6 +35,8 @@ fn the_data_of_a_report_is_the_graph() {
     assert_same(&fixture::everything().graph());
     assert_same(&fixture::everything().graph().without_runner_spans());
     assert_same(&fixture::everything().graph().showing(|call| !call.name.starts_with("job.")));
+    assert_same(&trial::trial().graph());
+    assert_same(&trial::trial().graph().showing(|call| call.name != "step.apply"));
     assert_same(&fixture::large(300, 2_000).graph());
     assert_same(&fixture::deep(10_000).graph());
     assert_same(&fixture::Fixture::default().graph());
@@ -95,7 +98,7 @@ fn a_report_needs_no_other_file_and_no_network() {
         "http:",
         "https:",
         "src=",
-        "href",
+        " href=",
         "url(",
         "@import",
         "<link",
@@ -193,6 +196,8 @@ fn reports_are_files() {
     let folder = std::env::var_os("SPANLOG_REPORTS").map_or(own.0.clone(), Into::into);
     for (name, fixture) in [
         ("everything", fixture::everything()),
+        ("trial", trial::trial()),
+        ("fine", trial::fine()),
         ("large", fixture::large(10_000, 100_000)),
         ("deep", fixture::deep(10_000)),
         ("empty", fixture::Fixture::default()),

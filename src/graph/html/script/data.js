@@ -1,15 +1,15 @@
 "use strict";
-// The data of the report, and what is derived from it. Nothing here touches the page.
+// The data of the report: spans, records, jobs and groups of spans. Nothing here touches the page.
 
-const LEVELS = 7;
-const { spans, records, strings, levels, outcomes, notes, origin } = (() => {
+const LEVELS = 7, ERROR = 5;
+const { spans, records, strings, levels, outcomes, notes, origin, jobs, groups, failures: failureRows } = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const text = (index) => (index === null ? null : data.strings[index]);
   const spans = data.spans.map((row, index) => {
     const [parent, trace, id, name, title, tool, operation, execution, service, start, end, outcome, flags,
-      message, attributes, counted, parentId] = row;
+      message, attributes, counted, parentId = null, kind = null, events = null, links = null] = row;
     return {
-      index, parent, id, start, end, attributes, counted, parentId,
+      index, parent, id, start, end, attributes, counted, parentId, kind,
       trace: data.traces[trace],
       name: text(name), title: title === null ? text(name) : title,
       tool: text(tool), operation: text(operation), execution: text(execution), service: text(service),
@@ -17,19 +17,68 @@ const { spans, records, strings, levels, outcomes, notes, origin } = (() => {
       // As indexes, for the search.
       texts: [name, message], message: text(message),
       isRed: (flags & 1) !== 0, containsRed: (flags & 2) !== 0, isInternal: (flags & 4) !== 0,
-      isError: (flags & 8) !== 0,
+      isError: (flags & 8) !== 0, isCause: (flags & 16) !== 0, isRecovered: (flags & 32) !== 0,
+      handsOn: (flags & 64) !== 0,
+      events: (events ?? []).map(([name, time, attributes]) => ({ name: text(name), time, attributes })),
+      links: (links ?? []).map(([trace, id, attributes]) => ({ trace: data.traces[trace], id, attributes })),
+      job: -1,
     };
   });
+  const streamKey = data.strings.indexOf("log.iostream");
+  const streamOf = (attributes) => {
+    for (let at = 0; at < attributes.length; at += 2) if (attributes[at] === streamKey) return text(attributes[at + 1]);
+    return null;
+  };
   const records = data.records.map((row, index) => {
     const [span, time, level, target, event, body, attributes, trace, spanId] = row;
-    return { index, span, time, level, target, event, body, attributes,
+    return { index, span, time, level, target, event, body, attributes, stream: streamOf(attributes),
       trace: trace === null ? null : data.traces[trace], spanId };
   });
-  return { ...data, spans, records, origin: BigInt(data.origin) };
+  const jobs = data.jobs.map(([title, roots, start, end, outcome, fails], index) => (
+    { index, title, roots, start, end, outcome, fails: fails === 1 }));
+  for (const job of jobs) for (const root of job.roots) spans[root].job = job.index;
+  // A parent is before its children.
+  for (const span of spans) if (span.parent >= 0) span.job = spans[span.parent].job;
+  return { ...data, spans, records, jobs, origin: BigInt(data.origin) };
 })();
 
 /** The row of the records that belong to no span. */
 const UNPLACED = spans.length;
+
+/** All that can be a row of the tree, by number: spans, that of records without a span, groups. */
+const nodes = [...spans, { index: UNPLACED, title: "Records outside any span", job: -1 }];
+for (const [title, kind, members] of groups) nodes.push(groupOf(title, kind, members));
+
+/** A row that stands for siblings which are alike, or for the attempts at the same work. */
+function groupOf(title, kind, members) {
+  const of = members.map((member) => nodes[member]), last = of.at(-1), isAttempts = kind === "attempts";
+  const starts = of.map((node) => node.start).filter((start) => start !== null);
+  const isRunning = of.some((node) => node.outcome === "running");
+  return {
+    index: nodes.length, kind, members, isGroup: true, job: of[0].job,
+    title: isAttempts ? title : title + " ×" + members.length,
+    start: starts.length ? starts.reduce((a, b) => Math.min(a, b)) : null,
+    end: isRunning ? null : of.reduce((end, node) => Math.max(end, node.end ?? node.start ?? 0), 0),
+    // As a whole: of attempts, the last one decides.
+    isRed: isAttempts && last.isRed, isRecovered: isAttempts && last.isRed && last.isRecovered,
+    failed: isAttempts ? of.filter((node) => node.isRed) : of.filter(isBad),
+    containsRed: of.some((node) => node.isRed || node.containsRed),
+    outcome: isRunning ? "running" : isAttempts ? last.outcome : "ok",
+  };
+}
+
+/** Whether a node failed in the end, or something in it did. */
+function isBad(node) {
+  return node.kind === "attempts" ? node.isRed : node.isRed || node.containsRed;
+}
+
+/** The value of an attribute; the last one counts. */
+function attribute(attributes, key) {
+  for (let at = attributes.length - 2; at >= 0; at -= 2) {
+    if (strings[attributes[at]] === key) return strings[attributes[at + 1]];
+  }
+  return null;
+}
 
 /** From the first start to the last end, in nanoseconds after the origin. */
 const run = (() => {
@@ -48,86 +97,3 @@ const run = (() => {
   }
   return { start: first, end: Math.max(last, first + 1), took: Math.max(0, last - first) };
 })();
-
-/** The tree as it is shown: without the runner's own spans, if those are hidden. */
-const shape = {
-  order: [], owner: new Int32Array(spans.length), parent: new Int32Array(spans.length), children: [],
-  position: new Int32Array(spans.length), last: new Int32Array(spans.length), depth: new Int32Array(spans.length),
-  counts: new Float64Array(0), below: new Float64Array(0), unplaced: 0,
-};
-
-/** Children of hidden spans move up to the nearest ancestor that is shown, and so do their records. */
-function reshape(withInternal) {
-  const { owner, parent, position, last, depth } = shape;
-  const roots = [];
-  shape.children = spans.map(() => []);
-  for (const span of spans) {
-    const above = span.parent < 0 ? -1 : owner[span.parent];
-    const isShown = withInternal || !span.isInternal;
-    owner[span.index] = isShown ? span.index : above;
-    parent[span.index] = above;
-    if (isShown) (above < 0 ? roots : shape.children[above]).push(span.index);
-  }
-  const byStart = (a, b) => (spans[a].start ?? -1) - (spans[b].start ?? -1) || a - b;
-  for (const siblings of [roots, ...shape.children]) siblings.sort(byStart);
-  shape.order = [];
-  const open = roots.reverse();
-  while (open.length) {
-    const index = open.pop();
-    position[index] = last[index] = shape.order.length;
-    depth[index] = parent[index] < 0 ? 0 : depth[parent[index]] + 1;
-    shape.order.push(index);
-    for (let child = shape.children[index].length; child--; ) open.push(shape.children[index][child]);
-  }
-  count();
-  for (let at = shape.order.length; at--; ) {
-    const index = shape.order[at], above = parent[index];
-    if (above < 0) continue;
-    last[above] = Math.max(last[above], last[index]);
-    for (let level = 0; level < LEVELS; level++) {
-      shape.below[above * LEVELS + level] += shape.below[index * LEVELS + level];
-    }
-  }
-}
-
-/** How many records of each level: a span's own, and including those of its descendants. */
-function count() {
-  shape.counts = new Float64Array((spans.length + 1) * LEVELS);
-  const place = (span) => (span < 0 || shape.owner[span] < 0 ? UNPLACED : shape.owner[span]);
-  for (const record of records) shape.counts[place(record.span) * LEVELS + record.level]++;
-  for (const span of spans) {
-    // Records that were counted but not stored.
-    if (span.counted) span.counted.forEach((more, level) => (shape.counts[place(span.index) * LEVELS + level] += more));
-  }
-  shape.below = shape.counts.slice();
-  shape.unplaced = total(shape.counts, UNPLACED);
-}
-
-function total(counts, index, least = 0) {
-  let sum = 0;
-  for (let level = least; level < LEVELS; level++) sum += counts[index * LEVELS + level];
-  return sum;
-}
-
-/** Whether a record belongs to a row. */
-function isIn(record, index, withDescendants) {
-  const owner = record.span < 0 ? -1 : shape.owner[record.span];
-  if (index === UNPLACED) return owner < 0;
-  if (owner < 0) return false;
-  if (!withDescendants) return owner === index;
-  const at = shape.position[owner];
-  return at >= shape.position[index] && at <= shape.last[index];
-}
-
-/**
- * The origins of failures: failed spans without a failed descendant, by start. Those that made all their
- * ancestors fail come before those that an ancestor recovered from.
- */
-function failures() {
-  const shown = shape.order.filter((index) => spans[index].isRed);
-  const origins = shown.filter((index) => !spans[index].containsRed);
-  const spread = new Set();
-  for (const index of shown) if (shape.parent[index] < 0 || spread.has(shape.parent[index])) spread.add(index);
-  const byStart = (a, b) => spread.has(b) - spread.has(a) || (spans[a].start ?? 0) - (spans[b].start ?? 0) || a - b;
-  return (origins.length ? origins : shown).sort(byStart);
-}

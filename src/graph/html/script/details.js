@@ -1,21 +1,19 @@
-// The details of the selected span, and its records.
+// The details of the selected span, what matters first: how it ended, why, with which command; ids and times last.
 
 const about = document.getElementById("about");
-const listed = { element: document.getElementById("records"), rows: [], row: -1, open: new Set() };
-listed.list = new List(listed.element, 26, renderRecord);
 
 /** Longer texts are truncated until the user asks for all of it. */
 const LONGEST = 20000;
 
-function putLong(into, text) {
-  put(into, text, { most: LONGEST, isBlock: true });
+function putLong(into, text, pattern) {
+  put(into, text, { most: LONGEST, isBlock: true, pattern });
   if (text.length <= LONGEST) return into;
   const all = element("button", "link", "Show all " + number(text.length) + " characters");
   all.type = "button";
   all.addEventListener("click", (event) => {
     event.stopPropagation();
     into.textContent = "";
-    put(into, text, { isBlock: true });
+    put(into, text, { isBlock: true, pattern });
     listed.list.refresh();
   });
   into.append(all);
@@ -33,14 +31,15 @@ function attributeTable(attributes) {
   for (let at = 0; at < attributes.length; at += 2) {
     made.append(
       put(element("dt"), strings[attributes[at]], { most: 300 }),
-      putLong(element("dd"), strings[attributes[at + 1]]),
+      putLong(element("dd"), strings[attributes[at + 1]], valuePattern(attributes[at])),
     );
   }
   return made;
 }
 
+/** A button that selects a row of the tree. */
 function linkTo(index) {
-  const made = put(element("button", "link"), spans[index].title, { most: 120 });
+  const made = put(element("button", "link"), nodes[index].title, { most: 120 });
   made.type = "button";
   made.addEventListener("click", (event) => {
     event.stopPropagation();
@@ -50,195 +49,120 @@ function linkTo(index) {
   return made;
 }
 
-function showDetails() {
-  about.textContent = "";
-  const index = state.selected;
-  if (index === null) {
-    about.append(element("p", "empty", "Select a span to see its records."));
-  } else if (index === UNPLACED) {
-    about.append(element("h2", "", "Records outside any span"));
-    about.append(element("p", "quiet", "These records have no span, or one that is not in this report."));
-  } else {
-    describe(spans[index]);
-  }
-  about.scrollTop = 0;
-  listed.open.clear();
-  listed.list.extra.clear();
-  listed.element.scrollTop = 0;
-  showRecords();
-}
-
-function describe(span) {
-  const { word } = looks(span);
-  const badge = element("span", "badge" + (span.isRed ? " is-red" : "") + " o-" + looks(span).name, null, outcomeOf(span), word);
-  const heading = element("div", "heading", null, badge, put(element("h2"), span.title, { most: 1000 }));
-  if (span.start !== null && tookOf(span)) {
-    const zoom = element("button", "zoom", "Zoom");
-    zoom.type = "button";
-    zoom.title = "Zoom the time axis to this span (z)";
-    zoom.addEventListener("click", () => zoomTo(span));
-    heading.append(zoom);
-  }
-  about.append(heading);
-  if (span.message !== "") {
-    about.append(putLong(element("pre", "message" + (span.isRed ? " is-red" : "")), span.message));
-  }
-  const facts = element("dl", "pairs");
-  addFact(facts, "Duration", duration(tookOf(span)));
-  addFact(facts, "Start", span.start === null ? "unknown" : since(span.start) + "   " + clock(span.start));
-  addFact(facts, "End", span.end === null ? "none" : since(span.end) + "   " + clock(span.end));
-  if (span.title !== span.name) addFact(facts, "Name", span.name);
-  // Tool, operation and execution are among the attributes.
-  addFact(facts, "Service", span.service);
-  const above = shape.parent[span.index];
-  if (above >= 0) addFact(facts, "Parent", linkTo(above));
-  else if (span.parentId) addFact(facts, "Parent", span.parentId + " (not in this report)");
-  addFact(facts, "Span id", span.id);
-  addFact(facts, "Trace id", span.trace);
-  about.append(facts);
-  if (span.attributes.length) {
-    const more = element("details", "more-attributes");
-    more.open = state.showsAttributes;
-    more.addEventListener("toggle", () => (state.showsAttributes = more.open));
-    more.append(element("summary", "", "Attributes (" + span.attributes.length / 2 + ")"), attributeTable(span.attributes));
-    about.append(more);
-  }
-}
-
-/** Updates the list of records after the span, the level or the search changed. */
-function showRecords() {
-  const index = state.selected;
-  const isShown = (record) => isIn(record, index, state.withDescendants);
-  const all = index === null ? [] : records.filter(isShown);
-  const enough = all.filter((record) => record.level >= state.minimum);
-  const onlyHits = state.onlyHits && search.pattern;
-  listed.rows = onlyHits ? enough.filter(recordHas) : enough;
-  listed.row = -1;
-  listed.list.fill(listed.rows.length);
-  markRecord();
-  for (const [id, counts, words] of [["own", shape.counts, "Records of this span only (o)"],
-    ["all", shape.below, "Records of this span and its descendants (o)"]]) {
-    const made = document.getElementById(id);
-    made.querySelector("b").textContent = index === null ? "0" : number(total(counts, index));
-    made.title = words + (index === null ? "" : "\n" + eachLevel(counts, index));
-  }
-  for (const [id, isPressed] of [["own", !state.withDescendants], ["all", state.withDescendants], ["only-hits", state.onlyHits]]) {
-    document.getElementById(id).setAttribute("aria-pressed", String(isPressed));
-  }
-  document.getElementById("only-hits").hidden = !search.pattern;
-  sayLeftOut(all.length - listed.rows.length, index);
-}
-
-function sayLeftOut(leftOut, index) {
-  const known = index === null ? 0 : total(state.withDescendants ? shape.below : shape.counts, index);
-  const unkept = index === null ? 0 : known - (listed.rows.length + leftOut);
-  const said = [];
-  if (leftOut) said.push(number(leftOut) + " hidden by the filter");
-  if (unkept > 0) said.push(number(unkept) + " counted, not stored");
-  document.getElementById("left-out").textContent = said.join(", ");
-  const empty = document.getElementById("no-records");
-  empty.hidden = listed.rows.length > 0 || index === null;
-  listed.element.hidden = !empty.hidden;
-  empty.textContent = leftOut ? "The filter hides every record here."
-    : unkept > 0 ? "Records were counted here, but not stored."
-    : state.withDescendants || index === UNPLACED ? "Nothing was logged here."
-    : "Nothing was logged in this span itself.";
-}
-
-function renderRecord(row) {
-  const record = listed.rows[row], isOpen = listed.open.has(record.index), level = levels[record.level];
-  const made = element("div", "record l-" + level);
-  made.id = "record-" + record.index;
-  made.setAttribute("role", "treeitem");
-  made.setAttribute("aria-level", "1");
-  made.setAttribute("aria-setsize", String(listed.rows.length));
-  made.setAttribute("aria-posinset", String(row + 1));
-  made.setAttribute("aria-expanded", String(isOpen));
-  made.setAttribute("aria-selected", String(row === listed.row));
-  made.dataset.row = row;
-  const body = strings[record.body], target = strings[record.target];
-  const line = element("div", "line");
-  line.append(element("span", "time", since(record.time)), element("span", "level", level === "unspecified" ? "—" : level));
-  line.append(put(element("span", "target"), target, { most: 200 }));
-  const text = put(element("span", "body"), body, { most: 600 });
-  if (body === "") text.append(element("i", "quiet", strings[record.event] || "no message"));
-  line.append(text);
-  line.title = flat(target);
-  made.append(line);
-  if (isOpen) made.append(moreOf(record, body));
+/** A part that stays folded or unfolded when another span is selected. */
+function foldable(name, summary, ...children) {
+  const made = element("details", "fold", null, element("summary", "", summary), ...children);
+  made.open = state.unfolded.has(name);
+  made.addEventListener("toggle", () => (made.open ? state.unfolded.add(name) : state.unfolded.delete(name)));
   return made;
 }
 
-function moreOf(record, body) {
-  const more = element("div", "more");
-  more.append(putLong(element("pre"), body));
-  const facts = element("dl", "pairs");
-  addFact(facts, "Time", clock(record.time));
-  addFact(facts, "Target", strings[record.target]);
-  addFact(facts, "Event", strings[record.event]);
-  if (record.span >= 0 && shape.owner[record.span] >= 0) addFact(facts, "Span", linkTo(shape.owner[record.span]));
-  addFact(facts, "Span id", record.spanId);
-  addFact(facts, "Trace id", record.trace);
-  more.append(facts);
-  if (record.attributes.length) more.append(attributeTable(record.attributes));
-  return more;
+/** Shows another span, with its records. */
+function showDetails() {
+  describe();
+  about.scrollTop = 0;
+  showRecordsAnew();
+  revealMark();
 }
 
-function toggleRecord(row, isOpen = !listed.open.has(listed.rows[row].index)) {
-  const { index } = listed.rows[row];
-  if (isOpen === listed.open.has(index)) return;
-  if (isOpen) {
-    listed.open.add(index);
-    listed.list.extra.set(row, 0);
+function describe() {
+  const scrolled = about.scrollTop, index = state.selected, node = nodes[index];
+  about.textContent = "";
+  if (!node) {
+    about.append(element("p", "empty", "Select a span to see its records."));
+  } else if (index === UNPLACED) {
+    about.append(element("h2", "", node.title));
+    about.append(element("p", "quiet", "These records have no span, or one that is not in this report."));
   } else {
-    listed.open.delete(index);
-    listed.list.extra.delete(row);
+    about.append(headingOf(node));
+    if (node.isGroup) about.append(memberTable(node));
+    else describeSpan(node);
   }
-  listed.list.refresh();
+  about.scrollTop = scrolled;
 }
 
-function markRecord() {
-  for (const [row, made] of listed.list.drawn) made.setAttribute("aria-selected", String(row === listed.row));
-  const record = listed.rows[listed.row];
-  if (record) listed.element.setAttribute("aria-activedescendant", "record-" + record.index);
-  else listed.element.removeAttribute("aria-activedescendant");
+function headingOf(node) {
+  const { word, name } = looks(node);
+  const badge = element("span", "badge" + (node.isRed ? " is-red" : "") + " o-" + name, null, outcomeOf(node), word);
+  const heading = element("div", "heading", null, badge, put(element("h2"), node.title, { most: 1000 }));
+  const zooms = element("span", "zooms");
+  const add = (text, title, act) => {
+    const made = element("button", "", text);
+    made.type = "button";
+    made.title = title;
+    made.addEventListener("click", act);
+    zooms.append(made);
+  };
+  if (isZoomable(node)) add("Zoom", "Zoom the time axis to this span (z)", () => zoomToNode(node));
+  if (isZoomable(nodes[parentSpan(node.index)])) add("Zoom to parent", "Zoom the time axis to the parent (p)", zoomToParent);
+  heading.append(zooms);
+  return heading;
 }
 
-function goToRecord(row) {
-  listed.row = row;
-  listed.list.reveal(row);
-  markRecord();
+function describeSpan(span) {
+  addReason(span);
+  const facts = element("dl", "pairs");
+  const exception = span.events.findLast(({ name }) => name === "exception");
+  addFact(facts, "Error type", attribute(span.attributes, "error.type") ?? (exception ? attribute(exception.attributes, "exception.type") : null));
+  addFact(facts, "Exit code", attribute(span.attributes, "process.exit.code"));
+  addFact(facts, "Exit signal", attribute(span.attributes, "process.exit.signal"));
+  addFact(facts, "Command", commandOf(span));
+  addFact(facts, "Duration", duration(tookOf(span)));
+  addFact(facts, "Service", span.service);
+  addFact(facts, "Kind", span.kind);
+  const above = parentSpan(span.index);
+  if (above >= 0) addFact(facts, "Parent", linkTo(above));
+  else if (span.parentId) addFact(facts, "Parent", span.parentId + " (not in this report)");
+  about.append(facts);
+  if (span.events.length) about.append(foldable("events", "Events (" + span.events.length + ")", ...span.events.map((event) => eventOf(event, span))));
+  if (span.links.length) about.append(foldable("links", "Links (" + span.links.length + ")", ...span.links.map(linkOf)));
+  about.append(foldable("stamps", "Ids and times", stampsOf(span)));
+  if (span.attributes.length) {
+    about.append(foldable("attributes", "Attributes (" + span.attributes.length / 2 + ")", attributeTable(span.attributes)));
+  }
 }
 
-/** Shows a record of the selected span, expanded if its hit is not near the start of the line. */
-function showRecord(index) {
-  const row = listed.rows.findIndex((record) => record.index === index);
-  if (row < 0) return;
-  const { body } = listed.rows[row];
-  const at = strings[body].search(search.pattern);
-  if (at < 0 || at > 60) toggleRecord(row, true);
-  goToRecord(row);
+/** Why a span failed: its message and the last lines that it wrote, or the span that handed its failure on. */
+function addReason(span) {
+  const cause = span.containsRed ? causeIn(span.index) : span.index, isInside = cause !== span.index;
+  if (isInside) about.append(element("p", "inside", "Failed inside ", linkTo(cause)));
+  // A message that is told at the cause is not repeated.
+  const isRepeated = isInside && span.handsOn && nodes[cause].message !== "" && span.message.includes(nodes[cause].message);
+  if (span.message !== "" && !isRepeated) {
+    about.append(putLong(element("pre", "message" + (span.isRed && !isInside ? " is-red" : "")), span.message));
+  }
+  if (!span.isRed || isInside) return;
+  const { lines, name } = tailOf(span);
+  if (!lines.length || lines.every((line) => span.message.includes(line.trim()))) return;
+  about.append(element("h3", "quiet", name), putLong(element("pre", "message tail"), lines.join("\n")));
 }
 
-function onRecordKey(event) {
-  if (!listed.rows.length) return false;
-  const row = Math.max(0, listed.row), to = listed.row < 0 && event.key === "ArrowDown" ? 0 : moved(event.key, row, listed.list);
-  if (to !== null) goToRecord(to);
-  else if (event.key === "Enter" || event.key === " ") toggleRecord(row);
-  else if (event.key === "ArrowRight") toggleRecord(row, true);
-  else if (event.key === "ArrowLeft") toggleRecord(row, false);
-  else return false;
-  if (to === null) goToRecord(row);
-  return true;
+function stampsOf(span) {
+  const facts = element("dl", "pairs");
+  addFact(facts, "Start", span.start === null ? "unknown" : since(span.start, span) + "   " + clock(span.start));
+  addFact(facts, "End", span.end === null ? "none" : since(span.end, span) + "   " + clock(span.end));
+  if (span.title !== span.name) addFact(facts, "Name", span.name);
+  addFact(facts, "Span id", span.id);
+  addFact(facts, "Trace id", span.trace);
+  return facts;
 }
 
-listed.element.addEventListener("focus", () => {
-  if (listed.row < 0 && listed.rows.length && listed.element.matches(":focus-visible")) goToRecord(0);
-});
-listed.element.addEventListener("click", (event) => {
-  const line = event.target.closest(".line");
-  if (!line || String(getSelection())) return;
-  const row = Number(line.parentElement.dataset.row);
-  toggleRecord(row);
-  goToRecord(row);
-});
+/** An event; of an exception, first what it says, then its stack trace as it is. */
+function eventOf({ name, time, attributes }, span) {
+  const made = element("div", "event", null, put(element("b"), name, { most: 300 }), " ", element("span", "quiet", since(time, span)));
+  const stack = attribute(attributes, "exception.stacktrace"), rest = [];
+  for (let at = 0; at < attributes.length; at += 2) {
+    if (strings[attributes[at]] !== "exception.stacktrace") rest.push(attributes[at], attributes[at + 1]);
+  }
+  if (rest.length) made.append(attributeTable(rest));
+  if (stack) made.append(putLong(element("pre", "message stack"), stack));
+  return made;
+}
+
+function linkOf({ trace, id, attributes }) {
+  const target = spans.find((span) => span.id === id && span.trace === trace);
+  const shown = target && (shape.owner[target.index] === target.index || shape.owner[target.index] === OTHER_JOB);
+  const made = element("div", "event", null, shown ? linkTo(target.index) : put(element("span"), "span " + id + " of trace " + trace + " (not in this report)"));
+  if (attributes.length) made.append(attributeTable(attributes));
+  return made;
+}

@@ -1,9 +1,9 @@
 // A virtual list: only the visible rows are in the document.
 
 class List {
-  /** `render(row)` creates a row's element. `head` is the element that sticks to the top of the scroller. */
-  constructor(scroller, rowHeight, render, head = null) {
-    Object.assign(this, { scroller, rowHeight, render, head, count: 0, drawn: new Map(), extra: new Map() });
+  /** `render(row)` creates a row's element. With `isUneven`, any row may be taller than `rowHeight`. */
+  constructor(scroller, rowHeight, render) {
+    Object.assign(this, { scroller, rowHeight, render, isUneven: false, onDraw: null, count: 0, drawn: new Map(), extra: new Map() });
     this.spacer = scroller.querySelector(".spacer");
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => this.draw()).observe(scroller);
@@ -30,7 +30,7 @@ class List {
 
   /** The visible height, in pixels. */
   get view() {
-    return Math.max(0, this.scroller.clientHeight - (this.head ? this.head.offsetHeight : 0));
+    return this.scroller.clientHeight;
   }
 
   /** The top of a row. Few rows are taller than the others. */
@@ -80,13 +80,14 @@ class List {
     for (const [row, made] of this.drawn) {
       made.style.top = this.offset(row) - top + this.scroller.scrollTop + "px";
     }
+    this.onDraw?.();
   }
 
   /** Updates how much taller than the others a row is, if it may be taller. */
   measure(row, made) {
-    if (!this.extra.has(row)) return false;
+    if (!this.isUneven && !this.extra.has(row)) return false;
     const more = Math.max(0, made.offsetHeight - this.rowHeight);
-    if (this.extra.get(row) === more) return false;
+    if ((this.extra.get(row) ?? 0) === more) return false;
     this.extra.set(row, more);
     return true;
   }

@@ -1,13 +1,17 @@
-// Keys, buttons and the address of the page.
+// What is selected and shown, and the address of the page.
 
 const state = {
-  selected: null, collapsed: new Set(), zoom: null, withInternal: true, minimum: 0, withDescendants: true,
-  onlyHits: false, showsAttributes: true,
+  selected: null, collapsed: new Set(), zoom: null, job: null, withInternal: true, onlyFailures: false, minimum: 0, stream: "",
+  withDescendants: true, onlyHits: false, isWrapped: false, unfolded: new Set(["events", "links", "attributes"]),
 };
-const button = (id, act) => document.getElementById(id).addEventListener("click", act);
 
+/** Selects a row of the tree, and shows it whatever hides it. */
 function select(index) {
-  if (index !== UNPLACED) uncover(index);
+  if (index !== UNPLACED) {
+    if (shape.owner[index] === OTHER_JOB) pickJob(null);
+    uncover(index);
+  }
+  if (state.onlyFailures && !tree.at.has(index)) setOnlyFailures(false);
   if (state.selected !== index) {
     state.selected = index;
     document.body.classList.add("has-selected");
@@ -19,16 +23,25 @@ function select(index) {
   markActive();
 }
 
+/** The part of the address that leads to a span, and to one of its records. */
+function hashOf(index, record) {
+  const span = spans[index];
+  if (!span) return index === UNPLACED ? "#records" : "";
+  const isAlone = spans.filter((other) => other.id === span.id).length === 1;
+  return "#span=" + span.id + (isAlone ? "" : "&trace=" + span.trace) + (record ? "&record=" + record.index : "");
+}
+
+function addressOf(record) {
+  return location.href.split("#")[0] + hashOf(state.selected, record);
+}
+
 // Delayed, because browsers refuse frequent changes of the address.
 let addressTimer = 0;
 function keepAddress() {
   clearTimeout(addressTimer);
   addressTimer = setTimeout(() => {
-    const span = spans[state.selected];
-    const isAlone = span && spans.filter((other) => other.id === span.id).length === 1;
-    const hash = span ? "#span=" + span.id + (isAlone ? "" : "&trace=" + span.trace) : "#records";
     try {
-      history.replaceState(null, "", hash);
+      history.replaceState(null, "", hashOf(state.selected, listed.rows[listed.row]) || location.pathname);
     } catch {
       // The page works without an address.
     }
@@ -44,25 +57,55 @@ function followAddress() {
   if (!found) return false;
   if (found.isInternal && !state.withInternal) showInternal(true);
   select(found.index);
+  const record = records[wanted.get("record") ?? -1];
+  if (record && isIn(record, found.index, true)) {
+    showAllRecords();
+    showRecord(record.index);
+  }
   return true;
 }
 
-function drawAll() {
+/** Without the filters that could hide a record. */
+function showAllRecords() {
+  Object.assign(state, { minimum: 0, stream: "", withDescendants: true, onlyHits: false });
+  document.getElementById("minimum").value = "0";
+  document.getElementById("stream").value = "";
+  showRecordsAnew();
+}
+
+/** Updates the tree after other spans are shown. */
+function reshapeTree() {
+  reshape(state.withInternal, state.job);
+  if (state.selected !== null && !isShown(state.selected)) {
+    const owner = shape.owner[state.selected] ?? -1;
+    state.selected = state.selected < UNPLACED && owner >= 0 ? owner : null;
+  }
   find(document.getElementById("query").value);
   layTree();
+  if (state.selected === null) select(firstOfAll() ?? null);
   showDetails();
+  if (tree.at.has(state.selected)) tree.list.reveal(tree.at.get(state.selected));
+  sayFailures();
   sayHits();
+}
+
+function isShown(index) {
+  if (index === UNPLACED) return shape.unplaced > 0;
+  return nodes[index].isGroup ? hasChildren(index) : shape.owner[index] === index;
 }
 
 function showInternal(isShown) {
   state.withInternal = isShown;
   document.getElementById("runner").setAttribute("aria-pressed", String(isShown));
-  reshape(isShown);
-  if (state.selected !== null && state.selected !== UNPLACED && shape.owner[state.selected] !== state.selected) {
-    state.selected = shape.owner[state.selected] < 0 ? null : shape.owner[state.selected];
-  }
-  if (state.selected === UNPLACED && !shape.unplaced) state.selected = null;
-  drawAll();
+  reshapeTree();
+}
+
+function setOnlyFailures(isOnly) {
+  state.onlyFailures = isOnly;
+  document.getElementById("only-failures").setAttribute("aria-pressed", String(isOnly));
+  layTree();
+  if (isOnly && !tree.at.has(state.selected)) select(failures()[0] ?? tree.rows[0]);
+  else if (tree.at.has(state.selected)) tree.list.reveal(tree.at.get(state.selected));
 }
 
 function goToFailure(isNext) {
@@ -70,7 +113,15 @@ function goToFailure(isNext) {
   if (!found.length) return;
   const at = isNext ? found.indexOf(state.selected) + 1 : 0;
   select(found[at % found.length]);
+  revealMark();
   tree.element.focus();
+}
+
+/** Shows how many failures there are; those that were recovered from count only if there are no others. */
+function sayFailures() {
+  const all = failures().length, button = document.getElementById("failure");
+  button.hidden = document.getElementById("only-failures").hidden = all === 0;
+  button.querySelector("b").textContent = number(ownFailures().length || all);
 }
 
 function setAll(isOpen) {
@@ -84,18 +135,10 @@ function setAll(isOpen) {
   if (tree.at.has(state.selected)) tree.list.reveal(tree.at.get(state.selected));
 }
 
-function toggleZoom() {
-  const span = spans[state.selected];
-  zoomTo(!state.zoom && span && span.start !== null && tookOf(span) ? span : null);
-}
-
-/** Zooms the time axis to a span, or without one to the whole run. */
-function zoomTo(span) {
-  state.zoom = span ? [span.start, span.end] : null;
-  document.getElementById("whole").hidden = !state.zoom;
-  drawAxis();
-  tree.list.refresh();
-  markActive();
+function setDescendants(isWith) {
+  state.withDescendants = isWith;
+  showRecordsAnew();
+  revealMark();
 }
 
 function isDark() {
@@ -108,129 +151,8 @@ function setTheme(isChosenDark) {
   document.getElementById("theme").textContent = isDark() ? "Light" : "Dark";
 }
 
-function setDescendants(isWith) {
-  state.withDescendants = isWith;
-  showRecordsAnew();
-}
-
-function showRecordsAnew() {
-  listed.open.clear();
-  listed.list.extra.clear();
-  showRecords();
-}
-
 function toggleHelp() {
   const help = document.getElementById("help");
   if (help.open) help.close();
   else help.showModal();
-}
-
-const KEYS = {
-  "/": () => document.getElementById("query").select(),
-  "n": () => step(true),
-  "N": () => step(false),
-  "f": () => goToFailure(false),
-  "F": () => goToFailure(true),
-  "o": () => setDescendants(!state.withDescendants),
-  "z": toggleZoom,
-  "r": () => document.getElementById("runner").click(),
-  "e": () => setAll(true),
-  "c": () => setAll(false),
-  "t": () => setTheme(!isDark()),
-  "?": toggleHelp,
-};
-
-function onEscape(focused) {
-  const query = document.getElementById("query");
-  if (focused === query && query.value === "") tree.element.focus();
-  else if (focused === listed.element || focused === about || listed.element.contains(focused)) tree.element.focus();
-  else if (query.value !== "") {
-    query.value = "";
-    onQuery();
-    tree.element.focus();
-  } else if (state.zoom) toggleZoom();
-}
-
-function onQuery() {
-  find(document.getElementById("query").value);
-  tree.list.refresh();
-  markActive();
-  listed.list.refresh();
-  showRecordsAnew();
-  sayHits();
-}
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) {
-    if (event.key === "?" && document.getElementById("help").open) document.getElementById("help").close();
-    return;
-  }
-  const focused = document.activeElement;
-  if (event.key === "Escape") {
-    onEscape(focused);
-    event.preventDefault();
-    return;
-  }
-  if (focused.id === "query") {
-    if (event.key === "Enter") {
-      flushQuery();
-      step(!event.shiftKey);
-      event.preventDefault();
-    }
-    return;
-  }
-  if (focused.tagName === "SELECT") return;
-  let isDone = false;
-  if (focused === tree.element) isDone = onTreeKey(event);
-  else if (focused === listed.element) isDone = onRecordKey(event);
-  else if (focused === document.body && event.key.startsWith("Arrow")) {
-    tree.element.focus();
-    isDone = onTreeKey(event);
-  }
-  if (!isDone && Object.hasOwn(KEYS, event.key)) {
-    KEYS[event.key]();
-    isDone = true;
-  }
-  if (isDone) event.preventDefault();
-});
-
-let queryTimer = 0;
-function flushQuery() {
-  if (!queryTimer) return;
-  clearTimeout(queryTimer);
-  queryTimer = 0;
-  onQuery();
-}
-document.getElementById("query").addEventListener("input", () => {
-  clearTimeout(queryTimer);
-  queryTimer = setTimeout(flushQuery, 120);
-});
-button("next", () => step(true));
-button("previous", () => step(false));
-button("failure", () => goToFailure(false));
-button("runner", () => showInternal(!state.withInternal));
-button("expand", () => setAll(true));
-button("collapse", () => setAll(false));
-button("whole", toggleZoom);
-button("theme", () => setTheme(!isDark()));
-button("help-open", toggleHelp);
-button("own", () => setDescendants(false));
-button("all", () => setDescendants(true));
-button("only-hits", () => {
-  state.onlyHits = !state.onlyHits;
-  showRecordsAnew();
-});
-document.getElementById("minimum").addEventListener("change", (event) => {
-  state.minimum = Number(event.target.value);
-  onQuery();
-});
-addEventListener("hashchange", followAddress);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(null));
-addEventListener("beforeprint", () => setPrinting(true));
-addEventListener("afterprint", () => setPrinting(false));
-function setPrinting(isPrinting) {
-  for (const list of [tree.list, listed.list]) {
-    list.isPrinting = isPrinting;
-    list.refresh();
-  }
 }

@@ -1,57 +1,66 @@
 // Searches spans and records: finds the strings that match, and from these the hits in the order of the tree.
 
-const search = { pattern: null, matches: null, hits: new Float64Array(0), at: -1, own: null, below: null };
+const search = { query: null, pattern: null, matches: null, hits: new Float64Array(0), at: -1, own: null, below: null };
 
-/** Ignores case. The same pattern highlights the hits on the page. */
-function patternOf(query) {
-  return query === "" ? null : new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
-}
-
-function hasHit(...indexes) {
+function hasText(...indexes) {
   return indexes.some((index) => index !== null && search.matches[index] === 1);
 }
 
-/** Attributes are pairs of keys and values; only values are searched, or every record would match `id`. */
-function hasHitInValues(attributes) {
+/** Of attributes only the values are searched, or every record would match `id`. */
+function hasTextInValues(attributes) {
   for (let at = 1; at < attributes.length; at += 2) if (search.matches[attributes[at]] === 1) return true;
   return false;
 }
 
 function spanHas(span) {
-  if (hasHit(...span.texts) || hasHitInValues(span.attributes)) return true;
-  return isHit(span.title) || isHit(span.id) || isHit(span.trace);
+  const { level } = search.query;
+  return level.length === 0 && spanFits(span) && hasPairs(span.attributes) && (!search.pattern || spanHasText(span));
 }
 
-function isHit(text) {
-  search.pattern.lastIndex = 0;
-  return search.pattern.test(text);
+function spanHasText(span) {
+  if (hasText(...span.texts) || hasTextInValues(span.attributes)) return true;
+  return [span.title, span.id, span.trace].some((text) => isHit(search.pattern, text)) || eventsHaveText(span);
 }
 
+function eventsHaveText(span) {
+  return span.events.some(({ name, attributes }) => isHit(search.pattern, name) || hasTextInValues(attributes));
+}
+
+/** A query of nothing but words on spans finds spans, and none of their records. */
 function recordHas(record) {
-  return hasHit(record.body, record.target, record.event) || hasHitInValues(record.attributes);
+  const { level, status, service, pairs } = search.query;
+  if (!search.pattern && !pairs.length && !level.length) return false;
+  if (level.length && !level.includes(record.level)) return false;
+  if ((status.length || service.length) && (record.span < 0 || !spanFits(spans[record.span]))) return false;
+  if (search.pattern && !hasText(record.body, record.target, record.event) && !hasTextInValues(record.attributes)) return false;
+  return hasPairs(record.attributes);
 }
 
 /** Hits as numbers that sort by row of the tree, a span before its records, these by time. */
 const STRIDE = records.length + 1;
 
-function find(query) {
-  search.pattern = patternOf(query);
-  search.own = new Uint32Array(spans.length + 1);
+function find(text) {
+  search.query = parseQuery(text);
+  search.pattern = search.query && patternOf(search.query.phrase);
+  search.own = new Uint32Array(nodes.length);
   search.below = search.own;
   search.hits = new Float64Array(0);
   search.at = -1;
-  if (!search.pattern) return;
-  search.matches = Uint8Array.from(strings, (text) => (isHit(text) ? 1 : 0));
+  if (!search.query) return;
+  const matching = (pattern) => Uint8Array.from(strings, (text) => (isHit(pattern, text) ? 1 : 0));
+  search.matches = search.pattern && matching(search.pattern);
+  for (const pair of search.query.pairs) pair.matches = matching(pair.pattern);
   const hits = [];
   const add = (index, rest) => {
     hits.push((index === UNPLACED ? shape.order.length : shape.position[index]) * STRIDE + rest);
     search.own[index]++;
   };
-  for (const index of shape.order) if (spanHas(spans[index])) add(index, 0);
+  for (const index of shape.order) if (!nodes[index].isGroup && spanHas(spans[index])) add(index, 0);
   for (const record of records) {
-    if (record.level < state.minimum || !recordHas(record)) continue;
-    const owner = record.span < 0 ? -1 : shape.owner[record.span];
-    add(owner < 0 ? UNPLACED : owner, record.index + 1);
+    if (!isListed(record) || !recordHas(record)) continue;
+    const owner = ownerOf(record);
+    if (owner >= 0) add(owner, record.index + 1);
+    else if (owner === NO_OWNER && shape.unplaced) add(UNPLACED, record.index + 1);
   }
   search.hits = Float64Array.from(hits).sort();
   search.below = search.own.slice();
@@ -59,6 +68,11 @@ function find(query) {
     const above = shape.parent[shape.order[at]];
     if (above >= 0) search.below[above] += search.below[shape.order[at]];
   }
+}
+
+/** Whether the filters on records show it. */
+function isListed(record) {
+  return record.level >= state.minimum && (state.stream === "" || record.stream === state.stream);
 }
 
 /** The span (or `UNPLACED`) and the record, or `null`, of a hit. */
@@ -87,6 +101,6 @@ function step(forward) {
 function sayHits() {
   const count = search.hits.length;
   const at = search.at < 0 ? "" : number(search.at + 1) + " of ";
-  document.getElementById("hits").textContent = search.pattern ? at + (count ? many(count, "hit") : "no hits") : "";
+  document.getElementById("hits").textContent = search.query ? at + (count ? many(count, "hit") : "no hits") : "";
   for (const id of ["previous", "next"]) document.getElementById(id).disabled = count === 0;
 }

@@ -41,13 +41,13 @@ function putPlain(into, text, isBlock) {
 }
 
 /** Adds text to an element, with the hits of the search highlighted. */
-function put(into, text, { most = Infinity, isBlock = false } = {}) {
+function put(into, text, { most = Infinity, isBlock = false, pattern = search.pattern } = {}) {
   into.classList.add("t");
   const rest = text.length - most;
   if (rest > 0) text = text.slice(0, most);
   let at = 0;
-  if (search.pattern) {
-    for (const { 0: found, index } of text.matchAll(search.pattern)) {
+  if (pattern) {
+    for (const { 0: found, index } of text.matchAll(pattern)) {
       putPlain(into, text.slice(at, index), isBlock);
       const mark = element("mark");
       putPlain(mark, found, isBlock);
@@ -66,15 +66,18 @@ function flat(text, most = 400) {
   return cut.replace(CONTROL, (found) => spelled(found, true));
 }
 
-/** Formats like `format_nanoseconds`. */
+/** Formats like `format_nanoseconds`: what it rounds to decides the unit. */
 function duration(nanos) {
   if (nanos === null || !Number.isFinite(nanos) || nanos <= 0) return "—";
   nanos = Math.round(nanos);
-  if (nanos < 1e6) return nanos + " ns";
+  if (nanos < 1e3) return nanos + " ns";
+  if (nanos < 999.95e3) return (nanos / 1e3).toFixed(1) + " µs";
   if (nanos < 999.95e6) return (nanos / 1e6).toFixed(1) + " ms";
   if (nanos < 59.995e9) return (nanos / 1e9).toFixed(2) + " s";
-  const seconds = Math.round(nanos / 1e9);
-  return Math.floor(seconds / 60) + "m " + (seconds % 60) + "s";
+  const seconds = Math.round(nanos / 1e9), minutes = Math.round(nanos / 60e9), hours = Math.round(nanos / 3600e9);
+  if (seconds < 3600) return Math.floor(seconds / 60) + "m " + (seconds % 60) + "s";
+  if (minutes < 1440) return Math.floor(minutes / 60) + "h " + (minutes % 60) + "m";
+  return Math.floor(hours / 24) + "d " + (hours % 24) + "h";
 }
 
 /** The duration of a span; `null` if it has no end, or one that is not after its start. */
@@ -82,10 +85,10 @@ function tookOf(span) {
   return span.end === null || span.end <= (span.start ?? 0) ? null : span.end - (span.start ?? 0);
 }
 
-/** The time since the start of the run, `+1.234 s`, of constant width if possible. */
-function since(nanos) {
+/** The time since the start of the run or of the node's job, `+1.234 s`, of constant width if possible. */
+function since(nanos, node = null) {
   if (nanos === null) return "—";
-  const after = nanos - run.start, size = Math.abs(after), sign = after < 0 ? "−" : "+";
+  const after = nanos - baseOf(node), size = Math.abs(after), sign = after < 0 ? "−" : "+";
   if (size < 60e9) return sign + (size / 1e9).toFixed(run.took < 1e8 ? 6 : 3) + " s";
   const milliseconds = Math.floor(size / 1e6);
   const hours = Math.floor(milliseconds / 3600000), minutes = Math.floor(milliseconds / 60000) % 60;
@@ -114,7 +117,9 @@ function tick(nanos) {
   if (nanos < 60e9) return short(nanos / 1e9, "s");
   const seconds = Math.round(nanos / 1e9), minutes = Math.floor(seconds / 60);
   if (minutes < 60) return minutes + "m" + (seconds % 60 ? " " + (seconds % 60) + "s" : "");
-  return Math.floor(minutes / 60) + "h" + (minutes % 60 ? " " + (minutes % 60) + "m" : "");
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return hours + "h" + (minutes % 60 ? " " + (minutes % 60) + "m" : "");
+  return Math.floor(hours / 24) + "d" + (hours % 24 ? " " + (hours % 24) + "h" : "");
 }
 
 function number(value) {

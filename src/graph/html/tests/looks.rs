@@ -25,7 +25,7 @@ fn the_report_is_dark_or_light_and_its_words_are_readable_in_both() {
         const seen = {};
         for (const theme of ["light", "dark"]) {
             while (document.documentElement.dataset.theme !== theme) at("#theme").click();
-            row("step.probes").click(); row("job.deploy").click();
+            row("step.probes").click(); row("job.deploy (exec-7f3a)").click();
             await type("terraform");
             let worst = [99, ""];
             for (const found of document.querySelectorAll("body *")) {

@@ -3,7 +3,7 @@
 use opentelemetry::{SpanId, TraceId};
 use serde_json::{json, Value};
 
-use crate::graph::{Level, LogRecord, Node, SpanEvent, SpanLink, ToolCallGraph};
+use crate::graph::{Level, LogRecord, Node, SiblingRow, SpanEvent, SpanLink, ToolCallGraph};
 
 /// What `script/data.js` reads.
 struct Parsed(Value);
@@ -48,7 +48,7 @@ impl Parsed {
         assert_eq!(row[2], call.span_id.to_string());
         assert_eq!(self.text(&row[3]), json!(call.name));
         let title = if row[4].is_null() { self.text(&row[3]) } else { row[4].clone() };
-        assert_eq!(title, json!(call.title()));
+        assert_eq!(title, json!(node.title()));
         let optional = [&call.tool, &call.operation, &call.execution_id, &call.service];
         for (index, text) in optional.into_iter().enumerate() {
             assert_eq!(self.text(&row[5 + index]), json!(text));
@@ -59,6 +59,8 @@ impl Parsed {
         let flags = row[12].as_u64().unwrap();
         let expected = [node.fails(), node.contains_failure(), call.is_runner_internal(), call.is_error];
         assert_eq!([0, 1, 2, 3].map(|bit| flags & (1 << bit) != 0), expected);
+        let expected = [node.is_cause(), node.is_recovered(), node.hands_on(), false];
+        assert_eq!([4, 5, 6, 7].map(|bit| flags & (1 << bit) != 0), expected);
         assert_eq!(self.text(&row[13]), json!(call.message));
         assert_eq!(self.attributes(&row[14]), call.attributes);
         let counted: u64 =
@@ -106,6 +108,66 @@ impl Parsed {
     }
 }
 
+/// A group's title and kind, and its members: spans, or groups in it.
+fn assert_group(parsed: &Parsed, nodes: &[Node<'_>], number: &Value, row: &SiblingRow<'_>) -> usize {
+    let number = number.as_u64().unwrap() as usize;
+    let group = || &parsed.rows("groups")[number - nodes.len() - 1];
+    match row {
+        SiblingRow::One(node) => {
+            assert_eq!(nodes[number], *node);
+            0
+        }
+        SiblingRow::Attempts(attempts) => {
+            assert_eq!(group()[0], row.node().title());
+            assert_eq!(group()[1], "attempts");
+            let members: Vec<_> = group()[2].as_array().unwrap().iter().collect();
+            let members = members.iter().map(|member| nodes[member.as_u64().unwrap() as usize]);
+            assert_eq!(members.collect::<Vec<_>>(), *attempts);
+            1
+        }
+        SiblingRow::Alike(rows) => {
+            assert_eq!(group()[0], row.node().call().title());
+            assert_eq!(group()[1], "alike");
+            let members = group()[2].as_array().unwrap();
+            assert_eq!(members.len(), rows.len());
+            let inner =
+                members.iter().zip(rows).map(|(member, row)| assert_group(parsed, nodes, member, row));
+            1 + inner.sum::<usize>()
+        }
+    }
+}
+
+/// Asserts that jobs, groups and failures are those of the graph, and that there are no others.
+fn assert_same_overview(parsed: &Parsed, graph: &ToolCallGraph, nodes: &[Node<'_>]) {
+    let row = |node: &Node<'_>| nodes.iter().position(|other| other == node).unwrap();
+    let jobs = graph.jobs();
+    assert_eq!(parsed.rows("jobs").len(), jobs.len());
+    for (written, job) in parsed.rows("jobs").iter().zip(&jobs) {
+        assert_eq!(written[0], job.title());
+        assert_eq!(written[1], json!(job.roots().iter().map(row).collect::<Vec<_>>()));
+        assert_eq!(parsed.time(&written[2]).unwrap_or(0), job.start_unix_nano());
+        assert_eq!(parsed.time(&written[3]).unwrap_or(0), job.end_unix_nano());
+        assert_eq!(written[4], job.outcome().name());
+        assert_eq!(written[5], json!(u8::from(job.fails())));
+    }
+    // A group comes before the one that it is in, so the groups of a parent end where the next begin.
+    let mut groups = 0;
+    for row in nodes.iter().flat_map(Node::child_rows) {
+        let inner = match &row {
+            SiblingRow::One(_) => continue,
+            SiblingRow::Attempts(_) => 1,
+            SiblingRow::Alike(rows) => {
+                1 + rows.iter().filter(|row| matches!(row, SiblingRow::Attempts(_))).count()
+            }
+        };
+        groups += inner;
+        assert_eq!(assert_group(parsed, nodes, &json!(nodes.len() + groups), &row), inner);
+    }
+    assert_eq!(parsed.rows("groups").len(), groups);
+    let failures: Vec<_> = graph.failures().iter().map(row).collect();
+    assert_eq!(*parsed.rows("failures"), failures);
+}
+
 /// Asserts that a report contains the whole graph and nothing else.
 pub(super) fn assert_same(graph: &ToolCallGraph) {
     let parsed = Parsed::of(&graph.to_html());
@@ -118,6 +180,7 @@ pub(super) fn assert_same(graph: &ToolCallGraph) {
         assert_eq!(parent, node.parent());
         parsed.assert_span(row, *node);
     }
+    assert_same_overview(&parsed, graph, &nodes);
     let records = parsed.rows("records");
     let mut placed = 0;
     for (number, node) in nodes.iter().enumerate() {

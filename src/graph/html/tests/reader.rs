@@ -49,7 +49,7 @@ fn records_are_a_spans_own_or_with_its_descendants() {
         const all = bodies();
         at("#own").click();
         const own = bodies();
-        row("job.deploy").click();
+        row("job.deploy (exec-7f3a)").click();
         const job = bodies();
         at("#all").click();
         return { all, own, job, jobAll: bodies().length, tabs: [at("#own").textContent, at("#all").textContent] };
@@ -65,7 +65,7 @@ fn records_are_a_spans_own_or_with_its_descendants() {
 #[test]
 fn the_level_filter_hides_lesser_records_and_says_how_many() {
     let scenario = r##"
-        row("job.deploy").click();
+        row("job.deploy (exec-7f3a)").click();
         const seen = {};
         for (const [level, name] of levels.entries()) {
             choose(level);
@@ -91,7 +91,7 @@ fn the_level_filter_hides_lesser_records_and_says_how_many() {
 #[test]
 fn the_search_counts_hits_marks_them_and_goes_from_one_to_the_next() {
     let scenario = r##"
-        row("job.deploy").click();
+        row("job.deploy (exec-7f3a)").click();
         at("#collapse").click();
         await type("SUBNET");
         const count = at("#hits").textContent, folded = at("#tree .c-hit").textContent;
@@ -182,7 +182,7 @@ fn every_way_through_the_report_has_a_key() {
     assert_eq!(
         seen["seen"],
         json!([
-            "Home: job.deploy",
+            "Home: job.deploy (exec-7f3a)",
             "ArrowDown ArrowRight: runner workspace",
             "ArrowRight: git clone",
             "ArrowLeft: runner workspace",
@@ -225,12 +225,12 @@ fn the_failure_where_it_began_is_selected_and_outcomes_are_told_apart() {
     assert_eq!(seen["job"], "failed");
     assert_eq!(seen["notes"], json!(["3 older spans were dropped"]));
     for (title, word, icon) in [
-        ("job.deploy", "failed inside", "i-failed"),
-        ("step.probes", "failures inside", "i-inside"),
+        ("job.deploy (exec-7f3a)", "failed inside", "i-failed"),
+        ("step.probes", "failed inside", "i-inside"),
         ("step.fetch", "", "i-ok"),
         ("aws describe-subnets", "timed out", "i-timed-out"),
         ("kubectl wait", "cancelled", "i-cancelled"),
-        ("helm test", "panicked", "i-panicked"),
+        ("helm test", "panicked, recovered", "i-panicked"),
         ("docker inspect", "dropped", "i-dropped"),
         ("helm upgrade", "running", "i-running"),
         ("cache restore", "skipped", "i-skipped"),
@@ -294,7 +294,7 @@ fn records_without_a_span_and_records_that_were_only_counted_are_told() {
     let Some(seen) = drive(&everything(), scenario) else { return };
     assert_eq!(seen["outside"], json!(["a line outside any span"]));
     let said = "1 hidden by the filter, 41 counted, not stored";
-    assert_eq!(seen["probes"], json!([["42 logs"], said, "The filter hides every record here."]));
+    assert_eq!(seen["probes"], json!([["42 records"], said, "The filter hides every record here."]));
 }
 
 #[test]
