@@ -40,8 +40,8 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-Z3ThZ2DkFkYy19eoWd+m7DSeG3dzJhayAetPd9vMNqg='; ",
-    "style-src 'sha256-BfKy23JyGcaV6WeGAazMhqAir9RwpnasPFO+FwuUhu8='",
+    "script-src 'sha256-UTs5NunWbYQ1qHUGBulo6YqGKpUz7/lFUVMen1KcS4c='; ",
+    "style-src 'sha256-yhuF84O8dkFfLNrOgsl4Bxo1j+/6tsH6FBFHKHV/Mhw='",
 );
 
 impl ToolCallGraph {

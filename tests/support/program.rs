@@ -16,7 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Each program, with the names that its binary may have.
-const PROGRAMS: [(&str, &[&str]); 6] = [
+const PROGRAMS: [(&str, &[&str]); 7] = [
+    ("axe-core", &[]),
     ("chromium", &["chromium", "chromium-browser", "google-chrome"]),
     ("haproxy", &["haproxy"]),
     ("nginx", &["nginx"]),

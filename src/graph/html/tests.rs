@@ -1,6 +1,7 @@
 //! What is in the file, and that all values in it stay text.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+mod axe;
 mod browser;
 mod looks;
 mod parsed;

@@ -82,7 +82,6 @@ function renderSpan(row) {
   if (word !== "ok") name.append(element("span", "word" + (isRedRow(node) ? " is-red" : ""), word));
   addCounts(name, index);
   took.textContent = duration(tookOf(node));
-  made.setAttribute("aria-label", [flat(node.title), word, took.textContent].join(", "));
   addBar(lane, node);
   return made;
 }
@@ -114,7 +113,8 @@ function addCounts(name, index) {
   add(hits, "count c-hit", many(hits, "hit"));
   add(errors, "count c-error", many(errors, "error"));
   add(warnings, "count c-warn", many(warnings, "warning"));
-  add(others, "count", errors || warnings ? number(others) + " other" : many(others, "record"));
+  // A group's own words matter more.
+  if (!nodes[index].isGroup) add(others, "count", errors || warnings ? number(others) + " other" : many(others, "record"));
   made.title = eachLevel(counts, index) + (isWhole ? " (with descendants)" : "");
   name.append(made);
 }

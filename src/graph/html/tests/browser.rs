@@ -3,7 +3,7 @@
 //! Without Chromium the tests that need it are skipped.
 
 #[path = "../../../../tests/support/program.rs"]
-mod program;
+pub(super) mod program;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
