@@ -9,7 +9,9 @@ mod tests;
 
 use std::io::{self, Write};
 
+use super::call::Outcome;
 use super::escape::needs_escape;
+use super::jobs::Job;
 use super::tool_call_graph::ToolCallGraph;
 
 const PAGE: &str = include_str!("html/report.html");
@@ -40,7 +42,7 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-UTs5NunWbYQ1qHUGBulo6YqGKpUz7/lFUVMen1KcS4c='; ",
+    "script-src 'sha256-4/uPe4n0kSlxlaoXbr98iJOLVrlafpO0mSOxHGAWIjk='; ",
     "style-src 'sha256-yhuF84O8dkFfLNrOgsl4Bxo1j+/6tsH6FBFHKHV/Mhw='",
 );
 
@@ -87,16 +89,32 @@ impl ToolCallGraph {
         to.write_all(rest.as_bytes())
     }
 
-    /// The title of the job, or of the first root.
+    /// The title of the job with its outcome, or the outcomes of several.
     fn title(&self) -> String {
-        let job = self.roots().find(|root| root.call().name.starts_with("job."));
-        match job.or_else(|| self.roots().next()) {
-            Some(root) if self.is_red() => format!("{} – failed", root.call().title()),
-            Some(root) => format!("{} – report", root.call().title()),
-            None if self.unplaced_records().len() > 0 => "Records without spans".to_owned(),
-            None => "Empty report".to_owned(),
+        match &self.jobs()[..] {
+            [] if self.unplaced_records().len() > 0 => "Records without spans".to_owned(),
+            [] => "Empty report".to_owned(),
+            [job] if job.fails() => format!("{} – failed", job.title()),
+            [job] => format!("{} – report", job.title()),
+            jobs => outcomes(jobs),
         }
     }
+}
+
+/// `4 jobs: 1 failed, 1 running`; those that are ok are named only if all are.
+fn outcomes(jobs: &[Job<'_>]) -> String {
+    let word = |job: &Job<'_>| if job.fails() { "failed" } else { job.outcome().name() };
+    let mut counts: Vec<(&str, usize)> = vec![("failed", 0)];
+    for word in jobs.iter().map(word) {
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    let ok = Outcome::Ok.name();
+    counts.retain(|(word, count)| *count > 0 && (*word != ok || *count == jobs.len()));
+    let words: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    format!("{} jobs: {}", jobs.len(), words.join(", "))
 }
 
 /// Writes a line of text between tags.

@@ -3,9 +3,12 @@
 
 mod axe;
 mod browser;
+mod jobs;
 mod looks;
 mod parsed;
 mod reader;
+mod tool;
+mod triage;
 mod trial;
 mod fixture;
 

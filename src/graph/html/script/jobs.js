@@ -29,6 +29,9 @@ function pickJob(job) {
   drawAxis();
 }
 
+/** As many options as a list is good for; those that did not end well come first if there are more. */
+const MOST_JOBS = 200;
+
 function addJobs() {
   const picker = document.getElementById("job");
   picker.parentElement.hidden = jobs.length < 2;
@@ -39,23 +42,12 @@ function addJobs() {
     picker.append(made);
   };
   option("", "All jobs");
-  for (const { index, title, outcome } of jobs) option(index, flat(title, 80) + " – " + outcome);
+  const listed = jobs.length <= MOST_JOBS ? jobs : [...jobs].sort((a, b) => (a.outcome === "ok") - (b.outcome === "ok"));
+  for (const { index, title, outcome } of listed.slice(0, MOST_JOBS)) option(index, flat(title, 80) + " – " + outcome);
   picker.addEventListener("change", () => {
     pickJob(picker.value === "" ? null : Number(picker.value));
     select(firstOfAll());
   });
-}
-
-/** `4 jobs: 1 failed, 1 running`; if all are good, `4 jobs: 4 ok`. */
-function jobWords() {
-  const counts = new Map();
-  for (const { outcome, fails } of jobs) {
-    const word = fails ? "failed" : outcome;
-    counts.set(word, (counts.get(word) ?? 0) + 1);
-  }
-  const rank = (word) => ({ failed: 0, ok: 2 })[word] ?? 1;
-  const words = [...counts].filter(([word, count]) => word !== "ok" || count === jobs.length).sort(([a], [b]) => rank(a) - rank(b));
-  return many(jobs.length, "job") + ": " + words.map(([word, count]) => number(count) + " " + word).join(", ");
 }
 
 /** The span that stands for a job: `job.*`, or else the root that took longest. */
@@ -75,7 +67,7 @@ function introduce() {
   const isSeveral = jobs.length > 1 && state.job === null;
   outcome.hidden = !spans.length;
   if (!spans.length) {
-    put(title, document.title, { most: 300 });
+    put(title, document.title, { most: 300, pattern: null });
   } else {
     const job = isSeveral ? worstJob() : jobs[state.job ?? 0], span = headOf(job);
     const containsRed = shown.some((span) => span.isRed);
@@ -83,11 +75,11 @@ function introduce() {
     const { name } = looks(badge), word = job.outcome === "ok" && containsRed ? "failed inside" : job.outcome;
     outcome.append(outcomeOf(badge), word);
     outcome.className = "badge o-" + name + (job.fails ? " is-red" : "");
-    put(title, isSeveral ? jobWords() : job.title, { most: 300 });
+    put(title, isSeveral ? document.title : job.title, { most: 300, pattern: null });
     if (!isSeveral) add(duration(jobs.length > 1 ? endOfJob(job) - job.start : run.took), "strong");
     add(clock(isSeveral ? run.start : job.start ?? run.start).slice(0, 19) + " UTC");
     for (const text of isSeveral ? [] : [span.service, span.execution]) {
-      if (text) facts.append(put(element("li"), text, { most: 80 }));
+      if (text) facts.append(put(element("li"), text, { most: 80, pattern: null }));
     }
   }
   add(many(shown.length, "span"));

@@ -20,8 +20,8 @@ function splitter(id, set) {
   });
 }
 splitter("split-name", (x) => {
-  const box = axis.panel.getBoundingClientRect();
-  const share = Math.min(80, Math.max(20, ((x - box.left) / box.width) * 100));
+  const columns = axis.ticks.parentElement, left = columns.getBoundingClientRect().left;
+  const share = Math.min(80, Math.max(20, ((x - left) / columns.clientWidth) * 100));
   axis.panel.style.setProperty("--name", share + "%");
   drawAxis();
   return share;

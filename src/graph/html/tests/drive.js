@@ -6,6 +6,16 @@ const titles = () => texts("#tree .row .title");
 const bodies = () => texts("#records .record .body");
 const row = (title) => [...document.querySelectorAll("#tree .row")].find((row) => row.querySelector(".title").textContent === title);
 const chosen = () => texts('#tree .row[aria-selected="true"] .title').join("|");
+// Whether a person sees it without a further step: nothing is over it, and it is in the window.
+const isOnScreen = (found) => {
+  const box = found.getBoundingClientRect();
+  const [x, y] = [box.left + Math.min(20, box.width / 2), box.top + box.height / 2];
+  return box.top >= 0 && box.bottom <= innerHeight && found.contains(document.elementFromPoint(x, y));
+};
+const change = (selector, value) => {
+  at(selector).value = value;
+  at(selector).dispatchEvent(new Event("change"));
+};
 const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 const type = async (text) => {
   at("#query").value = text;
@@ -17,10 +27,7 @@ const scroll = (scroller, share) => {
   scroller.scrollTop = scroller.scrollHeight * share;
   scroller.dispatchEvent(new Event("scroll"));
 };
-const choose = (value) => {
-  at("#minimum").value = value;
-  at("#minimum").dispatchEvent(new Event("change"));
-};
+const choose = (value) => change("#minimum", value);
 const violations = [];
 document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
 
