@@ -42,8 +42,8 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-4/uPe4n0kSlxlaoXbr98iJOLVrlafpO0mSOxHGAWIjk='; ",
-    "style-src 'sha256-yhuF84O8dkFfLNrOgsl4Bxo1j+/6tsH6FBFHKHV/Mhw='",
+    "script-src 'sha256-EI971wx81L0HPwkIzjlCLFwSTZ/aR/W1gLV19MBGSac='; ",
+    "style-src 'sha256-GUipyXM6g/uFPIgZmgREmvdNmXv64X2espsNgNiaWXs='",
 );
 
 impl ToolCallGraph {

@@ -133,8 +133,17 @@ function addReason(span) {
   }
   if (!span.isRed || isInside) return;
   const { lines, name } = tailOf(span);
+  if (span.message === "" && !lines.length) addToldBy(span);
   if (!lines.length || lines.every((line) => span.message.includes(line.trim()))) return;
   about.append(element("h3", "quiet", name), putLong(element("pre", "message tail"), lines.join("\n")));
+}
+
+/** Of a failure that says nothing itself, what the nearest ancestor that handed it on says. */
+function addToldBy(span) {
+  let above = parentSpan(span.index);
+  while (above >= 0 && nodes[above].handsOn && nodes[above].message === "") above = parentSpan(above);
+  if (above < 0 || !nodes[above].handsOn) return;
+  about.append(element("p", "inside", "Told by ", linkTo(above)), putLong(element("pre", "message is-red"), nodes[above].message));
 }
 
 function stampsOf(span) {

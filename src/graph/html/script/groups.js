@@ -41,7 +41,7 @@ function ordinal(value) {
   return value + (["th", "st", "nd", "rd"][last] ?? "th");
 }
 
-const LISTED = 200;
+const LISTED = 30;
 
 /** The members with outcome and duration. */
 function memberTable(group) {
@@ -51,7 +51,7 @@ function memberTable(group) {
   const shown = membersOf(group), body = element("tbody");
   made.append(element("thead", "", null, head), body);
   for (const node of shown.slice(0, LISTED)) {
-    const outcome = element("td", "", null, element("span", "cell", null, outcomeOf(node), looks(node).word));
+    const { word } = looks(node), outcome = element("td", isRedRow(node) ? "word is-red" : "", word);
     body.append(element("tr", "", null, outcome, element("td", "", null, linkTo(node.index)), element("td", "took", duration(tookOf(node)))));
   }
   if (shown.length <= LISTED) return made;

@@ -70,11 +70,9 @@ function introduce() {
     put(title, document.title, { most: 300, pattern: null });
   } else {
     const job = isSeveral ? worstJob() : jobs[state.job ?? 0], span = headOf(job);
-    const containsRed = shown.some((span) => span.isRed);
-    const badge = { ...span, outcome: job.outcome, isRed: job.fails, containsRed, handsOn: false };
-    const { name } = looks(badge), word = job.outcome === "ok" && containsRed ? "failed inside" : job.outcome;
-    outcome.append(outcomeOf(badge), word);
-    outcome.className = "badge o-" + name + (job.fails ? " is-red" : "");
+    const badge = { ...span, outcome: job.outcome, isRed: job.fails, containsRed: false, isRecovered: false };
+    outcome.append(outcomeOf(badge), job.outcome);
+    outcome.className = "badge o-" + looks(badge).name + (job.fails ? " is-red" : "");
     put(title, isSeveral ? document.title : job.title, { most: 300, pattern: null });
     if (!isSeveral) add(duration(jobs.length > 1 ? endOfJob(job) - job.start : run.took), "strong");
     add(clock(isSeveral ? run.start : job.start ?? run.start).slice(0, 19) + " UTC");

@@ -14,7 +14,7 @@ function showRecords() {
   listed.mark = index === null ? null : markOf(index, listed.rows);
   const hasStreams = all.some((record) => record.stream !== null);
   listed.element.classList.toggle("has-streams", hasStreams);
-  document.getElementById("stream").parentElement.hidden = !hasStreams && state.stream === "";
+  document.getElementById("stream").hidden = !hasStreams && state.stream === "";
   listed.list.fill(listed.rows.length);
   markRecord();
   for (const [id, counts, words] of [["own", shape.counts, "Records of this span only (o)"],

@@ -77,13 +77,22 @@ function renderSpan(row) {
   name.append(twist);
   if (depth > DEEPEST) name.append(element("span", "deep", "level " + number(depth + 1)));
   const { word } = looks(node);
-  name.append(outcomeOf(node), put(element("span", "title"), node.title, { most: 300 }));
+  name.append(outcomeOf(node), titleOf(node));
   name.title = flat(node.title) + (node.isGroup ? "\n" + word : "");
   if (word !== "ok") name.append(element("span", "word" + (isRedRow(node) ? " is-red" : ""), word));
   addCounts(name, index);
   took.textContent = duration(tookOf(node));
   addBar(lane, node);
   return made;
+}
+
+/** The label tells a span apart from others, so it is cut last. */
+const LABELLED = /^(.{1,200})( \([^()]{1,98}\))$/s;
+
+function titleOf(node) {
+  const [, main, label] = LABELLED.exec(node.title) ?? [];
+  if (!label) return put(element("span", "title"), node.title, { most: 300 });
+  return element("span", "title is-labelled", null, put(element("span", "main"), main), put(element("span", "label"), label));
 }
 
 /** Cached, because a span with many children would compute them for each visible child. */

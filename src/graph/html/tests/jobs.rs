@@ -38,7 +38,7 @@ fn the_head_says_how_many_jobs_there_are_and_one_can_be_picked() {
         "job.clean-up (clean-up-9) – ok",
     ];
     assert_eq!(seen["options"], json!(options));
-    let clean_up = json!(["job.clean-up (clean-up-9)", "failed inside", "12.00 s", false]);
+    let clean_up = json!(["job.clean-up (clean-up-9)", "ok", "12.00 s", false]);
     let rows = ["job.clean-up (clean-up-9)", "kubectl delete"];
     assert_eq!(seen["picked"], json!([clean_up, rows, rows[0], ["0", "5 s"]]));
     assert_eq!(

@@ -73,7 +73,7 @@ fn a_large_report_keeps_few_elements_in_the_page() {
     assert_eq!(seen["last"][1], "   Compiling crate-99999 v1.39.0 (registry)");
     assert_eq!(seen["hits"], "1 hit");
     for size in seen["sizes"].as_array().unwrap() {
-        assert!(size.as_u64().unwrap() < 2_500, "{}", seen["sizes"]);
+        assert!(size.as_u64().unwrap() < 1_000, "{}", seen["sizes"]);
     }
 }
 

@@ -101,6 +101,22 @@ fn the_details_begin_with_what_matters() {
     assert_eq!(seen["event"], json!(["exception", "PRE", stack]));
 }
 
+/// A cause that says nothing itself is explained by what handed it on.
+#[test]
+fn a_failure_without_words_is_told_by_its_ancestor() {
+    let scenario = r##"
+        const told = [chosen(), at("#about .inside").textContent, at("#about .message").textContent];
+        row("helm test").click();
+        return { told, own: [at("#about .inside") === null, at("#about .message").textContent] };
+    "##;
+    let Some(seen) = drive(&fixture::everything().graph().to_html(), scenario) else { return };
+    assert_eq!(
+        seen["told"],
+        json!(["aws describe-subnets", "Told by terraform plan", "exit status 1\nError: no such subnet"])
+    );
+    assert_eq!(seen["own"], json!([true, "index out of bounds"]));
+}
+
 #[test]
 fn links_lead_to_spans_of_the_report_and_kinds_are_told() {
     let scenario = r##"
@@ -148,7 +164,7 @@ fn the_stream_of_each_record_is_shown_and_filters() {
         const output = listed.rows.length;
         change("#stream", "");
         row("kubectl wait").click();
-        return { streams: [...streams].sort(), errors, output, hidden: at("#stream").parentElement.hidden, target: texts("#records .target") };
+        return { streams: [...streams].sort(), errors, output, hidden: at("#stream").hidden, target: texts("#records .target") };
     "##;
     let Some(seen) = drive(&page(), scenario) else { return };
     assert_eq!(seen["streams"], json!(["stderr", "stdout"]));
