@@ -9,9 +9,8 @@ mod tests;
 
 use std::io::{self, Write};
 
-use super::call::Outcome;
 use super::escape::needs_escape;
-use super::jobs::Job;
+use super::jobs::count_jobs;
 use super::tool_call_graph::ToolCallGraph;
 
 const PAGE: &str = include_str!("html/report.html");
@@ -42,7 +41,7 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-EI971wx81L0HPwkIzjlCLFwSTZ/aR/W1gLV19MBGSac='; ",
+    "script-src 'sha256-tA0UF9y6d5Kk8OfWDqxEXcCnr/k2yODYs6lb4B+WmZ4='; ",
     "style-src 'sha256-GUipyXM6g/uFPIgZmgREmvdNmXv64X2espsNgNiaWXs='",
 );
 
@@ -96,25 +95,9 @@ impl ToolCallGraph {
             [] => "Empty report".to_owned(),
             [job] if job.fails() => format!("{} – failed", job.title()),
             [job] => format!("{} – report", job.title()),
-            jobs => outcomes(jobs),
+            jobs => count_jobs(jobs).unwrap_or_default(),
         }
     }
-}
-
-/// `4 jobs: 1 failed, 1 running`; those that are ok are named only if all are.
-fn outcomes(jobs: &[Job<'_>]) -> String {
-    let word = |job: &Job<'_>| if job.fails() { "failed" } else { job.outcome().name() };
-    let mut counts: Vec<(&str, usize)> = vec![("failed", 0)];
-    for word in jobs.iter().map(word) {
-        match counts.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((word, 1)),
-        }
-    }
-    let ok = Outcome::Ok.name();
-    counts.retain(|(word, count)| *count > 0 && (*word != ok || *count == jobs.len()));
-    let words: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-    format!("{} jobs: {}", jobs.len(), words.join(", "))
 }
 
 /// Writes a line of text between tags.

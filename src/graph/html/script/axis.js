@@ -48,7 +48,7 @@ function drawAxis() {
   axis.panel.style.setProperty("--first", "0");
   if (!width || !run.took) return;
   if (!hasOneAxis()) {
-    axis.ticks.append(element("span", "tick-note", "each job on its own axis"));
+    axis.ticks.append(element("span", "tick-note", "each " + JOB + " on its own axis"));
     return;
   }
   const base = baseOf(null), [from, to] = rangeOf(null).map((at) => at - base);

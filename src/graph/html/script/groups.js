@@ -24,7 +24,8 @@ function groupWords(group) {
   const { kind, members, failed } = group;
   if (kind === "attempts") return group.outcome + " at the " + ordinal(members.length) + " attempt";
   const running = members.filter((member) => nodes[member].outcome === "running").length;
-  const [slowest] = membersOf(group), words = [];
+  const shown = shape.children[group.index].map((index) => nodes[index]), words = [];
+  const slowest = shown.reduce((slow, node) => ((tookOf(node) ?? 0) > (tookOf(slow) ?? 0) ? node : slow), shown[0]);
   if (failed.length) words.push(number(failed.length) + " failed");
   if (running) words.push(number(running) + " running");
   if (slowest && tookOf(slowest)) words.push("slowest " + labelOf(slowest) + " " + duration(tookOf(slowest)));

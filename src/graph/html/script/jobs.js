@@ -1,5 +1,8 @@
 // Jobs: several of them, or of traces, can be in one report, each with a time axis of its own.
 
+/** What the jobs are called: traces, if none of them is an execution. */
+const JOB = jobs.every((job) => job.roots.every((root) => !spans[root].execution)) ? "trace" : "job";
+
 /** The end of a job: what is running has run at least until the last record of all. */
 function endOfJob(job) {
   return job.outcome === "running" ? run.end : job.end ?? run.end;
@@ -41,7 +44,8 @@ function addJobs() {
     made.value = value;
     picker.append(made);
   };
-  option("", "All jobs");
+  document.getElementById("job-word").textContent = JOB === "job" ? "Job" : "Trace";
+  option("", "All " + JOB + "s");
   const listed = jobs.length <= MOST_JOBS ? jobs : [...jobs].sort((a, b) => (a.outcome === "ok") - (b.outcome === "ok"));
   for (const { index, title, outcome } of listed.slice(0, MOST_JOBS)) option(index, flat(title, 80) + " – " + outcome);
   picker.addEventListener("change", () => {

@@ -92,15 +92,26 @@ class List {
     return true;
   }
 
+  /** Scrolls to a row, as far as is needed. */
   reveal(row) {
-    const top = this.scroller.scrollTop * this.scale, from = this.offset(row);
+    let from = -1;
+    // Rows that are drawn for the first time may be taller than thought.
+    for (let tries = 0; tries < 8 && from !== this.offset(row); tries++) {
+      from = this.offset(row);
+      this.scrollTo(row, from);
+      this.draw();
+      if (!this.isUneven) return;
+    }
+  }
+
+  scrollTo(row, from) {
+    const top = this.scroller.scrollTop * this.scale;
     const to = from + Math.min(this.view, this.rowHeight + (this.extra.get(row) ?? 0));
     const away = Math.max(top - from, to - top - this.view);
     // A row that is far away is centred, so that its context is visible.
     if (away > 4 * this.rowHeight) this.scroller.scrollTop = Math.max(0, (from + to - this.view) / 2) / this.scale;
     else if (from < top) this.scroller.scrollTop = from / this.scale;
     else if (to > top + this.view) this.scroller.scrollTop = (to - this.view) / this.scale;
-    this.draw();
   }
 
   /** The number of rows per page. */

@@ -135,6 +135,7 @@ function goToRecord(row) {
   listed.row = row;
   listed.list.reveal(row);
   markRecord();
+  keepAddress();
 }
 
 /** Shows a record of the selected span, expanded if what was searched is not near the start of the line. */
@@ -162,7 +163,6 @@ function onRecordKey(event) {
   else if (event.key === "ArrowLeft") toggleRecord(row, false);
   else return false;
   if (to === null) goToRecord(row);
-  keepAddress();
   return true;
 }
 
@@ -175,5 +175,4 @@ listed.element.addEventListener("click", (event) => {
   const row = Number(line.parentElement.dataset.row);
   toggleRecord(row);
   goToRecord(row);
-  keepAddress();
 });

@@ -122,8 +122,8 @@ function addCounts(name, index) {
   add(hits, "count c-hit", many(hits, "hit"));
   add(errors, "count c-error", many(errors, "error"));
   add(warnings, "count c-warn", many(warnings, "warning"));
-  // A group's own words matter more.
-  if (!nodes[index].isGroup) add(others, "count", errors || warnings ? number(others) + " other" : many(others, "record"));
+  // Hits, and the words of a group, matter more.
+  if (!hits && !nodes[index].isGroup) add(others, "count", errors || warnings ? number(others) + " other" : many(others, "record"));
   made.title = eachLevel(counts, index) + (isWhole ? " (with descendants)" : "");
   name.append(made);
 }

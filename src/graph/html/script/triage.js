@@ -47,14 +47,15 @@ function lastOfOutput(rows) {
 
 const TAIL = 6;
 
-/** The last lines that a span wrote: those of stderr, if it wrote any. */
+/** The last lines that a span wrote: those of stderr if it wrote any, or of its errors if no stream is known. */
 function tailOf(span) {
   const own = records.filter((record) => ownerOf(record) === span.index);
   const output = own.filter((record) => record.stream !== null);
   const errors = output.filter((record) => record.stream === "stderr");
-  const best = errors.length ? errors : output.length ? output : own;
+  const severe = own.filter((record) => record.level >= ERROR);
+  const best = [errors, output, severe].find((rows) => rows.length) ?? own;
   const lines = best.slice(-TAIL).flatMap((record) => strings[record.body].trimEnd().split("\n")).slice(-TAIL);
-  const stream = best === errors ? " of stderr" : output.length ? " of the output" : "";
+  const stream = errors.length ? " of stderr" : output.length ? " of the output" : "";
   return { lines, name: (lines.length === 1 ? "Last line" : "Last lines") + stream };
 }
 

@@ -10,7 +10,7 @@ const chosen = () => texts('#tree .row[aria-selected="true"] .title').join("|");
 const isOnScreen = (found) => {
   const box = found.getBoundingClientRect();
   const [x, y] = [box.left + Math.min(20, box.width / 2), box.top + box.height / 2];
-  return box.top >= 0 && box.bottom <= innerHeight && found.contains(document.elementFromPoint(x, y));
+  return box.top >= 0 && box.bottom <= innerHeight + 1 && found.contains(document.elementFromPoint(x, y));
 };
 const change = (selector, value) => {
   at(selector).value = value;

@@ -169,9 +169,9 @@ fn traces_without_a_job_are_told_apart() {
         let get = span("GET /checkout").in_trace(TRACE + 1 + u128::from(request));
         fixture.add(0, at, at + 40, if request == 1 { get.failed("503") } else { get });
     }
-    let scenario = r##"return [document.title, at("h1").textContent, texts("#job-facts li").some((fact) => fact.includes("m ")), texts(".took")];"##;
+    let scenario = r##"return [document.title, at("h1").textContent, texts("#job-facts li").some((fact) => fact.includes("m ")), texts(".took"), texts("#job option")[0], at("#job").labels[0].textContent.trim().split(" ")[0]];"##;
     let view = View { size: (400, 800), ..View::default() };
     let Some(seen) = drive_view(&fixture.graph().to_html(), scenario, &view) else { return };
-    let title = "3 jobs: 1 failed";
-    assert_eq!(seen, json!([title, title, false, ["40.0 ms", "40.0 ms", "40.0 ms"]]));
+    let title = "3 traces: 1 failed";
+    assert_eq!(seen, json!([title, title, false, ["40.0 ms", "40.0 ms", "40.0 ms"], "All traces", "Trace"]));
 }
