@@ -41,7 +41,7 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-tA0UF9y6d5Kk8OfWDqxEXcCnr/k2yODYs6lb4B+WmZ4='; ",
+    "script-src 'sha256-OdDsI3sQp8aNEu1BTSSX+Gq+SgFGXyMIPv9r+t/PrJA='; ",
     "style-src 'sha256-GUipyXM6g/uFPIgZmgREmvdNmXv64X2espsNgNiaWXs='",
 );
 

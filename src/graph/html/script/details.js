@@ -102,8 +102,7 @@ function headingOf(node) {
 function describeSpan(span) {
   addReason(span);
   const facts = element("dl", "pairs");
-  const exception = span.events.findLast(({ name }) => name === "exception");
-  addFact(facts, "Error type", attribute(span.attributes, "error.type") ?? (exception ? attribute(exception.attributes, "exception.type") : null));
+  addFact(facts, "Error type", errorTypeOf(span));
   addFact(facts, "Exit code", attribute(span.attributes, "process.exit.code"));
   addFact(facts, "Exit signal", attribute(span.attributes, "process.exit.signal"));
   addFact(facts, "Command", commandOf(span));
@@ -120,6 +119,13 @@ function describeSpan(span) {
   if (span.attributes.length) {
     about.append(foldable("attributes", "Attributes (" + span.attributes.length / 2 + ")", attributeTable(span.attributes)));
   }
+}
+
+/** `_OTHER` is the conventions' word for a type that is unknown. */
+function errorTypeOf(span) {
+  const exception = span.events.findLast(({ name }) => name === "exception");
+  const type = attribute(span.attributes, "error.type") ?? (exception ? attribute(exception.attributes, "exception.type") : null);
+  return type === "_OTHER" ? null : type;
 }
 
 /** Why a span failed: its message and the last lines that it wrote, or the span that handed its failure on. */

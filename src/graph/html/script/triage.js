@@ -36,25 +36,31 @@ function markOf(index, rows) {
   const cause = causeIn(index);
   const inCause = rows.filter((record) => isIn(record, cause, true));
   const isSevere = (record) => record.level >= ERROR;
-  return inCause.findLast(isSevere) ?? rows.findLast(isSevere) ?? lastOfOutput(inCause) ?? inCause.at(-1) ?? rows.at(-1) ?? null;
+  return inCause.findLast(isSevere) ?? rows.findLast(isSevere) ??
+    lastOf(inCause.filter((record) => record.stream === "stderr")) ?? lastOf(inCause) ?? rows.at(-1) ?? null;
 }
 
-/** Of what was written to stderr last, the line that speaks of an error, or else the last one. */
-function lastOfOutput(rows) {
-  const errors = rows.filter((record) => record.stream === "stderr");
-  return errors.slice(-TAIL).findLast((record) => /\b(error|fatal|panic(ked)?|failed|failure)\b/i.test(strings[record.body])) ?? errors.at(-1);
+const SAYS_ERROR = /\b(error|fatal|panic(ked)?|failed|failure)\b/i;
+
+/** Of the last records, the one that speaks of an error, or else the last one. */
+function lastOf(rows) {
+  return rows.slice(-TAIL).findLast((record) => SAYS_ERROR.test(strings[record.body])) ?? rows.at(-1);
 }
 
 const TAIL = 6;
 
-/** The last lines that a span wrote: those of stderr if it wrote any, or of its errors if no stream is known. */
+/**
+ * The last lines that a span wrote, from that which speaks of an error on: those of stderr if it wrote any, or of
+ * its errors if no stream is known.
+ */
 function tailOf(span) {
   const own = records.filter((record) => ownerOf(record) === span.index);
   const output = own.filter((record) => record.stream !== null);
   const errors = output.filter((record) => record.stream === "stderr");
   const severe = own.filter((record) => record.level >= ERROR);
   const best = [errors, output, severe].find((rows) => rows.length) ?? own;
-  const lines = best.slice(-TAIL).flatMap((record) => strings[record.body].trimEnd().split("\n")).slice(-TAIL);
+  const last = best.slice(-TAIL).flatMap((record) => strings[record.body].trimEnd().split("\n")).slice(-TAIL);
+  const lines = last.slice(Math.max(0, last.findIndex((line) => SAYS_ERROR.test(line))));
   const stream = errors.length ? " of stderr" : output.length ? " of the output" : "";
   return { lines, name: (lines.length === 1 ? "Last line" : "Last lines") + stream };
 }

@@ -63,6 +63,8 @@ fn the_mark_is_at_the_last_error_or_what_stderr_says_or_the_end() {
     assert_eq!(marked(&stderr).unwrap(), json!(["fatal: no such ref"]));
     assert_eq!(marked(&stderr[1..]).unwrap(), json!(["see help"]));
     assert_eq!(marked(&[noise, (Level::Info, "stdout", "bye")]).unwrap(), json!(["bye"]));
+    let told = [noise, (Level::Info, "", "Error: no such subnet"), (Level::Info, "", "  on main.tf line 12")];
+    assert_eq!(marked(&told).unwrap(), json!(["Error: no such subnet"]));
     assert_eq!(marked(&[]).unwrap(), json!([]));
 }
 
