@@ -42,7 +42,7 @@ const SCRIPT: &str = concat!(
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "script-src 'sha256-OdDsI3sQp8aNEu1BTSSX+Gq+SgFGXyMIPv9r+t/PrJA='; ",
-    "style-src 'sha256-GUipyXM6g/uFPIgZmgREmvdNmXv64X2espsNgNiaWXs='",
+    "style-src 'sha256-etjp7yqP8RLYX9qbFYGk8iKyEry8RSTnzT+h1hGmAKc='",
 );
 
 impl ToolCallGraph {
