@@ -26,6 +26,7 @@ function parentSpan(index) {
 
 /** The first failure in a node, or the node itself. */
 function causeIn(index) {
+  if (nodes[index].isCause) return index;
   return failures().find((cause) => isWithin(cause, index)) ?? index;
 }
 

@@ -60,6 +60,11 @@ function timeAt(x) {
   return from + share * (to - from);
 }
 
+function endDrag() {
+  drag.from = null;
+  drag.element.hidden = true;
+}
+
 axis.panel.addEventListener("pointerdown", (event) => {
   const lane = event.target.closest(".lane, #ticks");
   if (!lane || event.button !== 0 || event.pointerType === "touch") return;
@@ -70,6 +75,8 @@ axis.panel.addEventListener("pointerdown", (event) => {
 });
 addEventListener("pointermove", (event) => {
   if (drag.from === null) return;
+  // The button was released outside of the window.
+  if (event.buttons === 0) return endDrag();
   drag.at = event.clientX;
   const isWide = Math.abs(drag.at - drag.from) > 4, box = axis.panel.getBoundingClientRect();
   const ticks = axis.ticks.getBoundingClientRect(), within = (x) => Math.min(ticks.right, Math.max(ticks.left, x));
@@ -83,14 +90,10 @@ addEventListener("pointerup", () => {
   if (drag.from === null) return;
   const range = [timeAt(Math.min(drag.from, drag.at)), timeAt(Math.max(drag.from, drag.at))];
   drag.isDone = Math.abs(drag.at - drag.from) > 4;
-  drag.from = null;
-  drag.element.hidden = true;
+  endDrag();
   if (!drag.isDone) return;
   zoomInJob(drag.job, range);
   // The click that follows does not select a row.
   setTimeout(() => (drag.isDone = false));
 });
-addEventListener("pointercancel", () => {
-  drag.from = null;
-  drag.element.hidden = true;
-});
+addEventListener("pointercancel", endDrag);

@@ -315,9 +315,13 @@ fn an_address_leads_to_a_span() {
 
 #[test]
 fn durations_read_as_everywhere_else() {
-    let values =
-        [-5.0, 0.0, 500.0, 999_999.0, 1e6, 999.96e6, 5e8, 1e9, 2.5e9, 59.99e9, 59.996e9, 6e10, 9e10, 125e9];
+    let values = [
+        -5.0, 0.0, 500.0, 999.4, 999.6, 1e3, 189_552.0, 999.94e3, 999.96e3, 1e6, 5e8, 999.94e6, 999.96e6,
+        1e9, 2.5e9, 59.99e9, 59.996e9, 6e10, 9e10, 125e9, 3599.4e9, 3599.6e9, 7500e9, 86_369e9, 86_371e9,
+        123e13,
+    ];
     let scenario = format!("return {}.map(duration);", json!(values));
     let Some(seen) = drive(&everything(), &scenario) else { return };
     assert_eq!(seen, json!(values.map(format_nanoseconds)));
+    assert_eq!((&seen[6], &seen[25]), (&json!("189.6 µs"), &json!("14d 6h")));
 }

@@ -72,7 +72,7 @@ const DRAG: &str = r##"
     const drag = (found, from, to) => {
         const box = at("#ticks").getBoundingClientRect(), y = found.getBoundingClientRect().top + 5;
         const send = (type, share, target) => target.dispatchEvent(new PointerEvent(type, { clientX: box.left + share * box.width, clientY: y,
-            button: 0, bubbles: true, cancelable: true, pointerType: "mouse" }));
+            button: 0, buttons: type === "pointerup" ? 0 : 1, bubbles: true, cancelable: true, pointerType: "mouse" }));
         send("pointerdown", from, found);
         send("pointermove", (from + to) / 2, found);
         send("pointermove", to, found);
