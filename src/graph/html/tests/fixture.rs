@@ -71,11 +71,8 @@ impl FixtureSpan {
 
     /// With an event, so many milliseconds after the beginning.
     pub(super) fn event(mut self, name: &str, at: u64, attributes: &[(&str, &str)]) -> Self {
-        let mut event = SpanEvent::default();
-        event.name = name.to_owned();
-        event.time_unix_nano = BEGIN + at * MILLISECOND;
-        event.attributes = owned(attributes);
-        self.raw.events.push(event);
+        let (name, time_unix_nano) = (name.to_owned(), BEGIN + at * MILLISECOND);
+        self.raw.events.push(SpanEvent { name, time_unix_nano, attributes: owned(attributes) });
         self
     }
 

@@ -80,11 +80,11 @@ impl Parsed {
     }
 
     fn event(&self, row: &Value) -> SpanEvent {
-        let mut event = SpanEvent::default();
-        event.name = self.text(&row[0]).as_str().unwrap().to_owned();
-        event.time_unix_nano = self.time(&row[1]).unwrap_or(0);
-        event.attributes = self.attributes(&row[2]);
-        event
+        SpanEvent {
+            name: self.text(&row[0]).as_str().unwrap().to_owned(),
+            time_unix_nano: self.time(&row[1]).unwrap_or(0),
+            attributes: self.attributes(&row[2]),
+        }
     }
 
     fn link(&self, row: &Value) -> SpanLink {
