@@ -41,7 +41,7 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-cr0sG05P9CKtHToVjJmw1+CbUGAP1tsB9F5k4nn7/4E='; ",
+    "script-src 'sha256-sMZJG3bgq65wrib1vkEBptzRyYWYNaE974l9pSsf9oQ='; ",
     "style-src 'sha256-etjp7yqP8RLYX9qbFYGk8iKyEry8RSTnzT+h1hGmAKc='",
 );
 

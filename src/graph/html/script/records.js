@@ -5,8 +5,8 @@ listed.list = new List(listed.element, 26, renderRecord);
 
 /** Updates the list after the span, a filter or the search changed. */
 function showRecords() {
-  const index = state.selected;
-  const all = index === null ? [] : records.filter((record) => isIn(record, index, state.withDescendants));
+  const index = state.selected, isWhole = withDescendants();
+  const all = index === null ? [] : records.filter((record) => isIn(record, index, isWhole));
   const enough = all.filter(isListed);
   const onlyHits = state.onlyHits && search.query;
   listed.rows = onlyHits ? enough.filter(recordHas) : enough;
@@ -23,12 +23,18 @@ function showRecords() {
     made.querySelector("b").textContent = index === null ? "0" : number(total(counts, index));
     made.title = words + (index === null ? "" : "\n" + eachLevel(counts, index));
   }
-  for (const [id, isPressed] of [["own", !state.withDescendants], ["all", state.withDescendants], ["only-hits", state.onlyHits]]) {
+  for (const [id, isPressed] of [["own", !isWhole], ["all", isWhole], ["only-hits", state.onlyHits]]) {
     document.getElementById(id).setAttribute("aria-pressed", String(isPressed));
   }
+  document.getElementById("own").disabled = Boolean(nodes[index]?.isGroup);
   document.getElementById("only-hits").hidden = !search.query;
   for (const id of ["copy", "download"]) document.getElementById(id).disabled = !listed.rows.length;
   sayLeftOut(all.length - listed.rows.length, index);
+}
+
+/** A group has no records of its own. */
+function withDescendants() {
+  return state.withDescendants || Boolean(nodes[state.selected]?.isGroup);
 }
 
 /** The same with all of them collapsed. */
@@ -46,7 +52,7 @@ function revealMark() {
 }
 
 function sayLeftOut(leftOut, index) {
-  const known = index === null ? 0 : total(state.withDescendants ? shape.below : shape.counts, index);
+  const known = index === null ? 0 : total(withDescendants() ? shape.below : shape.counts, index);
   const unkept = index === null ? 0 : known - (listed.rows.length + leftOut);
   const said = [];
   if (leftOut) said.push(number(leftOut) + " hidden by the filter");
@@ -57,7 +63,7 @@ function sayLeftOut(leftOut, index) {
   listed.element.hidden = !empty.hidden;
   empty.textContent = leftOut ? "The filter hides every record here."
     : unkept > 0 ? "Records were counted here, but not stored."
-    : state.withDescendants || index === UNPLACED ? "Nothing was logged here."
+    : withDescendants() || index === UNPLACED ? "Nothing was logged here."
     : "Nothing was logged in this span itself.";
 }
 

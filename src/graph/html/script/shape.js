@@ -108,7 +108,7 @@ function isIn(record, index, withDescendants) {
   const owner = ownerOf(record);
   if (index === UNPLACED) return owner === NO_OWNER;
   if (owner < 0) return false;
-  if (!withDescendants && !nodes[index].isGroup) return owner === index;
+  if (!withDescendants) return owner === index;
   return isWithin(owner, index);
 }
 

@@ -24,11 +24,13 @@ pub(super) struct View {
     pub(super) hash: &'static str,
     /// Whether the page keeps its Content-Security-Policy.
     pub(super) has_policy: bool,
+    /// Whether the scenario begins before the page is idle. Only until then the clock runs.
+    pub(super) is_immediate: bool,
 }
 
 impl Default for View {
     fn default() -> Self {
-        Self { size: (1400, 900), hash: "", has_policy: true }
+        Self { size: (1400, 900), hash: "", has_policy: true, is_immediate: false }
     }
 }
 
@@ -41,7 +43,7 @@ pub(super) fn drive_view(page: &str, scenario: &str, view: &View) -> Option<Valu
     let chromium = program::find("chromium")?;
     let folder = Folder::new();
     let file = folder.0.join("report.html");
-    fs::write(&file, with_script(page, scenario, view.has_policy)).unwrap();
+    fs::write(&file, with_script(page, scenario, view)).unwrap();
     let said = dump(&chromium, &file, &folder.0, view);
     let answer = said.split_once("<pre id=\"answer\">").and_then(|(_, rest)| rest.split_once("</pre>"));
     let (json, _) = answer.unwrap_or_else(|| panic!("no answer from the page:\n{said:.2000}"));
@@ -51,9 +53,10 @@ pub(super) fn drive_view(page: &str, scenario: &str, view: &View) -> Option<Valu
 }
 
 /// The report with one more script, which its policy allows.
-fn with_script(page: &str, scenario: &str, has_policy: bool) -> String {
-    let script = format!("async function scenario() {{\n{scenario}\n}}\n{DRIVE}");
-    let page = match has_policy {
+fn with_script(page: &str, scenario: &str, view: &View) -> String {
+    let wait = if view.is_immediate { "" } else { "await wait();" };
+    let script = format!("async function scenario() {{\n{wait}\n{scenario}\n}}\n{DRIVE}");
+    let page = match view.has_policy {
         true => page.replacen("script-src ", &format!("script-src {} ", hash(&script)), 1),
         false => page.replacen("default-src 'none'", "upgrade-insecure-requests", 1).replacen(
             "; script-src",
