@@ -41,14 +41,14 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-sMZJG3bgq65wrib1vkEBptzRyYWYNaE974l9pSsf9oQ='; ",
+    "script-src 'sha256-rzO/StuVCbPrpgCgksoTKUIOQhnGNYfyt54SvWc/wO8='; ",
     "style-src 'sha256-etjp7yqP8RLYX9qbFYGk8iKyEry8RSTnzT+h1hGmAKc='",
 );
 
 impl ToolCallGraph {
-    /// An interactive report: the tree with a waterfall on one time axis, and the records of the
-    /// selected span. [`write_html`](Self::write_html) writes the same without holding it in
-    /// memory.
+    /// An interactive report: the tree with a waterfall, each job on its own time axis, and the
+    /// records of the selected span. It opens on the line that says why the run failed.
+    /// [`write_html`](Self::write_html) writes the same without holding it in memory.
     ///
     /// ```
     /// # use spanlog::graph::Recorder;

@@ -1,4 +1,5 @@
-// The time axis above the tree: its range, its ticks, the bars along it, and the ancestors that have scrolled away.
+// The time axis above the tree: its range, its ticks, the bars along it, and the ancestors that
+// have scrolled away.
 
 const axis = {
   panel: document.getElementById("left"), ticks: document.getElementById("ticks"), crumbs: document.getElementById("crumbs"),
@@ -48,7 +49,7 @@ function drawAxis() {
   axis.panel.style.setProperty("--first", "0");
   if (!width || !run.took) return;
   if (!hasOneAxis()) {
-    axis.ticks.append(element("span", "tick-note", "each " + JOB + " on its own axis"));
+    axis.ticks.append(element("span", "tick-note", "each " + JOB_WORD + " on its own axis"));
     return;
   }
   const base = baseOf(null), [from, to] = rangeOf(null).map((at) => at - base);

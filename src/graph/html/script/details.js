@@ -1,4 +1,5 @@
-// The details of the selected span, what matters first: how it ended, why, with which command; ids and times last.
+// The details of the selected span, what matters first: how it ended, why, with which command; ids
+// and times last.
 
 const about = document.getElementById("about");
 
@@ -128,7 +129,10 @@ function errorTypeOf(span) {
   return type === "_OTHER" ? null : type;
 }
 
-/** Why a span failed: its message and the last lines that it wrote, or the span that handed its failure on. */
+/**
+ * Why a span failed: its message and the last lines that it wrote, or the span that handed its
+ * failure on.
+ */
 function addReason(span) {
   const cause = span.containsRed ? causeIn(span.index) : span.index, isInside = cause !== span.index;
   if (isInside) about.append(element("p", "inside", "Failed inside ", linkTo(cause)));
@@ -177,7 +181,8 @@ function eventOf({ name, time, attributes }, span) {
 function linkOf({ trace, id, attributes }) {
   const target = spans.find((span) => span.id === id && span.trace === trace);
   const shown = target && (shape.owner[target.index] === target.index || shape.owner[target.index] === OTHER_JOB);
-  const made = element("div", "event", null, shown ? linkTo(target.index) : put(element("span"), "span " + id + " of trace " + trace + " (not in this report)"));
+  const unknown = "span " + id + " of trace " + trace + " (not in this report)";
+  const made = element("div", "event", null, shown ? linkTo(target.index) : put(element("span"), unknown));
   if (attributes.length) made.append(attributeTable(attributes));
   return made;
 }

@@ -7,7 +7,10 @@ function isFoldedAtFirst(node) {
   return Boolean(node.isGroup) && (node.kind === "attempts" || node.members.length >= FOLDED_FROM);
 }
 
-/** Whether a row is shown although the group it is in is collapsed: what failed in the end always is. */
+/**
+ * Whether a row is shown although the group it is in is collapsed: what failed in the end always
+ * is.
+ */
 function staysVisible(index) {
   const group = nodes[shape.parent[index]];
   return isBad(nodes[index]) && (group.kind === "alike" || index === group.members.at(-1));

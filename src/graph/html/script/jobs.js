@@ -1,7 +1,7 @@
 // Jobs: several of them, or of traces, can be in one report, each with a time axis of its own.
 
 /** What the jobs are called: traces, if none of them is an execution. */
-const JOB = jobs.every((job) => job.roots.every((root) => !spans[root].execution)) ? "trace" : "job";
+const JOB_WORD = jobs.every((job) => job.roots.every((root) => !spans[root].execution)) ? "trace" : "job";
 
 /** The end of a job: what is running has run at least until the last record of all. */
 function endOfJob(job) {
@@ -32,7 +32,9 @@ function pickJob(job) {
   drawAxis();
 }
 
-/** As many options as a list is good for; those that did not end well come first if there are more. */
+/**
+ * As many options as a list is good for; those that did not end well come first if there are more.
+ */
 const MOST_JOBS = 200;
 
 function addJobs() {
@@ -44,8 +46,8 @@ function addJobs() {
     made.value = value;
     picker.append(made);
   };
-  document.getElementById("job-word").textContent = JOB === "job" ? "Job" : "Trace";
-  option("", "All " + JOB + "s");
+  document.getElementById("job-word").textContent = JOB_WORD === "job" ? "Job" : "Trace";
+  option("", "All " + JOB_WORD + "s");
   const listed = jobs.length <= MOST_JOBS ? jobs : [...jobs].sort((a, b) => (a.outcome === "ok") - (b.outcome === "ok"));
   for (const { index, title, outcome } of listed.slice(0, MOST_JOBS)) option(index, flat(title, 80) + " – " + outcome);
   picker.addEventListener("change", () => {

@@ -1,7 +1,10 @@
 // A virtual list: only the visible rows are in the document.
 
 class List {
-  /** `render(row)` creates a row's element. With `isUneven`, any row may be taller than `rowHeight`. */
+  /**
+   * `render(row)` creates a row's element. With `isUneven`, any row may be taller than
+   * `rowHeight`.
+   */
   constructor(scroller, rowHeight, render) {
     Object.assign(this, { scroller, rowHeight, render, isUneven: false, onDraw: null, count: 0, drawn: new Map(), extra: new Map() });
     this.spacer = scroller.querySelector(".spacer");
@@ -50,7 +53,9 @@ class List {
     return low;
   }
 
-  /** Browsers limit elements to some ten million pixels: a longer list scrolls faster than its bar. */
+  /**
+   * Browsers limit elements to some ten million pixels: a longer list scrolls faster than its bar.
+   */
   get scale() {
     const real = Math.min(this.height, 8e6);
     return real > this.view ? (this.height - this.view) / (real - this.view) : 1;

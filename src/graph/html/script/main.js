@@ -117,7 +117,10 @@ function goToFailure(isNext) {
   tree.element.focus();
 }
 
-/** Shows how many failures there are; those that were recovered from count only if there are no others. */
+/**
+ * Shows how many failures there are; those that were recovered from count only if there are no
+ * others.
+ */
 function sayFailures() {
   const all = failures().length, button = document.getElementById("failure");
   button.hidden = document.getElementById("only-failures").hidden = all === 0;

@@ -1,4 +1,5 @@
-// The language of the search: `key=value`, `status:failed`, `service:x`, `level:error`; all else is one phrase.
+// The language of the search: `key=value`, `status:failed`, `service:x`, `level:error`; all else is
+// one phrase.
 
 /** A term; its value may be quoted. */
 const TERM = /(?:^|(?<=\s))([^\s"=:]+)([=:])(?:"([^"]*)"|(\S+))(?=\s|$)\s*/gu;
@@ -18,7 +19,10 @@ const attributeKeys = new Map();
 
 const STATUSES = ["running", "skipped", "ok", "failed", "cancelled", "timed out", "panicked", "dropped", "interrupted", "recovered"];
 
-/** The query in parts, or `null` if it is empty. What means nothing in this report is looked for as text. */
+/**
+ * The query in parts, or `null` if it is empty. What means nothing in this report is looked for as
+ * text.
+ */
 function parseQuery(text) {
   const query = { phrase: text, pairs: [], status: [], service: [], level: [] };
   const phrase = text.replace(TERM, (whole, key, sign, quoted, plain) => {

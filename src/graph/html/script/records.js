@@ -144,7 +144,10 @@ function goToRecord(row) {
   keepAddress();
 }
 
-/** Shows a record of the selected span, expanded if what was searched is not near the start of the line. */
+/**
+ * Shows a record of the selected span, expanded if what was searched is not near the start of the
+ * line.
+ */
 function showRecord(index) {
   const row = listed.rows.findIndex((record) => record.index === index);
   if (row < 0) return false;

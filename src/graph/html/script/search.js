@@ -1,4 +1,5 @@
-// Searches spans and records: finds the strings that match, and from these the hits in the order of the tree.
+// Searches spans and records: finds the strings that match, and from these the hits in the order of
+// the tree.
 
 const search = { query: null, pattern: null, matches: null, hits: new Float64Array(0), at: -1, own: null, below: null };
 

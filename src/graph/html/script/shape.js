@@ -1,6 +1,9 @@
 // The tree as it is shown: without what is hidden, and with groups between parents and members.
 
-/** By number of the node. `owner` of a span: the node at which its records are shown, or one of these. */
+/**
+ * By number of the node. `owner` of a span: the node at which its records are shown, or one of
+ * these.
+ */
 const NO_OWNER = -1, OTHER_JOB = -2;
 const shape = {
   order: [], children: [], counts: new Float64Array(0), below: new Float64Array(0), unplaced: 0,
@@ -8,7 +11,9 @@ const shape = {
   last: new Int32Array(nodes.length), depth: new Int32Array(nodes.length),
 };
 
-/** Children of hidden spans move up to the nearest ancestor that is shown, and so do their records. */
+/**
+ * Children of hidden spans move up to the nearest ancestor that is shown, and so do their records.
+ */
 function reshape(withInternal, job) {
   const { owner, parent } = shape, roots = [];
   const isShown = (span) => (withInternal || !span.isInternal) && (job === null || span.job === job);
@@ -38,7 +43,9 @@ function reshape(withInternal, job) {
   count(job);
 }
 
-/** The group of each node that is in one. A group of which only one member is shown is not needed. */
+/**
+ * The group of each node that is in one. A group of which only one member is shown is not needed.
+ */
 function shownGroups(isShown) {
   const groupOf = new Map(), standIn = new Map();
   for (const { index, members } of nodes.slice(UNPLACED + 1)) {

@@ -1,6 +1,9 @@
 // The two splitters, moved by dragging or with the arrow keys.
 
-/** `set(x)` moves the splitter as near to a position as it may, and returns where that is in percent. */
+/**
+ * `set(x)` moves the splitter as near to a position as it may, and returns where that is in
+ * percent.
+ */
 function splitter(id, set) {
   const handle = document.getElementById(id);
   const moveTo = (x) => handle.setAttribute("aria-valuenow", String(Math.round(set(x))));

@@ -9,7 +9,10 @@ function showNotes() {
   box.querySelector("ul").append(...notes.map((note) => put(element("li"), note, { most: 2000 })));
 }
 
-/** Large groups are collapsed at first, and of a large tree all but the upper levels and the paths to failures. */
+/**
+ * Large groups are collapsed at first, and of a large tree all but the upper levels and the paths
+ * to failures.
+ */
 function collapseAtFirst() {
   const isLarge = spans.length > 400;
   for (const index of shape.order) {

@@ -85,7 +85,10 @@ function tookOf(span) {
   return span.end === null || span.end <= (span.start ?? 0) ? null : span.end - (span.start ?? 0);
 }
 
-/** The time since the start of the run or of the node's job, `+1.234 s`, of constant width if possible. */
+/**
+ * The time since the start of the run or of the node's job, `+1.234 s`, of constant width if
+ * possible.
+ */
 function since(nanos, node = null) {
   if (nanos === null) return "—";
   const after = nanos - baseOf(node), size = Math.abs(after), sign = after < 0 ? "−" : "+";

@@ -51,8 +51,8 @@ function lastOf(rows) {
 const TAIL = 6;
 
 /**
- * The last lines that a span wrote, from that which speaks of an error on: those of stderr if it wrote any, or of
- * its errors if no stream is known.
+ * The last lines that a span wrote, from that which speaks of an error on: those of stderr if it
+ * wrote any, or of its errors if no stream is known.
  */
 function tailOf(span) {
   const own = records.filter((record) => ownerOf(record) === span.index);

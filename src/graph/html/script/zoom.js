@@ -1,4 +1,5 @@
-// Zooming the time axis: by dragging along it or along a bar, to a span, to its parent, and out again.
+// Zooming the time axis: by dragging along it or along a bar, to a span, to its parent, and out
+// again.
 
 const drag = { element: document.getElementById("drag"), from: null, at: 0, job: -1, isDone: false };
 
