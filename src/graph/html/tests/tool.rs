@@ -191,6 +191,11 @@ fn the_log_can_be_copied_and_saved_as_text() {
         press("y");
         press("d");
         const file = await saved[0].text();
+        // Where the clipboard is not available to the page, the text is selected and copied.
+        navigator.clipboard.writeText = () => Promise.reject(new Error("denied"));
+        document.execCommand = (command) => (copied.push(command + " " + document.activeElement.value.length), true);
+        press("y");
+        await wait();
         row("git clone").click();
         return { copied, said, file, name: saved[1], type: saved[0].type, none: [at("#copy").disabled, at("#download").disabled], violations };
     "##;
@@ -199,11 +204,26 @@ fn the_log_can_be_copied_and_saved_as_text() {
         "2026-01-02 04:04:53.880250000 UTC INFO stderr {LAST_WORDS}\n\
          2026-01-02 04:04:53.881250000 UTC INFO stderr   with aws_instance.web, on main.tf line 12\n"
     );
-    assert_eq!(seen["copied"], json!([text, text]));
+    assert_eq!(seen["copied"], json!([text, text, format!("copy {}", text.len())]));
     assert_eq!(seen["file"], text);
     assert_eq!((&seen["said"], &seen["name"]), (&json!("Copied"), &json!("terraform-apply-prod-eu-17.log")));
     assert_eq!(seen["type"], "text/plain;charset=utf-8");
     assert_eq!((&seen["none"], &seen["violations"]), (&json!([true, true]), &json!([])));
+}
+
+/// Guarantees: the policy allows a file to be saved.
+#[test]
+fn a_download_violates_no_policy() {
+    let scenario = r##"
+        let begun = 0;
+        const create = URL.createObjectURL;
+        URL.createObjectURL = (blob) => (begun++, create.call(URL, blob));
+        at("#download").click();
+        await wait();
+        return [begun, violations];
+    "##;
+    let Some(seen) = drive(&page(), scenario) else { return };
+    assert_eq!(seen, json!([1, []]));
 }
 
 #[test]
