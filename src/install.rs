@@ -21,7 +21,8 @@
 //!   with `console` in `OTEL_LOGS_EXPORTER`, and with [`with_sdk_logs`](Builder::with_sdk_logs), it
 //!   is one layer over an SDK logger provider instead. Events of targets that begin with
 //!   `opentelemetry` are left out: they are the SDK's own;
-//! * the global tracer provider, and W3C trace context and baggage as the global propagator;
+//! * the global tracer provider, and the global propagator: those of `OTEL_PROPAGATORS`, by default W3C
+//!   trace context and baggage (`tracecontext,baggage`), or those of [`Builder::with_propagator`];
 //! * a [`LogTracer`], unless the process already has a logger for the `log` crate;
 //! * a [`PanicHook`](crate::PanicHook), which makes a FATAL record of each panic.
 //!
@@ -71,10 +72,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::Arc;
 use std::{fmt, io};
 
-use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::{global, Context, KeyValue};
 use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder};
-use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
 use tracing::level_filters::LevelFilter;
 use tracing::Dispatch;
@@ -87,6 +87,7 @@ use crate::diagnostics::report_once;
 use crate::error::Error;
 use crate::forked::ForkedMutex;
 use crate::install::console::Console;
+use crate::install::env::Propagator;
 use crate::install::filter::Boxed;
 use crate::install::guard::Telemetry;
 use crate::install::providers::{Change, ChangePipeline, Outputs};
@@ -140,6 +141,7 @@ pub struct Builder {
     change_pipeline: Option<ChangePipeline>,
     layers: Vec<Boxed>,
     recording: Recording,
+    propagators: Vec<Propagator>,
     console_writer: BoxMakeWriter,
 }
 
@@ -169,6 +171,7 @@ impl Default for Builder {
             change_pipeline: None,
             layers: Vec::new(),
             recording: Recording::default(),
+            propagators: Vec::new(),
             console_writer: BoxMakeWriter::new(io::stderr),
         }
     }
@@ -362,6 +365,14 @@ impl Builder {
         self
     }
 
+    /// Adds a propagator to the global one, which then has no others, whatever `OTEL_PROPAGATORS` says. For
+    /// formats that the SDK does not have, such as B3 and Jaeger.
+    #[must_use]
+    pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
+        self.propagators.push(Box::new(propagator));
+        self
+    }
+
     /// Sets the names of the job and tool attributes, on records and spans.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
@@ -477,7 +488,8 @@ impl Builder {
     ///
     /// If the process already has a global subscriber ([`Error::is_already_set`]), and as
     /// [`build`](Self::build).
-    pub fn install(self) -> Result<Guard, Error> {
+    pub fn install(mut self) -> Result<Guard, Error> {
+        let propagators = std::mem::take(&mut self.propagators);
         let (has_panic_hook, has_start_records) = (self.panic_hook, self.start_records);
         let (dispatch, guard) = self.build()?;
         tracing::dispatcher::set_global_default(dispatch)
@@ -487,10 +499,8 @@ impl Builder {
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             global::set_tracer_provider(spans.clone());
         }
-        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-            Box::new(TraceContextPropagator::new()),
-            Box::new(BaggagePropagator::new()),
-        ]));
+        let propagators = if propagators.is_empty() { env::propagators() } else { propagators };
+        global::set_text_map_propagator(TextMapCompositePropagator::new(propagators));
         if has_start_records {
             op::set_start_records(true);
         }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::{logs, trace};
 
 use crate::otlp::settings::variables::{self, ignore, number, text};
@@ -38,6 +40,36 @@ pub(crate) fn exporters(name: &str) -> Option<Exporters> {
         }
     }
     asked
+}
+
+/// A propagator for the global one to be composed of.
+pub(crate) type Propagator = Box<dyn TextMapPropagator + Send + Sync>;
+
+/// Those that `OTEL_PROPAGATORS` names, by default W3C trace context and baggage. Of the [known values] only
+/// these are in the SDK; the others are
+/// reported and ignored, and the default counts if there is nothing else.
+///
+/// [known values]: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
+pub(crate) fn propagators() -> Vec<Propagator> {
+    let name = "OTEL_PROPAGATORS";
+    let value = text(name).unwrap_or_default();
+    let (mut has_context, mut has_baggage, mut is_none) = (false, false, false);
+    for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match word {
+            "tracecontext" => has_context = true,
+            "baggage" => has_baggage = true,
+            "none" => is_none = true,
+            _ => ignore(
+                name,
+                word,
+                "of \"tracecontext\", \"baggage\" and \"none\"; others are set with `with_propagator`",
+            ),
+        }
+    }
+    let is_default = !(has_context || has_baggage || is_none);
+    let (has_context, has_baggage) = (has_context || is_default, has_baggage || is_default);
+    let context = has_context.then(|| Box::new(TraceContextPropagator::new()) as Propagator);
+    context.into_iter().chain(has_baggage.then(|| Box::new(BaggagePropagator::new()) as Propagator)).collect()
 }
 
 fn count(name: &str, default: usize) -> usize {

@@ -8,6 +8,7 @@ use opentelemetry::logs::LogRecord;
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::propagation::BaggagePropagator;
 use opentelemetry_sdk::trace::{Sampler, SpanData, SpanProcessor};
 use spanlog::{Keys, SpanFields};
 
@@ -85,6 +86,7 @@ fn other_unusable_values_are_said_and_ignored() {
         ("OTEL_RESOURCE_ATTRIBUTES", "no pair"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "few"),
+        ("OTEL_PROPAGATORS", "tracecontext,pigeonhole"),
         ("RUST_LOG", ""),
     ]);
     for wrong in [
@@ -97,6 +99,7 @@ fn other_unusable_values_are_said_and_ignored() {
         "no pair",
         "sometimes",
         "\"few\"",
+        "pigeonhole",
     ] {
         let said = written.stderr.lines().filter(|line| line.contains(wrong)).count();
         assert_eq!(said, 1, "{wrong}: {}", written.stderr);
@@ -223,5 +226,38 @@ fn credentials_are_never_shown() {
         let written = child.run(&[("OTEL_EXPORTER_OTLP_HEADERS", headers)]);
         assert!(written.stdout.contains("error=OTEL_EXPORTER_OTLP_HEADERS"), "{}", written.stdout);
         assert!(!written.stdout.contains("hunter2") && !written.stdout.contains("aHVudGVyMg"), "{headers}");
+    }
+}
+
+#[test]
+fn the_propagators_are_those_of_the_variable_or_of_the_builder() {
+    let fields = || {
+        opentelemetry::global::get_text_map_propagator(|propagator| {
+            propagator.fields().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+        })
+    };
+    let child = isolated(|part| {
+        let builder = spanlog::builder().with_console(false);
+        let builder = match part {
+            "own" => builder.with_propagator(BaggagePropagator::new()),
+            _ => builder,
+        };
+        let _guard = builder.install().unwrap();
+        println!("fields={}", fields().into_iter().collect::<Vec<_>>().join(","));
+    });
+    let Some(child) = child else { return };
+    let both = "baggage,traceparent,tracestate";
+    for (part, value, expected) in [
+        ("variable", "", both),
+        ("variable", "tracecontext,baggage,tracecontext", both),
+        ("variable", " baggage ", "baggage"),
+        ("variable", "none", ""),
+        ("variable", "b3", both),
+        ("own", "tracecontext", "baggage"),
+    ] {
+        let written = child.part(part).run(&[("OTEL_PROPAGATORS", value)]);
+        let line = written.stdout.lines().find_map(|line| line.split("fields=").nth(1)).unwrap();
+        assert_eq!(line, expected, "{part} {value}");
+        assert_eq!(written.stderr.contains("\"b3\""), value == "b3", "{}", written.stderr);
     }
 }
