@@ -52,7 +52,7 @@ impl ToolCallGraph {
     pub fn to_markdown(&self) -> String {
         let mut text = String::new();
         let Some(verdict) = Verdict::of(self) else { return "The graph has no spans.\n".to_owned() };
-        let _ = writeln!(text, "## {} {}", verdict.mark, code(&verdict.words));
+        let _ = writeln!(text, "## {} {}", verdict.mark.1, code(&verdict.words));
         let jobs = self.jobs();
         if jobs.len() > 1 {
             write_jobs(&mut text, &jobs);

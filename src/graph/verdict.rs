@@ -12,8 +12,7 @@ const MAX_NAMES: usize = 3;
 
 /// A verdict: the mark, and the words, which may contain anything.
 pub(super) struct Verdict {
-    pub(super) style: Style,
-    pub(super) mark: &'static str,
+    pub(super) mark: (Style, &'static str),
     /// `job.deploy (plan 6) failed after 1m 30s`, or `4 jobs: 1 failed; failed: job.plan (plan 6)`.
     pub(super) words: String,
 }
@@ -23,15 +22,15 @@ impl Verdict {
     pub(super) fn of(graph: &ToolCallGraph) -> Option<Self> {
         let jobs = graph.jobs();
         let worst = jobs.iter().find(|job| job.fails()).or(jobs.first())?;
-        let ((style, mark), _) = mark_and_outcome(worst.head());
+        let (mark, _) = mark_and_outcome(worst.head());
         // A root that ended well may stand for a job of which another root failed.
-        let (style, mark) = if worst.fails() { (Style::Bad, "✗") } else { (style, mark) };
+        let mark = if worst.fails() { (Style::Bad, "✗") } else { mark };
         if let Some(count) = count_jobs(&jobs) {
             let failed: Vec<_> = jobs.iter().filter(|job| job.fails()).map(Job::title).collect();
             let more = if failed.len() > MAX_NAMES { ", …" } else { "" };
             let names = failed[..failed.len().min(MAX_NAMES)].join(", ");
             let named = if failed.is_empty() { String::new() } else { format!("; failed: {names}{more}") };
-            return Some(Self { style, mark, words: count + &named });
+            return Some(Self { mark, words: count + &named });
         }
         let nanos = worst.end_unix_nano().saturating_sub(worst.start_unix_nano());
         let after = match worst.outcome() {
@@ -43,6 +42,6 @@ impl Verdict {
             None => format!(" ({})", worst.id()),
         };
         let words = format!("{}{id} {}{after}", worst.title(), worst.outcome().name());
-        Some(Self { style, mark, words })
+        Some(Self { mark, words })
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
         failures.iter().rev().for_each(|node| text.push_str(&github::error(*node)));
     }
     if let Some(verdict) = Verdict::of(graph) {
-        let line = Pen::new(usize::MAX, form.color).write(verdict.style, verdict.mark).space(1);
+        let line = Pen::new(usize::MAX, form.color).write(verdict.mark.0, verdict.mark.1).space(1);
         let line = line.write(Style::Plain, &escape::line(&verdict.words)).finish().text;
         let report =
             form.report.map_or_else(String::new, |path| format!("  {}", link(path, form.is_terminal)));
