@@ -21,7 +21,9 @@ impl Verdict {
     /// `None` for a graph without spans.
     pub(super) fn of(graph: &ToolCallGraph) -> Option<Self> {
         let jobs = graph.jobs();
-        let worst = jobs.iter().find(|job| job.fails()).or(jobs.first())?;
+        let is_running = |job: &&Job<'_>| job.outcome() == Outcome::Running;
+        let failed = jobs.iter().find(|job| job.fails()).or_else(|| jobs.iter().find(is_running));
+        let worst = failed.or_else(|| jobs.iter().find(|job| job.head().is_red())).or(jobs.first())?;
         let (mark, _) = mark_and_outcome(worst.head());
         // A root that ended well may stand for a job of which another root failed.
         let mark = if worst.fails() { (Style::Bad, "✗") } else { mark };
