@@ -58,6 +58,7 @@ mod grpc;
 mod guard;
 mod metered;
 mod providers;
+mod resource;
 #[cfg(feature = "graph")]
 mod recording;
 #[cfg(not(feature = "graph"))]
@@ -73,9 +74,10 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
-use opentelemetry::{global, Context, KeyValue};
+use opentelemetry::{global, Context, KeyValue, StringValue};
 use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder};
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
+use opentelemetry_semantic_conventions::attribute as semconv;
 use tracing::level_filters::LevelFilter;
 use tracing::Dispatch;
 use tracing_subscriber::filter::Targets;
@@ -141,6 +143,7 @@ pub struct Builder {
     change_pipeline: Option<ChangePipeline>,
     layers: Vec<Boxed>,
     recording: Recording,
+    detect_resource: bool,
     propagators: Vec<Propagator>,
     console_writer: BoxMakeWriter,
 }
@@ -171,6 +174,7 @@ impl Default for Builder {
             change_pipeline: None,
             layers: Vec::new(),
             recording: Recording::default(),
+            detect_resource: true,
             propagators: Vec::new(),
             console_writer: BoxMakeWriter::new(io::stderr),
         }
@@ -193,6 +197,29 @@ impl Builder {
     #[must_use]
     pub fn with_service_name(mut self, name: impl Into<String>) -> Self {
         self.overrides.service_name = Some(name.into());
+        self
+    }
+
+    /// Sets `service.version` of the resource: `env!("CARGO_PKG_VERSION")`.
+    #[must_use]
+    pub fn with_service_version(self, version: impl Into<StringValue>) -> Self {
+        self.with_resource_attribute(KeyValue::new(semconv::SERVICE_VERSION, version.into()))
+    }
+
+    /// Sets `deployment.environment.name` of the resource: `production`, `staging`.
+    #[must_use]
+    pub fn with_environment(self, name: impl Into<StringValue>) -> Self {
+        self.with_resource_attribute(KeyValue::new(semconv::DEPLOYMENT_ENVIRONMENT_NAME, name.into()))
+    }
+
+    /// Sets whether the resource has what can be detected: `service.instance.id`, which is new for each
+    /// process, host, operating system, process, container and Kubernetes. Anything that is set, here or in
+    /// `OTEL_RESOURCE_ATTRIBUTES`, takes precedence. Default: true.
+    ///
+    /// The arguments of the process are left out, as they may hold secrets.
+    #[must_use]
+    pub fn with_detected_resource(mut self, is_detected: bool) -> Self {
+        self.detect_resource = is_detected;
         self
     }
 
@@ -541,6 +568,9 @@ impl Builder {
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording_layer = None;
         if !env::is_disabled() {
+            if self.detect_resource {
+                self.overrides.detected = resource::detected();
+            }
             let resource = self.overrides.resource();
             let (directory, change) = (self.json_lines.as_deref(), self.change_pipeline.as_ref());
             let to = Outputs::new(&self.overrides, directory, change);

@@ -261,3 +261,45 @@ fn the_propagators_are_those_of_the_variable_or_of_the_builder() {
         assert_eq!(written.stderr.contains("\"b3\""), value == "b3", "{}", written.stderr);
     }
 }
+
+/// Guarantees: both signals have the same resource; what is set takes precedence over what is detected; arguments
+/// are not sent.
+#[test]
+fn the_resource_is_detected_the_same_for_both_signals_and_what_is_set_wins() {
+    let child = isolated(|part| {
+        let builder =
+            spanlog::builder().with_console(false).with_service_version("1.2.3").with_environment("staging");
+        let builder = match part {
+            "none" => builder.with_detected_resource(false),
+            _ => builder.with_resource_attribute(KeyValue::new("host.name", "by hand")),
+        };
+        let _guard = builder.install().unwrap();
+        work();
+    });
+    let Some(child) = child else { return };
+    let resources = |part: &str, variables: &[(&str, &str)]| {
+        let (receiver, _) = child.part(part).run_with_receiver(variables);
+        let logs = attributes(&receiver.logs()[0].resource.as_ref().unwrap().attributes);
+        let spans = attributes(&receiver.resource_spans()[0].resource.as_ref().unwrap().attributes);
+        assert_eq!(logs, spans);
+        logs
+    };
+    let found = resources("all", &[("OTEL_RESOURCE_ATTRIBUTES", "os.type=mine"), ("HOSTNAME", "no-pod")]);
+    let text = |key: &str| found.get(key).map(String::as_str);
+    assert_eq!(
+        (text("service.version"), text("deployment.environment.name")),
+        (Some("1.2.3"), Some("staging"))
+    );
+    assert_eq!((text("host.name"), text("os.type")), (Some("by hand"), Some("mine")));
+    assert_eq!(text("service.instance.id").map(str::len), Some(36));
+    assert_eq!(text("process.runtime.name"), Some("rustc"));
+    assert!(text("process.pid").is_some_and(|pid| pid.parse::<u32>().is_ok()));
+    assert!(text("process.executable.name").is_some_and(|name| name.starts_with("install")));
+    assert_eq!((text("process.command_args"), text("k8s.pod.name")), (None, None));
+    let pod = resources("all", &[("HOSTNAME", "pod-1"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")]);
+    assert_eq!(pod.get("k8s.pod.name").map(String::as_str), Some("pod-1"));
+    assert_ne!(pod["service.instance.id"], found["service.instance.id"]);
+    let none = resources("none", &[]);
+    assert!(!none.contains_key("service.instance.id") && !none.contains_key("process.pid"), "{none:?}");
+    assert_eq!(none["service.version"], "1.2.3");
+}

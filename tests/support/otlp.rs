@@ -28,8 +28,12 @@ impl Receiver {
 
     /// Spans, each with the name of its scope.
     pub fn spans(&self) -> Vec<(String, Span)> {
+        spans(self.resource_spans())
+    }
+
+    pub fn resource_spans(&self) -> Vec<ResourceSpans> {
         let requests = self.decoded::<ExportTraceServiceRequest>("/v1/traces");
-        spans(requests.flat_map(|request| request.resource_spans))
+        requests.flat_map(|request| request.resource_spans).collect()
     }
 
     fn decoded<M: Message + Default + DeserializeOwned>(&self, path: &str) -> impl Iterator<Item = M> {

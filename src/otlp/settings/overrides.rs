@@ -35,6 +35,8 @@ pub(crate) struct Overrides {
     pub(crate) timeout: Option<Duration>,
     pub(crate) service_name: Option<String>,
     pub(crate) attributes: Vec<KeyValue>,
+    /// What was detected of the process and its surroundings, which anything that was set precedes.
+    pub(crate) detected: Vec<KeyValue>,
 }
 
 impl fmt::Debug for Overrides {
@@ -84,9 +86,9 @@ impl Overrides {
         own.as_deref().map(Endpoint::Url).or(self.endpoint.as_deref().map(Endpoint::Base))
     }
 
-    /// What the SDK detects, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what
+    /// What was detected, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, then what
     /// the program set: the last one takes precedence.
     pub(crate) fn resource(&self) -> Resource {
-        variables::resource(self.service_name.clone(), self.attributes.clone())
+        variables::resource(self.detected.clone(), self.service_name.clone(), self.attributes.clone())
     }
 }

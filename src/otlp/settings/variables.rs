@@ -50,10 +50,16 @@ pub(crate) fn millis(name: &str) -> Option<Duration> {
     number(name).map(Duration::from_millis)
 }
 
-/// The resource: what the SDK detects, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME` and the
-/// arguments, each of which takes precedence over those before.
-pub(crate) fn resource(service_name: Option<String>, attributes: Vec<KeyValue>) -> Resource {
+/// The resource: what was detected and what the SDK detects, `OTEL_RESOURCE_ATTRIBUTES`,
+/// `OTEL_SERVICE_NAME`, `attributes` and `service_name`, each of which takes precedence over those
+/// before.
+pub(crate) fn resource(
+    detected: Vec<KeyValue>,
+    service_name: Option<String>,
+    attributes: Vec<KeyValue>,
+) -> Resource {
     let resource = Resource::builder_empty()
+        .with_attributes(detected)
         .with_detector(Box::new(SdkProvidedResourceDetector))
         .with_detector(Box::new(TelemetryResourceDetector))
         .with_attributes(resource_attributes())
