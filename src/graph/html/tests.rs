@@ -8,6 +8,8 @@ mod looks;
 mod parsed;
 mod reader;
 mod tool;
+#[path = "../../../tests/support/table.rs"]
+mod table;
 mod triage;
 mod trial;
 mod fixture;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::browser::{drive, drive_view, View};
 use super::fixture;
+use super::table::write_row;
 use crate::graph::Level;
 
 #[test]
@@ -77,12 +78,18 @@ fn a_large_report_keeps_few_elements_in_the_page() {
     }
 }
 
-/// Milliseconds in which a report of this size is usable, on two cores.
-const TARGETS: [(&str, u64); 4] = [("load", 1_300), ("search", 300), ("term", 300), ("level", 100)];
+/// What is measured of a large report, as in the table of `docs/report.md`.
+const MEASURED: [(&str, &str); 4] = [
+    ("load", "until it can be used"),
+    ("search", "a search through everything"),
+    ("term", "the same with `key=value`"),
+    ("level", "a change of level"),
+];
 
-/// The best of three counts: other work on the machine only makes it slower.
+/// Measures a large report, and asserts only what it does. With `SPANLOG_WRITE_DOCS=1` the best of three is put
+/// into the table of `docs/report.md`: other work on the machine only makes it slower.
 #[test]
-fn a_large_report_is_fast() {
+fn a_large_report_is_searched_and_filtered() {
     let scenario = r##"
         const seen = { load: READY };
         const time = (name, act) => {
@@ -96,24 +103,32 @@ fn a_large_report_is_fast() {
         time("search", () => ask("registry"));
         const hits = at("#hits").textContent;
         time("term", () => ask("code.line.number=69 compiling"));
+        const some = at("#hits").textContent;
         ask("");
         time("level", () => choose(4));
-        return { ...seen, hits };
+        return { ...seen, hits, some };
     "##;
     let page = fixture::large(10_000, 100_000).graph().to_html();
-    let mut best = [u64::MAX; TARGETS.len()];
-    for _ in 0..3 {
+    let mut best = [u64::MAX; MEASURED.len()];
+    let rounds = if std::env::var_os("SPANLOG_WRITE_DOCS").is_some() { 3 } else { 1 };
+    for _ in 0..rounds {
         let view = View { is_immediate: true, ..View::default() };
         let Some(seen) = drive_view(&page, scenario, &view) else { return };
         assert_eq!(seen["hits"], "100,000 hits");
-        for (best, (name, _)) in best.iter_mut().zip(TARGETS) {
+        // 17 of the 700 line numbers contain 69: 6 below 600, which 143 records have, and 11 that 142 have.
+        assert_eq!(seen["some"], "2,420 hits");
+        for (best, (name, _)) in best.iter_mut().zip(MEASURED) {
             *best = seen[name].as_u64().unwrap().min(*best);
         }
-        if best.iter().zip(TARGETS).all(|(best, (_, target))| *best <= target) {
-            return;
-        }
     }
-    panic!("{best:?} ms of {TARGETS:?}");
+    for ((_, what), best) in MEASURED.iter().zip(best) {
+        write_row(
+            "docs/report.md",
+            "measured: a large report",
+            1,
+            &[(*what).to_owned(), format!("{best} ms")],
+        );
+    }
 }
 
 #[test]
