@@ -8,6 +8,7 @@
 //! `correlate`), because the `Context` alone loses the job when a span from outside the scope is
 //! entered inside it.
 
+pub(crate) mod log_processor;
 pub(crate) mod processor;
 
 use opentelemetry::trace::TraceContextExt;
@@ -17,6 +18,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::correlate::{ambient, current};
 use crate::job_scope::JobScope;
 
+pub use self::log_processor::JobLogProcessor;
 pub use self::processor::JobSpanProcessor;
 pub use crate::correlate::with_job::{FutureExt, WithJob};
 pub use crate::job_account::Tally;

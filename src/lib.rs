@@ -148,6 +148,7 @@ pub use self::error::Error;
 #[cfg(feature = "install")]
 #[cfg_attr(docsrs, doc(cfg(feature = "install")))]
 pub use self::install::{builder, Builder, Guard};
+pub use self::job::log_processor::JobLogProcessor;
 pub use self::job::processor::JobSpanProcessor;
 pub use self::keys::Keys;
 pub use self::layer::LogLayer;

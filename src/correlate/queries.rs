@@ -22,6 +22,16 @@ pub(crate) fn enclosing_span(layer: LayerId, nth: usize) -> Option<(Id, Arc<Span
     .flatten()
 }
 
+/// The innermost entered span of any layer that is not closed.
+pub(crate) fn innermost_span() -> Option<(Id, Arc<SpanState>)> {
+    with_stack(|stack| {
+        let mut open = stack.entries.iter().rev().filter(|entry| !entry.is_stale());
+        let span = open.find_map(Entry::span)?;
+        Some((span.id.clone(), span.state.clone()))
+    })
+    .flatten()
+}
+
 /// The layer's innermost entered span that is not closed, as the layer sees it.
 pub(crate) fn innermost_layer_span(layer: LayerId) -> Option<Arc<LayerSpan>> {
     with_stack(|stack| {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod difference;
+mod log_processor;
 mod script;
 mod scripts;
 mod sdk_path;
