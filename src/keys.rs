@@ -183,6 +183,9 @@ fn intern(name: Cow<'static, str>) -> &'static str {
     name
 }
 
+/// The attribute for the label of an op; the conventions have none.
+pub(crate) const LABEL: &str = "op.label";
+
 /// A key with a static name, whose clones do not allocate.
 pub(crate) fn key(name: &'static str) -> Key {
     Key::from_static_str(name)

@@ -7,7 +7,8 @@ use super::call::Call;
 
 /// The runs of attempts among siblings, as positions in their order. A run has at least two.
 ///
-/// A failure that the parent hands on was not retried: its message is in the parent's.
+/// A failure that is the parent's was not retried: its message is in the parent's, and that of what follows
+/// is not.
 pub(super) fn of_siblings(parent: &Call, siblings: &[&Call], labels: &[Option<String>]) -> Vec<Vec<usize>> {
     let mut same: HashMap<(String, Option<&str>), Vec<usize>> = HashMap::new();
     for (index, call) in siblings.iter().enumerate() {
@@ -23,7 +24,8 @@ pub(super) fn of_siblings(parent: &Call, siblings: &[&Call], labels: &[Option<St
                 let before = siblings[*last];
                 let has_ended =
                     before.end_unix_nano.is_some_and(|end| end <= siblings[index].start_unix_nano);
-                before.is_red() && has_ended && !is_handed_on(before)
+                let is_the_failure = is_handed_on(before) && !is_handed_on(siblings[index]);
+                before.is_red() && has_ended && !is_the_failure
             });
             if !follows {
                 keep(&mut runs, &mut run);

@@ -62,7 +62,8 @@ pub struct Call {
     pub outcome: Outcome,
     /// Whether the status is Error, regardless of the outcome.
     pub is_error: bool,
-    /// The description of the status.
+    /// The description of the status. If the status is Error and has none, the message of the last
+    /// `exception` event, or else its type.
     pub message: String,
     /// The span's attributes in their original order, each value as text.
     pub attributes: Vec<(String, String)>,
@@ -172,7 +173,10 @@ impl Default for RawSpan {
 
 impl Call {
     /// Of several keys, the first that the span has counts.
-    pub(super) fn from_raw(raw: RawSpan, keys: &[Keys]) -> Self {
+    pub(super) fn from_raw(mut raw: RawSpan, keys: &[Keys]) -> Self {
+        if raw.is_error && raw.message.is_empty() {
+            raw.message = exception_message(&raw.events).unwrap_or_default();
+        }
         let end_unix_nano = raw.end_unix_nano.filter(|end| *end != 0);
         let find = |key: &str| last_value(&raw.attributes, key).map(str::to_owned);
         let find_any = |name: fn(&Keys) -> &'static str| keys.iter().find_map(|keys| find(name(keys)));
@@ -249,9 +253,11 @@ impl Call {
         last_value(&self.attributes, key)
     }
 
-    /// The time from start to end; `None` without an end, or with one that is not after the start.
+    /// The time from start to end; `None` without a start or an end, or with an end that is not after the
+    /// start.
     pub fn duration(&self) -> Option<Duration> {
-        let nanos = self.end_unix_nano?.checked_sub(self.start_unix_nano)?;
+        let start = Some(self.start_unix_nano).filter(|start| *start != 0)?;
+        let nanos = self.end_unix_nano?.checked_sub(start)?;
         (nanos > 0).then(|| Duration::from_nanos(nanos))
     }
 
@@ -303,4 +309,11 @@ impl Call {
             format!("{title} ({})", all.join(", "))
         }
     }
+}
+
+/// What the last `exception` event says.
+fn exception_message(events: &[SpanEvent]) -> Option<String> {
+    let exception = events.iter().rfind(|event| event.name == "exception")?;
+    let value = |key| exception.attribute(key).filter(|value| !value.is_empty());
+    value("exception.message").or(value("exception.type")).map(str::to_owned)
 }

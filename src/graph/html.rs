@@ -41,7 +41,7 @@ const SCRIPT: &str = concat!(
 /// whatever the data contains. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "script-src 'sha256-rzO/StuVCbPrpgCgksoTKUIOQhnGNYfyt54SvWc/wO8='; ",
+    "script-src 'sha256-Fuv2qfHMCaCNQ3ooSOrABPuGMeKN/wSWdqMfvU9mF4E='; ",
     "style-src 'sha256-etjp7yqP8RLYX9qbFYGk8iKyEry8RSTnzT+h1hGmAKc='",
 );
 

@@ -43,19 +43,19 @@ impl<'a> Job<'a> {
     /// How it ended: as its head did, but running while any root is, and failed if another root
     /// failed.
     pub fn outcome(&self) -> Outcome {
-        let is_running = |root: &Node<'_>| root.call().outcome == Outcome::Running;
-        let head = self.head();
-        match head.call().outcome {
-            _ if head.fails() => head.call().outcome,
-            _ if self.roots.iter().any(is_running) => Outcome::Running,
-            Outcome::Ok if self.roots.iter().any(Node::fails) => Outcome::Failed,
-            outcome => outcome,
+        let outcome = self.head().call().outcome;
+        match self.fails() {
+            true if self.head().fails() => outcome,
+            true => Outcome::Failed,
+            false if self.roots.iter().any(Node::is_running) => Outcome::Running,
+            false => outcome,
         }
     }
 
-    /// Whether it failed, as its [outcome](Self::outcome) says.
+    /// Whether a root failed: the head, or if none is running any of them.
     pub fn fails(&self) -> bool {
-        self.head().fails() || self.outcome() == Outcome::Failed
+        let any_fails = self.roots.iter().any(Node::fails);
+        self.head().fails() || any_fails && !self.roots.iter().any(Node::is_running)
     }
 
     /// The earliest start of a span, in nanoseconds since the Unix epoch; 0 if unknown.
@@ -93,10 +93,14 @@ impl ToolCallGraph {
         }
         for job in &mut jobs {
             for call in job.roots.iter().flat_map(Node::subtree).map(|node| node.call()) {
-                job.start_unix_nano = job.start_unix_nano.min(call.start_unix_nano);
+                if call.start_unix_nano != 0 {
+                    job.start_unix_nano = job.start_unix_nano.min(call.start_unix_nano);
+                }
                 let end = call.end_unix_nano.unwrap_or(0).max(call.start_unix_nano);
                 job.end_unix_nano = job.end_unix_nano.max(end);
             }
+            // Unknown if no span has one.
+            job.start_unix_nano = job.start_unix_nano.min(job.end_unix_nano);
         }
         jobs
     }

@@ -7,34 +7,31 @@
 use std::collections::{HashMap, HashSet};
 
 use super::call::Call;
-
-/// The attribute for an op's label.
-const LABEL: &str = "op.label";
+use crate::keys;
 
 /// A longer value is not a label.
 const MAX_BYTES: usize = 120;
 
-/// Attributes that differ between any two spans, so that they tell nothing of what each is for: what a
-/// key begins with.
-const INCIDENTAL: [&str; 14] = [
-    "busy_ns",
-    "code.",
-    "error.",
-    "exception.",
-    "idle_ns",
-    "job.",
-    "log.",
-    "op.",
-    "otel.",
-    "process.exit.",
-    "process.p",
-    "span.",
-    "target",
-    "thread.",
+/// Attributes that differ between any two spans, or tell of the result, so that they do not tell what a
+/// span is for: what a key begins with.
+const INCIDENTAL_STARTS: [&str; 10] =
+    ["code.", "error.", "exception.", "job.", "log.", "op.", "otel.", "process.exit.", "span.", "thread."];
+
+/// The same: what a key contains.
+const INCIDENTAL_PARTS: [&str; 8] = [
+    ".response.",
+    "status_code",
+    "request_id",
+    "request.id",
+    "correlation",
+    "duration",
+    "elapsed",
+    "resend_count",
 ];
 
-/// What the key of an attempt's number ends with. Attempts are the same work.
-const ATTEMPTS: [&str; 4] = ["attempt", "attempts", "resend_count", "retry"];
+/// The same: what a key ends with. Attempts are the same work.
+const INCIDENTAL_ENDS: [&str; 7] =
+    ["attempt", "attempts", "retry", "busy_ns", "idle_ns", "process.pid", "process.parent_pid"];
 
 /// The labels of siblings, in their order.
 pub(super) fn of_siblings(siblings: &[&Call]) -> Vec<Option<String>> {
@@ -56,7 +53,8 @@ pub(super) fn of_siblings(siblings: &[&Call]) -> Vec<Option<String>> {
 }
 
 fn own_label(call: &Call) -> Option<String> {
-    call.attribute(LABEL).filter(|label| !label.is_empty()).map(str::to_owned)
+    let label = call.attribute(keys::LABEL).filter(|label| !label.is_empty())?;
+    Some(label[..label.floor_char_boundary(MAX_BYTES)].to_owned())
 }
 
 fn label_jobs(siblings: &[&Call], labels: &mut [Option<String>]) {
@@ -114,7 +112,10 @@ fn differing_key<'a>(calls: &[&'a Call]) -> Option<&'a str> {
 }
 
 fn is_incidental(key: &str) -> bool {
-    INCIDENTAL.iter().any(|start| key.starts_with(start)) || ATTEMPTS.iter().any(|end| key.ends_with(end))
+    key == "target"
+        || INCIDENTAL_STARTS.iter().any(|start| key.starts_with(start))
+        || INCIDENTAL_PARTS.iter().any(|part| key.contains(part))
+        || INCIDENTAL_ENDS.iter().any(|end| key.ends_with(end))
 }
 
 /// Of values that are lists, as of arguments, only the elements that not all of them have.

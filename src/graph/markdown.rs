@@ -13,7 +13,7 @@ use super::record::LogRecord;
 use super::tail::Tail;
 use super::text::line::{mark_and_outcome, path};
 use super::tool_call_graph::{Node, ToolCallGraph};
-use super::verdict::Verdict;
+use super::verdict::{mark_of, Verdict};
 
 /// How many failures are shown with their last lines.
 const MAX_FAILURES: usize = 20;
@@ -30,12 +30,15 @@ const SLOWEST: usize = 10;
 /// How many spans the flowchart has.
 const MAX_BOXES: usize = 40;
 
+/// How many notes are listed.
+const MAX_NOTES: usize = 100;
+
 /// How many jobs are listed.
 const MAX_JOBS: usize = 100;
 
 impl ToolCallGraph {
     /// A summary in GitHub's [Markdown], such as for `$GITHUB_STEP_SUMMARY`: how the jobs ended, the
-    /// failures with their last log lines, that which ended its job first, the ten slowest spans, and a
+    /// failures with their last log lines, the one that ended the job first, the ten slowest spans, and a
     /// small flowchart of what leads to the failures.
     ///
     /// Its size is bounded, whatever the graph's: half a megabyte.
@@ -60,7 +63,7 @@ impl ToolCallGraph {
         write_failures(&mut text, &self.failures());
         write_slowest(&mut text, self);
         let _ = writeln!(text, "\n```mermaid\n{}```", mermaid::of_at_most(self, MAX_BOXES));
-        for note in self.notes().iter().take(MAX_JOBS) {
+        for note in self.notes().iter().take(MAX_NOTES) {
             let _ = writeln!(text, "\n{}", code(note));
         }
         text
@@ -70,7 +73,7 @@ impl ToolCallGraph {
 fn write_jobs(text: &mut String, jobs: &[Job<'_>]) {
     text.push_str("\n| | job | outcome | duration |\n| --- | --- | --- | ---: |\n");
     for job in jobs.iter().take(MAX_JOBS) {
-        let ((_, mark), _) = mark_and_outcome(job.head());
+        let (_, mark) = mark_of(job);
         let nanos = job.end_unix_nano().saturating_sub(job.start_unix_nano());
         let (title, outcome) = (cell(&job.title()), job.outcome().name());
         let _ = writeln!(text, "| {mark} | {title} | {outcome} | {} |", format_nanoseconds(nanos as f64));
@@ -90,7 +93,7 @@ fn write_failures(text: &mut String, failures: &[Node<'_>]) {
         let took = node.call().duration().map_or_else(String::new, format_duration);
         let _ = writeln!(text, "\n✗ {} {took}\n", code(&path(*node)));
         let (_, outcome) = mark_and_outcome(*node);
-        let lines = Tail::of(*node, MAX_LINES).lines(line);
+        let lines = Tail::of(*node, MAX_LINES).texts(line);
         block(text, std::iter::once(cut(&outcome)).chain(lines));
     }
     if failures.len() > MAX_FAILURES {
@@ -119,7 +122,7 @@ fn write_slowest(text: &mut String, graph: &ToolCallGraph) {
 
 /// A record on one line.
 fn line(record: &LogRecord) -> String {
-    cut(&escape::line(if record.body.is_empty() { &record.event_name } else { &record.body }))
+    cut(&escape::line(record.text()))
 }
 
 fn cut(text: &str) -> String {

@@ -95,7 +95,9 @@ fn select(boxes: &[(Node<'_>, String)], most: usize) -> HashSet<usize> {
 fn box_text(node: Node<'_>) -> String {
     let call = node.call();
     let (mark, class) = match call.outcome {
-        _ if node.fails() => ("✗", if node.hands_on() || node.is_recovered() { "inside" } else { "red" }),
+        _ if node.fails() => {
+            ("✗", if node.propagates_failure() || node.is_recovered() { "inside" } else { "red" })
+        }
         Outcome::Ok if node.is_red() => ("!", "inside"),
         Outcome::Ok => ("✓", "ok"),
         Outcome::Cancelled | Outcome::Dropped => ("–", "stopped"),
@@ -103,7 +105,7 @@ fn box_text(node: Node<'_>) -> String {
         _ => ("·", "other"),
     };
     let mut under = vec![format_duration(call.duration().unwrap_or_default())];
-    if node.hands_on() || call.outcome == Outcome::Ok && node.is_red() {
+    if node.propagates_failure() || call.outcome == Outcome::Ok && node.is_red() {
         under.push("failed inside".to_owned());
     } else if call.outcome != Outcome::Ok {
         under.push(call.outcome.name().to_owned());

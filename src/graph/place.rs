@@ -11,7 +11,18 @@ pub(super) enum Part {
     /// The failure began there.
     Cause,
     /// A descendant's failure, which is told there.
-    HandsOn,
+    Propagates,
+}
+
+/// Whether another attempt follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Retry {
+    #[default]
+    None,
+    /// The last attempt did not fail.
+    Recovered,
+    /// The last attempt failed too, and tells why.
+    InVain,
 }
 
 /// The position of a call in the tree. Calls are referred to by index.
@@ -31,10 +42,9 @@ pub(super) struct Place {
     pub(super) label: Option<String>,
     /// The runs of attempts among its children, as positions in their order.
     pub(super) attempts: Vec<Vec<usize>>,
-    /// Whether another attempt follows.
-    pub(super) is_retried: bool,
+    pub(super) retry: Retry,
     pub(super) part: Part,
-    /// Whether it is below a span that ended well, or was retried.
+    /// Whether it is below a span that ended well, or a later attempt did not fail.
     pub(super) is_recovered: bool,
     /// Its own records and those of hidden descendants, ordered by time.
     pub(super) records: Vec<usize>,

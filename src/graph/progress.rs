@@ -45,7 +45,7 @@ use super::text::terminal::Stream;
 /// log lines; finished calls on one line each; failed ones with their last log lines. If there are
 /// more calls than rows, these go to jobs first, then to failures, then to the longest-running calls,
 /// and the number of the others; log lines take what is left. When it is finished, the complete tree is
-/// printed, followed by each failure with its last log lines, that which ended the job last, and by one
+/// printed, followed by each failure with its last log lines, the one that ended the job last, and by one
 /// line that says how the job ended.
 ///
 /// Where it cannot be redrawn, a line is printed for each start and end instead, in order with the

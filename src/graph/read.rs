@@ -124,8 +124,9 @@ impl Reader {
         let mut input = format::decompress(Input::new(source));
         let (notes_before, mark) = (self.store.notes.clone(), self.store.mark());
         let found = format::read(name, &mut input, &mut self.store)?;
-        let unusable = self.store.notes.count(Cause::Unusable) - notes_before.count(Cause::Unusable);
-        if found > 0 && unusable > 0 && self.store.since(mark) == 0 {
+        let count = |notes: &notes::Notes| notes.count(Cause::Unusable) + notes.count(Cause::Malformed);
+        let is_unusable = count(&self.store.notes) > count(&notes_before);
+        if found > 0 && is_unusable && self.store.since(mark) == 0 {
             let why = self.store.notes.first_of(name).unwrap_or_default();
             let why = why.strip_prefix(name).unwrap_or(why).trim_start_matches([':', ' ']).to_owned();
             self.store.notes = notes_before;
@@ -165,7 +166,8 @@ impl ToolCallGraph {
     ///
     /// # Errors
     ///
-    /// If a file cannot be opened or read, or contains no OTLP. The message names the file.
+    /// If a file cannot be opened or read, contains no OTLP, or has nothing that can be used. The message
+    /// names the file.
     pub fn read_files<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
         let mut reader = Reader::new();
         for path in paths {

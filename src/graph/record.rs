@@ -3,7 +3,7 @@
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::logs::SdkLogRecord;
 
-use super::attributes::attribute_bytes;
+use super::attributes::{attribute_bytes, last_value};
 use super::call::Ids;
 use super::moment::unix_nano;
 use super::value::ValueText;
@@ -52,6 +52,20 @@ impl LogRecord {
             body: record.body().map(|body| ValueText::from(body).text).unwrap_or_default(),
             attributes: attributes.collect(),
         })
+    }
+
+    /// The message, or else the name of the event.
+    pub fn text(&self) -> &str {
+        if self.body.is_empty() {
+            &self.event_name
+        } else {
+            &self.body
+        }
+    }
+
+    /// The value of an attribute; of several the last one.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        last_value(&self.attributes, key)
     }
 
     /// The bytes of all its texts.

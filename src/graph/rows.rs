@@ -35,7 +35,11 @@ impl<'a> SiblingRow<'a> {
         match self {
             Self::One(node) => vec![*node],
             Self::Attempts(attempts) => attempts.clone(),
-            Self::Alike(rows) => rows.iter().flat_map(SiblingRow::nodes).collect(),
+            Self::Alike(rows) => {
+                let mut nodes: Vec<_> = rows.iter().flat_map(SiblingRow::nodes).collect();
+                nodes.sort_by_key(|node| node.call().start_unix_nano);
+                nodes
+            }
         }
     }
 }

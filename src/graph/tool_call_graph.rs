@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::call::{Call, Outcome};
-use super::place::{Part, Place};
+use super::place::{Part, Place, Retry};
 use super::record::{LogRecord, RecordCounts};
 use super::tree::{Parts, Tree};
 use crate::keys::Keys;
@@ -59,21 +59,26 @@ impl ToolCallGraph {
         depth_first(self.roots().rev().collect())
     }
 
-    /// Where failures began: the [causes](Node::is_cause), that which ended its job first, those that
-    /// were [recovered](Node::is_recovered) from last.
+    /// Where failures began: the [causes](Node::is_cause). The failure that ended its job comes first,
+    /// those that were [recovered](Node::is_recovered) from come last.
     ///
-    /// Of several, that which a root's status names comes first, then that which ended first.
+    /// Of several, the one that its root's status contains comes first, then the one that ended first.
     pub fn failures(&self) -> Vec<Node<'_>> {
-        let mut failures: Vec<_> = self.nodes().filter(Node::is_cause).collect();
-        let named: Vec<&str> = self.roots().map(|root| root.call().message.as_str()).collect();
-        let is_named = |node: &Node<'_>| {
-            let message = node.call().message.as_str();
-            !message.is_empty() && named.iter().any(|named| named.contains(message))
-        };
-        failures.sort_by_cached_key(|node| {
-            (node.is_recovered(), !is_named(node), node.call().end_unix_nano.unwrap_or(u64::MAX))
-        });
-        failures
+        let mut failures = Vec::new();
+        let mut root = "";
+        for node in self.nodes() {
+            let call = node.call();
+            if node.parent().is_none() {
+                root = &call.message;
+            }
+            if node.is_cause() {
+                let is_named = !call.message.is_empty() && root.contains(&call.message);
+                let end = call.end_unix_nano.unwrap_or(u64::MAX);
+                failures.push(((node.is_recovered(), !is_named, end), node));
+            }
+        }
+        failures.sort_by_key(|(rank, _)| *rank);
+        failures.into_iter().map(|(_, node)| node).collect()
     }
 
     /// The records that belong to no span that is shown, ordered by time.
@@ -169,16 +174,22 @@ impl<'a> Node<'a> {
         self.call().is_red()
     }
 
-    /// Whether the failure of the span began there: no descendant handed it one.
+    /// Whether the failure of the span began there: none reached it from below, or it went on after those
+    /// that did, and failed with a message of its own.
     ///
-    /// A span is handed the failure of a child that failed, unless that was retried.
+    /// The failure of a span reaches its parent, unless another attempt follows.
     pub fn is_cause(&self) -> bool {
         self.place().part == Part::Cause
     }
 
     /// Whether the span failed because a descendant did, whose failure tells why.
-    pub fn hands_on(&self) -> bool {
-        self.place().part == Part::HandsOn
+    pub fn propagates_failure(&self) -> bool {
+        self.place().part == Part::Propagates && !self.is_retried_in_vain()
+    }
+
+    /// Whether the span failed, and another attempt, which tells why.
+    pub fn is_retried_in_vain(&self) -> bool {
+        self.place().retry == Retry::InVain
     }
 
     /// Whether its message only repeats what the failure of a child says, as where an error is
@@ -192,7 +203,7 @@ impl<'a> Node<'a> {
         self.children().any(is_told_by)
     }
 
-    /// Whether the span failed, but was retried, or is below a span that ended well.
+    /// Whether the span failed, but a later attempt did not, or it is below a span that ended well.
     pub fn is_recovered(&self) -> bool {
         self.fails() && self.place().is_recovered
     }
@@ -203,7 +214,7 @@ impl<'a> Node<'a> {
     }
 
     /// The records of the span itself, ordered by time.
-    pub fn own_records(&self) -> impl ExactSizeIterator<Item = &'a LogRecord> + 'a {
+    pub fn own_records(&self) -> impl DoubleEndedIterator<Item = &'a LogRecord> + ExactSizeIterator + 'a {
         let records = &self.graph.tree.records;
         self.place().records.iter().map(move |index| &records[*index])
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::call::{Call, Ids};
 use super::counted::counted;
-use super::place::Place;
-use super::record::{LogRecord, RecordCounts};
+use super::place::{Place, Retry};
+use super::record::{Level, LogRecord, RecordCounts};
 use super::{attempts, causes, labels};
 
 /// What a tree is built of.
@@ -129,9 +129,10 @@ impl Tree {
             }
         }
         self.compare_siblings();
-        let order = self.depth_first();
-        causes::mark(&self.calls, &mut self.places, &order);
         self.place_records();
+        let order = self.depth_first();
+        let last_errors = self.last_errors();
+        causes::mark(&self.calls, &mut self.places, &order, &last_errors);
     }
 
     /// Labels siblings and recognises retries.
@@ -147,8 +148,10 @@ impl Tree {
             let runs = above.map_or_else(Vec::new, |above| attempts::of_siblings(above, &calls, &labels));
             let siblings = siblings.clone();
             for run in &runs {
+                let last = siblings[run[run.len() - 1]];
+                let retry = if self.calls[last].is_red() { Retry::InVain } else { Retry::Recovered };
                 for position in &run[..run.len() - 1] {
-                    self.places[siblings[*position]].is_retried = true;
+                    self.places[siblings[*position]].retry = retry;
                 }
             }
             for (index, label) in siblings.into_iter().zip(labels) {
@@ -213,6 +216,16 @@ impl Tree {
                 self.places[call].counts += counts;
             }
         }
+    }
+
+    /// The time of the last error that each call has logged itself; 0 if there is none.
+    fn last_errors(&self) -> Vec<u64> {
+        let times = self.places.iter().map(|place| {
+            let records = place.records.iter().map(|record| &self.records[*record]);
+            let errors = records.filter(|record| record.level >= Level::Error);
+            errors.map(|record| record.time_unix_nano).max().unwrap_or(0)
+        });
+        times.collect()
     }
 
     /// The call at which a span's records are shown: itself, or its nearest ancestor that is shown.

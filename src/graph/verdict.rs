@@ -5,7 +5,7 @@ use super::duration::format_nanoseconds;
 use super::jobs::{count_jobs, Job};
 use super::text::line::mark_and_outcome;
 use super::text::pen::Style;
-use super::tool_call_graph::ToolCallGraph;
+use super::tool_call_graph::{Node, ToolCallGraph};
 
 /// How many failed jobs are named.
 const MAX_NAMES: usize = 3;
@@ -24,9 +24,7 @@ impl Verdict {
         let is_running = |job: &&Job<'_>| job.outcome() == Outcome::Running;
         let failed = jobs.iter().find(|job| job.fails()).or_else(|| jobs.iter().find(is_running));
         let worst = failed.or_else(|| jobs.iter().find(|job| job.head().is_red())).or(jobs.first())?;
-        let (mark, _) = mark_and_outcome(worst.head());
-        // A root that ended well may stand for a job of which another root failed.
-        let mark = if worst.fails() { (Style::Bad, "✗") } else { mark };
+        let mark = mark_of(worst);
         if let Some(count) = count_jobs(&jobs) {
             let failed: Vec<_> = jobs.iter().filter(|job| job.fails()).map(Job::title).collect();
             let more = if failed.len() > MAX_NAMES { ", …" } else { "" };
@@ -43,7 +41,35 @@ impl Verdict {
             Some(_) => String::new(),
             None => format!(" ({})", worst.id()),
         };
-        let words = format!("{}{id} {}{after}", worst.title(), worst.outcome().name());
+        let recovered = graph.failures().iter().filter(|node| node.is_recovered()).count();
+        let rest = match recovered {
+            _ if worst.fails() => message(graph, worst),
+            0 => String::new(),
+            recovered => format!(", {recovered} recovered"),
+        };
+        let words = format!("{}{id} {}{after}{rest}", worst.title(), worst.outcome().name());
         Some(Self { mark, words })
+    }
+}
+
+/// The mark of a job: that of its head, unless another root failed or is running.
+pub(super) fn mark_of(job: &Job<'_>) -> (Style, &'static str) {
+    match job.outcome() {
+        _ if job.fails() => (Style::Bad, "✗"),
+        Outcome::Running => (Style::Busy, "…"),
+        _ => mark_and_outcome(job.head()).0,
+    }
+}
+
+/// What the job's status says beside what its failures say.
+fn message(graph: &ToolCallGraph, job: &Job<'_>) -> String {
+    let message = &job.head().call().message;
+    let is_told = |node: &Node<'_>| {
+        let told = &node.call().message;
+        !told.is_empty() && message.contains(told)
+    };
+    match message.is_empty() || graph.failures().iter().any(is_told) {
+        true => String::new(),
+        false => format!(": {message}"),
     }
 }

@@ -78,6 +78,10 @@ impl<N: for<'writer> FormatFields<'writer> + 'static> FormatEvent<Registry, N> f
         let mut text = String::new();
         let format = Format::default().with_ansi(writer.has_ansi_escapes());
         format.format_event(ctx, Writer::new(&mut text), event)?;
+        if let Some((name, id)) = job_of(ctx) {
+            // The name of the outermost span is the first that can be it.
+            text = text.replacen(name, &format!("{name} ({})", id.escape_debug()), 1);
+        }
         let mut lines = text.lines();
         writer.write_str(lines.next().unwrap_or_default())?;
         for line in lines {
@@ -88,6 +92,19 @@ impl<N: for<'writer> FormatFields<'writer> + 'static> FormatEvent<Registry, N> f
         }
         writer.write_char('\n')
     }
+}
+
+/// The name of the span of the event's job, and the job's id: jobs of one kind that run side by side could
+/// not be told apart.
+fn job_of<N: for<'writer> FormatFields<'writer> + 'static>(
+    ctx: &FmtContext<'_, Registry, N>,
+) -> Option<(&'static str, String)> {
+    let is_job = |name: &str| name.starts_with("job.");
+    let span = ctx.event_scope()?.from_root().find(|span| is_job(span.name()))?;
+    let state = SpanState::find(&span)?;
+    let metadata = &state.job()?.metadata;
+    let id = [metadata.job_id(), metadata.execution_id()].into_iter().find(|id| !id.is_empty())?;
+    Some((span.metadata().name(), id.to_owned()))
 }
 
 /// The ids of the event's span, if they are known by now.

@@ -2,8 +2,7 @@
 
 use opentelemetry::{KeyValue, StringValue};
 
-/// The attribute for an op's label; the conventions have none.
-const LABEL: &str = "op.label";
+use crate::keys;
 
 /// A label of an op, as an attribute: a workspace, a chart, a table. Short text that tells the op
 /// apart from others of the same name; the [graph](crate::graph) shows it wherever it shows the op.
@@ -15,5 +14,5 @@ const LABEL: &str = "op.label";
 /// apply.end(&Ok::<_, std::io::Error>(()));
 /// ```
 pub fn label(label: impl Into<StringValue>) -> KeyValue {
-    KeyValue::new(LABEL, label.into())
+    KeyValue::new(keys::LABEL, label.into())
 }

@@ -262,6 +262,9 @@ fn a_file_without_anything_usable_is_an_error() {
     let useless = traces(&[with(span("a", 1, 0, 0, 1), json!({ "spanId": "not an id" }))]);
     let error = refused(useless.as_bytes());
     assert!(error.contains("nothing that can be used") && error.contains("without a valid"), "{error}");
+    let malformed = traces(&[with(span("a", 1, 0, 0, 1), json!({ "startTimeUnixNano": "abc" }))]);
+    let error = refused(malformed.as_bytes());
+    assert!(error.contains("nothing that can be used"), "{error}");
     let graph = read(useless + "\n" + &traces(&[span("b", 2, 0, 0, 1)]));
     assert_eq!((shape(&graph), graph.notes().len()), (vec!["b".to_owned()], 1));
 }

@@ -126,9 +126,26 @@ fn attempts_are_those_that_follow_a_failure_of_the_same_work() {
     assert_eq!(rows(step(), parallel), (vec![1, 1], vec![true]));
     // Nor after one that ended well.
     assert_eq!(rows(step(), vec![fetch(1, 1, 2), fetch(2, 3, 4)]), (vec![1, 1], vec![]));
-    // If all failed, the last one counts.
+    // If all failed, the last one tells why, whether the parent repeats it or not.
     let never = vec![reset(fetch(1, 1, 2)), failed(fetch(2, 3, 4), "gone")];
-    assert_eq!(rows(failed(step(), "gone"), never), (vec![-2], vec![false, true]));
+    assert_eq!(rows(failed(step(), "gone"), never), (vec![-2], vec![false]));
+    let all = vec![reset(fetch(1, 1, 2)), reset(fetch(2, 3, 4)), reset(fetch(3, 5, 6))];
+    assert_eq!(rows(failed(step(), "connection reset"), all.clone()), (vec![-3], vec![false]));
+    assert_eq!(rows(failed(step(), "giving up"), all), (vec![-3], vec![false]));
+    // What came of an attempt is no label, so it does not tell attempts apart.
+    let get = |id, begin, end, status: &str| {
+        op(
+            "http",
+            "get",
+            id,
+            9,
+            begin,
+            end,
+            &[("http.response.status_code", status), ("aws.request_id", status)],
+        )
+    };
+    let answered = vec![failed(get(1, 1, 2, "503"), "503"), get(2, 3, 4, "200")];
+    assert_eq!(rows(step(), answered), (vec![-2], vec![true]));
     // A parent that hands the failure on did not retry.
     let handed_on = vec![reset(fetch(1, 1, 2)), fetch(2, 3, 4)];
     assert_eq!(rows(failed(step(), "fetch: connection reset"), handed_on), (vec![1, 1], vec![false]));
@@ -157,7 +174,7 @@ fn a_cause_is_where_a_failure_began_and_what_hands_it_on_says_so() {
         failed(op("curl", "get", 5, 4, 1, 2, &[]), "404"),
     ]));
     let of = |name: &str| graph.nodes().find(|node| node.call().name == name).unwrap();
-    let said = |name| (of(name).is_cause(), of(name).hands_on(), of(name).is_recovered());
+    let said = |name| (of(name).is_cause(), of(name).propagates_failure(), of(name).is_recovered());
     assert_eq!(said("job.deploy"), (false, true, false));
     assert_eq!(said("step.plan"), (false, true, false));
     assert_eq!(said("terraform.plan"), (true, false, false));
@@ -173,6 +190,75 @@ fn a_cause_is_where_a_failure_began_and_what_hands_it_on_says_so() {
     ]));
     let failures: Vec<_> = graph.failures().iter().map(|node| node.call().name.clone()).collect();
     assert_eq!(failures, ["job", "git.fetch"]);
+}
+
+/// Guarantees: a failure that was tolerated does not take the place of the one that came later.
+#[test]
+fn a_span_that_went_on_and_failed_for_another_reason_is_a_cause_itself() {
+    let step = |message: &str| failed(span("step", 2, 1, 0, 900), message);
+    let exists = || failed(op("test", "exists", 3, 2, 10, 20, &[]), "exit status 1");
+    let causes = |spans: &[Value], records: &[Value]| {
+        let graph = read(traces(spans) + &crate::fixture::logs(records));
+        let failures: Vec<_> = graph.failures().iter().map(|node| node.call().name.clone()).collect();
+        (failures, graph.to_markdown().contains("no space left"))
+    };
+    let job = || failed(span("job.x", 1, 0, 0, 950), "no space left");
+    let apply = || op("terraform", "apply", 4, 2, 30, 800, &[]);
+    // Another op ran after it.
+    let went_on = causes(&[job(), step("no space left"), exists(), apply()], &[]);
+    assert_eq!(went_on, (vec!["step".to_owned(), "test.exists".to_owned()], true));
+    // Or it logged an error later.
+    let error = crate::fixture::record("ERROR write state", 2, 850, 17);
+    let logged = causes(&[job(), step("no space left"), exists()], &[error]);
+    assert_eq!(logged.0, ["step", "test.exists"]);
+    // Neither: it failed because of the child.
+    let neither = causes(&[job(), step("no space left"), exists()], &[]);
+    assert_eq!(neither.0, ["test.exists"]);
+    // Nor if it says what the child says.
+    let wrapped = causes(&[job(), step("exists: exit status 1"), exists(), apply()], &[]);
+    assert_eq!(wrapped.0, ["test.exists"]);
+}
+
+#[test]
+fn a_failure_without_a_description_says_what_its_exception_says() {
+    let event = json!({ "events": [{ "name": "exception", "timeUnixNano": "1700000000000000000", "attributes": [
+        attribute("exception.type", "CardError"), attribute("exception.message", "card declined")] }] });
+    let graph = read(traces(&[with(failed(span("charge", 1, 0, 0, 5), ""), event)]));
+    assert_eq!(graph.to_text(), "✗ charge  5.0 ms  failed: card declined\n");
+    assert!(graph.to_markdown().contains("\nfailed: card declined\n"));
+}
+
+/// Guarantees: a name in one job does not make a failure of another one the first.
+#[test]
+fn failures_are_compared_with_their_own_root_only() {
+    let graph = read(traces(&[
+        failed(span("job.a", 1, 0, 0, 50), "deploy: timeout"),
+        failed(span("late", 2, 1, 1, 40), "timeout"),
+        failed(span("job.b", 3, 0, 0, 50), "x"),
+        failed(span("early", 4, 3, 1, 10), "timeout"),
+    ]));
+    let failures: Vec<_> = graph.failures().iter().map(|node| node.call().name.clone()).collect();
+    assert_eq!(failures, ["late", "early"]);
+}
+
+/// Guarantees: alike siblings count as failed only what was not recovered from.
+#[test]
+fn a_folded_row_counts_what_was_recovered_from_as_that() {
+    let probe = |id: u64| op("http", "get", id, 99, id, id + 1, &[("op.label", &format!("p{id}"))]);
+    let mut spans = vec![span("job.x", 99, 0, 0, 99)];
+    spans.extend((1..=12).map(|id| if id < 4 { failed(probe(id), "404") } else { probe(id) }));
+    let text = read(traces(&spans)).text().with_folding(true).to_string();
+    let row = text.lines().find(|line| line.contains("×12")).unwrap();
+    assert!(row.starts_with("! └─ http get ×12") && row.contains("3 recovered, slowest p1"), "{text}");
+}
+
+#[test]
+fn an_unknown_start_is_no_duration() {
+    let unknown = with(span("job.x", 1, 0, 0, 5), json!({ "startTimeUnixNano": "0" }));
+    let graph = read(traces(&[unknown]));
+    assert_eq!(graph.roots().next().unwrap().call().duration(), None);
+    let job = &graph.jobs()[0];
+    assert_eq!(job.start_unix_nano(), job.end_unix_nano());
 }
 
 #[test]

@@ -117,3 +117,28 @@ fn text_outside_code_is_found() {
     assert_eq!(outside_code("a `b` c ``d ` e`` f\n```\ng\n```\nh"), "a  c  f\n\nh");
     assert_eq!(outside_code("a `b c"), "a `b c");
 }
+
+/// Guarantees: the line that says why is shown, however much follows it.
+#[test]
+fn the_last_line_of_stderr_that_speaks_of_an_error_is_shown_whatever_its_level() {
+    let line = |body: &str, at: u64, stream: &str| {
+        with(record(body, 1, at, 9), json!({ "attributes": [attribute("log.iostream", stream)] }))
+    };
+    let mut records = vec![
+        line("creating", 1, "stdout"),
+        line("Error: no capacity", 2, "stderr"),
+        line("  on main.tf", 3, "stderr"),
+    ];
+    records.extend((0..30).map(|at| line("releasing the lock", 10 + at, "stdout")));
+    let text =
+        read(traces(&[failed(span("apply", 1, 0, 0, 90), "exit status 1")]) + &logs(&records)).to_markdown();
+    let expected =
+        "failed: exit status 1\n… 1 earlier line\nError: no capacity\n… 12 more lines\nreleasing the lock\n";
+    assert!(text.contains(expected), "{text}");
+    // Without the stream it is one line of many.
+    let plain: Vec<_> =
+        records.iter().cloned().map(|record| with(record, json!({ "attributes": [] }))).collect();
+    let text =
+        read(traces(&[failed(span("apply", 1, 0, 0, 90), "exit status 1")]) + &logs(&plain)).to_markdown();
+    assert!(!text.contains("no capacity"), "{text}");
+}

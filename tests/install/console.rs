@@ -56,6 +56,27 @@ fn lines_have_ids_or_are_json_on_request() {
     assert_eq!(json["fields"]["message"], "working", "{json}");
 }
 
+/// Guarantees: lines of jobs of one kind that run side by side can be told apart, and an id fakes no line.
+#[test]
+fn a_line_names_its_job() {
+    let child = isolated(|_| {
+        let guard = spanlog::builder().install().unwrap();
+        for id in ["plan 6", "a\nb"] {
+            let execution = spanlog::job::execution(spanlog::JobMetadata::new(id, "exec"), "plan");
+            execution.in_scope(|| execution.step("init").in_scope(|| tracing::info!("inside {id:?}")));
+            drop(execution);
+        }
+        tracing::info!("outside");
+        finish(&guard);
+    });
+    let Some(child) = child else { return };
+    let written = child.run(&NOTHING_SENT).stderr;
+    let line = |body: &str| written.lines().find(|line| line.ends_with(body)).unwrap();
+    assert!(line("inside \"plan 6\"").contains(" job.plan (plan 6):step.init"), "{written}");
+    assert!(line("inside \"a\\nb\"").contains(r" job.plan (a\nb):step.init"), "{written}");
+    assert!(!line("outside").contains("job."), "{written}");
+}
+
 struct Counting(Arc<AtomicUsize>);
 
 impl<S: Subscriber> Layer<S> for Counting {

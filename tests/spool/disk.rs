@@ -560,7 +560,7 @@ fn little_memory_loses_nothing() {
                 });
             }
         });
-        let report = pipeline.shutdown(AWAY);
+        let report = pipeline.shutdown(LONG);
         for stats in [report.stats, report.spans] {
             assert_eq!(
                 (stats.emitted, stats.dropped(), stats.unspooled),

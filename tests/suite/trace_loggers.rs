@@ -139,7 +139,7 @@ impl Logger for Redacts {
 /// Guarantees: an entry that the configured logger passes on to `tracing` is one record, as that
 /// logger wrote it, also with the back end that itself passes entries to `tracing`.
 #[test]
-fn a_logger_that_hands_on_to_tracing_makes_one_record_with_the_spans_ids() {
+fn a_logger_that_propagates_failure_to_tracing_makes_one_record_with_the_spans_ids() {
     each(|fixture, back| {
         let logger = Redacts(TracingLogger::new().with_target("kubelet"), Fields::new());
         let (cx, span) = trace::start_span(&trace::with_logger(&back.context(fixture), logger), "span");

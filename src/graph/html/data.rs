@@ -88,7 +88,7 @@ impl<'a> Data<'a> {
             call.is_error,
             node.is_cause(),
             node.is_recovered(),
-            node.hands_on(),
+            node.propagates_failure(),
         ];
         let flags: u8 = flags.iter().enumerate().map(|(bit, flag)| u8::from(*flag) << bit).sum();
         // A parent in the graph is referred to by row.
@@ -115,6 +115,7 @@ impl<'a> Data<'a> {
             kind,
             self.events(&call.events),
             self.links(&call.links),
+            node.label().map(|label| self.strings.number(label)),
         ]);
         without_nulls_at_the_end(row)
     }

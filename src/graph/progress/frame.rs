@@ -9,9 +9,10 @@ use crate::graph::duration::format_duration;
 use crate::graph::escape;
 use crate::graph::jobs::count_jobs;
 use crate::graph::record::{LogRecord, RecordCounts};
+use crate::graph::tail::Tail;
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
-use crate::graph::tool_call_graph::{Node, ToolCallGraph};
+use crate::graph::tool_call_graph::ToolCallGraph;
 
 /// How many log lines of a failure are shown while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;
@@ -75,17 +76,16 @@ pub(super) fn live(graph: &ToolCallGraph, now_unix_nano: u64, area: Area) -> Vec
 /// The log lines to show for each item, in the rows that no item needs. Each item gets one before any
 /// gets two, and failures take precedence.
 fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogRecord>> {
-    let last_records = |item: &Item<'a>| {
+    let wanted = |item: &Item<'_>| {
         let most = match item.kind {
             Kind::Failure => FAILURE_LINES,
             Kind::Running => RUNNING_LINES,
             Kind::Recovered => RECOVERED_LINES,
             Kind::Done | Kind::Enclosing => 0,
         };
-        let records: Vec<_> = item.node.iter().flat_map(Node::own_records).collect();
-        records[records.len().saturating_sub(most)..].to_vec()
+        item.node.map_or(0, |node| node.own_records().len().min(most))
     };
-    let records: Vec<_> = items.iter().map(last_records).collect();
+    let wanted: Vec<_> = items.iter().map(wanted).collect();
     let mut counts = vec![0; items.len()];
     let mut order: Vec<_> = (0..items.len()).collect();
     order.sort_by_key(|index| match items[*index].kind {
@@ -95,20 +95,25 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogReco
     });
     for round in 0..FAILURE_LINES.max(RUNNING_LINES) {
         for index in &order {
-            if records[*index].len() > round && rows > 0 {
+            if wanted[*index] > round && rows > 0 {
                 counts[*index] += 1;
                 rows -= 1;
             }
         }
     }
-    let of_each = records.into_iter().zip(counts);
-    of_each.map(|(records, count)| records[records.len() - count..].to_vec()).collect()
+    let lines = |(item, count): (&Item<'a>, usize)| match (item.node, item.kind) {
+        (Some(node), Kind::Running) => {
+            node.own_records().rev().take(count).collect::<Vec<_>>().into_iter().rev().collect()
+        }
+        (Some(node), _) if count > 0 => Tail::of(node, count).records(),
+        _ => Vec::new(),
+    };
+    items.iter().zip(counts).map(lines).collect()
 }
 
 /// The message of a record on one line.
 pub(super) fn message_line(record: &LogRecord) -> String {
-    let text = if record.body.is_empty() { &record.event_name } else { &record.body };
-    escape::line(&text.replace('\t', "    "))
+    escape::line(&record.text().replace('\t', "    "))
 }
 
 fn line_of(item: &Item<'_>, now_unix_nano: u64) -> Line {

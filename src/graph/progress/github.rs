@@ -9,6 +9,11 @@ use crate::graph::tail::Tail;
 use crate::graph::text::line::{mark_and_outcome, path};
 use crate::graph::tool_call_graph::Node;
 
+/// GitHub keeps the first ten annotations of a step. See [its limits].
+///
+/// [its limits]: https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md#limitations
+pub(super) const MAX_ANNOTATIONS: usize = 10;
+
 /// How many log lines an annotation has.
 const MAX_LINES: usize = 5;
 
@@ -25,7 +30,7 @@ pub(super) fn group(title: &str, lines: &str) -> String {
 /// The annotation of a failure: its path, what it says, and its last lines.
 pub(super) fn error(node: Node<'_>) -> String {
     let (_, outcome) = mark_and_outcome(node);
-    let lines = Tail::of(node, MAX_LINES).lines(message_line);
+    let lines = Tail::of(node, MAX_LINES).texts(message_line);
     let text = std::iter::once(outcome).chain(lines).collect::<Vec<_>>().join("\n");
     format!("::error title={}::{}\n", property(&path(node)), data(&text))
 }

@@ -60,7 +60,7 @@ pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Vec<Item<'_>> {
         let (chosen, omitted) = chosen.with(&all, &done[..count]).omitted(&all);
         (chosen.shown.len() + omitted.len() <= rows).then_some((chosen, omitted))
     };
-    let most = done.len().min(rows);
+    let most = done.len().min(rows_for_done.saturating_sub(chosen.shown.len()));
     let found = (0..=most).rev().find_map(|count| with_done(count, rows_for_done));
     let (chosen, omitted) = found.or_else(|| with_done(0, rows)).unwrap_or_else(|| {
         // In one row, if there is one.
@@ -113,6 +113,9 @@ impl Chosen {
         }
         if !fits && !urgent {
             for index in wanted {
+                if self.shown.len() >= self.rows_for_spans {
+                    break;
+                }
                 let with_ancestors = self.with(all, &[*index]);
                 if with_ancestors.shown.len() <= self.rows_for_spans {
                     *self = with_ancestors;
@@ -140,9 +143,15 @@ impl Chosen {
     /// What is not shown, each in a row below its nearest ancestor that is.
     fn omitted(mut self, all: &Candidates<'_>) -> (Self, OmittedBelow) {
         let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        let mut nearest = vec![None; all.len()];
         for index in 0..all.len() {
+            // Parents come first.
+            nearest[index] = all[index].parent.and_then(|parent| match self.shown.contains(&parent) {
+                true => Some(parent),
+                false => nearest[parent],
+            });
             if all[index].kind != Kind::Enclosing && !self.shown.contains(&index) {
-                below.entry(self.nearest_shown(all, index)).or_default().push(index);
+                below.entry(nearest[index]).or_default().push(index);
             }
         }
         // A single one is shown itself, in the row that would count it.

@@ -8,7 +8,7 @@ use super::github;
 use super::link::link;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
-use crate::graph::tail::Tail;
+use crate::graph::tail::{Tail, TailLine};
 use crate::graph::text::line::{mark_and_outcome, path};
 use crate::graph::text::pen::{Pen, Style};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
@@ -60,7 +60,8 @@ pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
     }
     if form.is_github && !failures.is_empty() {
         text.push('\n');
-        failures.iter().rev().for_each(|node| text.push_str(&github::error(*node)));
+        let shown = failures.iter().take(github::MAX_ANNOTATIONS);
+        shown.for_each(|node| text.push_str(&github::error(*node)));
     }
     if let Some(verdict) = Verdict::of(graph) {
         let line = Pen::new(usize::MAX, form.color).write(verdict.mark.0, verdict.mark.1).space(1);
@@ -96,10 +97,12 @@ fn failure(node: Node<'_>, pen: impl Fn() -> Pen) -> Vec<Pen> {
     let ((style, mark), end) = mark_and_outcome(node);
     let head = pen().write(style, mark).space(1).write(Style::Plain, &path(node)).space(2);
     let mut lines = vec![head.write(Style::Faint, &took), pen().space(2).write(style, &end)];
-    let of_output = |line: String| {
-        let style = if line.starts_with("… ") { Style::Faint } else { Style::Plain };
-        pen().space(2).write(Style::Faint, "┆").space(1).write(style, &line)
-    };
-    lines.extend(Tail::of(node, MAX_LINES).lines(message_line).into_iter().map(of_output));
+    lines.extend(Tail::of(node, MAX_LINES).lines().into_iter().map(|line| {
+        let pen = pen().space(2).write(Style::Faint, "┆").space(1);
+        match line {
+            TailLine::Record(record) => pen.write(Style::Plain, &message_line(record)),
+            TailLine::LeftOut(words) => pen.write(Style::Faint, &words),
+        }
+    }));
     lines
 }

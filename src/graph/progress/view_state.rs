@@ -7,7 +7,8 @@ use super::frame::FAILURE_LINES;
 use crate::graph::call::{Call, Ids, Outcome};
 use crate::graph::live::job::Job;
 use crate::graph::live::recorder::Recorder;
-use crate::graph::record::LogRecord;
+use crate::graph::record::{Level, LogRecord};
+use crate::graph::tail::{is_stderr, STREAM};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 use crate::graph::tree::Parts;
 
@@ -17,13 +18,39 @@ const MAX_LINE_BYTES: usize = 1024;
 /// Whether a span is shown.
 pub(super) type Filter = Box<dyn Fn(&Call) -> bool + Send>;
 
+/// The last log lines of a span, and the last error or line of stderr before them.
+#[derive(Default)]
+struct LastLines {
+    reason: Option<LogRecord>,
+    last: VecDeque<LogRecord>,
+}
+
+impl LastLines {
+    fn push(&mut self, record: LogRecord) {
+        if self.last.len() == FAILURE_LINES {
+            if let Some(first) = self.last.pop_front() {
+                let is_error = |record: &LogRecord| record.level >= Level::Error;
+                let had_error = self.reason.as_ref().is_some_and(is_error);
+                if is_error(&first) || is_stderr(&first) && !had_error {
+                    self.reason = Some(first);
+                }
+            }
+        }
+        self.last.push_back(record);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &LogRecord> {
+        self.reason.iter().chain(&self.last)
+    }
+}
+
 pub(super) struct ViewState {
     recorder: Recorder,
     filter: Option<Filter>,
     /// The arrival up to which records were read.
     since: u64,
     /// The last log lines of running and failed spans.
-    lines: HashMap<Ids, VecDeque<LogRecord>>,
+    lines: HashMap<Ids, LastLines>,
     /// The last reported outcome of each span.
     reported: HashMap<Ids, Outcome>,
 }
@@ -46,11 +73,7 @@ impl ViewState {
         records.sort_unstable_by_key(|(arrival, _)| *arrival);
         for (_, record) in &records {
             if let Some(ids) = record.ids() {
-                let lines = self.lines.entry(ids).or_default();
-                if lines.len() == FAILURE_LINES {
-                    lines.pop_front();
-                }
-                lines.push_back(short(record));
+                self.lines.entry(ids).or_default().push(short(record));
             }
         }
         let is_open = |call: &Call| call.outcome == Outcome::Running || call.is_red();
@@ -59,7 +82,7 @@ impl ViewState {
         self.lines.retain(|ids, _| open.contains(ids));
         self.filtered(ToolCallGraph::of_parts(Parts {
             calls: calls.into_iter().map(|(_, call)| call).collect(),
-            records: self.lines.values().flatten().cloned().collect(),
+            records: self.lines.values().flat_map(LastLines::all).cloned().collect(),
             ..Parts::default()
         }))
     }
@@ -96,13 +119,15 @@ impl ViewState {
 }
 
 fn short(record: &LogRecord) -> LogRecord {
-    let text = if record.body.is_empty() { &record.event_name } else { &record.body };
+    let text = record.text();
+    let stream = record.attribute(STREAM).map(|stream| (STREAM.to_owned(), stream.to_owned()));
     LogRecord {
         trace_id: record.trace_id,
         span_id: record.span_id,
         time_unix_nano: record.time_unix_nano,
         level: record.level,
         body: text[..text.floor_char_boundary(MAX_LINE_BYTES)].to_owned(),
+        attributes: stream.into_iter().collect(),
         ..LogRecord::default()
     }
 }

@@ -70,23 +70,26 @@ fn at_attempt(last: Node<'_>, attempts: usize) -> String {
 /// `terraform apply ×26`, `2 failed, slowest prod-eu-25 3.00 s`.
 fn line_of_alike(rows: &[SiblingRow<'_>], branch: String) -> Line {
     let nodes: Vec<_> = rows.iter().map(SiblingRow::node).collect();
-    let failed = nodes.iter().filter(|node| node.fails()).count();
-    let inside = nodes.iter().filter(|node| !node.fails() && node.is_red()).count();
-    let running = nodes.iter().filter(|node| node.is_running()).count();
-    let mut said: Vec<String> = [(failed, "failed"), (inside, "failed inside"), (running, "running")]
+    let count = |is_counted: &dyn Fn(&Node<'_>) -> bool| nodes.iter().filter(|node| is_counted(node)).count();
+    let failed = count(&|node| node.fails() && !node.is_recovered());
+    let running = count(&|node| node.is_running());
+    let recovered =
+        count(&|node| node.is_red() && !node.is_running() && (!node.fails() || node.is_recovered()));
+    let mut said: Vec<String> = [(failed, "failed"), (running, "running"), (recovered, "recovered")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
-    if let Some(slowest) = nodes.iter().rev().max_by_key(|node| node.call().duration()) {
+    let ended = nodes.iter().rev().filter(|node| node.call().duration().is_some());
+    if let Some(slowest) = ended.max_by_key(|node| node.call().duration()) {
         let took = format_duration(slowest.call().duration().unwrap_or_default());
         let label = slowest.label().map_or_else(String::new, |label| escape::line(label) + " ");
         said.push(format!("slowest {label}{took}"));
     }
-    let mark = match (failed, inside, running) {
+    let mark = match (failed, running, recovered) {
         (0, 0, 0) => (Style::Good, "✓"),
-        (0, 0, _) => (Style::Busy, "…"),
-        (0, ..) => (Style::Warning, "!"),
+        (0, 0, _) => (Style::Warning, "!"),
+        (0, ..) => (Style::Busy, "…"),
         _ => (Style::Bad, "✗"),
     };
     let mut counts = RecordCounts::default();

@@ -127,9 +127,14 @@ pub(in crate::graph) fn path(node: Node<'_>) -> String {
 /// Errors propagate through steps and jobs: what a child's failure says is not repeated.
 fn failure(node: Node<'_>) -> String {
     let call = node.call();
-    let outcome = if node.hands_on() { Outcome::Failed } else { call.outcome };
-    let inside = if node.hands_on() { " inside" } else { "" };
-    let recovered = if node.is_recovered() { " (recovered)" } else { "" };
+    let is_inside = node.propagates_failure();
+    let outcome = if is_inside { Outcome::Failed } else { call.outcome };
+    let inside = if is_inside { " inside" } else { "" };
+    let recovered = match (node.is_recovered(), node.is_retried_in_vain()) {
+        (true, _) => " (recovered)",
+        (false, true) => " (retried)",
+        (false, false) => "",
+    };
     match call.message.is_empty() || node.repeats_a_child() || call.message == outcome.name() {
         true => format!("{}{inside}{recovered}", outcome.name()),
         false => format!("{}{inside}: {}{recovered}", outcome.name(), escape::line(&call.message)),

@@ -7,9 +7,10 @@ const { spans, records, strings, levels, outcomes, notes, origin, jobs, groups, 
   const text = (index) => (index === null ? null : data.strings[index]);
   const spans = data.spans.map((row, index) => {
     const [parent, trace, id, name, title, tool, operation, execution, service, start, end, outcome, flags,
-      message, attributes, counted, parentId = null, kind = null, events = null, links = null] = row;
+      message, attributes, counted, parentId = null, kind = null, events = null, links = null,
+      label = null] = row;
     return {
-      index, parent, id, start, end, attributes, counted, parentId, kind,
+      index, parent, id, start, end, attributes, counted, parentId, kind, label: text(label),
       trace: data.traces[trace],
       name: text(name), title: title === null ? text(name) : title,
       tool: text(tool), operation: text(operation), execution: text(execution), service: text(service),
@@ -18,7 +19,7 @@ const { spans, records, strings, levels, outcomes, notes, origin, jobs, groups, 
       texts: [name, message], message: text(message),
       isRed: (flags & 1) !== 0, containsRed: (flags & 2) !== 0, isInternal: (flags & 4) !== 0,
       isError: (flags & 8) !== 0, isCause: (flags & 16) !== 0, isRecovered: (flags & 32) !== 0,
-      handsOn: (flags & 64) !== 0,
+      propagates: (flags & 64) !== 0,
       events: (events ?? []).map(([name, time, attributes]) => ({ name: text(name), time, attributes })),
       links: (links ?? []).map(([trace, id, attributes]) => ({ trace: data.traces[trace], id, attributes })),
       job: -1,
@@ -61,15 +62,18 @@ function groupOf(title, kind, members) {
     end: isRunning ? null : of.reduce((end, node) => Math.max(end, node.end ?? node.start ?? 0), 0),
     // As a whole: of attempts, the last one decides.
     isRed: isAttempts && last.isRed, isRecovered: isAttempts && last.isRed && last.isRecovered,
+    label: isAttempts ? last.label : null,
     failed: isAttempts ? of.filter((node) => node.isRed) : of.filter(isBad),
+    recovered: of.filter((node) => !isBad(node) && (node.isRed || node.containsRed)),
     containsRed: of.some((node) => node.isRed || node.containsRed),
     outcome: isRunning ? "running" : isAttempts ? last.outcome : "ok",
   };
 }
 
-/** Whether a node failed in the end, or something in it did. */
+/** Whether a node failed in the end, or something in it did that it has not recovered from. */
 function isBad(node) {
-  return node.kind === "attempts" ? node.isRed : node.isRed || node.containsRed;
+  if (node.isGroup) return node.kind === "attempts" ? node.isRed : node.failed.length > 0;
+  return node.isRed ? !node.isRecovered : node.containsRed && node.outcome !== "ok";
 }
 
 /** The value of an attribute; the last one counts. */
@@ -97,3 +101,6 @@ const run = (() => {
   }
   return { start: first, end: Math.max(last, first + 1), took: Math.max(0, last - first) };
 })();
+
+/** The spans by id, for links. */
+const spanOf = new Map(spans.map((span) => [span.trace + span.id, span]));

@@ -114,12 +114,25 @@ function describeSpan(span) {
   if (above >= 0) addFact(facts, "Parent", linkTo(above));
   else if (span.parentId) addFact(facts, "Parent", span.parentId + " (not in this report)");
   about.append(facts);
-  if (span.events.length) about.append(foldable("events", "Events (" + span.events.length + ")", ...span.events.map((event) => eventOf(event, span))));
-  if (span.links.length) about.append(foldable("links", "Links (" + span.links.length + ")", ...span.links.map(linkOf)));
+  addListed("events", "Events", span.events, (event) => eventOf(event, span));
+  addListed("links", "Links", span.links, linkOf);
   about.append(foldable("stamps", "Ids and times", stampsOf(span)));
   if (span.attributes.length) {
     about.append(foldable("attributes", "Attributes (" + span.attributes.length / 2 + ")", attributeTable(span.attributes)));
   }
+}
+
+/** The first of what a span has many of; the button shows the rest. */
+function addListed(id, name, items, made) {
+  if (!items.length) return;
+  const listedItems = foldable(id, name + " (" + number(items.length) + ")", ...items.slice(0, LISTED).map(made));
+  if (items.length > LISTED) {
+    const all = element("button", "link", number(items.length - LISTED) + " more");
+    all.type = "button";
+    all.addEventListener("click", () => all.replaceWith(...items.slice(LISTED).map(made)));
+    listedItems.append(all);
+  }
+  about.append(listedItems);
 }
 
 /** `_OTHER` is the conventions' word for a type that is unknown. */
@@ -137,7 +150,7 @@ function addReason(span) {
   const cause = span.containsRed ? causeIn(span.index) : span.index, isInside = cause !== span.index;
   if (isInside) about.append(element("p", "inside", "Failed inside ", linkTo(cause)));
   // A message that is told at the cause is not repeated.
-  const isRepeated = isInside && span.handsOn && nodes[cause].message !== "" && span.message.includes(nodes[cause].message);
+  const isRepeated = isInside && span.propagates && nodes[cause].message !== "" && span.message.includes(nodes[cause].message);
   if (span.message !== "" && !isRepeated) {
     about.append(putLong(element("pre", "message" + (span.isRed && !isInside ? " is-red" : "")), span.message));
   }
@@ -151,8 +164,8 @@ function addReason(span) {
 /** Of a failure that says nothing itself, what the nearest ancestor that handed it on says. */
 function addToldBy(span) {
   let above = parentSpan(span.index);
-  while (above >= 0 && nodes[above].handsOn && nodes[above].message === "") above = parentSpan(above);
-  if (above < 0 || !nodes[above].handsOn) return;
+  while (above >= 0 && nodes[above].propagates && nodes[above].message === "") above = parentSpan(above);
+  if (above < 0 || !nodes[above].propagates) return;
   about.append(element("p", "inside", "Told by ", linkTo(above)), putLong(element("pre", "message is-red"), nodes[above].message));
 }
 
@@ -179,7 +192,7 @@ function eventOf({ name, time, attributes }, span) {
 }
 
 function linkOf({ trace, id, attributes }) {
-  const target = spans.find((span) => span.id === id && span.trace === trace);
+  const target = spanOf.get(trace + id);
   const shown = target && (shape.owner[target.index] === target.index || shape.owner[target.index] === OTHER_JOB);
   const unknown = "span " + id + " of trace " + trace + " (not in this report)";
   const made = element("div", "event", null, shown ? linkTo(target.index) : put(element("span"), unknown));

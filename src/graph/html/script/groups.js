@@ -24,20 +24,21 @@ function membersOf(group) {
 
 /** `2 failed, slowest prod-eu-25 3.0 s`; of attempts `ok at the 3rd attempt`. */
 function groupWords(group) {
-  const { kind, members, failed } = group;
+  const { kind, members, failed, recovered } = group;
   if (kind === "attempts") return group.outcome + " at the " + ordinal(members.length) + " attempt";
   const running = members.filter((member) => nodes[member].outcome === "running").length;
   const shown = shape.children[group.index].map((index) => nodes[index]), words = [];
   const slowest = shown.reduce((slow, node) => ((tookOf(node) ?? 0) > (tookOf(slow) ?? 0) ? node : slow), shown[0]);
   if (failed.length) words.push(number(failed.length) + " failed");
   if (running) words.push(number(running) + " running");
+  if (recovered.length) words.push(number(recovered.length) + " recovered");
   if (slowest && tookOf(slowest)) words.push("slowest " + labelOf(slowest) + " " + duration(tookOf(slowest)));
   return words.join(", ") || "ok";
 }
 
-/** What distinguishes a member from the others: its title without what they have in common. */
+/** What distinguishes a member from the others. */
 function labelOf(node) {
-  return /\((.+)\)$/.exec(node.title)?.[1] ?? node.title;
+  return node.label ?? node.title;
 }
 
 function ordinal(value) {

@@ -6,7 +6,7 @@ tree.list = new List(tree.element, 28, renderSpan);
 /** How an outcome is shown: icon, word, colour. */
 function looks(node) {
   const { outcome, isRecovered, containsRed } = node;
-  const isInside = containsRed && (node.isGroup ? isBad(node) && outcome === "ok" : node.handsOn || outcome !== "failed");
+  const isInside = containsRed && (node.isGroup ? isBad(node) && outcome === "ok" : node.propagates || outcome !== "failed");
   const name = outcome === "ok" && isInside ? "inside" : outcome.replace(" ", "-");
   if (node.isGroup) return { word: groupWords(node), name };
   const inside = outcome === "ok" || outcome === "failed" ? "failed inside" : outcome + ", failed inside";

@@ -59,7 +59,7 @@ impl Parsed {
         let flags = row[12].as_u64().unwrap();
         let expected = [node.fails(), node.contains_failure(), call.is_runner_internal(), call.is_error];
         assert_eq!([0, 1, 2, 3].map(|bit| flags & (1 << bit) != 0), expected);
-        let expected = [node.is_cause(), node.is_recovered(), node.hands_on(), false];
+        let expected = [node.is_cause(), node.is_recovered(), node.propagates_failure(), false];
         assert_eq!([4, 5, 6, 7].map(|bit| flags & (1 << bit) != 0), expected);
         assert_eq!(self.text(&row[13]), json!(call.message));
         assert_eq!(self.attributes(&row[14]), call.attributes);
@@ -73,6 +73,7 @@ impl Parsed {
         let events = row[18].as_array().into_iter().flatten();
         let events: Vec<_> = events.map(|event| self.event(event)).collect();
         assert_eq!(events, call.events);
+        assert_eq!(self.text(&row[20]), json!(node.label()));
         let links = row[19].as_array().into_iter().flatten();
         let links: Vec<_> = links.map(|link| self.link(link)).collect();
         assert_eq!(links, call.links);

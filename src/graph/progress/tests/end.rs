@@ -119,3 +119,21 @@ fn several_jobs_have_one_verdict_that_counts_them() {
     );
     assert!(text.ends_with("\n\n✗ 3 jobs: 1 failed, 1 running; failed: job.plan (b)\n"), "{text}");
 }
+
+/// Guarantees: GitHub keeps ten annotations, and the failure that ended the job is the first of them; in the text it
+/// is the last.
+#[test]
+fn of_many_failures_the_one_that_ended_the_job_is_annotated_first() {
+    let mut stage = Stage::default().call(1, 0, "job.deploy", 100, Some(190)).fails("step 7: denied");
+    for number in 0..14 {
+        stage = stage.call(10 + number, 1, &format!("step.{number}"), 110, Some(120 + number));
+        stage = stage.fails(if number == 7 { "denied" } else { "late" });
+    }
+    let text = summary(&stage.graph(), Form { is_github: true, ..Form::default() });
+    let errors: Vec<_> = text.lines().filter(|line| line.starts_with("::error")).collect();
+    assert_eq!(errors.len(), 10);
+    assert!(errors[0].starts_with("::error title=job.deploy › step.7::failed: denied"), "{errors:?}");
+    let heads: Vec<_> = text.lines().filter(|line| line.starts_with("✗ job.deploy › ")).collect();
+    assert_eq!(heads.len(), 14);
+    assert!(heads[13].starts_with("✗ job.deploy › step.7  "), "{heads:?}");
+}

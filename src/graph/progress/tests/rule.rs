@@ -79,8 +79,15 @@ fn check(graph: &ToolCallGraph, columns: usize, rows: usize) -> Option<&'static 
     let drawn = live(graph, 300_000_000_000, area);
     assert!(drawn.len() <= area.rows && drawn.iter().all(|row| row.columns <= area.columns));
     let items = select(graph, area.rows - 1);
-    let shown = items.iter().filter_map(|item| item.node).map(|node| node.index).collect();
-    broken(graph, &shown, &texts(&drawn), area.rows - 1)
+    let shown: HashSet<usize> = items.iter().filter_map(|item| item.node).map(|node| node.index).collect();
+    let texts = texts(&drawn);
+    if columns > 200 {
+        // There is room for each name: what is selected is drawn.
+        let is_drawn = |title: &str| texts.iter().any(|text| text.contains(&format!("{title} ")));
+        let nodes = graph.nodes().filter(|node| shown.contains(&node.index));
+        nodes.for_each(|node| assert!(is_drawn(&node.title()), "{}", node.title()));
+    }
+    broken(graph, &shown, &texts, area.rows - 1)
 }
 
 proptest! {
