@@ -184,6 +184,8 @@ mod documents {
     struct Live;
     #[doc = include_str!("../docs/mapping.md")]
     struct Mapping;
+    #[doc = include_str!("../docs/migrating.md")]
+    struct Migrating;
     #[doc = include_str!("../docs/promises.md")]
     struct Promises;
     #[doc = include_str!("../docs/reliability.md")]

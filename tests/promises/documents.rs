@@ -139,6 +139,34 @@ fn contributing_names_tests_that_run() {
     }
 }
 
+/// Guarantees: docs/migrating.md says of every difference from the appender and from a plain
+/// `OpenTelemetryLayer` what it means for a program that moves, and names no others.
+#[test]
+fn migrating_names_every_difference() {
+    let mapping = read("docs/mapping.md");
+    let named = |heading: &str| -> BTreeSet<String> {
+        let (_, section) = mapping.split_once(heading).unwrap();
+        let rows = section.lines().skip_while(|line| !line.starts_with("| name |")).skip(2);
+        let rows = rows.take_while(|line| line.starts_with('|'));
+        rows.filter_map(|row| row.split('`').nth(1)).map(str::to_owned).collect()
+    };
+    let mut differences = named("## Differences from opentelemetry-appender-tracing");
+    differences.extend(named("## Differences from a plain OpenTelemetryLayer"));
+    assert!(differences.len() > 30, "{differences:?}");
+    let migrating = read("docs/migrating.md");
+    let (section, _) = migrating.split_once("\n## From init-tracing-opentelemetry").unwrap();
+    let (_, section) = section.split_once("### What changes in records").unwrap();
+    let said: BTreeSet<_> = section.split('`').skip(1).step_by(2).filter(|name| is_row(name)).collect();
+    let differences: BTreeSet<_> = differences.iter().map(String::as_str).collect();
+    assert_eq!(said, differences);
+}
+
+/// Whether it has the form of a name in the tables of differences.
+fn is_row(name: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
+    name == "timestamp" || name.contains('-') && name.split('-').all(is_word)
+}
+
 fn is_test(name: &str) -> bool {
     name.matches('_').count() > 2
         && name.chars().all(|character| character.is_ascii_lowercase() || character == '_')
