@@ -6,7 +6,7 @@ use super::tool_call_graph::Node;
 /// The attribute for the stream that a line of a program was written to.
 pub(super) const STREAM: &str = "log.iostream";
 
-/// Of so many last lines of stderr, one that speaks of an error counts.
+/// Of so many last lines, one that speaks of an error counts.
 const LAST: usize = 6;
 
 /// The last lines of a span, and the line that says why it failed if that is further back.
@@ -71,17 +71,24 @@ impl<'a> Tail<'a> {
     }
 }
 
-/// The record that tells best why a span failed: its last error, or else of the last lines of stderr the
-/// last one that speaks of an error, or else the last one of stderr. A tool may write its errors at any
-/// level.
+/// The record that tells best why a span failed: its last error, or else of the last lines of stderr, or of
+/// all lines if none is of stderr, the last one that speaks of an error, or else the last one of stderr. A
+/// tool may write its errors at any level.
 fn reason(records: &[&LogRecord]) -> Option<usize> {
     if let Some(error) = records.iter().rposition(|record| record.level >= Level::Error) {
         return Some(error);
     }
-    let of_stderr = (0..records.len()).rev().filter(|index| is_stderr(records[*index]));
-    let of_stderr: Vec<_> = of_stderr.take(LAST).collect();
-    let speaking = of_stderr.iter().find(|index| speaks_of_an_error(records[**index].text()));
-    speaking.or(of_stderr.first()).copied()
+    let last = |is_wanted: fn(&LogRecord) -> bool| {
+        let wanted = (0..records.len()).rev().filter(|index| is_wanted(records[*index]));
+        wanted.take(LAST).collect::<Vec<_>>()
+    };
+    let speaking =
+        |last: &[usize]| last.iter().copied().find(|index| speaks_of_an_error(records[*index].text()));
+    let of_stderr = last(is_stderr);
+    match of_stderr.first() {
+        Some(newest) => speaking(&of_stderr).or(Some(*newest)),
+        None => speaking(&last(|_| true)),
+    }
 }
 
 /// Whether a program wrote the line to stderr.
