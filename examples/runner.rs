@@ -72,7 +72,9 @@ async fn run() -> Result<bool> {
     };
     let guard = builder.install()?;
 
-    let metadata = JobMetadata::new(format!("build of {}", directory.display()), execution_id)
+    let path = directory.canonicalize()?;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let metadata = JobMetadata::new(format!("build of {}", name.display()), execution_id)
         .with_group("examples")
         .with_executor("local");
     let job = Job { directory, work: out.join("work") };

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// An error of set-up, delivery, running a program, or reading a file.
 ///
-/// The text says what was wrong and what to do about it. The `is_*` methods tell the kinds apart.
-#[derive(Debug)]
+/// The text says what was wrong and what to do about it. The `is_*` methods tell the kinds apart. `Debug`
+/// has the same text, as that is what `unwrap` and a `main` that returns an error show, and the sources.
 pub struct Error {
     kind: Kind,
     message: String,
@@ -113,6 +113,18 @@ impl Error {
     /// Whether a file or stream could not be read, or did not contain what was expected.
     pub fn is_unreadable(&self) -> bool {
         self.kind == Kind::Unreadable
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = self.source();
+        while let Some(cause) = source {
+            write!(f, "\nCaused by: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
     }
 }
 

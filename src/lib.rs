@@ -50,45 +50,42 @@
 //! # drop(subscriber);
 //! ```
 //!
-//! # Layout
+//! # Names of your own
 //!
-//! The path of an event to the queue of a [`Pipeline`](otlp::Pipeline), in reading order. Indented:
-//! what an event passes through only in some cases.
+//! The names of the attributes are a choice: [`Keys`] has those of this crate, OpenTelemetry's for CI/CD and
+//! for generative AI, and each can be set. A job can have any further attribute.
 //!
-//! | file | what it does |
+//! ```no_run
+//! # #[cfg(feature = "install")]
+//! # fn main() -> Result<(), spanlog::Error> {
+//! use spanlog::{JobMetadata, Keys};
+//!
+//! let keys = Keys::cicd().with_tool("acme.tool").with_operation("acme.operation");
+//! let guard = spanlog::builder().with_keys(keys).install()?;
+//! let job = JobMetadata::new("run-1", "attempt-1").with("acme.team", "platform");
+//! # drop((guard, job));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "install"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Where to go on
+//!
+//! | for | see |
 //! | --- | --- |
-//! | `layer/emit.rs` | from an event to its record: filters, ids, inherited attributes, fields |
-//! | `event/callsite.rs` | what is known of the event's callsite: the role and the encoded key of each field |
-//! | `record.rs` | the trait of records: a permit, then the record in it |
-//! | `correlate/stack.rs` | this thread's entered spans and job scopes, with what is cached for them |
-//! | `correlate/lookup.rs` | the ids and the inherited attributes of the event, cached or resolved |
-//! | &emsp; `correlate/resolve.rs` | asking a span layer for the ids of a span |
-//! | &emsp; `correlate/queries.rs` | reading the stack where nothing is cached |
-//! | &emsp; `correlate/layer_span.rs` | building what the records of a span inherit |
-//! | &emsp; `correlate/span_state.rs` | what is known of one span |
-//! | &emsp; `correlate/ambient.rs` | the job that the code runs in |
-//! | &emsp; `correlate/sidecar.rs` | attributes with run-time names, beside the event |
-//! | `fields.rs` | tracing's values: one table, one `Visit` |
-//! | `event/visitor.rs` | body, severity, exception and attributes, out of the fields |
-//! | &emsp; `event/exception.rs` | type and causes of an error |
-//! | &emsp; `event/merge.rs` | where keys could appear twice, or a limit applies |
-//! | &emsp; `event/extras.rs` | source location and thread, on request |
-//! | &emsp; `format.rs` | running a user's `Debug` once, whatever it does |
-//! | &emsp; `record/sdk.rs` | the record of any OpenTelemetry `LoggerProvider` |
-//! | `otlp/record.rs` | the record that is written straight to OTLP bytes |
-//! | `wire/scalar.rs` | an attribute of a callsite's field, in its usual short form |
-//! | `wire/buffer.rs` | the memory that records are written in |
-//! | &emsp; `wire/put.rs` | every other form of the wire format |
-//! | `otlp/queue.rs` | the queue: one shard for each thread, bounded in bytes |
-//! | `otlp/queue/chunk.rs` | encoded records, one after the other |
-//! | &emsp; `wire/segment/write.rs` | the same in a file, with a spool |
+//! | jobs, executions and steps; tasks and threads | [`job`], [`task`] |
+//! | calls of tools, and child processes | [`op`] |
+//! | what `install` sets up, and the `OTEL_*` variables | `install` |
+//! | delivery, retries, what is counted; the spool | [`otlp`] |
+//! | the run of a job as a tree: on a terminal, as HTML, in CI | `graph` |
+//! | library code that should not depend on a backend | [`trace`] |
+//! | tests | [`testing`] |
 //!
-//! `otlp.rs` continues from there to the receiver. Each of these can be read alone: `spans.rs`
-//! (spans without side effects), `job.rs` (job metadata), `task.rs` (work on other threads and
-//! tasks), `op.rs` (one span per tool call), `trace.rs` (the small abstraction), `graph.rs` (the
-//! tool-call graph), `install.rs` (registration in one call), `log_tracer.rs` (the `log` facade),
-//! `json_lines.rs` (OTLP files), `metrics.rs` (the counts as metrics), `testing.rs` (pipelines for
-//! tests). `docs/architecture.md` has the modules by floors, and all files.
+//! The repository has a page for each of: services (`docs/services.md`), moving from other crates
+//! (`docs/migrating.md`), how an event becomes a record (`docs/mapping.md`), delivery (`docs/direct.md`,
+//! `docs/reliability.md`), the pictures (`docs/graph.md`, `docs/live.md`, `docs/report.md`), and for
+//! contributors `docs/architecture.md`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod value;

@@ -78,6 +78,7 @@ pub(super) type Ids = (TraceId, SpanId);
 
 /// How a [`Call`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It has not ended.
     Running,
