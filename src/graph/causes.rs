@@ -11,8 +11,8 @@ use super::place::{Part, Place, Retry};
 /// that a failure reaches from below propagates it; any other failed span is a cause. So is one that
 /// went on after the failures that reached it, and whose message has nothing of theirs.
 ///
-/// `order` has each span before its children; `last_errors` the time of the last error that each logged.
-pub(super) fn mark(calls: &[Arc<Call>], places: &mut [Place], order: &[usize], last_errors: &[u64]) {
+/// `order` has each span before its children.
+pub(super) fn mark(calls: &[Arc<Call>], places: &mut [Place], order: &[usize]) {
     let mut reached = vec![false; places.len()];
     for index in order.iter().rev().copied() {
         let is_running_below = places[index].contains_running || calls[index].outcome == Outcome::Running;
@@ -31,7 +31,7 @@ pub(super) fn mark(calls: &[Arc<Call>], places: &mut [Place], order: &[usize], l
             (false, _) => Part::None,
             (true, _) if places[index].retry == Retry::InVain => Part::Propagates,
             (true, false) => Part::Cause,
-            (true, true) if went_on(index, calls, places, last_errors[index]) => Part::Cause,
+            (true, true) if went_on(index, calls, places) => Part::Cause,
             (true, true) => Part::Propagates,
         };
     }
@@ -44,18 +44,18 @@ pub(super) fn mark(calls: &[Arc<Call>], places: &mut [Place], order: &[usize], l
     }
 }
 
-/// Whether a failed span did more after its children had failed, and failed for another reason: a child
-/// started later, or it logged an error later, and its message is not one of theirs.
-fn went_on(index: usize, calls: &[Arc<Call>], places: &[Place], last_error: u64) -> bool {
+/// Whether a failed span went on after its children had failed, and failed for another reason: another child
+/// started later, none was running at that time, and its message is not one of theirs.
+fn went_on(index: usize, calls: &[Arc<Call>], places: &[Place]) -> bool {
     let call = &calls[index];
     let children = || places[index].children.iter().map(|child| &calls[*child]);
     let failed = || children().filter(|child| child.is_red());
-    let Some(last_failure) = failed().map(|child| child.end_unix_nano.unwrap_or(u64::MAX)).max() else {
-        return false;
-    };
+    let end = |child: &Arc<Call>| child.end_unix_nano.unwrap_or(u64::MAX);
+    let Some(last) = failed().map(end).max() else { return false };
     let is_theirs = failed().any(|child| call.message.contains(&child.message));
-    let starts_later = children().any(|child| child.start_unix_nano >= last_failure);
-    !call.message.is_empty() && !is_theirs && (starts_later || last_error >= last_failure)
+    let is_parallel = children().any(|child| child.start_unix_nano < last && end(child) > last);
+    let starts_later = children().any(|child| child.start_unix_nano >= last);
+    !call.message.is_empty() && !is_theirs && !is_parallel && starts_later
 }
 
 fn ended_well(call: &Call) -> bool {

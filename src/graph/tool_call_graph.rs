@@ -62,7 +62,8 @@ impl ToolCallGraph {
     /// Where failures began: the [causes](Node::is_cause). The failure that ended its job comes first,
     /// those that were [recovered](Node::is_recovered) from come last.
     ///
-    /// Of several, the one that its root's status contains comes first, then the one that ended first.
+    /// Of several, those in which nothing else failed come first, then the one that its root's status
+    /// contains, then the one that ended first.
     pub fn failures(&self) -> Vec<Node<'_>> {
         let mut failures = Vec::new();
         let mut root = "";
@@ -74,7 +75,7 @@ impl ToolCallGraph {
             if node.is_cause() {
                 let is_named = !call.message.is_empty() && root.contains(&call.message);
                 let end = call.end_unix_nano.unwrap_or(u64::MAX);
-                failures.push(((node.is_recovered(), !is_named, end), node));
+                failures.push(((node.is_recovered(), node.contains_failure(), !is_named, end), node));
             }
         }
         failures.sort_by_key(|(rank, _)| *rank);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::call::{Call, Ids};
 use super::counted::counted;
 use super::place::{Place, Retry};
-use super::record::{Level, LogRecord, RecordCounts};
+use super::record::{LogRecord, RecordCounts};
 use super::{attempts, causes, labels};
 
 /// What a tree is built of.
@@ -131,8 +131,7 @@ impl Tree {
         self.compare_siblings();
         self.place_records();
         let order = self.depth_first();
-        let last_errors = self.last_errors();
-        causes::mark(&self.calls, &mut self.places, &order, &last_errors);
+        causes::mark(&self.calls, &mut self.places, &order);
     }
 
     /// Labels siblings and recognises retries.
@@ -216,16 +215,6 @@ impl Tree {
                 self.places[call].counts += counts;
             }
         }
-    }
-
-    /// The time of the last error that each call has logged itself; 0 if there is none.
-    fn last_errors(&self) -> Vec<u64> {
-        let times = self.places.iter().map(|place| {
-            let records = place.records.iter().map(|record| &self.records[*record]);
-            let errors = records.filter(|record| record.level >= Level::Error);
-            errors.map(|record| record.time_unix_nano).max().unwrap_or(0)
-        });
-        times.collect()
     }
 
     /// The call at which a span's records are shown: itself, or its nearest ancestor that is shown.
