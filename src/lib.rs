@@ -84,8 +84,8 @@
 //!
 //! The repository has a page for each of: services (`docs/services.md`), moving from other crates
 //! (`docs/migrating.md`), how an event becomes a record (`docs/mapping.md`), delivery (`docs/direct.md`,
-//! `docs/reliability.md`), the pictures (`docs/graph.md`, `docs/live.md`, `docs/report.md`), and for
-//! contributors `docs/architecture.md`.
+//! `docs/reliability.md`), the pictures (`docs/graph.md`, `docs/live.md`, `docs/report.md`), tests
+//! (`docs/testing.md`), and for contributors `docs/architecture.md`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod value;
@@ -127,11 +127,11 @@ pub mod op;
 mod panics;
 mod spans;
 pub mod task;
-pub mod testing;
 pub mod trace;
 
 pub mod job;
 mod layer;
+pub mod testing;
 
 #[cfg(all(any(fuzzing, test), feature = "json-lines"))]
 #[doc(hidden)]
@@ -190,4 +190,7 @@ mod documents {
     #[cfg(feature = "graph")]
     #[doc = include_str!("../docs/report.md")]
     struct Report;
+    #[cfg(feature = "tokio")]
+    #[doc = include_str!("../docs/testing.md")]
+    struct Testing;
 }
