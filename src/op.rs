@@ -14,7 +14,12 @@
 //!         Ok(3)
 //!     })
 //! }
+//! # let capture = spanlog::testing::capture();
 //! assert_eq!(plan(), Ok(3));
+//! # let record = &capture.records()[0];
+//! # assert_eq!((record.text("nuon.tool"), record.text("nuon.op")), (Some("terraform"), Some("plan")));
+//! # assert_eq!(record.span_id, Some(capture.span("terraform.plan").span_id));
+//! # assert_eq!(capture.span("terraform.plan").text("terraform.workspace"), Some("prod"));
 //! ```
 //!
 //! For work that does not fit into a closure or a future, [`start`] returns the [`Op`] itself,

@@ -8,11 +8,13 @@
 //! ```
 //! use spanlog::task;
 //!
+//! # let capture = spanlog::testing::capture();
 //! let span = tracing::info_span!("request");
 //! span.in_scope(|| {
 //!     let worker = task::thread(|| tracing::info!("has the ids of `request`"));
 //!     worker.join().unwrap();
 //! });
+//! # spanlog::assert_record!(capture, "has the ids of `request`", in_span("request"));
 //! ```
 //!
 //! The span stays open as long as the work that was started in it, as with

@@ -1,38 +1,11 @@
-//! Where a command can run.
+//! Where a command can run. `tests/testing/commands.rs` runs many on a multi-thread runtime.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use tracing::instrument::WithSubscriber;
-
 use crate::fixture::USUAL;
-use crate::support::{ids, not_for_ever, sh};
-
-#[test]
-fn many_run_side_by_side_on_a_multi_thread_runtime() {
-    let fixture = USUAL.build();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let run = |number: usize| {
-        let operation = format!("number-{number}");
-        let script = format!("for i in 1 2 3; do echo {number}; sleep 0.01; done");
-        tracing::dispatcher::with_default(&fixture.dispatch, || {
-            let run = sh(&script).operation(operation).run();
-            runtime.spawn(run.with_subscriber(fixture.dispatch.clone()))
-        })
-    };
-    let runs: Vec<_> = (0..8).map(run).collect();
-    for run in runs {
-        assert_eq!(runtime.block_on(not_for_ever(run)).unwrap().unwrap().stdout_lines(), 3);
-    }
-    assert_eq!(fixture.records().len(), 24);
-    for span in fixture.spans() {
-        let number = span.name.strip_prefix("sh.number-").unwrap();
-        let own: Vec<_> = fixture.records().into_iter().filter(|line| line.ids == ids(&span)).collect();
-        assert_eq!(own.len(), 3, "{}", span.name);
-        assert!(own.iter().all(|line| line.body_text() == number), "{own:?}");
-    }
-}
+use crate::support::{not_for_ever, sh};
 
 #[test]
 fn the_future_can_go_anywhere() {

@@ -1,11 +1,10 @@
-//! The op's span: its name and attributes, its parent and its job.
+//! The op's span: its name and attributes. Its parent and its job are in `tests/testing/commands.rs`.
 
 use opentelemetry::KeyValue;
-use spanlog::op::{self, Command};
-use spanlog::{job, JobMetadata};
+use spanlog::op::Command;
 
 use crate::fixture::{attributes, USUAL};
-use crate::support::{ids, sh};
+use crate::support::sh;
 
 #[test]
 fn the_span_says_what_ran() {
@@ -101,56 +100,6 @@ fn the_callers_attributes_are_on_the_span_and_win() {
     assert_eq!(attributes["terraform.workspace"], "prod");
     assert_eq!(attributes["process.executable.name"], "mine");
     assert_eq!(attributes["more"], "1");
-}
-
-#[test]
-fn it_is_a_child_of_the_op_that_runs_it() {
-    let fixture = USUAL.build();
-    fixture
-        .block_on(|| {
-            op::run_async("runner", "deploy", [], async {
-                tracing::info!("before");
-                sh("echo inside").run().await?;
-                tracing::info!("after");
-                Ok::<_, spanlog::Error>(())
-            })
-        })
-        .unwrap();
-    let spans = fixture.spans();
-    let (inner, outer) = (&spans[0], &spans[1]);
-    assert_eq!((&*inner.name, &*outer.name), ("sh.test", "runner.deploy"));
-    assert_eq!(inner.parent_span_id, outer.span_context.span_id());
-    assert_eq!(fixture.record("inside").ids, ids(inner));
-    for text in ["before", "after"] {
-        assert_eq!(fixture.record(text).ids, ids(outer));
-    }
-}
-
-#[test]
-fn span_and_records_carry_the_job_wherever_it_is_polled() {
-    let fixture = USUAL.build();
-    fixture.block_on(|| async {
-        let metadata = JobMetadata::new("job-1", "exec-1").with_step("plan");
-        let run = job::scope(metadata, || {
-            job::set("attempt", "2");
-            sh("echo inside").run()
-        });
-        // No longer in the job, but in another one.
-        job::scope(JobMetadata::new("job-2", "exec-2"), || tokio::spawn(run)).await.unwrap().unwrap();
-    });
-    let line = fixture.record("inside");
-    let attributes = fixture.attributes();
-    let stamps = [
-        ("runner_job.id", "job-1"),
-        ("runner_job_execution.id", "exec-1"),
-        ("runner_job_execution_step.name", "plan"),
-        ("attempt", "2"),
-    ];
-    for (key, value) in stamps {
-        assert_eq!(line.text(key), Some(value), "{key}");
-        assert_eq!(attributes[key], value);
-    }
-    assert_eq!(line.ids, ids(&fixture.only_span()));
 }
 
 #[test]

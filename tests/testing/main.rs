@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod checks;
+mod commands;
 mod document;
 mod kit;
 mod lineage;
