@@ -59,6 +59,23 @@ fn records_of_unknown_spans_are_named() {
     crate::document::assert_shows(&said.replace(&id, "77b2e8f4a0c1d935"));
 }
 
+/// Scenario: a span was started while telemetry was suppressed, so it has no ids.
+#[test]
+fn a_record_without_the_ids_of_its_span_is_named() {
+    let capture = capture();
+    let span = {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        let span = tracing::info_span!("never started");
+        span.in_scope(|| ());
+        span
+    };
+    tracing::info!(parent: &span, "without ids");
+    assert_eq!(capture.record("without ids").span_id, None);
+    let said = failure(|| assert_correlated!(capture));
+    let expected = "  ✗ INFO \"without ids\": logged in the span \"never started\", but without ids\n";
+    assert!(said.contains(expected), "{said}");
+}
+
 /// Guarantees: what the SDK drops from a span by its limits is a loss.
 #[test]
 fn what_limits_take_from_records_and_spans_is_told() {

@@ -102,6 +102,40 @@ fn a_runtime_that_tests_share_belongs_to_neither_while_both_capture() {
     }
 }
 
+/// Scenario: two tasks of one runtime capture, so that each may run on either's thread.
+#[test]
+fn captures_of_two_tasks_get_what_is_in_their_spans() {
+    let child = isolated(|_| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(2));
+        let test = |name: &'static str| {
+            let barrier = barrier.clone();
+            runtime.spawn(async move {
+                let capture = capture();
+                barrier.wait().await;
+                tracing::info!("outside");
+                tracing::info_span!("inside").in_scope(|| tracing::info!("{name}"));
+                barrier.wait().await;
+                assert!(
+                    capture.records().is_empty() && capture.spans().is_empty(),
+                    "spans have no other owner"
+                );
+                assert_eq!(capture.unattributed(), 6);
+                capture.in_scope(|| tracing::info_span!("inside").in_scope(|| tracing::info!("{name}")));
+                assert_eq!(messages(&capture), [name]);
+                barrier.wait().await;
+            })
+        };
+        let tests = ["one", "two"].map(test);
+        for test in tests {
+            runtime.block_on(test).unwrap();
+        }
+    });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
+}
+
 /// Guarantees: `RUST_LOG` and the sampler's variable change nothing.
 #[test]
 fn the_environment_filters_nothing() {

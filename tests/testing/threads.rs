@@ -67,10 +67,33 @@ fn captures_of_one_thread_nest() {
     drop(inner);
     tracing::info!("c");
     assert_eq!(messages(&outer), ["a", "c"]);
+    // A thread that is started now is the outer one's.
+    if cfg!(target_os = "linux") {
+        thread::spawn(|| tracing::info!("on a thread")).join().unwrap();
+        outer.record("on a thread");
+    }
     let inner = capture();
     drop(outer);
     tracing::info!("d");
     assert_eq!(messages(&inner), ["d"]);
+}
+
+/// Guarantees: the thread's capture takes precedence over that of its runtime.
+#[tokio::test]
+async fn in_scope_holds_in_the_runtime_of_another_capture() {
+    let other = thread::spawn(capture).join().unwrap();
+    let capture = capture();
+    let of_other = other.carry(|| tracing::info!("of the other"));
+    tokio::spawn(async move {
+        of_other();
+        tracing::info!("of the runtime");
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        (messages(&other), messages(&capture)),
+        (vec!["of the other".to_owned()], vec!["of the runtime".to_owned()])
+    );
 }
 
 #[test]
