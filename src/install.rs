@@ -540,7 +540,8 @@ impl Builder {
         Ok(guard)
     }
 
-    /// Builds everything without installing it: for a scoped default, as in a test.
+    /// Builds everything without installing it: for a scoped default. For tests of what a program
+    /// logs, there is [`testing::capture`](crate::testing::capture()).
     ///
     /// The global tracer provider, the propagator and the logger of the `log` crate are not set.
     ///

@@ -1,5 +1,5 @@
-//! For tests of programs: what a test logs and which spans it starts, as data, and pipelines that do
-//! not send anything.
+//! For tests of programs: what a test logs and which spans it starts, as data, and pipelines that
+//! do not send anything.
 //!
 //! ```
 //! use spanlog::{assert_correlated, assert_no_loss, assert_record, op};
@@ -26,34 +26,37 @@
 //! # Which test a span or a record belongs to
 //!
 //! Tests run at the same time in one process, and a subscriber of one thread does not get what is
-//! logged on another one. So the first [`capture`] sets one subscriber for the whole process, and each
-//! span and each record goes to the capture that it belongs to. The first of these rules that finds a
-//! capture decides:
+//! logged on another one. So the first [`capture`] sets one subscriber for the whole process, and
+//! each span and each record goes to the capture that it belongs to. The first of these rules that
+//! finds a capture decides:
 //!
 //! 1. **Its span.** A span belongs to the capture of its parent, and a record to that of its span.
 //! 2. **Its thread**: the one that called [`capture`], and those inside [`Capture::in_scope`].
 //! 3. **Its tokio runtime**, with the feature `tokio`: that in which [`capture`] was called. Each
 //!    `#[tokio::test]` has one of its own.
-//! 4. **The thread that started its thread**, on Linux: a thread belongs to the capture that the thread
-//!    which started it belonged to by rule 2 or 4.
+//! 4. **The thread that started its thread**, on Linux: a thread belongs to the capture that the
+//!    thread which started it belonged to by rule 2 or 4.
 //!
-//! A span without a parent is judged where it is created, not where it is first entered. What belongs to a
-//! capture that has ended is dropped.
+//! A span without a parent is judged where it is created, not where it is first entered. What
+//! belongs to a capture that has ended is dropped.
 //!
 //! What no rule finds a capture for is given to none. On a thread that is named like a test, and in
-//! a runtime in which no test captures, it is taken for that of another test, which does not capture, and ignored.
-//! Anything else may be this test's: it is counted in [`Capture::unattributed`] of all captures, and
-//! makes [`assert_no_loss!`](crate::assert_no_loss) fail.
+//! a runtime in which no test captures, it is taken for that of another test, which does not
+//! capture, and ignored. Anything else may be this test's: it is counted in
+//! [`Capture::unattributed`] of all captures, and makes [`assert_no_loss!`](crate::assert_no_loss)
+//! fail.
 //!
 //! # Limits
 //!
-//! * Threads that tests share (a pool, a static runtime) belong to nobody, or to the test in which they
-//!   were started. Their work is attributed if it is done in a span, or wrapped with [`Capture::carry`].
-//! * On systems other than Linux, rule 4 finds nothing. Neither does it for a thread that is started by
-//!   a task on a worker of a multi-thread runtime. Start it in a span, with
+//! * Threads that tests share (a pool, a static runtime) belong to nobody, or to the test in which
+//!   they were started. Their work is attributed if it is done in a span, or wrapped with
+//!   [`Capture::carry`].
+//! * On systems other than Linux, rule 4 finds nothing. Neither does it for a thread that is
+//!   started by a task on a worker of a multi-thread runtime. Start it in a span, with
 //!   [`task::thread`](crate::task::thread), or with [`Capture::carry`].
-//! * The subscriber is global: a test binary that captures cannot set one of its own, so the code under
-//!   test must not call `install` or `init`. A scoped subscriber takes what is logged under it.
+//! * The subscriber is global: a test binary that captures cannot set one of its own, so the code
+//!   under test must not call `install` or `init`. A scoped subscriber takes what is logged under
+//!   it.
 //! * All captures of a process have the same [keys](set_keys).
 
 mod captures;

@@ -13,10 +13,10 @@ use crate::testing::{correlated, loss, route, subscriber, table};
 
 /// Captures what this test logs and which spans it starts, from now until the capture is dropped.
 ///
-/// All levels are captured, whatever `RUST_LOG` says. The [module](super) says which test a span or a
-/// record belongs to. Beside the subscriber, the first capture sets what
-/// [`install`](crate::install::Builder::install) does: the global tracer provider, the propagator, the logger
-/// of the `log` crate and the panic hook.
+/// All levels are captured, whatever `RUST_LOG` says. The [module](super) says which test a span or
+/// a record belongs to. Beside the subscriber, the first capture sets what
+/// [`install`](crate::install::Builder::install) does: the global tracer provider, the propagator,
+/// the logger of the `log` crate and the panic hook.
 ///
 /// ```
 /// let capture = spanlog::testing::capture();
@@ -58,7 +58,8 @@ impl Capture {
         self.contents().records
     }
 
-    /// The spans so far, in the order in which they were started, those that have not ended included.
+    /// The spans so far, in the order in which they were started, those that have not ended
+    /// included.
     pub fn spans(&self) -> Vec<Span> {
         self.contents().spans
     }
@@ -71,12 +72,12 @@ impl Capture {
     #[track_caller]
     pub fn record(&self, message: &str) -> Record {
         let contents = self.contents();
-        let found = Query::new(message).find(&contents).unwrap_or_else(|failure| fail(&failure));
         let count = contents.records.iter().filter(|record| record.body == message).count();
-        if count > 1 {
-            fail(&format!("{count} records {message:?}, and not one\n\n{}", table::of(&contents)));
+        match Query::new(message).find(&contents) {
+            Ok(record) if count == 1 => record,
+            Ok(_) => fail(&format!("{count} records {message:?}, and not one\n\n{}", table::of(&contents))),
+            Err(failure) => fail(&failure),
         }
-        found
     }
 
     /// The only span with this name.
@@ -97,14 +98,14 @@ impl Capture {
         }
     }
 
-    /// How many spans and records that may be of this test were attributed to none while this capture
-    /// was alive.
+    /// How many spans and records that may be of this test were attributed to none while this
+    /// capture was alive.
     pub fn unattributed(&self) -> usize {
         self.contents().unattributed.count
     }
 
-    /// Runs `work` on this thread for this capture. Threads that it starts belong to the capture, too,
-    /// on Linux.
+    /// Runs `work` on this thread for this capture. Threads that it starts belong to the capture,
+    /// too, on Linux.
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
         in_scope(&self.0, work)
     }
@@ -126,7 +127,11 @@ impl Capture {
     #[doc(hidden)]
     #[track_caller]
     pub fn assert_record(&self, query: &Query) -> Record {
-        query.find(&self.contents()).unwrap_or_else(|failure| fail(&failure))
+        match query.find(&self.contents()) {
+            Ok(record) => record,
+            // No closure: the panic is to have the place of the test.
+            Err(failure) => fail(&failure),
+        }
     }
 
     /// For [`assert_correlated!`](crate::assert_correlated).
@@ -165,7 +170,7 @@ fn in_scope<T>(kept: &Arc<Kept>, work: impl FnOnce() -> T) -> T {
             route::leave(self.0);
         }
     }
-    route::enter(kept.clone());
+    route::enter(kept.clone(), true);
     let _left = Left(kept);
     work()
 }

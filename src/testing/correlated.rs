@@ -46,7 +46,8 @@ mod tests {
         contents
     }
 
-    /// Scenario: what the layers of this crate do not do: a record without ids, or with those of another span.
+    /// Scenario: what the layers of this crate do not do: a record without ids, or with those of
+    /// another span.
     #[test]
     fn a_record_that_is_not_where_its_event_was_is_named() {
         let mut wrong = contents(Place::Elsewhere("deploy".to_owned()));

@@ -1,8 +1,8 @@
 //! The capture of the thread that started this one, which Linux hands down with the timer slack.
 //!
 //! Nothing else that a test can set without changing what it does is inherited by a thread that
-//! std, tokio or anybody else starts. The slack is by how many nanoseconds the kernel may delay a timer: 50,000
-//! unless it was set. A capture adds its number to an unusual value near that.
+//! std, tokio or anybody else starts. The slack is by how many nanoseconds the kernel may delay a
+//! timer: 50,000 unless it was set. A capture adds its number to an unusual value near that.
 #![expect(unsafe_code, reason = "libc's functions are unsafe")]
 
 use libc::{c_int, c_ulong, prctl, PR_GET_TIMERSLACK, PR_SET_TIMERSLACK};

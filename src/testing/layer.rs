@@ -39,8 +39,8 @@ impl CaptureLayer {
         Self { logs, dispatch: DispatchSlot::default(), counters: Counters::default() }
     }
 
-    /// Where the event of a record was logged, by what the span layer says of its span: the record's
-    /// ids are not trusted here.
+    /// Where the event of a record was logged, by what the span layer says of its span: the
+    /// record's ids are not trusted here.
     fn place<S>(&self, record: &Record, event: &Event<'_>, ctx: &Context<'_, S>) -> Place
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -63,7 +63,8 @@ impl CaptureLayer {
         };
         let state = SpanState::find_or_unknown(&span);
         let context = resolve::otel_context(&state, &span.id(), &self.dispatch, &self.counters);
-        // No context while a span is being started on this thread: then there is nothing to compare.
+        // No context while a span is being started on this thread: then there is nothing to
+        // compare.
         let own = context.map(|context| context.and_then(|context| Ids::of(context.span().span_context())));
         match own {
             None if ids.is_some() => Place::Inside,

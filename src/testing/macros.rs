@@ -73,8 +73,8 @@ macro_rules! __query {
 /// Asserts that each record of a [capture](crate::testing::capture()) that was logged in a span has
 /// the ids of that span, and that the capture has the span.
 ///
-/// Records outside any span are right without ids: [`assert_record!`](crate::assert_record) with `in_span` says
-/// that one must be inside.
+/// Records outside any span are right without ids: [`assert_record!`](crate::assert_record) with
+/// `in_span` says that one must be inside.
 ///
 /// ```
 /// let capture = spanlog::testing::capture();
@@ -93,9 +93,9 @@ macro_rules! assert_correlated {
     };
 }
 
-/// Asserts that nothing of a [capture](crate::testing::capture()) was lost: no event without a record, no
-/// attribute dropped and no value truncated by a limit, nothing dropped from a span, and nothing
-/// [unattributed](crate::testing::Capture::unattributed).
+/// Asserts that nothing of a [capture](crate::testing::capture()) was lost: no event without a
+/// record, no attribute dropped and no value truncated by a limit, nothing dropped from a span, and
+/// nothing [unattributed](crate::testing::Capture::unattributed).
 ///
 /// ```
 /// let capture = spanlog::testing::capture();

@@ -19,7 +19,8 @@ struct Registry {
     alive: Vec<Arc<Kept>>,
     /// The captures of the spans that were started. Of an ended capture, only open ones.
     spans: HashMap<SpanId, Arc<Kept>>,
-    /// The captures of spans that were created and may not be started yet, by the address of their state.
+    /// The captures of spans that were created and may not be started yet, by the address of their
+    /// state.
     created: HashMap<usize, Arc<Kept>>,
     /// The captures that were made in a runtime, the latest last.
     runtimes: HashMap<runtime::RuntimeId, Vec<Arc<Kept>>>,
@@ -29,7 +30,20 @@ static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
 thread_local! {
     /// The captures of this thread, the innermost last.
-    static THREAD: RefCell<Vec<Arc<Kept>>> = const { RefCell::new(Vec::new()) };
+    static THREAD: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A capture of a thread.
+struct Entry {
+    kept: Arc<Kept>,
+    /// Only as long as a closure runs, which belongs to the capture even if that has ended.
+    is_scope: bool,
+}
+
+impl Entry {
+    fn counts(&self) -> bool {
+        self.is_scope || !self.kept.is_over()
+    }
 }
 
 /// Begins a capture, which takes what this thread and its runtime do from now on.
@@ -46,7 +60,7 @@ pub(crate) fn begin() -> Arc<Kept> {
     drop(registry);
     // A task may go on on another thread, and leave this one to other tasks.
     if kept.maker.1.is_none() {
-        enter(kept.clone());
+        enter(kept.clone(), false);
     }
     kept
 }
@@ -65,21 +79,22 @@ pub(crate) fn end(kept: &Arc<Kept>) {
     }
 }
 
-/// Makes this the innermost capture of the thread.
-pub(crate) fn enter(kept: Arc<Kept>) {
+/// Makes this the innermost capture of the thread. `is_scope`: until [`leave`].
+pub(crate) fn enter(kept: Arc<Kept>, is_scope: bool) {
     let _ = THREAD.try_with(|stack| {
         let mut stack = stack.borrow_mut();
-        stack.retain(|capture| !capture.is_over());
-        stack.push(kept);
+        stack.retain(Entry::counts);
+        stack.push(Entry { kept, is_scope });
         mark(&stack);
     });
 }
 
-/// Undoes [`enter`].
+/// Undoes [`enter`] with a scope.
 pub(crate) fn leave(kept: &Arc<Kept>) {
     let _ = THREAD.try_with(|stack| {
         let mut stack = stack.borrow_mut();
-        if let Some(place) = stack.iter().rposition(|capture| Arc::ptr_eq(capture, kept)) {
+        if let Some(place) = stack.iter().rposition(|entry| entry.is_scope && Arc::ptr_eq(&entry.kept, kept))
+        {
             stack.remove(place);
         }
         mark(&stack);
@@ -87,13 +102,13 @@ pub(crate) fn leave(kept: &Arc<Kept>) {
 }
 
 /// The threads that this one starts belong to the same capture.
-fn mark(stack: &[Arc<Kept>]) {
+fn mark(stack: &[Entry]) {
     creator::mark(innermost(stack).map_or(0, |kept| kept.number));
 }
 
-/// The innermost capture that is alive, or else the innermost.
-fn innermost(captures: &[Arc<Kept>]) -> Option<&Arc<Kept>> {
-    captures.iter().rfind(|kept| !kept.is_over()).or(captures.last())
+/// The innermost capture that has not ended, or else one that has.
+fn innermost(stack: &[Entry]) -> Option<&Arc<Kept>> {
+    stack.iter().rfind(|entry| entry.counts()).or(stack.last()).map(|entry| &entry.kept)
 }
 
 /// The capture of a record of this span, or of none. It may have ended.
@@ -163,7 +178,8 @@ fn is_in_runtime_without_capture() -> bool {
     runtime::runtime().is_some_and(|runtime| !registry().runtimes.contains_key(&runtime))
 }
 
-/// The capture of what is done here outside any span: one that is alive, or else one that has ended.
+/// The capture of what is done here outside any span: one that is alive, or else one that has
+/// ended.
 fn ambient() -> Option<Arc<Kept>> {
     let mut ended = None;
     for rule in [of_thread, of_runtime, of_creator] {
@@ -185,7 +201,7 @@ fn of_runtime() -> Option<Arc<Kept>> {
     let runtime = runtime::runtime()?;
     let registry = registry();
     let captures = registry.runtimes.get(&runtime)?;
-    let latest = innermost(captures)?;
+    let latest = captures.iter().rfind(|kept| !kept.is_over()).or(captures.last())?;
     let is_shared = captures.iter().any(|kept| !kept.is_over() && kept.maker != latest.maker);
     (!is_shared).then(|| latest.clone())
 }

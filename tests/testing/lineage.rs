@@ -160,7 +160,8 @@ fn tests_with_one_remote_trace_stay_apart() {
     }
 }
 
-/// Guarantees: spans of another provider are no part of the capture, and their records are uncorrelated.
+/// Guarantees: spans of another provider are no part of the capture, and their records are
+/// uncorrelated.
 #[test]
 fn spans_of_another_provider_are_not_captured() {
     let capture = capture();

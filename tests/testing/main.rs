@@ -1,7 +1,7 @@
 //! The test kit: which test a record belongs to, and what the macros say when they fail.
 //!
-//! Every test of this binary that logs captures, and what would be unattributed for the others runs in
-//! a process of its own.
+//! Every test of this binary that logs captures, and what would be unattributed for the others runs
+//! in a process of its own.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
 mod checks;

@@ -7,8 +7,8 @@ use spanlog::testing::capture;
 use spanlog::{assert_correlated, assert_no_loss, task};
 use tracing::Instrument;
 
-/// Scenario: 400 tests on eight threads, each in a multi-thread runtime, with tasks, tasks of tasks,
-/// blocking work and threads, inside spans and outside.
+/// Scenario: 400 tests on eight threads, each in a multi-thread runtime, with tasks, tasks of
+/// tasks, blocking work and threads, inside spans and outside.
 ///
 /// Guarantees: each has exactly what it logged.
 #[test]

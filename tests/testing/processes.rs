@@ -136,6 +136,37 @@ fn captures_of_two_tasks_get_what_is_in_their_spans() {
     }
 }
 
+/// Guarantees: a failure has the line of the test, not one of the kit.
+#[test]
+fn failures_have_the_place_of_the_assertion() {
+    use std::sync::{Arc, Mutex};
+    let child = isolated(|_| {
+        let capture = capture();
+        tracing::info!("twice");
+        tracing::info!("twice");
+        let place = Arc::new(Mutex::new(None));
+        let of_hook = place.clone();
+        std::panic::set_hook(Box::new(move |info| {
+            *of_hook.lock().unwrap() = info.location().map(|at| (at.file().to_owned(), at.line()));
+        }));
+        let checks: [(&dyn Fn(), u32); 6] = [
+            (&|| drop(spanlog::assert_record!(capture, "none")), line!()),
+            (&|| spanlog::assert_correlated!(capture), line!()),
+            (&|| drop(capture.record("none")), line!()),
+            (&|| drop(capture.record("twice")), line!()),
+            (&|| drop(capture.span("none")), line!()),
+            (&|| assert_no_loss!(spanlog::testing::capture()), line!()),
+        ];
+        for (check, line) in checks {
+            failure(check);
+            assert_eq!(place.lock().unwrap().take(), Some((file!().to_owned(), line)));
+        }
+    });
+    if let Some(child) = child {
+        child.run(&[]);
+    }
+}
+
 /// Guarantees: `RUST_LOG` and the sampler's variable change nothing.
 #[test]
 fn the_environment_filters_nothing() {

@@ -115,9 +115,11 @@ fn carried_work_that_outlives_its_capture_is_dropped() {
     let pool = Pool::new();
     let first = capture();
     let late = first.carry(|| tracing::info!("late"));
+    let later = first.carry(|| tracing::info!("later"));
     drop(first);
     let second = capture();
     pool.run(late);
+    later();
     assert!(second.records().is_empty());
     assert_eq!(second.unattributed(), 0);
 }
