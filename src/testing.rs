@@ -40,11 +40,11 @@
 //! A span without a parent is judged where it is created, not where it is first entered. What
 //! belongs to a capture that has ended is dropped.
 //!
-//! What no rule finds a capture for is given to none. On a thread that is named like a test, and in
-//! a runtime in which no test captures, it is taken for that of another test, which does not
-//! capture, and ignored. Anything else may be this test's: it is counted in
-//! [`Capture::unattributed`] of all captures, and makes [`assert_no_loss!`](crate::assert_no_loss)
-//! fail.
+//! What no rule finds a capture for is given to none. On a thread that is named like a test, in a
+//! runtime in which no test captures, and on the threads that those start (on Linux), it is taken
+//! for that of another test, which does not capture, and ignored. Anything else may be this test's:
+//! it is counted in [`Capture::unattributed`] of all captures, and makes
+//! [`assert_no_loss!`](crate::assert_no_loss) fail.
 //!
 //! # Limits
 //!
@@ -85,6 +85,7 @@ mod span;
 mod stamps;
 mod subscriber;
 mod table;
+mod thread_stack;
 mod value;
 
 pub use self::captures::{capture, Capture};

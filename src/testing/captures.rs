@@ -9,7 +9,7 @@ use crate::testing::kept::{Contents, Kept};
 use crate::testing::query::Query;
 use crate::testing::record::Record;
 use crate::testing::span::Span;
-use crate::testing::{correlated, loss, route, subscriber, table};
+use crate::testing::{correlated, loss, route, subscriber, table, thread_stack};
 
 /// Captures what this test logs and which spans it starts, from now until the capture is dropped.
 ///
@@ -167,10 +167,10 @@ fn in_scope<T>(kept: &Arc<Kept>, work: impl FnOnce() -> T) -> T {
     struct Left<'a>(&'a Arc<Kept>);
     impl Drop for Left<'_> {
         fn drop(&mut self) {
-            route::leave(self.0);
+            thread_stack::leave(self.0);
         }
     }
-    route::enter(kept.clone(), true);
+    thread_stack::enter(kept.clone(), true);
     let _left = Left(kept);
     work()
 }

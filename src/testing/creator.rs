@@ -13,6 +13,9 @@ const FIRST: u64 = 77_000;
 /// More captures than a process makes. Later ones are not inherited.
 const NUMBERS: u64 = 100_000;
 
+/// In the place of a number: the thread belongs to a test that does not capture.
+pub(crate) const OTHERS: u64 = NUMBERS - 1;
+
 /// Marks this thread, and those that it will start, with a capture's number. 0 takes the mark away.
 pub(crate) fn mark(number: u64) {
     let slack = match number {

@@ -20,7 +20,7 @@ impl SpanProcessor for CaptureProcessor {
         let created = start_guard::span_being_started().map(|state| Arc::as_ptr(&state) as usize);
         match route::of_span(data.span_context.span_id(), data.parent_span_id, created) {
             Some(kept) => kept.put_span(Span::of(data)),
-            None => route::stray(&format!("the span {:?}", data.name)),
+            None => route::stray_span(data.span_context.span_id(), &data.name),
         }
     }
 

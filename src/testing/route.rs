@@ -1,6 +1,5 @@
 //! To which capture a span or a record belongs: the rules of [`testing`](super), in their order.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,7 +7,7 @@ use std::thread;
 use opentelemetry::SpanId;
 
 use crate::testing::kept::Kept;
-use crate::testing::{creator, runtime};
+use crate::testing::{creator, runtime, thread_stack};
 
 /// What is known of all captures of the process. Those that have ended are kept where a thread, a
 /// runtime or a span may still refer to them.
@@ -28,24 +27,6 @@ struct Registry {
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
-thread_local! {
-    /// The captures of this thread, the innermost last.
-    static THREAD: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A capture of a thread.
-struct Entry {
-    kept: Arc<Kept>,
-    /// Only as long as a closure runs, which belongs to the capture even if that has ended.
-    is_scope: bool,
-}
-
-impl Entry {
-    fn counts(&self) -> bool {
-        self.is_scope || !self.kept.is_over()
-    }
-}
-
 /// Begins a capture, which takes what this thread and its runtime do from now on.
 pub(crate) fn begin() -> Arc<Kept> {
     let mut registry = registry();
@@ -60,7 +41,7 @@ pub(crate) fn begin() -> Arc<Kept> {
     drop(registry);
     // A task may go on on another thread, and leave this one to other tasks.
     if kept.maker.1.is_none() {
-        enter(kept.clone(), false);
+        thread_stack::enter(kept.clone(), false);
     }
     kept
 }
@@ -75,40 +56,8 @@ pub(crate) fn end(kept: &Arc<Kept>) {
     drop(registry);
     // It stays on the stack, so that what its thread still does is no other capture's.
     if kept.maker.0 == thread::current().id() {
-        let _ = THREAD.try_with(|stack| mark(&stack.borrow()));
+        thread_stack::mark();
     }
-}
-
-/// Makes this the innermost capture of the thread. `is_scope`: until [`leave`].
-pub(crate) fn enter(kept: Arc<Kept>, is_scope: bool) {
-    let _ = THREAD.try_with(|stack| {
-        let mut stack = stack.borrow_mut();
-        stack.retain(Entry::counts);
-        stack.push(Entry { kept, is_scope });
-        mark(&stack);
-    });
-}
-
-/// Undoes [`enter`] with a scope.
-pub(crate) fn leave(kept: &Arc<Kept>) {
-    let _ = THREAD.try_with(|stack| {
-        let mut stack = stack.borrow_mut();
-        if let Some(place) = stack.iter().rposition(|entry| entry.is_scope && Arc::ptr_eq(&entry.kept, kept))
-        {
-            stack.remove(place);
-        }
-        mark(&stack);
-    });
-}
-
-/// The threads that this one starts belong to the same capture.
-fn mark(stack: &[Entry]) {
-    creator::mark(innermost(stack).map_or(0, |kept| kept.number));
-}
-
-/// The innermost capture that has not ended, or else one that has.
-fn innermost(stack: &[Entry]) -> Option<&Arc<Kept>> {
-    stack.iter().rfind(|entry| entry.counts()).or(stack.last()).map(|entry| &entry.kept)
 }
 
 /// The capture of a record of this span, or of none. It may have ended.
@@ -141,7 +90,7 @@ pub(crate) fn of_ended_span(id: SpanId) -> Option<Arc<Kept>> {
 
 /// A span is created on this thread, and started later, maybe on another one.
 pub(crate) fn created(address: usize) {
-    if let Some(kept) = ambient() {
+    if let Some(kept) = ambient().or_else(|| is_others().then(others)) {
         registry().created.insert(address, kept);
     }
 }
@@ -151,19 +100,45 @@ pub(crate) fn closed(address: usize) {
     registry().created.remove(&address);
 }
 
+/// A span without a capture: all of them are told. Those of other tests stay theirs.
+pub(crate) fn stray_span(id: SpanId, name: &str) {
+    stray(&format!("the span {name:?}"));
+    if is_others() {
+        registry().spans.insert(id, others());
+    }
+}
+
 /// Something without a capture: all of them are told.
 pub(crate) fn stray(what: &str) {
+    let is_others = is_others();
     let alive = registry().alive.clone();
     if alive.is_empty() {
         return;
     }
     let thread = thread::current();
-    let name = thread.name();
-    let what = format!("{what} on thread {}", name.unwrap_or("without a name"));
-    let is_others = name.is_some_and(is_of_test) || is_in_runtime_without_capture();
+    let what = format!("{what} on thread {}", thread.name().unwrap_or("without a name"));
     for kept in alive {
         kept.add_stray(&what, is_others);
     }
+}
+
+/// In the place of a capture, for what is of tests that do not capture.
+fn others() -> Arc<Kept> {
+    static OTHERS: LazyLock<Arc<Kept>> = LazyLock::new(|| Arc::new(Kept::ended(creator::OTHERS)));
+    OTHERS.clone()
+}
+
+/// Whether what this thread does is taken for that of a test that does not capture. Then, what the
+/// threads that it starts do is, too.
+fn is_others() -> bool {
+    let number = creator::number();
+    let is_others = number == Some(creator::OTHERS)
+        || thread::current().name().is_some_and(is_of_test)
+        || is_in_runtime_without_capture();
+    if is_others && number.is_none() {
+        creator::mark(creator::OTHERS);
+    }
+    is_others
 }
 
 /// Whether a thread has a name as that of a test: its path. On the main thread are the tests of
@@ -182,7 +157,7 @@ fn is_in_runtime_without_capture() -> bool {
 /// ended.
 fn ambient() -> Option<Arc<Kept>> {
     let mut ended = None;
-    for rule in [of_thread, of_runtime, of_creator] {
+    for rule in [thread_stack::innermost, of_runtime, of_creator] {
         match rule() {
             Some(kept) if kept.is_over() => ended = Some(kept),
             Some(kept) => return Some(kept),
@@ -190,10 +165,6 @@ fn ambient() -> Option<Arc<Kept>> {
         }
     }
     ended
-}
-
-fn of_thread() -> Option<Arc<Kept>> {
-    THREAD.try_with(|stack| innermost(&stack.borrow()).cloned()).ok().flatten()
 }
 
 /// None if two tests share the runtime.

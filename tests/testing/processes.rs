@@ -67,6 +67,24 @@ fn what_other_tests_log_is_not_counted_but_shown() {
         let said = failure(|| drop(capture.record("of a task")));
         assert!(said.contains("2 without a capture, of other tests or of what tests share:\n"), "{said}");
         assert!(said.contains("  the record \"of a test\" on thread tests::other\n"), "{said}");
+        // What they start is theirs, and so are their spans.
+        if cfg!(target_os = "linux") {
+            named("tests::with_thread", || {
+                let span = tracing::info_span!("of a test");
+                let work = move || {
+                    tracing::info!("of its thread");
+                    span.in_scope(|| tracing::info!("in its span"));
+                };
+                std::thread::spawn(work).join().unwrap();
+            });
+        }
+        named("tests::with_span", || {
+            let span = tracing::info_span!("of a test");
+            let pool = Pool::new();
+            pool.run(move || span.in_scope(|| tracing::info!("in its span")));
+        });
+        assert_eq!((messages(&capture), capture.unattributed()), (vec!["own".to_owned()], 0));
+        assert!(capture.spans().is_empty());
         named("pool-1", || tracing::info!("of a pool"));
         assert_eq!(capture.unattributed(), 1, "that is no name of a test");
     });
