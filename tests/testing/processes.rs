@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::{global, Context};
 use spanlog::testing::{capture, set_keys};
 use spanlog::{assert_no_loss, job, JobMetadata, Keys};
 
@@ -50,42 +52,45 @@ fn what_is_of_no_test_is_counted_and_given_to_none() {
 fn what_other_tests_log_is_not_counted_but_shown() {
     let child = isolated(|_| {
         // The harness starts its tests from a thread that does not capture, either.
-        let harness = Pool::new();
+        let (harness, shared) = (Pool::new(), std::sync::Arc::new(Pool::new()));
         let capture = capture();
         tracing::info!("own");
-        let named = |name: &str, work: fn()| {
+        let named = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let name = name.to_owned();
             harness.run(move || std::thread::Builder::new().name(name).spawn(work).unwrap().join().unwrap());
         };
-        named("tests::other", || tracing::info!("of a test"));
-        named("tests::with_tokio", || {
+        named("tests::other", Box::new(|| tracing::info!("of a test")));
+        let in_runtime = || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
             runtime.block_on(async { tokio::spawn(async { tracing::info!("of a task") }).await.unwrap() });
-        });
+        };
+        named("tests::with_tokio", Box::new(in_runtime));
         assert_eq!((messages(&capture), capture.unattributed()), (vec!["own".to_owned()], 0));
         assert_no_loss!(capture);
         let said = failure(|| drop(capture.record("of a task")));
         assert!(said.contains("2 without a capture, of other tests or of what tests share:\n"), "{said}");
         assert!(said.contains("  the record \"of a test\" on thread tests::other\n"), "{said}");
         // What they start is theirs, and so are their spans.
+        let on_thread = || {
+            tracing::info!("first");
+            std::thread::spawn(|| tracing::info!("of its thread")).join().unwrap();
+        };
         if cfg!(target_os = "linux") {
-            named("tests::with_thread", || {
-                let span = tracing::info_span!("of a test");
-                let work = move || {
-                    tracing::info!("of its thread");
-                    span.in_scope(|| tracing::info!("in its span"));
-                };
-                std::thread::spawn(work).join().unwrap();
-            });
+            named("tests::with_thread", Box::new(on_thread));
         }
-        named("tests::with_span", || {
-            let span = tracing::info_span!("of a test");
-            let pool = Pool::new();
-            pool.run(move || span.in_scope(|| tracing::info!("in its span")));
-        });
+        let in_spans = move || {
+            let created = tracing::info_span!("created");
+            let of_api = Context::current_with_span(global::tracer("test").start("of the API"));
+            shared.run(move || {
+                created.in_scope(|| tracing::info!("in a span of a test"));
+                let _attached = of_api.attach();
+                tracing::info!("in another span of a test");
+            });
+        };
+        named("tests::with_spans", Box::new(in_spans));
         assert_eq!((messages(&capture), capture.unattributed()), (vec!["own".to_owned()], 0));
         assert!(capture.spans().is_empty());
-        named("pool-1", || tracing::info!("of a pool"));
+        named("pool-1", Box::new(|| tracing::info!("of a pool")));
         assert_eq!(capture.unattributed(), 1, "that is no name of a test");
     });
     if let Some(child) = child {
