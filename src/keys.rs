@@ -110,6 +110,7 @@ impl Keys {
     }
 
     /// All presets, the default one first.
+    #[cfg(feature = "graph")]
     pub(crate) const PRESETS: [Self; 3] = [Self::nuon(), Self::cicd(), Self::gen_ai()];
 
     pub(crate) fn job(&self) -> &[&'static str] {

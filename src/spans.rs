@@ -61,6 +61,8 @@ use crate::stats::Counters;
 /// let subscriber = tracing_subscriber::registry().with(SpanLayer::new(layer));
 /// # drop(subscriber);
 /// ```
+///
+/// [`OpenTelemetryLayer`]: https://docs.rs/tracing-opentelemetry/0.34/tracing_opentelemetry/struct.OpenTelemetryLayer.html
 #[derive(Debug)]
 pub struct SpanLayer<S, T> {
     inner: Inner<S, T>,
@@ -89,6 +91,8 @@ impl<S, T> std::fmt::Debug for Inner<S, T> {
 impl<S, T> SpanLayer<S, T> {
     /// Wraps `layer`: an [`OpenTelemetryLayer`], or one with a counting event filter, which has no
     /// effect here.
+    ///
+    /// [`OpenTelemetryLayer`]: https://docs.rs/tracing-opentelemetry/0.34/tracing_opentelemetry/struct.OpenTelemetryLayer.html
     pub fn new(layer: impl OtelLayer<S, T>) -> Self {
         Self {
             inner: Inner(layer.into_inner()),

@@ -298,6 +298,14 @@ impl Builder {
         self
     }
 
+    /// Adds the attributes of an SDK [`Resource`](opentelemetry_sdk::Resource), such as that of the tracer provider, so that both signals
+    /// have the same one. Its schema URL is not sent.
+    pub fn with_resource(self, resource: &opentelemetry_sdk::Resource) -> Self {
+        self.with_resource_attributes(
+            resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())),
+        )
+    }
+
     /// Adds attributes to the resource.
     pub fn with_resource_attributes(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
         self.overrides.attributes.extend(attributes);

@@ -9,6 +9,8 @@ use tracing_subscriber::registry::LookupSpan;
 ///
 /// A [`FilteredOpenTelemetryLayer`] is replaced by the layer inside it: a
 /// [`SpanLayer`](super::SpanLayer) forwards no events, so there is nothing to filter or to count.
+///
+/// [`FilteredOpenTelemetryLayer`]: https://docs.rs/tracing-opentelemetry/0.34/tracing_opentelemetry/struct.FilteredOpenTelemetryLayer.html
 pub trait OtelLayer<S, T> {
     /// The layer that makes the spans.
     fn into_inner(self) -> OpenTelemetryLayer<S, T>;

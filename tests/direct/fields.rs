@@ -74,3 +74,34 @@ fn every_field_of_every_kind_of_record_arrives() {
         assert_eq!(report.stats.delivered, kinds.len() as u64);
     }
 }
+
+/// Guarantees: the resource of an SDK provider can be that of a pipeline, for both signals; what is set later wins.
+#[test]
+fn the_resource_of_a_provider_is_that_of_a_pipeline() {
+    let resource = opentelemetry_sdk::Resource::builder_empty()
+        .with_service_name("of the provider")
+        .with_attribute(opentelemetry::KeyValue::new("team", "infra"))
+        .build();
+    let receiver = Receiver::start();
+    let pipeline = Pipeline::builder().with_endpoint(receiver.url()).with_resource(&resource);
+    let later = opentelemetry::KeyValue::new("team", "platform");
+    let pipeline = pipeline.with_resource_attributes([later]).build().unwrap();
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_span_processor(pipeline.span_processor())
+        .build();
+    drop(opentelemetry::trace::Tracer::start(
+        &opentelemetry::trace::TracerProvider::tracer(&provider, "test"),
+        "span",
+    ));
+    tracing::dispatcher::with_default(&kinds::dispatch(&pipeline), || tracing::info!("record"));
+    assert!(pipeline.shutdown(LONG).is_complete);
+    let of_logs = receiver.logs().remove(0).resource.unwrap();
+    let of_spans = receiver.resource_spans().remove(0).resource.unwrap();
+    for resource in [of_logs, of_spans] {
+        let attributes = crate::otlp::attributes(&resource.attributes);
+        assert_eq!(
+            (attributes["service.name"].as_str(), attributes["team"].as_str()),
+            ("of the provider", "platform")
+        );
+    }
+}
