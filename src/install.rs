@@ -502,6 +502,13 @@ impl Builder {
     }
 
     /// Sets the sampler. Default: that of `OTEL_TRACES_SAMPLER`.
+    ///
+    /// ```
+    /// use spanlog::opentelemetry_sdk::trace::Sampler;
+    ///
+    /// let builder = spanlog::builder().with_sampler(Sampler::TraceIdRatioBased(0.1));
+    /// # drop(builder);
+    /// ```
     #[must_use]
     pub fn with_sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
         self.tracer_provider

@@ -162,7 +162,7 @@ pub use self::spans::wrapped::OtelLayer;
 pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};
 
-pub use {opentelemetry, tracing, tracing_opentelemetry};
+pub use {opentelemetry, opentelemetry_sdk, tracing, tracing_opentelemetry};
 
 /// The documents, so that their code is compiled and run with the tests.
 #[cfg(all(doctest, feature = "install"))]
