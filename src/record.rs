@@ -113,8 +113,12 @@ pub trait Records: Send + Sync + 'static {
         |_| Box::default()
     }
 
-    /// Whether anything wants a record like this.
-    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool;
+    /// Whether anything wants a record like this. Only a logger of the SDK can say no.
+    #[inline]
+    fn is_enabled(&self, severity: Severity, target: &str, name: Option<&'static str>) -> bool {
+        let _ = (severity, target, name);
+        true
+    }
 
     /// Asks for the right to emit one record, before any work is done for it. `None`, and counted,
     /// if the record would be dropped.

@@ -14,8 +14,7 @@ pub(super) fn of_siblings(parent: &Call, siblings: &[&Call], labels: &[Option<St
     for (index, call) in siblings.iter().enumerate() {
         same.entry((call.title(), labels[index].as_deref())).or_default().push(index);
     }
-    let is_handed_on =
-        |call: &Call| parent.is_red() && !call.message.is_empty() && parent.message.contains(&call.message);
+    let is_handed_on = |call: &Call| parent.is_red() && parent.repeats(call);
     let mut runs = Vec::new();
     for indexes in same.into_values().filter(|indexes| indexes.len() > 1) {
         let mut run: Vec<usize> = Vec::new();

@@ -254,6 +254,21 @@ impl Call {
         last_value(&self.attributes, key)
     }
 
+    /// Whether its message contains that of another call, which has one.
+    pub(super) fn repeats(&self, other: &Self) -> bool {
+        !other.message.is_empty() && self.message.contains(&other.message)
+    }
+
+    /// The job's id, if it is not empty.
+    pub(super) fn job(&self) -> Option<&str> {
+        self.job_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    /// The execution's id, if it is not empty.
+    pub(super) fn execution(&self) -> Option<&str> {
+        self.execution_id.as_deref().filter(|id| !id.is_empty())
+    }
+
     /// The time from start to end; `None` without a start or an end, or with an end that is not after the
     /// start.
     pub fn duration(&self) -> Option<Duration> {
@@ -286,11 +301,12 @@ impl Call {
     /// A title: tool and operation, preceded by the name if that is a different one.
     /// [`Node::title`](super::Node::title) also tells it apart from its siblings.
     pub fn title(&self) -> String {
-        self.title_with([])
+        let (name, details) = self.title_parts([]);
+        name + &details
     }
 
-    /// The title, and in parentheses what else tells the span apart.
-    pub(super) fn title_with<'a>(&self, details: impl IntoIterator<Item = &'a str>) -> String {
+    /// The title, and what follows in parentheses, with what else tells the span apart.
+    pub(super) fn title_parts<'a>(&self, details: impl IntoIterator<Item = &'a str>) -> (String, String) {
         let (title, call) = match (&self.tool, &self.operation) {
             (Some(tool), Some(operation)) if self.name == format!("{tool}.{operation}") => {
                 (format!("{tool} {operation}"), None)
@@ -304,11 +320,8 @@ impl Call {
         for detail in details {
             all.push(detail);
         }
-        if all.is_empty() {
-            title
-        } else {
-            format!("{title} ({})", all.join(", "))
-        }
+        let details = if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) };
+        (title, details)
     }
 }
 

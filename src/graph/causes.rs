@@ -29,7 +29,7 @@ pub(super) fn mark(calls: &[Arc<Call>], places: &mut [Place], order: &[usize]) {
         }
         places[index].part = match (fails, reached[index]) {
             (false, _) => Part::None,
-            (true, _) if places[index].retry == Retry::InVain => Part::Propagates,
+            (true, _) if places[index].retry == Retry::InVain => Part::None,
             (true, false) => Part::Cause,
             (true, true) if went_on(index, calls, places) => Part::Cause,
             (true, true) => Part::Propagates,
@@ -52,7 +52,7 @@ fn went_on(index: usize, calls: &[Arc<Call>], places: &[Place]) -> bool {
     let failed = || children().filter(|child| child.is_red());
     let end = |child: &Arc<Call>| child.end_unix_nano.unwrap_or(u64::MAX);
     let Some(last) = failed().map(end).max() else { return false };
-    let is_theirs = failed().any(|child| call.message.contains(&child.message));
+    let is_theirs = failed().any(|child| child.message.is_empty() || call.repeats(child));
     let is_parallel = children().any(|child| child.start_unix_nano < last && end(child) > last);
     let starts_later = children().any(|child| child.start_unix_nano >= last);
     !call.message.is_empty() && !is_theirs && !is_parallel && starts_later

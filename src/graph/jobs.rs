@@ -1,6 +1,7 @@
 //! The jobs in a graph: each execution, or each trace without one, with its own roots and times.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use opentelemetry::TraceId;
 
@@ -28,7 +29,7 @@ impl<'a> Job<'a> {
         &self.roots
     }
 
-    /// The root that stands for the job: `job.*`, or else the one that took longest.
+    /// The root whose title and outcome are the job's: `job.*`, or else the one that took longest.
     pub fn head(&self) -> Node<'a> {
         let job = self.roots.iter().find(|root| root.call().is_job());
         let longest = || self.roots.iter().rev().max_by_key(|root| root.call().duration());
@@ -68,6 +69,11 @@ impl<'a> Job<'a> {
     pub fn end_unix_nano(&self) -> u64 {
         self.end_unix_nano
     }
+
+    /// The time from its start to its end.
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.end_unix_nano.saturating_sub(self.start_unix_nano))
+    }
 }
 
 impl ToolCallGraph {
@@ -75,7 +81,7 @@ impl ToolCallGraph {
     pub fn jobs(&self) -> Vec<Job<'_>> {
         let mut executions: HashMap<TraceId, &str> = HashMap::new();
         for root in self.roots() {
-            if let Some(execution) = execution(root) {
+            if let Some(execution) = root.call().execution() {
                 executions.entry(root.call().trace_id).or_insert(execution);
             }
         }
@@ -83,7 +89,7 @@ impl ToolCallGraph {
         let mut places: HashMap<JobId, usize> = HashMap::new();
         for root in self.roots() {
             let trace = root.call().trace_id;
-            let execution = execution(root).or_else(|| executions.get(&trace).copied());
+            let execution = root.call().execution().or_else(|| executions.get(&trace).copied());
             let id = execution.map_or(JobId::Trace(trace), JobId::execution);
             let place = *places.entry(id.clone()).or_insert_with(|| {
                 jobs.push(Job { id, roots: Vec::new(), start_unix_nano: u64::MAX, end_unix_nano: 0 });
@@ -121,8 +127,4 @@ pub(super) fn count_jobs(jobs: &[Job<'_>]) -> Option<String> {
         true => Some(format!("{} {what}", jobs.len())),
         false => Some(format!("{} {what}: {}", jobs.len(), counts.join(", "))),
     }
-}
-
-fn execution(root: Node<'_>) -> Option<&str> {
-    root.call().execution_id.as_deref().filter(|id| !id.is_empty())
 }

@@ -54,39 +54,33 @@ pub(super) fn of_siblings(siblings: &[&Call]) -> Vec<Option<String>> {
 
 fn own_label(call: &Call) -> Option<String> {
     let label = call.attribute(keys::LABEL).filter(|label| !label.is_empty())?;
-    Some(label[..label.floor_char_boundary(MAX_BYTES)].to_owned())
+    Some(cut(label))
+}
+
+fn cut(label: &str) -> String {
+    label[..label.floor_char_boundary(MAX_BYTES)].to_owned()
 }
 
 fn label_jobs(siblings: &[&Call], labels: &mut [Option<String>]) {
     let mut executions: HashMap<&str, HashSet<&str>> = HashMap::new();
     let jobs: Vec<_> = (0..siblings.len()).filter(|index| siblings[*index].is_job()).collect();
     for index in &jobs {
-        if let (Some(job), Some(execution)) = ids(siblings[*index]) {
+        if let (Some(job), Some(execution)) = (siblings[*index].job(), siblings[*index].execution()) {
             executions.entry(job).or_default().insert(execution);
         }
     }
     for index in jobs.into_iter().filter(|index| labels[*index].is_none()).collect::<Vec<_>>() {
-        let (job, execution) = ids(siblings[index]);
+        let (job, execution) = (siblings[index].job(), siblings[index].execution());
         let is_unique = job.and_then(|job| executions.get(job)).is_none_or(|executions| executions.len() < 2);
         let id = if is_unique { job.or(execution) } else { execution };
         labels[index] = id.map(str::to_owned);
     }
 }
 
-/// The ids of job and execution.
-fn ids(call: &Call) -> (Option<&str>, Option<&str>) {
-    (given(&call.job_id), given(&call.execution_id))
-}
-
-fn given(id: &Option<String>) -> Option<&str> {
-    id.as_deref().filter(|id| !id.is_empty())
-}
-
 /// The attribute in which calls differ most. Words tell more than numbers, which may be sizes or
 /// ports; of equals, the first one counts.
 fn differing_key<'a>(calls: &[&'a Call]) -> Option<&'a str> {
     let mut keys: Vec<&str> = Vec::new();
-    let mut known = HashSet::new();
     let mut values: HashMap<&str, HashSet<&str>> = HashMap::new();
     let mut others: HashSet<&str> = HashSet::new();
     for (key, value) in calls.iter().flat_map(|call| &call.attributes) {
@@ -94,7 +88,7 @@ fn differing_key<'a>(calls: &[&'a Call]) -> Option<&'a str> {
         if is_incidental(key) {
             continue;
         }
-        if known.insert(key) {
+        if !values.contains_key(key) {
             keys.push(key);
         }
         let is_list = value.starts_with('[');
@@ -137,8 +131,7 @@ fn distinct_parts(values: &[Option<&str>]) -> Vec<Option<String>> {
     let distinct = |list: &Vec<String>| {
         let own = list.iter().filter(|element| holders[element.as_str()] < lists.len());
         let text = own.map(String::as_str).collect::<Vec<_>>().join(" ");
-        let end = text.floor_char_boundary(MAX_BYTES);
-        (!text.is_empty()).then(|| text[..end].to_owned())
+        (!text.is_empty()).then(|| cut(&text))
     };
     lists.iter().map(|list| list.as_ref().and_then(distinct)).collect()
 }

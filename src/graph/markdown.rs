@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::fmt::Write;
 
-use super::duration::{format_duration, format_nanoseconds};
+use super::duration::format_duration;
 use super::escape;
 use super::jobs::Job;
 use super::mermaid;
@@ -54,13 +54,16 @@ impl ToolCallGraph {
     /// [Markdown]: https://github.github.com/gfm/
     pub fn to_markdown(&self) -> String {
         let mut text = String::new();
-        let Some(verdict) = Verdict::of(self) else { return "The graph has no spans.\n".to_owned() };
+        let failures = self.failures();
+        let Some(verdict) = Verdict::of(self, &failures) else {
+            return "The graph has no spans.\n".to_owned();
+        };
         let _ = writeln!(text, "## {} {}", verdict.mark.1, code(&verdict.words));
         let jobs = self.jobs();
         if jobs.len() > 1 {
             write_jobs(&mut text, &jobs);
         }
-        write_failures(&mut text, &self.failures());
+        write_failures(&mut text, &failures);
         write_slowest(&mut text, self);
         let _ = writeln!(text, "\n```mermaid\n{}```", mermaid::of_at_most(self, MAX_BOXES));
         for note in self.notes().iter().take(MAX_NOTES) {
@@ -74,9 +77,8 @@ fn write_jobs(text: &mut String, jobs: &[Job<'_>]) {
     text.push_str("\n| | job | outcome | duration |\n| --- | --- | --- | ---: |\n");
     for job in jobs.iter().take(MAX_JOBS) {
         let (_, mark) = mark_of(job);
-        let nanos = job.end_unix_nano().saturating_sub(job.start_unix_nano());
         let (title, outcome) = (cell(&job.title()), job.outcome().name());
-        let _ = writeln!(text, "| {mark} | {title} | {outcome} | {} |", format_nanoseconds(nanos as f64));
+        let _ = writeln!(text, "| {mark} | {title} | {outcome} | {} |", format_duration(job.duration()));
     }
     if jobs.len() > MAX_JOBS {
         let _ = writeln!(text, "\n… and {} more", jobs.len() - MAX_JOBS);

@@ -5,12 +5,12 @@ use super::record::RecordCounts;
 /// What a failed span is to the failure of its job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Part {
-    /// It did not fail.
+    /// It did not fail, or another attempt failed too and tells why.
     #[default]
     None,
     /// The failure began there.
     Cause,
-    /// A descendant's failure, which is told there.
+    /// It failed because a descendant did, whose failure tells why.
     Propagates,
 }
 

@@ -29,7 +29,12 @@ impl ToolCallGraph {
     }
 
     pub(super) fn of_parts(parts: Parts) -> Self {
-        Self { tree: Tree::of(parts) }
+        Self::of_parts_showing(parts, |_| true)
+    }
+
+    /// [`of_parts`](Self::of_parts) and [`showing`](Self::showing) in one.
+    pub(super) fn of_parts_showing(parts: Parts, is_shown: impl Fn(&Call) -> bool) -> Self {
+        Self { tree: Tree::of(parts, is_shown) }
     }
 
     /// Shows the spans for which `is_shown` returns true and hides all others, whatever was hidden
@@ -56,7 +61,7 @@ impl ToolCallGraph {
 
     /// All spans that are shown, each before its children: the order in which a tree is printed.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        depth_first(self.roots().rev().collect())
+        self.tree.depth_first(self.tree.roots.clone()).map(|index| self.node(index))
     }
 
     /// Where failures began: the [causes](Node::is_cause). The failure that ended its job comes first,
@@ -66,15 +71,10 @@ impl ToolCallGraph {
     /// contains, then the one that ended first.
     pub fn failures(&self) -> Vec<Node<'_>> {
         let mut failures = Vec::new();
-        let mut root = "";
-        for node in self.nodes() {
-            let call = node.call();
-            if node.parent().is_none() {
-                root = &call.message;
-            }
-            if node.is_cause() {
-                let is_named = !call.message.is_empty() && root.contains(&call.message);
-                let end = call.end_unix_nano.unwrap_or(u64::MAX);
+        for root in self.roots() {
+            for node in root.subtree().filter(Node::is_cause) {
+                let is_named = root.call().repeats(node.call());
+                let end = node.call().end_unix_nano.unwrap_or(u64::MAX);
                 failures.push(((node.is_recovered(), node.contains_failure(), !is_named, end), node));
             }
         }
@@ -133,7 +133,8 @@ impl<'a> Node<'a> {
 
     /// The node and all its descendants that are shown, each before its children.
     pub fn subtree(&self) -> impl Iterator<Item = Node<'a>> + 'a {
-        depth_first(vec![*self])
+        let graph = self.graph;
+        graph.tree.depth_first(vec![self.index]).map(|index| graph.node(index))
     }
 
     /// What tells the span apart from its siblings: the [label](crate::op::label) of an op, the id of a
@@ -152,7 +153,13 @@ impl<'a> Node<'a> {
     /// The span's [title](Call::title) with what tells it apart: `terraform apply (prod-eu-25)`,
     /// `job.plan (plan 6)`, `GET /cart (cart-service)`.
     pub fn title(&self) -> String {
-        self.call().title_with(self.label().into_iter().chain(self.other_service()))
+        let (name, details) = self.title_parts();
+        name + &details
+    }
+
+    /// The title without what is in parentheses, and that: `GET /cart` and ` (cart-service)`.
+    pub(super) fn title_parts(&self) -> (String, String) {
+        self.call().title_parts(self.label().into_iter().chain(self.other_service()))
     }
 
     /// Whether the span has not ended.
@@ -185,7 +192,7 @@ impl<'a> Node<'a> {
 
     /// Whether the span failed because a descendant did, whose failure tells why.
     pub fn propagates_failure(&self) -> bool {
-        self.place().part == Part::Propagates && !self.is_retried_in_vain()
+        self.place().part == Part::Propagates
     }
 
     /// Whether the span failed, and another attempt, which tells why.
@@ -196,12 +203,9 @@ impl<'a> Node<'a> {
     /// Whether its message only repeats what the failure of a child says, as where an error is
     /// wrapped on its way up.
     pub fn repeats_a_child(&self) -> bool {
-        let message = &self.call().message;
-        let is_told_by = |child: Node<'_>| {
-            let told = &child.call().message;
-            child.fails() && (told == message || !told.is_empty() && message.contains(told))
-        };
-        self.children().any(is_told_by)
+        let call = self.call();
+        let is_repeated = |child: &Call| call.message == child.message || call.repeats(child);
+        self.children().any(|child| child.fails() && is_repeated(child.call()))
     }
 
     /// Whether the span failed, but a later attempt did not, or it is below a span that ended well.
@@ -215,7 +219,7 @@ impl<'a> Node<'a> {
     }
 
     /// The records of the span itself, ordered by time.
-    pub fn own_records(&self) -> impl DoubleEndedIterator<Item = &'a LogRecord> + ExactSizeIterator + 'a {
+    pub fn own_records(&self) -> impl ExactSizeIterator<Item = &'a LogRecord> + 'a {
         let records = &self.graph.tree.records;
         self.place().records.iter().map(move |index| &records[*index])
     }
@@ -252,13 +256,3 @@ impl PartialEq for Node<'_> {
 }
 
 impl Eq for Node<'_> {}
-
-/// The open nodes, the last one first, and their descendants, each before its children. Not
-/// recursive, because a graph may be deep.
-fn depth_first(mut open: Vec<Node<'_>>) -> impl Iterator<Item = Node<'_>> {
-    std::iter::from_fn(move || {
-        let node = open.pop()?;
-        open.extend(node.children().rev());
-        Some(node)
-    })
-}

@@ -39,7 +39,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn of(parts: Parts) -> Self {
+    pub(super) fn of(parts: Parts, is_shown: impl Fn(&Call) -> bool) -> Self {
         let Parts { mut calls, mut records, counted, notes } = parts;
         calls.sort_by_key(|call| call.start_unix_nano);
         records.sort_by_key(|record| record.time_unix_nano);
@@ -50,7 +50,7 @@ impl Tree {
         tree.places = places.collect();
         tree.break_cycles();
         tree.mark_red();
-        tree.show(|_| true);
+        tree.show(is_shown);
         tree
     }
 
@@ -130,7 +130,7 @@ impl Tree {
         }
         self.compare_siblings();
         self.place_records();
-        let order = self.depth_first();
+        let order: Vec<_> = self.depth_first(self.roots.clone()).collect();
         causes::mark(&self.calls, &mut self.places, &order);
     }
 
@@ -162,15 +162,16 @@ impl Tree {
         }
     }
 
-    /// The spans that are shown, each before its children. Not recursive, because a tree may be deep.
-    pub(super) fn depth_first(&self) -> Vec<usize> {
-        let mut order = Vec::with_capacity(self.places.len());
-        let mut open: Vec<usize> = self.roots.iter().rev().copied().collect();
-        while let Some(index) = open.pop() {
-            order.push(index);
+    /// These calls and their descendants that are shown, each before its children. Not recursive, because a
+    /// tree may be deep.
+    pub(super) fn depth_first(&self, mut open: Vec<usize>) -> impl Iterator<Item = usize> + '_ {
+        // The next one is the last.
+        open.reverse();
+        std::iter::from_fn(move || {
+            let index = open.pop()?;
             open.extend(self.places[index].children.iter().rev());
-        }
-        order
+            Some(index)
+        })
     }
 
     /// Finds the nearest ancestor that is shown, visiting each call once: a chain of hidden calls

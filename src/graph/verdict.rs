@@ -1,7 +1,7 @@
 //! One line that says how everything ended.
 
 use super::call::Outcome;
-use super::duration::format_nanoseconds;
+use super::duration::format_duration;
 use super::jobs::{count_jobs, Job};
 use super::text::line::mark_and_outcome;
 use super::text::pen::Style;
@@ -18,8 +18,8 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// `None` for a graph without spans.
-    pub(super) fn of(graph: &ToolCallGraph) -> Option<Self> {
+    /// `None` for a graph without spans. `failures` are its own.
+    pub(super) fn of(graph: &ToolCallGraph, failures: &[Node<'_>]) -> Option<Self> {
         let jobs = graph.jobs();
         let is_running = |job: &&Job<'_>| job.outcome() == Outcome::Running;
         let failed = jobs.iter().find(|job| job.fails()).or_else(|| jobs.iter().find(is_running));
@@ -32,18 +32,17 @@ impl Verdict {
             let named = if failed.is_empty() { String::new() } else { format!("; failed: {names}{more}") };
             return Some(Self { mark, words: count + &named });
         }
-        let nanos = worst.end_unix_nano().saturating_sub(worst.start_unix_nano());
         let after = match worst.outcome() {
             Outcome::Running => String::new(),
-            _ => format!(" after {}", format_nanoseconds(nanos as f64)),
+            _ => format!(" after {}", format_duration(worst.duration())),
         };
         let id = match worst.head().label() {
             Some(_) => String::new(),
             None => format!(" ({})", worst.id()),
         };
-        let recovered = graph.failures().iter().filter(|node| node.is_recovered()).count();
+        let recovered = failures.iter().filter(|node| node.is_recovered()).count();
         let rest = match recovered {
-            _ if worst.fails() => message(graph, worst),
+            _ if worst.fails() => message(worst, failures),
             0 => String::new(),
             recovered => format!(", {recovered} recovered"),
         };
@@ -62,14 +61,10 @@ pub(super) fn mark_of(job: &Job<'_>) -> (Style, &'static str) {
 }
 
 /// What the job's status says beside what its failures say.
-fn message(graph: &ToolCallGraph, job: &Job<'_>) -> String {
-    let message = &job.head().call().message;
-    let is_told = |node: &Node<'_>| {
-        let told = &node.call().message;
-        !told.is_empty() && message.contains(told)
-    };
-    match message.is_empty() || graph.failures().iter().any(is_told) {
+fn message(job: &Job<'_>, failures: &[Node<'_>]) -> String {
+    let head = job.head().call();
+    match head.message.is_empty() || failures.iter().any(|node| head.repeats(node.call())) {
         true => String::new(),
-        false => format!(": {message}"),
+        false => format!(": {}", head.message),
     }
 }

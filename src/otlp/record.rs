@@ -160,11 +160,6 @@ impl Records for DirectRecords {
         encode_inherited
     }
 
-    #[inline]
-    fn is_enabled(&self, _severity: Severity, _target: &str, _name: Option<&'static str>) -> bool {
-        true
-    }
-
     /// Before anything is encoded, so that a full queue costs little.
     #[inline]
     fn reserve(&self, thread: Thread, severity: Severity) -> Option<Permit<'_>> {

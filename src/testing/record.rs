@@ -72,10 +72,7 @@ impl Record {
 
     /// The value of an attribute that is a string.
     pub fn text(&self, key: &str) -> Option<&str> {
-        match self.attribute(key)? {
-            AnyValue::String(text) => Some(text.as_str()),
-            _ => None,
-        }
+        stamps::text(&self.attributes, key)
     }
 
     /// The value of an attribute that is an integer.

@@ -87,10 +87,7 @@ impl Span {
 
     /// The value of an attribute that is a string.
     pub fn text(&self, key: &str) -> Option<&str> {
-        match self.attribute(key)? {
-            AnyValue::String(text) => Some(text.as_str()),
-            _ => None,
-        }
+        stamps::text(&self.attributes, key)
     }
 
     /// The id of the job that it was started in.

@@ -37,7 +37,12 @@ pub(crate) fn is_stamp(key: &str) -> bool {
 
 /// The job id among attributes.
 pub(crate) fn job_id(attributes: &[(String, AnyValue)]) -> Option<&str> {
-    match find(attributes, keys().job_id())? {
+    text(attributes, keys().job_id())
+}
+
+/// The value of a key, if it is a string.
+pub(crate) fn text<'a>(attributes: &'a [(String, AnyValue)], key: &str) -> Option<&'a str> {
+    match find(attributes, key)? {
         AnyValue::String(text) => Some(text.as_str()),
         _ => None,
     }

@@ -213,7 +213,7 @@ impl Read for Failing {
     }
 }
 
-/// Guarantees: an error of the source is told as that, whatever the source is decompressed with.
+/// Guarantees: an error of the source is reported as one, whatever the source is decompressed with.
 #[test]
 fn an_error_of_a_compressed_source_is_told() {
     let [first, second, _] = three();

@@ -206,7 +206,7 @@ fn the_environment_filters_nothing() {
     child.run(&[("RUST_LOG", "off"), ("OTEL_SDK_DISABLED", "true")]);
 }
 
-/// Guarantees: what the limits of a record take is told, for the record that lost it.
+/// Guarantees: a failure names the record whose attributes or values the limits have cut.
 #[test]
 fn what_the_limits_of_records_take_is_told() {
     let child = isolated(|_| {

@@ -100,7 +100,7 @@ impl Jobs {
         let ids = span.call.ids();
         let before = self.job_of_span.remove(&ids);
         let parent = self.job_of_span.get(&(span.call.trace_id, span.call.parent_id)).copied();
-        let execution = span.call.execution_id.as_deref().filter(|id| !id.is_empty());
+        let execution = span.call.execution();
         let stamped = execution.map(|id| self.job_of_execution(id));
         let (number, evicted) = match (stamped, before.or(parent)) {
             (Some(stamped), _) => self.find_or_insert(stamped, capacity),

@@ -103,7 +103,9 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogReco
     }
     let lines = |(item, count): (&Item<'a>, usize)| match (item.node, item.kind) {
         (Some(node), Kind::Running) => {
-            node.own_records().rev().take(count).collect::<Vec<_>>().into_iter().rev().collect()
+            let records = node.own_records();
+            let earlier = records.len() - count;
+            records.skip(earlier).collect()
         }
         (Some(node), _) if count > 0 => Tail::of(node, count).records(),
         _ => Vec::new(),

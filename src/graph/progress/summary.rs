@@ -1,6 +1,7 @@
 //! What a view prints when it is finished: the complete tree, the failures with their last log lines,
 //! and a verdict. What ended the job is nearest to the end.
 
+use std::collections::hash_map::{Entry, HashMap};
 use std::path::Path;
 
 use super::frame::message_line;
@@ -41,8 +42,8 @@ pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
     let tree = graph.text().with_color(form.color).with_folding(true);
     let tree = form.columns.map_or(tree, |columns| tree.with_width(columns)).to_string();
     let mut text = if form.is_github { github::group("Tool-call graph", &tree) } else { tree };
-    let (recovered, mut failures): (Vec<_>, Vec<_>) =
-        graph.failures().into_iter().partition(Node::is_recovered);
+    let all = graph.failures();
+    let (recovered, mut failures): (Vec<_>, Vec<_>) = all.iter().partition(|node| node.is_recovered());
     if !recovered.is_empty() {
         text.push_str(&format!("\n{}\n", recovered_line(&recovered, form.color)));
     }
@@ -63,7 +64,7 @@ pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
         let shown = failures.iter().take(github::MAX_ANNOTATIONS);
         shown.for_each(|node| text.push_str(&github::error(*node)));
     }
-    if let Some(verdict) = Verdict::of(graph) {
+    if let Some(verdict) = Verdict::of(graph, &all) {
         let line = Pen::new(usize::MAX, form.color).write(verdict.mark.0, verdict.mark.1).space(1);
         let line = line.write(Style::Plain, &escape::line(&verdict.words)).finish().text;
         let report =
@@ -75,16 +76,20 @@ pub(super) fn summary(graph: &ToolCallGraph, form: Form<'_>) -> String {
 
 /// `6 recovered: git fetch ×2, helm test, aws get, …`.
 fn recovered_line(recovered: &[Node<'_>], color: bool) -> String {
-    let mut names: Vec<(String, usize)> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    let mut times: HashMap<String, usize> = HashMap::new();
     for title in recovered.iter().map(|node| escape::line(&node.title())) {
-        match names.iter_mut().find(|(name, _)| *name == title) {
-            Some((_, times)) => *times += 1,
-            None => names.push((title, 1)),
+        match times.entry(title) {
+            Entry::Occupied(known) => *known.into_mut() += 1,
+            Entry::Vacant(new) => {
+                names.push(new.key().clone());
+                new.insert(1);
+            }
         }
     }
     let more = if names.len() > MAX_RECOVERED { ", …" } else { "" };
-    let names = names.into_iter().take(MAX_RECOVERED).map(|(name, times)| match times {
-        1 => name,
+    let names = names.iter().take(MAX_RECOVERED).map(|name| match times[name] {
+        1 => name.clone(),
         times => format!("{name} ×{times}"),
     });
     let names: Vec<_> = names.collect();

@@ -80,23 +80,26 @@ impl ViewState {
         let open: HashSet<Ids> =
             calls.iter().filter(|(_, call)| is_open(call)).map(|(_, call)| call.ids()).collect();
         self.lines.retain(|ids, _| open.contains(ids));
-        self.filtered(ToolCallGraph::of_parts(Parts {
+        let parts = Parts {
             calls: calls.into_iter().map(|(_, call)| call).collect(),
             records: self.lines.values().flat_map(LastLines::all).cloned().collect(),
             ..Parts::default()
-        }))
+        };
+        ToolCallGraph::of_parts_showing(parts, |call| self.is_shown(call))
     }
 
     /// The graph of everything that the recorder keeps.
     pub(super) fn complete(&self) -> ToolCallGraph {
-        self.filtered(self.recorder.graph())
+        let graph = self.recorder.graph();
+        if self.filter.is_some() {
+            graph.showing(|call| self.is_shown(call))
+        } else {
+            graph
+        }
     }
 
-    fn filtered(&self, graph: ToolCallGraph) -> ToolCallGraph {
-        match &self.filter {
-            Some(filter) => graph.showing(filter),
-            None => graph,
-        }
+    fn is_shown(&self, call: &Call) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter(call))
     }
 
     /// Whether a span started or ended since the last call of [`current`](Self::current).

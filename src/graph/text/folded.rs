@@ -1,6 +1,6 @@
 //! The lines of several siblings in one.
 
-use super::line::{mark_and_outcome, Line};
+use super::line::{failure, mark_and_outcome, Line};
 use super::pen::Style;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
@@ -59,11 +59,11 @@ fn at_attempt(last: Node<'_>, attempts: usize) -> String {
         (3, _) => "rd",
         _ => "th",
     };
-    let (_, outcome) = mark_and_outcome(last);
-    let (words, message) =
-        outcome.split_once(": ").map_or((outcome.as_str(), ""), |(words, message)| (words, message));
-    let words = if words.is_empty() { "ok" } else { words };
-    let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+    let (words, message) = match last.fails() {
+        true => failure(last),
+        false => (mark_and_outcome(last).1, String::new()),
+    };
+    let words = if words.is_empty() { "ok" } else { &words };
     format!("{words} at the {attempts}{suffix} attempt{message}")
 }
 

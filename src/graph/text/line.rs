@@ -39,16 +39,12 @@ impl Line {
     pub(in crate::graph) fn of(node: Node<'_>, branch: String) -> Self {
         let call = node.call();
         let (mark, outcome) = mark_and_outcome(node);
-        let title = escape::line(&node.title());
-        let (name, detail) = match title.rfind(" (") {
-            Some(at) if title.ends_with(')') => (title[..at].to_owned(), title[at..].to_owned()),
-            _ => (title, String::new()),
-        };
+        let (name, detail) = node.title_parts();
         Self {
             mark,
             branch,
-            name: (Style::Plain, name),
-            detail,
+            name: (Style::Plain, escape::line(&name)),
+            detail: escape::line(&detail),
             duration: format_duration(call.duration().unwrap_or_default()),
             counts: node.own_counts(),
             outcome,
@@ -100,11 +96,15 @@ impl Line {
     }
 }
 
-/// The outcome of a span as a mark and in words.
+/// The outcome of a span as a mark and in words: `failed: no such chart`, `timed out: longer than its limit
+/// (recovered)`, `failed inside`.
 pub(in crate::graph) fn mark_and_outcome(node: Node<'_>) -> ((Style, &'static str), String) {
     let call = node.call();
     match call.outcome {
-        _ if node.fails() => ((Style::Bad, "✗"), failure(node)),
+        _ if node.fails() => {
+            let (words, message) = failure(node);
+            ((Style::Bad, "✗"), words + &message)
+        }
         Outcome::Ok if node.is_red() => ((Style::Warning, "!"), "failed inside".to_owned()),
         Outcome::Ok => ((Style::Good, "✓"), String::new()),
         Outcome::Cancelled | Outcome::Dropped => ((Style::Warning, "-"), call.outcome.name().to_owned()),
@@ -122,22 +122,24 @@ pub(in crate::graph) fn path(node: Node<'_>) -> String {
     names.join(" › ")
 }
 
-/// `failed: no such chart`, `timed out: longer than its limit (recovered)`, `failed inside`.
+/// How a span failed, and what it says of that: `failed` and `: no such chart`.
 ///
 /// Errors propagate through steps and jobs: what a child's failure says is not repeated.
-fn failure(node: Node<'_>) -> String {
+pub(super) fn failure(node: Node<'_>) -> (String, String) {
     let call = node.call();
-    let is_inside = node.propagates_failure();
-    let outcome = if is_inside { Outcome::Failed } else { call.outcome };
-    let inside = if is_inside { " inside" } else { "" };
+    let (outcome, inside) = match node.propagates_failure() {
+        true => (Outcome::Failed, " inside"),
+        false => (call.outcome, ""),
+    };
+    let words = format!("{}{inside}", outcome.name());
     let recovered = match (node.is_recovered(), node.is_retried_in_vain()) {
         (true, _) => " (recovered)",
         (false, true) => " (retried)",
         (false, false) => "",
     };
     match call.message.is_empty() || node.repeats_a_child() || call.message == outcome.name() {
-        true => format!("{}{inside}{recovered}", outcome.name()),
-        false => format!("{}{inside}: {}{recovered}", outcome.name(), escape::line(&call.message)),
+        true => (words + recovered, String::new()),
+        false => (words, format!(": {}{recovered}", escape::line(&call.message))),
     }
 }
 

@@ -58,7 +58,7 @@ fn what_ended_the_job_is_nearest_to_the_prompt_and_what_was_recovered_is_folded(
         tail.ends_with("┆ creating\n\n✗ job.deploy (plan 6) failed after 1m 30s  /out/report.html\n"),
         "{tail}"
     );
-    // Each failure is told once: what only hands it on does not repeat its message.
+    // The message of a failure is shown with the span that failed, not again with its ancestors.
     assert_eq!(text.matches("exit status 1").count(), 2, "{text}");
 }
 
