@@ -5,6 +5,8 @@
 //! `span_id` are those of the event's span, and every record and every span carries the metadata of
 //! its job.
 //!
+//! [`tracing`]: https://docs.rs/tracing/0.1
+//!
 //! # One call
 //!
 //! With the feature `install`, which is on by default:
