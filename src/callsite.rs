@@ -63,11 +63,11 @@ impl SpanNames {
     }
 }
 
-/// The callsite of a span. Its metadata is set before it is used.
+/// A callsite. Its metadata is set before it is used.
 #[derive(Debug, Default)]
-struct SpanCallsite(OnceLock<Metadata<'static>>);
+struct RunTimeCallsite(OnceLock<Metadata<'static>>);
 
-impl Callsite for SpanCallsite {
+impl Callsite for RunTimeCallsite {
     fn set_interest(&self, _interest: Interest) {}
 
     fn metadata(&self) -> &Metadata<'_> {
@@ -75,19 +75,24 @@ impl Callsite for SpanCallsite {
     }
 }
 
-/// The metadata of a new callsite at level INFO. It is leaked, so callers cache it.
+/// The metadata of a new callsite of spans at level INFO. It is leaked, so callers cache it.
 pub(crate) fn span_metadata(
     name: &'static str,
     target: &'static str,
     fields: &'static [&'static str],
     caller: Option<&'static Location<'static>>,
 ) -> &'static Metadata<'static> {
-    let callsite: &'static SpanCallsite = Box::leak(Box::default());
-    callsite.0.get_or_init(|| {
-        let fields = FieldSet::new(fields, Identifier(callsite));
-        let (file, line) = (caller.map(Location::file), caller.map(Location::line));
+    let (file, line) = (caller.map(Location::file), caller.map(Location::line));
+    new_metadata(|callsite| {
+        let fields = FieldSet::new(fields, callsite);
         Metadata::new(name, target, Level::INFO, file, line, None, fields, Kind::SPAN)
     })
+}
+
+/// The metadata of a new callsite, which `make` returns. It is leaked, so callers cache it.
+pub(crate) fn new_metadata(make: impl FnOnce(Identifier) -> Metadata<'static>) -> &'static Metadata<'static> {
+    let callsite: &'static RunTimeCallsite = Box::leak(Box::default());
+    callsite.0.get_or_init(|| make(Identifier(callsite)))
 }
 
 /// The metadata of a callsite whose own is not set yet. It is never seen.

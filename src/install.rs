@@ -26,6 +26,10 @@
 //! * a [`LogTracer`], unless the process already has a logger for the `log` crate;
 //! * a [`PanicHook`](crate::PanicHook), which makes a FATAL record of each panic.
 //!
+//! One line at DEBUG, of the target `spanlog::install`, then says where telemetry goes, and how, the sampler
+//! and the filter. It reaches the console and layers of the program, and makes no record.
+//! [`Guard::check`] finds out whether all of it works.
+//!
 //! # Where telemetry goes
 //!
 //! To an OTLP receiver: at [`Builder::with_endpoint`], else at `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`
@@ -46,6 +50,7 @@
 //! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
 //! cannot be read.
 
+mod check;
 mod destination;
 mod console;
 mod env;
@@ -66,6 +71,7 @@ mod recording;
 mod recording;
 #[cfg(unix)]
 mod signals;
+mod startup;
 mod subscriber;
 
 use std::path::PathBuf;
@@ -94,6 +100,7 @@ use crate::install::filter::Boxed;
 use crate::install::guard::Telemetry;
 use crate::install::providers::{Change, ChangePipeline, Outputs};
 use crate::install::recording::Recording;
+use crate::install::startup::Settings;
 use crate::install::subscriber::Levels;
 use crate::keys::Keys;
 #[cfg(feature = "graph")]
@@ -105,6 +112,7 @@ use crate::otlp::builder::Builder as PipelineBuilder;
 use crate::otlp::deliver::reporter::Loss;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
+use crate::otlp::settings::variables;
 use crate::record::Records;
 use crate::span_fields::SpanFields;
 use crate::stats::Counters;
@@ -136,6 +144,8 @@ pub struct Builder {
     instrument_err: bool,
     panic_hook: bool,
     start_records: bool,
+    /// That of the program, for people.
+    sampler: Option<String>,
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
@@ -167,6 +177,7 @@ impl Default for Builder {
             instrument_err: true,
             panic_hook: true,
             start_records: false,
+            sampler: None,
             tracer_provider: Vec::new(),
             logger_provider: Vec::new(),
             sdk_logs: false,
@@ -511,6 +522,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn with_sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
+        self.sampler = Some(format!("{sampler:?}"));
         self.tracer_provider
             .push(Box::new(|provider| provider.with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)));
         self
@@ -525,7 +537,10 @@ impl Builder {
     pub fn install(mut self) -> Result<Guard, Error> {
         let propagators = std::mem::take(&mut self.propagators);
         let (has_panic_hook, has_start_records) = (self.panic_hook, self.start_records);
-        let (dispatch, guard) = self.build()?;
+        let sampler = self.sampler.take();
+        let levels = self.levels()?;
+        let settings = Settings { sampler, filter: levels.name.clone() };
+        let (dispatch, guard) = self.build_with(levels)?;
         tracing::dispatcher::set_global_default(dispatch)
             .map_err(|_| Error::already_set("the global subscriber"))?;
         if let Some(spans) = &guard.0.spans {
@@ -544,6 +559,7 @@ impl Builder {
         if let Err(error) = LogTracer::install(subscriber::log_level()) {
             report_once(format_args!("{error}; its records are not collected"));
         }
+        settings.log(&guard.0);
         Ok(guard)
     }
 
@@ -565,21 +581,27 @@ impl Builder {
     ///
     /// If a filter, an endpoint or a header is invalid, or a file cannot be written to
     /// ([`Error::is_setting`]).
-    pub fn build(mut self) -> Result<(Dispatch, Guard), Error> {
-        let levels = Levels::find(
-            self.level,
-            self.console_level.filter(|_| self.console),
-            self.span_level,
-            self.filter.as_deref(),
-        )?;
+    pub fn build(self) -> Result<(Dispatch, Guard), Error> {
+        let levels = self.levels()?;
+        self.build_with(levels)
+    }
+
+    fn levels(&self) -> Result<Levels, Error> {
+        let console = self.console_level.filter(|_| self.console);
+        Levels::find(self.level, console, self.span_level, self.filter.as_deref())
+    }
+
+    fn build_with(mut self, levels: Levels) -> Result<(Dispatch, Guard), Error> {
         let mut meters = Vec::new();
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording_layer = None;
+        let mut has_service_name = false;
         if !env::is_disabled() {
             if self.detect_resource {
                 self.overrides.detected = resource::detected();
             }
             let resource = self.overrides.resource();
+            has_service_name = variables::has_service_name(&resource);
             let (directory, change) = (self.json_lines.as_deref(), self.change_pipeline.as_ref());
             let to = Outputs::new(&self.overrides, directory, change);
             let recording = std::mem::take(&mut self.recording).with_keys(self.keys);
@@ -628,6 +650,8 @@ impl Builder {
         layers.extend(self.layers);
         let dispatch = subscriber::assemble(levels.filter, layers);
         let telemetry = Telemetry {
+            subscriber: dispatch.downgrade(),
+            has_service_name,
             logs,
             direct,
             spans,
@@ -649,7 +673,8 @@ impl Builder {
             .with_targets(
                 Targets::new()
                     .with_default(LevelFilter::TRACE)
-                    .with_target("opentelemetry", LevelFilter::OFF),
+                    .with_target("opentelemetry", LevelFilter::OFF)
+                    .with_target(startup::TARGET, LevelFilter::OFF),
             )
             .with_span_fields(self.span_fields.clone())
             .with_location(self.location)

@@ -82,6 +82,7 @@
 //! | delivery, retries, what is counted; the spool | [`otlp`] |
 //! | the run of a job as a tree: on a terminal, as HTML, in CI | `graph` |
 //! | library code that should not depend on a backend | [`trace`] |
+//! | what is wrong with a set-up | [`doctor`](mod@doctor) |
 //! | tests | [`testing`] |
 //!
 //! The repository has a page for each of: services (`docs/services.md`), moving from other crates
@@ -100,6 +101,7 @@ mod stats;
 
 mod callsite;
 mod diagnostics;
+mod examined;
 mod format;
 mod wire;
 
@@ -131,6 +133,7 @@ mod spans;
 pub mod task;
 pub mod trace;
 
+pub mod doctor;
 pub mod job;
 mod layer;
 pub mod testing;
@@ -143,6 +146,7 @@ pub mod fuzzing;
 pub mod install;
 
 pub use self::diagnostics::set_diagnostics;
+pub use self::doctor::doctor;
 pub use self::error::Error;
 #[cfg(feature = "install")]
 #[cfg_attr(docsrs, doc(cfg(feature = "install")))]

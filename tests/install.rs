@@ -11,6 +11,8 @@ mod capture;
 mod grpc;
 #[path = "support/http.rs"]
 mod http;
+#[path = "install/checkup.rs"]
+mod checkup;
 #[path = "install/console.rs"]
 mod console;
 #[path = "install/filters.rs"]

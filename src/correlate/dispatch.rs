@@ -75,11 +75,16 @@ impl DispatchSlot {
 /// It is not set if it is the default already: as long as any thread has a scoped subscriber,
 /// tracing drops, on all threads, what is logged inside an event.
 pub(crate) fn in_subscriber<T>(subscriber: Option<&Dispatch>, work: impl FnOnce() -> T) -> T {
+    match subscriber {
+        Some(subscriber) if !is_default(subscriber) => with_default(subscriber, work),
+        _ => work(),
+    }
+}
+
+/// Whether `subscriber` is the thread's default.
+pub(crate) fn is_default(subscriber: &Dispatch) -> bool {
     let identity = |dispatch: &Dispatch| {
         (dispatch.is::<NoSubscriber>(), dispatch.downcast_ref::<Registry>().map(std::ptr::from_ref))
     };
-    match subscriber {
-        Some(subscriber) if get_default(identity) != identity(subscriber) => with_default(subscriber, work),
-        _ => work(),
-    }
+    get_default(identity) == identity(subscriber)
 }

@@ -12,10 +12,10 @@ use tracing_core::field::Field;
 use crate::event::callsite::{CallsiteInfo, FieldInfo, Role};
 use crate::event::exception::{Causes, ErrorType};
 use crate::event::merge::MergedAttributes;
+use crate::examined;
 use crate::fields::Sink;
 use crate::format::{truncate, with_text, Limit};
-use crate::keys;
-use crate::keys::is_control;
+use crate::keys::{self, is_control};
 use crate::limits::Limits;
 use crate::record::{severity_of_number, Record};
 use crate::stats::Counters;
@@ -121,6 +121,7 @@ impl<'a, R: Record> EventVisitor<'a, R> {
         match name {
             "otel.severity_number" => self.set_severity(value),
             "otel.event_name" => self.set_event_name(value),
+            examined::FIELD => examined::add_record(),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ use std::{fmt, thread};
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_core::dispatcher::WeakDispatch;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
@@ -41,6 +42,10 @@ pub(crate) struct Telemetry {
     /// On the direct path, one for each destination.
     pub(crate) direct: Vec<Direct>,
     pub(crate) spans: Option<SdkTracerProvider>,
+    /// What the layers are in.
+    pub(crate) subscriber: WeakDispatch,
+    /// The resource has a `service.name` that somebody set.
+    pub(crate) has_service_name: bool,
     pub(crate) counters: Counters,
     /// One for each SDK exporter.
     pub(crate) meters: Vec<Arc<Meter>>,
@@ -53,6 +58,15 @@ pub(crate) struct Telemetry {
     pub(crate) is_down: AtomicBool,
     /// Held by the first shutdown while it waits.
     pub(crate) stopping: ForkedMutex<()>,
+}
+
+/// A flush of the SDK's providers that is under way.
+pub(crate) struct SdkFlush {
+    /// What each exporter had received before.
+    taken: Vec<u64>,
+    signals: [Option<Receiver<Result<(), Error>>>; 2],
+    /// Another flush has not ended in time.
+    is_busy: bool,
 }
 
 /// A pipeline, and the name of its destination.
@@ -122,7 +136,19 @@ impl Telemetry {
             return Err(Error::delivery("telemetry is shut down".into()));
         }
         let until = after(deadline);
-        let taken: Vec<_> = self.meters.iter().map(|meter| meter.read().taken).collect();
+        let sdk = self.start_sdk_flush(until);
+        let direct = self.each_direct(|pipeline| pipeline.flush(left(until)));
+        direct.and(self.finish_sdk_flush(sdk, until))?;
+        let failed = self.meters.iter().map(|meter| meter.read().failed).sum();
+        match failed - self.reported.swap(failed, Ordering::AcqRel).min(failed) {
+            0 => Ok(()),
+            lost => Err(Error::delivery(format!("{lost} records or spans were lost since the last flush"))),
+        }
+    }
+
+    /// Starts a flush of the SDK's providers.
+    pub(crate) fn start_sdk_flush(&self, until: Instant) -> SdkFlush {
+        let taken = self.meters.iter().map(|meter| meter.read().taken).collect();
         let logs = UnderWay::with(self.logs.clone(), &self.flushing_logs, until);
         let spans = UnderWay::with(self.spans.clone(), &self.flushing_spans, until);
         let is_busy = logs.is_some() != self.logs.is_some() || spans.is_some() != self.spans.is_some();
@@ -131,21 +157,20 @@ impl Telemetry {
         let spans = start(spans, until, "traces", move |(spans, _under_way)| {
             flush_until(until, || spans.force_flush())
         });
-        let direct = self.each_direct(|pipeline| pipeline.flush(left(until)));
-        let sdk = wait(logs, until).and(wait(spans, until));
-        if sdk.is_ok() && !is_busy {
+        SdkFlush { taken, signals: [logs, spans], is_busy }
+    }
+
+    /// Waits for it until `until`.
+    pub(crate) fn finish_sdk_flush(&self, flush: SdkFlush, until: Instant) -> Result<(), Error> {
+        let result = flush.signals.into_iter().map(|signal| wait(signal, until)).fold(Ok(()), Result::and);
+        if flush.is_busy {
+            return result.and(Err(deadline_passed()));
+        }
+        if result.is_ok() {
             // What has no outcome after that was dropped by the SDK's queue.
-            self.meters.iter().zip(taken).for_each(|(meter, taken)| meter.settle(taken));
+            self.meters.iter().zip(flush.taken).for_each(|(meter, taken)| meter.settle(taken));
         }
-        direct.and(sdk)?;
-        if is_busy {
-            return Err(deadline_passed());
-        }
-        let failed = self.meters.iter().map(|meter| meter.read().failed).sum();
-        match failed - self.reported.swap(failed, Ordering::AcqRel).min(failed) {
-            0 => Ok(()),
-            lost => Err(Error::delivery(format!("{lost} records or spans were lost since the last flush"))),
-        }
+        result
     }
 
     pub(crate) fn shutdown(&self, deadline: Duration) -> Report {
@@ -173,7 +198,7 @@ impl Telemetry {
         Report { logs, spans, outputs, stats: Stats { delivered, ..self.counters.snapshot() } }
     }
 
-    fn outputs(&self) -> Vec<Output> {
+    pub(crate) fn outputs(&self) -> Vec<Output> {
         let direct = self.direct.iter().flat_map(Direct::read);
         direct.chain(self.meters.iter().map(|meter| meter.read())).collect()
     }

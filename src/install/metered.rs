@@ -14,6 +14,7 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter,
 use opentelemetry_sdk::Resource;
 
 use crate::diagnostics::report_once;
+use crate::forked::ForkedMutex;
 use crate::install::env;
 use crate::otlp::signal::Signal;
 
@@ -63,12 +64,16 @@ pub(crate) struct Meter {
     taken: AtomicU64,
     exported: AtomicU64,
     failed: AtomicU64,
+    /// Why a batch was lost, if the last one was.
+    error: ForkedMutex<Option<String>>,
 }
 
 impl Meter {
     fn new(signal: &'static str, exporter: &'static str, meters: &mut Vec<Arc<Self>>) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
-        let meter = Arc::new(Self { signal, exporter, taken: zero(), exported: zero(), failed: zero() });
+        let (taken, exported, failed) = (zero(), zero(), zero());
+        let error = ForkedMutex::default();
+        let meter = Arc::new(Self { signal, exporter, taken, exported, failed, error });
         meters.push(meter.clone());
         meter
     }
@@ -102,7 +107,15 @@ impl Meter {
         }
     }
 
+    /// Why the last batch was lost, if it was.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.error.lock()?.clone()
+    }
+
     fn count(&self, count: u64, result: &OTelSdkResult) {
+        if let Some(mut error) = self.error.lock() {
+            *error = result.as_ref().err().map(ToString::to_string);
+        }
         let outcome = match result {
             Ok(()) => &self.exported,
             Err(error) => {

@@ -16,6 +16,8 @@ use crate::spans::SpanLayer;
 
 /// The level of each output, and the global filter, which enables what any of them needs.
 pub(crate) struct Levels {
+    /// The directives, or the level, for people.
+    pub(crate) name: String,
     pub(crate) filter: Boxed,
     pub(crate) records: LevelFilter,
     pub(crate) console: LevelFilter,
@@ -29,17 +31,18 @@ impl Levels {
         directives: Option<&str>,
     ) -> Result<Self, Error> {
         let variable = variables::try_text("RUST_LOG")?;
-        let directives = match &variable {
-            Some(variable) => Some(directed("RUST_LOG", variable, spans)?),
-            None => directives.map(|directives| directed("with_filter", directives, spans)).transpose()?,
-        };
-        Ok(match directives {
-            Some(filter) => {
-                Self { filter, records: LevelFilter::TRACE, console: console.unwrap_or(LevelFilter::TRACE) }
-            }
+        let variable = variable.as_deref().map(|directives| ("RUST_LOG", directives));
+        Ok(match variable.or(directives.map(|directives| ("with_filter", directives))) {
+            Some((setting, directives)) => Self {
+                name: format!("{directives} ({setting})"),
+                filter: directed(setting, directives, spans)?,
+                records: LevelFilter::TRACE,
+                console: console.unwrap_or(LevelFilter::TRACE),
+            },
             None => {
                 let console = console.unwrap_or(level);
-                Self { filter: up_to(level.max(console), spans), records: level, console }
+                let name = format!("{level} (with_level)");
+                Self { name, filter: up_to(level.max(console), spans), records: level, console }
             }
         })
     }

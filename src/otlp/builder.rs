@@ -403,6 +403,7 @@ impl Builder {
         let attributes: Vec<(Key, AnyValue)> =
             resource.iter().map(|(key, value)| (key.clone(), any_value(value.clone()))).collect();
         config.resource = Resource::new(attributes.iter().map(|(key, value)| (key, value)));
+        config.has_service_name = variables::has_service_name(&resource);
         let mut connections = positive("with_max_concurrent_exports", self.max_concurrent_exports)?;
         let transport = match self.file_of(signal) {
             Some(path) => {

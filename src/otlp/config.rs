@@ -15,6 +15,8 @@ use crate::otlp::spool::Spool;
 pub(crate) struct Config {
     pub(crate) signal: Signal,
     pub(crate) resource: Resource,
+    /// The resource has a `service.name` that somebody set.
+    pub(crate) has_service_name: bool,
     /// What sends the requests: its `otel.component.type`.
     pub(crate) exporter: &'static str,
     /// For the layers that write to the pipeline.
@@ -50,6 +52,7 @@ impl Default for Config {
         Self {
             signal: Signal::Logs,
             resource: Resource::default(),
+            has_service_name: true,
             exporter: "spanlog::otlp::Pipeline",
             limits: Limits::default(),
             // Minutes of a chatty service, and little of its memory: some 80,000 records of 400

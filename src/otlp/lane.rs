@@ -109,6 +109,11 @@ impl Lane {
         !self.is_forked() && self.queue.control.phase() == Phase::Abandoned
     }
 
+    /// `None` without a worker.
+    pub(crate) fn reporter(&self) -> Option<&Reporter> {
+        self.reporter.as_deref()
+    }
+
     pub(crate) fn lost(&self) -> u64 {
         self.queue.counters.snapshot().lost()
     }

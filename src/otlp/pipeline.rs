@@ -42,6 +42,7 @@ struct Handle {
     memory: Arc<Memory>,
     limits: Limits,
     spool: Option<Arc<Spool>>,
+    has_service_name: bool,
     /// The losses of both signals that a flush has reported.
     reported: Mutex<Losses>,
 }
@@ -59,9 +60,8 @@ fn all() -> &'static ForkedMutex<Vec<Weak<Handle>>> {
 /// the outcomes of the log records, and of the spans, of the account's job.
 pub(crate) fn settle(account: &Account, deadline: Duration) -> [Tally; 2] {
     let until = after(deadline);
-    let known = all().lock().map(|pipelines| pipelines.clone()).unwrap_or_default();
-    let handles: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
-    let lanes = || handles.iter().flat_map(|handle| handle.lanes());
+    let pipelines = Pipeline::all();
+    let lanes = || pipelines.iter().flat_map(Pipeline::lanes);
     let flushes: Vec<_> = lanes().map(|lane| (lane, lane.begin_flush())).collect();
     for (lane, flush) in flushes {
         if let Some(flush) = flush {
@@ -91,6 +91,12 @@ struct Losses {
 }
 
 impl Pipeline {
+    /// Those of this process that are in use.
+    pub(crate) fn all() -> Vec<Self> {
+        let known = all().lock().map(|pipelines| pipelines.clone()).unwrap_or_default();
+        known.iter().filter_map(Weak::upgrade).map(Self).collect()
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         self.0.limits
     }
@@ -109,7 +115,7 @@ impl Pipeline {
         connect: Option<Connect>,
     ) -> Result<Self, Error> {
         let (limits, memory) = (settings.limits, Memory::new(settings.memory_limit_bytes));
-        let spool = settings.spool.clone();
+        let (spool, has_service_name) = (settings.spool.clone(), settings.has_service_name);
         let logs = Lane::start(settings, transports, &memory)?;
         let has_spans = connect.is_some() && spool.as_ref().is_some_and(|spool| spool.may_have_spans());
         let pipeline = Self(Arc::new(Handle {
@@ -119,6 +125,7 @@ impl Pipeline {
             memory,
             limits,
             spool,
+            has_service_name,
             reported: Mutex::default(),
         }));
         if let Some(mut pipelines) = all().lock() {
@@ -130,6 +137,15 @@ impl Pipeline {
             pipeline.try_span_processor()?;
         }
         Ok(pipeline)
+    }
+
+    /// Whether the resource has a `service.name` that somebody set.
+    pub(crate) fn has_service_name(&self) -> bool {
+        self.0.has_service_name
+    }
+
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.0.lanes()
     }
 
     /// The queue that the layer's records go to.

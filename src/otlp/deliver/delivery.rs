@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::otlp::config::Config;
-use crate::otlp::deliver::reporter::{Reason, Reporter};
+use crate::otlp::deliver::reporter::{Effect, Reason, Reporter};
 use crate::otlp::deliver::request::Request;
 use crate::otlp::deliver::retry::Backoff;
 use crate::otlp::queue::control::Phase;
@@ -44,6 +44,21 @@ enum Outcome {
     Shutdown,
 }
 
+impl Outcome {
+    /// What there is to say about it. `None` if it says nothing about the receiver.
+    fn trouble(&self) -> Option<Option<(&str, Effect)>> {
+        Some(match self {
+            Self::Accepted { rejected: 0, message } if message.is_empty() => None,
+            Self::Accepted { rejected: 0, message } => Some((message, Effect::Accepted)),
+            Self::Accepted { message: why, .. }
+            | Self::Refused { why }
+            | Self::TooLarge { why }
+            | Self::GaveUp { why } => Some((why, Effect::Lost)),
+            Self::Shutdown => return None,
+        })
+    }
+}
+
 impl Delivery {
     /// Sends the request, counts the outcome of its records and releases them. False if the worker
     /// was abandoned.
@@ -73,6 +88,9 @@ impl Delivery {
         // First: what happens in between can only send them once more.
         if !matches!(outcome, Outcome::Shutdown) {
             request.set_done();
+        }
+        if let Some(trouble) = outcome.trouble() {
+            self.reporter.set_trouble(trouble);
         }
         let counters = &self.queue.counters;
         let is_alive = self.queue.control.complete(taken, || {
@@ -161,7 +179,11 @@ impl Delivery {
                 Phase::Running => {}
             }
             self.queue.counters.retries(u64::from(is_retry));
-            let (retry_after, why) = match self.send(request, deadline) {
+            let answer = self.send(request, deadline);
+            if let Some(seconds_ahead) = self.transport.clock() {
+                self.reporter.set_clock(seconds_ahead);
+            }
+            let (retry_after, why) = match answer {
                 Answer::Accepted { rejected, message } => {
                     return Some(Outcome::Accepted { rejected: rejected.min(request.records()), message });
                 }

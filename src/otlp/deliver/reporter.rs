@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -127,11 +128,33 @@ pub(crate) struct Reporter {
     /// Where it is sent: a URL without credentials, or a path.
     receiver: String,
     on_loss: Option<OnLoss>,
+    /// How many seconds the receiver's clock is ahead of this machine's, or [`UNKNOWN_CLOCK`].
+    clock: AtomicI64,
     state: Mutex<State>,
+}
+
+const UNKNOWN_CLOCK: i64 = i64::MIN;
+
+/// What went wrong with a request, unless the next one was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) why: String,
+    pub(crate) effect: Effect,
+}
+
+/// What trouble means for the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It is sent again.
+    Delayed,
+    Lost,
+    /// It was accepted, with a warning.
+    Accepted,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    trouble: Option<Trouble>,
     outage: Option<Outage>,
     /// When the beginning of an outage was last reported.
     outage_reported: Option<Instant>,
@@ -158,11 +181,37 @@ struct Reported {
 
 impl Reporter {
     pub(crate) fn new(signal: Signal, receiver: String, on_loss: Option<OnLoss>) -> Self {
-        Self { signal, receiver, on_loss, state: Mutex::default() }
+        Self { signal, receiver, on_loss, clock: AtomicI64::new(UNKNOWN_CLOCK), state: Mutex::default() }
+    }
+
+    pub(crate) fn receiver(&self) -> &str {
+        &self.receiver
+    }
+
+    /// What went wrong since a request was last accepted without a warning.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        lock(&self.state).trouble.clone()
+    }
+
+    /// Sets it. Called before the request counts as completed, so that who waits for that finds it.
+    pub(crate) fn set_trouble(&self, trouble: Option<(&str, Effect)>) {
+        let trouble = trouble.map(|(why, effect)| Trouble { why: shortened(why), effect });
+        lock(&self.state).trouble = trouble;
+    }
+
+    /// How many seconds the receiver's clock was ahead of this machine's at its last answer, if it
+    /// said.
+    pub(crate) fn clock(&self) -> Option<i64> {
+        Some(self.clock.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN_CLOCK)
+    }
+
+    pub(crate) fn set_clock(&self, seconds_ahead: i64) {
+        self.clock.store(seconds_ahead, Ordering::Relaxed);
     }
 
     /// An attempt to send failed, and will be repeated.
     pub(crate) fn failed(&self, why: &str, stats: &Stats) {
+        self.set_trouble(Some((why, Effect::Delayed)));
         if let Some(text) = self.failed_at(Instant::now(), why, stats) {
             report(format_args!("{text}"));
         }

@@ -5,7 +5,7 @@
 use std::env;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
+use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::resource::{SdkProvidedResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::Resource;
 
@@ -69,6 +69,12 @@ pub(crate) fn resource(
         Some(name) => resource.with_service_name(name).build(),
         None => resource.build(),
     }
+}
+
+/// Whether somebody set `service.name`: the SDK's default begins with `unknown_service`.
+pub(crate) fn has_service_name(resource: &Resource) -> bool {
+    let name = resource.get(&Key::from_static_str("service.name"));
+    name.is_some_and(|name| !name.as_str().is_empty() && !name.as_str().starts_with("unknown_service"))
 }
 
 /// `OTEL_RESOURCE_ATTRIBUTES`. By the specification, the whole value is discarded if a part of it

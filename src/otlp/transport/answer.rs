@@ -13,10 +13,9 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use crate::diagnostics::report_once;
 use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
 use crate::otlp::transport::Answer;
 
@@ -45,11 +44,11 @@ impl Reply {
     pub(crate) fn meaning(&self, now: SystemTime) -> Answer {
         if self.status.is_success() {
             if self.is_page() {
-                report_once(format_args!(
-                    "a receiver of OTLP answered {} with a web page: what it was sent counts as delivered, but \
-                     something else may be at its place",
-                    self.status
-                ));
+                let what = "a web page: what it was sent counts as delivered, but something else may be at its place";
+                return Answer::Accepted {
+                    rejected: 0,
+                    message: format!("it answered {} with {what}", self.status),
+                };
             }
             return self.partial_success().unwrap_or_default().into();
         }
@@ -66,6 +65,14 @@ impl Reply {
             _ if self.is_of_another_server() => Answer::TryAgain { after: None, why: hinted(why) },
             _ => Answer::Refused { why },
         }
+    }
+
+    /// How many seconds its `Date` is ahead of `now`.
+    pub(crate) fn clock(&self, now: SystemTime) -> Option<i64> {
+        let date = httpdate::parse_http_date(self.headers.get(DATE)?.to_str().ok()?).ok()?;
+        let seconds =
+            |time: SystemTime| Some(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs() as i64);
+        Some(seconds(date)? - seconds(now)?)
     }
 
     /// A web page where the path of OTLP should be, or a server that expects TLS.

@@ -44,6 +44,8 @@ pub(crate) struct Http {
     bodies: Bodies,
     /// The receiver closed the connection during the last request.
     was_cut_off: bool,
+    /// How many seconds the receiver's clock was ahead at its last answer, if that had a date.
+    clock: Option<i64>,
 }
 
 impl Http {
@@ -74,6 +76,7 @@ impl Http {
             },
             bodies,
             was_cut_off: false,
+            clock: None,
         })
     }
 
@@ -95,7 +98,9 @@ impl Http {
         let answer = match reply {
             Ok(reply) => {
                 self.client.was_answered = true;
-                reply.meaning(SystemTime::now())
+                let now = SystemTime::now();
+                self.clock = reply.clock(now);
+                reply.meaning(now)
             }
             Err(error) => {
                 self.was_cut_off = is_cut_off(&error);
@@ -124,6 +129,10 @@ impl Transport for Http {
             let why = String::from("the header provider or the HTTP client panicked");
             Answer::TryAgain { after: None, why }
         })
+    }
+
+    fn clock(&self) -> Option<i64> {
+        self.clock
     }
 }
 

@@ -1,0 +1,251 @@
+//! What a check-up can find, in words, with what to do about it.
+
+use std::fmt;
+
+use tracing::Level;
+
+/// What is wrong, what that means, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The same in words, with names and values.
+    pub text: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// What a check-up can find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The thread has no subscriber.
+    NoSubscriber,
+    /// The subscriber in use is not the one that was examined, or has no layer of this crate.
+    OtherSubscriber,
+    /// `OTEL_SDK_DISABLED` is set.
+    Disabled,
+    /// The guard or a pipeline was shut down.
+    ShutDown,
+    /// Records or spans go to no receiver and no file.
+    NoDestination,
+    /// No event becomes a record, as no log layer is there.
+    NoLogLayer,
+    /// The span has no ids: no layer of tracing-opentelemetry is there, or one of another version.
+    NoSpanLayer,
+    /// The span has no valid ids, as its tracer is shut down or does nothing.
+    NoTracer,
+    /// A filter disables all events.
+    EventsFiltered,
+    /// A filter disables spans, whose records have no ids then.
+    SpansFiltered,
+    /// A layer of this crate has a per-layer filter.
+    PerLayerFilter,
+    /// The sampler takes no trace.
+    NotSampled,
+    /// Nothing answers at the receiver's address.
+    Unreachable,
+    /// Something answers that does not speak the protocol.
+    WrongServer,
+    /// The receiver has no such path or method.
+    WrongPath,
+    /// TLS failed.
+    Tls,
+    /// The receiver wants other credentials.
+    Unauthorized,
+    /// The receiver refused what was sent.
+    Refused,
+    /// It did not arrive in time, for another reason.
+    NotDelivered,
+    /// The receiver accepted it, with a warning. A warning.
+    ReceiverWarning,
+    /// Nobody set `service.name`. A warning.
+    NoServiceName,
+    /// The clocks of the receiver and of this machine differ. A warning.
+    ClockSkew,
+}
+
+impl Problem {
+    /// Telemetry arrives in spite of it.
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::ReceiverWarning | Self::NoServiceName | Self::ClockSkew)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.problem.is_warning() { "warning" } else { "problem" };
+        write!(f, "{kind}: {}\n    {}", self.text, self.advice)
+    }
+}
+
+impl Finding {
+    pub(crate) fn new(problem: Problem, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { problem, text: text.into(), advice: advice.into() }
+    }
+
+    #[cfg(feature = "install")]
+    pub(crate) fn disabled() -> Self {
+        Self::new(
+            Problem::Disabled,
+            "OTEL_SDK_DISABLED is true: nothing is sent",
+            "unset it, unless that is what you want",
+        )
+    }
+
+    #[cfg(feature = "install")]
+    pub(crate) fn not_delivered_by_sdk(what: &str, why: &str) -> Self {
+        Self::new(
+            Problem::NotDelivered,
+            format!("{what}: {why}"),
+            "the diagnostics on standard error say more; without `with_sdk_logs`, `with_sdk_spans` and \
+             processors of logs, a check-up does",
+        )
+    }
+
+    pub(crate) fn no_subscriber() -> Self {
+        Self::new(
+            Problem::NoSubscriber,
+            "this thread has no subscriber, so that nothing is logged",
+            "call `spanlog::builder().install()` first in `main`, and keep the guard that it returns",
+        )
+    }
+
+    pub(crate) fn other_subscriber(text: &str) -> Self {
+        Self::new(
+            Problem::OtherSubscriber,
+            text,
+            "a process has one global subscriber, and `install` returns an error (`Error::is_already_set`) if \
+             there is one: leave out the other (`tracing_subscriber::fmt::init()`, for example), and add its \
+             layers with `with_layer`",
+        )
+    }
+
+    pub(crate) fn no_log_layer() -> Self {
+        Self::new(
+            Problem::NoLogLayer,
+            "no log layer makes records of events",
+            "add a `LogLayer` to the subscriber; with `install`, choose an exporter that is not `none`",
+        )
+    }
+
+    pub(crate) fn no_record(target: &str) -> Self {
+        Self::new(
+            Problem::EventsFiltered,
+            format!("the log layer made no record of an event of the target {target}"),
+            "look at its `with_level` and `with_targets`, for a per-layer filter around it, and whether its \
+             logger provider has a processor",
+        )
+    }
+
+    pub(crate) fn no_span_layer() -> Self {
+        Self::new(
+            Problem::NoSpanLayer,
+            "spans have no ids, so that records have none: no layer of tracing-opentelemetry 0.34 is in the \
+             subscriber",
+            "add `SpanLayer::new(tracing_opentelemetry::layer().with_tracer(..))`. If there is a layer, it is \
+             of another version: `cargo tree -i tracing-opentelemetry` and `-i opentelemetry` show one version \
+             each when all is well",
+        )
+    }
+
+    pub(crate) fn no_ids() -> Self {
+        Self::new(
+            Problem::NoSpanLayer,
+            "records do not get the ids of their span: the log layer does not know its subscriber",
+            "a layer inside `reload`, or in a subscriber that is not built on `Registry`, is not told: add it \
+             with `.with(layer)`",
+        )
+    }
+
+    pub(crate) fn no_tracer() -> Self {
+        Self::new(
+            Problem::NoTracer,
+            "spans have no valid ids: their tracer is shut down, or does nothing",
+            "give the span layer a tracer of an `SdkTracerProvider` (`with_tracer`) that lives as long as the \
+             program",
+        )
+    }
+
+    pub(crate) fn events_filtered(target: &str) -> Self {
+        Self::new(
+            Problem::EventsFiltered,
+            format!("a filter disables all events of the target {target}"),
+            format!("add a directive for it (`RUST_LOG={target}=info`), or one for all (`info`)"),
+        )
+    }
+
+    pub(crate) fn spans_filtered(target: &str) -> Self {
+        Self::new(
+            Problem::SpansFiltered,
+            format!("a filter disables spans at INFO of the target {target}: records in them have no ids"),
+            format!(
+                "let them pass (`{target}=info`): events can be filtered in the layers, by `with_level`; \
+                 `install` keeps spans unless `with_span_level` or a directive `off` removes them"
+            ),
+        )
+    }
+
+    pub(crate) fn per_layer_filter(layer: &str) -> Self {
+        Self::new(
+            Problem::PerLayerFilter,
+            format!(
+                "{layer} has a per-layer filter, which loses records: `log::log_enabled!` or \
+                     `tracing::enabled!` between events confuses it (tracing#2519)"
+            ),
+            "leave out its `with_filter`: use `LogLayer::with_level` and `with_targets`, or a global filter",
+        )
+    }
+
+    pub(crate) fn not_sampled() -> Self {
+        let variable =
+            |name| std::env::var(name).map(|value| format!(" ({name}={value})")).unwrap_or_default();
+        Self::new(
+            Problem::NotSampled,
+            "the sampler took none of several traces: records have ids, but their spans are in no store",
+            format!("look at `with_sampler` and OTEL_TRACES_SAMPLER{}", variable("OTEL_TRACES_SAMPLER")),
+        )
+    }
+
+    #[cfg(feature = "install")]
+    pub(crate) fn no_destination(items: &str) -> Self {
+        Self::new(
+            Problem::NoDestination,
+            format!("{items} go to no receiver and no file"),
+            "set an endpoint, or a directory (`with_json_lines`); OTEL_LOGS_EXPORTER and OTEL_TRACES_EXPORTER \
+             must not be `none`",
+        )
+    }
+
+    pub(crate) fn shut_down() -> Self {
+        Self::new(
+            Problem::ShutDown,
+            "telemetry is shut down",
+            "keep the guard until the end of `main`: `let _guard`, as `let _` drops it at once",
+        )
+    }
+
+    pub(crate) fn no_service_name() -> Self {
+        Self::new(
+            Problem::NoServiceName,
+            "nobody set `service.name`, so that stores file this program under `unknown_service`",
+            "use `with_service_name(env!(\"CARGO_PKG_NAME\"))`, or set OTEL_SERVICE_NAME",
+        )
+    }
+
+    pub(crate) fn clock_skew(receiver: &str, seconds_ahead: i64) -> Self {
+        let (seconds, side) =
+            (seconds_ahead.unsigned_abs(), if seconds_ahead > 0 { "ahead of" } else { "behind" });
+        Self::new(
+            Problem::ClockSkew,
+            format!("the clock of {receiver} is {seconds} s {side} this machine's"),
+            "set both by NTP: stores sort by time, and some drop what is old or in the future",
+        )
+    }
+}
+
+/// A level, or none.
+pub(crate) fn up_to(level: Option<Level>) -> String {
+    level.map_or_else(|| "none".to_owned(), |level| format!("up to {level}"))
+}
