@@ -81,7 +81,11 @@ pub use self::progress::writer::ProgressWriter;
 #[cfg_attr(docsrs, doc(cfg(feature = "terminal")))]
 pub use self::progress::{Progress, ProgressBuilder};
 pub use self::read::{Reader, MEMORY_LIMIT};
-pub use self::record::{Level, LogRecord, RecordCounts};
+pub use self::record::{LogRecord, RecordCounts, RecordLevel};
 pub use self::rows::SiblingRow;
 pub use self::text::Text;
 pub use self::tool_call_graph::{Node, ToolCallGraph};
+
+// Its name before it was told apart from that of `trace`.
+#[doc(hidden)]
+pub use self::record::RecordLevel as Level;

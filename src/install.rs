@@ -108,7 +108,7 @@ use crate::layer::recording::Recorder;
 use crate::layer::LogLayer;
 use crate::log_tracer::LogTracer;
 use crate::op;
-use crate::otlp::builder::Builder as PipelineBuilder;
+use crate::otlp::builder::PipelineBuilder;
 use crate::otlp::deliver::reporter::Loss;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
@@ -352,7 +352,7 @@ impl Builder {
     }
 
     /// Sets a function that is called with each loss of a pipeline, as
-    /// [`otlp::Builder::on_loss`](PipelineBuilder::on_loss).
+    /// [`otlp::PipelineBuilder::on_loss`](PipelineBuilder::on_loss).
     #[must_use]
     pub fn on_loss(self, call: impl Fn(&Loss) + Send + Sync + 'static) -> Self {
         let call = Arc::new(call);
@@ -372,7 +372,7 @@ impl Builder {
     }
 
     /// Keeps records and spans in files below this directory until they are delivered, so that they outlive
-    /// the process, however it ends: see [`otlp::Builder::with_spool`](PipelineBuilder::with_spool), and
+    /// the process, however it ends: see [`otlp::PipelineBuilder::with_spool`](PipelineBuilder::with_spool), and
     /// [`with_pipeline`](Self::with_pipeline) for its limit and its policy. Default: none.
     ///
     /// The SDK's path has no spool.

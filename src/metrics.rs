@@ -28,7 +28,7 @@ use opentelemetry_semantic_conventions::metric::{
     OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE, OTEL_SDK_PROCESSOR_SPAN_PROCESSED, OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
 };
 
-use crate::otlp::counters::Stats;
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::control::Exports;
 use crate::otlp::signal::Signal;
@@ -122,7 +122,7 @@ struct Reading {
     /// The `otel.component.type` of the exporter.
     exporter: &'static str,
     exports: Exports,
-    stats: Stats,
+    stats: PipelineStats,
 }
 
 impl Reading {

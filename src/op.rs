@@ -47,7 +47,11 @@ use opentelemetry::KeyValue;
 use crate::op::handle::RUNNER;
 
 #[cfg(feature = "tokio")]
-pub use self::command::{Command, Output};
+pub use self::command::{Command, CommandOutput};
+// Its name before it was told apart from that of `install`.
+#[cfg(feature = "tokio")]
+#[doc(hidden)]
+pub use self::command::CommandOutput as Output;
 pub use self::future::Instrumented;
 pub use self::handle::Op;
 pub use self::label::label;

@@ -42,13 +42,22 @@ mod loom_tests;
 
 #[cfg(feature = "otlp-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
-pub use self::builder::Builder;
-pub use self::counters::Stats;
+pub use self::builder::PipelineBuilder;
+pub use self::counters::PipelineStats;
 pub use self::deliver::reporter::Loss;
-pub use self::pipeline::{Pipeline, Report};
+pub use self::pipeline::{Pipeline, PipelineReport};
 pub use self::queue::Overflow;
 #[cfg(feature = "otlp-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
 pub use self::settings::choices::{Compression, Protocol};
 pub use self::span::processor::PipelineSpanProcessor;
 pub use self::spool::sync::SpoolSync;
+
+// The names that these had before they were told apart from those of other modules.
+#[cfg(feature = "otlp-http")]
+#[doc(hidden)]
+pub use self::builder::PipelineBuilder as Builder;
+#[doc(hidden)]
+pub use self::counters::PipelineStats as Stats;
+#[doc(hidden)]
+pub use self::pipeline::PipelineReport as Report;

@@ -61,7 +61,7 @@ fn next_number() -> usize {
     own
 }
 
-/// Declares `Stats`, one reading of counters, and how `Counters`, a list of [`SHARDS`] `Cells`,
+/// Declares a struct of counts, one reading of counters, and how `Counters`, a list of [`SHARDS`] `Cells`,
 /// counts.
 ///
 /// A field in brackets is derived from the others. `SHARDS`, `AtomicU64` and `Ordering` are those
@@ -71,7 +71,7 @@ macro_rules! counters {
         $(#[$lint:meta])*
         impl Counters;
         $(#[$stats_doc:meta])*
-        pub struct Stats {
+        pub struct $stats:ident {
             $([$(#[$derived_doc:meta])* $derived:ident])?
             $($(#[$doc:meta])* $name:ident,)*
         }
@@ -85,12 +85,12 @@ macro_rules! counters {
         $(#[$stats_doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
-        pub struct Stats {
+        pub struct $stats {
             $($(#[$derived_doc])* pub $derived: u64,)?
             $($(#[$doc])* pub $name: u64,)*
         }
 
-        impl Stats {
+        impl $stats {
             /// Reads all counters, in the order of their declaration.
             fn read(cells: &[Cells; SHARDS]) -> Self {
                 let mut stats = Self::default();

@@ -14,7 +14,7 @@ use opentelemetry::trace::{Span, Status, Tracer, TracerProvider};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use spanlog::graph::{JobId, Level, Outcome, Recorder, ToolCallGraph};
+use spanlog::graph::{JobId, Outcome, RecordLevel, Recorder, ToolCallGraph};
 use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer};
 use tracing::Dispatch;
 
@@ -63,7 +63,7 @@ fn a_span_is_there_from_its_start_and_settled_at_its_end() {
                     let op_node = graph.nodes().last().unwrap();
                     assert_eq!(op_node.call().end_unix_nano, None);
                     let record = op_node.own_records().next().unwrap();
-                    assert_eq!((record.level, record.target.as_str()), (Level::Warn, "tf"));
+                    assert_eq!((record.level, record.target.as_str()), (RecordLevel::Warn, "tf"));
                     assert_eq!(record.event_name, "slow");
                     assert_eq!(record.span_id, Some(op_node.call().span_id));
                     assert!(record.time_unix_nano >= op_node.call().start_unix_nano);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::call::Outcome;
 use super::duration::format_duration;
 use super::escape::needs_escape;
-use super::record::Level;
+use super::record::RecordLevel;
 use super::tool_call_graph::{Node, ToolCallGraph};
 
 /// Mermaid's default `maxTextSize`: it renders no longer text.
@@ -114,7 +114,7 @@ fn box_text(node: Node<'_>) -> String {
         under.push("recovered".to_owned());
     }
     let counts = node.own_counts();
-    for level in [Level::Fatal, Level::Error, Level::Warn] {
+    for level in [RecordLevel::Fatal, RecordLevel::Error, RecordLevel::Warn] {
         if counts.of(level) > 0 {
             under.push(format!("{} {}", counts.of(level), level.name()));
         }

@@ -19,7 +19,7 @@ pub struct LogRecord {
     /// Nanoseconds since the Unix epoch; 0 if unknown.
     pub time_unix_nano: u64,
     /// The severity.
-    pub level: Level,
+    pub level: RecordLevel,
     /// The name of the instrumentation scope: the event's target.
     pub target: String,
     /// The event name; empty if there is none.
@@ -39,7 +39,7 @@ impl LogRecord {
             return None;
         }
         let time = record.timestamp().or(record.observed_timestamp());
-        let level = record.severity_number().map(|number| Level::of_number(number as i64));
+        let level = record.severity_number().map(|number| RecordLevel::of_number(number as i64));
         let attributes = record.attributes_iter();
         let attributes = attributes.map(|(key, value)| (key.to_string(), ValueText::from(value).text));
         Some(Self {
@@ -90,7 +90,7 @@ pub(super) fn first_known(time_unix_nano: u64, observed_unix_nano: u64) -> u64 {
 ///
 /// [data model]: https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+pub enum RecordLevel {
     /// The record has none.
     #[default]
     Unspecified,
@@ -108,7 +108,7 @@ pub enum Level {
     Fatal,
 }
 
-impl Level {
+impl RecordLevel {
     /// All levels, least severe first.
     pub const ALL: [Self; 7] =
         [Self::Unspecified, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
@@ -154,15 +154,15 @@ impl Level {
 
 /// Numbers of records by level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecordCounts([u64; Level::ALL.len()]);
+pub struct RecordCounts([u64; RecordLevel::ALL.len()]);
 
 impl RecordCounts {
-    pub(super) fn add(&mut self, level: Level) {
+    pub(super) fn add(&mut self, level: RecordLevel) {
         self.0[level as usize] += 1;
     }
 
     /// The number of records of one level.
-    pub fn of(&self, level: Level) -> u64 {
+    pub fn of(&self, level: RecordLevel) -> u64 {
         self.0[level as usize]
     }
 

@@ -1,6 +1,6 @@
 //! The log lines that say why a span failed.
 
-use super::record::{Level, LogRecord};
+use super::record::{LogRecord, RecordLevel};
 use super::tool_call_graph::Node;
 
 /// The attribute for the stream that a line of a program was written to.
@@ -75,7 +75,7 @@ impl<'a> Tail<'a> {
 /// all lines if none is of stderr, the last one that speaks of an error, or else the last one of stderr. A
 /// tool may write its errors at any level.
 fn reason(records: &[&LogRecord]) -> Option<usize> {
-    if let Some(error) = records.iter().rposition(|record| record.level >= Level::Error) {
+    if let Some(error) = records.iter().rposition(|record| record.level >= RecordLevel::Error) {
         return Some(error);
     }
     let last = |is_wanted: fn(&LogRecord) -> bool| {

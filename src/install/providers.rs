@@ -18,7 +18,7 @@ use crate::install::{env, grpc};
 use crate::job::processor::JobSpanProcessor;
 use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use crate::keys::Keys;
-use crate::otlp::builder::Builder as PipelineBuilder;
+use crate::otlp::builder::PipelineBuilder;
 use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::variables;

@@ -8,7 +8,7 @@ use opentelemetry::logs::Severity;
 use opentelemetry::{Key, TraceFlags};
 
 use crate::graph::moment::unix_nano;
-use crate::graph::record::{Level, LogRecord};
+use crate::graph::record::{LogRecord, RecordLevel};
 use crate::graph::value::ValueText;
 use crate::layer::LogLayer;
 use crate::record::inherited::InheritedAttributes;
@@ -86,7 +86,7 @@ impl Record for Draft {
     }
 
     fn set_severity(&mut self, severity: Severity) {
-        self.record.level = Level::of_number(severity as i64);
+        self.record.level = RecordLevel::of_number(severity as i64);
     }
 
     fn set_event_name(&mut self, name: &'static str) {

@@ -1,7 +1,7 @@
 //! `op::Command`: runs a child process as an op.
 //!
 //! [`Command`] is the builder, `names` derives the op's name and attributes, `environment` passes
-//! the trace context on, `process` runs the child, `lines` logs what it writes, and [`Output`] is
+//! the trace context on, `process` runs the child, `lines` logs what it writes, and [`CommandOutput`] is
 //! the result.
 
 mod environment;
@@ -26,7 +26,7 @@ use crate::op::future::Instrumented;
 use crate::op::handle::Op;
 use crate::op::label::label as op_label;
 
-pub use self::output::Output;
+pub use self::output::CommandOutput;
 
 /// Runs a child process as an op: its output lines become records of the op, its exit code the op's
 /// status.
@@ -62,7 +62,7 @@ pub use self::output::Output;
 /// target `spanlog::op::command`, `log.iostream` = `stdout` or `stderr`, level INFO. Filters apply
 /// as to any event. Empty lines are records, too. The line ending is not part of the record, and
 /// the last line needs none. Bytes that are not UTF-8 become U+FFFD. A line longer than 64 KiB is
-/// truncated to that, at a character boundary; [`Output::cut_lines`] and the span's
+/// truncated to that, at a character boundary; [`CommandOutput::cut_lines`] and the span's
 /// `op.command.cut_lines` count these.
 ///
 /// At most one buffer and one line of each stream are held in memory. A child that writes faster
@@ -77,7 +77,7 @@ pub use self::output::Output;
 /// Dropping the future kills the child, but not the child's own children, which would need `unsafe`
 /// code. They may keep running, and keep the pipes open. So when the child has exited, what is in
 /// the pipes is still read, but their end is awaited for half a second at most.
-/// [`Output::is_left_open`] and the span's `op.command.left_open` tell whether it was missed.
+/// [`CommandOutput::is_left_open`] and the span's `op.command.left_open` tell whether it was missed.
 #[must_use = "nothing happens until it is run"]
 pub struct Command {
     command: std::process::Command,
@@ -264,7 +264,7 @@ impl Command {
     ///
     /// In a tokio runtime that was built without `enable_all`, as tokio does.
     #[track_caller]
-    pub fn run(self) -> impl Future<Output = Result<Output, Error>> + Send + 'static {
+    pub fn run(self) -> impl Future<Output = Result<CommandOutput, Error>> + Send + 'static {
         let output = self.output();
         async move { output.await?.into_result() }
     }
@@ -289,7 +289,7 @@ impl Command {
     ///
     /// As [`run`](Self::run).
     #[track_caller]
-    pub fn output(mut self) -> impl Future<Output = Result<Output, Error>> + Send + 'static {
+    pub fn output(mut self) -> impl Future<Output = Result<CommandOutput, Error>> + Send + 'static {
         let program = self.command.get_program().to_string_lossy().into_owned();
         let tool = self.tool.take().unwrap_or_else(|| names::tool(self.command.get_program()));
         let operation = self.operation.take().unwrap_or_else(|| names::operation(self.command.get_args()));
@@ -320,7 +320,7 @@ impl fmt::Debug for Command {
 }
 
 /// Ends the op according to how the child ended, which [`Command::output`] may return as `Ok`.
-fn end(op: Op, result: &Result<Output, Error>) {
+fn end(op: Op, result: &Result<CommandOutput, Error>) {
     match result {
         Ok(output) => op.end(&output.result()),
         Err(error) if error.is_timeout() => op.time_out(error),

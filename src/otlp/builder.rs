@@ -1,4 +1,4 @@
-//! [`Builder`]: the settings of a pipeline, by the program and by the environment.
+//! [`PipelineBuilder`]: the settings of a pipeline, by the program and by the environment.
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +38,7 @@ use crate::value::any_value;
 /// an error.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Debug)]
-pub struct Builder {
+pub struct PipelineBuilder {
     overrides: Overrides,
     /// The defaults, and what the program set of that which has no variable.
     config: Config,
@@ -58,7 +58,7 @@ pub struct Builder {
     spool_sync: SpoolSync,
 }
 
-impl From<Overrides> for Builder {
+impl From<Overrides> for PipelineBuilder {
     fn from(overrides: Overrides) -> Self {
         Self {
             overrides,
@@ -78,7 +78,7 @@ impl From<Overrides> for Builder {
     }
 }
 
-impl Default for Builder {
+impl Default for PipelineBuilder {
     fn default() -> Self {
         Overrides::default().into()
     }
@@ -88,12 +88,12 @@ impl Pipeline {
     /// A builder of a pipeline. What it does not set is taken from the environment, or is a
     /// default.
     #[cfg_attr(docsrs, doc(cfg(feature = "otlp-http")))]
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> PipelineBuilder {
+        PipelineBuilder::default()
     }
 }
 
-impl Builder {
+impl PipelineBuilder {
     /// Sets the base URL of the receiver; over HTTP, `/v1/logs` or `/v1/traces` is appended. Default:
     /// `http://localhost:4318`, or `:4317` for gRPC.
     pub fn with_endpoint(mut self, base_url: impl Into<String>) -> Self {
@@ -244,8 +244,8 @@ impl Builder {
     /// memory limit is reached, records stay on the disk only, up to
     /// [`with_spool_limit`](Self::with_spool_limit). Each is sent at least once: again only if the process
     /// ends, or a shutdown's deadline passes, while an answer is on its way. What a shutdown leaves counts as
-    /// [`spooled`](super::Stats::spooled), and what an earlier process left as
-    /// [`recovered`](super::Stats::recovered).
+    /// [`spooled`](super::PipelineStats::spooled), and what an earlier process left as
+    /// [`recovered`](super::PipelineStats::recovered).
     ///
     /// Any number of processes can share a directory: each has one of its own below it, and takes over
     /// those of processes that have ended, at its start and every half minute. Pipelines with different
@@ -261,7 +261,7 @@ impl Builder {
 
     /// Sets the most bytes of this pipeline's files in the spool, with those that it has taken over. Beyond
     /// that, records are in memory only, which is reported and counted as
-    /// [`unspooled`](super::Stats::unspooled). Default: 1 GiB, at least 256 KiB.
+    /// [`unspooled`](super::PipelineStats::unspooled). Default: 1 GiB, at least 256 KiB.
     pub fn with_spool_limit(mut self, bytes: u64) -> Self {
         self.spool_limit = bytes;
         self

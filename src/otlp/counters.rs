@@ -20,7 +20,7 @@ counters! {
 
     /// One reading of a [`Pipeline`](super::Pipeline)'s counters. It adds up at any instant:
     /// `emitted == delivered + rejected + dropped() + spooled + pending`.
-    pub struct Stats {
+    pub struct PipelineStats {
         [
             /// Records without an outcome yet: queued, in flight, or waiting to be sent again.
             pending
@@ -80,8 +80,8 @@ impl Counters {
     }
 
     /// Reads all counters, `emitted` last.
-    pub(crate) fn snapshot(&self) -> Stats {
-        let mut stats = Stats::read(&self.0);
+    pub(crate) fn snapshot(&self) -> PipelineStats {
+        let mut stats = PipelineStats::read(&self.0);
         stats.pending = stats.emitted.saturating_sub(stats.settled());
         stats
     }
@@ -93,7 +93,7 @@ impl Default for Counters {
     }
 }
 
-impl Stats {
+impl PipelineStats {
     /// Records that were lost, for any reason.
     pub fn dropped(&self) -> u64 {
         self.dropped_queue_full

@@ -10,7 +10,7 @@ use crate::forked::ForkedMutex;
 use crate::job_account::{Account, Tally};
 use crate::limits::Limits;
 use crate::otlp::config::Config;
-use crate::otlp::counters::Stats;
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::lane::Lane;
 use crate::otlp::queue::budget::Memory;
 #[cfg(feature = "metrics")]
@@ -226,19 +226,19 @@ impl Pipeline {
     /// It returns by the deadline, whatever the transport does: what is not delivered by then is
     /// counted as dropped, even if the receiver gets it later. What is logged or ends afterwards is
     /// counted as dropped, too.
-    pub fn shutdown(&self, deadline: Duration) -> Report {
+    pub fn shutdown(&self, deadline: Duration) -> PipelineReport {
         let is_complete = self.0.shut_down(deadline);
-        Report { is_complete, stats: self.stats(), spans: self.span_stats() }
+        PipelineReport { is_complete, stats: self.stats(), spans: self.span_stats() }
     }
 
     /// Reads the counters of log records.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> PipelineStats {
         self.0.logs.queue().counters.snapshot()
     }
 
     /// Reads the counters of spans. All are zero without a
     /// [`span_processor`](Self::span_processor).
-    pub fn span_stats(&self) -> Stats {
+    pub fn span_stats(&self) -> PipelineStats {
         self.0.traces.get().map(|traces| traces.queue().counters.snapshot()).unwrap_or_default()
     }
 }
@@ -247,7 +247,7 @@ impl Pipeline {
 impl Pipeline {
     /// The `otel.component.type` of the signal's transport, the records of its requests, and its
     /// counters. `None` for spans without a processor.
-    pub(crate) fn read(&self, signal: Signal) -> Option<(&'static str, Exports, Stats)> {
+    pub(crate) fn read(&self, signal: Signal) -> Option<(&'static str, Exports, PipelineStats)> {
         let lane = match signal {
             Signal::Logs => &self.0.logs,
             Signal::Traces => self.0.traces.get()?,
@@ -311,16 +311,16 @@ impl Drop for Handle {
 /// The result of [`Pipeline::shutdown`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Report {
+pub struct PipelineReport {
     /// The workers have ended in time. If not, they were abandoned with a transport that hangs.
     pub is_complete: bool,
     /// The outcome of all log records. Those still pending are being enqueued by another thread.
-    pub stats: Stats,
+    pub stats: PipelineStats,
     /// The outcome of all spans.
-    pub spans: Stats,
+    pub spans: PipelineStats,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for PipelineReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         outcome(f, "", &self.stats)?;
         if self.spans.emitted > 0 {
@@ -334,8 +334,8 @@ impl fmt::Display for Report {
     }
 }
 
-fn outcome(f: &mut fmt::Formatter<'_>, of: &str, stats: &Stats) -> fmt::Result {
-    let Stats { emitted, delivered, rejected, spooled, pending, .. } = stats;
+fn outcome(f: &mut fmt::Formatter<'_>, of: &str, stats: &PipelineStats) -> fmt::Result {
+    let PipelineStats { emitted, delivered, rejected, spooled, pending, .. } = stats;
     let dropped = stats.dropped();
     write!(
         f,

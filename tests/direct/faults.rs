@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use spanlog::otlp::{Pipeline, Stats};
+use spanlog::otlp::{Pipeline, PipelineStats};
 
 use crate::http::{ok, response, Act, Receiver};
 use crate::kinds;
@@ -34,7 +34,7 @@ pub(crate) fn act(dice: u64) -> Act {
     }
 }
 
-pub(crate) fn assert_adds_up(stats: &Stats) {
+pub(crate) fn assert_adds_up(stats: &PipelineStats) {
     let settled = stats.delivered + stats.rejected + stats.dropped();
     assert_eq!(stats.emitted, settled + stats.pending, "{stats:?}");
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use spanlog::otlp::{Pipeline, Protocol, Stats};
+use spanlog::otlp::{Pipeline, PipelineStats, Protocol};
 
 #[cfg(feature = "grpc")]
 use crate::grpc;
@@ -60,7 +60,7 @@ impl Ports {
 }
 
 /// The counts after sending three records to `url`.
-fn send(url: String, protocol: Protocol) -> Stats {
+fn send(url: String, protocol: Protocol) -> PipelineStats {
     send_with(url, protocol, "three", |builder| builder)
 }
 
@@ -68,8 +68,8 @@ fn send_with(
     url: String,
     protocol: Protocol,
     text: &str,
-    settings: impl FnOnce(spanlog::otlp::Builder) -> spanlog::otlp::Builder,
-) -> Stats {
+    settings: impl FnOnce(spanlog::otlp::PipelineBuilder) -> spanlog::otlp::PipelineBuilder,
+) -> PipelineStats {
     let builder = Pipeline::builder()
         .with_endpoint(url)
         .with_protocol(protocol)
@@ -87,17 +87,17 @@ fn send_with(
 }
 
 #[track_caller]
-fn assert_delivered(stats: &Stats, retries: u64) {
+fn assert_delivered(stats: &PipelineStats, retries: u64) {
     assert_eq!((stats.delivered, stats.retries), (3, retries), "{stats:?}");
 }
 
 #[track_caller]
-fn assert_refused(stats: &Stats) {
+fn assert_refused(stats: &PipelineStats) {
     assert_eq!((stats.dropped_refused, stats.retries), (3, 0), "{stats:?}");
 }
 
 #[track_caller]
-fn assert_given_up(stats: &Stats) {
+fn assert_given_up(stats: &PipelineStats) {
     assert_eq!(stats.dropped_gave_up, 3, "{stats:?}");
     assert!(stats.retries > 0, "{stats:?}");
 }

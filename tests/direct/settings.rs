@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use spanlog::otlp::{Builder, Pipeline};
+use spanlog::otlp::{Pipeline, PipelineBuilder};
 
 /// Guarantees: a setting that cannot be used is an error that says so, when the pipeline is built.
 #[test]
 fn settings_that_cannot_be_used_are_errors() {
     let builder = || Pipeline::builder().with_endpoint("http://127.0.0.1:1");
     let missing = "/dev/null/missing.pem";
-    let wrong: Vec<(&str, Builder)> = vec![
+    let wrong: Vec<(&str, PipelineBuilder)> = vec![
         ("no scheme", builder().with_endpoint("collector:4318")),
         ("another scheme", builder().with_endpoint("ftp://collector")),
         ("no host", builder().with_logs_url("http://")),

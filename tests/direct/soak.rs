@@ -13,7 +13,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use spanlog::otlp::{Pipeline, Stats};
+use spanlog::otlp::{Pipeline, PipelineStats};
 use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer};
 
 use crate::faults::{act, assert_adds_up};
@@ -47,7 +47,7 @@ impl Arrived {
     }
 }
 
-fn assert_only_grew(now: &Stats, last: &Stats) {
+fn assert_only_grew(now: &PipelineStats, last: &PipelineStats) {
     assert!(now.emitted >= last.emitted && now.delivered >= last.delivered, "{last:?} {now:?}");
     assert!(now.rejected >= last.rejected && now.dropped() >= last.dropped(), "{last:?} {now:?}");
 }

@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prost::Message;
-use spanlog::graph::{Level, Reader, ToolCallGraph};
+use spanlog::graph::{Reader, RecordLevel, ToolCallGraph};
 use spanlog::json_lines::JsonLinesSpanExporter;
 use spanlog::otlp::Pipeline;
 use spanlog::LogLayer;
@@ -256,10 +256,13 @@ fn a_collectors_lines_and_all_that_receivers_must_accept() {
     let graph = reader.graph();
     let records = node(&graph, "job.deploy").records();
     let [warning] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!((warning.level, warning.body.as_str(), warning.target.as_str()), (Level::Warn, "5", "app"));
+    assert_eq!(
+        (warning.level, warning.body.as_str(), warning.target.as_str()),
+        (RecordLevel::Warn, "5", "app")
+    );
     assert_eq!(warning.attributes, [("d".to_owned(), "Infinity".to_owned())]);
     let late = graph.unplaced_records().next().unwrap();
-    assert_eq!((late.level, late.time_unix_nano), (Level::Fatal, 1_700_000_000_000_000_000));
+    assert_eq!((late.level, late.time_unix_nano), (RecordLevel::Fatal, 1_700_000_000_000_000_000));
     assert_eq!((late.target.as_str(), late.body.as_str()), ("app", "late"));
 }
 
@@ -290,7 +293,7 @@ fn what_our_own_writers_wrote_is_read_back() {
     assert!(plan.fails());
     let records: Vec<_> = plan.own_records().collect();
     let [planned] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!((planned.level, planned.body.as_str()), (Level::Warn, "planned"));
+    assert_eq!((planned.level, planned.body.as_str()), (RecordLevel::Warn, "planned"));
     assert!(planned.attributes.contains(&("changes".to_owned(), "3".to_owned())));
     assert_eq!(planned.target, module_path!());
     fs::remove_dir_all(&directory).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use spanlog::graph::{Level, Reader, ToolCallGraph};
+use spanlog::graph::{Reader, RecordLevel, ToolCallGraph};
 
 use crate::fixture::{logs, node, read, record, shape, span, traces};
 
@@ -23,7 +23,7 @@ fn beyond_the_limit_the_oldest_records_go_and_their_number_stays() {
     let kept = job.own_records().len();
     assert!((100..9_000).contains(&kept), "{kept}");
     assert_eq!(job.own_records().last().unwrap().body, "line 9999");
-    assert_eq!(job.own_counts().of(Level::Warn), 10_000);
+    assert_eq!(job.own_counts().of(RecordLevel::Warn), 10_000);
     let notes = graph.notes();
     let gone = 10_000 - kept;
     assert_eq!(

@@ -1,7 +1,7 @@
 //! The rules of the tree, on spans and records that were read back.
 
 use serde_json::json;
-use spanlog::graph::{Level, Outcome};
+use spanlog::graph::{Outcome, RecordLevel};
 
 use crate::fixture::{attribute, bodies, logs, node, read, read_spans, record, shape, span, traces, with};
 
@@ -113,7 +113,7 @@ fn read_back_hidden_runner_spans_give_children_and_records_to_the_nearest_that_i
     assert_eq!(shape(&graph), ["job.deploy", "-step.plan", "--terraform.plan", "--git.clone"]);
     let step = node(&graph, "step.plan");
     assert_eq!(step.own_records().map(|record| record.body.as_str()).collect::<Vec<_>>(), ["prepared"]);
-    assert_eq!(step.own_counts().of(Level::Info), 1);
+    assert_eq!(step.own_counts().of(RecordLevel::Info), 1);
     assert!(step.contains_failure());
     // And back.
     assert_eq!(shape(&graph.showing(|_| true)).len(), 6);

@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use proptest::prelude::*;
-use spanlog::graph::{JobId, Level, Recorder};
+use spanlog::graph::{JobId, RecordLevel, Recorder};
 
 struct Fixture {
     recorder: Recorder,
@@ -60,7 +60,7 @@ fn the_oldest_records_go_and_stay_counted_and_warnings_outlive_quiet_lines() {
     let bodies: Vec<_> = node.own_records().map(|record| record.body.as_str()).collect();
     assert!(bodies.len() > 50 && bodies.len() < 1000, "{}", bodies.len());
     assert_eq!((bodies[0], *bodies.last().unwrap()), ("the one that matters", "line 1999"));
-    assert_eq!(node.own_counts().of(Level::Info), 2000);
+    assert_eq!(node.own_counts().of(RecordLevel::Info), 2000);
     assert_eq!(node.own_counts().total(), 2001);
     assert_eq!(graph.notes(), [format!("{} older records were dropped", 2001 - bodies.len())]);
 
@@ -71,7 +71,7 @@ fn the_oldest_records_go_and_stay_counted_and_warnings_outlive_quiet_lines() {
     }
     let graph = fixture.recorder.graph();
     let records = graph.roots().next().unwrap().records();
-    for (level, last) in [(Level::Error, "error 1999"), (Level::Info, "beside 1999")] {
+    for (level, last) in [(RecordLevel::Error, "error 1999"), (RecordLevel::Info, "beside 1999")] {
         let of_level: Vec<_> = records.iter().filter(|record| record.level == level).collect();
         assert!(of_level.len() > 20, "{level:?}: {}", of_level.len());
         assert_eq!(of_level.last().unwrap().body, last);

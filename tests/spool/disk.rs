@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use spanlog::otlp::{Builder, Overflow, Pipeline, Report, SpoolSync};
+use spanlog::otlp::{Overflow, Pipeline, PipelineBuilder, PipelineReport, SpoolSync};
 use spanlog::LogLayer;
 
 use crate::http::{response, Act, Receiver};
@@ -33,7 +33,7 @@ impl Spool {
         Self(directory("disk"))
     }
 
-    fn builder(&self, url: &str) -> Builder {
+    fn builder(&self, url: &str) -> PipelineBuilder {
         Pipeline::builder()
             .with_endpoint(url)
             .with_spool(&self.0)
@@ -41,13 +41,13 @@ impl Spool {
     }
 
     /// A builder with room for a few segments, on the disk and in memory.
-    fn small_builder(&self, away: &Reserved) -> Builder {
+    fn small_builder(&self, away: &Reserved) -> PipelineBuilder {
         let builder = self.builder(&format!("http://{}", away.address));
         builder.with_memory_limit(256 * 1024).with_spool_limit(512 * 1024)
     }
 
     /// Emits records with these numbers while no receiver is there, and shuts down.
-    fn leave(&self, numbers: impl IntoIterator<Item = usize>) -> Report {
+    fn leave(&self, numbers: impl IntoIterator<Item = usize>) -> PipelineReport {
         let away = Reserved::new();
         let pipeline =
             self.builder(&format!("http://{}", away.address)).with_service_name("left").build().unwrap();
@@ -58,7 +58,7 @@ impl Spool {
     }
 
     /// What the next process sends of it.
-    fn recover(&self) -> (Report, BTreeMap<String, usize>) {
+    fn recover(&self) -> (PipelineReport, BTreeMap<String, usize>) {
         let receiver = Receiver::start();
         let pipeline = self.builder(&receiver.url()).with_service_name("next").build().unwrap();
         let report = pipeline.shutdown(LONG);

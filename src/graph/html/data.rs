@@ -16,14 +16,14 @@ use crate::graph::call::Call;
 use crate::graph::escape::needs_escape;
 use crate::graph::event::{SpanEvent, SpanLink};
 use crate::graph::jobs::Job;
-use crate::graph::record::{Level, LogRecord};
+use crate::graph::record::{LogRecord, RecordLevel};
 use crate::graph::rows::SiblingRow;
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 
 pub(super) fn write(graph: &ToolCallGraph, to: &mut impl Write) -> io::Result<()> {
     let mut data = Data { origin: origin(graph), ..Data::default() };
     write!(to, "{{\"format\":1,\"origin\":\"{}\",\"levels\":", data.origin)?;
-    list(to, Level::ALL.map(Level::name))?;
+    list(to, RecordLevel::ALL.map(RecordLevel::name))?;
     write!(to, ",\"notes\":")?;
     list(to, graph.notes())?;
     write!(to, ",\n\"spans\":")?;
@@ -235,7 +235,7 @@ fn row_number(row: Option<usize>) -> Value {
 
 /// How many records of each level were counted but not kept; 0 if there are none.
 fn counted_only(node: Node<'_>) -> Value {
-    let mut counts = Level::ALL.map(|level| node.own_counts().of(level));
+    let mut counts = RecordLevel::ALL.map(|level| node.own_counts().of(level));
     for record in node.own_records() {
         counts[record.level as usize] -= 1;
     }

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 
 use self::parsed::assert_same;
 use super::*;
-use crate::graph::Level;
+use crate::graph::RecordLevel;
 
 /// The hash of a script or style sheet as a policy has it.
 fn hash(text: &str) -> String {
@@ -67,9 +67,9 @@ fn kinds_events_and_links_are_in_the_data() {
 fn times_that_are_unknown_or_far_off_arrive_as_they_are() {
     let mut fixture = fixture::Fixture::default();
     let first = fixture.add(0, 0, 5, fixture::span("a"));
-    fixture.log(first, 0, Level::Info, "no time").time_unix_nano = 0;
-    fixture.log(first, 0, Level::Info, "the last of times").time_unix_nano = u64::MAX;
-    fixture.log(first, 0, Level::Info, "before the span").time_unix_nano = 1;
+    fixture.log(first, 0, RecordLevel::Info, "no time").time_unix_nano = 0;
+    fixture.log(first, 0, RecordLevel::Info, "the last of times").time_unix_nano = u64::MAX;
+    fixture.log(first, 0, RecordLevel::Info, "before the span").time_unix_nano = 1;
     assert_same(&fixture.graph());
 }
 
@@ -154,7 +154,7 @@ fn of_texts(texts: &[String]) -> ToolCallGraph {
             fixture::span(text).with(text, text).with("nuon.tool", text).with("nuon.op", text).failed(text);
         let made = made.event(text, 1, &[(text, text)]).link(1, 1, &[(text, text)]);
         let span = fixture.add(0, 1, 2, made);
-        let record = fixture.log(span, 1, Level::Warn, text);
+        let record = fixture.log(span, 1, RecordLevel::Warn, text);
         record.target.clone_from(text);
         record.event_name.clone_from(text);
         record.attributes.push((text.clone(), text.clone()));

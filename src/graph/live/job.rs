@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::graph::call::{Call, Ids};
 use crate::graph::counted::counted;
-use crate::graph::record::{Level, LogRecord, RecordCounts};
+use crate::graph::record::{LogRecord, RecordCounts, RecordLevel};
 use crate::graph::tree::Parts;
 use crate::keys::Keys;
 
@@ -63,7 +63,7 @@ impl StoredRecord {
     }
 
     fn is_warning(&self) -> bool {
-        self.record.level >= Level::Warn
+        self.record.level >= RecordLevel::Warn
     }
 }
 

@@ -12,7 +12,7 @@ use super::frame::{live, Area};
 use super::region::Region;
 use super::summary::{summary, Form};
 use crate::graph::call::{Call, RawSpan};
-use crate::graph::record::{Level, LogRecord};
+use crate::graph::record::{LogRecord, RecordLevel};
 use crate::graph::text::pen::{truncated, Row};
 use crate::graph::tool_call_graph::ToolCallGraph;
 use crate::graph::tree::Parts;
@@ -65,7 +65,7 @@ impl Stage {
     fn error(mut self, number: u64, position: usize, line: &str) -> Self {
         self = self.lines(number, [line]);
         if let Some(mut record) = self.0.records.pop() {
-            record.level = Level::Error;
+            record.level = RecordLevel::Error;
             self.0.records.insert(position, record);
         }
         for (index, record) in self.0.records.iter_mut().enumerate() {
@@ -89,7 +89,7 @@ impl Stage {
                 trace_id: Some(TraceId::from(1)),
                 span_id: Some(SpanId::from(number)),
                 time_unix_nano: self.0.records.len() as u64,
-                level: Level::Info,
+                level: RecordLevel::Info,
                 body: line.to_owned(),
                 ..LogRecord::default()
             });

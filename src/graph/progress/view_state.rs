@@ -7,7 +7,7 @@ use super::frame::FAILURE_LINES;
 use crate::graph::call::{Call, Ids, Outcome};
 use crate::graph::live::job::Job;
 use crate::graph::live::recorder::Recorder;
-use crate::graph::record::{Level, LogRecord};
+use crate::graph::record::{LogRecord, RecordLevel};
 use crate::graph::tail::{is_stderr, STREAM};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 use crate::graph::tree::Parts;
@@ -29,7 +29,7 @@ impl LastLines {
     fn push(&mut self, record: LogRecord) {
         if self.last.len() == FAILURE_LINES {
             if let Some(first) = self.last.pop_front() {
-                let is_error = |record: &LogRecord| record.level >= Level::Error;
+                let is_error = |record: &LogRecord| record.level >= RecordLevel::Error;
                 let had_error = self.reason.as_ref().is_some_and(is_error);
                 if is_error(&first) || is_stderr(&first) && !had_error {
                     self.reason = Some(first);

@@ -6,7 +6,7 @@ use super::pen::{Pen, Row, Style};
 use crate::graph::call::Outcome;
 use crate::graph::duration::format_duration;
 use crate::graph::escape;
-use crate::graph::record::{Level, RecordCounts};
+use crate::graph::record::{RecordCounts, RecordLevel};
 use crate::graph::tool_call_graph::Node;
 
 /// The name column gets no wider than this, however long a name is.
@@ -146,10 +146,10 @@ pub(super) fn failure(node: Node<'_>) -> (String, String) {
 /// `1 error, 14 info`: the levels that occur, most severe first, with `…` for those that do not
 /// fit.
 fn counted(records: &RecordCounts, columns: usize) -> Vec<(Style, String)> {
-    let levels = Level::ALL.into_iter().rev().filter(|level| records.of(*level) > 0);
+    let levels = RecordLevel::ALL.into_iter().rev().filter(|level| records.of(*level) > 0);
     let style = |level| match level {
-        Level::Error | Level::Fatal => Style::Bad,
-        Level::Warn => Style::Warning,
+        RecordLevel::Error | RecordLevel::Fatal => Style::Bad,
+        RecordLevel::Warn => Style::Warning,
         _ => Style::Faint,
     };
     let all = levels.map(|level| (style(level), format!("{} {}", records.of(level), level.name())));

@@ -1,4 +1,4 @@
-//! [`Output`]: how a child process ended.
+//! [`CommandOutput`]: how a child process ended.
 
 use std::process::ExitStatus;
 
@@ -17,7 +17,7 @@ use crate::error::{Error, ProgramEnd};
 /// # }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
-pub struct Output {
+pub struct CommandOutput {
     pub(crate) program: String,
     pub(crate) status: ExitStatus,
     pub(crate) stdout_lines: u64,
@@ -26,7 +26,7 @@ pub struct Output {
     pub(crate) is_left_open: bool,
 }
 
-impl Output {
+impl CommandOutput {
     /// Whether the child exited with code 0.
     pub fn success(&self) -> bool {
         self.status.success()

@@ -17,7 +17,7 @@ use tracing::Level;
 
 use crate::error::{Error, ProgramEnd};
 use crate::op::command::lines::Stream;
-use crate::op::command::output::{signal_of, Output};
+use crate::op::command::output::{signal_of, CommandOutput};
 
 /// Like `process.exit.code`; the conventions have no name for the signal.
 const EXIT_SIGNAL: &str = "process.exit.signal";
@@ -63,7 +63,7 @@ impl OwnSpan {
 }
 
 /// Runs the child. A child that ended by itself is `Ok`, whatever its exit code.
-pub(crate) async fn run(start: Start) -> Result<Output, Error> {
+pub(crate) async fn run(start: Start) -> Result<CommandOutput, Error> {
     let Start { program, command, time_limit, stderr_level, span } = start;
     let mut child = spawn(&program, command)?;
     if let Some(pid) = child.id() {
@@ -88,7 +88,7 @@ pub(crate) async fn run(start: Start) -> Result<Output, Error> {
     }
     let is_left_open = capture.drain().await;
     match (exceeded_limit, status) {
-        (None, Some(status)) => Ok(Output {
+        (None, Some(status)) => Ok(CommandOutput {
             program,
             status,
             stdout_lines: capture.stdout.lines.logged,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 
-fn url(builder: Builder) -> Result<String, Error> {
+fn url(builder: PipelineBuilder) -> Result<String, Error> {
     Ok(match builder.resolve(Signal::Logs)?.1 {
         TransportConfig::Http { to, .. } | TransportConfig::Grpc(to) => to.url.to_string(),
         TransportConfig::File { path, .. } => path.display().to_string(),
@@ -14,7 +14,7 @@ fn url(builder: Builder) -> Result<String, Error> {
 
 #[test]
 fn the_path_is_added_to_a_base_url_of_http_only() {
-    let builder = Builder::default;
+    let builder = PipelineBuilder::default;
     assert_eq!(url(builder().with_endpoint("http://a:1")).unwrap(), "http://a:1/v1/logs");
     assert_eq!(url(builder().with_endpoint("https://a/otlp/")).unwrap(), "https://a/otlp/v1/logs");
     assert_eq!(url(builder().with_logs_url("http://a/x?y=z")).unwrap(), "http://a/x?y=z");
@@ -27,19 +27,19 @@ fn the_path_is_added_to_a_base_url_of_http_only() {
 /// Guarantees: a signal's own URL is for that signal, and the other one keeps the base URL, in any order.
 #[test]
 fn a_signals_own_url_leaves_the_other_signal_where_it_was() {
-    let of = |builder: Builder, signal| match builder.resolve(signal).unwrap().1 {
+    let of = |builder: PipelineBuilder, signal| match builder.resolve(signal).unwrap().1 {
         TransportConfig::Http { to, .. } => to.url.to_string(),
         _ => panic!(),
     };
     let builders = || {
         let base = "http://a:1";
         let logs = [
-            Builder::default().with_endpoint(base).with_logs_url("http://b/l"),
-            Builder::default().with_logs_url("http://b/l").with_endpoint(base),
+            PipelineBuilder::default().with_endpoint(base).with_logs_url("http://b/l"),
+            PipelineBuilder::default().with_logs_url("http://b/l").with_endpoint(base),
         ];
         let spans = [
-            Builder::default().with_endpoint(base).with_traces_url("http://b/t"),
-            Builder::default().with_traces_url("http://b/t").with_endpoint(base),
+            PipelineBuilder::default().with_endpoint(base).with_traces_url("http://b/t"),
+            PipelineBuilder::default().with_traces_url("http://b/t").with_endpoint(base),
         ];
         (logs, spans)
     };
@@ -59,7 +59,7 @@ fn a_signals_own_url_leaves_the_other_signal_where_it_was() {
 
 #[test]
 fn what_the_builder_was_told_wrong_is_an_error() {
-    let builder = Builder::default;
+    let builder = PipelineBuilder::default;
     let missing = "/nowhere/at/all.pem";
     let wrong = [
         builder().with_endpoint("collector:4318"),
@@ -83,7 +83,7 @@ fn what_the_builder_was_told_wrong_is_an_error() {
 
 #[test]
 fn a_file_goes_before_every_endpoint() {
-    let builder = || Builder::default().with_json_lines("a/b.jsonl");
+    let builder = || PipelineBuilder::default().with_json_lines("a/b.jsonl");
     assert_eq!(url(builder().with_endpoint("not a URL")).unwrap(), "a/b.jsonl");
     let (_, TransportConfig::File { path, rotation }, 1) =
         builder().with_rotation(7, 2).resolve(Signal::Logs).unwrap()
@@ -91,13 +91,13 @@ fn a_file_goes_before_every_endpoint() {
         panic!()
     };
     assert_eq!((path.to_str(), rotation), (Some("a/b.jsonl"), Some((7, 2))));
-    let missing = Builder::default().with_json_lines("/dev/null/logs.jsonl");
+    let missing = PipelineBuilder::default().with_json_lines("/dev/null/logs.jsonl");
     assert!(missing.build().is_err());
 }
 
 #[test]
 fn secrets_are_in_no_debugging_form() {
-    let builder = Builder::default()
+    let builder = PipelineBuilder::default()
         .with_header("authorization", "hunter2")
         .with_header_provider(|| vec![(String::from("a"), String::from("hunter2"))]);
     assert!(!format!("{builder:?}").contains("hunter2"));
@@ -124,8 +124,11 @@ fn the_environment_counts_where_the_builder_is_silent() {
         }
         return;
     };
-    let told = Builder::default().with_endpoint("http://told").with_header("a", "told").with_batch_records(7);
-    let silent = Builder::default();
+    let told = PipelineBuilder::default()
+        .with_endpoint("http://told")
+        .with_header("a", "told")
+        .with_batch_records(7);
+    let silent = PipelineBuilder::default();
     match case.as_str() {
         "default" => {
             let (config, transport, connections) = silent.resolve(Signal::Logs).unwrap();

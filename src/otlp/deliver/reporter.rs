@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::diagnostics::report;
-use crate::otlp::counters::Stats;
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::signal::Signal;
 use crate::otlp::sync::{lock, Mutex};
 
@@ -27,13 +27,13 @@ const MAX_REASON_BYTES: usize = 300;
 /// are partly the receiver's and may differ each time.
 const MAX_REASONS: usize = 16;
 
-/// A loss, passed to [`Builder::on_loss`](super::super::Builder::on_loss).
+/// A loss, passed to [`PipelineBuilder::on_loss`](super::super::PipelineBuilder::on_loss).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
     /// `logs` or `traces`.
     pub signal: &'static str,
-    /// Why: the name of a counter of [`Stats`](super::super::Stats), such as `dropped_queue_full`.
+    /// Why: the name of a counter of [`PipelineStats`](super::super::PipelineStats), such as `dropped_queue_full`.
     pub reason: &'static str,
     /// How many were lost for this reason since it was last reported.
     pub count: u64,
@@ -92,7 +92,7 @@ impl Reason {
         }
     }
 
-    fn count(self, stats: &Stats) -> u64 {
+    fn count(self, stats: &PipelineStats) -> u64 {
         match self {
             Self::QueueFull => stats.dropped_queue_full,
             Self::Oldest => stats.dropped_oldest,
@@ -210,7 +210,7 @@ impl Reporter {
     }
 
     /// An attempt to send failed, and will be repeated.
-    pub(crate) fn failed(&self, why: &str, stats: &Stats) {
+    pub(crate) fn failed(&self, why: &str, stats: &PipelineStats) {
         self.set_trouble(Some((why, Effect::Delayed)));
         if let Some(text) = self.failed_at(Instant::now(), why, stats) {
             report(format_args!("{text}"));
@@ -218,7 +218,7 @@ impl Reporter {
         self.check(stats);
     }
 
-    fn failed_at(&self, now: Instant, why: &str, stats: &Stats) -> Option<String> {
+    fn failed_at(&self, now: Instant, why: &str, stats: &PipelineStats) -> Option<String> {
         let items = self.signal.items();
         let why = shortened(why);
         let mut state = lock(&self.state);
@@ -249,13 +249,13 @@ impl Reporter {
     }
 
     /// A request was accepted.
-    pub(crate) fn accepted(&self, stats: &Stats) {
+    pub(crate) fn accepted(&self, stats: &PipelineStats) {
         if let Some(text) = self.accepted_at(Instant::now(), stats) {
             report(format_args!("{text}"));
         }
     }
 
-    fn accepted_at(&self, now: Instant, stats: &Stats) -> Option<String> {
+    fn accepted_at(&self, now: Instant, stats: &PipelineStats) -> Option<String> {
         let outage = lock(&self.state).outage.take()?;
         outage.reported?;
         let lost = stats.lost().saturating_sub(outage.lost_before);
@@ -265,7 +265,7 @@ impl Reporter {
     }
 
     /// Something was lost for a reason that the receiver gave.
-    pub(crate) fn lost(&self, reason: Reason, why: &str, stats: &Stats) {
+    pub(crate) fn lost(&self, reason: Reason, why: &str, stats: &PipelineStats) {
         let why = shortened(why);
         let is_other = lock(&self.state).insert_reason(format!("{}: {why}", reason.counter()));
         self.tell(reason, Some(&why), is_other, stats);
@@ -293,20 +293,20 @@ impl Reporter {
     }
 
     /// Reports what has been lost since the last report and is due.
-    pub(crate) fn check(&self, stats: &Stats) {
+    pub(crate) fn check(&self, stats: &PipelineStats) {
         for reason in Reason::ALL {
             self.tell(reason, None, false, stats);
         }
     }
 
     /// Reports what has been lost since the last report, at the end.
-    pub(crate) fn finish(&self, stats: &Stats) {
+    pub(crate) fn finish(&self, stats: &PipelineStats) {
         for reason in Reason::ALL {
             self.tell(reason, None, true, stats);
         }
     }
 
-    fn tell(&self, reason: Reason, why: Option<&str>, is_forced: bool, stats: &Stats) {
+    fn tell(&self, reason: Reason, why: Option<&str>, is_forced: bool, stats: &PipelineStats) {
         let total = reason.count(stats);
         let mut state = lock(&self.state);
         let reported = &mut state.losses[reason as usize];
@@ -362,7 +362,7 @@ mod tests {
         let reporter = Reporter::new(Signal::Logs, "http://collector".to_owned(), None);
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let stats = |lost| Stats { dropped_queue_full: lost, pending: 5, ..Stats::default() };
+        let stats = |lost| PipelineStats { dropped_queue_full: lost, pending: 5, ..PipelineStats::default() };
         let failed = |seconds, lost| reporter.failed_at(at(seconds), AWAY, &stats(lost));
         let accepted = |seconds, lost| reporter.accepted_at(at(seconds), &stats(lost));
         let beginning =

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use crate::otlp::counters::Counters;
 #[cfg(feature = "metrics")]
-use crate::otlp::counters::Stats;
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::sync::{lock, lock_unless_forked, wait, wait_until, AtomicBool, Condvar, Mutex, Ordering};
 
 #[derive(Debug, Default)]
@@ -243,7 +243,7 @@ impl Control {
 
     /// The records of requests, with a reading of `counters` that is consistent with them.
     #[cfg(feature = "metrics")]
-    pub(crate) fn exports(&self, counters: &Counters) -> (Exports, Stats) {
+    pub(crate) fn exports(&self, counters: &Counters) -> (Exports, PipelineStats) {
         let state = lock(&self.state);
         let in_flight_requests = state.in_flight_requests.iter().map(|(_, records)| records).sum();
         let in_flight = if state.abandoned { 0 } else { in_flight_requests };

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use crate::otlp::config::Config;
-use crate::otlp::counters::Stats;
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::chunk::{Encoded, MAX_HEADER};
@@ -131,7 +131,7 @@ pub(crate) fn quick() -> Config {
 }
 
 #[track_caller]
-pub(crate) fn assert_adds_up(stats: &Stats) {
+pub(crate) fn assert_adds_up(stats: &PipelineStats) {
     let settled = stats.delivered + stats.rejected + stats.dropped();
     assert_eq!(stats.emitted, settled + stats.pending, "{stats:?}");
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::fixture::*;
 use crate::otlp::config::Config;
-use crate::otlp::counters::Stats;
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::deliver::request::Request;
 use crate::otlp::pipeline::Pipeline;
 use crate::otlp::queue::Overflow;
@@ -141,7 +141,7 @@ fn every_record_is_accounted_for() {
         // What hung succeeds now, and that changes nothing.
         ended.store(true, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(5));
-        let outcomes = |stats: Stats| Stats { retries: 0, ..stats };
+        let outcomes = |stats: PipelineStats| PipelineStats { retries: 0, ..stats };
         assert_eq!(outcomes(pipeline.stats()), outcomes(stats));
         assert_adds_up(&stats);
         assert_eq!((stats.emitted, stats.pending), (THREADS * EACH, 0), "{stats:?}");

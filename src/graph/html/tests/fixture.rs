@@ -7,7 +7,7 @@ use opentelemetry::{SpanId, TraceId};
 
 use crate::graph::call::RawSpan;
 use crate::graph::tree::Parts;
-use crate::graph::{Call, Level, LogRecord, SpanEvent, SpanLink, ToolCallGraph};
+use crate::graph::{Call, LogRecord, RecordLevel, SpanEvent, SpanLink, ToolCallGraph};
 use crate::keys::Keys;
 
 pub(super) const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
@@ -106,7 +106,7 @@ impl Fixture {
         number
     }
 
-    pub(super) fn log(&mut self, span: u64, at: u64, level: Level, body: &str) -> &mut LogRecord {
+    pub(super) fn log(&mut self, span: u64, at: u64, level: RecordLevel, body: &str) -> &mut LogRecord {
         let call = usize::try_from(span).ok().and_then(|span| self.parts.calls.get(span.checked_sub(1)?));
         let ids = call.map(|call| call.ids()).unzip();
         self.parts.records.push(LogRecord {
@@ -124,7 +124,7 @@ impl Fixture {
     }
 
     /// Adds records that are counted but not kept.
-    pub(super) fn count(&mut self, span: u64, level: Level, records: u64) {
+    pub(super) fn count(&mut self, span: u64, level: RecordLevel, records: u64) {
         let counts = self.parts.counted.entry((TraceId::from(TRACE), SpanId::from(span))).or_default();
         for _ in 0..records {
             counts.add(level);
@@ -172,25 +172,30 @@ pub(super) fn everything() -> Fixture {
     fixture.add(probes, 62_000, 62_500, op("docker", "inspect").ended("dropped"));
     fixture.add(probes, 70_100, 70_100, op("helm", "upgrade").live());
 
-    fixture.log(job, 1, Level::Info, "job deploy begins");
-    fixture.log(fetch, 25, Level::Debug, "workspace is empty");
-    fixture.log(workspace, 40, Level::Trace, "made the workspace");
+    fixture.log(job, 1, RecordLevel::Info, "job deploy begins");
+    fixture.log(fetch, 25, RecordLevel::Debug, "workspace is empty");
+    fixture.log(workspace, 40, RecordLevel::Trace, "made the workspace");
     for (at, line) in
         [(400, "Cloning into 'modules'..."), (2_000, "remote: Counting objects: 100% (1284/1284)")]
     {
         fixture
-            .log(clone, at, Level::Info, line)
+            .log(clone, at, RecordLevel::Info, line)
             .attributes
             .push(("process.pid".to_owned(), "4711".to_owned()));
     }
-    fixture.log(clone, 5_900, Level::Warn, "warning: redirecting to another host");
-    fixture.log(init, 20_000, Level::Info, "\u{1b}[32mTerraform has been successfully initialized!\u{1b}[0m");
+    fixture.log(clone, 5_900, RecordLevel::Warn, "warning: redirecting to another host");
+    fixture.log(
+        init,
+        20_000,
+        RecordLevel::Info,
+        "\u{1b}[32mTerraform has been successfully initialized!\u{1b}[0m",
+    );
     let body = "Error: no such subnet\n\n  on main.tf line 12, in resource \"aws_instance\" \"web\":\n  12:   subnet_id = var.subnet";
-    fixture.log(failing, 60_800, Level::Error, body).event_name = "terraform.diagnostic".to_owned();
-    fixture.log(failing, 60_850, Level::Fatal, "terraform exited with 1");
-    fixture.log(probes, 80_000, Level::Unspecified, "a line without a level");
-    fixture.log(0, 92_399, Level::Info, "a line outside any span");
-    fixture.count(probes, Level::Info, 41);
+    fixture.log(failing, 60_800, RecordLevel::Error, body).event_name = "terraform.diagnostic".to_owned();
+    fixture.log(failing, 60_850, RecordLevel::Fatal, "terraform exited with 1");
+    fixture.log(probes, 80_000, RecordLevel::Unspecified, "a line without a level");
+    fixture.log(0, 92_399, RecordLevel::Info, "a line outside any span");
+    fixture.count(probes, RecordLevel::Info, 41);
     fixture.note("3 older spans were dropped");
     fixture
 }
@@ -212,14 +217,14 @@ pub(super) fn large(spans: u64, records: u64) -> Fixture {
         }
     }
     let levels = [
-        Level::Info,
-        Level::Debug,
-        Level::Info,
-        Level::Info,
-        Level::Warn,
-        Level::Trace,
-        Level::Info,
-        Level::Error,
+        RecordLevel::Info,
+        RecordLevel::Debug,
+        RecordLevel::Info,
+        RecordLevel::Info,
+        RecordLevel::Warn,
+        RecordLevel::Trace,
+        RecordLevel::Info,
+        RecordLevel::Error,
     ];
     for number in 0..records {
         let (span, at) = ops[(number * ops.len() as u64 / records) as usize];
@@ -238,6 +243,6 @@ pub(super) fn deep(levels: u64) -> Fixture {
     for level in 0..levels {
         parent = fixture.add(parent, level, 2 * levels - level + 1, span(&format!("level-{level}")));
     }
-    fixture.log(parent, levels, Level::Info, "at the bottom");
+    fixture.log(parent, levels, RecordLevel::Info, "at the bottom");
     fixture
 }

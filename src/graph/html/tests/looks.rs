@@ -5,7 +5,7 @@ use serde_json::json;
 use super::browser::{drive, drive_view, View};
 use super::fixture;
 use super::table::write_row;
-use crate::graph::Level;
+use crate::graph::RecordLevel;
 
 #[test]
 fn the_report_is_dark_or_light_and_its_words_are_readable_in_both() {
@@ -158,7 +158,7 @@ fn a_deep_report_and_a_narrow_page_lose_nothing_to_the_side() {
 #[test]
 fn records_without_any_span_are_a_report_too() {
     let mut fixture = fixture::Fixture::default();
-    fixture.log(0, 5, Level::Info, "alone");
+    fixture.log(0, 5, RecordLevel::Info, "alone");
     let scenario =
         r##"return [at("h1").textContent, titles(), bodies(), texts(".tick"), at("#empty").hidden];"##;
     let Some(seen) = drive(&fixture.graph().to_html(), scenario) else { return };
@@ -191,7 +191,7 @@ fn what_a_program_logs_stays_text_in_the_page() {
     let span = fixture::span(&all).with(&all, &all).with("nuon.tool", &all).with("nuon.op", "x").failed(&all);
     let span = fixture.add(0, 0, 10, span);
     for body in hostile {
-        let record = fixture.log(span, 1, Level::Error, body);
+        let record = fixture.log(span, 1, RecordLevel::Error, body);
         record.target = body.to_owned();
         record.event_name = body.to_owned();
         record.attributes.push((body.to_owned(), body.to_owned()));

@@ -3,7 +3,7 @@
 use opentelemetry::{SpanId, TraceId};
 use serde_json::{json, Value};
 
-use crate::graph::{Level, LogRecord, Node, SiblingRow, SpanEvent, SpanLink, ToolCallGraph};
+use crate::graph::{LogRecord, Node, RecordLevel, SiblingRow, SpanEvent, SpanLink, ToolCallGraph};
 
 /// What `script/data.js` reads.
 struct Parsed(Value);
@@ -173,7 +173,7 @@ fn assert_same_overview(parsed: &Parsed, graph: &ToolCallGraph, nodes: &[Node<'_
 pub(super) fn assert_same(graph: &ToolCallGraph) {
     let parsed = Parsed::of(&graph.to_html());
     assert_eq!(parsed.0["notes"], json!(graph.notes()));
-    assert_eq!(parsed.0["levels"], json!(Level::ALL.map(Level::name)));
+    assert_eq!(parsed.0["levels"], json!(RecordLevel::ALL.map(RecordLevel::name)));
     let nodes: Vec<_> = graph.nodes().collect();
     assert_eq!(parsed.rows("spans").len(), nodes.len());
     for (row, node) in parsed.rows("spans").iter().zip(&nodes) {

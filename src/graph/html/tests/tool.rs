@@ -216,7 +216,7 @@ fn long_lines_can_be_wrapped() {
     let mut fixture = super::fixture::Fixture::default();
     let job = fixture.add(0, 0, 9, super::fixture::span("job.build"));
     for line in 0..200 {
-        fixture.log(job, line, crate::graph::Level::Info, &format!("{line} {}", "long ".repeat(60)));
+        fixture.log(job, line, crate::graph::RecordLevel::Info, &format!("{line} {}", "long ".repeat(60)));
     }
     let scenario = r##"
         const height = () => at("#records .record").offsetHeight, cut = at("#records .body").scrollWidth > at("#records .body").clientWidth;

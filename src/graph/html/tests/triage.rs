@@ -5,7 +5,7 @@ use serde_json::{json, Value};
 use super::browser::{drive, drive_view, View};
 use super::fixture::{self, op, span, Fixture, TRACE};
 use super::trial::{trial, CAUSE, LAST_WORDS};
-use crate::graph::Level;
+use crate::graph::RecordLevel;
 
 fn page() -> String {
     trial().graph().to_html()
@@ -35,7 +35,7 @@ fn the_line_that_says_why_is_on_the_screen_after_no_click() {
 }
 
 /// Which record is marked in a report of one failed op with these records: level, stream, text.
-fn marked(records: &[(Level, &str, &str)]) -> Option<Value> {
+fn marked(records: &[(RecordLevel, &str, &str)]) -> Option<Value> {
     let mut fixture = Fixture::default();
     let job = fixture.add(0, 0, 900, span("job.build").failed("no"));
     let failing = fixture.add(job, 1, 800, op("sh", "run").failed("no"));
@@ -51,19 +51,23 @@ fn marked(records: &[(Level, &str, &str)]) -> Option<Value> {
 
 #[test]
 fn the_mark_is_at_the_last_error_or_what_stderr_says_or_the_end() {
-    let noise = (Level::Info, "", "done");
-    let error = (Level::Error, "", "first error");
-    let Some(seen) = marked(&[error, (Level::Fatal, "", "gone"), noise, noise]) else { return };
+    let noise = (RecordLevel::Info, "", "done");
+    let error = (RecordLevel::Error, "", "first error");
+    let Some(seen) = marked(&[error, (RecordLevel::Fatal, "", "gone"), noise, noise]) else { return };
     assert_eq!(seen, json!(["gone"]));
     let stderr = [
-        (Level::Info, "stderr", "fatal: no such ref"),
-        (Level::Info, "stderr", "see help"),
-        (Level::Info, "stdout", "bye"),
+        (RecordLevel::Info, "stderr", "fatal: no such ref"),
+        (RecordLevel::Info, "stderr", "see help"),
+        (RecordLevel::Info, "stdout", "bye"),
     ];
     assert_eq!(marked(&stderr).unwrap(), json!(["fatal: no such ref"]));
     assert_eq!(marked(&stderr[1..]).unwrap(), json!(["see help"]));
-    assert_eq!(marked(&[noise, (Level::Info, "stdout", "bye")]).unwrap(), json!(["bye"]));
-    let told = [noise, (Level::Info, "", "Error: no such subnet"), (Level::Info, "", "  on main.tf line 12")];
+    assert_eq!(marked(&[noise, (RecordLevel::Info, "stdout", "bye")]).unwrap(), json!(["bye"]));
+    let told = [
+        noise,
+        (RecordLevel::Info, "", "Error: no such subnet"),
+        (RecordLevel::Info, "", "  on main.tf line 12"),
+    ];
     assert_eq!(marked(&told).unwrap(), json!(["Error: no such subnet"]));
     assert_eq!(marked(&[]).unwrap(), json!([]));
 }
@@ -214,12 +218,13 @@ fn failures_only_leaves_what_failed_and_its_ancestors() {
 fn a_row_counts_each_record_once() {
     let mut fixture = Fixture::default();
     let job = fixture.add(0, 0, 900, span("job.build"));
-    let levels = [(Level::Error, 1), (Level::Warn, 3), (Level::Info, 10), (Level::Debug, 2)];
+    let levels =
+        [(RecordLevel::Error, 1), (RecordLevel::Warn, 3), (RecordLevel::Info, 10), (RecordLevel::Debug, 2)];
     for level in levels.into_iter().flat_map(|(level, count)| vec![level; count]) {
         fixture.log(job, 1, level, "x");
     }
     let quiet = fixture.add(job, 1, 2, span("quiet"));
-    fixture.log(quiet, 1, Level::Info, "x");
+    fixture.log(quiet, 1, RecordLevel::Info, "x");
     let Some(seen) = drive(&fixture.graph().to_html(), r##"return texts("#tree .count");"##) else { return };
     assert_eq!(seen, json!(["1 error", "3 warnings", "12 other", "1 record"]));
 }

@@ -3,7 +3,7 @@
 use opentelemetry::trace::SpanKind;
 
 use super::fixture::{op, span, Fixture, FixtureSpan};
-use crate::graph::Level;
+use crate::graph::RecordLevel;
 
 const HOUR: u64 = 3_600_000;
 
@@ -133,7 +133,7 @@ fn smoke(fixture: &mut Fixture) {
         fixture.add(job, at + 100 + number * 500, at + 500 + number * 500, get);
     }
     let probe = fixture.add(job, at + 3_000, at + 3_000, op("kubectl", "wait").in_trace(8).live());
-    fixture.log(probe, at + 5_000, Level::Info, "waiting for 3 pods");
+    fixture.log(probe, at + 5_000, RecordLevel::Info, "waiting for 3 pods");
 }
 
 fn clean_up(fixture: &mut Fixture) {
@@ -147,11 +147,11 @@ fn clean_up(fixture: &mut Fixture) {
     );
     let wait = op("kubectl", "delete").in_trace(9).failed("no such namespace");
     let wait = fixture.add(job, at + 100, at + 2_000, wait);
-    fixture.log(wait, at + 1_900, Level::Warn, "namespace was gone");
+    fixture.log(wait, at + 1_900, RecordLevel::Warn, "namespace was gone");
 }
 
 fn output(fixture: &mut Fixture, span: u64, at: u64, stream: &str, line: &str) {
-    let record = fixture.log(span, at, Level::Info, line);
+    let record = fixture.log(span, at, RecordLevel::Info, line);
     record.target = "spanlog::op::command".to_owned();
     record.attributes = vec![("log.iostream".to_owned(), stream.to_owned())];
 }

@@ -8,7 +8,7 @@ use super::id::{span_id, trace_id};
 use super::scalars::{is_error, severity_number, span_kind, Nanos, Text};
 use crate::graph::call::{kind_of_number, RawSpan};
 use crate::graph::read::store::Store;
-use crate::graph::record::{self, Level};
+use crate::graph::record::{self, RecordLevel};
 use crate::graph::value::{ValueText, Values};
 
 #[derive(Default, Deserialize)]
@@ -109,7 +109,7 @@ impl LogRecord {
             trace_id: trace_id(&self.trace_id),
             span_id: span_id(&self.span_id),
             time_unix_nano: record::first_known(self.time_unix_nano.0, self.observed_time_unix_nano.0),
-            level: Level::of_record(severity_number(&self.severity_number.0), &self.severity_text.0),
+            level: RecordLevel::of_record(severity_number(&self.severity_number.0), &self.severity_text.0),
             target: String::new(),
             event_name: self.event_name.0,
             body: self.body.text,

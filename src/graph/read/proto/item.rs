@@ -5,7 +5,7 @@ use opentelemetry::{SpanId, TraceId};
 use super::values::{enumeration, pair, span_id, text, trace_id, value};
 use crate::graph::call::{kind_of_number, RawSpan, STATUS_CODE_ERROR};
 use crate::graph::event::{Limited, SpanEvent, SpanLink};
-use crate::graph::record::{first_known, Level, LogRecord};
+use crate::graph::record::{first_known, LogRecord, RecordLevel};
 use crate::graph::value::{ValueText, Values};
 use crate::wire::read::{each, Malformed};
 
@@ -129,7 +129,7 @@ pub(super) fn record(bytes: &[u8]) -> Result<(LogRecord, bool), Malformed> {
         Ok(())
     })?;
     record.time_unix_nano = first_known(record.time_unix_nano, observed);
-    record.level = Level::of_record(number, &severity_text);
+    record.level = RecordLevel::of_record(number, &severity_text);
     let is_truncated = body.is_truncated || attributes.is_truncated;
     record.body = body.text;
     record.attributes = attributes.pairs;
