@@ -104,6 +104,11 @@ const SILENT: &str = "something may drop packets on the way (a firewall, a proxy
 /// Parts of texts, what they mean, and what to do.
 const KINDS: [(&[&str], Problem, &str); 6] = [
     (
+        &["web page", "does not speak gRPC", "does not speak HTTP", "HTTP version", "never answered", "http parse fail"],
+        Problem::WrongServer,
+        WRONG_SERVER,
+    ),
+    (
         &["401 ", "403 ", "407 ", "Unauthenticated", "PermissionDenied"],
         Problem::Unauthorized,
         "look at the token: `with_header`, or OTEL_EXPORTER_OTLP_HEADERS, in which a space is written %20 \
@@ -114,11 +119,6 @@ const KINDS: [(&[&str], Problem, &str); 6] = [
         Problem::Tls,
         "look at the scheme (http:// or https://) and at the certificates: `with_ca_certificate`, \
          OTEL_EXPORTER_OTLP_CERTIFICATE",
-    ),
-    (
-        &["web page", "does not speak", "HTTP version", "never answered", "http parse fail"],
-        Problem::WrongServer,
-        WRONG_SERVER,
     ),
     (
         &["404 ", "405 ", "Unimplemented"],

@@ -36,6 +36,8 @@ pub enum Problem {
     NoSpanLayer,
     /// The span has no valid ids, as its tracer is shut down or does nothing.
     NoTracer,
+    /// A layer, sampler or processor panicked.
+    Panicked,
     /// A filter disables all events.
     EventsFiltered,
     /// A filter disables spans, whose records have no ids then.
@@ -165,6 +167,14 @@ impl Finding {
             "spans have no valid ids: their tracer is shut down, or does nothing",
             "give the span layer a tracer of an `SdkTracerProvider` (`with_tracer`) that lives as long as the \
              program",
+        )
+    }
+
+    pub(crate) fn panicked() -> Self {
+        Self::new(
+            Problem::Panicked,
+            "something in the subscriber panicked when a span was started or an event logged",
+            "the panic's message says what and where: a layer, a sampler or a processor",
         )
     }
 

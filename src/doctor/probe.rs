@@ -39,12 +39,15 @@ pub(crate) fn send(target: &str, subscriber: &Dispatch, checkup: &mut Checkup) {
     }
     let target = leaked(target);
     let mut send = || in_subscriber(Some(subscriber), || send_here(target, subscriber, checkup));
-    let is_sent = thread::scope(|scope| {
+    let sent = thread::scope(|scope| {
         let thread = thread::Builder::new().name("spanlog doctor".into());
-        thread.spawn_scoped(scope, &mut send).map(|thread| drop(thread.join())).is_ok()
+        thread.spawn_scoped(scope, &mut send).map(|thread| thread.join().is_ok())
     });
-    if !is_sent {
-        send();
+    match sent {
+        Ok(true) => {}
+        Ok(false) => checkup.add(Finding::panicked()),
+        // There is no thread to be had.
+        Err(_) => send(),
     }
 }
 

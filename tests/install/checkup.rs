@@ -265,6 +265,15 @@ impl opentelemetry_sdk::trace::ShouldSample for Half {
     }
 }
 
+/// A layer that does not survive an event.
+struct Panics;
+
+impl Layer<Registry> for Panics {
+    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, Registry>) {
+        panic!("at an event");
+    }
+}
+
 /// What `doctor` finds in a subscriber that was made by hand.
 fn examined(subscriber: impl Into<Dispatch>) -> Checkup {
     tracing::dispatcher::with_default(&subscriber.into(), || Doctor::new().with_target("app::part").run())
@@ -311,6 +320,7 @@ fn faults_of_layers_are_named() {
         assert_found(&examined(both(no_tracer, logs())), &[Problem::NoTracer]);
         let events_only = tracing_subscriber::filter::filter_fn(|metadata| metadata.is_event());
         assert_found(&examined(both(events_only, both_layers(spans(), logs()))), &[Problem::SpansFiltered]);
+        assert_found(&examined(both(Panics, logs())), &[Problem::Panicked]);
         // Per-layer filters of each kind, on each layer of ours.
         let info = LevelFilter::INFO;
         assert_found(&examined(both(spans(), logs().with_filter(info))), &[Problem::PerLayerFilter]);
