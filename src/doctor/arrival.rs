@@ -104,7 +104,7 @@ const SILENT: &str = "something may drop packets on the way (a firewall, a proxy
 /// Parts of texts, what they mean, and what to do.
 const KINDS: [(&[&str], Problem, &str); 6] = [
     (
-        &["web page", "does not speak gRPC", "does not speak HTTP", "HTTP version", "never answered", "http parse fail"],
+        &["web page", "does not speak gRPC", "does not speak HTTP", "HTTP version", "wants TLS or gRPC", "http parse fail"],
         Problem::WrongServer,
         WRONG_SERVER,
     ),

@@ -86,6 +86,7 @@ fn faults_of_the_receiver_are_told_apart() {
     let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         print(&guard.check());
+        guard.shutdown(Duration::ZERO);
     });
     let Some(child) = child else { return };
     let answer = |status, headers: &[(&str, &str)], body: &[u8]| Act::Send(response(status, headers, body));
@@ -136,6 +137,7 @@ fn faults_of_tls_are_named() {
     let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         print(&guard.check());
+        guard.shutdown(Duration::ZERO);
     });
     let Some(child) = child else { return };
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -169,6 +171,7 @@ fn the_wrong_protocol_is_named() {
     let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         print(&guard.check());
+        guard.shutdown(Duration::ZERO);
     });
     let Some(child) = child else { return };
     let (http, grpc) = (Receiver::start(), crate::grpc::Receiver::start());

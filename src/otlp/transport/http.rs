@@ -19,6 +19,7 @@ use std::{io, mem};
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING,
 };
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use ureq::{Agent, Proxy};
 
@@ -111,9 +112,13 @@ impl Http {
     }
 }
 
-/// For a connection that is closed by a receiver that has never answered.
+/// For a connection without TLS that is closed by a receiver that has never answered.
 const CUT_OFF_HINT: &str =
     " (it has never answered: a server that wants TLS or gRPC closes connections like this)";
+
+/// The same with TLS.
+const TLS_CUT_OFF_HINT: &str =
+    " (it has never answered: a server that does not speak TLS closes connections like this)";
 
 /// Whether the receiver closed the connection.
 fn is_cut_off(error: &ureq::Error) -> bool {
@@ -188,7 +193,11 @@ impl Client {
                 // It may be away, or be something else.
                 let is_closed = matches!(&error, ureq::Error::Io(error) if error.kind() == UnexpectedEof);
                 let is_closed = is_closed || is_cut_off(&error);
-                let hint = if is_closed && !self.was_answered { CUT_OFF_HINT } else { "" };
+                let hint = match is_closed && !self.was_answered {
+                    true if self.url.scheme() == Some(&Scheme::HTTPS) => TLS_CUT_OFF_HINT,
+                    true => CUT_OFF_HINT,
+                    false => "",
+                };
                 Answer::TryAgain { after: None, why: hinted(why) + hint }
             }
         }
