@@ -142,6 +142,7 @@ pub struct Builder {
     threads: bool,
     keys: Keys,
     instrument_err: bool,
+    span_events: LevelFilter,
     panic_hook: bool,
     start_records: bool,
     /// That of the program, for people.
@@ -175,6 +176,7 @@ impl Default for Builder {
             threads: false,
             keys: Keys::default(),
             instrument_err: true,
+            span_events: LevelFilter::OFF,
             panic_hook: true,
             start_records: false,
             sampler: None,
@@ -426,6 +428,14 @@ impl Builder {
         self
     }
 
+    /// Copies the events up to this verbosity, of those that the filter lets pass, into their spans as well.
+    /// Default: none. See [`SpanLayer::with_span_events`](crate::SpanLayer::with_span_events).
+    #[must_use]
+    pub fn with_span_events(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.span_events = level.into();
+        self
+    }
+
     /// Sets whether [`install`](Self::install) sets a [`PanicHook`](crate::PanicHook): a FATAL record
     /// of each panic. Default: true.
     #[must_use]
@@ -626,7 +636,9 @@ impl Builder {
         }
         let mut layers: Vec<Boxed> = Vec::new();
         layers.extend(
-            spans.as_ref().map(|spans| subscriber::span_layer(spans, self.keys, self.instrument_err)),
+            spans
+                .as_ref()
+                .map(|spans| subscriber::span_layer(spans, self.keys, self.instrument_err, self.span_events)),
         );
         let mut counters = Counters::default();
         if let Some(provider) = &logs {

@@ -11,6 +11,9 @@ use opentelemetry_semantic_conventions::attribute as semconv;
 
 use crate::event::exception;
 
+/// The target of the events that a [`PanicHook`](crate::PanicHook) logs.
+pub(crate) const TARGET: &str = "spanlog::panic";
+
 /// How many panics there were in this process.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 

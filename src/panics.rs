@@ -11,9 +11,6 @@ use crate::otlp::pipeline::Pipeline;
 use crate::otlp::sync::after;
 use crate::panic_message;
 
-/// The target of the events.
-pub(crate) const TARGET: &str = "spanlog::panic";
-
 /// How long a process that is about to abort is kept for its delivery.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -139,7 +136,7 @@ fn log(info: &PanicHookInfo<'_>) {
         None => (None, None, None),
     };
     tracing::error!(
-        target: TARGET,
+        target: panic_message::TARGET,
         {
             "otel.severity_number" = 21,
             "exception.type" = "panic",

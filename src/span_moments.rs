@@ -3,25 +3,30 @@
 use std::cell::Cell;
 
 thread_local! {
-    static ENDING: Cell<u64> = const { Cell::new(0) };
+    static ENDING: Cell<Option<u64>> = const { Cell::new(None) };
     static STARTS_OP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lives while a span of a job ends on this thread. Its data does not say which one that is.
+/// Lives while a span ends on this thread. Its data does not say which job it is of.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    outer: u64,
+    outer: Option<u64>,
 }
 
 impl Ending {
     /// `job`: the id of its account; 0 is no job.
     pub(crate) fn of(job: u64) -> Self {
-        Self { outer: ENDING.try_with(|ending| ending.replace(job)).unwrap_or_default() }
+        Self { outer: ENDING.try_with(|ending| ending.replace(Some(job))).unwrap_or_default() }
     }
 
     /// The job of the span that is ending on this thread.
     pub(crate) fn job() -> u64 {
-        ENDING.try_with(Cell::get).unwrap_or_default()
+        ENDING.try_with(Cell::get).unwrap_or_default().unwrap_or_default()
+    }
+
+    /// Whether a span ends on this thread: its processors run, and the span may be locked.
+    pub(crate) fn is_under_way() -> bool {
+        ENDING.try_with(Cell::get).unwrap_or_default().is_some()
     }
 }
 

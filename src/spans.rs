@@ -3,6 +3,7 @@
 //! Spans are made by tracing-opentelemetry; this layer decides what reaches it.
 #![expect(unsafe_code, reason = "`downcast_raw` must be forwarded, and is an unsafe method")]
 
+mod events;
 mod forward;
 mod instrument;
 mod probe;
@@ -29,10 +30,12 @@ use crate::correlate::new_span::create_state;
 use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::correlate::stack::OtelContext;
 use crate::correlate::start_guard::StartGuard;
-use crate::correlate::{ambient, pending_op, resolve, stack, start_guard};
+use crate::correlate::{ambient, pending_op, resolve, sidecar, stack, start_guard};
 use crate::diagnostics::report_once;
 use crate::keys::Keys;
+use crate::panic_message;
 use crate::span_moments::Ending;
+use crate::spans::events::SpanEvent;
 use crate::spans::forward::with_captured_values;
 use crate::spans::stamps::StampFields;
 use crate::spans::wrapped::OtelLayer;
@@ -41,9 +44,9 @@ use crate::stats::Counters;
 /// A thin wrapper around an [`OpenTelemetryLayer`] that forwards everything except events.
 ///
 /// With it, an ERROR event does not set a span's status to Error, except that of
-/// [`#[instrument(err)]`](Self::with_instrument_err), events are not copied into spans, and a span
-/// that is never entered does not grow with each of its events. None of that needs a per-layer
-/// filter. It also puts the job's stamps on spans when they are created, and gives
+/// [`#[instrument(err)]`](Self::with_instrument_err), events are not copied into spans unless
+/// [`with_span_events`](Self::with_span_events) asks for it, and a span that is never entered does not
+/// grow with each of its events. None of that needs a per-layer filter. It also puts the job's stamps on spans when they are created, and gives
 /// [ops](crate::op) their stamps and source location. A [`LogLayer`](crate::LogLayer) is not
 /// required.
 ///
@@ -74,8 +77,10 @@ pub struct SpanLayer<S, T> {
     dispatch: DispatchSlot,
     /// Whether errors of `#[instrument(err)]` set the status of their span.
     instrument_err: bool,
-    /// Required by `resolve_ids`, and never read: problems with spans are reported through the
-    /// diagnostics.
+    /// Up to which verbosity events are copied into their spans.
+    span_events: LevelFilter,
+    /// Required by `resolve_ids` and `SpanEvent`, and never read: problems with spans are reported
+    /// through the diagnostics, and a log layer counts what happens to values.
     counters: Counters,
 }
 
@@ -100,6 +105,7 @@ impl<S, T> SpanLayer<S, T> {
             stamps: StampFields::of(Keys::default()),
             dispatch: DispatchSlot::default(),
             instrument_err: true,
+            span_events: LevelFilter::OFF,
             counters: Counters::default(),
         }
     }
@@ -115,10 +121,53 @@ impl<S, T> SpanLayer<S, T> {
     /// true.
     ///
     /// The attribute's event is recognised by its only field, `error`, and by the line, file and
-    /// target of its span. No other event touches a span.
+    /// target of its span. No other event touches the status of a span.
     #[must_use]
     pub fn with_instrument_err(self, instrument_err: bool) -> Self {
         Self { instrument_err, ..self }
+    }
+
+    /// Copies events up to this verbosity into their spans, for back ends that show the events of a
+    /// span. Default: [`LevelFilter::OFF`], none. A [`LogLayer`](crate::LogLayer) makes records of
+    /// them all the same.
+    ///
+    /// ```
+    /// # use opentelemetry::trace::TracerProvider;
+    /// # use opentelemetry_sdk::trace::SdkTracerProvider;
+    /// # use tracing_subscriber::layer::SubscriberExt;
+    /// # let provider = SdkTracerProvider::builder().build();
+    /// # let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
+    /// // What went wrong is on its span as well.
+    /// let spans = spanlog::SpanLayer::new(layer).with_span_events(tracing::Level::WARN);
+    /// # drop(tracing_subscriber::registry().with(spans));
+    /// ```
+    ///
+    /// The name is the body of the event's record as text, which is the message; without a body it is
+    /// the event's name. The attributes are `level` and `target`, and then those that the record has
+    /// from the event itself. Of two attributes with one key the event's own counts. There is no
+    /// `code.*`; the record has it [on request](crate::LogLayer::with_location). The status of the
+    /// span does not change. The SDK keeps the first 128 events of a span
+    /// ([`with_max_events_per_span`](opentelemetry_sdk::trace::TracerProviderBuilder::with_max_events_per_span),
+    /// `OTEL_SPAN_EVENT_COUNT_LIMIT`), and counts the rest in `dropped_events_count`.
+    ///
+    /// An event belongs to the span that it names as its parent, else to the current one of
+    /// `tracing`; one with `parent: None` to none. A span that is not sampled or has ended takes no
+    /// event. Not copied are
+    ///
+    /// - the event of [`#[instrument(err)]`](Self::with_instrument_err), and what a
+    ///   [`PanicHook`](crate::PanicHook) logs in an op: the span has an `exception` event for these;
+    /// - an entry of [`trace`](crate::trace) that is an event of its span already;
+    /// - what samplers and processors log while a span starts or ends: it may be locked then;
+    /// - what is logged while telemetry is suppressed: an exporter's own lines.
+    ///
+    /// The event's values are formatted once more. A span that has not started is started by its
+    /// first copied event, so that `set_parent` fails from then on, as after its first record.
+    ///
+    /// To choose by target, use the filter of the subscriber. A per-layer filter on this layer would
+    /// also take spans away.
+    #[must_use]
+    pub fn with_span_events(self, level: impl Into<LevelFilter>) -> Self {
+        Self { span_events: level.into(), ..self }
     }
 }
 
@@ -216,11 +265,13 @@ where
         });
     }
 
-    /// Not forwarded: the wrapped layer would copy the event into the span and set its status.
+    /// Not forwarded: the wrapped layer would set the span's status, run a `Debug` that panics, and keep
+    /// the events of a span that has not started.
     #[inline]
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if instrument::may_be_error(event.metadata()) {
-            self.on_instrument_err(event, ctx);
+        let is_copied = *event.metadata().level() <= self.span_events;
+        if is_copied || instrument::may_be_error(event.metadata()) {
+            self.on_span_event(event, is_copied, ctx);
         }
     }
 
@@ -294,24 +345,40 @@ where
     T: opentelemetry::trace::Tracer + Send + Sync + 'static,
     T::Span: Send + Sync,
 {
-    /// For an event that may be that of `#[instrument(err)]`. Not inlined, as other events are many.
+    /// For an event that may be that of `#[instrument(err)]`, or one to be copied. Not inlined, as
+    /// other events are many.
     #[cold]
     #[inline(never)]
-    fn on_instrument_err(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if self.instrument_err {
-            run_hook(|| self.fail_span(event, &ctx));
+    fn on_span_event(&self, event: &Event<'_>, is_copied: bool, ctx: Context<'_, S>) {
+        if is_copied || self.instrument_err {
+            run_hook(|| self.write_event(event, is_copied, &ctx));
         }
     }
 
-    /// Sets the status of the event's span, if `#[instrument(err)]` made both.
-    fn fail_span(&self, event: &Event<'_>, ctx: &Context<'_, S>) {
-        let span = ctx.event_span(event).filter(|span| instrument::is_of(event.metadata(), span.metadata()));
-        let Some(span) = span.filter(|_| !StartGuard::is_under_way()) else { return };
-        let text = instrument::error_text(event);
+    /// Sets the status of the event's span, if `#[instrument(err)]` made both, or else copies the
+    /// event.
+    fn write_event(&self, event: &Event<'_>, is_copied: bool, ctx: &Context<'_, S>) {
+        if StartGuard::is_under_way() {
+            return;
+        }
+        let Some(span) = ctx.event_span(event) else { return };
+        let is_err = self.instrument_err
+            && instrument::may_be_error(event.metadata())
+            && instrument::is_of(event.metadata(), span.metadata());
         let state = SpanState::find_or_unknown(&span);
+        let is_copied = is_copied && !is_left_out(event.metadata(), &state);
+        if !is_err && !is_copied {
+            return;
+        }
+        self.dispatch.find_in_event(&span.id(), &state);
         let context = resolve::otel_context(&state, &span.id(), &self.dispatch, &self.counters);
-        if let Some(cx) = context.flatten() {
-            instrument::write(text, &cx.span());
+        let Some(cx) = context.flatten() else { return };
+        let otel_span = cx.span();
+        if is_err {
+            instrument::write(instrument::error_text(event), &otel_span);
+        } else if otel_span.is_recording() {
+            let SpanEvent { name, attributes } = SpanEvent::of(event, &self.counters);
+            otel_span.add_event(name, attributes);
         }
     }
 
@@ -344,6 +411,16 @@ where
         self.stamps.with_record(state, |record| self.inner.0.on_record(id, record, ctx));
         state.set_stamped();
     }
+}
+
+/// Whether an event of this span is not copied into it: it is there already, or an exporter's own, or
+/// the span is locked by an end on this thread, whose processors may log.
+fn is_left_out(event: &'static Metadata<'static>, span: &SpanState) -> bool {
+    Ending::is_under_way()
+        || ambient::is_suppressed()
+        || sidecar::is_on_span(event)
+        // An op that ends by a panic writes it to its span.
+        || span.op.is_some() && event.target() == panic_message::TARGET
 }
 
 /// Whether hooks must no longer be forwarded for the span.

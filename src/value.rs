@@ -73,6 +73,21 @@ pub(crate) fn any_value(value: opentelemetry::Value) -> AnyValue {
     }
 }
 
+/// Converts a value to that of an attribute of a span or its events. Bytes, which it cannot have, become
+/// the text that tracing shows them as.
+pub(crate) fn span_value(value: Value<'_>) -> opentelemetry::Value {
+    match value {
+        Value::Bool(value) | Value::Any(&AnyValue::Boolean(value)) => value.into(),
+        Value::I64(value) | Value::Any(&AnyValue::Int(value)) => value.into(),
+        Value::F64(value) | Value::Any(&AnyValue::Double(value)) => value.into(),
+        Value::Str(text) => text.to_owned().into(),
+        Value::Any(AnyValue::String(text)) => text.clone().into(),
+        Value::Bytes(bytes) => format!("{bytes:02x?}").replace(',', "").into(),
+        // Lists and maps, which fields never are, but those of a `trace` entry may be.
+        Value::Any(other) => format!("{other:?}").into(),
+    }
+}
+
 /// A string whose clones share one allocation, as each record of a span clones it.
 pub(crate) fn shared(text: &str) -> StringValue {
     std::sync::Arc::<str>::from(text).into()

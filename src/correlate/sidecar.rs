@@ -23,6 +23,8 @@ pub(crate) struct Sidecar {
     message: Option<Arc<str>>,
     /// The span that a `trace` entry belongs to, if tracing does not have it.
     origin: Option<Arc<SpanOrigin>>,
+    /// A `trace` entry is an event of its span already.
+    is_on_span: bool,
 }
 
 impl Sidecar {
@@ -45,8 +47,8 @@ fn swap(sidecar: Option<Sidecar>) -> Option<Sidecar> {
 
 /// Attaches `attributes` to the event that `dispatch` dispatches.
 pub(crate) fn with_attributes<T>(attributes: Vec<(Key, AnyValue)>, dispatch: impl FnOnce() -> T) -> T {
-    let sidecar = (!attributes.is_empty()).then_some(Sidecar { attributes, message: None, origin: None });
-    with_sidecar(sidecar, dispatch)
+    let sidecar = Sidecar { attributes, message: None, origin: None, is_on_span: false };
+    with_sidecar((!sidecar.attributes.is_empty()).then_some(sidecar), dispatch)
 }
 
 /// Attaches a [`trace`](crate::trace) entry to its event, which `dispatch` dispatches.
@@ -54,9 +56,10 @@ pub(crate) fn with_entry<T>(
     attributes: Vec<(Key, AnyValue)>,
     message: Arc<str>,
     origin: Option<Arc<SpanOrigin>>,
+    is_on_span: bool,
     dispatch: impl FnOnce() -> T,
 ) -> T {
-    with_sidecar(Some(Sidecar { attributes, message: Some(message), origin }), dispatch)
+    with_sidecar(Some(Sidecar { attributes, message: Some(message), origin, is_on_span }), dispatch)
 }
 
 fn with_sidecar<T>(sidecar: Option<Sidecar>, dispatch: impl FnOnce() -> T) -> T {
@@ -84,8 +87,18 @@ pub(crate) fn restore(sidecar: Sidecar) {
 /// The span of an event without a parent, if it is a `trace` entry of a span of the OpenTelemetry
 /// API.
 pub(crate) fn origin(metadata: &Metadata<'_>) -> Option<Arc<SpanOrigin>> {
+    of_entry(metadata, |sidecar| sidecar.origin.clone()).flatten()
+}
+
+/// Whether an event is a `trace` entry that is an event of its span already.
+pub(crate) fn is_on_span(metadata: &Metadata<'_>) -> bool {
+    of_entry(metadata, |sidecar| sidecar.is_on_span).unwrap_or(false)
+}
+
+/// Reads the sidecar of an event, if it is a `trace` entry.
+fn of_entry<T>(metadata: &Metadata<'_>, read: impl FnOnce(&Sidecar) -> T) -> Option<T> {
     if !callsite::is_entry(metadata) {
         return None;
     }
-    SIDECAR.try_with(|slot| slot.try_borrow().ok()?.as_ref()?.origin.clone()).ok().flatten()
+    SIDECAR.try_with(|slot| Some(read(slot.try_borrow().ok()?.as_ref()?))).ok().flatten()
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::correlate::ambient;
 use crate::correlate::span_state::{OtelSpan, SpanState};
-use crate::panics;
+use crate::panic_message;
 use crate::record::Ids;
 
 /// The form of the console's lines.
@@ -52,7 +52,7 @@ impl Console {
     /// Whether an event is shown. An exporter's own events would make a dozen lines for each export,
     /// and the text of a panic is written by the hook that was set before ours.
     fn shows(self, metadata: &Metadata<'_>) -> bool {
-        let is_told = self.format == ConsoleFormat::Text && metadata.target() == panics::TARGET;
+        let is_told = self.format == ConsoleFormat::Text && metadata.target() == panic_message::TARGET;
         *metadata.level() <= self.level && !is_told && !ambient::is_suppressed()
     }
 }

@@ -55,14 +55,20 @@ pub(crate) fn assemble(filter: Boxed, layers: Vec<Boxed>) -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(stack))
 }
 
-pub(crate) fn span_layer(provider: &SdkTracerProvider, keys: Keys, instrument_err: bool) -> Boxed {
+pub(crate) fn span_layer(
+    provider: &SdkTracerProvider,
+    keys: Keys,
+    instrument_err: bool,
+    span_events: LevelFilter,
+) -> Boxed {
     let scope =
         InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer_with_scope(scope))
         // These attributes depend on how busy the thread was, which is of no use for the job.
         .with_tracked_inactivity(false);
-    Box::new(SpanLayer::new(layer).with_keys(keys).with_instrument_err(instrument_err))
+    let layer = SpanLayer::new(layer).with_keys(keys);
+    Box::new(layer.with_instrument_err(instrument_err).with_span_events(span_events))
 }
 
 /// The maximum level of this process's subscribers, as a level of the `log` crate.

@@ -148,7 +148,8 @@ impl TracingLogger {
             Some(EntrySpan::Api(origin)) => Some(origin.clone()),
             _ => None,
         };
-        sidecar::with_entry(attributes, message.clone(), origin, || dispatch.event(&event));
+        let is_on_span = entry.is_on_span;
+        sidecar::with_entry(attributes, message.clone(), origin, is_on_span, || dispatch.event(&event));
     }
 }
 

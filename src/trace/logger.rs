@@ -64,6 +64,8 @@ pub struct Entry<'a> {
     /// Set to true by a [`TracingLogger`](super::TracingLogger) that gets the entry, so that it
     /// goes to `tracing` only once.
     pub(crate) reached_tracing: Option<&'a Cell<bool>>,
+    /// It is an event of its span already.
+    pub(crate) is_on_span: bool,
 }
 
 impl<'a> Entry<'a> {
@@ -76,7 +78,7 @@ impl<'a> Entry<'a> {
     /// TracingLogger::new().log(&Entry::new(Level::Info, format_args!("created"), &fields));
     /// ```
     pub fn new(level: Level, message: fmt::Arguments<'a>, fields: &'a Fields) -> Self {
-        Self { level, message, fields, span: None, reached_tracing: None }
+        Self { level, message, fields, span: None, reached_tracing: None, is_on_span: false }
     }
 
     /// The entry with another message, for a logger that wraps another one. The span stays the

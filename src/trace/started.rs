@@ -184,6 +184,7 @@ impl Logger for SpanLogger {
                 fields: &fields,
                 span: Some(&self.started.entry_span),
                 reached_tracing: None,
+                is_on_span: takes_events,
             });
         });
     }
