@@ -67,6 +67,34 @@ fn the_sdk_road_for_spans_is_one_call_away() {
     }
 }
 
+/// Guarantees: events up to the level are copied into their span, of those that the filter lets pass.
+#[test]
+fn events_are_copied_into_spans_on_request() {
+    let child = isolated(|part| {
+        let directory = directory("span-events");
+        let builder = spanlog::builder().with_json_lines(&directory);
+        let builder = match part {
+            "default" => builder,
+            _ => builder.with_span_events(tracing::Level::DEBUG),
+        };
+        let guard = builder.install().unwrap();
+        tracing::info_span!("span").in_scope(|| {
+            tracing::warn!("warning");
+            tracing::debug!("below the level of the installation");
+        });
+        finish(&guard);
+        let spans = items(&directory.join("traces.jsonl"), ["resourceSpans", "scopeSpans", "spans"]);
+        let events = spans[0]["events"].as_array().cloned().unwrap_or_default();
+        let names: Vec<_> = events.iter().map(|event| event["name"].as_str().unwrap()).collect();
+        assert_eq!(names, if part == "default" { &[][..] } else { &["warning"] });
+        fs::remove_dir_all(directory).unwrap();
+    });
+    let Some(child) = child else { return };
+    for part in ["default", "copied"] {
+        child.part(part).run(&[]);
+    }
+}
+
 /// Guarantees: settings of the pipelines hold for both signals.
 #[test]
 fn settings_of_the_pipelines_hold_for_both_signals() {

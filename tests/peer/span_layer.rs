@@ -12,7 +12,8 @@ use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData,
 };
 use spanlog::{job, op, JobMetadata, JobSpanProcessor, LogLayer, SdkRecords, SpanLayer};
-use tracing::{error, info, info_span, Dispatch, Subscriber};
+use tracing::level_filters::LevelFilter;
+use tracing::{error, info, info_span, warn, Dispatch, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -24,6 +25,8 @@ use crate::table::first_column;
 
 const HEADING: &str = "Differences from a plain OpenTelemetryLayer";
 
+const COPIES: &str = "Events of spans";
+
 /// A stack with our log layer, and either span layer.
 #[derive(Clone, Copy)]
 struct Stack {
@@ -33,6 +36,8 @@ struct Stack {
     in_option: bool,
     /// Our log layer is registered before the span layer, not after it.
     log_first: bool,
+    /// Our span layer copies all events.
+    copying: bool,
 }
 
 impl Stack {
@@ -76,7 +81,8 @@ impl Stack {
         if self.is_plain {
             Box::new(inner)
         } else {
-            Box::new(SpanLayer::new(inner))
+            let level = if self.copying { LevelFilter::TRACE } else { LevelFilter::OFF };
+            Box::new(SpanLayer::new(inner).with_span_events(level))
         }
     }
 }
@@ -100,7 +106,8 @@ impl Outcome {
 /// Whether a stack loses what the row describes.
 type Loses = fn(Stack) -> bool;
 
-const USUAL: Stack = Stack { is_plain: false, activation: true, in_option: false, log_first: false };
+const USUAL: Stack =
+    Stack { is_plain: false, activation: true, in_option: false, log_first: false, copying: false };
 const WITHOUT_ACTIVATION: Stack = Stack { activation: false, ..USUAL };
 
 fn rows() -> BTreeMap<&'static str, (Stack, Loses)> {
@@ -246,4 +253,67 @@ fn asking_an_unlogged_span_for_its_context_does_not_hang_where_the_sampler_logs(
     assert!(!a_sampler_that_logs_hangs(WITHOUT_ACTIVATION));
     assert!(!a_sampler_that_logs_hangs(USUAL));
     assert!(!a_sampler_that_logs_hangs(Stack { is_plain: true, ..WITHOUT_ACTIVATION }));
+}
+
+/// The events of the span `span` that `script` logs, as text: names, and attributes with their types.
+fn copied(stack: Stack, script: fn()) -> Vec<(String, Vec<(String, String)>)> {
+    let outcome = stack.play(|| info_span!("span").in_scope(script));
+    let text = |own: &KeyValue| (own.key.to_string(), format!("{:?}", own.value));
+    let events = outcome.span("span").events.iter();
+    events.map(|event| (event.name.to_string(), event.attributes.iter().map(text).collect())).collect()
+}
+
+const PLAIN: Stack = Stack { is_plain: true, ..USUAL };
+const COPYING: Stack = Stack { copying: true, ..USUAL };
+
+fn without_location(
+    mut events: Vec<(String, Vec<(String, String)>)>,
+) -> Vec<(String, Vec<(String, String)>)> {
+    events.iter_mut().for_each(|(_, attributes)| attributes.retain(|(key, _)| !key.starts_with("code.")));
+    events
+}
+
+/// Guarantees: where the table names no difference, a copied event is that of a plain layer, in the
+/// same span and order.
+#[test]
+fn copied_events_are_those_of_a_plain_layer_but_for_the_differences_in_the_table() {
+    fn lines() {
+        let outer = tracing::Span::current();
+        info!("plain");
+        warn!(name: "named", target: "a::target", user = "ann", "with {}", "fields");
+        info!(below = -1, yes = true, half = 0.5, text = "gr\u{fc}\u{df}", debug = ?[1], display = %'x', "types");
+        info!(name: "no.message", user = "ann");
+        info!(bytes = &[0_u8, 255][..], none = tracing::field::Empty, some = Some(1_i64), "more");
+        info_span!("inner").in_scope(|| info!(parent: &outer, "to a parent"));
+        info_span!("inner").in_scope(|| info!("to inner"));
+        info!(parent: None, "to nothing");
+        error!(err = "text", "an error");
+        info!(user = "no name and no message");
+        info!(message = 42_i64);
+    }
+    let (plain, ours) = (copied(PLAIN, lines), copied(COPYING, lines));
+    assert_eq!(plain.len(), 9);
+    assert_eq!(without_location(plain), ours);
+
+    let differences: BTreeMap<&str, fn()> = BTreeMap::from([
+        ("copied-location", (|| info!("plain")) as fn()),
+        ("copied-unsigned", || info!(count = 7_u64, "unsigned")),
+        ("copied-error", || {
+            let error = std::io::Error::other("disk full");
+            error!(error = &error as &(dyn std::error::Error + 'static), "failed");
+        }),
+        ("copied-error-text", || error!(error = "disk full")),
+        ("copied-control-fields", || info!(otel.severity_number = 10, "controlled")),
+        ("copied-twice", || info!(target = "own", "a field of the name")),
+    ]);
+    for (name, script) in &differences {
+        let (plain, ours) = (copied(PLAIN, *script), copied(COPYING, *script));
+        assert_eq!((plain.len(), ours.len()), (1, 1), "{name}");
+        let is_location = *name == "copied-location";
+        let plain = if is_location { plain } else { without_location(plain) };
+        assert_ne!(plain, ours, "`{name}` is no longer true");
+    }
+    let mut documented = first_column(crate::MAPPING, COPIES);
+    documented.sort();
+    assert_eq!(documented, differences.keys().copied().collect::<Vec<_>>());
 }

@@ -7,12 +7,14 @@ use std::cell::Cell;
 use std::fmt;
 
 use opentelemetry::logs::AnyValue;
+use opentelemetry::KeyValue;
 use spanlog::{job, op, JobMetadata};
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::fixture::capture::Capture;
-use crate::fixture::spans::ids_of;
+use crate::fixture::spans::{ids_of, SamplerFn};
 use crate::fixture::{self, Arrangement, Fixture, Hooks, Kind, Spans, Wrap};
 use crate::process::{self, Isolated};
 
@@ -463,5 +465,90 @@ fn an_op_can_say_that_it_starts() {
             assert_eq!(record.ids, Some(ids_of(&fixture.span(name))));
             assert!(record.attributes.iter().any(|(_, value)| *value == AnyValue::from("execution-1")));
         }
+    });
+}
+
+fn with_span_events() -> Vec<Arrangement> {
+    let all = Arrangement::with_sampled_span_layer().into_iter().filter(|it| it.wrap == Wrap::Bare);
+    all.map(|it| Arrangement { span_events: LevelFilter::TRACE, ..it }).collect()
+}
+
+/// The names of the events of the one finished span of this name.
+fn events_of(fixture: &Fixture, span: &str) -> Vec<String> {
+    fixture.span(span).events.iter().map(|event| event.name.to_string()).collect()
+}
+
+/// Scenario: values of copied events log, record on the span, or panic.
+///
+/// Guarantees: no deadlock and no panic, and the span has what could be formatted.
+#[test]
+fn hostile_values_of_copied_events() {
+    alone(&with_span_events(), |fixture| {
+        let span = tracing::info_span!("span", later = Empty);
+        let never = tracing::info_span!("never entered", later = Empty);
+        span.in_scope(|| {
+            tracing::warn!(field = ?Logs, "{:?}", Logs);
+            tracing::warn!(field = ?Records, "{:?}", Records);
+            tracing::warn!(before = 1, field = ?Panics, after = 2, "{:?}", Panics);
+            tracing::warn!(parent: &never, field = ?Logs, "explicit");
+            span.record("later", tracing::field::debug(Logs));
+        });
+        drop((span, never));
+        let events = events_of(fixture, "span");
+        let own: Vec<_> = events.iter().filter(|name| *name != "from a Debug").collect();
+        assert_eq!(own, ["logs", "records", "half"]);
+        assert!(events.contains(&"from a Debug".to_owned()), "{events:?}");
+        let event = fixture.span("span").events.iter().find(|event| event.name == "half").cloned().unwrap();
+        let fields: Vec<_> = event.attributes[2..].iter().map(|own| own.value.to_string()).collect();
+        assert_eq!(fields, ["1", "half", "2"]);
+        assert_eq!(events_of(fixture, "never entered"), ["explicit"]);
+    });
+}
+
+/// Scenario: a sampler logs while a span starts: because it is entered, because an event is copied
+/// into it, and because the program asks for its context.
+///
+/// Guarantees: nothing hangs, and that line is in no span.
+#[test]
+fn a_sampler_that_logs_does_not_hang_where_events_are_copied() {
+    let sampler = SamplerFn(|_, _: &str, _: &[KeyValue]| {
+        tracing::warn!("asked to sample");
+        true
+    });
+    let build = |arrangement: Arrangement| {
+        arrangement.build_traced(|provider| provider.with_sampler(sampler.clone()))
+    };
+    alone_with(&with_span_events(), build, |fixture| {
+        let entered = tracing::info_span!("entered");
+        entered.in_scope(|| {
+            let named = tracing::info_span!("named");
+            tracing::warn!(parent: &named, "to a parent");
+            let asked = tracing::info_span!("asked for");
+            let _ = asked.context();
+            asked.in_scope(|| tracing::warn!("inside"));
+            let current = tracing::info_span!("current").entered();
+            let _ = current.context();
+        });
+        drop(entered);
+        for (span, expected) in
+            [("entered", &[][..]), ("named", &["to a parent"]), ("asked for", &["inside"]), ("current", &[])]
+        {
+            assert_eq!(events_of(fixture, span), expected, "{span}");
+        }
+    });
+}
+
+/// Guarantees: a panic that ends an op is on its span once, as its `exception` event. In any other
+/// span it is the hook's event.
+#[test]
+fn a_panic_is_on_the_span_of_an_op_once() {
+    alone(&with_span_events()[..2], |fixture| {
+        std::panic::set_hook(Box::new(|_| ()));
+        spanlog::PanicHook::new().set();
+        let fails = || op::run("t", "o", [], || -> Result<(), String> { panic!("on purpose") });
+        let _ = std::panic::catch_unwind(|| drop(fails()));
+        let _ = std::panic::catch_unwind(|| tracing::info_span!("span").in_scope(|| panic!("again")));
+        assert_eq!(events_of(fixture, "t.o"), ["exception"]);
+        assert_eq!(events_of(fixture, "span"), ["panicked: again"]);
     });
 }

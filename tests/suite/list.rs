@@ -10,6 +10,7 @@ mod interleaving;
 mod jobs;
 mod ops;
 mod record;
+mod span_events;
 mod tasks;
 mod trace;
 mod trace_elsewhere;

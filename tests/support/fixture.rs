@@ -75,6 +75,8 @@ pub struct Arrangement {
     /// A dependency asks `log::log_enabled!` before each event, and a neighbouring layer has a
     /// per-layer filter that rejects the dependency: the arrangement of tokio-rs/tracing#2519.
     pub log_enabled: bool,
+    /// Which events our span layer copies into spans.
+    pub span_events: LevelFilter,
 }
 
 impl fmt::Debug for Arrangement {
@@ -98,6 +100,7 @@ pub const USUAL: Arrangement = Arrangement {
     level: LevelFilter::TRACE,
     sampled: true,
     log_enabled: false,
+    span_events: LevelFilter::OFF,
 };
 
 impl Arrangement {
@@ -114,7 +117,8 @@ impl Arrangement {
                             (LevelFilter::WARN, false, false),
                             (LevelFilter::TRACE, false, true),
                         ] {
-                            all.push(Self { order, spans, activation, wrap, level, sampled, log_enabled });
+                            let usual = Self { order, spans, activation, wrap, ..USUAL };
+                            all.push(Self { level, sampled, log_enabled, ..usual });
                         }
                     }
                 }
@@ -276,7 +280,7 @@ impl Arrangement {
         let inner =
             tracing_opentelemetry::layer().with_tracer(tracer).with_context_activation(self.activation);
         match self.spans {
-            Spans::Ours => Box::new(SpanLayer::new(inner)),
+            Spans::Ours => Box::new(SpanLayer::new(inner).with_span_events(self.span_events)),
             Spans::Plain => Box::new(inner),
             Spans::None => Box::new(tracing_subscriber::layer::Identity::new()),
         }
