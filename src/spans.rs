@@ -32,6 +32,7 @@ use crate::correlate::stack::OtelContext;
 use crate::correlate::start_guard::StartGuard;
 use crate::correlate::{ambient, pending_op, resolve, sidecar, stack, start_guard};
 use crate::diagnostics::report_once;
+use crate::examined;
 use crate::keys::Keys;
 use crate::panic_message;
 use crate::span_moments::Ending;
@@ -46,9 +47,9 @@ use crate::stats::Counters;
 /// With it, an ERROR event does not set a span's status to Error, except that of
 /// [`#[instrument(err)]`](Self::with_instrument_err), events are not copied into spans unless
 /// [`with_span_events`](Self::with_span_events) asks for it, and a span that is never entered does not
-/// grow with each of its events. None of that needs a per-layer filter. It also puts the job's stamps on spans when they are created, and gives
-/// [ops](crate::op) their stamps and source location. A [`LogLayer`](crate::LogLayer) is not
-/// required.
+/// grow with each of its events. None of that needs a per-layer filter. It also puts the job's stamps
+/// on spans when they are created, and gives [ops](crate::op) their stamps and source location. A
+/// [`LogLayer`](crate::LogLayer) is not required.
 ///
 /// Downcasts, [`get_otel_context`](tracing_opentelemetry::get_otel_context) and
 /// [`OpenTelemetrySpanExt`](tracing_opentelemetry::OpenTelemetrySpanExt) work as without it.
@@ -377,7 +378,8 @@ where
         if is_err {
             instrument::write(instrument::error_text(event), &otel_span);
         } else if otel_span.is_recording() {
-            let SpanEvent { name, attributes } = SpanEvent::of(event, &self.counters);
+            let SpanEvent { name, attributes } =
+                examined::not_counted(|| SpanEvent::of(event, &self.counters));
             otel_span.add_event(name, attributes);
         }
     }

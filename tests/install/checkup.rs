@@ -316,6 +316,11 @@ fn faults_of_layers_are_named() {
             &[Problem::SpansFiltered, Problem::EventsFiltered],
         );
         assert_found(&examined(tracing_subscriber::registry().with(logs())), &[Problem::NoSpanLayer]);
+        let copied = spans().with_span_events(LevelFilter::TRACE);
+        assert_found(&examined(tracing_subscriber::registry().with(copied)), &[Problem::NoLogLayer]);
+        let copied = spans().with_span_events(LevelFilter::TRACE);
+        let idle = LogLayer::new(&SdkLoggerProvider::builder().build());
+        assert_found(&examined(both(copied, idle)), &[Problem::EventsFiltered]);
         let idle = LogLayer::new(&SdkLoggerProvider::builder().build());
         assert_found(&examined(both(spans(), idle)), &[Problem::EventsFiltered]);
         assert_found(&examined(tracing_subscriber::registry().with(spans())), &[Problem::NoLogLayer]);
