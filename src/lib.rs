@@ -118,6 +118,7 @@ pub mod graph;
 mod correlate;
 pub mod otlp;
 mod panic_message;
+mod sorted;
 
 #[cfg(any(feature = "graph", feature = "otlp-http"))]
 mod json_stream;
