@@ -46,15 +46,10 @@
 //! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
 //! cannot be read.
 
-mod destination;
 mod console;
 mod env;
+mod exporter;
 mod filter;
-#[cfg(feature = "grpc")]
-mod grpc;
-#[cfg(not(feature = "grpc"))]
-#[path = "install/no_grpc.rs"]
-mod grpc;
 mod guard;
 mod metered;
 mod providers;

@@ -409,15 +409,7 @@ impl Builder {
                 connections = 1;
                 TransportConfig::File { path, rotation: self.rotation }
             }
-            None => {
-                let mut to = self.overrides.target(signal)?;
-                to.compression =
-                    self.overrides.compression.or_else(|| Compression::from_env(signal)).unwrap_or_default();
-                match self.overrides.protocol(signal) {
-                    Protocol::Grpc => TransportConfig::Grpc(to),
-                    other => TransportConfig::Http { to, is_json: other == Protocol::HttpJson },
-                }
-            }
+            None => self.overrides.transport(signal)?,
         };
         config.exporter = transport.name(signal);
         config.receiver = transport.receiver();
