@@ -43,8 +43,8 @@
 //! Invalid numbers and enumerations are reported once through the
 //! [diagnostics](crate::set_diagnostics) and ignored. An endpoint, a header or a filter cannot be
 //! ignored without sending data elsewhere, or nowhere: if invalid, they are errors of
-//! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
-//! cannot be read.
+//! [`Builder::install`]. So are the protocol `grpc` without the feature, `https://` and certificates
+//! without the feature `tls`, and a certificate that cannot be read.
 
 mod console;
 mod env;

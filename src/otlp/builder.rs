@@ -147,13 +147,14 @@ impl Builder {
         self
     }
 
-    /// Trusts the authorities of this PEM file instead of the built-in ones.
+    /// Trusts the authorities of this PEM file instead of the built-in ones. Needs the feature `tls`.
     pub fn with_ca_certificate(mut self, pem: impl Into<PathBuf>) -> Self {
         self.overrides.ca_certificate = Some(pem.into());
         self
     }
 
-    /// Sets the client certificate for receivers: PEM files with its chain and its key.
+    /// Sets the client certificate for receivers: PEM files with its chain and its key. Needs the feature
+    /// `tls`.
     pub fn with_client_certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.overrides.client_certificate = Some((chain.into(), key.into()));
         self
