@@ -47,19 +47,14 @@
 //! Invalid numbers and enumerations are reported once through the
 //! [diagnostics](crate::set_diagnostics) and ignored. An endpoint, a header or a filter cannot be
 //! ignored without sending data elsewhere, or nowhere: if invalid, they are errors of
-//! [`Builder::install`]. So are the protocol `grpc` without the feature, and a certificate that
-//! cannot be read.
+//! [`Builder::install`]. So are the protocol `grpc` without the feature, `https://` and certificates
+//! without the feature `tls`, and a certificate that cannot be read.
 
 mod check;
-mod destination;
 mod console;
 mod env;
+mod exporter;
 mod filter;
-#[cfg(feature = "grpc")]
-mod grpc;
-#[cfg(not(feature = "grpc"))]
-#[path = "install/no_grpc.rs"]
-mod grpc;
 mod guard;
 mod metered;
 mod providers;

@@ -10,20 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::resource::v1::Resource as ResourceMessage;
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sdk::Resource;
-use prost::Message;
 
 use crate::error::Error;
 use crate::otlp::json::request_to_json;
+use crate::otlp::sdk::{logs_request, spans_request};
 use crate::otlp::signal::Signal;
 use crate::wire::read::Malformed;
 
@@ -67,18 +61,11 @@ impl JsonLinesLogExporter {
 
 impl LogExporter for JsonLinesLogExporter {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        let scope_logs = by_scope(&batch);
-        if scope_logs.is_empty() {
+        if batch.iter().next().is_none() {
             return Ok(());
         }
-        let attributes = self.0.resource.attributes.0.clone();
-        let resource_logs = vec![ResourceLogs {
-            resource: Some(ResourceMessage { attributes, ..ResourceMessage::default() }),
-            schema_url: self.0.resource.schema_url.clone().unwrap_or_default(),
-            scope_logs,
-        }];
-        let request = ExportLogsServiceRequest { resource_logs };
-        self.0.write(request_to_json(Signal::Logs, &request.encode_to_vec()))
+        let request = logs_request(&batch, &self.0.resource);
+        self.0.write(request_to_json(Signal::Logs, &request))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -86,7 +73,7 @@ impl LogExporter for JsonLinesLogExporter {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.0.resource = resource.into();
+        self.0.resource = resource.clone();
     }
 }
 
@@ -116,9 +103,8 @@ impl SpanExporter for JsonLinesSpanExporter {
         if batch.is_empty() {
             return Ok(());
         }
-        let resource_spans = group_spans_by_resource_and_scope(batch, &self.0.resource);
-        let request = ExportTraceServiceRequest { resource_spans };
-        self.0.write(request_to_json(Signal::Traces, &request.encode_to_vec()))
+        let request = spans_request(&batch, &self.0.resource);
+        self.0.write(request_to_json(Signal::Traces, &request))
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -130,36 +116,15 @@ impl SpanExporter for JsonLinesSpanExporter {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.0.resource = resource.into();
+        self.0.resource = resource.clone();
     }
-}
-
-/// Groups records by scope, with their target as its name, as OTLP exporters do. In contrast to the
-/// grouping of opentelemetry-proto, this keeps their order.
-fn by_scope(batch: &LogBatch<'_>) -> Vec<ScopeLogs> {
-    let mut groups: Vec<ScopeLogs> = Vec::new();
-    for (record, scope) in batch.iter() {
-        let named = Some((scope, record.target().cloned()).into());
-        let schema_url = scope.schema_url().unwrap_or_default();
-        let found = groups.iter().position(|group| group.scope == named && group.schema_url == schema_url);
-        let index = found.unwrap_or_else(|| {
-            groups.push(ScopeLogs {
-                scope: named,
-                schema_url: schema_url.to_owned(),
-                log_records: Vec::new(),
-            });
-            groups.len() - 1
-        });
-        groups[index].log_records.push(LogRecord::from(record));
-    }
-    groups
 }
 
 /// A file, or standard output, that whole lines are written to, all of them with one resource.
 struct Lines {
     /// For errors.
     name: PathBuf,
-    resource: ResourceAttributesWithSchema,
+    resource: Resource,
     /// `None` after shutdown.
     out: Mutex<Option<Out>>,
 }
@@ -186,7 +151,7 @@ impl Lines {
 
     fn new(name: &Path, writer: Box<dyn Write + Send>) -> Self {
         let out = Mutex::new(Some(Out { writer, is_torn: false }));
-        Self { name: name.to_owned(), resource: Default::default(), out }
+        Self { name: name.to_owned(), resource: Resource::builder_empty().build(), out }
     }
 
     /// Nothing is buffered: the operating system has the line when this returns.

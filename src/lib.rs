@@ -120,7 +120,10 @@ pub mod graph;
 mod correlate;
 pub mod otlp;
 mod panic_message;
+mod sorted;
 
+#[cfg(any(feature = "graph", feature = "otlp-http"))]
+mod json_stream;
 #[cfg(feature = "json-lines")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json-lines")))]
 pub mod json_lines;

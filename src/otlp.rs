@@ -12,7 +12,7 @@
 //!
 //! [`Pipeline`] is the handle of all that: it flushes, shuts down, and reads the counters.
 //! [`Builder`] makes one from the settings of the program and of the environment (`settings`,
-//! `config`). `json` transcodes requests to OTLP's JSON. `sync` is std's locks and atomics, or
+//! `config`). `json` transcodes requests to OTLP's JSON, and `sdk` makes them of the SDK's batches. `sync` is std's locks and atomics, or
 //! those of loom.
 
 pub(crate) mod config;
@@ -31,6 +31,8 @@ pub(crate) mod transport;
 pub(crate) mod builder;
 #[cfg(any(feature = "otlp-http", feature = "json-lines"))]
 pub(crate) mod json;
+#[cfg(feature = "json-lines")]
+pub(crate) mod sdk;
 #[cfg(feature = "otlp-http")]
 pub(crate) mod settings;
 #[cfg(all(test, not(loom)))]

@@ -85,6 +85,29 @@ fn the_minimum_rust_version_is_enough_for_every_dependency() {
     }
 }
 
+/// Guarantees: the default features need fewer crates than those that spanlog takes the place of. Their number is
+/// in the README; `.ci/cold-build` counts both.
+#[test]
+fn the_default_features_need_fewer_crates_than_the_usual_ones() {
+    let options = ["tree", "--locked", "--offline", "--edges=normal,build", "--prefix=none", "--format={p}"];
+    let tree = std::process::Command::new(env!("CARGO")).args(options).current_dir(root()).output().unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    // The same crate may be marked: as a procedural macro, or as one whose dependencies are listed already.
+    let ours: BTreeSet<_> = tree.lines().map(|line| line.split(" (").next()).collect();
+    let readme = read("README.md");
+    let in_readme = |begins: &str| -> usize {
+        let row = readme.lines().find(|line| line.starts_with(begins)).unwrap();
+        row.split('|').nth(2).unwrap().trim().parse().unwrap()
+    };
+    assert!(
+        (20..=in_readme("| spanlog |")).contains(&ours.len()),
+        "{}: .ci/cold-build counts anew",
+        ours.len()
+    );
+    assert!(in_readme("| spanlog |") < in_readme("| opentelemetry-appender-tracing, "));
+}
+
 /// This platform: dependencies of others may not be downloaded here.
 fn host() -> String {
     let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();

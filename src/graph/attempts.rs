@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::call::Call;
+use crate::sorted::sort;
 
 /// The runs of attempts among siblings, as positions in their order. A run has at least two.
 ///
@@ -33,7 +34,7 @@ pub(super) fn of_siblings(parent: &Call, siblings: &[&Call], labels: &[Option<St
         }
         keep(&mut runs, &mut run);
     }
-    runs.sort_unstable();
+    sort(&mut runs);
     runs
 }
 

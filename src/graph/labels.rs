@@ -99,10 +99,8 @@ fn differing_key<'a>(calls: &[&'a Call]) -> Option<&'a str> {
     }
     let is_number = |key: &str| values[key].iter().all(|value| value.parse::<f64>().is_ok());
     let differing = keys.into_iter().filter(|key| values[key].len() > 1 && !others.contains(key));
-    let mut differing: Vec<_> = differing.collect();
-    // Stable: of equals the first one stays first.
-    differing.sort_by_key(|key| (is_number(key), std::cmp::Reverse(values[key].len())));
-    differing.first().copied()
+    // Of equals, the first one.
+    differing.min_by_key(|key| (is_number(key), std::cmp::Reverse(values[key].len())))
 }
 
 fn is_incidental(key: &str) -> bool {

@@ -14,6 +14,7 @@ use super::tail::Tail;
 use super::text::line::{mark_and_outcome, path};
 use super::tool_call_graph::{Node, ToolCallGraph};
 use super::verdict::{mark_of, Verdict};
+use crate::sorted::sort_by_key;
 
 /// How many failures are shown with their last lines.
 const MAX_FAILURES: usize = 20;
@@ -110,7 +111,7 @@ fn write_failures(text: &mut String, failures: &[Node<'_>]) {
 fn write_slowest(text: &mut String, graph: &ToolCallGraph) {
     let leaves = graph.nodes().filter(|node| node.children().len() == 0 && node.call().duration().is_some());
     let mut leaves: Vec<_> = leaves.collect();
-    leaves.sort_by_key(|node| Reverse(node.call().duration()));
+    sort_by_key(&mut leaves, |node| Reverse(node.call().duration()));
     if leaves.is_empty() {
         return;
     }

@@ -8,6 +8,7 @@ use super::duration::format_duration;
 use super::escape::needs_escape;
 use super::record::RecordLevel;
 use super::tool_call_graph::{Node, ToolCallGraph};
+use crate::sorted::sort_by_key;
 
 /// Mermaid's default `maxTextSize`: it renders no longer text.
 const MAX_CHARACTERS: usize = 50_000;
@@ -73,7 +74,7 @@ fn select(boxes: &[(Node<'_>, String)], most: usize) -> HashSet<usize> {
         levels.insert(node.index, node.parent().map_or(0, |parent| levels[&parent.index] + 1));
     }
     let mut order: Vec<_> = boxes.iter().collect();
-    order.sort_by_key(|(node, _)| (!node.is_red(), levels[&node.index]));
+    sort_by_key(&mut order, |(node, _)| (!node.is_red(), levels[&node.index]));
     // The rest is for the header, the last box and the comments.
     let mut remaining = MAX_CHARACTERS - 10_000;
     let mut edges = 0;

@@ -199,7 +199,9 @@ impl ProgressBuilder {
             Stream::Err => Box::new(io::stderr()),
         };
         let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-        let can_redraw = self.stream.size().is_some() && anstyle_query::term_supports_color();
+        // On Windows, what moves the cursor has to be enabled.
+        let takes_codes = anstyle_query::windows::enable_ansi_colors().unwrap_or(true);
+        let can_redraw = takes_codes && self.stream.size().is_some() && anstyle_query::term_supports_color();
         let is_live = can_redraw && !is_ci && !self.is_plain;
         let view_state = ViewState::new(self.recorder, self.filter);
         let output = Output {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::tool_call_graph::Node;
+use crate::sorted::sort_by_key;
 
 /// How many siblings of one title are folded.
 pub(super) const MIN_ALIKE: usize = 3;
@@ -37,7 +38,7 @@ impl<'a> SiblingRow<'a> {
             Self::Attempts(attempts) => attempts.clone(),
             Self::Alike(rows) => {
                 let mut nodes: Vec<_> = rows.iter().flat_map(SiblingRow::nodes).collect();
-                nodes.sort_by_key(|node| node.call().start_unix_nano);
+                sort_by_key(&mut nodes, |node| node.call().start_unix_nano);
                 nodes
             }
         }

@@ -10,6 +10,7 @@ use super::place::{Part, Place, Retry};
 use super::record::{LogRecord, RecordCounts};
 use super::tree::{Parts, Tree};
 use crate::keys::Keys;
+use crate::sorted::sort_by_key;
 
 /// The tree of a job's execution: its root `job.*`, steps, ops, and the spans between them.
 ///
@@ -78,7 +79,7 @@ impl ToolCallGraph {
                 failures.push(((node.is_recovered(), node.contains_failure(), !is_named, end), node));
             }
         }
-        failures.sort_by_key(|(rank, _)| *rank);
+        sort_by_key(&mut failures, |(rank, _)| *rank);
         failures.into_iter().map(|(_, node)| node).collect()
     }
 
@@ -228,7 +229,7 @@ impl<'a> Node<'a> {
     pub fn records(&self) -> Vec<&'a LogRecord> {
         let subtree = self.subtree();
         let mut indexes: Vec<_> = subtree.flat_map(|node| node.place().records.iter().copied()).collect();
-        indexes.sort_unstable();
+        sort_by_key(&mut indexes, |index| *index);
         indexes.into_iter().map(|index| &self.graph.tree.records[index]).collect()
     }
 

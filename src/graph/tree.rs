@@ -10,6 +10,7 @@ use super::counted::counted;
 use super::place::{Place, Retry};
 use super::record::{LogRecord, RecordCounts};
 use super::{attempts, causes, labels};
+use crate::sorted::sort_by_key;
 
 /// What a tree is built of.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +42,8 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn of(parts: Parts, is_shown: impl Fn(&Call) -> bool) -> Self {
         let Parts { mut calls, mut records, counted, notes } = parts;
-        calls.sort_by_key(|call| call.start_unix_nano);
-        records.sort_by_key(|record| record.time_unix_nano);
+        sort_by_key(&mut calls, |call| call.start_unix_nano);
+        sort_by_key(&mut records, |record| record.time_unix_nano);
         let mut tree = Self { records, counted, notes, ..Self::default() };
         tree.index_calls(calls);
         let parent_of = |call: &Call| tree.index.get(&(call.trace_id, call.parent_id)).copied();

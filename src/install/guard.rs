@@ -263,20 +263,27 @@ impl fmt::Display for Report {
     }
 }
 
-/// Starts work on a provider, if there is one, on a new thread, so that the caller can stop
-/// waiting: a call into the SDK can exceed its timeout, and on a current-thread runtime no other
-/// task could run meanwhile.
+/// Starts work on a provider, if there is one.
 fn start<P: Send + 'static>(
     provider: Option<P>,
     until: Instant,
     signal: &'static str,
     work: impl FnOnce(P) -> OTelSdkResult + Send + 'static,
 ) -> Option<Receiver<Result<(), Error>>> {
-    let provider = provider?;
+    provider.map(|provider| start_thread(until, signal, Box::new(|| work(provider))))
+}
+
+/// Starts work on a new thread, so that the caller can stop waiting: a call into the SDK can exceed its
+/// timeout, and on a current-thread runtime no other task could run meanwhile.
+fn start_thread(
+    until: Instant,
+    signal: &'static str,
+    work: Box<dyn FnOnce() -> OTelSdkResult + Send>,
+) -> Receiver<Result<(), Error>> {
     let (sender, receiver) = mpsc::channel();
     let result = sender.clone();
     let spawned = thread::Builder::new().name(format!("spanlog {signal}")).spawn(move || {
-        let done = work(provider)
+        let done = work()
             .map_err(|error| Error::delivery(format!("{signal} could not be delivered")).with_source(error));
         // If this fails, the caller has stopped waiting.
         let _ = result.send(done);
@@ -285,7 +292,7 @@ fn start<P: Send + 'static>(
         let failed = Error::delivery(format!("{signal} could not be delivered in {:?}", left(until)));
         let _ = sender.send(Err(failed.with_source(error)));
     }
-    Some(receiver)
+    receiver
 }
 
 fn wait(work: Option<Receiver<Result<(), Error>>>, until: Instant) -> Result<(), Error> {

@@ -4,22 +4,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use opentelemetry_otlp as sdk;
 use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_sdk::Resource;
 
 use crate::error::Error;
-use crate::install::destination::Destination;
-use crate::install::env::Exporters;
+use crate::install::env::{self, Exporters};
+use crate::install::exporter::Exporter;
 use crate::install::guard::Direct;
 use crate::install::metered::{self, Meter};
-use crate::install::{env, grpc};
 use crate::job::processor::JobSpanProcessor;
-use crate::json_lines::{JsonLinesLogExporter, JsonLinesSpanExporter};
 use crate::keys::Keys;
 use crate::otlp::builder::PipelineBuilder;
-use crate::otlp::settings::choices::Protocol;
 use crate::otlp::settings::overrides::Overrides;
 use crate::otlp::settings::variables;
 use crate::otlp::signal::Signal;
@@ -80,15 +76,15 @@ impl<'a> Outputs<'a> {
             provider = provider.with_span_processor(to.pipeline.try_span_processor()?);
         }
         if exporters.otlp && direct.is_none() {
-            let exporter = span_exporter(&self.all_overrides)?;
+            let exporter = Exporter::otlp(Signal::Traces, &self.all_overrides)?;
             provider = provider.with_span_processor(metered::span_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory.filter(|_| direct.is_none()) {
-            let exporter = JsonLinesSpanExporter::new(directory.join("traces.jsonl"))?;
+            let exporter = Exporter::file(Signal::Traces, directory.join("traces.jsonl"))?;
             provider = provider.with_span_processor(metered::span_processor(exporter, "json-lines", meters));
         }
         if exporters.console {
-            let exporter = JsonLinesSpanExporter::stdout();
+            let exporter = Exporter::console(Signal::Traces);
             provider = provider.with_span_processor(metered::span_processor(exporter, "console", meters));
         }
         Ok(provider.build())
@@ -146,15 +142,15 @@ impl<'a> Outputs<'a> {
             provider = change(provider);
         }
         if exporters.otlp {
-            let exporter = log_exporter(&self.all_overrides)?;
+            let exporter = Exporter::otlp(Signal::Logs, &self.all_overrides)?;
             provider = provider.with_log_processor(metered::log_processor(exporter, "otlp", meters));
         }
         if let Some(directory) = self.directory {
-            let exporter = JsonLinesLogExporter::new(directory.join("logs.jsonl"))?;
+            let exporter = Exporter::file(Signal::Logs, directory.join("logs.jsonl"))?;
             provider = provider.with_log_processor(metered::log_processor(exporter, "json-lines", meters));
         }
         if exporters.console {
-            let exporter = JsonLinesLogExporter::stdout();
+            let exporter = Exporter::console(Signal::Logs);
             provider = provider.with_log_processor(metered::log_processor(exporter, "console", meters));
         }
         Ok(Some(provider.build()))
@@ -178,21 +174,5 @@ fn pipeline(overrides: &Overrides, change: Option<&ChangePipeline>) -> PipelineB
     match change {
         Some(change) => change(builder),
         None => builder,
-    }
-}
-
-fn log_exporter(overrides: &Overrides) -> Result<sdk::LogExporter, Error> {
-    let to = Destination::find(Signal::Logs, overrides)?;
-    match to.protocol {
-        Protocol::Grpc => grpc::log_exporter(to),
-        _ => to.over_http(sdk::LogExporter::builder().with_http(), |builder| builder.build()),
-    }
-}
-
-fn span_exporter(overrides: &Overrides) -> Result<sdk::SpanExporter, Error> {
-    let to = Destination::find(Signal::Traces, overrides)?;
-    match to.protocol {
-        Protocol::Grpc => grpc::span_exporter(to),
-        _ => to.over_http(sdk::SpanExporter::builder().with_http(), |builder| builder.build()),
     }
 }

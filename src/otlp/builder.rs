@@ -147,13 +147,14 @@ impl PipelineBuilder {
         self
     }
 
-    /// Trusts the authorities of this PEM file instead of the built-in ones.
+    /// Trusts the authorities of this PEM file instead of the built-in ones. Needs the feature `tls`.
     pub fn with_ca_certificate(mut self, pem: impl Into<PathBuf>) -> Self {
         self.overrides.ca_certificate = Some(pem.into());
         self
     }
 
-    /// Sets the client certificate for receivers: PEM files with its chain and its key.
+    /// Sets the client certificate for receivers: PEM files with its chain and its key. Needs the feature
+    /// `tls`.
     pub fn with_client_certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.overrides.client_certificate = Some((chain.into(), key.into()));
         self
@@ -410,15 +411,7 @@ impl PipelineBuilder {
                 connections = 1;
                 TransportConfig::File { path, rotation: self.rotation }
             }
-            None => {
-                let mut to = self.overrides.target(signal)?;
-                to.compression =
-                    self.overrides.compression.or_else(|| Compression::from_env(signal)).unwrap_or_default();
-                match self.overrides.protocol(signal) {
-                    Protocol::Grpc => TransportConfig::Grpc(to),
-                    other => TransportConfig::Http { to, is_json: other == Protocol::HttpJson },
-                }
-            }
+            None => self.overrides.transport(signal)?,
         };
         config.exporter = transport.name(signal);
         config.receiver = transport.receiver();

@@ -7,6 +7,10 @@ pub(crate) mod choices;
 mod connect;
 pub(crate) mod destination;
 pub(crate) mod overrides;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "settings/no_tls.rs"]
 pub(crate) mod tls;
 pub(crate) mod variables;
 
@@ -94,5 +98,6 @@ pub(crate) struct Target {
     pub(crate) headers: HeaderMap,
     pub(crate) header_provider: Option<HeaderProvider>,
     pub(crate) compression: Compression,
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are none"))]
     pub(crate) tls: Tls,
 }

@@ -6,7 +6,7 @@
 pub(crate) mod processor;
 pub(crate) mod scope;
 #[cfg(all(test, not(loom), feature = "json-lines"))]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -153,7 +153,7 @@ fn flags(is_remote: bool, span: &SpanContext) -> u32 {
 }
 
 /// A text. Proto3 leaves out an empty one.
-fn put_text(out: &mut Vec<u8>, field: u8, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, field: u8, text: &str) {
     if !text.is_empty() {
         put_bytes(out, field, text.as_bytes());
     }
@@ -166,7 +166,7 @@ fn put_count(out: &mut Vec<u8>, field: u8, count: u32) {
 }
 
 /// A time. One before 1970 becomes 0, which is left out.
-fn put_time(out: &mut Vec<u8>, field: u8, time: SystemTime) {
+pub(super) fn put_time(out: &mut Vec<u8>, field: u8, time: SystemTime) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_nanos = since.as_nanos() as u64;
     if unix_nanos > 0 {

@@ -20,7 +20,7 @@ pub(crate) mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,7 +57,7 @@ pub(crate) struct Spool {
     failure: Mutex<Option<String>>,
     open_spans: Mutex<OpenSpans>,
     /// The directories of processes that have ended, as long as they are needed.
-    taken_over: Mutex<BTreeMap<PathBuf, TakenOver>>,
+    taken_over: Mutex<HashMap<PathBuf, TakenOver>>,
 }
 
 #[derive(Debug, Default)]

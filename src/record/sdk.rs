@@ -4,7 +4,7 @@
 //! target of their own, which the SDK's exporters write as the scope's name. So one logger serves
 //! all targets, as in opentelemetry-appender-tracing.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -138,7 +138,7 @@ const MAX_NAMES: usize = 512;
 /// `name`, kept for the life of the program: the logs API takes a static name only. `None` beyond
 /// [`MAX_NAMES`], or in a forked child whose parent held the lock.
 fn keep_name(name: &str) -> Option<&'static str> {
-    static NAMES: OnceLock<ForkedMutex<BTreeSet<&'static str>>> = OnceLock::new();
+    static NAMES: OnceLock<ForkedMutex<HashSet<&'static str>>> = OnceLock::new();
     let mut names = NAMES.get_or_init(ForkedMutex::default).lock()?;
     if let Some(known) = names.get(name) {
         return Some(known);

@@ -3,6 +3,7 @@
 use opentelemetry::logs::Severity;
 
 use crate::record::severity_of_level;
+use crate::sorted::sort_by_key;
 use crate::testing::kept::Contents;
 use crate::testing::record::Record;
 use crate::testing::table;
@@ -116,7 +117,7 @@ impl Query {
             false => edits(&record.body, &self.message) * 2 < self.message.chars().count().max(2),
         };
         let mut near: Vec<_> = contents.records.iter().filter(is_near).collect();
-        near.sort_by_key(|record| distance(record));
+        sort_by_key(&mut near, |record| distance(record));
         near.truncate(NEAREST);
         near
     }

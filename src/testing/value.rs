@@ -4,6 +4,8 @@ use std::fmt;
 
 use opentelemetry::logs::AnyValue;
 
+use crate::sorted::sort;
+
 /// The value that a test expects of an attribute: made from strings, integers, floats and booleans.
 ///
 /// A value has to be of the same kind: `3` is neither `3.0` nor `"3"`. Integers beyond 64 bits are
@@ -95,7 +97,7 @@ pub(crate) fn shown(value: &AnyValue) -> String {
         AnyValue::Map(map) => {
             let mut entries: Vec<_> =
                 map.iter().map(|(key, value)| format!("{key}: {}", shown(value))).collect();
-            entries.sort();
+            sort(&mut entries);
             format!("{{{}}}", entries.join(", "))
         }
         // The enum may grow.

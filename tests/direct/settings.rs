@@ -42,3 +42,18 @@ fn settings_that_cannot_be_used_are_errors() {
     }
     assert!(builder().build().is_ok());
 }
+
+/// Guarantees: TLS in a build without it is an error that names the feature.
+#[cfg(not(feature = "tls"))]
+#[test]
+fn tls_in_a_build_without_is_an_error_that_names_the_feature() {
+    let builder = Pipeline::builder;
+    for builder in [
+        builder().with_endpoint("https://collector:4318"),
+        builder().with_ca_certificate("ca.pem"),
+        builder().with_client_certificate("client.pem", "key.pem"),
+    ] {
+        let error = builder.build().expect_err("there is no TLS");
+        assert!(error.is_setting() && error.to_string().contains("feature `tls`"), "{error}");
+    }
+}

@@ -9,6 +9,7 @@ use crate::graph::counted::counted;
 use crate::graph::record::{LogRecord, RecordCounts, RecordLevel};
 use crate::graph::tree::Parts;
 use crate::keys::Keys;
+use crate::sorted::sort_by_key;
 
 /// The memory of a span besides its data: entries of two maps and a queue.
 const SPAN_OVERHEAD: usize = 256;
@@ -244,8 +245,8 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Sorted by arrival, which decides the order of equal times.
     pub(super) fn into_parts(mut self) -> Parts {
-        self.calls.sort_unstable_by_key(|(arrival, _)| *arrival);
-        self.records.sort_unstable_by_key(|(arrival, _)| *arrival);
+        sort_by_key(&mut self.calls, |(arrival, _)| *arrival);
+        sort_by_key(&mut self.records, |(arrival, _)| *arrival);
         let notes = [
             counted(self.evicted_spans, "older span was dropped", "older spans were dropped"),
             counted(self.evicted_records, "older record was dropped", "older records were dropped"),

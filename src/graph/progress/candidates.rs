@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Index;
 
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
+use crate::sorted::sort_by_key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -59,7 +60,7 @@ impl<'a> Candidates<'a> {
     /// The roots: those that failed first, then those that are running, then those that ended last.
     pub(super) fn jobs(&self) -> Vec<usize> {
         let mut jobs: Vec<_> = (0..self.len()).filter(|index| self[*index].parent.is_none()).collect();
-        jobs.sort_by_key(|index| {
+        sort_by_key(&mut jobs, |index| {
             let node = self[*index].node;
             let is_running = node.is_running();
             (!node.is_red(), !is_running, Reverse(node.call().end_unix_nano))
@@ -71,8 +72,8 @@ impl<'a> Candidates<'a> {
     pub(super) fn of_kind(&self, kind: Kind) -> Vec<usize> {
         let mut indexes: Vec<_> = (0..self.len()).filter(|index| self[*index].kind == kind).collect();
         match kind {
-            Kind::Running => indexes.sort_by_key(|index| self[*index].node.call().start_unix_nano),
-            _ => indexes.sort_by_key(|index| Reverse(self[*index].node.call().end_unix_nano)),
+            Kind::Running => sort_by_key(&mut indexes, |index| self[*index].node.call().start_unix_nano),
+            _ => sort_by_key(&mut indexes, |index| Reverse(self[*index].node.call().end_unix_nano)),
         }
         indexes
     }

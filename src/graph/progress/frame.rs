@@ -13,6 +13,7 @@ use crate::graph::tail::Tail;
 use crate::graph::text::line::{Columns, Line};
 use crate::graph::text::pen::{Pen, Row, Style};
 use crate::graph::tool_call_graph::ToolCallGraph;
+use crate::sorted::sort_by_key;
 
 /// How many log lines of a failure are shown while the view is open.
 pub(super) const FAILURE_LINES: usize = 5;
@@ -88,7 +89,7 @@ fn lines_of_each<'a>(items: &[Item<'a>], mut rows: usize) -> Vec<Vec<&'a LogReco
     let wanted: Vec<_> = items.iter().map(wanted).collect();
     let mut counts = vec![0; items.len()];
     let mut order: Vec<_> = (0..items.len()).collect();
-    order.sort_by_key(|index| match items[*index].kind {
+    sort_by_key(&mut order, |index| match items[*index].kind {
         Kind::Failure => 0,
         Kind::Running => 1,
         _ => 2,

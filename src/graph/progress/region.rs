@@ -5,11 +5,18 @@
 
 use std::io::{self, Write};
 
-use crossterm::cursor::{MoveDown, MoveToColumn, MoveUp, RestorePosition, SavePosition};
-use crossterm::queue;
-use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
-
 use crate::graph::text::pen::Row;
+
+/// Begins and ends a synchronized update: the terminal shows what is between the two at once.
+const BEGIN_UPDATE: &str = "\x1b[?2026h";
+const END_UPDATE: &str = "\x1b[?2026l";
+const TO_FIRST_COLUMN: &str = "\x1b[1G";
+const CLEAR_REST_OF_LINE: &str = "\x1b[K";
+
+/// Clears from the cursor, which is in the first column, to the end of the screen, and saves and
+/// restores the cursor. Not in one command: some terminals that clear from their first cell save the
+/// old content in the scrollback.
+const CLEAR_BELOW: &str = "\x1b7\x1b[K\x1b[1B\x1b[J\x1b8";
 
 pub(super) struct Region<W> {
     out: W,
@@ -24,15 +31,14 @@ impl<W: Write> Region<W> {
 
     /// Replaces the region with `rows`, in a terminal of `columns`, and prints `above` above it.
     pub(super) fn draw(&mut self, above: &[u8], rows: &[Row], columns: usize) -> io::Result<()> {
-        let mut frame = Vec::new();
-        queue!(frame, BeginSynchronizedUpdate, MoveToColumn(0))?;
+        let mut frame = [BEGIN_UPDATE, TO_FIRST_COLUMN].concat().into_bytes();
         // A terminal that became narrower has wrapped rows into several.
         let up = self.drawn.iter().map(|drawn| drawn.div_ceil(columns.max(1)).max(1)).sum::<usize>();
         if up > 0 {
-            queue!(frame, MoveUp(u16::try_from(up).unwrap_or(u16::MAX)))?;
+            write!(frame, "\x1b[{up}A")?;
         }
         if !above.is_empty() {
-            clear_below(&mut frame)?;
+            frame.extend_from_slice(CLEAR_BELOW.as_bytes());
             frame.extend_from_slice(above);
             if !above.ends_with(b"\n") {
                 frame.push(b'\n');
@@ -40,11 +46,9 @@ impl<W: Write> Region<W> {
         }
         for row in rows {
             frame.extend_from_slice(row.text.as_bytes());
-            queue!(frame, Clear(ClearType::UntilNewLine))?;
-            frame.extend_from_slice(b"\r\n");
+            write!(frame, "{CLEAR_REST_OF_LINE}\r\n")?;
         }
-        clear_below(&mut frame)?;
-        queue!(frame, EndSynchronizedUpdate)?;
+        write!(frame, "{CLEAR_BELOW}{END_UPDATE}")?;
         self.drawn = rows.iter().map(|row| row.columns).collect();
         self.out.write_all(&frame)?;
         self.out.flush()
@@ -53,11 +57,4 @@ impl<W: Write> Region<W> {
     pub(super) fn out(&mut self) -> &mut W {
         &mut self.out
     }
-}
-
-/// Clears from the cursor, which is in the first column, to the end of the screen. Not in one
-/// command: some terminals that clear from their first cell save the old content in the scrollback.
-fn clear_below(frame: &mut Vec<u8>) -> io::Result<()> {
-    queue!(frame, SavePosition, Clear(ClearType::UntilNewLine), MoveDown(1))?;
-    queue!(frame, Clear(ClearType::FromCursorDown), RestorePosition)
 }

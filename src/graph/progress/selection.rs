@@ -7,7 +7,7 @@
 //!
 //! A span that ended well takes one row, with all its descendants, unless one of them failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::candidates::{Candidate, Candidates, Kind};
 use crate::graph::text::branch::Branch;
@@ -74,7 +74,7 @@ pub(super) fn select(graph: &ToolCallGraph, rows: usize) -> Vec<Item<'_>> {
 }
 
 /// By the nearest ancestor that is shown.
-type OmittedBelow = BTreeMap<Option<usize>, Omitted>;
+type OmittedBelow = HashMap<Option<usize>, Omitted>;
 
 #[derive(Clone)]
 struct Chosen {
@@ -142,7 +142,7 @@ impl Chosen {
 
     /// What is not shown, each in a row below its nearest ancestor that is.
     fn omitted(mut self, all: &Candidates<'_>) -> (Self, OmittedBelow) {
-        let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        let mut below: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
         let mut nearest = vec![None; all.len()];
         for index in 0..all.len() {
             // Parents come first.
@@ -179,7 +179,7 @@ impl Chosen {
     }
 
     fn items<'a>(&self, all: &Candidates<'a>, omitted: &OmittedBelow) -> Vec<Item<'a>> {
-        let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        let mut below: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
         for index in &self.shown {
             below.entry(self.nearest_shown(all, *index)).or_default().push(*index);
         }

@@ -11,6 +11,7 @@ use crate::graph::record::{LogRecord, RecordLevel};
 use crate::graph::tail::{is_stderr, STREAM};
 use crate::graph::tool_call_graph::{Node, ToolCallGraph};
 use crate::graph::tree::Parts;
+use crate::sorted::sort_by_key;
 
 /// Log lines are truncated to this: more than a terminal is wide.
 const MAX_LINE_BYTES: usize = 1024;
@@ -69,8 +70,8 @@ impl ViewState {
             let records = all().flat_map(|job| job.records_after(since));
             (all().flat_map(Job::calls).collect::<Vec<_>>(), records.collect::<Vec<_>>())
         };
-        calls.sort_unstable_by_key(|(arrival, _)| *arrival);
-        records.sort_unstable_by_key(|(arrival, _)| *arrival);
+        sort_by_key(&mut calls, |(arrival, _)| *arrival);
+        sort_by_key(&mut records, |(arrival, _)| *arrival);
         for (_, record) in &records {
             if let Some(ids) = record.ids() {
                 self.lines.entry(ids).or_default().push(short(record));
@@ -114,7 +115,7 @@ impl ViewState {
         let ids = |node: &Node<'_>| node.call().ids();
         let is_new = |node: &Node<'_>| self.reported.get(&ids(node)) != Some(&node.call().outcome);
         let mut changes: Vec<_> = graph.nodes().filter(is_new).collect();
-        changes.sort_by_key(|node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
+        sort_by_key(&mut changes, |node| node.call().end_unix_nano.unwrap_or(node.call().start_unix_nano));
         let text = changes.into_iter().map(line).collect();
         self.reported = graph.nodes().map(|node| (ids(&node), node.call().outcome)).collect();
         text

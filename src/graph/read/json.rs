@@ -9,7 +9,6 @@ mod item;
 mod message;
 mod request;
 mod scalars;
-mod stream;
 mod values;
 
 use std::io::BufReader;
@@ -18,10 +17,10 @@ use serde::de::DeserializeSeed;
 
 use self::message::{starts_message, End, Message, MAX_DEPTH, MAX_TOKEN_BYTES};
 use self::request::Request;
-use self::stream::Fill;
 use super::input::Input;
 use super::notes::Cause;
 use super::store::Store;
+use crate::json_stream::Fill;
 
 /// The size of serde_json's buffer. Small, because there is one for each message.
 const BUFFER: usize = 8 * 1024;

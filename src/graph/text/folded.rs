@@ -7,6 +7,7 @@ use crate::graph::escape;
 use crate::graph::record::RecordCounts;
 use crate::graph::rows::SiblingRow;
 use crate::graph::tool_call_graph::Node;
+use crate::sorted::sort_by_key;
 
 /// How many alike siblings are folded.
 const MIN_FOLDED: usize = 10;
@@ -46,7 +47,7 @@ pub(super) fn unfold_few(rows: Vec<SiblingRow<'_>>) -> Vec<SiblingRow<'_>> {
             row => unfolded.push(row),
         }
     }
-    unfolded.sort_by_key(|row| row.nodes().first().map(|node| node.call().start_unix_nano));
+    sort_by_key(&mut unfolded, |row| row.nodes().first().map(|node| node.call().start_unix_nano));
     unfolded
 }
 

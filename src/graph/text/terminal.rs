@@ -1,5 +1,7 @@
 //! The standard streams and their terminals.
 
+#![cfg_attr(unix, expect(unsafe_code, reason = "libc's functions are unsafe"))]
+
 use std::io::{self, IsTerminal};
 
 /// A standard stream, which may be a terminal.
@@ -19,11 +21,10 @@ impl Stream {
 
     /// Columns and rows; `None` if it is not a terminal, or its size is unknown.
     pub(in crate::graph) fn size(self) -> Option<(usize, usize)> {
-        let size = match self {
-            Self::Out => terminal_size::terminal_size_of(io::stdout()),
-            Self::Err => terminal_size::terminal_size_of(io::stderr()),
-        };
-        size.map(|(columns, rows)| (usize::from(columns.0), usize::from(rows.0)))
+        match self {
+            Self::Out => size_of(io::stdout()),
+            Self::Err => size_of(io::stderr()),
+        }
     }
 
     /// `NO_COLOR` takes precedence over `CLICOLOR_FORCE`, and that over the terminal's
@@ -39,4 +40,24 @@ impl Stream {
             && anstyle_query::clicolor().unwrap_or(true)
             && anstyle_query::term_supports_color()
     }
+}
+
+#[cfg(unix)]
+fn size_of(stream: impl std::os::fd::AsRawFd) -> Option<(usize, usize)> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: it writes to `size` only.
+    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
+    let is_known = result == 0 && size.ws_col > 0 && size.ws_row > 0;
+    is_known.then(|| (size.ws_col.into(), size.ws_row.into()))
+}
+
+#[cfg(windows)]
+fn size_of(stream: impl std::os::windows::io::AsHandle) -> Option<(usize, usize)> {
+    let (columns, rows) = terminal_size::terminal_size_of(stream)?;
+    Some((columns.0.into(), rows.0.into()))
+}
+
+#[cfg(not(any(unix, windows)))]
+fn size_of<T>(_stream: T) -> Option<(usize, usize)> {
+    None
 }

@@ -16,7 +16,9 @@ fn url(builder: PipelineBuilder) -> Result<String, Error> {
 fn the_path_is_added_to_a_base_url_of_http_only() {
     let builder = PipelineBuilder::default;
     assert_eq!(url(builder().with_endpoint("http://a:1")).unwrap(), "http://a:1/v1/logs");
-    assert_eq!(url(builder().with_endpoint("https://a/otlp/")).unwrap(), "https://a/otlp/v1/logs");
+    assert_eq!(url(builder().with_endpoint("http://a/otlp/")).unwrap(), "http://a/otlp/v1/logs");
+    #[cfg(feature = "tls")]
+    assert_eq!(url(builder().with_endpoint("https://a/")).unwrap(), "https://a/v1/logs");
     assert_eq!(url(builder().with_logs_url("http://a/x?y=z")).unwrap(), "http://a/x?y=z");
     assert_eq!(
         url(builder().with_protocol(Protocol::Grpc).with_endpoint("http://a:4317")).unwrap(),

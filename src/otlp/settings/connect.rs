@@ -17,7 +17,7 @@ impl TransportConfig {
     }
 
     /// A new transport of a signal, with a connection of its own.
-    fn connect(&self, signal: Signal) -> Result<Box<dyn Transport>, Error> {
+    pub(crate) fn connect(&self, signal: Signal) -> Result<Box<dyn Transport>, Error> {
         Ok(match self {
             Self::Http { to, is_json } => Box::new(Http::new(to.clone(), is_json.then_some(signal))?),
             Self::Grpc(to) => grpc(to.clone(), signal)?,

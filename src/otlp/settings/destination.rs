@@ -72,10 +72,14 @@ fn joined(name: &str, base: &str, signal: Signal) -> Result<Uri, Error> {
 }
 
 fn checked(name: &str, url: &str) -> Result<Uri, Error> {
-    let wanted = "an http:// or https:// URL";
+    let wanted = match cfg!(feature = "tls") {
+        true => "an http:// or https:// URL",
+        false => "an http:// URL without the feature `tls`",
+    };
     let invalid = || Error::setting(name, &redacted(url), wanted);
     let uri: Uri = url.parse().map_err(|error| invalid().with_source(error))?;
-    let is_http = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
+    let is_https = cfg!(feature = "tls") && uri.scheme() == Some(&Scheme::HTTPS);
+    let is_http = uri.scheme() == Some(&Scheme::HTTP) || is_https;
     match is_http && uri.host().is_some_and(|host| !host.is_empty()) && !url.contains('#') {
         true => Ok(uri),
         false => Err(invalid()),

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::otlp::settings::choices::{Compression, Protocol};
 use crate::otlp::settings::destination::{headers, redacted, url, Endpoint};
 use crate::otlp::settings::tls::Tls;
-use crate::otlp::settings::{variables, HeaderProvider, Target};
+use crate::otlp::settings::{variables, HeaderProvider, Target, TransportConfig};
 use crate::otlp::signal::Signal;
 
 /// What the program sets about OTLP. What it leaves out, the environment or a default decides.
@@ -72,12 +72,21 @@ impl Overrides {
             url: url(signal, self.endpoint_of(signal), self.protocol(signal))?,
             headers: headers(signal, &self.headers)?,
             header_provider: self.header_provider.clone(),
-            compression: self.compression.unwrap_or_default(),
+            compression: self.compression.or_else(|| Compression::from_env(signal)).unwrap_or_default(),
             tls: Tls::find(signal, self.ca_certificate.as_deref(), self.client_certificate.as_ref())?,
         })
     }
 
     /// The signal's own URL, else the base URL.
+    /// How to reach the receiver of a signal.
+    pub(crate) fn transport(&self, signal: Signal) -> Result<TransportConfig, Error> {
+        let to = self.target(signal)?;
+        Ok(match self.protocol(signal) {
+            Protocol::Grpc => TransportConfig::Grpc(to),
+            other => TransportConfig::Http { to, is_json: other == Protocol::HttpJson },
+        })
+    }
+
     pub(crate) fn endpoint_of(&self, signal: Signal) -> Option<Endpoint<'_>> {
         let own = match signal {
             Signal::Logs => &self.logs_url,

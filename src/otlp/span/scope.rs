@@ -36,7 +36,7 @@ pub(crate) fn with_key<T>(scope: &InstrumentationScope, read: impl FnOnce(ScopeK
             let _ = LAST.try_with(|last| last.replace(Some((scope.clone(), key))));
             read(ScopeKey::Static(key))
         }
-        None => read(ScopeKey::Borrowed(&encode(scope))),
+        None => read(ScopeKey::Borrowed(&encode(scope, scope.name()))),
     }
 }
 
@@ -51,15 +51,16 @@ fn keep(scope: &InstrumentationScope) -> Option<&'static [u8]> {
     if kept.len() >= MAX_KEPT {
         return None;
     }
-    let key: &'static [u8] = Box::leak(encode(scope).into_boxed_slice());
+    let key: &'static [u8] = Box::leak(encode(scope, scope.name()).into_boxed_slice());
     kept.insert(scope.clone(), key);
     Some(key)
 }
 
-fn encode(scope: &InstrumentationScope) -> Vec<u8> {
+/// The key of a scope under a name.
+pub(crate) fn encode(scope: &InstrumentationScope, name: &str) -> Vec<u8> {
     let mut key = Vec::new();
     put_nested(&mut key, 1, |out| {
-        for (field, text) in [(1, scope.name()), (2, scope.version().unwrap_or_default())] {
+        for (field, text) in [(1, name), (2, scope.version().unwrap_or_default())] {
             if !text.is_empty() {
                 put_bytes(out, field, text.as_bytes());
             }

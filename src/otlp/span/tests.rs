@@ -33,7 +33,7 @@ fn value() -> impl Strategy<Value = OtelValue> {
     ]
 }
 
-fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
+pub(crate) fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
     vec((".{0,9}", value()), 0..5)
         .prop_map(|pairs| pairs.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect())
 }
@@ -69,7 +69,7 @@ fn kind() -> impl Strategy<Value = SpanKind> {
     prop_oneof![Just(Client), Just(Server), Just(Producer), Just(Consumer), Just(Internal)]
 }
 
-fn scope() -> impl Strategy<Value = InstrumentationScope> {
+pub(crate) fn scope() -> impl Strategy<Value = InstrumentationScope> {
     let text = || prop_oneof![Just(None), "[a-c]{1,2}".prop_map(Some)];
     ("[a-c]{0,2}", text(), text(), attributes()).prop_map(|(name, version, url, attributes)| {
         let scope = InstrumentationScope::builder(name).with_attributes(attributes);
@@ -78,7 +78,7 @@ fn scope() -> impl Strategy<Value = InstrumentationScope> {
     })
 }
 
-fn span() -> impl Strategy<Value = SpanData> {
+pub(crate) fn span() -> impl Strategy<Value = SpanData> {
     let times = (any::<u32>(), any::<u64>());
     let counts = (0_u32..300, 0_u32..3, 0_u32..3);
     let parent = (prop_oneof![Just(SpanId::INVALID), any::<u64>().prop_map(SpanId::from)], any::<bool>());

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::otlp::signal::Signal;
+use crate::sorted::sort;
 use crate::wire::segment::{label_len, resource_len, LABEL_HEAD};
 
 const LOCK: &str = "lock";
@@ -80,7 +81,7 @@ impl Directory {
     pub(crate) fn all(root: &Path) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
         let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.sort();
+        sort(&mut paths);
         paths
     }
 
@@ -131,7 +132,7 @@ impl Directory {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let mut found: Vec<_> =
             entries.flatten().filter(is_of_open_spans).map(|entry| Found::new(&entry)).collect();
-        found.sort_unstable();
+        sort(&mut found);
         found
     }
 
@@ -172,7 +173,7 @@ impl Directory {
         for entry in entries.flatten().filter(|entry| number_of(&entry.file_name(), signal).is_some()) {
             found.push((use_number(&entry.path()).unwrap_or_default(), Found::new(&entry)));
         }
-        found.sort_unstable();
+        sort(&mut found);
         found.into_iter().map(|(_, found)| found).collect()
     }
 

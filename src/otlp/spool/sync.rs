@@ -1,6 +1,6 @@
 //! Writing segments to the disk, so that they also survive a failure of the machine.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -78,7 +78,7 @@ impl fmt::Debug for Shared {
 #[derive(Debug, Default)]
 struct State {
     /// The segments that the disk does not have.
-    unsynced: BTreeMap<(&'static str, u64), Unsynced>,
+    unsynced: HashMap<(&'static str, u64), Unsynced>,
     /// The number of uses that were begun.
     uses: u64,
     has_full: bool,

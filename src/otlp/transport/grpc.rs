@@ -5,7 +5,8 @@
 
 mod answer;
 mod runtime;
-pub(crate) mod tls;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +31,6 @@ use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::signal::Signal;
 use crate::otlp::transport::grpc::answer::{accepted, failed};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
-use crate::otlp::transport::http::agent;
 use crate::otlp::transport::secrets::without_secrets;
 use crate::otlp::transport::{Answer, Transport};
 
@@ -66,14 +66,11 @@ impl Grpc {
             let wanted = "the URL of a gRPC receiver, with certificates that can be read";
             Error::setting("the endpoint", &destination::without_secrets(&to.url), wanted).with_source(error)
         };
-        // tonic would find out when it connects.
-        agent::config(&to.tls)?;
-        let mut endpoint = Endpoint::from(to.url.clone())
+        let endpoint = Endpoint::from(to.url.clone())
             .user_agent(concat!("spanlog/", env!("CARGO_PKG_VERSION")))
             .map_err(unusable)?;
-        if to.url.scheme_str() == Some("https") {
-            endpoint = endpoint.tls_config(tls::config(&to.tls)).map_err(unusable)?;
-        }
+        #[cfg(feature = "tls")]
+        let endpoint = tls::apply(&to, endpoint)?.map_err(unusable)?;
         let runtime = OwnRuntime::new()?;
         let channel = runtime.within(|| endpoint.connect_lazy());
         let client = tonic::client::Grpc::new(channel);

@@ -7,6 +7,8 @@
 
 pub(crate) mod agent;
 mod body;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +36,7 @@ use crate::otlp::transport::secrets::without_secrets;
 use crate::otlp::transport::{Answer, Transport};
 
 /// The most bytes of an answer that are read: the limit that the specification suggests.
-pub(crate) const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("spanlog-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
 
@@ -59,7 +61,10 @@ impl Http {
         // To a proxy, a loopback address is another machine. Go's clients exempt it, too; curl does
         // not.
         let proxy = if is_loopback(&to.url) { None } else { Proxy::try_from_env() };
-        let agent = agent::config(&to.tls)?.proxy(proxy).user_agent(USER_AGENT).build().new_agent();
+        let config = agent::config().proxy(proxy).user_agent(USER_AGENT);
+        #[cfg(feature = "tls")]
+        let config = config.tls_config(tls::config(&to.tls)?);
+        let agent = config.build().new_agent();
         let bodies = Bodies::new(json, to.compression)?;
         let mut headers = to.headers;
         drop_reserved(&mut headers);

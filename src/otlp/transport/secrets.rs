@@ -5,6 +5,7 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, Uri};
 
 use crate::otlp::transport::Answer;
+use crate::sorted::sort_by_key;
 
 /// In place of a secret.
 const REDACTED: &str = "[redacted]";
@@ -41,7 +42,7 @@ fn redacted<'a>(mut text: String, url: &Uri, headers: impl IntoIterator<Item = &
     }
     secrets.retain(|secret| secret.len() >= MIN_LEN);
     // One may be a part of another.
-    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    sort_by_key(&mut secrets, |secret| std::cmp::Reverse(secret.len()));
     for secret in &secrets {
         if text.contains(secret) {
             text = text.replace(secret, REDACTED);

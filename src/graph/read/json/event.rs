@@ -5,9 +5,9 @@ use serde::de::{Deserialize, Deserializer, SeqAccess};
 
 use super::id::{span_id, trace_id};
 use super::scalars::{Nanos, Text};
-use super::stream::{read, Stream};
 use crate::graph::event::{Limited, SpanEvent, SpanLink};
 use crate::graph::value::Values;
+use crate::json_stream::{objects, read, Stream};
 
 /// A list of events. What exceeds its limit is dropped as it is read.
 #[derive(Default)]
@@ -17,23 +17,31 @@ pub(super) struct Events(pub(super) Limited<SpanEvent>);
 #[derive(Default)]
 pub(super) struct Links(pub(super) Limited<SpanLink>);
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
+#[derive(Default)]
 struct Event {
-    #[serde(alias = "time_unix_nano")]
     time_unix_nano: Nanos,
     name: Text,
     attributes: Values,
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
+#[derive(Default)]
 struct Link {
-    #[serde(alias = "trace_id")]
     trace_id: Text,
-    #[serde(alias = "span_id")]
     span_id: Text,
     attributes: Values,
+}
+
+objects! {
+    Event {
+        "timeUnixNano" | "time_unix_nano" => time_unix_nano,
+        "name" => name,
+        "attributes" => attributes
+    }
+    Link {
+        "traceId" | "trace_id" => trace_id,
+        "spanId" | "span_id" => span_id,
+        "attributes" => attributes
+    }
 }
 
 impl Stream for Events {

@@ -1,7 +1,6 @@
 //! Spans, log records, resources and scopes.
 
 use opentelemetry::{SpanId, TraceId};
-use serde::Deserialize;
 
 use super::event::{Events, Links};
 use super::id::{span_id, trace_id};
@@ -10,9 +9,9 @@ use crate::graph::call::{kind_of_number, RawSpan};
 use crate::graph::read::store::Store;
 use crate::graph::record::{self, RecordLevel};
 use crate::graph::value::{ValueText, Values};
+use crate::json_stream::objects;
 
-#[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object")]
+#[derive(Default)]
 pub(super) struct Resource {
     attributes: Values,
 }
@@ -23,35 +22,27 @@ impl Resource {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object")]
+#[derive(Default)]
 pub(super) struct Scope {
     pub(super) name: Text,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
+#[derive(Default)]
 pub(super) struct Span {
-    #[serde(alias = "trace_id")]
     trace_id: Text,
-    #[serde(alias = "span_id")]
     span_id: Text,
-    #[serde(alias = "parent_span_id")]
     parent_span_id: Text,
     name: Text,
     kind: Text,
-    #[serde(alias = "start_time_unix_nano")]
     start_time_unix_nano: Nanos,
-    #[serde(alias = "end_time_unix_nano")]
     end_time_unix_nano: Nanos,
     attributes: Values,
     events: Events,
     links: Links,
-    status: Option<Status>,
+    status: Status,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object")]
+#[derive(Default)]
 struct Status {
     code: Text,
     message: Text,
@@ -61,7 +52,7 @@ impl Span {
     pub(super) fn add_to(self, place: &str, store: &mut Store) {
         let (Events(events), Links(links)) = (self.events, self.links);
         let is_truncated = self.attributes.is_truncated || events.is_truncated || links.is_truncated;
-        let status = self.status.unwrap_or_default();
+        let status = self.status;
         let span = RawSpan {
             trace_id: trace_id(&self.trace_id).unwrap_or(TraceId::INVALID),
             span_id: span_id(&self.span_id).unwrap_or(SpanId::INVALID),
@@ -81,22 +72,14 @@ impl Span {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
+#[derive(Default)]
 pub(super) struct LogRecord {
-    #[serde(alias = "trace_id")]
     trace_id: Text,
-    #[serde(alias = "span_id")]
     span_id: Text,
-    #[serde(alias = "time_unix_nano")]
     time_unix_nano: Nanos,
-    #[serde(alias = "observed_time_unix_nano")]
     observed_time_unix_nano: Nanos,
-    #[serde(alias = "severity_number")]
     severity_number: Text,
-    #[serde(alias = "severity_text")]
     severity_text: Text,
-    #[serde(alias = "event_name")]
     event_name: Text,
     body: ValueText,
     attributes: Values,
@@ -116,5 +99,42 @@ impl LogRecord {
             attributes: self.attributes.pairs,
         };
         store.add_record(record, is_truncated, place);
+    }
+}
+
+objects! {
+    Resource {
+        "attributes" => attributes
+    }
+    Scope {
+        "name" => name
+    }
+    Span {
+        "traceId" | "trace_id" => trace_id,
+        "spanId" | "span_id" => span_id,
+        "parentSpanId" | "parent_span_id" => parent_span_id,
+        "name" => name,
+        "kind" => kind,
+        "startTimeUnixNano" | "start_time_unix_nano" => start_time_unix_nano,
+        "endTimeUnixNano" | "end_time_unix_nano" => end_time_unix_nano,
+        "attributes" => attributes,
+        "events" => events,
+        "links" => links,
+        "status" => status
+    }
+    Status {
+        "code" => code,
+        "message" => message
+    }
+    LogRecord {
+        "traceId" | "trace_id" => trace_id,
+        "spanId" | "span_id" => span_id,
+        "timeUnixNano" | "time_unix_nano" => time_unix_nano,
+        "observedTimeUnixNano" | "observed_time_unix_nano" => observed_time_unix_nano,
+        "severityNumber" | "severity_number" => severity_number,
+        "severityText" | "severity_text" => severity_text,
+        "eventName" | "event_name" => event_name,
+        "body" => body,
+        "attributes" => attributes
     }
 }

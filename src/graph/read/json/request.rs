@@ -3,9 +3,9 @@
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess};
 
 use super::item::{LogRecord, Resource, Scope, Span};
-use super::stream::{Fill, Stream};
 use crate::graph::read::notes::Cause;
 use crate::graph::read::store::{Mark, Store};
+use crate::json_stream::{Fill, Stream};
 
 pub(super) struct Request<'a> {
     pub(super) store: &'a mut Store,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use crate::graph::call::STATUS_CODE_ERROR;
 
@@ -41,9 +41,14 @@ impl Visitor<'_> for TextVisitor {
 }
 
 /// Nanoseconds since the Unix epoch.
-#[derive(Default, serde::Deserialize)]
-#[serde(try_from = "Text")]
+#[derive(Default)]
 pub(super) struct Nanos(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Nanos {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(Text::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
 
 impl TryFrom<Text> for Nanos {
     type Error = String;

@@ -3,8 +3,8 @@
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess};
 
 use super::scalars::Text;
-use super::stream::{read, Fill, Stream};
 use crate::graph::value::{ValueText, Values, MAX_DEPTH};
+use crate::json_stream::{read, Fill, Stream};
 
 impl<'de> Deserialize<'de> for ValueText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

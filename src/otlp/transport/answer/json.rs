@@ -8,48 +8,38 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::json_stream::objects;
 use crate::otlp::transport::answer::partial_success::PartialSuccess;
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Response {
-    #[serde(rename = "partialSuccess", alias = "partial_success")]
-    partial_success: Option<Partial>,
+    partial_success: Partial,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Partial {
-    #[serde(
-        rename = "rejectedLogRecords",
-        alias = "rejected_log_records",
-        alias = "rejectedSpans",
-        alias = "rejected_spans"
-    )]
-    rejected: Option<Integer>,
-    #[serde(rename = "errorMessage", alias = "error_message")]
+    rejected: Integer,
     message: Option<Text>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Integer {
-    Number(i64),
-    Quoted(String),
-}
-
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Status {
     message: Option<Text>,
 }
 
+objects! {
+    Response { "partialSuccess" | "partial_success" => partial_success }
+    Partial {
+        "rejectedLogRecords" | "rejected_log_records" | "rejectedSpans" | "rejected_spans" => rejected,
+        "errorMessage" | "error_message" => message
+    }
+    Status { "message" => message }
+}
+
 /// What the `partialSuccess` of an `ExportLogsServiceResponse` says.
 pub(crate) fn partial_success(text: &[u8]) -> Option<PartialSuccess> {
-    let partial = read::<Response>(text)?.partial_success.unwrap_or_default();
-    let rejected = match partial.rejected {
-        Some(Integer::Number(count)) => count,
-        Some(Integer::Quoted(count)) => count.parse().ok()?,
-        None => 0,
-    };
-    Some(PartialSuccess { rejected, message: partial.message.unwrap_or_default().0 })
+    let Partial { rejected, message } = read::<Response>(text)?.partial_success;
+    Some(PartialSuccess { rejected: rejected.0, message: message.unwrap_or_default().0 })
 }
 
 /// The message of a `google.rpc.Status`, unless it is empty.
@@ -59,9 +49,45 @@ pub(crate) fn status(text: &[u8]) -> Option<String> {
 }
 
 fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
-    // A derived struct could also be read from an array.
+    // `null` could also be read.
     let is_object = text.trim_ascii_start().starts_with(b"{");
     serde_json::from_str(std::str::from_utf8(text).ok().filter(|_| is_object)?).ok()
+}
+
+/// A number, perhaps as a string; `null` is 0.
+#[derive(Default)]
+struct Integer(i64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IntegerVisitor)
+    }
+}
+
+struct IntegerVisitor;
+
+impl Visitor<'_> for IntegerVisitor {
+    type Value = Integer;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an integer")
+    }
+
+    fn visit_unit<E>(self) -> Result<Integer, E> {
+        Ok(Integer(0))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Integer, E> {
+        Ok(Integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Integer, E> {
+        value.try_into().map(Integer).map_err(E::custom)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Integer, E> {
+        value.parse().map(Integer).map_err(E::custom)
+    }
 }
 
 /// A text that may have an escaped half of a surrogate pair, as where it was cut between the two.

@@ -1,7 +1,6 @@
 //! Against tonic's own server, which is made to answer whatever a test wants.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +17,6 @@ use tonic::Response;
 
 use super::*;
 use crate::otlp::deliver::request::{Batch, Resource};
-use crate::otlp::settings::tls::{Pem, Tls};
 use crate::otlp::transport::grpc::answer::{CUT_OFF, OF_A_PROXY};
 use crate::otlp::transport::port::Reserved;
 use crate::wire::put::{put_bytes, put_uint};
@@ -298,8 +296,13 @@ fn a_stream_without_a_status_is_no_answer() {
     assert!(matches!(failed(&cut_off), Answer::TryAgain { .. }));
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_certificate_of_ones_own_is_trusted_and_no_other() {
+    use std::path::PathBuf;
+
+    use crate::otlp::settings::tls::{Pem, Tls};
+
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let identity = Identity::from_pem(made.cert.pem(), made.signing_key.serialize_pem());
     let server = Loopback::start_at("127.0.0.1:0", Some(identity), Box::new(|_| ok()));

@@ -1,6 +1,7 @@
 //! HTTP against a receiver on the loopback interface that misbehaves as told.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[cfg(feature = "tls")]
 mod certificates;
 #[path = "../../../../tests/support/http.rs"]
 mod receiver;
@@ -201,10 +202,13 @@ fn the_deadline_is_kept() {
     assert!(is_again(&http.send(&mut b"request".to_vec().into(), start + patience)));
     assert!(is_again(&http.send(&mut b"request".to_vec().into(), start)));
     assert!(start.elapsed() < late, "{:?}", start.elapsed());
-    let mut https = Http::new(target(&format!("https://{}/", full.local_addr().unwrap())), None).unwrap();
-    let start = Instant::now();
-    assert!(is_again(&https.send(&mut b"request".to_vec().into(), start + patience)));
-    assert!(start.elapsed() < late, "{:?}", start.elapsed());
+    #[cfg(feature = "tls")]
+    {
+        let mut https = Http::new(target(&format!("https://{}/", full.local_addr().unwrap())), None).unwrap();
+        let start = Instant::now();
+        assert!(is_again(&https.send(&mut b"request".to_vec().into(), start + patience)));
+        assert!(start.elapsed() < late, "{:?}", start.elapsed());
+    }
 }
 
 /// Guarantees: a receiver that quotes the request's credentials in its answer does not bring them into

@@ -1,4 +1,4 @@
-//! Objects and lists that are read piece by piece, so that they need not fit into memory.
+//! JSON read piece by piece: objects and lists that need not fit into memory, and structs.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::{
 };
 
 /// What an object or a list is read into. `null` changes nothing.
-pub(super) trait Stream: Sized {
+pub(crate) trait Stream: Sized {
     const EXPECTED: &'static str;
 
     /// Reads the value of a member; returns whether its name is known. Names are lowerCamelCase or,
@@ -26,13 +26,13 @@ pub(super) trait Stream: Sized {
     }
 }
 
-pub(super) fn read<'de, T: Stream, D: Deserializer<'de>>(mut into: T, from: D) -> Result<T, D::Error> {
+pub(crate) fn read<'de, T: Stream, D: Deserializer<'de>>(mut into: T, from: D) -> Result<T, D::Error> {
     Fill(&mut into).deserialize(from)?;
     Ok(into)
 }
 
 /// Reads an object or a list into what it refers to.
-pub(super) struct Fill<'a, T>(pub(super) &'a mut T);
+pub(crate) struct Fill<'a, T>(pub(crate) &'a mut T);
 
 impl<'de, T: Stream> DeserializeSeed<'de> for Fill<'_, T> {
     type Value = ();
@@ -68,3 +68,37 @@ impl<'de, T: Stream> Visitor<'de> for Fill<'_, T> {
         Ok(())
     }
 }
+
+/// Reads structs from objects: the names of each member, and the field that it is read into. The last one of
+/// several counts.
+macro_rules! objects {
+    ($($type:ident { $($($name:literal)|+ => $field:ident),+ })+) => {$(
+        impl $crate::json_stream::Stream for $type {
+            const EXPECTED: &'static str = "an object";
+
+            fn member<'de, A: serde::de::MapAccess<'de>>(
+                &mut self,
+                name: &str,
+                map: &mut A,
+            ) -> Result<bool, A::Error> {
+                match name {
+                    $($($name)|+ => self.$field = map.next_value()?,)+
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+
+            fn element<'de, A: serde::de::SeqAccess<'de>>(&mut self, _list: &mut A) -> Result<bool, A::Error> {
+                Err(serde::de::Error::invalid_type(serde::de::Unexpected::Seq, &Self::EXPECTED))
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::json_stream::read(Self::default(), deserializer)
+            }
+        }
+    )+};
+}
+
+pub(crate) use objects;
