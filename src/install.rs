@@ -69,6 +69,7 @@ mod signals;
 mod startup;
 mod subscriber;
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ use std::{fmt, io};
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::{global, Context, KeyValue, StringValue};
 use opentelemetry_sdk::logs::{LogProcessor, LoggerProviderBuilder};
-use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor, TracerProviderBuilder};
+use opentelemetry_sdk::trace::{Sampler, ShouldSample, SpanProcessor, TracerProviderBuilder};
 use opentelemetry_semantic_conventions::attribute as semconv;
 use tracing::level_filters::LevelFilter;
 use tracing::Dispatch;
@@ -143,6 +144,8 @@ pub struct Builder {
     /// That of the program, for people.
     sampler: Option<String>,
     tracer_provider: Vec<Change<TracerProviderBuilder>>,
+    /// A span processor is among them.
+    has_own_spans: bool,
     logger_provider: Vec<Change<LoggerProviderBuilder>>,
     sdk_logs: bool,
     sdk_spans: bool,
@@ -176,6 +179,7 @@ impl Default for Builder {
             start_records: false,
             sampler: None,
             tracer_provider: Vec::new(),
+            has_own_spans: false,
             logger_provider: Vec::new(),
             sdk_logs: false,
             sdk_spans: false,
@@ -443,6 +447,7 @@ impl Builder {
     #[must_use]
     pub fn with_span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
         self.tracer_provider.push(providers::span_processor(processor));
+        self.has_own_spans = true;
         self
     }
 
@@ -527,7 +532,9 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn with_sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
-        self.sampler = Some(format!("{sampler:?}"));
+        // That of another one may hold secrets.
+        let own = (&sampler as &dyn Any).downcast_ref::<Sampler>().map(|sampler| format!("{sampler:?}"));
+        self.sampler = Some(own.unwrap_or_else(|| std::any::type_name_of_val(&sampler).to_owned()));
         self.tracer_provider
             .push(Box::new(|provider| provider.with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)));
         self
@@ -601,6 +608,7 @@ impl Builder {
         let (mut spans, mut logs, mut direct) = (None, None, Vec::new());
         let mut recording_layer = None;
         let mut has_service_name = false;
+        let has_own_logs = !self.logger_provider.is_empty();
         if !env::is_disabled() {
             if self.detect_resource {
                 self.overrides.detected = resource::detected();
@@ -659,6 +667,8 @@ impl Builder {
         let telemetry = Telemetry {
             subscriber: dispatch.downgrade(),
             has_service_name,
+            has_own_logs,
+            has_own_spans: self.has_own_spans,
             logs,
             direct,
             spans,

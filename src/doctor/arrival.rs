@@ -1,140 +1,214 @@
-//! Whether what was sent through a pipeline has arrived, and if not, why.
+//! What became of what was sent, and what to do about it.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::doctor::checkup::Checkup;
-use crate::doctor::finding::{Finding, Problem};
+use crate::doctor::finding::{Finding, Problem, SILENT};
+use crate::otlp::counters::PipelineStats;
 use crate::otlp::deliver::reporter::{Effect, Reporter, Trouble};
 use crate::otlp::lane::Lane;
 use crate::otlp::pipeline::Pipeline;
+use crate::otlp::transport::Fault;
 
-/// How long trouble must last until nobody waits for it to pass.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a receiver may fail until the check-up stops waiting for it.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How many seconds two clocks may differ. A `Date` has whole seconds, and the answer takes its time.
 const MAX_SKEW: u64 = 5;
 
-/// Waits until `until` for all that was sent through the pipelines so far, and adds what became of it. Nobody
-/// waits for a receiver in lasting trouble.
-pub(crate) fn wait(pipelines: &[Pipeline], until: Instant, checkup: &mut Checkup) {
-    let begun = Instant::now();
-    let lanes = pipelines.iter().flat_map(Pipeline::lanes);
-    let used = lanes.filter(|lane| lane.queue().counters.snapshot().emitted > 0);
-    let flushes: Vec<_> = used.map(|lane| (lane, lane.begin_flush())).collect();
-    for (lane, flush) in flushes {
-        let reporter = lane.reporter().filter(|_| !lane.queue().is_closed());
-        let (Some(reporter), Some(flush)) = (reporter, flush) else {
-            checkup.add(Finding::shut_down());
-            continue;
+/// Pipelines, and what they had counted before anything was sent.
+pub(crate) struct Watch {
+    begun: Instant,
+    pipelines: Vec<(Pipeline, [PipelineStats; 2])>,
+}
+
+/// One signal of a pipeline, whose delivery is waited for.
+struct Waiting<'a> {
+    lane: &'a Lane,
+    before: PipelineStats,
+    flush: Option<u64>,
+    /// How long it took until all had an outcome.
+    took: Option<Duration>,
+    /// Nobody waits for it any more.
+    is_left: bool,
+}
+
+impl Watch {
+    pub(crate) fn begin(pipelines: Vec<Pipeline>) -> Self {
+        let with_stats = |pipeline: Pipeline| {
+            let stats = [pipeline.stats(), pipeline.span_stats()];
+            (pipeline, stats)
         };
-        let took = loop {
-            let now = Instant::now();
-            if lane.queue().control.wait_for_flush(flush, now) {
-                break Some(begun.elapsed());
-            }
-            if now >= until || (reporter.trouble().is_some() && begun.elapsed() >= GRACE) {
-                break None;
-            }
+        Self { begun: Instant::now(), pipelines: pipelines.into_iter().map(with_stats).collect() }
+    }
+
+    /// Waits until `until` for what was sent since the beginning, and adds what became of it. Returns
+    /// which signals, of [logs, spans], went through a pipeline.
+    pub(crate) fn finish(self, until: Instant, checkup: &mut Checkup) -> [bool; 2] {
+        let lanes = self.pipelines.iter().flat_map(|(pipeline, before)| {
+            pipeline.lanes().map(|lane| (lane, before[lane.queue().signal() as usize]))
+        });
+        let mut waiting: Vec<_> = lanes
+            .filter(|(lane, before)| lane.queue().counters.snapshot().emitted > before.emitted)
+            .map(|(lane, before)| Waiting {
+                lane,
+                before,
+                flush: lane.begin_flush(),
+                took: None,
+                is_left: false,
+            })
+            .collect();
+        let begun = Instant::now();
+        while waiting.iter().any(|one| !one.is_left) {
+            waiting.iter_mut().filter(|one| !one.is_left).for_each(|one| one.poll(begun, until));
             thread::sleep(PAUSE);
+        }
+        let mut used = [false; 2];
+        let mut troubles = Vec::new();
+        for one in &waiting {
+            used[one.lane.queue().signal() as usize] = true;
+            one.judge(self.begun, checkup, &mut troubles);
+        }
+        add_troubles(troubles, checkup);
+        used
+    }
+}
+
+impl<'a> Waiting<'a> {
+    fn poll(&mut self, begun: Instant, until: Instant) {
+        let (queue, now) = (self.lane.queue(), Instant::now());
+        if self.flush.is_some_and(|flush| queue.control.wait_for_flush(flush, now)) {
+            self.took = Some(begun.elapsed());
+        }
+        let is_failing = || {
+            let trouble = self.lane.reporter().and_then(Reporter::trouble);
+            trouble.is_some_and(|trouble| trouble.effect == Effect::Delayed)
         };
-        add_outcome(lane, reporter, took, checkup);
+        self.is_left = self.took.is_some()
+            || self.flush.is_none()
+            || now >= until
+            || (begun.elapsed() >= GRACE && is_failing());
+    }
+
+    fn judge(&self, begun: Instant, checkup: &mut Checkup, troubles: &mut Vec<Told<'a>>) {
+        let queue = self.lane.queue();
+        let items = queue.signal().items();
+        let Some(reporter) = self.lane.reporter().filter(|_| self.flush.is_some() && !queue.is_closed())
+        else {
+            if self.lane.is_forked() {
+                checkup.add(Finding::forked());
+            } else {
+                checkup.add(Finding::shut_down());
+            }
+            return;
+        };
+        let (receiver, now) = (reporter.receiver(), queue.counters.snapshot());
+        // One that is older, and did not delay anything, is about other requests.
+        let trouble = reporter.trouble().filter(|told| told.effect == Effect::Delayed || told.at >= begun);
+        let is_lost = now.lost() > self.before.lost();
+        let is_silent = trouble.as_ref().is_none_or(|trouble| trouble.effect == Effect::Accepted);
+        match self.took {
+            Some(took) if is_silent && !is_lost && now.delivered > self.before.delivered => {
+                checkup.fact(format!(
+                    "{items} arrived at {receiver} after {} ms ({})",
+                    took.as_millis(),
+                    self.lane.exporter
+                ));
+            }
+            Some(_) if is_silent && is_lost => checkup.add(Finding::lost(items, receiver)),
+            None if is_silent => checkup.add(Finding::silent(items, receiver)),
+            _ => {}
+        }
+        troubles.extend(trouble.map(|trouble| Told { items, receiver, trouble }));
+        let skew = reporter.clock().filter(|ahead| self.took.is_some() && ahead.unsigned_abs() > MAX_SKEW);
+        if let Some(ahead) = skew.filter(|_| !checkup.has(Problem::ClockSkew)) {
+            checkup.add(Finding::clock_skew(receiver, ahead));
+        }
     }
 }
 
-/// `took`: how long it took until all had an outcome. `None`: some has none yet.
-fn add_outcome(lane: &Lane, reporter: &Reporter, took: Option<Duration>, checkup: &mut Checkup) {
-    let (items, receiver, exporter) = (lane.queue().signal().items(), reporter.receiver(), lane.exporter);
-    let trouble = reporter.trouble();
-    if let (Some(took), None | Some(Effect::Accepted)) =
-        (took, trouble.as_ref().map(|trouble| trouble.effect))
-    {
-        checkup.fact(format!("{items} arrived at {receiver} after {} ms ({exporter})", took.as_millis()));
-    }
-    match trouble {
-        Some(trouble) => checkup.add(finding(items, receiver, &trouble)),
-        None if took.is_none() => checkup.add(Finding::new(
-            Problem::NotDelivered,
-            format!("{items} did not arrive at {receiver} in time, and no answer came yet"),
-            SILENT,
-        )),
-        None => {}
-    }
-    let skew = reporter.clock().filter(|ahead| ahead.unsigned_abs() > MAX_SKEW);
-    if let Some(ahead) = skew.filter(|_| !checkup.has(Problem::ClockSkew)) {
-        checkup.add(Finding::clock_skew(receiver, ahead));
+/// Trouble of one signal with its receiver.
+pub(crate) struct Told<'a> {
+    pub(crate) items: &'static str,
+    pub(crate) receiver: &'a str,
+    pub(crate) trouble: Trouble,
+}
+
+/// Adds a finding for each trouble, and one for those that are alike: the signals usually have one receiver.
+pub(crate) fn add_troubles(mut troubles: Vec<Told<'_>>, checkup: &mut Checkup) {
+    while !troubles.is_empty() {
+        let first = troubles.remove(0);
+        let is_alike = |other: &Told<'_>| {
+            let key = |told: &Told<'_>| {
+                (told.trouble.why.clone(), told.trouble.effect, host(told.receiver).to_owned())
+            };
+            key(other) == key(&first)
+        };
+        match troubles.iter().position(is_alike) {
+            Some(index) => {
+                let other = troubles.remove(index);
+                let items = format!("{} and {}", first.items, other.items);
+                checkup.add(finding(&items, host(first.receiver), &first.trouble));
+            }
+            None => checkup.add(finding(first.items, first.receiver, &first.trouble)),
+        }
     }
 }
 
-/// What trouble is about, by the text of the receiver, or of the library that talks to it.
+/// A URL without its path; any other text as it is.
+fn host(receiver: &str) -> &str {
+    let scheme = receiver.find("://").map_or(0, |at| at + 3);
+    match receiver[scheme..].find('/') {
+        Some(path) if scheme > 0 => &receiver[..scheme + path],
+        _ => receiver,
+    }
+}
+
 fn finding(items: &str, receiver: &str, trouble: &Trouble) -> Finding {
     let why = &trouble.why;
     let text = match trouble.effect {
         Effect::Delayed => format!("{items} do not arrive at {receiver}: {why}"),
         Effect::Lost => format!("{items} are refused by {receiver}: {why}"),
-        Effect::Accepted => format!("{receiver} takes {items}, with a warning: {why}"),
+        Effect::Accepted => format!("{receiver} takes {items}, with a message: {why}"),
     };
-    let says = |parts: &[&str]| parts.iter().any(|part| why.contains(part));
-    let (problem, advice) =
-        match trouble.effect {
-            Effect::Accepted if says(&["web page"]) => (Problem::WrongServer, WRONG_SERVER),
-            Effect::Accepted => {
-                (Problem::ReceiverWarning, "the receiver's documentation and its log say what it means")
-            }
-            _ => KINDS.iter().find(|(parts, ..)| says(parts)).map_or(
-                (Problem::NotDelivered, "the receiver's log may say more"),
-                |(_, problem, advice)| (*problem, *advice),
-            ),
-        };
-    let problem = match (problem, trouble.effect) {
-        (Problem::NotDelivered, Effect::Lost) => Problem::Refused,
-        (problem, _) => problem,
+    let (problem, advice) = match (trouble.fault, trouble.effect) {
+        (Fault::Unreachable, _) => (Problem::Unreachable, UNREACHABLE),
+        (Fault::Silent, _) => (Problem::Unreachable, SILENT),
+        (Fault::Tls, _) => (Problem::Tls, TLS),
+        (Fault::WrongServer, _) => (Problem::WrongServer, WRONG_SERVER),
+        (Fault::WrongPath, _) => (Problem::WrongPath, WRONG_PATH),
+        (Fault::Redirect, _) => (Problem::WrongPath, "use the URL that it names: redirects are not followed"),
+        (Fault::Unauthorized, _) => (Problem::Unauthorized, UNAUTHORIZED),
+        (Fault::Proxy, _) => (
+            Problem::Proxy,
+            "look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, and at the proxy's log",
+        ),
+        (Fault::Other, Effect::Accepted) => {
+            (Problem::ReceiverWarning, "the receiver's documentation says what it means")
+        }
+        (Fault::Other, Effect::Lost) => (Problem::Refused, "the receiver's log may say more"),
+        (Fault::Other, Effect::Delayed) => (Problem::NotDelivered, "the receiver's log may say more"),
     };
     Finding::new(problem, text, advice)
 }
 
-const WRONG_SERVER: &str =
-    "look at the port, the protocol and the scheme: OTLP over HTTP usually has port 4318, gRPC \
-                            (`with_protocol(Protocol::Grpc)`, OTEL_EXPORTER_OTLP_PROTOCOL=grpc) 4317";
+const UNREACHABLE: &str =
+    "is a receiver running there, and are host and port right? OTLP over HTTP usually has port \
+                           4318, gRPC 4317. In a container, localhost is the container itself";
 
-const SILENT: &str = "something may drop packets on the way (a firewall, a proxy), or the receiver hangs";
+const TLS: &str = "look at the scheme (http:// or https://) and at the certificates: `with_ca_certificate`, \
+                   OTEL_EXPORTER_OTLP_CERTIFICATE, and those of clients";
 
-/// Parts of texts, what they mean, and what to do.
-const KINDS: [(&[&str], Problem, &str); 6] = [
-    (
-        &["web page", "does not speak gRPC", "does not speak HTTP", "HTTP version", "wants TLS or gRPC", "http parse fail"],
-        Problem::WrongServer,
-        WRONG_SERVER,
-    ),
-    (
-        &["401 ", "403 ", "407 ", "Unauthenticated", "PermissionDenied"],
-        Problem::Unauthorized,
-        "look at the token: `with_header`, or OTEL_EXPORTER_OTLP_HEADERS, in which a space is written %20 \
-         (`Authorization=Bearer%20…`)",
-    ),
-    (
-        &["certificate", "does not speak TLS", "wants TLS", "tls", "TLS alert", "rustls"],
-        Problem::Tls,
-        "look at the scheme (http:// or https://) and at the certificates: `with_ca_certificate`, \
-         OTEL_EXPORTER_OTLP_CERTIFICATE",
-    ),
-    (
-        &["404 ", "405 ", "Unimplemented"],
-        Problem::WrongPath,
-        "`with_endpoint` and OTEL_EXPORTER_OTLP_ENDPOINT take a base URL, to which /v1/logs and /v1/traces are \
-         added; `with_logs_url`, `with_traces_url` and the variables of one signal take a whole one",
-    ),
-    (
-        &["refused", "No route", "unreachable", "failed to lookup", "dns", "resolve", "Name or service"],
-        Problem::Unreachable,
-        "is a receiver running there, and is host and port right? OTLP over HTTP usually has port 4318, gRPC 4317. \
-         In a container, localhost is the container itself",
-    ),
-    (
-        &["imeout", "timed out", "no answer in time"],
-        Problem::Unreachable,
-        SILENT,
-    ),
-];
+const WRONG_SERVER: &str = "look at the port, the protocol and the scheme: OTLP over HTTP usually has port 4318, gRPC \
+                            (feature `grpc`, `with_protocol(Protocol::Grpc)`, OTEL_EXPORTER_OTLP_PROTOCOL=grpc) 4317";
+
+const WRONG_PATH: &str = "`with_endpoint` and OTEL_EXPORTER_OTLP_ENDPOINT take a base URL, to which /v1/logs and \
+                          /v1/traces are added; `with_logs_url`, `with_traces_url` and the variables of one signal \
+                          take a whole one. Or it takes only one of the signals";
+
+const UNAUTHORIZED: &str =
+    "look at the token: `with_header`, or OTEL_EXPORTER_OTLP_HEADERS, in which a space is \
+                            written %20 (`Authorization=Bearer%20…`)";

@@ -12,7 +12,7 @@ use crate::examined::NAME;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checkup {
-    /// What is wrong, worst first.
+    /// What is wrong: problems first, then warnings.
     pub findings: Vec<Finding>,
     /// What was seen, one line each: where telemetry goes, what the filters let pass.
     pub facts: Vec<String>,
@@ -39,6 +39,16 @@ impl Checkup {
 
     pub(crate) fn fact(&mut self, fact: String) {
         self.facts.push(fact);
+    }
+
+    /// Removes what is only a consequence of something else.
+    pub(crate) fn settle(&mut self) {
+        let explains =
+            |cause| matches!(cause, Problem::ShutDown | Problem::NotDelivered | Problem::Unreachable);
+        if self.findings.iter().any(|finding| explains(finding.problem)) {
+            // A queue that is closed, or full during an outage, takes no record.
+            self.findings.retain(|finding| finding.problem != Problem::NoRecord);
+        }
     }
 }
 

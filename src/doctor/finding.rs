@@ -4,6 +4,10 @@ use std::fmt;
 
 use tracing::Level;
 
+/// What to do where nobody answers.
+pub(crate) const SILENT: &str =
+    "something may drop packets on the way (a firewall, a proxy), or the receiver hangs";
+
 /// What is wrong, what that means, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,54 +26,65 @@ pub struct Finding {
 pub enum Problem {
     /// The thread has no subscriber.
     NoSubscriber,
-    /// The subscriber in use is not the one that was examined, or has no layer of this crate.
+    /// The subscriber has no layer of this crate.
     OtherSubscriber,
+    /// What [`build`](crate::install::Builder::build) made is not the thread's subscriber.
+    NotDefault,
     /// `OTEL_SDK_DISABLED` is set.
     Disabled,
     /// The guard or a pipeline was shut down.
     ShutDown,
+    /// The process was forked after a pipeline was made, whose threads it does not have.
+    Forked,
     /// Records or spans go to no receiver and no file.
     NoDestination,
     /// No event becomes a record, as no log layer is there.
     NoLogLayer,
+    /// A log layer made no record of the event.
+    NoRecord,
     /// The span has no ids: no layer of tracing-opentelemetry is there, or one of another version.
     NoSpanLayer,
     /// The span has no valid ids, as its tracer is shut down or does nothing.
     NoTracer,
     /// A layer, sampler or processor panicked.
     Panicked,
+    /// A layer, sampler or processor did not return until the deadline.
+    Stuck,
     /// A filter disables all events.
     EventsFiltered,
     /// A filter disables spans, whose records have no ids then.
     SpansFiltered,
     /// A layer of this crate has a per-layer filter.
     PerLayerFilter,
-    /// The sampler takes no trace.
+    /// The sampler takes no trace, or very few.
     NotSampled,
-    /// Nothing answers at the receiver's address.
+    /// Nobody answers at the receiver's address.
     Unreachable,
     /// Something answers that does not speak the protocol.
     WrongServer,
-    /// The receiver has no such path or method.
+    /// The receiver has no such path or method, or redirects to another one.
     WrongPath,
     /// TLS failed.
     Tls,
+    /// A proxy does not let requests pass.
+    Proxy,
     /// The receiver wants other credentials.
     Unauthorized,
     /// The receiver refused what was sent.
     Refused,
-    /// It did not arrive in time, for another reason.
+    /// It did not arrive in time, or was lost, for another reason.
     NotDelivered,
-    /// The receiver accepted it, with a warning. A warning.
+    /// A warning: the receiver accepted it, with a message.
     ReceiverWarning,
-    /// Nobody set `service.name`. A warning.
+    /// A warning: `service.name` is not set.
     NoServiceName,
-    /// The clocks of the receiver and of this machine differ. A warning.
+    /// A warning: the clocks of the receiver and of this machine differ by more than 5 seconds, by the `Date`
+    /// of its answer over HTTP.
     ClockSkew,
 }
 
 impl Problem {
-    /// Telemetry arrives in spite of it.
+    /// Whether telemetry arrives in spite of it.
     pub fn is_warning(self) -> bool {
         matches!(self, Self::ReceiverWarning | Self::NoServiceName | Self::ClockSkew)
     }
@@ -87,22 +102,11 @@ impl Finding {
         Self { problem, text: text.into(), advice: advice.into() }
     }
 
-    #[cfg(feature = "install")]
     pub(crate) fn disabled() -> Self {
         Self::new(
             Problem::Disabled,
             "OTEL_SDK_DISABLED is true: nothing is sent",
             "unset it, unless that is what you want",
-        )
-    }
-
-    #[cfg(feature = "install")]
-    pub(crate) fn not_delivered_by_sdk(what: &str, why: &str) -> Self {
-        Self::new(
-            Problem::NotDelivered,
-            format!("{what}: {why}"),
-            "the diagnostics on standard error say more; without `with_sdk_logs`, `with_sdk_spans` and \
-             processors of logs, a check-up does",
         )
     }
 
@@ -114,13 +118,60 @@ impl Finding {
         )
     }
 
-    pub(crate) fn other_subscriber(text: &str) -> Self {
+    pub(crate) fn no_layers() -> Self {
+        if std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Self::disabled();
+        }
         Self::new(
             Problem::OtherSubscriber,
-            text,
+            "the subscriber of this thread has no layer of this crate",
             "a process has one global subscriber, and `install` returns an error (`Error::is_already_set`) if \
              there is one: leave out the other (`tracing_subscriber::fmt::init()`, for example), and add its \
              layers with `with_layer`",
+        )
+    }
+
+    #[cfg(feature = "install")]
+    pub(crate) fn not_default() -> Self {
+        Self::new(
+            Problem::NotDefault,
+            "what was built is not the subscriber of this thread, whose events go elsewhere",
+            "use `install`, or make the `Dispatch` that `build` returned the default: for the process \
+             (`set_global_default`) or in a scope (`with_default`)",
+        )
+    }
+
+    pub(crate) fn stuck() -> Self {
+        Self::new(
+            Problem::Stuck,
+            "the subscriber did not return until the deadline: a layer, a sampler or a processor waits",
+            "does it wait for a lock that this thread holds, such as that of standard error? A queue with \
+             `Overflow::Block` waits during an outage, too",
+        )
+    }
+
+    pub(crate) fn forked() -> Self {
+        Self::new(
+            Problem::Forked,
+            "this process was forked from the one that made the pipeline, and has none of its threads",
+            "install telemetry in the child, after the fork",
+        )
+    }
+
+    pub(crate) fn lost(items: &str, receiver: &str) -> Self {
+        Self::new(
+            Problem::NotDelivered,
+            format!("{items} were lost on their way to {receiver}"),
+            "the diagnostics on standard error and the counters (`Guard::outputs`, `Pipeline::stats`) say why: most \
+             often the memory limit is reached during an outage",
+        )
+    }
+
+    pub(crate) fn silent(items: &str, receiver: &str) -> Self {
+        Self::new(
+            Problem::NotDelivered,
+            format!("{items} did not arrive at {receiver} in time, and there has been no answer"),
+            SILENT,
         )
     }
 
@@ -134,10 +185,10 @@ impl Finding {
 
     pub(crate) fn no_record(target: &str) -> Self {
         Self::new(
-            Problem::EventsFiltered,
+            Problem::NoRecord,
             format!("the log layer made no record of an event of the target {target}"),
-            "look at its `with_level` and `with_targets`, for a per-layer filter around it, and whether its \
-             logger provider has a processor",
+            "look at `with_level` and `with_targets` of the layer, for a per-layer filter around it, and whether \
+             its logger provider has a processor",
         )
     }
 
@@ -181,15 +232,18 @@ impl Finding {
     pub(crate) fn events_filtered(target: &str) -> Self {
         Self::new(
             Problem::EventsFiltered,
-            format!("a filter disables all events of the target {target}"),
-            format!("add a directive for it (`RUST_LOG={target}=info`), or one for all (`info`)"),
+            format!("filters disable all events of the target {target}"),
+            format!(
+                "let them pass: by a directive (`RUST_LOG={target}=info`), and without one that turns them off. If \
+                 {target} is not the target of your program, give `Doctor::with_target` that"
+            ),
         )
     }
 
     pub(crate) fn spans_filtered(target: &str) -> Self {
         Self::new(
             Problem::SpansFiltered,
-            format!("a filter disables spans at INFO of the target {target}: records in them have no ids"),
+            format!("filters disable spans at INFO of the target {target}: records in them have no ids"),
             format!(
                 "let them pass (`{target}=info`): events can be filtered in the layers, by `with_level`; \
                  `install` keeps spans unless `with_span_level` or a directive `off` removes them"
@@ -201,20 +255,23 @@ impl Finding {
         Self::new(
             Problem::PerLayerFilter,
             format!(
-                "{layer} has a per-layer filter, which loses records: `log::log_enabled!` or \
-                     `tracing::enabled!` between events confuses it (tracing#2519)"
+                "{layer} has a per-layer filter. It loses what it should let pass, too: `log::log_enabled!` or \
+                 `tracing::enabled!` between events confuses it (tracing#2519)"
             ),
-            "leave out its `with_filter`: use `LogLayer::with_level` and `with_targets`, or a global filter",
+            "leave out its `with_filter`: use a global filter, and for records `LogLayer::with_level` and \
+             `with_targets`",
         )
     }
 
-    pub(crate) fn not_sampled() -> Self {
-        let variable =
-            |name| std::env::var(name).map(|value| format!(" ({name}={value})")).unwrap_or_default();
+    pub(crate) fn not_sampled(tries: usize) -> Self {
+        let variable = std::env::var("OTEL_TRACES_SAMPLER");
+        let variable = variable.map(|value| format!(" (it is {value})")).unwrap_or_default();
         Self::new(
             Problem::NotSampled,
-            "the sampler took none of several traces: records have ids, but their spans are in no store",
-            format!("look at `with_sampler` and OTEL_TRACES_SAMPLER{}", variable("OTEL_TRACES_SAMPLER")),
+            format!(
+                "the sampler took none of {tries} traces: records have ids, but their spans are in no store"
+            ),
+            format!("look at `with_sampler` and OTEL_TRACES_SAMPLER{variable}"),
         )
     }
 
@@ -239,7 +296,7 @@ impl Finding {
     pub(crate) fn no_service_name() -> Self {
         Self::new(
             Problem::NoServiceName,
-            "nobody set `service.name`, so that stores file this program under `unknown_service`",
+            "`service.name` is not set, so that stores file this program under `unknown_service`",
             "use `with_service_name(env!(\"CARGO_PKG_NAME\"))`, or set OTEL_SERVICE_NAME",
         )
     }

@@ -1,13 +1,17 @@
 //! The span and the event that are sent, and what this process's layers made of them.
 //!
 //! They are made as tracing's macros make them: filters are asked first. This happens on a thread of its
-//! own, in no span and no job of the caller.
+//! own, in no span and no job of the caller, and not longer than until a deadline: a layer may wait for a
+//! lock that the caller holds.
 
-use std::sync::Mutex;
+use std::sync::mpsc::{sync_channel, RecvTimeoutError};
 use std::thread;
+use std::time::Instant;
 
+use opentelemetry::logs::Severity;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::Context;
+use opentelemetry_sdk::logs::SdkLogger;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Event, Level, Metadata, Span};
@@ -24,75 +28,88 @@ use crate::correlate::span_state::{OtelSpan, SpanState};
 use crate::doctor::checkup::Checkup;
 use crate::doctor::finding::{up_to, Finding};
 use crate::examined::{self, NAME};
+use crate::forked::ForkedMutex;
+use crate::layer::LogLayer;
+use crate::otlp::record::DirectRecords;
+use crate::record::sdk::SdkRecords;
 
-/// How often a trace is started before the sampler is said to take none.
-const TRIES: usize = 16;
+/// How often a trace is started before the sampler is said to take none. A ratio of 1 in 1,000 takes none
+/// of so many with a probability of 1 in 60.
+const TRIES: usize = 4_096;
 
 /// From the most severe one.
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
 
-/// Sends span and event to `subscriber`, and adds to `checkup` what this process's layers made of them.
-pub(crate) fn send(target: &str, subscriber: &Dispatch, checkup: &mut Checkup) {
+/// Sends span and event to `subscriber`, and returns what this process's layers made of them.
+pub(crate) fn send(target: &str, subscriber: &Dispatch, until: Instant) -> Checkup {
+    let mut checkup = Checkup::default();
     if subscriber.is::<NoSubscriber>() {
         checkup.add(Finding::no_subscriber());
-        return;
+        return checkup;
     }
-    let target = leaked(target);
-    let mut send = || in_subscriber(Some(subscriber), || send_here(target, subscriber, checkup));
-    let sent = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("spanlog doctor".into());
-        thread.spawn_scoped(scope, &mut send).map(|thread| thread.join().is_ok())
-    });
-    match sent {
-        Ok(true) => {}
-        Ok(false) => checkup.add(Finding::panicked()),
-        // There is no thread to be had.
-        Err(_) => send(),
-    }
+    let (target, of_thread) = (leaked(target), subscriber.clone());
+    let (sender, receiver) = sync_channel(1);
+    let send = move || {
+        let sent = in_subscriber(Some(&of_thread), || send_here(target, &of_thread));
+        // If this fails, nobody waits any more.
+        let _ = sender.send(sent);
+    };
+    let thread = thread::Builder::new().name("spanlog doctor".into()).spawn(send);
+    let Ok(_thread) = thread else {
+        // There is no other thread to be had.
+        return in_subscriber(Some(subscriber), || send_here(target, subscriber));
+    };
+    receiver.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_else(|error| {
+        checkup.add(match error {
+            RecvTimeoutError::Timeout => Finding::stuck(),
+            RecvTimeoutError::Disconnected => Finding::panicked(),
+        });
+        checkup
+    })
 }
 
-fn send_here(target: &'static str, subscriber: &Dispatch, checkup: &mut Checkup) {
+fn send_here(target: &'static str, subscriber: &Dispatch) -> Checkup {
+    let mut checkup = Checkup::default();
     let enabled = |kind: fn() -> Kind| {
         LEVELS.into_iter().rfind(|level| is_enabled(subscriber, metadata(target, *level, kind())))
     };
     let (events, spans) = (enabled(|| Kind::EVENT), enabled(|| Kind::SPAN));
     checkup.fact(format!(
-        "filters let pass of the target {target}: events {}, spans {}",
+        "filters for the target {target}: events {}, spans {}",
         up_to(events),
         up_to(spans)
     ));
-    let span = start(target, subscriber, checkup);
-    let Some(level) = events.map(|most| most.min(Level::INFO)) else {
+    let best = Seen::at_best(target, subscriber);
+    if !best.is_ours {
+        checkup.add(Finding::no_layers());
+        return checkup;
+    }
+    if events.is_none() {
         checkup.add(Finding::events_filtered(target));
-        return;
-    };
-    let entered = span.enter();
-    let records = examined::records_of(|| {
-        let event = metadata(target, level, Kind::EVENT);
-        if is_enabled(subscriber, event) {
-            let message = format_args!("a check-up of what is installed");
-            let values = [Some(&message as &dyn Value), Some(&true)];
-            Event::dispatch(event, &event.fields().value_set_all(&values));
+        return checkup;
+    }
+    let span = start(target, subscriber, &mut checkup);
+    let seen = Seen::of(&span, subscriber).unwrap_or_default();
+    let records = log(target, subscriber, &span, &mut checkup);
+    let misses_span = !span.is_disabled() && seen.log_layers < best.log_layers;
+    match Seen::of(&span, subscriber) {
+        _ if best.log_layers == 0 => checkup.add(Finding::no_log_layer()),
+        _ if misses_span => checkup.add(Finding::per_layer_filter("a log layer")),
+        _ if records == 0 => checkup.add(Finding::no_record(target)),
+        Some(seen) if best.has_span_layer && !seen.has_span_layer => {
+            checkup.add(Finding::per_layer_filter("the span layer"));
         }
-    });
-    drop(entered);
-    let seen = Seen::of(&span, subscriber);
-    if let (Some(seen), false) = (&seen, span.is_disabled()) {
-        match (seen.log_layers, records) {
-            (0, _) if !seen.is_ours => checkup.add(Finding::other_subscriber(
-                "the subscriber of this thread has no layer of this crate, so that records and spans go nowhere",
-            )),
-            (0, _) => checkup.add(Finding::no_log_layer()),
-            (_, 0) => checkup.add(Finding::no_record(target)),
-            _ => seen.examine_ids(checkup),
-        }
-    } else if records == 0 {
-        checkup.add(Finding::no_log_layer());
+        Some(seen) => seen.examine_ids(&mut checkup),
+        None => {}
     }
     drop(span);
     for layer in with_per_layer_filter(target, subscriber) {
-        checkup.add(Finding::per_layer_filter(layer));
+        let finding = Finding::per_layer_filter(layer);
+        if !checkup.findings.contains(&finding) {
+            checkup.add(finding);
+        }
     }
+    checkup
 }
 
 /// Starts a span that is a trace of its own. Some, as a sampler may take only a part.
@@ -104,7 +121,7 @@ fn start(target: &'static str, subscriber: &Dispatch, checkup: &mut Checkup) -> 
             checkup.add(Finding::spans_filtered(target));
             return Span::none();
         }
-        started = Span::new_root(span, &span.fields().value_set_all(&[None, None]));
+        started = Span::new_root(span, &span.fields().value_set_all(&[]));
         let ids = context_of(&started);
         checkup.trace_id = ids.is_valid().then(|| ids.trace_id());
         if ids.is_sampled() || !ids.is_valid() {
@@ -114,7 +131,7 @@ fn start(target: &'static str, subscriber: &Dispatch, checkup: &mut Checkup) -> 
             return started;
         }
     }
-    checkup.add(Finding::not_sampled());
+    checkup.add(Finding::not_sampled(TRIES));
     started
 }
 
@@ -122,7 +139,32 @@ fn context_of(span: &Span) -> SpanContext {
     span.context().span().span_context().clone()
 }
 
+/// Logs the event in the span, at INFO or else at the first level above that of which a record is made, and
+/// returns how many were made.
+fn log(target: &'static str, subscriber: &Dispatch, span: &Span, checkup: &mut Checkup) -> usize {
+    let _entered = span.enter();
+    for level in [Level::INFO, Level::WARN, Level::ERROR] {
+        let event = metadata(target, level, Kind::EVENT);
+        let records = examined::records_of(|| {
+            if is_enabled(subscriber, event) {
+                let message = format_args!("a check-up of what is installed");
+                let severity = Severity::Info as i64;
+                let values = [Some(&message as &dyn Value), Some(&true), Some(&severity)];
+                Event::dispatch(event, &event.fields().value_set_all(&values));
+            }
+        });
+        if records > 0 {
+            if level != Level::INFO {
+                checkup.fact(format!("records are made of events up to {level} only"));
+            }
+            return records;
+        }
+    }
+    0
+}
+
 /// What this crate's layers know of a span.
+#[derive(Default)]
 struct Seen {
     is_ours: bool,
     has_span_layer: bool,
@@ -143,6 +185,27 @@ impl Seen {
         })
     }
 
+    /// What is known of spans of the level at which most is known: filters keep some from some layers.
+    fn at_best(target: &'static str, subscriber: &Dispatch) -> Self {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        let spans = LEVELS.map(|level| metadata(target, level, Kind::SPAN));
+        let seen = spans.into_iter().filter(|span| is_enabled(subscriber, span)).filter_map(|span| {
+            is_enabled(subscriber, span);
+            Self::of(&Span::new(span, &span.fields().value_set_all(&[])), subscriber)
+        });
+        // For one whose filter lets no span pass.
+        let is_direct = subscriber.is::<LogLayer<DirectRecords>>();
+        let is_sdk = subscriber.is::<LogLayer<SdkRecords<SdkLogger>>>();
+        let found = usize::from(is_direct) + usize::from(is_sdk);
+        let none = Self { is_ours: found > 0, log_layers: found, ..Self::default() };
+        seen.fold(none, |best, seen| Self {
+            is_ours: best.is_ours || seen.is_ours,
+            has_span_layer: best.has_span_layer || seen.has_span_layer,
+            log_layers: best.log_layers.max(seen.log_layers),
+            otel_span: None,
+        })
+    }
+
     fn examine_ids(&self, checkup: &mut Checkup) {
         match self.otel_span {
             Some(OtelSpan::Known(Some(_))) => {}
@@ -155,15 +218,15 @@ impl Seen {
 
 /// Which layers of this crate have a per-layer filter.
 ///
-/// Such a filter remembers its last answer, also one to a mere question, until the next span or event. So
-/// it is asked about what it is likely to disable, and then a layer that misses a span which it saw before
-/// has one. A filter that disables nothing is not found, and does no harm.
+/// Such a filter remembers its last answer, even one to a bare `enabled()` call, until the next span or
+/// event. So it is asked about what it is likely to disable, and then a layer that misses a span which it saw
+/// before has one. A filter that disables nothing of that is not found.
 ///
 /// Telemetry is suppressed meanwhile, so that the spans are not exported.
 fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<&'static str> {
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     let span = metadata(target, Level::INFO, Kind::SPAN);
-    let see = || Seen::of(&Span::new(span, &span.fields().value_set_all(&[None, None])), subscriber);
+    let see = || Seen::of(&Span::new(span, &span.fields().value_set_all(&[])), subscriber);
     if !is_enabled(subscriber, span) {
         return Vec::new();
     }
@@ -181,9 +244,6 @@ fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<&'s
             }
         }
     }
-    // What is remembered now must not disable what comes next.
-    subscriber.enabled(span);
-    see();
     log_layer.into_iter().chain(span_layer).collect()
 }
 
@@ -193,15 +253,17 @@ fn is_enabled(subscriber: &Dispatch, metadata: &'static Metadata<'static>) -> bo
     if *metadata.level() > LevelFilter::current() {
         return false;
     }
-    !subscriber.register_callsite(metadata).is_never() && subscriber.enabled(metadata)
+    let interest = subscriber.register_callsite(metadata);
+    !interest.is_never() && (subscriber.enabled(metadata) || interest.is_always())
 }
 
 /// The callsites of a target, which are made once.
 fn metadata(target: &'static str, level: Level, kind: Kind) -> &'static Metadata<'static> {
     static KNOWN: Cache<(&'static str, Level, bool), Metadata<'static>> = Cache::new();
+    const OF_EVENTS: &[&str] = &["message", examined::FIELD, "otel.severity_number"];
     KNOWN.get((target, level, kind.is_span()), || {
         new_metadata(|callsite| {
-            let fields = FieldSet::new(&["message", examined::FIELD], callsite);
+            let fields = FieldSet::new(if kind.is_span() { &[] } else { OF_EVENTS }, callsite);
             Metadata::new(NAME, target, level, None, None, None, fields, kind)
         })
     })
@@ -209,12 +271,12 @@ fn metadata(target: &'static str, level: Level, kind: Kind) -> &'static Metadata
 
 /// The same text each time, as each target has callsites.
 fn leaked(target: &str) -> &'static str {
-    static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(known) = known.iter().find(|known| **known == target) {
-        return known;
-    }
-    let target: &'static str = Box::leak(Box::from(target));
-    known.push(target);
-    target
+    static KNOWN: std::sync::OnceLock<ForkedMutex<Vec<&'static str>>> = std::sync::OnceLock::new();
+    let leak = || -> &'static str { Box::leak(Box::from(target)) };
+    let Some(mut known) = KNOWN.get_or_init(ForkedMutex::default).lock() else { return leak() };
+    let found = known.iter().find(|known| **known == target).copied();
+    found.unwrap_or_else(|| {
+        known.push(leak());
+        known[known.len() - 1]
+    })
 }

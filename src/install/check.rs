@@ -3,21 +3,24 @@
 use std::sync::atomic::Ordering;
 
 use crate::correlate::dispatch::is_default;
-use crate::doctor::{arrival, Checkup, Doctor, Finding, Problem};
+use crate::doctor::arrival::{add_troubles, Told, Watch};
+use crate::doctor::{Checkup, Doctor, Finding, Problem};
 use crate::install::guard::{Guard, Telemetry};
-use crate::install::metered::Meter;
+use crate::install::metered::{Meter, Output};
+use crate::otlp::deliver::reporter::Effect;
 use crate::otlp::signal::Signal;
 use crate::otlp::sync::after;
 
 impl Guard {
-    /// Sends one span and one record through what was installed, and says what is wrong, with what to do
-    /// about it: see [`doctor`](mod@crate::doctor). Blocks for at most 5 seconds.
+    /// Sends one span and one record through what was installed, and reports what is wrong, with what to do:
+    /// see [`doctor`](mod@crate::doctor). Blocks for at most 5 seconds: in asynchronous code, call it in
+    /// `spawn_blocking`.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), spanlog::Error> {
     /// let guard = spanlog::builder().with_service_name("runner").install()?;
     /// let checkup = guard.check();
-    /// if !checkup.is_healthy() {
+    /// if !checkup.findings.is_empty() {
     ///     eprintln!("{checkup}");
     /// }
     /// # Ok(())
@@ -35,52 +38,76 @@ impl Guard {
 
 impl Telemetry {
     fn check(&self, doctor: &Doctor) -> Checkup {
+        let until = after(doctor.deadline());
         let mut checkup = Checkup::default();
         if self.spans.is_none() {
             checkup.add(Finding::disabled());
             return checkup;
         }
-        let subscriber = self.subscriber.upgrade().filter(|_| !self.is_down.load(Ordering::Acquire));
-        let Some(subscriber) = subscriber else {
+        if self.is_down.load(Ordering::Acquire) {
             checkup.add(Finding::shut_down());
             return checkup;
+        }
+        let Some(subscriber) = self.subscriber.upgrade() else {
+            checkup.add(Finding::not_default());
+            return checkup;
         };
-        let mut checkup = doctor.send(&subscriber);
+        let watch = Watch::begin(self.direct.iter().map(|direct| direct.pipeline.clone()).collect());
+        let before: Vec<_> = self.meters.iter().map(|meter| meter.read()).collect();
+        let mut checkup = doctor.send(&subscriber, until);
+        watch.finish(until, &mut checkup);
+        if !self.meters.is_empty() {
+            let flush = self.start_sdk_flush(until);
+            let is_done = self.finish_sdk_flush(flush, until).is_ok();
+            add_outcomes(&self.meters, &before, is_done, &mut checkup);
+        }
+        checkup.settle();
         if !is_default(&subscriber) {
-            checkup.add(Finding::other_subscriber(
-                "what was built here is not the subscriber of this thread, whose events go elsewhere",
-            ));
+            checkup.add(Finding::not_default());
         }
         if !self.has_service_name {
             checkup.add(Finding::no_service_name());
         }
         let outputs = self.outputs();
-        for signal in [Signal::Logs, Signal::Traces] {
-            if !outputs.iter().any(|output| output.signal == signal.name()) {
-                // Without one, there is no layer either.
-                checkup.findings.retain(|finding| finding.problem != Problem::NoLogLayer);
-                checkup.add(Finding::no_destination(signal.items()));
+        for (signal, has_own) in [(Signal::Logs, self.has_own_logs), (Signal::Traces, self.has_own_spans)] {
+            let items = signal.items();
+            if has_own {
+                checkup.fact(format!(
+                    "whether {items} arrive that a processor of the program takes is not known"
+                ));
+            } else if !outputs.iter().any(|output| output.signal == signal.name()) {
+                if signal == Signal::Logs {
+                    // Without one, there is no layer either.
+                    checkup.findings.retain(|finding| finding.problem != Problem::NoLogLayer);
+                }
+                checkup.add(Finding::no_destination(items));
             }
         }
-        let until = after(doctor.deadline());
-        let sdk = self.start_sdk_flush(until);
-        let pipelines: Vec<_> = self.direct.iter().map(|direct| direct.pipeline.clone()).collect();
-        arrival::wait(&pipelines, until, &mut checkup);
-        // Its outcome is in the meters.
-        drop(self.finish_sdk_flush(sdk, until));
-        self.meters.iter().for_each(|meter| add_outcome(meter, &mut checkup));
         checkup
     }
 }
 
-/// Adds what became of what an exporter of the SDK got.
-fn add_outcome(meter: &Meter, checkup: &mut Checkup) {
-    let output = meter.read();
-    let name = format!("{} to {} by the SDK's exporter", output.signal, output.exporter);
-    let why = meter.error().or_else(|| (output.pending > 0).then(|| "no answer came in time".to_owned()));
-    match why {
-        Some(why) => checkup.add(Finding::not_delivered_by_sdk(&name, &why)),
-        None if output.exported > 0 => checkup.fact(format!("{name}: delivered")),
-        None => {}
+/// Adds what became of what the SDK's exporters got. `is_done`: all of it has an outcome.
+fn add_outcomes(meters: &[std::sync::Arc<Meter>], before: &[Output], is_done: bool, checkup: &mut Checkup) {
+    let mut troubles = Vec::new();
+    for (meter, before) in meters.iter().zip(before) {
+        let output = meter.read();
+        if output.taken == before.taken {
+            continue;
+        }
+        let items = if output.signal == Signal::Logs.name() { Signal::Logs } else { Signal::Traces }.items();
+        let receiver = meter.receiver();
+        let trouble = meter.trouble();
+        let is_silent = trouble.as_ref().is_none_or(|trouble| trouble.effect == Effect::Accepted);
+        match output.failed > before.failed {
+            true if is_silent => checkup.add(Finding::lost(items, receiver)),
+            false if !is_done => checkup.add(Finding::silent(items, receiver)),
+            false if is_silent && output.exported > before.exported => {
+                checkup.fact(format!("{items} arrived at {receiver} ({} of the SDK)", output.exporter));
+            }
+            _ => {}
+        }
+        troubles.extend(trouble.map(|trouble| Told { items, receiver, trouble }));
     }
+    add_troubles(troubles, checkup);
 }

@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::correlate::ambient;
 use crate::correlate::span_state::{OtelSpan, SpanState};
+use crate::examined;
 use crate::panic_message;
 use crate::record::Ids;
 
@@ -53,7 +54,8 @@ impl Console {
     /// and the text of a panic is written by the hook that was set before ours.
     fn shows(self, metadata: &Metadata<'_>) -> bool {
         let is_told = self.format == ConsoleFormat::Text && metadata.target() == panic_message::TARGET;
-        *metadata.level() <= self.level && !is_told && !ambient::is_suppressed()
+        let is_checkup = metadata.name() == examined::NAME;
+        *metadata.level() <= self.level && !is_told && !is_checkup && !ambient::is_suppressed()
     }
 }
 

@@ -98,15 +98,28 @@ pub(crate) fn span_batches() -> trace::BatchConfig {
         .build()
 }
 
+/// The sampler that the SDK makes of the variables.
+pub(crate) fn sampler() -> String {
+    let name = text("OTEL_TRACES_SAMPLER").filter(|name| is_sampler(name));
+    let name = name.unwrap_or_else(|| "parentbased_always_on".to_owned());
+    match text("OTEL_TRACES_SAMPLER_ARG").filter(|_| name.ends_with("traceidratio")) {
+        Some(ratio) => format!("{name}({ratio})"),
+        None => name,
+    }
+}
+
+fn is_sampler(name: &str) -> bool {
+    let plain = name.strip_prefix("parentbased_").unwrap_or(name);
+    ["always_on", "always_off", "traceidratio"].contains(&plain)
+}
+
 /// Reports invalid values that the SDK ignores silently: of the sampler and of the span limits.
 pub(crate) fn report_invalid_of_spans() {
     let name = "OTEL_TRACES_SAMPLER";
-    let known = ["always_on", "always_off", "traceidratio"];
     if let Some(value) = text(name) {
-        let plain = value.strip_prefix("parentbased_").unwrap_or(&value);
-        if !known.contains(&plain) {
+        if !is_sampler(&value) {
             ignore(name, &value, "one of always_on, always_off, traceidratio and their parentbased_ forms");
-        } else if plain == "traceidratio" {
+        } else if value.ends_with("traceidratio") {
             let name = "OTEL_TRACES_SAMPLER_ARG";
             let value = text(name).unwrap_or_default();
             if !value.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio)) {

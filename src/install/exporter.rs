@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
@@ -13,6 +13,8 @@ use opentelemetry_sdk::Resource;
 
 use crate::diagnostics::report_once;
 use crate::error::Error;
+use crate::forked::ForkedMutex;
+use crate::otlp::deliver::reporter::{Effect, Trouble};
 use crate::otlp::deliver::request::Request;
 use crate::otlp::json::request_to_json;
 use crate::otlp::sdk::{logs_request, spans_request};
@@ -32,43 +34,66 @@ pub(crate) struct Exporter {
     transport: Mutex<Option<Box<dyn Transport>>>,
     timeout: Duration,
     resource: Resource,
+    /// Where it sends to, for people.
+    receiver: String,
+    /// What was wrong with the last request.
+    trouble: LastTrouble,
 }
 
+/// What was wrong with a request, unless the next one was accepted.
+pub(crate) type LastTrouble = Arc<ForkedMutex<Option<Trouble>>>;
+
 impl Exporter {
+    pub(crate) fn receiver(&self) -> &str {
+        &self.receiver
+    }
+
+    pub(crate) fn trouble(&self) -> LastTrouble {
+        Arc::clone(&self.trouble)
+    }
+
     /// To an OTLP receiver.
     pub(crate) fn otlp(signal: Signal, overrides: &Overrides) -> Result<Self, Error> {
-        let transport = overrides.transport(signal)?.connect(signal)?;
-        Ok(Self::new(transport, overrides.timeout(signal).unwrap_or(TIMEOUT)))
+        let config = overrides.transport(signal)?;
+        let timeout = overrides.timeout(signal).unwrap_or(TIMEOUT);
+        Ok(Self::new(config.connect(signal)?, config.receiver(), timeout))
     }
 
     /// To a file of JSON lines.
     pub(crate) fn file(signal: Signal, path: PathBuf) -> Result<Self, Error> {
-        Ok(Self::new(Box::new(FileTransport::new(path, signal)?), TIMEOUT))
+        let receiver = path.display().to_string();
+        Ok(Self::new(Box::new(FileTransport::new(path, signal)?), receiver, TIMEOUT))
     }
 
     /// JSON lines to standard output.
     pub(crate) fn console(signal: Signal) -> Self {
-        Self::new(Box::new(Console(signal)), TIMEOUT)
+        Self::new(Box::new(Console(signal)), "standard output".to_owned(), TIMEOUT)
     }
 
-    fn new(transport: Box<dyn Transport>, timeout: Duration) -> Self {
-        Self { transport: Mutex::new(Some(transport)), timeout, resource: Resource::builder_empty().build() }
+    fn new(transport: Box<dyn Transport>, receiver: String, timeout: Duration) -> Self {
+        let (transport, resource) = (Mutex::new(Some(transport)), Resource::builder_empty().build());
+        Self { transport, timeout, resource, receiver, trouble: LastTrouble::default() }
     }
 
     fn send(&self, request: Vec<u8>) -> OTelSdkResult {
         let mut transport = self.transport.lock().unwrap_or_else(PoisonError::into_inner);
         let transport = transport.as_mut().ok_or(OTelSdkError::AlreadyShutdown)?;
-        match transport.send(&mut request.into(), Instant::now() + self.timeout) {
+        let answer = transport.send(&mut request.into(), Instant::now() + self.timeout);
+        let (result, trouble) = match answer {
+            Answer::Accepted { rejected: 0, message } if message.is_empty() => (Ok(()), None),
             Answer::Accepted { rejected, message } => {
-                if rejected > 0 || !message.is_empty() {
-                    report_once(format_args!("a receiver rejected {rejected} items of a request: {message}"));
-                }
-                Ok(())
+                report_once(format_args!("a receiver rejected {rejected} items of a request: {message}"));
+                let effect = if rejected > 0 { Effect::Lost } else { Effect::Accepted };
+                (Ok(()), Some((message, effect)))
             }
             Answer::TryAgain { why, .. } | Answer::TooLarge { why } | Answer::Refused { why } => {
-                Err(OTelSdkError::InternalFailure(why))
+                (Err(OTelSdkError::InternalFailure(why.clone())), Some((why, Effect::Lost)))
             }
+        };
+        if let Some(mut last) = self.trouble.lock() {
+            *last = trouble.map(|(why, effect)| Trouble::new(&why, effect, transport.fault()));
         }
+        result
     }
 
     /// Closes the connection here, where nothing that is logged about that is collected.

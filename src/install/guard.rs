@@ -46,6 +46,9 @@ pub(crate) struct Telemetry {
     pub(crate) subscriber: WeakDispatch,
     /// The resource has a `service.name` that somebody set.
     pub(crate) has_service_name: bool,
+    /// The program added processors, which may export.
+    pub(crate) has_own_logs: bool,
+    pub(crate) has_own_spans: bool,
     pub(crate) counters: Counters,
     /// One for each SDK exporter.
     pub(crate) meters: Vec<Arc<Meter>>,

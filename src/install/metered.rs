@@ -14,8 +14,9 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter,
 use opentelemetry_sdk::Resource;
 
 use crate::diagnostics::report_once;
-use crate::forked::ForkedMutex;
 use crate::install::env;
+use crate::install::exporter::{Exporter, LastTrouble};
+use crate::otlp::deliver::reporter::Trouble;
 use crate::otlp::signal::Signal;
 
 /// The outcome of the records or spans of one exporter.
@@ -64,16 +65,23 @@ pub(crate) struct Meter {
     taken: AtomicU64,
     exported: AtomicU64,
     failed: AtomicU64,
-    /// Why a batch was lost, if the last one was.
-    error: ForkedMutex<Option<String>>,
+    receiver: String,
+    /// What was wrong with the last batch.
+    trouble: LastTrouble,
 }
 
 impl Meter {
-    fn new(signal: &'static str, exporter: &'static str, meters: &mut Vec<Arc<Self>>) -> Arc<Self> {
+    fn new(signal: Signal, name: &'static str, of: &Exporter, meters: &mut Vec<Arc<Self>>) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
-        let (taken, exported, failed) = (zero(), zero(), zero());
-        let error = ForkedMutex::default();
-        let meter = Arc::new(Self { signal, exporter, taken, exported, failed, error });
+        let meter = Arc::new(Self {
+            signal: signal.name(),
+            exporter: name,
+            taken: zero(),
+            exported: zero(),
+            failed: zero(),
+            receiver: of.receiver().to_owned(),
+            trouble: of.trouble(),
+        });
         meters.push(meter.clone());
         meter
     }
@@ -107,15 +115,17 @@ impl Meter {
         }
     }
 
-    /// Why the last batch was lost, if it was.
-    pub(crate) fn error(&self) -> Option<String> {
-        self.error.lock()?.clone()
+    /// Where the exporter sends to, for people.
+    pub(crate) fn receiver(&self) -> &str {
+        &self.receiver
+    }
+
+    /// What was wrong with the last batch.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock()?.clone()
     }
 
     fn count(&self, count: u64, result: &OTelSdkResult) {
-        if let Some(mut error) = self.error.lock() {
-            *error = result.as_ref().err().map(ToString::to_string);
-        }
         let outcome = match result {
             Ok(()) => &self.exported,
             Err(error) => {
@@ -162,11 +172,11 @@ pub(crate) struct Metered<T> {
 
 /// A batch processor for an exporter. Its meter is added to `meters`.
 pub(crate) fn log_processor(
-    exporter: impl LogExporter + 'static,
+    exporter: Exporter,
     name: &'static str,
     meters: &mut Vec<Arc<Meter>>,
 ) -> impl LogProcessor {
-    let meter = Meter::new(Signal::Logs.name(), name, meters);
+    let meter = Meter::new(Signal::Logs, name, &exporter, meters);
     let exporter = Metered { inner: exporter, meter: meter.clone() };
     let inner = BatchLogProcessor::builder(exporter).with_batch_config(env::log_batches()).build();
     Metered { inner, meter }
@@ -174,11 +184,11 @@ pub(crate) fn log_processor(
 
 /// As [`log_processor`], for spans.
 pub(crate) fn span_processor(
-    exporter: impl SpanExporter + 'static,
+    exporter: Exporter,
     name: &'static str,
     meters: &mut Vec<Arc<Meter>>,
 ) -> impl SpanProcessor {
-    let meter = Meter::new(Signal::Traces.name(), name, meters);
+    let meter = Meter::new(Signal::Traces, name, &exporter, meters);
     let exporter = Metered { inner: exporter, meter: meter.clone() };
     let inner = BatchSpanProcessor::builder(exporter).with_batch_config(env::span_batches()).build();
     Metered { inner, meter }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::install::env;
 use crate::install::guard::Telemetry;
 use crate::otlp::pipeline::Pipeline;
 
@@ -18,18 +19,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn log(&self, telemetry: &Telemetry) {
-        let sampler = self.sampler.clone().unwrap_or_else(sampler_of_env);
+        let sampler = self.sampler.clone().unwrap_or_else(env::sampler);
         tracing::debug!(target: TARGET, %sampler, filter = %self.filter, "telemetry is installed: {}", To(telemetry));
-    }
-}
-
-/// As the specification names it. The SDK ignores what it does not know.
-fn sampler_of_env() -> String {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let sampler = variable("OTEL_TRACES_SAMPLER").unwrap_or_else(|| "parentbased_always_on".to_owned());
-    match variable("OTEL_TRACES_SAMPLER_ARG") {
-        Some(argument) => format!("{sampler}({argument})"),
-        None => sampler,
     }
 }
 
@@ -45,7 +36,7 @@ impl fmt::Display for To<'_> {
         });
         let sdk = self.0.meters.iter().map(|meter| {
             let output = meter.read();
-            format!("{} to {} (SDK)", output.signal, output.exporter)
+            format!("{} to {} ({} of the SDK)", output.signal, meter.receiver(), output.exporter)
         });
         let all: Vec<String> = direct.chain(sdk).collect();
         match all.is_empty() {

@@ -41,8 +41,9 @@ impl Levels {
             },
             None => {
                 let console = console.unwrap_or(level);
-                let name = format!("{level} (with_level)");
-                Self { name, filter: up_to(level.max(console), spans), records: level, console }
+                let most = level.max(console);
+                let name = format!("{most}");
+                Self { name, filter: up_to(most, spans), records: level, console }
             }
         })
     }

@@ -144,6 +144,11 @@ impl Pipeline {
         self.0.has_service_name
     }
 
+    /// Whether it was shut down.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue().is_closed()
+    }
+
     pub(crate) fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.0.lanes()
     }

@@ -26,6 +26,11 @@ pub(crate) trait Transport: Send {
     /// Never panics and never logs through `tracing`.
     fn send(&mut self, request: &mut Request, deadline: Instant) -> Answer;
 
+    /// What was wrong with the last answer, if it was not accepted, or looked wrong.
+    fn fault(&self) -> Fault {
+        Fault::default()
+    }
+
     /// How many seconds the receiver's clock was ahead of this machine's at the last answer, if it
     /// said.
     fn clock(&self) -> Option<i64> {
@@ -55,4 +60,51 @@ pub(crate) enum Answer {
     TooLarge { why: String },
     /// The receiver will never accept it.
     Refused { why: String },
+}
+
+/// What is wrong where a request was not accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "otlp-http"),
+    expect(dead_code, reason = "only the builder knows transports that fail")
+)]
+pub(crate) enum Fault {
+    /// Nobody listens there, or there is no such host.
+    Unreachable,
+    /// No answer came in time.
+    Silent,
+    Tls,
+    /// What answers does not speak the protocol.
+    WrongServer,
+    /// It speaks it, but has no such path or method.
+    WrongPath,
+    /// It answers with the place where to go.
+    Redirect,
+    Unauthorized,
+    /// It is a proxy that does not let the request pass.
+    Proxy,
+    /// It is for the receiver to say.
+    #[default]
+    Other,
+}
+
+#[cfg(feature = "otlp-http")]
+impl Fault {
+    /// Of an error of the connection, before there was an answer.
+    pub(crate) fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::NotFound => Self::Unreachable,
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::Silent,
+            // As rustls has its errors.
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => Self::Tls,
+            // std has no kind for it.
+            _ if error.to_string().contains("failed to lookup address") => Self::Unreachable,
+            _ => Self::Other,
+        }
+    }
 }

@@ -103,6 +103,10 @@ fn faults_of_the_receiver_are_told_apart() {
         (answer(400, &[text], b"Client sent an HTTP request to an HTTPS server."), "Tls"),
         (answer(400, &[json], br#"{"message":"no such tenant"}"#), "Refused"),
         (answer(503, &[text], b"overloaded"), "NotDelivered"),
+        (answer(307, &[("location", "https://elsewhere/v1/logs")], b""), "WrongPath"),
+        (answer(407, &[text], b"who are you"), "Proxy"),
+        (answer(415, &[text], b"protobuf only"), "WrongServer"),
+        (answer(504, &[text], b"gateway"), "NotDelivered"),
         (answer(200, &[json], warning), "ReceiverWarning"),
         (answer(200, &[json], rejected), "Refused"),
         (Act::Silence, "Unreachable"),
@@ -125,8 +129,7 @@ fn faults_of_the_receiver_are_told_apart() {
     let unused = Reserved::new();
     let written = child.run_to(&format!("http://{}", unused.address), &[NAMED]);
     assert_eq!(found(&written), "Unreachable", "{}", written.stdout);
-    assert!(written.stdout.contains("log records do not arrive at"), "{}", written.stdout);
-    assert!(written.stdout.contains("spans do not arrive at"), "{}", written.stdout);
+    assert!(written.stdout.contains("log records and spans do not arrive at"), "{}", written.stdout);
     let written = child.run_to("http://no-such-host.invalid:4318", &[NAMED]);
     assert_eq!(found(&written), "Unreachable", "{}", written.stdout);
 }
@@ -212,7 +215,7 @@ fn faults_of_the_settings_are_named() {
         ("", &[NAMED, ("OTEL_SDK_DISABLED", "true")], "Disabled"),
         ("", &[NAMED, ("OTEL_LOGS_EXPORTER", "none")], "NoDestination"),
         ("", &[NAMED, ("OTEL_TRACES_EXPORTER", "none")], "NoDestination"),
-        ("", &[NAMED, ("RUST_LOG", "info,app=off")], "EventsFiltered,SpansFiltered"),
+        ("", &[NAMED, ("RUST_LOG", "info,app=off")], "EventsFiltered"),
         ("", &[NAMED, ("RUST_LOG", "other=debug")], "EventsFiltered"),
         ("", &[NAMED, ("RUST_LOG", "warn")], ""),
         ("", &[NAMED, ("RUST_LOG", "trace")], ""),
@@ -232,11 +235,16 @@ fn faults_of_the_settings_are_named() {
 fn a_subscriber_that_was_there_is_named() {
     let child = isolated(|_| {
         assert_found(&spanlog::doctor(), &[Problem::NoSubscriber]);
+        // One that lets spans of the program pass, and those that do not.
+        for filter in ["error", "off"] {
+            let others = tracing_subscriber::fmt().with_env_filter(filter).finish();
+            assert_found(&examined(others), &[Problem::OtherSubscriber]);
+        }
         tracing_subscriber::fmt().with_writer(std::io::stderr).init();
         assert!(spanlog::builder().install().unwrap_err().is_already_set());
         assert_found(&spanlog::doctor(), &[Problem::OtherSubscriber]);
         let (_dispatch, guard) = spanlog::builder().with_service_name("checked").build().unwrap();
-        assert_found(&guard.check(), &[Problem::OtherSubscriber]);
+        assert_found(&guard.check(), &[Problem::NotDefault]);
     });
     let Some(child) = child else { return };
     let (receiver, _) = child.run_with_receiver(&[]);
@@ -311,18 +319,15 @@ fn faults_of_layers_are_named() {
         assert_found(&examined(both(spans(), logs())), &[]);
         let plain = || tracing_opentelemetry::layer().with_tracer(SdkTracerProvider::default().tracer("app"));
         assert_found(&examined(both(plain(), logs())), &[]);
-        assert_found(
-            &examined(both(EnvFilter::new("off"), logs())),
-            &[Problem::SpansFiltered, Problem::EventsFiltered],
-        );
+        assert_found(&examined(both(EnvFilter::new("off"), logs())), &[Problem::EventsFiltered]);
         assert_found(&examined(tracing_subscriber::registry().with(logs())), &[Problem::NoSpanLayer]);
         let copied = spans().with_span_events(LevelFilter::TRACE);
         assert_found(&examined(tracing_subscriber::registry().with(copied)), &[Problem::NoLogLayer]);
         let copied = spans().with_span_events(LevelFilter::TRACE);
         let idle = LogLayer::new(&SdkLoggerProvider::builder().build());
-        assert_found(&examined(both(copied, idle)), &[Problem::EventsFiltered]);
+        assert_found(&examined(both(copied, idle)), &[Problem::NoRecord]);
         let idle = LogLayer::new(&SdkLoggerProvider::builder().build());
-        assert_found(&examined(both(spans(), idle)), &[Problem::EventsFiltered]);
+        assert_found(&examined(both(spans(), idle)), &[Problem::NoRecord]);
         assert_found(&examined(tracing_subscriber::registry().with(spans())), &[Problem::NoLogLayer]);
         let no_tracer = SpanLayer::new(tracing_opentelemetry::layer::<Registry>());
         assert_found(&examined(both(no_tracer, logs())), &[Problem::NoTracer]);
@@ -333,6 +338,31 @@ fn faults_of_layers_are_named() {
         let info = LevelFilter::INFO;
         assert_found(&examined(both(spans(), logs().with_filter(info))), &[Problem::PerLayerFilter]);
         assert_found(&examined(both(spans().with_filter(info), logs())), &[Problem::PerLayerFilter]);
+        // Those that keep the check-up's own spans from the layer, as layers that are stacked on the registry.
+        let filtered = |spans_up_to: LevelFilter, logs: &str| {
+            let stack = tracing_subscriber::registry().with(spans().with_filter(spans_up_to));
+            let filter = EnvFilter::new(logs);
+            match part {
+                "direct" => Dispatch::new(stack.with(LogLayer::direct(pipeline.clone()).with_filter(filter))),
+                _ => Dispatch::new(stack.with(LogLayer::new(&provider).with_filter(filter))),
+            }
+        };
+        for (spans_up_to, logs) in [
+            (LevelFilter::TRACE, "warn"),
+            (LevelFilter::TRACE, "off"),
+            (LevelFilter::TRACE, "other=info"),
+            (LevelFilter::WARN, "trace"),
+        ] {
+            assert_found(&examined(filtered(spans_up_to, logs)), &[Problem::PerLayerFilter]);
+        }
+        assert_found(&examined(filtered(LevelFilter::TRACE, "trace")), &[]);
+        // A level of the layer's own is none: a warning makes a record.
+        if part == "direct" {
+            let warnings = LogLayer::direct(pipeline.clone()).with_level(LevelFilter::WARN);
+            let checkup = examined(both(spans(), warnings));
+            assert_found(&checkup, &[]);
+            assert!(checkup.to_string().contains("events up to WARN only"), "{checkup}");
+        }
         let quiet = EnvFilter::new("trace,hyper=off");
         assert_found(&examined(both(spans(), logs().with_filter(quiet))), &[Problem::PerLayerFilter]);
         // On a layer of others, and one that lets everything pass.
@@ -353,6 +383,77 @@ fn both_layers(
 ) -> BoxedLayer {
     let (one, other): (BoxedLayer, BoxedLayer) = (Box::new(one), Box::new(other));
     Box::new(one.and_then(other))
+}
+
+/// Guarantees: the SDK's exporters say what is wrong, and only what the check-up sent counts.
+#[test]
+fn the_exporters_of_the_sdk_are_examined() {
+    let child = isolated(|_| {
+        let guard = spanlog::builder().with_sdk_logs(true).with_sdk_spans(true).install().unwrap();
+        print(&guard.check());
+        guard.shutdown(Duration::ZERO);
+    });
+    let Some(child) = child else { return };
+    let refusing = Receiver::acting(|_| Act::Send(response(401, &[], b"no token")));
+    let unused = Reserved::new();
+    for (url, expected) in [
+        (refusing.url(), "Unauthorized"),
+        (format!("http://{}", unused.address), "Unreachable"),
+        (Receiver::start().url(), ""),
+    ] {
+        let written = child.run_to(&url, &[NAMED]);
+        assert_eq!(found(&written), expected, "{}", written.stdout);
+        let both = written.stdout.contains("records and spans ")
+            || written.stdout.contains("spans and log records ");
+        assert_eq!(both, !expected.is_empty(), "{}", written.stdout);
+    }
+}
+
+/// Guarantees: trouble of before that is over is no finding, and a warning of before hides no silence.
+#[test]
+fn what_was_wrong_before_does_not_count() {
+    let child = isolated(|part| {
+        let guard = spanlog::builder().install().unwrap();
+        tracing::info_span!("before").in_scope(|| tracing::info!("before"));
+        let _ = guard.flush(Duration::from_secs(10));
+        // What is sent next takes longer than nothing.
+        let deadline = Duration::from_millis(if part == "silent" { 2_000 } else { 20_000 });
+        print(&guard.check_with(&Doctor::new().with_deadline(deadline)));
+        guard.shutdown(Duration::ZERO);
+    });
+    let Some(child) = child else { return };
+    let refused = || Act::Send(response(400, &[], b"no"));
+    let warning = br#"{"partialSuccess":{"errorMessage":"soon"}}"#;
+    let warned = move || Act::Send(response(200, &[("content-type", "application/json")], warning));
+    let late = || Act::Later(Duration::from_millis(1_500), Box::new(Act::Send(response(200, &[], b""))));
+    let receiver = Receiver::acting(move |number| if number < 2 { refused() } else { late() });
+    let written = child.run_to(&receiver.url(), &[NAMED]);
+    assert_eq!(found(&written), "", "{}", written.stdout);
+    let receiver = Receiver::acting(move |number| if number < 2 { warned() } else { Act::Silence });
+    let written = child.part("silent").run_to(&receiver.url(), &[NAMED]);
+    assert_eq!(found(&written), "NotDelivered", "{}", written.stdout);
+}
+
+/// Guarantees: a layer that waits for a lock of the caller does not hang the check-up.
+#[test]
+fn a_lock_of_the_caller_hangs_nothing() {
+    let child = isolated(|_| {
+        let guard = spanlog::builder().with_layer(WaitsForStderr).install().unwrap();
+        let held = std::io::stderr().lock();
+        let checkup = guard.check_with(&Doctor::new().with_deadline(Duration::from_millis(300)));
+        drop(held);
+        assert!(checkup.has(Problem::Stuck), "{checkup}");
+    });
+    let Some(child) = child else { return };
+    child.run_with_receiver(&[NAMED]);
+}
+
+struct WaitsForStderr;
+
+impl Layer<Registry> for WaitsForStderr {
+    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, Registry>) {
+        drop(std::io::stderr().lock());
+    }
 }
 
 /// Guarantees: after a check-up, filters that were asked disable nothing that comes next.
@@ -412,7 +513,10 @@ fn a_check_up_keeps_its_deadline() {
     let child = isolated(|_| {
         let guard = spanlog::builder().install().unwrap();
         let deadline = Duration::from_millis(200);
+        let begun = std::time::Instant::now();
         print(&guard.check_with(&Doctor::new().with_deadline(deadline)));
+        assert!(begun.elapsed() < crate::LONG, "{:?}", begun.elapsed());
+        guard.shutdown(Duration::ZERO);
     });
     let Some(child) = child else { return };
     let receiver = Receiver::acting(|_| Act::Silence);

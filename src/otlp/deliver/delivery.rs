@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::otlp::config::Config;
-use crate::otlp::deliver::reporter::{Effect, Reason, Reporter};
+use crate::otlp::deliver::reporter::{Effect, Reason, Reporter, Trouble};
 use crate::otlp::deliver::request::Request;
 use crate::otlp::deliver::retry::Backoff;
 use crate::otlp::queue::control::Phase;
@@ -44,21 +44,6 @@ enum Outcome {
     Shutdown,
 }
 
-impl Outcome {
-    /// What there is to say about it. `None` if it says nothing about the receiver.
-    fn trouble(&self) -> Option<Option<(&str, Effect)>> {
-        Some(match self {
-            Self::Accepted { rejected: 0, message } if message.is_empty() => None,
-            Self::Accepted { rejected: 0, message } => Some((message, Effect::Accepted)),
-            Self::Accepted { message: why, .. }
-            | Self::Refused { why }
-            | Self::TooLarge { why }
-            | Self::GaveUp { why } => Some((why, Effect::Lost)),
-            Self::Shutdown => return None,
-        })
-    }
-}
-
 impl Delivery {
     /// Sends the request, counts the outcome of its records and releases them. False if the worker
     /// was abandoned.
@@ -89,9 +74,7 @@ impl Delivery {
         if !matches!(outcome, Outcome::Shutdown) {
             request.set_done();
         }
-        if let Some(trouble) = outcome.trouble() {
-            self.reporter.set_trouble(trouble);
-        }
+        self.set_trouble(&outcome);
         let counters = &self.queue.counters;
         let is_alive = self.queue.control.complete(taken, || {
             match outcome {
@@ -114,6 +97,20 @@ impl Delivery {
         });
         self.report(&outcome);
         is_alive
+    }
+
+    /// Keeps what there is to say about the receiver.
+    fn set_trouble(&self, outcome: &Outcome) {
+        let trouble = |why: &str, effect| Some(Trouble::new(why, effect, self.transport.fault()));
+        self.reporter.set_trouble(match outcome {
+            Outcome::Accepted { rejected: 0, message } if message.is_empty() => None,
+            Outcome::Accepted { rejected: 0, message } => trouble(message, Effect::Accepted),
+            Outcome::Accepted { message: why, .. }
+            | Outcome::Refused { why }
+            | Outcome::TooLarge { why }
+            | Outcome::GaveUp { why } => trouble(why, Effect::Lost),
+            Outcome::Shutdown => return,
+        });
     }
 
     /// Counts the outcome in the accounts of the jobs.
@@ -201,6 +198,7 @@ impl Delivery {
                 // limit.
                 wait = wait.min(left);
             }
+            self.reporter.set_trouble(Some(Trouble::new(&why, Effect::Delayed, self.transport.fault())));
             self.reporter.failed(&why, &self.queue.counters.snapshot());
             // A shutdown that begins later shortens our own backoff, but not a wait that the
             // receiver asked for.

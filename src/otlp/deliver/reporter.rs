@@ -12,6 +12,7 @@ use crate::diagnostics::report;
 use crate::otlp::counters::PipelineStats;
 use crate::otlp::signal::Signal;
 use crate::otlp::sync::{lock, Mutex};
+use crate::otlp::transport::Fault;
 
 /// How often a loss or an outage that lasts is reported.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -135,11 +136,19 @@ pub(crate) struct Reporter {
 
 const UNKNOWN_CLOCK: i64 = i64::MIN;
 
-/// What went wrong with a request, unless the next one was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What went wrong with a request, unless a later one was accepted.
+#[derive(Clone, Debug)]
 pub(crate) struct Trouble {
+    pub(crate) at: Instant,
     pub(crate) why: String,
     pub(crate) effect: Effect,
+    pub(crate) fault: Fault,
+}
+
+impl Trouble {
+    pub(crate) fn new(why: &str, effect: Effect, fault: Fault) -> Self {
+        Self { at: Instant::now(), why: shortened(why), effect, fault }
+    }
 }
 
 /// What trouble means for the request.
@@ -193,9 +202,8 @@ impl Reporter {
         lock(&self.state).trouble.clone()
     }
 
-    /// Sets it. Called before the request counts as completed, so that who waits for that finds it.
-    pub(crate) fn set_trouble(&self, trouble: Option<(&str, Effect)>) {
-        let trouble = trouble.map(|(why, effect)| Trouble { why: shortened(why), effect });
+    /// Sets it. Called before the request counts as completed, so that whoever waits for that sees it.
+    pub(crate) fn set_trouble(&self, trouble: Option<Trouble>) {
         lock(&self.state).trouble = trouble;
     }
 
@@ -211,7 +219,6 @@ impl Reporter {
 
     /// An attempt to send failed, and will be repeated.
     pub(crate) fn failed(&self, why: &str, stats: &PipelineStats) {
-        self.set_trouble(Some((why, Effect::Delayed)));
         if let Some(text) = self.failed_at(Instant::now(), why, stats) {
             report(format_args!("{text}"));
         }

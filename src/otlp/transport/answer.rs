@@ -13,11 +13,12 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use crate::otlp::settings::destination::redacted;
 use crate::otlp::transport::answer::partial_success::{PartialSuccess, MAX_RETRY_AFTER};
-use crate::otlp::transport::Answer;
+use crate::otlp::transport::{Answer, Fault};
 
 /// How much of a receiver's text is kept: enough for a person to understand what it is about.
 pub(crate) const MAX_TEXT_CHARS: usize = 300;
@@ -52,10 +53,14 @@ impl Reply {
             }
             return self.partial_success().unwrap_or_default().into();
         }
-        let why = match self.reason() {
-            reason if reason.is_empty() => self.status.to_string(),
-            reason => format!("{}: {reason}", self.status),
-        };
+        let mut why = self.status.to_string();
+        if let Some(location) = self.location() {
+            why = format!("{why} to {location}");
+        }
+        let reason = self.reason();
+        if !reason.is_empty() {
+            why = format!("{why}: {reason}");
+        }
         match self.status.as_u16() {
             413 => Answer::TooLarge { why },
             // As the Collector says it.
@@ -75,16 +80,42 @@ impl Reply {
         Some(seconds(date)? - seconds(now)?)
     }
 
+    /// Where a redirect leads to. Requests do not follow it: they may hold credentials.
+    fn location(&self) -> Option<String> {
+        let location = self.headers.get(LOCATION).filter(|_| self.status.is_redirection())?;
+        Some(printable(&redacted(location.to_str().ok()?)))
+    }
+
+    /// What is wrong, if it is not a success of a receiver.
+    pub(crate) fn fault(&self) -> Fault {
+        if self.is_of_another_server() {
+            return if self.wants_tls() { Fault::Tls } else { Fault::WrongServer };
+        }
+        match self.status.as_u16() {
+            200..=299 if self.is_page() => Fault::WrongServer,
+            300..=399 => Fault::Redirect,
+            401 | 403 => Fault::Unauthorized,
+            407 => Fault::Proxy,
+            404 | 405 => Fault::WrongPath,
+            415 => Fault::WrongServer,
+            _ => Fault::Other,
+        }
+    }
+
     /// A web page where the path of OTLP should be, or a server that expects TLS.
     fn is_of_another_server(&self) -> bool {
-        const WANT_TLS: [&[u8]; 2] =
-            [b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port"];
-        let wants_tls = |text: &&[u8]| self.body.windows(text.len()).any(|part| part == *text);
         match self.status.as_u16() {
             404 | 405 => self.is_page(),
-            400 => WANT_TLS.iter().any(wants_tls),
+            400 => self.wants_tls(),
             _ => false,
         }
+    }
+
+    /// What servers of Go and nginx say.
+    fn wants_tls(&self) -> bool {
+        const WANT_TLS: [&[u8]; 2] =
+            [b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port"];
+        WANT_TLS.iter().any(|text| self.body.windows(text.len()).any(|part| part == *text))
     }
 
     fn is_page(&self) -> bool {

@@ -15,7 +15,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
-use http::uri::PathAndQuery;
+use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Uri};
 use opentelemetry::Context;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -29,10 +29,10 @@ use crate::otlp::settings::choices::Compression;
 use crate::otlp::settings::destination;
 use crate::otlp::settings::{HeaderProvider, Target};
 use crate::otlp::signal::Signal;
-use crate::otlp::transport::grpc::answer::{accepted, failed};
+use crate::otlp::transport::grpc::answer::{accepted, failed, fault};
 use crate::otlp::transport::grpc::runtime::OwnRuntime;
 use crate::otlp::transport::secrets::without_secrets;
-use crate::otlp::transport::{Answer, Transport};
+use crate::otlp::transport::{Answer, Fault, Transport};
 
 /// The shortest timeout of an attempt: a timeout of zero, when the deadline has just passed, could
 /// mean none.
@@ -53,6 +53,9 @@ pub(crate) struct Grpc {
     header_provider: Option<HeaderProvider>,
     /// Those of the last request.
     sent_headers: HeaderMap,
+    /// The receiver has accepted a request.
+    was_answered: bool,
+    fault: Fault,
 }
 
 impl Grpc {
@@ -91,6 +94,8 @@ impl Grpc {
             headers: to.headers,
             header_provider: to.header_provider,
             sent_headers: HeaderMap::new(),
+            was_answered: false,
+            fault: Fault::default(),
         })
     }
 
@@ -102,8 +107,15 @@ impl Grpc {
             outcome = self.attempt(message, deadline);
         }
         let answer = match outcome {
-            Ok(body) => accepted(&body),
-            Err(status) => failed(&status),
+            Ok(body) => {
+                self.was_answered = true;
+                accepted(&body)
+            }
+            Err(status) => {
+                let is_secure = self.url.scheme() == Some(&Scheme::HTTPS);
+                self.fault = fault(&status, is_secure, self.was_answered);
+                failed(&status)
+            }
         };
         without_secrets(answer, &self.url, [&self.sent_headers])
     }
@@ -149,6 +161,10 @@ impl Transport for Grpc {
             let why = String::from("the header provider or the gRPC client panicked");
             Answer::TryAgain { after: None, why }
         })
+    }
+
+    fn fault(&self) -> Fault {
+        self.fault
     }
 }
 

@@ -33,7 +33,7 @@ use crate::otlp::signal::Signal;
 use crate::otlp::transport::answer::{hinted, Reply};
 use crate::otlp::transport::http::body::Bodies;
 use crate::otlp::transport::secrets::without_secrets;
-use crate::otlp::transport::{Answer, Transport};
+use crate::otlp::transport::{Answer, Fault, Transport};
 
 /// The most bytes of an answer that are read: the limit that the specification suggests.
 const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024;
@@ -49,6 +49,7 @@ pub(crate) struct Http {
     was_cut_off: bool,
     /// How many seconds the receiver's clock was ahead at its last answer, if that had a date.
     clock: Option<i64>,
+    fault: Fault,
 }
 
 impl Http {
@@ -83,6 +84,7 @@ impl Http {
             bodies,
             was_cut_off: false,
             clock: None,
+            fault: Fault::default(),
         })
     }
 
@@ -106,10 +108,12 @@ impl Http {
                 self.client.was_answered = true;
                 let now = SystemTime::now();
                 self.clock = reply.clock(now);
+                self.fault = reply.fault();
                 reply.meaning(now)
             }
             Err(error) => {
                 self.was_cut_off = is_cut_off(&error);
+                self.fault = self.client.fault(&error);
                 self.client.no_answer(error)
             }
         };
@@ -132,6 +136,11 @@ fn is_cut_off(error: &ureq::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
+/// The same, in whatever way.
+fn is_closed(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Io(error) if error.kind() == UnexpectedEof) || is_cut_off(error)
+}
+
 impl Transport for Http {
     fn send(&mut self, request: &mut request::Request, deadline: Instant) -> Answer {
         // The header provider is user code, and the client panics if it cannot start a thread.
@@ -139,6 +148,10 @@ impl Transport for Http {
             let why = String::from("the header provider or the HTTP client panicked");
             Answer::TryAgain { after: None, why }
         })
+    }
+
+    fn fault(&self) -> Fault {
+        self.fault
     }
 
     fn clock(&self) -> Option<i64> {
@@ -186,6 +199,36 @@ impl Client {
         Ok(Reply { status: parts.status, headers: parts.headers, body: kept })
     }
 
+    /// What is wrong where an error occurred before an answer.
+    fn fault(&self, error: &ureq::Error) -> Fault {
+        use ureq::Error::{
+            BadUri, ConnectProxyFailed, ConnectionFailed, HostNotFound, Http, InvalidProxyUrl, Io, Protocol,
+            Timeout,
+        };
+        let is_secure = self.url.scheme() == Some(&Scheme::HTTPS);
+        match error {
+            error if !self.was_answered && is_closed(error) => {
+                if is_secure {
+                    Fault::Tls
+                } else {
+                    Fault::WrongServer
+                }
+            }
+            Io(error) => match Fault::of_io(error) {
+                Fault::Tls if !is_secure => Fault::WrongServer,
+                fault => fault,
+            },
+            HostNotFound | ConnectionFailed => Fault::Unreachable,
+            Timeout(_) => Fault::Silent,
+            Http(_) | Protocol(_) => Fault::WrongServer,
+            ConnectProxyFailed(_) | InvalidProxyUrl => Fault::Proxy,
+            BadUri(_) => Fault::Other,
+            // The others of a request are about certificates.
+            _ if is_secure => Fault::Tls,
+            _ => Fault::Other,
+        }
+    }
+
     /// The meaning of an error that occurred before an answer.
     fn no_answer(&self, error: ureq::Error) -> Answer {
         let why = format!("no answer from {}: {error}", agent::host(&self.url));
@@ -196,9 +239,7 @@ impl Client {
             }
             error => {
                 // It may be away, or be something else.
-                let is_closed = matches!(&error, ureq::Error::Io(error) if error.kind() == UnexpectedEof);
-                let is_closed = is_closed || is_cut_off(&error);
-                let hint = match is_closed && !self.was_answered {
+                let hint = match is_closed(&error) && !self.was_answered {
                     true if self.url.scheme() == Some(&Scheme::HTTPS) => TLS_CUT_OFF_HINT,
                     true => CUT_OFF_HINT,
                     false => "",

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use tonic::{Code, Status};
 
 use crate::otlp::transport::answer::{hinted, printable, protobuf};
-use crate::otlp::transport::Answer;
+use crate::otlp::transport::{Answer, Fault};
 
 /// tonic's message when a stream ends without a status, as when a proxy resets it. Its code is one
 /// that a receiver may send, too, so that only the message identifies it.
@@ -53,6 +53,33 @@ pub(crate) fn failed(status: &Status) -> Answer {
         // Without a delay, nothing says that the resource will ever be available.
         Code::ResourceExhausted if after.is_some() => Answer::TryAgain { after, why },
         _ => Answer::Refused { why },
+    }
+}
+
+/// What is wrong where a call failed. `is_secure`: it was one over TLS. `was_answered`: one before it was not.
+pub(crate) fn fault(status: &Status, is_secure: bool, was_answered: bool) -> Fault {
+    let of_connection = if is_secure { Fault::Tls } else { Fault::WrongServer };
+    let mut source = status.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return match Fault::of_io(error) {
+                // It closed the connection.
+                Fault::Other if !was_answered => of_connection,
+                Fault::Tls => of_connection,
+                fault => fault,
+            };
+        }
+        source = error.source();
+    }
+    let message = status.message();
+    let is_of_http = message.starts_with(OF_A_PROXY) || message.contains("HTTP status code");
+    match status.code() {
+        _ if is_of_http && message.contains("401") => Fault::Unauthorized,
+        _ if is_of_http || status.source().is_some() => Fault::WrongServer,
+        Code::Unauthenticated | Code::PermissionDenied => Fault::Unauthorized,
+        Code::Unimplemented => Fault::WrongPath,
+        Code::DeadlineExceeded => Fault::Silent,
+        _ => Fault::Other,
     }
 }
 
