@@ -39,7 +39,12 @@ impl Error {
     }
 
     pub(crate) fn already_set(what: &str) -> Self {
-        Self::new(Kind::AlreadySet, format!("{what} is already set; it can only be set once per process"))
+        Self::new(
+            Kind::AlreadySet,
+            format!(
+                "{what} is already set; it can only be set once per process, so leave out one of the two"
+            ),
+        )
     }
 
     pub(crate) fn setting(name: &str, value: &str, wanted: impl fmt::Display) -> Self {

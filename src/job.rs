@@ -4,8 +4,8 @@
 //! [`SpanLayer`](crate::SpanLayer) and [`JobSpanProcessor`] stamp spans.
 //!
 //! A job is carried in two ways: as a value in the OpenTelemetry `Context`, so that it goes
-//! wherever a `Context` is passed; and on a thread-local stack of job scopes and entered spans (in
-//! `correlate`), because the `Context` alone loses the job when a span from outside the scope is
+//! wherever a `Context` is passed; and on a thread-local stack of job scopes and entered spans,
+//! because the `Context` alone loses the job when a span from outside the scope is
 //! entered inside it.
 
 pub(crate) mod log_processor;

@@ -7,6 +7,12 @@
 //!
 //! [`tracing`]: https://docs.rs/tracing/0.1
 //!
+//! ```toml
+//! [dependencies]
+//! spanlog = "0.1" # with the feature `tls` for https:// endpoints
+//! tracing = "0.1"
+//! ```
+//!
 //! # One call
 //!
 //! With the feature `install`, which is on by default:
@@ -43,6 +49,7 @@
 //! use spanlog::{JobSpanProcessor, LogLayer, SpanLayer};
 //! use tracing_subscriber::layer::SubscriberExt;
 //!
+//! // With processors and exporters of any kind.
 //! let traces = SdkTracerProvider::builder().with_span_processor(JobSpanProcessor::new()).build();
 //! let logs = SdkLoggerProvider::builder().build();
 //! let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("app"));
@@ -171,7 +178,7 @@ pub use self::spans::wrapped::OtelLayer;
 pub use self::spans::SpanLayer;
 pub use self::stats::{Counters, Stats};
 
-pub use {opentelemetry, opentelemetry_sdk, tracing, tracing_opentelemetry};
+pub use {log, opentelemetry, opentelemetry_sdk, tracing, tracing_opentelemetry, tracing_subscriber};
 
 /// The documents, so that their code is compiled and run with the tests.
 #[cfg(all(doctest, feature = "install"))]

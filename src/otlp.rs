@@ -1,19 +1,19 @@
-//! The direct path: a log record goes from the event to an OTLP receiver as encoded bytes, without
-//! a record type in between. Finished spans (`span`) are encoded where they end, and go the same
-//! way, in a queue and with a worker of their own.
+//! The direct path: a log record goes from the event to an OTLP receiver as encoded bytes, without a
+//! record type in between. Finished spans are encoded where they end, and go the same way, in a queue of
+//! their own.
 //!
-//! The layer's record (`record`) encodes an event into a thread's buffer and enqueues it. The queue
-//! (`queue`) has a shard for each thread; a shard is a list of chunks of encoded records, and all
-//! of them share one memory limit. The worker (`deliver`) is a thread that dequeues chunks and
-//! batches their records into requests, which refer to the records in place. It sends each request
-//! with a transport (`transport`: HTTP, gRPC or a file), with retries, until it has an outcome.
-//! With a spool (`spool`), chunks are memory-mapped files, which outlive the process.
-//! `counters` counts one outcome for each record.
-//!
-//! [`Pipeline`] is the handle of all that: it flushes, shuts down, and reads the counters.
-//! [`Builder`] makes one from the settings of the program and of the environment (`settings`,
-//! `config`). `json` transcodes requests to OTLP's JSON, and `sdk` makes them of the SDK's batches. `sync` is std's locks and atomics, or
-//! those of loom.
+//! [`Pipeline`] is the handle: it flushes, shuts down, and reads the counters. [`PipelineBuilder`] makes one
+//! from the settings of the program and of the environment. A thread of the pipeline batches what was
+//! logged and sends it over HTTP, over gRPC or to a file, with retries, until each record has one outcome,
+//! which [`PipelineStats`] counts. All that waits has one memory limit, and on request a
+//! [spool](PipelineBuilder::with_spool), so that it outlives the process.
+
+// The layer's record (`record`) encodes an event into a thread's buffer and enqueues it. The queue
+// (`queue`) has a shard for each thread; a shard is a list of chunks of encoded records. The worker
+// (`deliver`) is a thread that dequeues chunks and batches their records into requests, which refer to
+// the records in place, and sends each with a `transport`. With a `spool`, chunks are memory-mapped
+// files. `json` transcodes requests to OTLP's JSON, and `sdk` makes them of the SDK's batches. `sync` is
+// std's locks and atomics, or those of loom.
 
 pub(crate) mod config;
 pub(crate) mod counters;

@@ -145,8 +145,8 @@ impl<S, T> SpanLayer<S, T> {
     ///
     /// The name is the body of the event's record as text, which is the message; without a body it is
     /// the event's name. The attributes are `level` and `target`, and then those that the record has
-    /// from the event itself. Of two attributes with one key the event's own counts. There is no
-    /// `code.*`; the record has it [on request](crate::LogLayer::with_location). The status of the
+    /// from the event itself, whatever their length. Of two attributes with one key the event's own
+    /// counts. There is no `code.*`; the record has it [on request](crate::LogLayer::with_location). The status of the
     /// span does not change. The SDK keeps the first 128 events of a span
     /// ([`with_max_events_per_span`](opentelemetry_sdk::trace::TracerProviderBuilder::with_max_events_per_span),
     /// `OTEL_SPAN_EVENT_COUNT_LIMIT`), and counts the rest in `dropped_events_count`.

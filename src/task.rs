@@ -18,7 +18,7 @@
 //! ```
 //!
 //! The span stays open as long as the work that was started in it, as with
-//! [`tracing::Instrument`]. An op's OpenTelemetry span ends when the op does.
+//! [`Instrument`](https://docs.rs/tracing/0.1/tracing/trait.Instrument.html). An op's OpenTelemetry span ends when the op does.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -46,7 +46,7 @@ impl WithoutIds {
             }
         };
         report_once(format_args!(
-            "a record of a span has no ids, and Stats::without_ids counts it: {reason}"
+            "a record inside a span has no ids (Stats::without_ids counts such records): {reason}"
         ));
     }
 }

@@ -127,6 +127,11 @@ impl Execution {
         self.op.end(result);
     }
 
+    /// See [`Op::succeed`].
+    pub fn succeed(self) {
+        self.op.succeed();
+    }
+
     /// See [`Op::fail`].
     pub fn fail<E: Error + ?Sized>(self, error: &E) {
         self.op.fail(error);

@@ -159,6 +159,11 @@ impl Op {
         self.end_span(|span| Failure::of_error(error).write_to(span));
     }
 
+    /// Ends the op without an error, where there is no `Result`.
+    pub fn succeed(self) {
+        self.end(&Ok::<(), String>(()));
+    }
+
     /// Ends the op as one that exceeded its time limit.
     #[cfg(feature = "tokio")]
     pub(crate) fn time_out<E: Error + ?Sized>(mut self, error: &E) {

@@ -39,5 +39,9 @@ fn grpc(to: Target, signal: Signal) -> Result<Box<dyn Transport>, Error> {
 
 #[cfg(not(feature = "grpc"))]
 fn grpc(_to: Target, _signal: Signal) -> Result<Box<dyn Transport>, Error> {
-    Err(Error::setting("the protocol", "grpc", "http/protobuf or http/json without the feature `grpc`"))
+    Err(Error::setting(
+        "the protocol",
+        "grpc",
+        "http/protobuf or http/json, unless spanlog has the feature `grpc`",
+    ))
 }
