@@ -1,19 +1,20 @@
-"""A small HTTP front to a ClickHouse engine in this process, as writers of its HTTP interface need one.
+"""A small HTTP front to a ClickHouse engine in this process, for programs that write to its HTTP interface.
 
-Usage: front.py DIRECTORY. It prints the port of the loopback interface that it listens on, and ends when its
-standard input does. A request is a statement in the body, or in the parameter `query` with the rows of an
-INSERT in the body. The engine takes rows from files only, so they are written to one in DIRECTORY first.
+Usage: front.py DIRECTORY PORT. A request is a statement in the body, or in the parameter `query` with the rows of
+an INSERT in the body. The engine takes rows from files only, so they are first written to one in DIRECTORY. The
+front listens on the loopback interface only, and ends when the process that started it does, or after ten minutes.
 """
 
 import os
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from chdb import session
 
-directory = sys.argv[1]
+directory, port = sys.argv[1], int(sys.argv[2])
 engine = session.Session(os.path.join(directory, "engine"))
 
 
@@ -56,12 +57,12 @@ class Front(BaseHTTPRequestHandler):
         pass
 
 
-def end_with_the_parent():
-    sys.stdin.read()
-    os._exit(0)
+def end_with(parent):
+    until = time.monotonic() + 600
+    while os.getppid() == parent and time.monotonic() < until:
+        time.sleep(1)
+    os._exit(1)
 
 
-threading.Thread(target=end_with_the_parent, daemon=True).start()
-server = HTTPServer(("127.0.0.1", 0), Front)
-print(server.server_address[1], flush=True)
-server.serve_forever()
+threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
+HTTPServer(("127.0.0.1", port), Front).serve_forever()
