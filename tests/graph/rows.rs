@@ -223,6 +223,22 @@ fn names_of_older_exporters_are_read() {
     assert!(call.is_error && call.kind == opentelemetry::trace::SpanKind::Client, "{call:?}");
 }
 
+/// Guarantees: a column with fewer digits than nanoseconds, of a table of one's own, is read, too.
+#[test]
+fn a_time_may_have_any_precision() {
+    for (text, nanos) in [
+        ("2023-11-14 22:13:20", 0),
+        ("2023-11-14 22:13:20.5", 500_000_000),
+        ("2023-11-14T22:13:20.000001Z", 1_000),
+        ("1700000000", 0),
+        ("1700000000.25", 250_000_000),
+    ] {
+        let graph = read(lines([with(span_row(&job(), Style::Default), json!({ "Timestamp": text }))]));
+        let start = node(&graph, "job.deploy").call().start_unix_nano;
+        assert_eq!(start, 1_700_000_000_000_000_000 + nanos, "{text}");
+    }
+}
+
 /// Guarantees: a clock that was set back makes no duration of centuries.
 #[test]
 fn a_duration_below_zero_is_none() {
@@ -254,6 +270,10 @@ fn a_row_that_is_bad_is_told_with_its_line_and_skipped() {
         (
             json!({"Timestamp": "2023-13-14 22:13:20"}),
             "invalid value: \"2023-13-14 22:13:20\", expected a time as 2023-11-14 22:13:20.123456789",
+        ),
+        (
+            json!({"Timestamp": "2023-11-14 22:13:+2"}),
+            "invalid value: \"2023-11-14 22:13:+2\", expected a time as 2023-11-14 22:13:20.123456789",
         ),
         (json!({"Duration": "1 s"}), "invalid value: \"1 s\", expected nanoseconds"),
         (json!({"SpanName": ["a"]}), "invalid type: sequence, expected a string"),
@@ -309,6 +329,12 @@ fn missing_columns_are_told_once() {
     let missing = "Timestamp, SeverityNumber, SeverityText, ScopeName, LogAttributes";
     assert_eq!(graph.notes(), [format!("file: rows lack these columns of a log record: {missing}")]);
     assert_eq!(node(&graph, "job.deploy").records().len(), 50);
+    // An event has what is left of its columns.
+    let event = json!([{"timeUnixNano": "7", "name": "queued", "attributes": []}]);
+    let row = span_row(&with(job(), json!({ "events": event })), Style::Default);
+    let graph = read(lines([without(row, &["Events.Name"])]));
+    let [event] = &node(&graph, "job.deploy").call().events[..] else { panic!("{:?}", graph.notes()) };
+    assert_eq!((event.time_unix_nano, event.name.as_str()), (7, ""));
     // What a table has in addition, and an order of its own, change nothing.
     let added = with(json!({"JobId": "job-1", "a": [{}]}), span_row(&job(), Style::Default));
     assert_eq!(notes([added]), [] as [&str; 0]);

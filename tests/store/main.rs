@@ -17,11 +17,13 @@ mod port;
 #[path = "../support/program.rs"]
 mod program;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use spanlog::otlp::Protocol;
 
 use self::engine::Engine;
@@ -61,10 +63,11 @@ fn rotel(engine: &Engine) -> Option<(Running, Reserved)> {
 }
 
 /// Loads the files of a run as the page says.
-fn load(engine: &Engine, directory: &str) {
+fn load(engine: &Engine, traces: &Path, logs: &Path) {
     for statement in page::statements("From files") {
-        let statement = ["logs.jsonl", "traces.jsonl"].iter().fold(statement, |statement, file| {
-            statement.replace(&format!("file('{file}'"), &format!("file('{directory}/{file}'"))
+        let files = [("traces.jsonl", traces), ("logs.jsonl", logs)];
+        let statement = files.iter().fold(statement, |statement, (name, file)| {
+            statement.replace(&format!("file('{name}'"), &format!("file('{}'", file.display()))
         });
         engine.ask(&statement);
     }
@@ -95,9 +98,40 @@ fn the_tables_that_are_loaded_from_files_have_the_run() {
     let Some(engine) = engine("store-files") else { return };
     let directory = folder("store-lines");
     let run = Run::record(|builder| builder.with_json_lines(&directory));
-    load(&engine, directory.to_str().unwrap());
+    load(&engine, &directory.join("traces.jsonl"), &directory.join("logs.jsonl"));
     tables::check(&engine, &run, Writer::Engine);
     tables::check_planted(&engine, &run);
     questions::check(&engine);
     fs::remove_dir_all(directory).unwrap();
+}
+
+/// Guarantees: what other programs sent a Collector is loaded as the rows that rotel makes of it, with lists and
+/// maps.
+#[test]
+fn files_of_a_collector_are_loaded_as_rotel_inserts_them() {
+    let Some(engine) = engine("store-foreign") else { return };
+    let foreign = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graph/foreign");
+    let both = foreign.join("collector.jsonl");
+    load(&engine, &both, &both);
+    for (table, file) in [("otel_traces", "clickhouse.traces.jsonl"), ("otel_logs", "clickhouse.logs.jsonl")]
+    {
+        let loaded = engine.ask(&format!("SELECT * FROM otel.{table} FORMAT JSONEachRow"));
+        let inserted = fs::read_to_string(foreign.join(file)).unwrap();
+        assert_eq!(rows(&loaded), rows(&inserted), "{table}");
+    }
+}
+
+/// Rows in the order of their ids, without what rotel writes otherwise: a consumer is its `client`, and it has no
+/// names of events.
+fn rows(lines: &str) -> BTreeMap<String, Value> {
+    let rows = lines.lines().map(|line| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        let columns = row.as_object_mut().unwrap();
+        columns.remove("EventName");
+        if columns.get("SpanKind").is_some_and(|kind| kind == "client") {
+            columns.insert("SpanKind".to_owned(), "Consumer".into());
+        }
+        (row["SpanId"].as_str().unwrap().to_owned(), row)
+    });
+    rows.collect()
 }

@@ -349,3 +349,19 @@ impl TryFrom<Text> for Duration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeSeed;
+
+    use super::*;
+
+    /// Guarantees: what exceeds the limit of a list is not even kept until the end of the row.
+    #[test]
+    fn a_list_is_bounded_while_it_is_read() {
+        let json = serde_json::to_string(&vec!["x".repeat(1 << 20); 6]).unwrap();
+        let mut list = List::<Text>::default();
+        Fill(&mut list).deserialize(&mut serde_json::Deserializer::from_str(&json)).unwrap();
+        assert_eq!((list.items.len(), list.is_truncated), (3, true));
+    }
+}
