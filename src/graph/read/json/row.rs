@@ -351,6 +351,7 @@ impl TryFrom<Text> for Duration {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 mod tests {
     use serde::de::DeserializeSeed;
 
