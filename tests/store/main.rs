@@ -84,11 +84,12 @@ fn the_tables_that_rotel_fills_have_the_run() {
     let begun = Instant::now();
     while engine.count("otel.otel_logs") < run.records() || engine.count("otel.otel_traces") < run.spans() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", writer.written());
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(200));
     }
     // It inserts after 200 ms, so what it would insert twice is there by now.
     std::thread::sleep(Duration::from_secs(1));
     tables::check(&engine, &run, Writer::Rotel);
+    questions::check(&engine);
 }
 
 /// Guarantees: what the engine loads from the files of a run is the run, and every check of these tables fails

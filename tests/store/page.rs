@@ -14,6 +14,12 @@ pub fn statements(heading: &str) -> Vec<String> {
     statements
 }
 
+/// Those of the command that pipes rows into the graph.
+pub fn piped() -> Vec<&'static str> {
+    let (_, command) = PAGE.split_once("clickhouse-client --query \"").unwrap();
+    command.split('"').next().unwrap().split(';').map(str::trim).collect()
+}
+
 /// The headings of the questions.
 pub fn questions() -> Vec<&'static str> {
     let (_, section) = PAGE.split_once("\n## Five questions\n").unwrap();

@@ -1,5 +1,7 @@
 //! The questions of the page, asked of a run that is known, and of the day before it.
 
+use spanlog::graph::{Outcome, Reader};
+
 use crate::engine::Engine;
 use crate::page;
 
@@ -30,6 +32,7 @@ pub fn check(engine: &Engine) {
     slowest(engine);
     incomplete(engine);
     log(engine);
+    piped(engine);
     changed(engine);
 }
 
@@ -99,6 +102,19 @@ fn log(engine: &Engine) {
         assert_eq!(of_chart, (1..=30).rev().map(line).collect::<Vec<_>>().iter().collect::<Vec<_>>());
     }
     assert_eq!(answer.lines().count(), 4 * 30);
+}
+
+/// What the graph is piped is one job of the four.
+fn piped(engine: &Engine) {
+    let rows: String = page::piped().iter().map(|statement| engine.ask(statement)).collect();
+    let mut reader = Reader::new();
+    reader.read("standard input", rows.as_bytes()).unwrap();
+    let graph = reader.graph();
+    let [job] = &graph.jobs()[..] else { panic!("{:?}", graph.to_text()) };
+    assert_eq!((job.title(), job.outcome()), ("job.plan (plan 6)".to_owned(), Outcome::Failed));
+    let applies = graph.nodes().filter(|node| node.title().starts_with("terraform apply ("));
+    assert_eq!((applies.count(), graph.notes().len(), graph.unplaced_records().len()), (26, 0, 0));
+    assert!(graph.nodes().map(|node| node.own_records().len()).sum::<usize>() > 19_000);
 }
 
 fn changed(engine: &Engine) {
