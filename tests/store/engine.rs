@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
+use crate::folder;
 use crate::pip;
 use crate::port::Reserved;
 use crate::program::{self, Running};
@@ -15,14 +16,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts one whose data is in `folder`, which is removed with it.
-    pub fn start(folder: &Path) -> Option<Self> {
+    /// Starts one whose data is in a folder of that name, which is removed with it.
+    pub fn start(name: &str) -> Option<Self> {
         let python = program::find_with("chdb", pip::chdb)?;
+        let folder = folder(name);
         let port = Reserved::new();
         let front = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/front.py");
         let mut command = Command::new(python);
-        command.arg(front).arg(folder).arg(port.address.port().to_string());
-        let running = Running::start(&mut command, folder.to_owned(), &[port.address]);
+        command.arg(front).arg(&folder).arg(port.address.port().to_string());
+        let running = Running::start(&mut command, folder, &[port.address]);
         Some(Self { running, port })
     }
 

@@ -42,7 +42,7 @@ fn folder(name: &str) -> PathBuf {
 
 /// An engine with the tables of the page.
 fn engine(name: &str) -> Option<Engine> {
-    let engine = Engine::start(&folder(name))?;
+    let engine = Engine::start(name)?;
     for section in ["The tables", "Columns for the job keys"] {
         page::statements(section).iter().for_each(|statement| drop(engine.ask(statement)));
     }
