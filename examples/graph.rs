@@ -1,11 +1,11 @@
-//! Reads OTLP files and prints their tool-call graph.
+//! Reads OTLP files, or rows of a ClickHouse engine, and prints their tool-call graph.
 //!
 //! ```text
 //! cargo run --example graph -- [OPTION…] FILE…
 //! ```
 //!
-//! A `FILE` is OTLP as JSON lines, as JSON documents or as protobuf, optionally compressed with
-//! gzip or zstd; `-` is standard input. The spans and records of all files make one graph.
+//! A `FILE` is OTLP as JSON lines, as JSON documents or as protobuf, or rows of `otel_traces` and
+//! `otel_logs` as JSONEachRow, optionally compressed with gzip or zstd; `-` is standard input. The spans and records of all files make one graph.
 //!
 //! It exits with 0 if every file was read, with 1 if one could not be read or has no OTLP in it,
 //! and with 2 on a usage error. Failures in the graph are not an error.

@@ -10,6 +10,8 @@
 mod kinds;
 #[path = "receivers/outage.rs"]
 mod outage;
+#[path = "support/pip.rs"]
+mod pip;
 #[path = "support/port.rs"]
 mod port;
 #[path = "support/program.rs"]
@@ -32,7 +34,6 @@ use self::kinds::Kind;
 use self::port::Reserved;
 use self::program::Running;
 
-const ROTEL: &str = "rotel==0.0.1a15";
 const LONG: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,35 +52,6 @@ struct Receiver {
 
 fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-}
-
-/// Runs a command to its end. The error has its output.
-fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
-    let written = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(format!("{shown} failed: {written}"))
-    }
-}
-
-/// Installs the program, and returns its path.
-fn rotel() -> Result<PathBuf, String> {
-    let home = target().join("rotel");
-    let find = || {
-        let folders = fs::read_dir(home.join("lib")).ok()?;
-        let mut found = folders.map(|python| python.unwrap().path().join("site-packages/rotel/rotel-agent"));
-        found.find(|path| path.exists())
-    };
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
-    let pip = home.join("bin/pip");
-    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", "--pre", ROTEL]))?;
-    Ok(find().expect("the package has the program"))
 }
 
 impl Receiver {
@@ -272,7 +244,7 @@ fn check(program: Program, path: &Path) {
 /// Guarantees: rotel has every field of every kind of record as emitted.
 #[test]
 fn rotel_has_what_was_emitted() {
-    if let Some(path) = program::find_with("rotel", rotel) {
+    if let Some(path) = program::find_with("rotel", pip::rotel) {
         check(Program::Rotel, &path);
     }
 }

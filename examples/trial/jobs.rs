@@ -30,13 +30,16 @@ pub(crate) fn run(trial: Trial, until_end: impl FnOnce()) {
         }
     });
     let watch = job::execution(metadata("watch 9", "exec-9"), "watch");
-    watch.in_scope(|| {
-        let follow = op::start("kubectl", "logs", [op::label("web-0")]);
-        follow.in_scope(|| tracing::info!("waiting for lines"));
-        until_end();
-        follow.cancel("SIGTERM");
+    let result = watch.in_scope(|| {
+        watch.step("follow").run(|| {
+            let follow = op::start("kubectl", "logs", [op::label("web-0")]);
+            follow.in_scope(|| tracing::info!("waiting for lines"));
+            until_end();
+            follow.cancel("SIGTERM");
+            Ok::<_, String>(())
+        })
     });
-    watch.end(&Ok::<_, String>(()));
+    watch.end(&result);
 }
 
 fn metadata(job: &'static str, execution: &'static str) -> JobMetadata {
@@ -135,7 +138,7 @@ fn probe(trial: Trial) {
             let panicked = catch_unwind(AssertUnwindSafe(|| {
                 op::run("helm", "test", [], || -> Result { panic!("index out of bounds: the len is 3") })
             }));
-            tracing::warn!("a probe panicked: {}", panicked.is_err());
+            tracing::warn!(name: "probe.panicked", "a probe panicked: {}", panicked.is_err());
             let _ = op::run("curl", "get", [], || -> Result { Err("404 Not Found".to_owned()) });
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let limit = trial.beat.max(Duration::from_millis(50));

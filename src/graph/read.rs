@@ -23,12 +23,14 @@ use super::tool_call_graph::ToolCallGraph;
 use crate::error::Error;
 use crate::keys::Keys;
 
-/// Reads spans and records from any number of OTLP files into one graph.
+/// Reads spans and records from any number of OTLP files, or rows of a store, into one graph.
 ///
 /// The format of a source is detected from its first bytes:
 ///
 /// * JSON lines, with one message per line: as `json_lines`, a [`Pipeline`](crate::otlp::Pipeline)
 ///   and a Collector's file exporter write them;
+/// * rows of the tables `otel_traces` and `otel_logs`, which a Collector's ClickHouse exporter fills, as
+///   `FORMAT JSONEachRow` writes them, one on each line;
 /// * JSON documents, each over any number of lines;
 /// * protobuf: a message as it is sent, or messages with a length prefix of 4 bytes, as a
 ///   Collector's file exporter writes them with `format: proto`;
@@ -44,8 +46,8 @@ use crate::keys::Keys;
 /// Of each span the kind, the attributes, the events and the links are read, with the service of its
 /// resource.
 ///
-/// What cannot be read is skipped: truncated messages, lines that are not OTLP, strings of more
-/// than 16 MiB, spans without ids. The graph's [`notes`](ToolCallGraph::notes) say so, with file
+/// What cannot be read is skipped: truncated messages, lines that are neither OTLP nor rows, strings of
+/// more than 16 MiB, spans without ids. The graph's [`notes`](ToolCallGraph::notes) say so, with file
 /// and line. Of a damaged message, everything before the damage is kept.
 ///
 /// ```
@@ -148,7 +150,8 @@ impl Reader {
                 self.store.notes = notes_before;
                 Err(Error::unreadable(format!(
                     "{name} contains no OTLP: expected resourceSpans or resourceLogs as JSON, one message per \
-                     line or one document, or as protobuf{why}"
+                     line or one document, or as protobuf, or rows of otel_traces or otel_logs as \
+                     JSONEachRow{why}"
                 )))
             }
             None => Ok(()),

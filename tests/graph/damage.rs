@@ -71,7 +71,7 @@ fn a_line_of_something_else_is_told_and_skipped() {
         graph.notes(),
         [
             "file:1: not a JSON object",
-            "file:3: a JSON object without resourceSpans or resourceLogs",
+            "file:3: a JSON object without resourceSpans, resourceLogs, SpanName or Body",
             "file:4: not a JSON object",
             "file:5: resourceMetrics were skipped: they are not part of a graph",
         ]
@@ -136,7 +136,7 @@ fn a_file_in_which_nothing_is_otlp_is_an_error_that_names_it() {
     assert!(refused(b"\x00\x00\x01\x00\x28\xb5\x2f\xfdxxxx").contains("zstd"));
     assert!(refused(b"\x1f\x8b\x08\x00nothing").contains("cannot be read"));
     // An exporter creates its file before it has anything to write.
-    assert_eq!(read("").notes(), ["file: empty"]);
+    assert_eq!(read("").notes(), ["file: empty: no message and no row"]);
     // An error leaves what was read before as it was.
     let mut reader = Reader::new();
     reader.read("good", traces(&[span("a", 1, 0, 0, 1)]).as_bytes()).unwrap();

@@ -119,6 +119,23 @@ fn what_a_collectors_file_exporter_writes_is_read() {
     }
 }
 
+/// Guarantees: the rows of an engine, which rotel wrote, are the same graph as the files of the Collector that
+/// sent them to rotel. Only lists and maps differ, which rotel writes as OTLP's JSON.
+#[test]
+fn the_rows_of_a_clickhouse_engine_are_read() {
+    let expected = with_ids(CHECKOUT, COLLECTOR[0]) + &with_ids(STOREFRONT, COLLECTOR[1]);
+    let mut as_rotel = expected.clone();
+    for (is, written) in [
+        (r#""[1,2]""#, r#"{"values":[{"intValue":"1"},{"intValue":"2"}]}"#),
+        (r#""[\"a\",\"b\"]""#, r#"{"values":[{"stringValue":"a"},{"stringValue":"b"}]}"#),
+        (r#""{\"small\":1}""#, r#"{"values":[{"key":"small","value":{"intValue":"1"}}]}"#),
+    ] {
+        assert!(as_rotel.contains(is), "{is}");
+        as_rotel = as_rotel.replace(is, &format!("{written:?}"));
+    }
+    assert_is(&read(&["clickhouse.traces.jsonl", "clickhouse.logs.jsonl"]), &as_rotel);
+}
+
 #[test]
 fn an_exception_is_an_event_with_its_stack_trace() {
     let graph = read(&["collector.pb.zst"]);

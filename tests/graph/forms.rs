@@ -133,7 +133,7 @@ fn as_json(message: &impl serde::Serialize) -> serde_json::Value {
 }
 
 /// Everything that was read, as text.
-fn dump(graph: &ToolCallGraph) -> String {
+pub(crate) fn dump(graph: &ToolCallGraph) -> String {
     let mut text = graph.to_text();
     for node in graph.nodes() {
         text += &format!("{:#?}\n", node.call());

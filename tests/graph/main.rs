@@ -10,6 +10,7 @@ mod labels;
 mod live_and_read;
 mod markdown;
 mod mermaid;
+mod rows;
 mod rules;
 mod zstd;
 mod foreign;

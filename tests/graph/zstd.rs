@@ -66,7 +66,7 @@ fn frames_stand_one_after_the_other_and_some_are_to_be_skipped() {
     assert_eq!(shape(&graph), ["span 1", "span 2", "span 3"]);
     assert_eq!(graph.notes(), [] as [&str; 0]);
     // An empty frame is an empty file.
-    assert_eq!(read(frame(&[])).notes(), ["file: empty"]);
+    assert_eq!(read(frame(&[])).notes(), ["file: empty: no message and no row"]);
 }
 
 /// Guarantees: what stands before the cut is there, although a decoder keeps a window of it back.

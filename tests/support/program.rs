@@ -16,8 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Each program, with the names that its binary may have.
-const PROGRAMS: [(&str, &[&str]); 7] = [
+const PROGRAMS: [(&str, &[&str]); 8] = [
     ("axe-core", &[]),
+    ("chdb", &[]),
     ("chromium", &["chromium", "chromium-browser", "google-chrome"]),
     ("haproxy", &["haproxy"]),
     ("nginx", &["nginx"]),

@@ -37,7 +37,7 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> Resu
         if input.has_failed() {
             return Ok(0);
         }
-        store.notes.add(Cause::Source, || format!("{name}: empty"));
+        store.notes.add(Cause::Source, || format!("{name}: empty: no message and no row"));
         // Not an error: an exporter creates its file before it has anything to write.
         return Ok(1);
     }

@@ -1,4 +1,4 @@
-//! OTLP as JSON: one message per line, or messages over many lines.
+//! OTLP as JSON: one message per line, or messages over many lines. Rows of tables, too.
 //!
 //! A message is read span by span and record by record, so its size does not matter, and everything
 //! before the place where it is damaged is kept.
@@ -8,7 +8,9 @@ mod id;
 mod item;
 mod message;
 mod request;
+mod row;
 mod scalars;
+mod time;
 mod values;
 
 use std::io::BufReader;
@@ -17,6 +19,7 @@ use serde::de::DeserializeSeed;
 
 use self::message::{starts_message, End, Message, MAX_DEPTH, MAX_TOKEN_BYTES};
 use self::request::Request;
+use self::row::Row;
 use super::input::Input;
 use super::notes::Cause;
 use super::store::Store;
@@ -25,7 +28,7 @@ use crate::json_stream::Fill;
 /// The size of serde_json's buffer. Small, because there is one for each message.
 const BUFFER: usize = 8 * 1024;
 
-/// Reads the rest of the input. Returns how many messages were OTLP.
+/// Reads the rest of the input. Returns how many messages were OTLP, or rows.
 pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> u64 {
     let mut messages = 0;
     let mut line = 1;
@@ -55,7 +58,7 @@ pub(super) fn read(name: &str, input: &mut Input<'_>, store: &mut Store) -> u64 
 fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) -> (bool, u64, bool) {
     let before = store.mark();
     let mut message = Message::new(input);
-    let mut request = Request { store, place: format!("{name}:{line}"), is_otlp: false };
+    let mut request = Request { store, place: format!("{name}:{line}"), is_otlp: false, row: Row::default() };
     let reader = BufReader::with_capacity(BUFFER, &mut message);
     let read = Fill(&mut request).deserialize(&mut serde_json::Deserializer::from_reader(reader));
     let is_otlp = request.is_otlp;
@@ -66,7 +69,7 @@ fn one_message(name: &str, line: u64, input: &mut Input<'_>, store: &mut Store) 
     match (read, end) {
         (Ok(()), _) if is_otlp => {}
         (Ok(()), _) => store.notes.add(Cause::NotOtlp, || {
-            format!("{name}:{line}: a JSON object without resourceSpans or resourceLogs")
+            format!("{name}:{line}: a JSON object without resourceSpans, resourceLogs, SpanName or Body")
         }),
         (Err(_), End::Truncated) => store.notes.add(Cause::TruncatedMessage, || {
             format!("{name}:{line}: the message is truncated; {} read from it", spans_and_records(kept))

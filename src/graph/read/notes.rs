@@ -15,17 +15,19 @@ pub(super) enum Cause {
     Unusable,
     TruncatedItem,
     OtherSignal,
+    MissingColumns,
     Source,
 }
 
 /// For each [`Cause`], what its cases without a note of their own are called.
-const PLURALS: [&str; 7] = [
+const PLURALS: [&str; 8] = [
     "lines that are not OTLP",
     "truncated messages",
     "malformed messages",
     "unusable spans or records",
     "truncated spans or records",
     "messages of other signals",
+    "rows with missing columns",
     "sources with other problems",
 ];
 
@@ -53,6 +55,13 @@ impl Notes {
                 text.push('…');
             }
             case.texts.push(text);
+        }
+    }
+
+    /// Adds a text that is not there yet.
+    pub(super) fn add_once(&mut self, cause: Cause, text: String) {
+        if !self.causes[cause as usize].texts.contains(&text) {
+            self.add(cause, || text);
         }
     }
 

@@ -152,9 +152,13 @@ fn is_plain(byte: &u8) -> bool {
 }
 
 /// Whether a message starts here: nothing inside a message looks like that. So the message after a
-/// truncated one is not lost.
+/// truncated one is not lost. The same for a row: names of columns begin with a capital letter, and
+/// those of OTLP's members do not.
 pub(super) fn starts_message(ahead: &[u8]) -> bool {
     let Some(rest) = ahead.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
+    if matches!(rest, [b'"', b'A'..=b'Z', ..]) {
+        return true;
+    }
     let Some(rest) = rest.strip_prefix(b"\"resource") else { return false };
     let rest = rest.strip_prefix(b"_").unwrap_or(rest);
     [b"spans\"".as_slice(), b"logs\"", b"metrics\"", b"profiles\""]

@@ -1,8 +1,9 @@
-//! An OTLP request, read piece by piece down to its spans and records.
+//! An OTLP request, read piece by piece down to its spans and records, or a row of a table.
 
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess};
 
 use super::item::{LogRecord, Resource, Scope, Span};
+use super::row::Row;
 use crate::graph::read::notes::Cause;
 use crate::graph::read::store::{Mark, Store};
 use crate::json_stream::{Fill, Stream};
@@ -11,8 +12,9 @@ pub(super) struct Request<'a> {
     pub(super) store: &'a mut Store,
     /// File and line of the request.
     pub(super) place: String,
-    /// Whether it has a member that only OTLP has.
+    /// Whether it has a member that only OTLP has, or is a row.
     pub(super) is_otlp: bool,
+    pub(super) row: Row,
 }
 
 impl Stream for Request<'_> {
@@ -33,8 +35,12 @@ impl Stream for Request<'_> {
                 });
                 Ok(false)
             }
-            _ => Ok(false),
+            name => self.row.column(name, map),
         }
+    }
+
+    fn end(&mut self) {
+        self.is_otlp |= self.row.add_to(&self.place, self.store);
     }
 }
 

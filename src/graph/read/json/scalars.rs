@@ -67,17 +67,23 @@ impl TryFrom<Text> for Nanos {
     }
 }
 
-/// Whether a status code is Error. As in protobuf, an unknown name is the number 0.
+/// Whether a status code is Error. As in protobuf, an unknown name is the number 0. A row has `Error`,
+/// or, from older exporters, the name as in JSON.
 pub(super) fn is_error(code: &str) -> bool {
-    code == "STATUS_CODE_ERROR" || integer(code) == Some(STATUS_CODE_ERROR)
+    matches!(code, "STATUS_CODE_ERROR" | "Error") || integer(code) == Some(STATUS_CODE_ERROR)
 }
 
-/// The number of a span's kind: `SPAN_KIND_SERVER` is 2.
+/// The number of a span's kind: `SPAN_KIND_SERVER`, or `Server` as in a row, is 2.
 pub(super) fn span_kind(text: &str) -> i64 {
-    let Some(name) = text.strip_prefix("SPAN_KIND_") else { return integer(text).unwrap_or(0) };
-    let names = ["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
-    let found = names.into_iter().zip(1..).find(|(known, _)| *known == name);
-    found.map_or(0, |(_, number)| number)
+    match text {
+        "SPAN_KIND_INTERNAL" | "Internal" => 1,
+        "SPAN_KIND_SERVER" | "Server" => 2,
+        "SPAN_KIND_CLIENT" | "Client" => 3,
+        "SPAN_KIND_PRODUCER" | "Producer" => 4,
+        // rotel 0.0.1a15 writes `client` for a consumer, and `Client` for a client.
+        "SPAN_KIND_CONSUMER" | "Consumer" | "client" => 5,
+        _ => integer(text).unwrap_or(0),
+    }
 }
 
 /// The number of a severity: `SEVERITY_NUMBER_INFO` is 9, and `INFO2` to `INFO4` come after it.
