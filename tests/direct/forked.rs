@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use spanlog::doctor::Problem;
 use spanlog::otlp::Pipeline;
 
 use crate::kinds;
 
 /// What the child does, each in a way of its own.
-const WAYS: [fn(&Pipeline); 3] = [
+const WAYS: [fn(&Pipeline); 4] = [
     |_| (0..50).for_each(|number| tracing::info!(number, "in the child")),
     |pipeline| {
         tracing::info!("in the child");
@@ -21,6 +22,10 @@ const WAYS: [fn(&Pipeline); 3] = [
         tracing::warn!("in the child");
         assert!(!pipeline.shutdown(Duration::from_secs(1)).is_complete);
         tracing::info!("after the shutdown");
+    },
+    |_| {
+        let checkup = spanlog::doctor();
+        assert!(checkup.has(Problem::Forked), "{checkup}");
     },
 ];
 
