@@ -8,6 +8,9 @@ mod program;
 mod receiver;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use spanlog::doctor::Problem;
+use spanlog::tracing_subscriber::layer::SubscriberExt;
+use spanlog::LogLayer;
 
 use crate::program::{get, run, Server};
 use crate::receiver::{Item, Receiver};
@@ -149,4 +152,16 @@ fn tool_calls_of_an_agent() {
         assert_eq!(item.get("gen_ai.conversation.id"), "conversation-7");
         assert_eq!(item.get("gen_ai.agent.name"), "forecaster");
     }
+}
+
+/// A check-up names a span layer of another version, next to which records have no ids.
+#[test]
+fn a_span_layer_of_another_version_is_found() {
+    let (pipeline, _requests) = spanlog::testing::pipeline();
+    let subscriber = spanlog::tracing_subscriber::registry()
+        .with(other_tracing_opentelemetry::layer())
+        .with(LogLayer::direct(pipeline));
+    let checkup = tracing::subscriber::with_default(subscriber, spanlog::doctor);
+    assert!(checkup.has(Problem::NoSpanLayer), "{checkup}");
+    assert!(checkup.to_string().contains("of another version"), "{checkup}");
 }
