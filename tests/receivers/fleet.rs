@@ -322,7 +322,7 @@ const ROWS_OF_A_SERVER: f64 = 20e9 / 86_400.0;
 
 /// The rows of the table of sizes in `docs/scaling.md`, for a million records a second: what, how it follows from the
 /// other table, without compression, and with gzip.
-fn sizes(plain: &Cost, gzip: &Cost, queued: &Cost) -> Vec<[String; 4]> {
+fn sizes([plain, gzip, busy]: &[Cost; 3], queued: &Cost) -> Vec<[String; 4]> {
     let row = |what: &str, how: &str, value: &dyn Fn(&Cost) -> f64| {
         let value = |cost| match value(cost) {
             large if large >= 20.0 || large.fract() == 0.0 => format!("{large:.0}"),
@@ -330,13 +330,23 @@ fn sizes(plain: &Cost, gzip: &Cost, queued: &Cost) -> Vec<[String; 4]> {
         };
         [what.to_owned(), how.to_owned(), value(plain), value(gzip)]
     };
-    let rows = 1e6 * (1.0 + plain.spans as f64 / plain.records as f64);
+    let (record, span) = (alone("record"), alone("span"));
+    let share = plain.spans as f64 / plain.records as f64;
+    let rows = 1e6 * (1.0 + share);
     let queued = queued.memory.1 as f64 / queued.records as f64;
     let bytes = |cost: &Cost| (cost.record_bytes + cost.span_bytes) as f64 / cost.records as f64;
     let cpu = |time: Duration, cost: &Cost| time.as_secs_f64() / cost.records as f64 * 1e6;
     vec![
         row("runners of 2,000 records/s", "10⁶ ÷ 2,000", &|_| 500.0),
         row("cores of all runners", "10⁶ × CPU s, runners ÷ records", &|cost| cpu(cost.runners, cost)),
+        row("the same of runners without pauses", "the same, of the row without pauses", &|_| {
+            cpu(busy.runners, busy)
+        }),
+        row(
+            "the same of records and spans alone, by `docs/benchmarks.md`",
+            &format!("10⁶ × ({record} ns + {span} ns × spans ÷ records) ÷ 10⁹"),
+            &|_| (record + span * share) / 1e3,
+        ),
         row(
             "bytes of a record with its share of spans",
             "bytes/record + bytes/span × spans ÷ records",
@@ -370,6 +380,17 @@ fn sizes(plain: &Cost, gzip: &Cost, queued: &Cost) -> Vec<[String; 4]> {
     ]
 }
 
+/// CPU nanoseconds of all threads for one record or span, as the bench has measured them.
+fn alone(what: &str) -> f64 {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md");
+    let page = fs::read_to_string(page).unwrap();
+    let begins = format!("| {what} delivered over HTTP to another process");
+    let mut rows =
+        page.lines().filter(|line| line.starts_with(&begins) && line.contains(" CPU ns of all threads"));
+    let row = rows.next().unwrap_or_else(|| panic!("docs/benchmarks.md has no {what}"));
+    row.split(" | ").nth(2).unwrap().parse().unwrap()
+}
+
 /// Guarantees: of each of many runner processes, every record and every span is there once behind a Collector,
 /// as often as the runner's receipt, its counters and its outputs say, and the Collector counts the same. What
 /// the next hop does not take waits in the Collector's queue.
@@ -394,8 +415,8 @@ fn runners_and_their_collector_count_the_same() {
         let held = Round { runners: runners.min(40), pause: PAUSE, compression: "none", is_open: false };
         measured.push((costs, round(&test, &path, held)));
     }
-    let ([plain, gzip, _], queued) = measured.last().unwrap();
-    sizes(plain, gzip, queued).iter().for_each(|row| write("sizes", 1, row));
+    let (costs, queued) = measured.last().unwrap();
+    sizes(costs, queued).iter().for_each(|row| write("sizes", 1, row));
 }
 
 fn write(table: &str, keys: usize, row: &[String]) {
