@@ -94,8 +94,9 @@
 //!
 //! The repository has a page for each of: services (`docs/services.md`), moving from other crates
 //! (`docs/migrating.md`), how an event becomes a record (`docs/mapping.md`), delivery (`docs/direct.md`,
-//! `docs/reliability.md`), the pictures (`docs/graph.md`, `docs/live.md`, `docs/report.md`), a store
-//! (`docs/clickhouse.md`), tests (`docs/testing.md`), and for contributors `docs/architecture.md`.
+//! `docs/reliability.md`), fleets (`docs/scaling.md`), a store (`docs/clickhouse.md`), the pictures
+//! (`docs/graph.md`, `docs/live.md`, `docs/report.md`), tests (`docs/testing.md`), and for contributors
+//! `docs/architecture.md`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod value;

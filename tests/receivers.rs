@@ -6,16 +6,33 @@
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` says what the support offers")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it is for")]
 
+#[cfg(feature = "install")]
+#[path = "receivers/collector.rs"]
+mod collector;
+#[cfg(feature = "install")]
+#[path = "receivers/fleet.rs"]
+mod fleet;
+#[cfg(feature = "install")]
+#[path = "receivers/hops.rs"]
+mod hops;
+#[path = "support/http.rs"]
+mod http;
 #[path = "direct/kinds.rs"]
 mod kinds;
+#[path = "support/otlp.rs"]
+mod otlp;
 #[path = "receivers/outage.rs"]
 mod outage;
 #[path = "support/pip.rs"]
 mod pip;
 #[path = "support/port.rs"]
 mod port;
+#[path = "support/process.rs"]
+mod process;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/spans.rs"]
 mod spans;
 #[path = "support/table.rs"]

@@ -66,16 +66,7 @@ impl Isolated {
     /// process must succeed within the limit, and run one test: a name that matches none would
     /// succeed as well.
     pub fn run(&self, variables: &[(&str, &str)]) -> Written {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args([&self.test, "--exact", "--nocapture", "--test-threads=1"]);
-        for (name, _) in env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            let is_proxy = name.to_ascii_lowercase().ends_with("_proxy");
-            if name.starts_with("OTEL_") || name == "RUST_LOG" || is_proxy {
-                command.env_remove(name);
-            }
-        }
-        command.env(PART, &self.part).env("RUST_BACKTRACE", "0").envs(variables.iter().copied());
+        let mut command = self.command(variables);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let what = format!("{} as {}", self.test, self.part);
         let mut child = command.spawn().unwrap();
@@ -102,16 +93,26 @@ impl Isolated {
 }
 
 impl Isolated {
-    /// Starts it, and returns when it has printed `ready`. What it prints then is read from the lines, which must
-    /// live as long as it prints.
+    fn command(&self, variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args([&self.test, "--exact", "--nocapture", "--test-threads=1"]);
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            let is_proxy = name.to_ascii_lowercase().ends_with("_proxy");
+            if name.starts_with("OTEL_") || name == "RUST_LOG" || is_proxy {
+                command.env_remove(name);
+            }
+        }
+        command.env(PART, &self.part).env("RUST_BACKTRACE", "0").envs(variables.iter().copied());
+        command
+    }
+
+    /// Starts it with a pipe as its input, and returns when it has printed `ready`. What it prints then is read
+    /// from the lines, which must live as long as it prints.
     pub fn start_until_ready(&self, variables: &[(&str, &str)]) -> (Child, Lines<BufReader<ChildStdout>>) {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args([self.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
-            .env(PART, if self.part.is_empty() { "child" } else { &self.part })
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let part = if self.part.is_empty() { "child" } else { &self.part };
+        let mut command = self.part(part).command(variables);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("ready")));
         (child, lines)

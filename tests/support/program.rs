@@ -120,16 +120,21 @@ impl Running {
         running
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Asks it to end, and waits until it has.
     pub fn terminate(&self) {
         self.signal("TERM");
-        let id = self.child.id();
+        let id = self.id();
         let is_gone = || match fs::read_to_string(format!("/proc/{id}/stat")) {
             // A zombie has ended.
             Ok(stat) => stat.rsplit(") ").next().is_some_and(|state| state.starts_with('Z')),

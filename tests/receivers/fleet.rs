@@ -1,0 +1,427 @@
+//! Many runner processes at once, and one real Collector: it has what they have counted, and so has what is
+//! behind it.
+//!
+//! There are 12 of them. `SPANLOG_FLEET=12,200` sets how many, one number after the other.
+//! `SPANLOG_WRITE_DOCS=1` writes the tables of `docs/scaling.md`, unless the build has debug assertions,
+//! whose CPU time says nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::io::{self, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{self, Child, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{any_value::Value, KeyValue};
+use spanlog::{job, op, JobMetadata};
+
+use crate::collector::{cpu, peak_memory, Collector, Settings};
+use crate::http::{ok, Receiver};
+use crate::otlp::{decode, records, spans};
+use crate::process::{isolated, Isolated};
+use crate::random::Random;
+use crate::{program, table};
+
+/// Longer than a loaded machine takes.
+const LONG: Duration = Duration::from_secs(60);
+
+const STEPS: usize = 5;
+const OPS_OF_A_STEP: usize = 50;
+const RECORDS_OF_AN_OP: usize = 20;
+/// Milliseconds between two ops, so that a runner emits some 2,000 records a second.
+const PAUSE: &str = "10";
+
+/// What one runner has counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counts {
+    records: u64,
+    spans: u64,
+    cpu: Duration,
+}
+
+/// The runner: one job, whose receipt, counters and outputs agree. Returns when everything is delivered.
+fn run(name: &str) -> Counts {
+    let guard = spanlog::builder().with_console(false).with_service_name("runner").install().unwrap();
+    let pause = Duration::from_millis(env::var("PAUSE").unwrap().parse().unwrap());
+    println!("ready");
+    io::stdin().read_line(&mut String::new()).unwrap();
+    let before = own_cpu();
+    let metadata = JobMetadata::new(name.to_owned(), format!("execution-{name}")).with_org_id("org-7");
+    let execution = job::execution(metadata, "deploy");
+    let mut random = Random::new(u64::from(process::id()) << 20);
+    execution.in_scope(|| {
+        for step in 0..STEPS {
+            let mut ops = 0..OPS_OF_A_STEP;
+            let done = job::step(format!("step {step}")).run(|| {
+                ops.try_for_each(|_| {
+                    (!pause.is_zero()).then(|| thread::sleep(pause));
+                    apply(&mut random)
+                })
+            });
+            done.unwrap();
+        }
+    });
+    let receipt = execution.close(LONG);
+    let cpu = own_cpu() - before;
+    let (stats, report) = (guard.stats(), guard.shutdown(LONG));
+    assert!(receipt.is_complete() && report.is_complete(), "{receipt}\n{report}");
+    let of = |signal: &str| {
+        let mut outputs = report.outputs.iter().filter(|output| output.signal == signal);
+        let output = outputs.next().unwrap();
+        assert!(outputs.next().is_none(), "{report}");
+        output.exported
+    };
+    assert_eq!((stats.emitted, of("logs")), (receipt.logs.delivered, receipt.logs.delivered));
+    assert_eq!(of("traces"), receipt.spans.delivered);
+    Counts { records: of("logs"), spans: of("traces"), cpu }
+}
+
+/// The CPU time of all live threads of this process, to the nanosecond where the kernel says it: a runner
+/// uses a few hundredths of a second. No thread ends between two readings.
+fn own_cpu() -> Duration {
+    let of = |task: fs::DirEntry| -> Option<u64> {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse().ok()
+    };
+    let nanos: Option<u64> = fs::read_dir("/proc/self/task").unwrap().map(|task| of(task.unwrap())).sum();
+    nanos.map_or_else(|| cpu("self"), Duration::from_nanos)
+}
+
+/// An op with records that are alike and not the same, as those of tools are.
+fn apply(random: &mut Random) -> Result<(), io::Error> {
+    op::run("terraform", "apply", [], || {
+        for record in 0..RECORDS_OF_AN_OP {
+            let resource = format!("aws_subnet.private[{record}] (subnet-{:014x})", random.next());
+            let elapsed_ms = (random.next() % 100_000) as f64 / 100.0;
+            tracing::info!(resource, action = "update", elapsed_ms, attempt = 1, "resource updated");
+        }
+        Ok(())
+    })
+}
+
+/// The runners, which are stopped when it is dropped.
+struct Fleet(Vec<(Child, Lines<BufReader<ChildStdout>>)>);
+
+impl Fleet {
+    /// Starts them, which have not begun when it returns.
+    fn start(test: &Isolated, count: usize, variables: &[(&str, &str)]) -> Self {
+        let start = |number: usize| test.part(&format!("job-{number}")).start_until_ready(variables);
+        Self((0..count).map(start).collect())
+    }
+
+    fn begin(&mut self) {
+        for (child, _) in &mut self.0 {
+            child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        }
+    }
+
+    /// Waits for them, and returns what each has counted.
+    fn counts(&mut self) -> Vec<Counts> {
+        let of = |(child, lines): &mut (Child, Lines<BufReader<ChildStdout>>)| {
+            let mut rest = lines.map(Result::unwrap);
+            let said = rest.find_map(|line| Some(line.split_once("counted ")?.1.to_owned()));
+            rest.for_each(drop);
+            assert!(child.wait().unwrap().success());
+            let said = said.unwrap();
+            let numbers: Vec<u64> = said.split(' ').map(|number| number.parse().unwrap()).collect();
+            let [records, spans, micros] = numbers[..] else { panic!("{said}") };
+            Counts { records, spans, cpu: Duration::from_micros(micros) }
+        };
+        self.0.iter_mut().map(of).collect()
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for (child, _) in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// What has arrived of one job.
+#[derive(Debug, Default)]
+struct Arrived {
+    records: u64,
+    /// The span and the text of each record, which are those of no other.
+    different: BTreeSet<(Vec<u8>, String)>,
+    spans: u64,
+    ids: BTreeSet<Vec<u8>>,
+}
+
+fn text<'a>(attributes: &'a [KeyValue], key: &str) -> &'a str {
+    let found = attributes.iter().find(|pair| pair.key == key).unwrap_or_else(|| panic!("no {key}"));
+    match found.value.as_ref().and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(text)) => text,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+/// Adds what the receiver has got since the last call.
+fn take(receiver: &Receiver, jobs: &mut BTreeMap<String, Arrived>) {
+    for request in receiver.take_requests() {
+        if request.path() == "/v1/traces" {
+            for (_, span) in spans(decode::<ExportTraceServiceRequest>(&request).resource_spans) {
+                let job = jobs.entry(text(&span.attributes, "runner_job.id").to_owned()).or_default();
+                job.spans += 1;
+                job.ids.insert(span.span_id);
+            }
+        } else {
+            for (_, record) in records(decode::<ExportLogsServiceRequest>(&request).resource_logs) {
+                let job = jobs.entry(text(&record.attributes, "runner_job.id").to_owned()).or_default();
+                job.records += 1;
+                let resource = text(&record.attributes, "resource").to_owned();
+                job.different.insert((record.span_id, resource));
+            }
+        }
+    }
+}
+
+/// The Collector's memory limit is far away, and its queue holds everything that a round emits.
+fn start(path: &Path, next: &Receiver, compression: &str) -> Collector {
+    let exporter = format!("compression: {compression}, timeout: 60s, sending_queue: {{queue_size: 100000}}");
+    let processors = [("memory_limiter", "{check_interval: 1s, limit_mib: 4000}")];
+    Collector::start(path, &next.url(), Settings { exporter: &exporter, processors: &processors })
+}
+
+/// What a round has cost.
+struct Cost {
+    records: u64,
+    spans: u64,
+    time: Duration,
+    runners: Duration,
+    collector: Duration,
+    /// The most that the Collector had, and how much of that it did not have before.
+    memory: (u64, u64),
+    record_bytes: u64,
+    span_bytes: u64,
+}
+
+/// What a round is made of.
+#[derive(Clone, Copy)]
+struct Round<'a> {
+    runners: usize,
+    pause: &'a str,
+    compression: &'a str,
+    /// Otherwise the next hop answers when all runners have ended.
+    is_open: bool,
+}
+
+fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
+    let Round { runners: count, pause, compression, is_open } = round;
+    let gate = Arc::new(AtomicBool::new(is_open));
+    let opened = gate.clone();
+    let next = Receiver::acting(move |_| {
+        while !opened.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        ok()
+    });
+    let collector = start(path, &next, compression);
+    let (logs, traces) = (collector.logs_url(), collector.traces_url());
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", logs.as_str()),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces.as_str()),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", compression),
+        // What arrives after a timeout would arrive twice.
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
+        ("PAUSE", pause),
+    ];
+    let mut fleet = Fleet::start(test, count, &variables);
+    let id = collector.running.id();
+    let (begun, before, memory_before) = (Instant::now(), cpu(&id.to_string()), peak_memory(id));
+    fleet.begin();
+    let mut jobs = BTreeMap::new();
+    let counts = thread::scope(|scope| {
+        let counts = scope.spawn(|| fleet.counts());
+        while !counts.is_finished() {
+            take(&next, &mut jobs);
+            thread::sleep(Duration::from_millis(5));
+        }
+        counts.join().unwrap()
+    });
+    if !is_open {
+        assert!(jobs.is_empty());
+        let page = collector.counters();
+        assert_eq!(
+            (page.count("otelcol_exporter_sent_log_records"), page.count("otelcol_exporter_sent_spans")),
+            (0, 0)
+        );
+    }
+    let memory = peak_memory(id);
+    gate.store(true, Ordering::SeqCst);
+    let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
+    let (records, spans) = (sum(|counts| counts.records), sum(|counts| counts.spans));
+    // It counts what was answered, which has arrived.
+    collector.running.wait("through", || {
+        let page = collector.counters();
+        let sent = |what: &str| page.count(&format!("otelcol_exporter_sent_{what}"));
+        (sent("log_records"), sent("spans")) == (records, spans)
+    });
+    let (time, collector_cpu) = (begun.elapsed(), cpu(&id.to_string()) - before);
+    take(&next, &mut jobs);
+
+    let each = (STEPS * OPS_OF_A_STEP * RECORDS_OF_AN_OP, 1 + STEPS + STEPS * OPS_OF_A_STEP);
+    assert_eq!(jobs.len(), count);
+    for (number, counts) in counts.iter().enumerate() {
+        let job = &jobs[&format!("job-{number}")];
+        assert_eq!((counts.records, counts.spans), (each.0 as u64, each.1 as u64));
+        assert_eq!((job.records, job.spans), (counts.records, counts.spans), "job-{number}");
+        assert_eq!((job.different.len(), job.ids.len()), each, "job-{number} has something twice");
+        assert!(
+            job.different.iter().all(|(span, _)| job.ids.contains(span)),
+            "a span of job-{number} is missing"
+        );
+    }
+    let page = collector.counters();
+    let accepted = |what: &str| page.count(&format!("otelcol_receiver_accepted_{what}"));
+    assert_eq!((accepted("log_records"), accepted("spans")), (records, spans));
+    // `hops.rs` shows that these count.
+    for lost in ["receiver_refused", "processor_refused", "exporter_send_failed", "exporter_enqueue_failed"] {
+        for what in ["log_records", "spans"] {
+            assert_eq!(page.count(&format!("otelcol_{lost}_{what}")), 0, "{lost} {what}");
+        }
+    }
+    let (record_bytes, span_bytes) = collector.received_bytes();
+    let runners = counts.iter().map(|counts| counts.cpu).sum();
+    let memory = (memory, memory - memory_before);
+    Cost { records, spans, time, runners, collector: collector_cpu, memory, record_bytes, span_bytes }
+}
+
+impl Cost {
+    /// The row of a round in the table of `docs/scaling.md`.
+    fn row(&self, round: Round<'_>) -> Vec<String> {
+        let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());
+        let per = |amount: u64, count: u64| format!("{:.1}", amount as f64 / count as f64);
+        vec![
+            round.runners.to_string(),
+            format!("{} ms", round.pause),
+            round.compression.to_owned(),
+            self.records.to_string(),
+            self.spans.to_string(),
+            seconds(self.time),
+            format!("{:.0}", self.records as f64 / self.time.as_secs_f64()),
+            seconds(self.runners),
+            seconds(self.collector),
+            (self.memory.0 >> 20).to_string(),
+            per(self.record_bytes, self.records),
+            per(self.span_bytes, self.spans),
+        ]
+    }
+}
+
+/// Of one ClickHouse server with 32 cores, as its Collector exporter's documentation says: 20 billion rows a day.
+const ROWS_OF_A_SERVER: f64 = 20e9 / 86_400.0;
+
+/// The rows of the table of sizes in `docs/scaling.md`, for a million records a second: what, how it follows from the
+/// other table, without compression, and with gzip.
+fn sizes([plain, gzip, busy]: &[Cost; 3], queued: &Cost) -> Vec<[String; 4]> {
+    let row = |what: &str, how: &str, value: &dyn Fn(&Cost) -> f64| {
+        let value = |cost| match value(cost) {
+            large if large >= 20.0 || large.fract() == 0.0 => format!("{large:.0}"),
+            small => format!("{small:.1}"),
+        };
+        [what.to_owned(), how.to_owned(), value(plain), value(gzip)]
+    };
+    let (record, span) = (alone("record"), alone("span"));
+    let share = plain.spans as f64 / plain.records as f64;
+    let rows = 1e6 * (1.0 + share);
+    let queued = queued.memory.1 as f64 / queued.records as f64;
+    let bytes = |cost: &Cost| (cost.record_bytes + cost.span_bytes) as f64 / cost.records as f64;
+    let cpu = |time: Duration, cost: &Cost| time.as_secs_f64() / cost.records as f64 * 1e6;
+    vec![
+        row("runners of 2,000 records/s", "10⁶ ÷ 2,000", &|_| 500.0),
+        row("cores of all runners", "10⁶ × CPU s, runners ÷ records", &|cost| cpu(cost.runners, cost)),
+        row("the same of runners without pauses", "the same, of the row without pauses", &|_| {
+            cpu(busy.runners, busy)
+        }),
+        row(
+            "the same of records and spans alone, by `docs/benchmarks.md`",
+            &format!("10⁶ × ({record} ns + {span} ns × spans ÷ records) ÷ 10⁹"),
+            &|_| (record + span * share) / 1e3,
+        ),
+        row(
+            "bytes of a record with its share of spans",
+            "bytes/record + bytes/span × spans ÷ records",
+            &bytes,
+        ),
+        row("Gbit/s to the Collectors", "10⁶ × these bytes × 8 ÷ 10⁹", &|cost| {
+            bytes(cost) * 8e6 / 1e9
+        }),
+        row("cores of all Collectors, half busy", "10⁶ × CPU s, Collector ÷ records × 2", &|cost| {
+            cpu(cost.collector, cost) * 2.0
+        }),
+        row(
+            "GB of memory of all Collectors, with a next hop that is away for 60 s",
+            &format!("60 × 10⁶ × {queued:.0} bytes, measured with a next hop that is held"),
+            &|_| queued * 60e6 / 1e9,
+        ),
+        row("TB a day on the wire", "10⁶ × these bytes × 86,400 ÷ 10¹²", &|cost| {
+            bytes(cost) * 86_400e6 / 1e12
+        }),
+        row("on paper: Kafka partitions", "10⁶ × these bytes ÷ 10 MB/s, rounded up", &|cost| {
+            (bytes(cost) * 1e6 / 10e6).ceil()
+        }),
+        row("on paper: inserts/s of 100,000 rows", "10⁶ × (1 + spans ÷ records) ÷ 100,000", &|_| {
+            rows / 1e5
+        }),
+        row(
+            "on paper: ClickHouse servers of 32 cores",
+            "the same rows/s ÷ (20 × 10⁹ ÷ 86,400)",
+            &|_| rows / ROWS_OF_A_SERVER,
+        ),
+    ]
+}
+
+/// CPU nanoseconds of all threads for one record or span, as the bench has measured them.
+fn alone(what: &str) -> f64 {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md");
+    let page = fs::read_to_string(page).unwrap();
+    let begins = format!("| {what} delivered over HTTP to another process");
+    let mut rows =
+        page.lines().filter(|line| line.starts_with(&begins) && line.contains(" CPU ns of all threads"));
+    let row = rows.next().unwrap_or_else(|| panic!("docs/benchmarks.md has no {what}"));
+    row.split(" | ").nth(2).unwrap().parse().unwrap()
+}
+
+/// Guarantees: of each of many runner processes, every record and every span is there once behind a Collector,
+/// as often as the runner's receipt, its counters and its outputs say, and the Collector counts the same. What
+/// the next hop does not take waits in the Collector's queue.
+#[test]
+fn runners_and_their_collector_count_the_same() {
+    let Some(test) = isolated(|part| {
+        let Counts { records, spans, cpu } = run(part);
+        println!("counted {records} {spans} {}", cpu.as_micros());
+    }) else {
+        return;
+    };
+    let Some(path) = program::collector() else { return };
+    let fleets = env::var("SPANLOG_FLEET").unwrap_or_else(|_| "12".to_owned());
+    let mut measured = Vec::new();
+    for runners in fleets.split(',').map(|count| count.trim().parse().unwrap()) {
+        let costs = [(PAUSE, "none"), (PAUSE, "gzip"), ("0", "none")].map(|(pause, compression)| {
+            let one = Round { runners, pause, compression, is_open: true };
+            let cost = round(&test, &path, one);
+            write("fleet", 3, &cost.row(one));
+            cost
+        });
+        let held = Round { runners: runners.min(40), pause: PAUSE, compression: "none", is_open: false };
+        measured.push((costs, round(&test, &path, held)));
+    }
+    let (costs, queued) = measured.last().unwrap();
+    sizes(costs, queued).iter().for_each(|row| write("sizes", 1, row));
+}
+
+fn write(table: &str, keys: usize, row: &[String]) {
+    println!("{}", row.join(" | "));
+    if !cfg!(debug_assertions) {
+        table::write_row("docs/scaling.md", table, keys, row);
+    }
+}
