@@ -3,6 +3,7 @@
 use spanlog::graph::{Call, LogRecord, Reader, RecordLevel, ToolCallGraph};
 
 use crate::engine::Engine;
+use crate::page;
 use crate::run::{Counts, Run};
 
 /// What filled the tables.
@@ -59,6 +60,9 @@ pub fn check(engine: &Engine, run: &Run, writer: Writer) {
     assert_eq!(wrong(engine), [] as [&str; 0]);
     assert_eq!(engine.number(&format!("SELECT count() FROM {JOINED}")), run.records());
     assert_eq!(counts(engine), run.counts());
+    let of_jobs = engine.rows(&page::records_of_jobs());
+    let records: u64 = of_jobs.iter().map(|row| row[1].parse::<u64>().unwrap()).sum();
+    assert_eq!((of_jobs.len(), records), (4, run.records()), "{of_jobs:?}");
     // What a run of no failures, or without names of events, would not show.
     let outcomes = engine.ask("SELECT DISTINCT Outcome FROM otel.otel_traces ORDER BY Outcome");
     assert_eq!(outcomes, "\ncancelled\ndropped\npanicked\ntimed_out\n");
