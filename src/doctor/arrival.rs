@@ -32,7 +32,7 @@ struct Waiting<'a> {
     flush: Option<u64>,
     /// How long it took until all had an outcome.
     took: Option<Duration>,
-    /// Nobody waits for it any more.
+    /// The check-up no longer waits for it.
     is_left: bool,
 }
 

@@ -51,12 +51,12 @@ pub(crate) fn send(target: &str, subscriber: &Dispatch, until: Instant) -> Check
     let (sender, receiver) = sync_channel(1);
     let send = move || {
         let sent = in_subscriber(Some(&of_thread), || send_here(target, &of_thread));
-        // If this fails, nobody waits any more.
+        // If this fails, the deadline has passed.
         let _ = sender.send(sent);
     };
     let thread = thread::Builder::new().name("spanlog doctor".into()).spawn(send);
     let Ok(_thread) = thread else {
-        // There is no other thread to be had.
+        // The thread could not be spawned.
         return in_subscriber(Some(subscriber), || send_here(target, subscriber));
     };
     receiver.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_else(|error| {
