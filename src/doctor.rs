@@ -95,14 +95,14 @@ impl Doctor {
         let has_name = pipelines.is_empty() || pipelines.iter().any(Pipeline::has_service_name);
         let watch = Watch::begin(pipelines);
         let mut checkup = probe::send(&self.target, &subscriber, until);
-        let is_sent = checkup.trace_id.is_some();
         let [has_logs, has_spans] = watch.finish(until, &mut checkup);
         checkup.settle();
-        for (items, is_known) in [("records", has_logs), ("spans", has_spans)] {
+        let (is_logged, is_started) = (checkup.records > 0, checkup.has_span && checkup.trace_id.is_some());
+        for (items, is_sent, is_known) in [("records", is_logged, has_logs), ("spans", is_started, has_spans)]
+        {
             if is_sent && !is_known {
-                checkup.fact(format!(
-                    "whether {items} arrive is not known: they take no pipeline of this crate"
-                ));
+                let why = "they take no pipeline of this crate, or the sampler did not take them";
+                checkup.fact(format!("whether {items} arrive is not known: {why}"));
             }
         }
         if !has_name {

@@ -553,8 +553,12 @@ impl Builder {
         let levels = self.levels()?;
         let settings = Settings { sampler, filter: levels.name.clone() };
         let (dispatch, guard) = self.build_with(levels)?;
-        tracing::dispatcher::set_global_default(dispatch)
-            .map_err(|_| Error::already_set("the global subscriber"))?;
+        if tracing::dispatcher::set_global_default(dispatch).is_err() {
+            let error = Error::already_set("the global subscriber");
+            // A program that ignores the error would have neither console nor telemetry.
+            report_once(format_args!("nothing is installed: {error}"));
+            return Err(error);
+        }
         if let Some(spans) = &guard.0.spans {
             // The SDK logs that it is set.
             let _suppressed = Context::enter_telemetry_suppressed_scope();

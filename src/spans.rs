@@ -83,7 +83,12 @@ pub struct SpanLayer<S, T> {
     /// Required by `resolve_ids` and `SpanEvent`, and never read: problems with spans are reported
     /// through the diagnostics, and a log layer counts what happens to values.
     counters: Counters,
+    present: Present,
 }
+
+/// What a subscriber with a [`SpanLayer`] can be downcast to, whatever the layer's type.
+#[derive(Debug)]
+pub(crate) struct Present;
 
 /// The wrapped layer, which has no `Debug` of its own.
 struct Inner<S, T>(OpenTelemetryLayer<S, T>);
@@ -108,6 +113,7 @@ impl<S, T> SpanLayer<S, T> {
             instrument_err: true,
             span_events: LevelFilter::OFF,
             counters: Counters::default(),
+            present: Present,
         }
     }
 
@@ -330,6 +336,9 @@ where
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
             return Some(std::ptr::from_ref(self).cast());
+        }
+        if id == TypeId::of::<Present>() {
+            return Some(std::ptr::from_ref(&self.present).cast());
         }
         if id == TypeId::of::<OpenTelemetryLayer<S, T>>() {
             // `get_otel_context` looks for the layer like this before it starts a span.

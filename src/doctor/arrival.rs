@@ -119,7 +119,7 @@ impl<'a> Waiting<'a> {
                 ));
             }
             Some(_) if is_silent && is_lost => checkup.add(Finding::lost(items, receiver)),
-            None if is_silent => checkup.add(Finding::silent(items, receiver)),
+            None if is_silent => troubles.push(Told { items, receiver, trouble: no_answer() }),
             _ => {}
         }
         troubles.extend(trouble.map(|trouble| Told { items, receiver, trouble }));
@@ -128,6 +128,11 @@ impl<'a> Waiting<'a> {
             checkup.add(Finding::clock_skew(receiver, ahead));
         }
     }
+}
+
+/// What there is to say where there has been no answer at all.
+pub(crate) fn no_answer() -> Trouble {
+    Trouble::new("there has been no answer", Effect::Delayed, Fault::Silent)
 }
 
 /// Trouble of one signal with its receiver.
@@ -151,7 +156,11 @@ pub(crate) fn add_troubles(mut troubles: Vec<Told<'_>>, checkup: &mut Checkup) {
             Some(index) => {
                 let other = troubles.remove(index);
                 let items = format!("{} and {}", first.items, other.items);
-                checkup.add(finding(&items, host(first.receiver), &first.trouble));
+                let both = format!("{} and {}", first.receiver, other.receiver);
+                // Where the path is wrong, it is shown.
+                let is_about_path = first.trouble.fault == Fault::WrongPath;
+                let receiver = if is_about_path { &both } else { host(first.receiver) };
+                checkup.add(finding(&items, receiver, &first.trouble));
             }
             None => checkup.add(finding(first.items, first.receiver, &first.trouble)),
         }

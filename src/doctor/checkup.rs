@@ -18,6 +18,10 @@ pub struct Checkup {
     pub facts: Vec<String>,
     /// The trace of the span and the record that were sent. `None`: the span has no ids.
     pub trace_id: Option<TraceId>,
+    /// How many records log layers made.
+    pub(crate) records: usize,
+    /// A span was started.
+    pub(crate) has_span: bool,
 }
 
 impl Checkup {

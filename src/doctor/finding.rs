@@ -56,7 +56,7 @@ pub enum Problem {
     SpansFiltered,
     /// A layer of this crate has a per-layer filter.
     PerLayerFilter,
-    /// The sampler takes no trace, or very few.
+    /// The sampler takes no trace, or next to none.
     NotSampled,
     /// Nobody answers at the receiver's address.
     Unreachable,
@@ -74,6 +74,8 @@ pub enum Problem {
     Refused,
     /// It did not arrive in time, or was lost, for another reason.
     NotDelivered,
+    /// A warning: the sampler takes few traces.
+    PartlySampled,
     /// A warning: the receiver accepted it, with a message.
     ReceiverWarning,
     /// A warning: `service.name` is not set.
@@ -86,7 +88,7 @@ pub enum Problem {
 impl Problem {
     /// Whether telemetry arrives in spite of it.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::ReceiverWarning | Self::NoServiceName | Self::ClockSkew)
+        matches!(self, Self::PartlySampled | Self::ReceiverWarning | Self::NoServiceName | Self::ClockSkew)
     }
 }
 
@@ -167,14 +169,6 @@ impl Finding {
         )
     }
 
-    pub(crate) fn silent(items: &str, receiver: &str) -> Self {
-        Self::new(
-            Problem::NotDelivered,
-            format!("{items} did not arrive at {receiver} in time, and there has been no answer"),
-            SILENT,
-        )
-    }
-
     pub(crate) fn no_log_layer() -> Self {
         Self::new(
             Problem::NoLogLayer,
@@ -198,8 +192,8 @@ impl Finding {
             "spans have no ids, so that records have none: no layer of tracing-opentelemetry 0.34 is in the \
              subscriber",
             "add `SpanLayer::new(tracing_opentelemetry::layer().with_tracer(..))`. If there is a layer, it is \
-             of another version: `cargo tree -i tracing-opentelemetry` and `-i opentelemetry` show one version \
-             each when all is well",
+             of another version (`cargo tree -i tracing-opentelemetry` and `-i opentelemetry` show one version \
+             each when all is well), or has a per-layer filter",
         )
     }
 
@@ -232,10 +226,11 @@ impl Finding {
     pub(crate) fn events_filtered(target: &str) -> Self {
         Self::new(
             Problem::EventsFiltered,
-            format!("filters disable all events of the target {target}"),
+            format!("filters disable all events of the target {target}, so that no record was sent"),
             format!(
-                "let them pass: by a directive (`RUST_LOG={target}=info`), and without one that turns them off. If \
-                 {target} is not the target of your program, give `Doctor::with_target` that"
+                "add `{target}=info` to the directives, and remove those that turn it off{}. If {target} is not \
+                 the target of your program, set that: `Doctor::with_target`",
+                directives()
             ),
         )
     }
@@ -245,33 +240,50 @@ impl Finding {
             Problem::SpansFiltered,
             format!("filters disable spans at INFO of the target {target}: records in them have no ids"),
             format!(
-                "let them pass (`{target}=info`): events can be filtered in the layers, by `with_level`; \
-                 `install` keeps spans unless `with_span_level` or a directive `off` removes them"
+                "let them pass (`{target}=info`){}: events can be filtered in the layers, by `with_level`; \
+                 `install` keeps spans unless `with_span_level` or a directive `off` removes them",
+                directives()
             ),
         )
     }
 
-    pub(crate) fn per_layer_filter(layer: &str) -> Self {
+    pub(crate) fn filtered_log_layer() -> Self {
         Self::new(
             Problem::PerLayerFilter,
+            "a log layer has a per-layer filter. It loses what it should let pass, too: `log::log_enabled!` or \
+             `tracing::enabled!` between events confuses it (tracing#2519)",
+            "leave out its `with_filter`: use `LogLayer::with_level` and `with_targets`, or a global filter",
+        )
+    }
+
+    pub(crate) fn filtered_span_layer() -> Self {
+        Self::new(
+            Problem::PerLayerFilter,
+            "the span layer has a per-layer filter. Spans that it rejects are missing, and records in them have \
+             no ids; it loses others, too, as `log::log_enabled!` or `tracing::enabled!` between spans confuses \
+             it (tracing#2519)",
+            "leave out its `with_filter`: use a global filter",
+        )
+    }
+
+    pub(crate) fn partly_sampled(number: usize) -> Self {
+        Self::new(
+            Problem::PartlySampled,
             format!(
-                "{layer} has a per-layer filter. It loses what it should let pass, too: `log::log_enabled!` or \
-                 `tracing::enabled!` between events confuses it (tracing#2519)"
+                "the sampler takes few traces: the first one was number {number}. Records of the others have ids \
+                 of spans that are in no store"
             ),
-            "leave out its `with_filter`: use a global filter, and for records `LogLayer::with_level` and \
-             `with_targets`",
+            format!("if that is not what you want, look at `with_sampler` and OTEL_TRACES_SAMPLER{}", sampler()),
         )
     }
 
     pub(crate) fn not_sampled(tries: usize) -> Self {
-        let variable = std::env::var("OTEL_TRACES_SAMPLER");
-        let variable = variable.map(|value| format!(" (it is {value})")).unwrap_or_default();
         Self::new(
             Problem::NotSampled,
             format!(
                 "the sampler took none of {tries} traces: records have ids, but their spans are in no store"
             ),
-            format!("look at `with_sampler` and OTEL_TRACES_SAMPLER{variable}"),
+            format!("look at `with_sampler` and OTEL_TRACES_SAMPLER{}", sampler()),
         )
     }
 
@@ -296,7 +308,7 @@ impl Finding {
     pub(crate) fn no_service_name() -> Self {
         Self::new(
             Problem::NoServiceName,
-            "`service.name` is not set, so that stores file this program under `unknown_service`",
+            "`service.name` is not set, so that stores file this program under `unknown_service:…`",
             "use `with_service_name(env!(\"CARGO_PKG_NAME\"))`, or set OTEL_SERVICE_NAME",
         )
     }
@@ -315,4 +327,19 @@ impl Finding {
 /// A level, or none.
 pub(crate) fn up_to(level: Option<Level>) -> String {
     level.map_or_else(|| "none".to_owned(), |level| format!("up to {level}"))
+}
+
+/// The directives of the environment, in parentheses.
+fn directives() -> String {
+    of_variable("RUST_LOG")
+}
+
+/// The sampler of the environment, in parentheses.
+fn sampler() -> String {
+    of_variable("OTEL_TRACES_SAMPLER") + &of_variable("OTEL_TRACES_SAMPLER_ARG")
+}
+
+fn of_variable(name: &str) -> String {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    value.map(|value| format!(" ({name} is {value:?})")).unwrap_or_default()
 }

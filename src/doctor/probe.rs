@@ -32,10 +32,14 @@ use crate::forked::ForkedMutex;
 use crate::layer::LogLayer;
 use crate::otlp::record::DirectRecords;
 use crate::record::sdk::SdkRecords;
+use crate::spans::Present;
 
 /// How often a trace is started before the sampler is said to take none. A ratio of 1 in 1,000 takes none
 /// of so many with a probability of 1 in 60.
 const TRIES: usize = 4_096;
+
+/// After more of them, the sampler takes few traces: a half of them with a probability of 1 in 256.
+const FEW_TRIES: usize = 8;
 
 /// From the most severe one.
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
@@ -84,27 +88,24 @@ fn send_here(target: &'static str, subscriber: &Dispatch) -> Checkup {
         checkup.add(Finding::no_layers());
         return checkup;
     }
-    if events.is_none() {
-        checkup.add(Finding::events_filtered(target));
-        return checkup;
-    }
     let span = start(target, subscriber, &mut checkup);
+    checkup.has_span = span.id().is_some();
     let seen = Seen::of(&span, subscriber).unwrap_or_default();
-    let records = log(target, subscriber, &span, &mut checkup);
     let misses_span = !span.is_disabled() && seen.log_layers < best.log_layers;
+    checkup.records = log(target, subscriber, &span, &mut checkup);
     match Seen::of(&span, subscriber) {
+        _ if events.is_none() => checkup.add(Finding::events_filtered(target)),
         _ if best.log_layers == 0 => checkup.add(Finding::no_log_layer()),
-        _ if misses_span => checkup.add(Finding::per_layer_filter("a log layer")),
-        _ if records == 0 => checkup.add(Finding::no_record(target)),
+        _ if misses_span => checkup.add(Finding::filtered_log_layer()),
+        _ if checkup.records == 0 => checkup.add(Finding::no_record(target)),
         Some(seen) if best.has_span_layer && !seen.has_span_layer => {
-            checkup.add(Finding::per_layer_filter("the span layer"));
+            checkup.add(Finding::filtered_span_layer());
         }
         Some(seen) => seen.examine_ids(&mut checkup),
         None => {}
     }
     drop(span);
-    for layer in with_per_layer_filter(target, subscriber) {
-        let finding = Finding::per_layer_filter(layer);
+    for finding in with_per_layer_filter(target, subscriber) {
         if !checkup.findings.contains(&finding) {
             checkup.add(finding);
         }
@@ -118,15 +119,22 @@ fn start(target: &'static str, subscriber: &Dispatch, checkup: &mut Checkup) -> 
     for number in 1..=TRIES {
         let span = metadata(target, Level::INFO, Kind::SPAN);
         if !is_enabled(subscriber, span) {
-            checkup.add(Finding::spans_filtered(target));
+            // Where events are disabled, too, that is one finding.
+            if is_any_enabled(target, subscriber) {
+                checkup.add(Finding::spans_filtered(target));
+            }
             return Span::none();
         }
         started = Span::new_root(span, &span.fields().value_set_all(&[]));
         let ids = context_of(&started);
         checkup.trace_id = ids.is_valid().then(|| ids.trace_id());
         if ids.is_sampled() || !ids.is_valid() {
-            if number > 1 {
-                checkup.fact(format!("the sampler takes a part of the traces: this is number {number}"));
+            if number > FEW_TRIES {
+                checkup.add(Finding::partly_sampled(number));
+            } else if number > 1 {
+                checkup.fact(format!(
+                    "the sampler takes a part of the traces: the first one was number {number}"
+                ));
             }
             return started;
         }
@@ -197,7 +205,9 @@ impl Seen {
         let is_direct = subscriber.is::<LogLayer<DirectRecords>>();
         let is_sdk = subscriber.is::<LogLayer<SdkRecords<SdkLogger>>>();
         let found = usize::from(is_direct) + usize::from(is_sdk);
-        let none = Self { is_ours: found > 0, log_layers: found, ..Self::default() };
+        let has_span_layer = subscriber.is::<Present>();
+        let none =
+            Self { is_ours: found > 0 || has_span_layer, has_span_layer, log_layers: found, otel_span: None };
         seen.fold(none, |best, seen| Self {
             is_ours: best.is_ours || seen.is_ours,
             has_span_layer: best.has_span_layer || seen.has_span_layer,
@@ -223,7 +233,7 @@ impl Seen {
 /// before has one. A filter that disables nothing of that is not found.
 ///
 /// Telemetry is suppressed meanwhile, so that the spans are not exported.
-fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<&'static str> {
+fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<Finding> {
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     let span = metadata(target, Level::INFO, Kind::SPAN);
     let see = || Seen::of(&Span::new(span, &span.fields().value_set_all(&[])), subscriber);
@@ -237,14 +247,19 @@ fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<&'s
             subscriber.enabled(metadata(target, level, Kind::EVENT));
             let Some(seen) = see() else { continue };
             if seen.log_layers < all.log_layers {
-                log_layer = Some("a log layer");
+                log_layer = Some(Finding::filtered_log_layer());
             }
             if all.has_span_layer && !seen.has_span_layer {
-                span_layer = Some("the span layer");
+                span_layer = Some(Finding::filtered_span_layer());
             }
         }
     }
     log_layer.into_iter().chain(span_layer).collect()
+}
+
+/// Whether any event of the target is enabled.
+fn is_any_enabled(target: &'static str, subscriber: &Dispatch) -> bool {
+    LEVELS.into_iter().any(|level| is_enabled(subscriber, metadata(target, level, Kind::EVENT)))
 }
 
 /// Asks the filters. Unlike tracing's macros, it asks them each time: a per-layer filter remembers its last

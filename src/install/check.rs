@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::correlate::dispatch::is_default;
-use crate::doctor::arrival::{add_troubles, Told, Watch};
+use crate::doctor::arrival::{add_troubles, no_answer, Told, Watch};
 use crate::doctor::{Checkup, Doctor, Finding, Problem};
 use crate::install::guard::{Guard, Telemetry};
 use crate::install::metered::{Meter, Output};
@@ -101,7 +101,7 @@ fn add_outcomes(meters: &[std::sync::Arc<Meter>], before: &[Output], is_done: bo
         let is_silent = trouble.as_ref().is_none_or(|trouble| trouble.effect == Effect::Accepted);
         match output.failed > before.failed {
             true if is_silent => checkup.add(Finding::lost(items, receiver)),
-            false if !is_done => checkup.add(Finding::silent(items, receiver)),
+            false if !is_done => troubles.push(Told { items, receiver, trouble: no_answer() }),
             false if is_silent && output.exported > before.exported => {
                 checkup.fact(format!("{items} arrived at {receiver} ({} of the SDK)", output.exporter));
             }

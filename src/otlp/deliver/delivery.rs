@@ -16,6 +16,9 @@ use crate::otlp::queue::Queue;
 use crate::otlp::sync::after;
 use crate::otlp::transport::{Answer, Transport};
 
+/// How long before the deadline of a shutdown the last attempt begins.
+const LAST_ATTEMPT: Duration = Duration::from_millis(500);
+
 /// How often losses are looked for during a wait.
 const LOSS_CHECK: Duration = Duration::from_secs(1);
 
@@ -203,13 +206,18 @@ impl Delivery {
             // A shutdown that begins later shortens our own backoff, but not a wait that the
             // receiver asked for.
             let can_shorten = retry_after.is_none() && phase == Phase::Running;
-            let until = after(wait);
-            match self.queue.control.phase() {
-                Phase::ShuttingDown { deadline } if !can_shorten && until >= deadline => {
-                    return Some(Outcome::Shutdown)
+            let mut until = after(wait);
+            if let Phase::ShuttingDown { deadline } = self.queue.control.phase() {
+                if !can_shorten && until >= deadline {
+                    // One more attempt while there is time for it, unless the receiver asked for more.
+                    let last = deadline.checked_sub(LAST_ATTEMPT).filter(|last| *last > Instant::now());
+                    match last.filter(|_| retry_after.is_none()) {
+                        Some(last) => until = last,
+                        None => return Some(Outcome::Shutdown),
+                    }
                 }
-                _ => self.wait_to_retry(until, can_shorten),
             }
+            self.wait_to_retry(until, can_shorten);
             is_retry = true;
         }
     }

@@ -301,15 +301,19 @@ impl Reporter {
 
     /// Reports what has been lost since the last report and is due.
     pub(crate) fn check(&self, stats: &PipelineStats) {
-        for reason in Reason::ALL {
+        // What a shutdown drops is known at its end.
+        for reason in Reason::ALL.into_iter().filter(|reason| *reason != Reason::Shutdown) {
             self.tell(reason, None, false, stats);
         }
     }
 
     /// Reports what has been lost since the last report, at the end.
     pub(crate) fn finish(&self, stats: &PipelineStats) {
+        let trouble = self.trouble();
         for reason in Reason::ALL {
-            self.tell(reason, None, true, stats);
+            let why =
+                trouble.as_ref().filter(|_| reason == Reason::Shutdown).map(|trouble| trouble.why.as_str());
+            self.tell(reason, why, true, stats);
         }
     }
 

@@ -72,9 +72,9 @@ fn joined(name: &str, base: &str, signal: Signal) -> Result<Uri, Error> {
 }
 
 fn checked(name: &str, url: &str) -> Result<Uri, Error> {
-    let wanted = match cfg!(feature = "tls") {
+    let wanted = match cfg!(feature = "tls") || !url.starts_with("https:") {
         true => "an http:// or https:// URL",
-        false => "an http:// URL without the feature `tls`",
+        false => "an http:// URL, unless spanlog has the feature `tls`",
     };
     let invalid = || Error::setting(name, &redacted(url), wanted);
     let uri: Uri = url.parse().map_err(|error| invalid().with_source(error))?;

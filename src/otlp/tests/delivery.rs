@@ -241,6 +241,30 @@ fn shutdown_does_not_sit_out_a_wait() {
     }
 }
 
+/// Scenario: the receiver is away when a shutdown begins, and back before its deadline, but the next attempt
+/// would come later.
+///
+/// Guarantees: there is one more attempt before the deadline.
+#[test]
+fn a_shutdown_tries_once_more_before_its_deadline() {
+    let settings = Config { retry_first: LONG, retry_longest: LONG, ..quick() };
+    let (sent, was_sent) = std::sync::mpsc::channel();
+    let transport = scripted(move |call, _| {
+        let _ = sent.send(());
+        // The first attempt, and the one that the shutdown brings forward.
+        if call < 2 {
+            again(None)
+        } else {
+            accepted(0)
+        }
+    });
+    let pipeline = Pipeline::start(settings, transport).unwrap();
+    emit(&pipeline, "x");
+    was_sent.recv().unwrap();
+    let report = pipeline.shutdown(Duration::from_secs(2));
+    assert_eq!((report.stats.delivered, report.stats.dropped_shutdown), (1, 0), "{report}");
+}
+
 #[test]
 fn dropping_the_last_handle_delivers() {
     let taken = Taken::default();

@@ -231,7 +231,11 @@ impl Client {
 
     /// The meaning of an error that occurred before an answer.
     fn no_answer(&self, error: ureq::Error) -> Answer {
-        let why = format!("no answer from {}: {error}", agent::host(&self.url));
+        let host = agent::host(&self.url);
+        let why = match &error {
+            ureq::Error::Timeout(_) => format!("no answer from {host} in time (timeout)"),
+            error => format!("no answer from {host}: {error}"),
+        };
         match error {
             // Errors of the settings, which no retry mends.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
