@@ -87,13 +87,53 @@ fn incomplete(engine: &Engine) {
         "exec-6\t1\t3\t0\t0\t0\nexec-7\t1\t0\t0\t30\t0\nexec-8\t1\t0\t0\t0\t4\nexec-9\t0\t1\t0\t0\t0\n"
     );
     engine.ask("INSERT INTO otel.otel_traces SELECT * FROM otel.gone");
+    engine.ask("DROP TABLE otel.gone");
     engine.ask("ALTER TABLE otel.otel_logs DELETE WHERE ServiceName = 'lost' SETTINGS mutations_sync = 2");
     assert_eq!(ask(engine, INCOMPLETE), "");
+    of_yesterday(engine);
+}
+
+/// Jobs that began more than a day ago, and records without a span.
+fn of_yesterday(engine: &Engine) {
+    let record = |id: &str, members: &str| {
+        engine.ask(&format!(
+            "INSERT INTO otel.otel_logs SELECT * REPLACE ('planted' AS ServiceName,
+                 map('runner_job_execution.id', '{id}') AS LogAttributes, {members})
+             FROM otel.otel_logs LIMIT 1"
+        ));
+    };
+    let at = |minutes: u32| {
+        let ago = format!("now64(9) - INTERVAL {minutes} MINUTE");
+        format!("{ago} AS Timestamp, toDateTime({ago}) AS TimestampTime")
+    };
+    // One job begins 24 hours and 5 minutes ago and logs for 15 minutes. Another one logs as late and has no span
+    // of its own, and neither has one that logged 24 hours and 25 minutes ago, and not since.
+    let root = "'00000000000000000000000000000007' AS TraceId, '0000000000000007' AS SpanId";
+    engine.ask(&format!(
+        "INSERT INTO otel.otel_traces SELECT * REPLACE ('planted' AS ServiceName, {root},
+             map('runner_job_execution.id', 'late') AS SpanAttributes,
+             now64(9) - INTERVAL 1445 MINUTE AS Timestamp)
+         FROM otel.otel_traces WHERE SpanName = 'job.plan'"
+    ));
+    record("late", &format!("{root}, {}", at(1430)));
+    record("without a root", &format!("{root}, {}", at(1430)));
+    record("told yesterday", &format!("{root}, {}", at(1465)));
+    record("exec-6", &format!("'' AS TraceId, '' AS SpanId, {}", at(0)));
+    assert_eq!(ask(engine, INCOMPLETE), "without a root\t0\t0\t0\t0\t0\n");
+    for table in ["otel.otel_logs", "otel.otel_traces"] {
+        let delete = format!("ALTER TABLE {table} DELETE WHERE ServiceName = 'planted'");
+        engine.ask(&format!("{delete} SETTINGS mutations_sync = 2"));
+    }
 }
 
 /// Four ops say 30 lines each, at once.
 fn log(engine: &Engine) {
     let answer = ask(engine, LOG);
+    assert!(columns(&answer, &[0]).iter().all(|time| time.ends_with('Z')), "{answer}");
+    let [statement] = &page::statements(LOG)[..] else { panic!("{LOG}") };
+    // Neither other days nor other jobs are read.
+    let plan = engine.ask(&format!("EXPLAIN indexes = 1 {statement}"));
+    assert!(plan.contains("toDate(TimestampTime)") && plan.contains("idx_execution"), "{plan}");
     assert!(columns(&answer, &[0]).is_sorted(), "{answer}");
     for chart in ["web", "api", "jobs", "cron"] {
         let lines = columns(&answer, &[1, 2, 3, 4]);

@@ -105,7 +105,9 @@ fn counts(engine: &Engine) -> Counts {
 fn graph(engine: &Engine) -> ToolCallGraph {
     let mut reader = Reader::new();
     for table in ["otel.otel_traces", "otel.otel_logs"] {
-        let rows = engine.ask(&format!("SELECT * FROM {table} FORMAT JSONEachRow"));
+        let rows = engine.ask(&format!(
+            "SELECT * FROM {table} FORMAT JSONEachRow SETTINGS date_time_output_format = 'iso'"
+        ));
         reader.read(table, rows.as_bytes()).unwrap();
     }
     let graph = reader.graph();
