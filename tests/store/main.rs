@@ -122,9 +122,11 @@ fn files_of_a_collector_are_loaded_as_rotel_inserts_them() {
     }
     check_times(&engine);
     check_index(&engine);
-    // A connection without a request keeps nobody from asking.
+    // A connection without a request keeps nobody from asking, not even until it is closed.
     let _idle = TcpStream::connect(engine.address()).unwrap();
+    let begun = Instant::now();
     assert_eq!(engine.number("SELECT 7"), 7);
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
 }
 
 /// Times as other programs write them: not quoted, or of a record, only that of its observation.

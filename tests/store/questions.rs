@@ -59,6 +59,7 @@ fn slowest(engine: &Engine) {
     let rows = answer.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let slowest: Vec<(String, f64)> = rows.map(|row| (row[0].to_owned(), row[4].parse().unwrap())).collect();
     assert!(slowest.is_sorted_by(|(hour, max), (next, less)| hour < next || (hour == next && max >= less)));
+    assert!(slowest.iter().all(|(hour, _)| hour.ends_with('Z')), "{answer}");
     // It waits for an op with a time limit.
     assert!(slowest.iter().any(|(_, max)| (50.0..60_000.0).contains(max)), "{answer}");
 }
@@ -152,6 +153,10 @@ fn piped(engine: &Engine) {
     let graph = reader.graph();
     let [job] = &graph.jobs()[..] else { panic!("{:?}", graph.to_text()) };
     assert_eq!((job.title(), job.outcome()), ("job.plan (plan 6)".to_owned(), Outcome::Failed));
+    // The engine may be in another time zone than UTC.
+    let begun = "SELECT toUnixTimestamp64Nano(Timestamp) FROM otel.otel_traces WHERE SpanName = 'job.plan'";
+    let root = graph.nodes().find(|node| node.call().name == "job.plan").unwrap();
+    assert_eq!(root.call().start_unix_nano, engine.number(begun));
     let applies = graph.nodes().filter(|node| node.title().starts_with("terraform apply ("));
     assert_eq!((applies.count(), graph.notes().len(), graph.unplaced_records().len()), (26, 0, 0));
     assert!(graph.nodes().map(|node| node.own_records().len()).sum::<usize>() > 19_000);
