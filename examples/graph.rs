@@ -5,9 +5,10 @@
 //! ```
 //!
 //! A `FILE` is OTLP as JSON lines, as JSON documents or as protobuf, or rows of `otel_traces` and
-//! `otel_logs` as JSONEachRow, optionally compressed with gzip or zstd; `-` is standard input. The spans and records of all files make one graph.
+//! `otel_logs` as JSONEachRow, optionally compressed with gzip or zstd; `-` is standard input. The spans
+//! and records of all files make one graph.
 //!
-//! It exits with 0 if every file was read, with 1 if one could not be read or has no OTLP in it,
+//! It exits with 0 if every file was read, with 1 if one could not be read or has no OTLP and no row,
 //! and with 2 on a usage error. Failures in the graph are not an error.
 
 use std::error::Error;

@@ -329,6 +329,10 @@ fn missing_columns_are_told_once() {
     let missing = "Timestamp, SeverityNumber, SeverityText, ScopeName, LogAttributes";
     assert_eq!(graph.notes(), [format!("file: rows lack these columns of a log record: {missing}")]);
     assert_eq!(node(&graph, "job.deploy").records().len(), 50);
+    // The limit of a note's length does not make it another one.
+    let mut reader = Reader::new();
+    reader.read(&"name".repeat(100), lines((1..50).map(old)).as_bytes()).unwrap();
+    assert_eq!(reader.graph().notes(), [format!("{}…", "name".repeat(75))]);
     // An event has what is left of its columns.
     let event = json!([{"timeUnixNano": "7", "name": "queued", "attributes": []}]);
     let row = span_row(&with(job(), json!({ "events": event })), Style::Default);
@@ -349,6 +353,17 @@ fn what_is_no_row_and_an_empty_result_are_told() {
     let graph = read(other + &lines([span_row(&job(), Style::Default)]));
     assert_eq!(graph.notes(), [format!("file:1: {why}")]);
     assert_eq!(read("").notes(), ["file: empty: no message and no row"]);
+}
+
+/// Guarantees: what both tables have is not mixed up. A row of a JOIN has one `Timestamp` for a span and a record.
+#[test]
+fn a_row_of_both_tables_is_refused() {
+    let joined = with(record_row(&said("planned", 2), Style::Default), span_row(&step(), Style::Default));
+    let why =
+        "1: a row with both SpanName and Body, as of a JOIN, was skipped: select spans and log records apart";
+    assert_eq!(refused(&lines([joined.clone()])), format!("file has nothing that can be used: {why}"));
+    let graph = read(lines([joined, span_row(&job(), Style::Default)]));
+    assert_eq!((shape(&graph), graph.notes()), (vec!["job.deploy".to_owned()], &[format!("file:{why}")][..]));
 }
 
 /// Guarantees: wherever a row is truncated, no later one is lost.

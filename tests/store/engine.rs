@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::folder;
 use crate::pip;
@@ -16,14 +17,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts one whose data is in a folder of that name, which is removed with it.
-    pub fn start(name: &str) -> Option<Self> {
+    /// Starts one whose data is in a folder of that name, which is removed with it, and whose time zone is `zone`.
+    pub fn start(name: &str, zone: &str) -> Option<Self> {
         let python = program::find_with("chdb", pip::chdb)?;
         let folder = folder(name);
         let port = Reserved::new();
         let front = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/front.py");
         let mut command = Command::new(python);
-        command.arg(front).arg(&folder).arg(port.address.port().to_string());
+        command.arg(front).arg(&folder).arg(port.address.port().to_string()).env("TZ", zone);
         let running = Running::start(&mut command, folder, &[port.address]);
         Some(Self { running, port })
     }
@@ -35,10 +36,12 @@ impl Engine {
     /// What a statement answers, by default as tab-separated lines.
     pub fn ask(&self, statement: &str) -> String {
         let mut stream = TcpStream::connect(self.port.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let head = format!("POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n", statement.len());
         stream.write_all((head + statement).as_bytes()).unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let read = stream.read_to_string(&mut answer);
+        read.unwrap_or_else(|error| panic!("{error}: {statement}\n{}", self.running.written()));
         let (head, body) =
             answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{}", self.running.written()));
         assert!(head.starts_with("HTTP/1.0 200 "), "{statement}\n{body}");

@@ -9,23 +9,29 @@ import os
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from chdb import session
 
 directory, port = sys.argv[1], int(sys.argv[2])
 engine = session.Session(os.path.join(directory, "engine"))
+# A session has one database and one statement at a time, and there is one file of rows.
+one_at_a_time = threading.Lock()
 
 
 class Front(BaseHTTPRequestHandler):
-    # HTTP/1.0, the default: each connection has one request, so one thread is enough.
+    # HTTP/1.0, the default: each connection has one request. One without is closed after as many seconds.
+    timeout = 60
+
     def do_POST(self):
         try:
             parameters = parse_qs(urlsplit(self.path).query)
-            if "database" in parameters:
-                engine.query(f"USE {parameters['database'][0]}")
-            status, answer = 200, self.run(parameters.get("query", [""])[0], self.body())
+            body = self.body()
+            with one_at_a_time:
+                if "database" in parameters:
+                    engine.query(f"USE {parameters['database'][0]}")
+                status, answer = 200, self.run(parameters.get("query", [""])[0], body)
         except Exception as error:
             status, answer = 500, str(error).encode()
         self.send_response(status)
@@ -65,4 +71,4 @@ def end_with(parent):
 
 
 threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
-HTTPServer(("127.0.0.1", port), Front).serve_forever()
+ThreadingHTTPServer(("127.0.0.1", port), Front).serve_forever()

@@ -59,6 +59,7 @@ fn slowest(engine: &Engine) {
     let rows = answer.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let slowest: Vec<(String, f64)> = rows.map(|row| (row[0].to_owned(), row[4].parse().unwrap())).collect();
     assert!(slowest.is_sorted_by(|(hour, max), (next, less)| hour < next || (hour == next && max >= less)));
+    assert!(slowest.iter().all(|(hour, _)| hour.ends_with('Z')), "{answer}");
     // It waits for an op with a time limit.
     assert!(slowest.iter().any(|(_, max)| (50.0..60_000.0).contains(max)), "{answer}");
 }
@@ -87,13 +88,53 @@ fn incomplete(engine: &Engine) {
         "exec-6\t1\t3\t0\t0\t0\nexec-7\t1\t0\t0\t30\t0\nexec-8\t1\t0\t0\t0\t4\nexec-9\t0\t1\t0\t0\t0\n"
     );
     engine.ask("INSERT INTO otel.otel_traces SELECT * FROM otel.gone");
+    engine.ask("DROP TABLE otel.gone");
     engine.ask("ALTER TABLE otel.otel_logs DELETE WHERE ServiceName = 'lost' SETTINGS mutations_sync = 2");
     assert_eq!(ask(engine, INCOMPLETE), "");
+    of_yesterday(engine);
+}
+
+/// Jobs that began more than a day ago, and records without a span.
+fn of_yesterday(engine: &Engine) {
+    let record = |id: &str, members: &str| {
+        engine.ask(&format!(
+            "INSERT INTO otel.otel_logs SELECT * REPLACE ('planted' AS ServiceName,
+                 map('runner_job_execution.id', '{id}') AS LogAttributes, {members})
+             FROM otel.otel_logs LIMIT 1"
+        ));
+    };
+    let at = |minutes: u32| {
+        let ago = format!("now64(9) - INTERVAL {minutes} MINUTE");
+        format!("{ago} AS Timestamp, toDateTime({ago}) AS TimestampTime")
+    };
+    // One job begins 24 hours and 5 minutes ago and logs for 15 minutes. Another one logs as late and has no span
+    // of its own, and neither has one that logged 24 hours and 25 minutes ago, and not since.
+    let root = "'00000000000000000000000000000007' AS TraceId, '0000000000000007' AS SpanId";
+    engine.ask(&format!(
+        "INSERT INTO otel.otel_traces SELECT * REPLACE ('planted' AS ServiceName, {root},
+             map('runner_job_execution.id', 'late') AS SpanAttributes,
+             now64(9) - INTERVAL 1445 MINUTE AS Timestamp)
+         FROM otel.otel_traces WHERE SpanName = 'job.plan'"
+    ));
+    record("late", &format!("{root}, {}", at(1430)));
+    record("without a root", &format!("{root}, {}", at(1430)));
+    record("told yesterday", &format!("{root}, {}", at(1465)));
+    record("exec-6", &format!("'' AS TraceId, '' AS SpanId, {}", at(0)));
+    assert_eq!(ask(engine, INCOMPLETE), "without a root\t0\t0\t0\t0\t0\n");
+    for table in ["otel.otel_logs", "otel.otel_traces"] {
+        let delete = format!("ALTER TABLE {table} DELETE WHERE ServiceName = 'planted'");
+        engine.ask(&format!("{delete} SETTINGS mutations_sync = 2"));
+    }
 }
 
 /// Four ops say 30 lines each, at once.
 fn log(engine: &Engine) {
     let answer = ask(engine, LOG);
+    assert!(columns(&answer, &[0]).iter().all(|time| time.ends_with('Z')), "{answer}");
+    let [statement] = &page::statements(LOG)[..] else { panic!("{LOG}") };
+    // Neither other days nor other jobs are read.
+    let plan = engine.ask(&format!("EXPLAIN indexes = 1 {statement}"));
+    assert!(plan.contains("toDate(TimestampTime)") && plan.contains("idx_execution"), "{plan}");
     assert!(columns(&answer, &[0]).is_sorted(), "{answer}");
     for chart in ["web", "api", "jobs", "cron"] {
         let lines = columns(&answer, &[1, 2, 3, 4]);
@@ -112,6 +153,10 @@ fn piped(engine: &Engine) {
     let graph = reader.graph();
     let [job] = &graph.jobs()[..] else { panic!("{:?}", graph.to_text()) };
     assert_eq!((job.title(), job.outcome()), ("job.plan (plan 6)".to_owned(), Outcome::Failed));
+    // The engine may be in another time zone than UTC.
+    let begun = "SELECT toUnixTimestamp64Nano(Timestamp) FROM otel.otel_traces WHERE SpanName = 'job.plan'";
+    let root = graph.nodes().find(|node| node.call().name == "job.plan").unwrap();
+    assert_eq!(root.call().start_unix_nano, engine.number(begun));
     let applies = graph.nodes().filter(|node| node.title().starts_with("terraform apply ("));
     assert_eq!((applies.count(), graph.notes().len(), graph.unplaced_records().len()), (26, 0, 0));
     assert!(graph.nodes().map(|node| node.own_records().len()).sum::<usize>() > 19_000);

@@ -105,7 +105,9 @@ fn counts(engine: &Engine) -> Counts {
 fn graph(engine: &Engine) -> ToolCallGraph {
     let mut reader = Reader::new();
     for table in ["otel.otel_traces", "otel.otel_logs"] {
-        let rows = engine.ask(&format!("SELECT * FROM {table} FORMAT JSONEachRow"));
+        let rows = engine.ask(&format!(
+            "SELECT * FROM {table} FORMAT JSONEachRow SETTINGS date_time_output_format = 'iso'"
+        ));
         reader.read(table, rows.as_bytes()).unwrap();
     }
     let graph = reader.graph();
@@ -129,6 +131,56 @@ fn contents(graph: &ToolCallGraph, writer: Writer) -> Vec<(Call, Vec<LogRecord>)
         (call, records)
     });
     nodes.collect()
+}
+
+/// The spans that differ between the tables and what was drawn live.
+fn differing(engine: &Engine, run: &Run) -> usize {
+    let (live, stored) = (contents(&run.live, Writer::Engine), contents(&graph(engine), Writer::Engine));
+    assert_eq!(live.len(), stored.len());
+    live.iter().zip(&stored).filter(|(live, stored)| live != stored).count()
+}
+
+/// Deletes what was planted, or other rows.
+fn delete(engine: &Engine, table: &str, which: &str) {
+    engine.ask(&format!("ALTER TABLE {table} DELETE WHERE {which} SETTINGS mutations_sync = 2"));
+}
+
+/// Guarantees: each comparison notices one row that is another, where as many are there.
+fn check_changed(engine: &Engine, run: &Run) {
+    let logs = ("otel.otel_logs", "Body LIKE '%[7]%' AND Tool != ''", "TraceId, SpanId, Body");
+    let spans =
+        ("otel.otel_traces", "SpanName = 'terraform.apply' AND StatusCode != 'Error'", "TraceId, SpanId");
+    type Field = fn(&Counts) -> String;
+    let by_level: Field = |counts| format!("{:?}", counts.by_level);
+    let by_op: Field = |counts| format!("{:?}", counts.by_op);
+    for ((table, which, id), change, field) in [
+        (logs, "17 AS SeverityNumber, 'ERROR' AS SeverityText", Some(by_level)),
+        (logs, "mapUpdate(LogAttributes, map('nuon.op', 'plan')) AS LogAttributes", Some(by_op)),
+        (spans, "'Error' AS StatusCode", Some(by_op)),
+        (logs, "Body || '!' AS Body", None),
+        (spans, "Duration + 1 AS Duration", None),
+    ] {
+        for statement in [
+            format!("CREATE TABLE otel.kept AS {table}"),
+            format!("INSERT INTO otel.kept SELECT * FROM {table} WHERE {which} ORDER BY {id} LIMIT 1"),
+        ] {
+            engine.ask(&statement);
+        }
+        delete(engine, table, &format!("({id}) IN (SELECT {id} FROM otel.kept)"));
+        let changed = format!("SELECT * REPLACE ('planted' AS ServiceName, {change}) FROM otel.kept");
+        engine.ask(&format!("INSERT INTO {table} {changed}"));
+        let (stored, expected) = (counts(engine), run.counts());
+        assert_eq!((stored.spans, stored.records), (expected.spans, expected.records), "{change}");
+        match field {
+            Some(field) => assert_ne!(field(&stored), field(&expected), "{change}"),
+            None => assert_eq!(stored, expected, "{change}"),
+        }
+        assert_eq!(differing(engine, run), 1, "{change}");
+        delete(engine, table, "ServiceName = 'planted'");
+        engine.ask(&format!("INSERT INTO {table} SELECT * FROM otel.kept"));
+        engine.ask("DROP TABLE otel.kept SYNC");
+        assert_eq!((differing(engine, run), counts(engine)), (0, expected), "{change}");
+    }
 }
 
 /// Guarantees: each check notices a row that is wrong.
@@ -165,11 +217,10 @@ pub fn check_planted(engine: &Engine, run: &Run) {
     ] {
         engine.ask(&statement);
         assert!(wrong(engine).contains(&name), "{name}");
-        assert_ne!(counts(engine), run.counts(), "{name}");
         for table in ["otel.otel_logs", "otel.otel_traces"] {
-            let delete = format!("ALTER TABLE {table} DELETE WHERE ServiceName = 'planted'");
-            engine.ask(&format!("{delete} SETTINGS mutations_sync = 2"));
+            delete(engine, table, "ServiceName = 'planted'");
         }
         assert_eq!(wrong(engine), [] as [&str; 0]);
     }
+    check_changed(engine, run);
 }

@@ -11,27 +11,31 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// The path of rotel, a Collector.
 pub fn rotel() -> Result<PathBuf, String> {
-    let home = installed("rotel", &["--pre", "rotel==0.0.1a15"])?;
+    let home = installed("rotel", "0.0.1a15", &["--pre"])?;
     Ok(site_packages(&home)?.join("rotel/rotel-agent"))
 }
 
 /// The path of a Python that can import `chdb`, a ClickHouse engine.
 pub fn chdb() -> Result<PathBuf, String> {
     // Without its dependencies: those are for data frames, and as large as the engine.
-    let home = installed("chdb", &["--no-deps", "chdb-core==26.9.0"])?;
+    let home = installed("chdb-core", "26.9.0", &["--no-deps"])?;
     Ok(home.join("bin/python"))
 }
 
-/// Installs a package into an environment of its own, unless it is there, and returns its directory.
-fn installed(name: &str, package: &[&str]) -> Result<PathBuf, String> {
+/// Installs a version of a package into an environment of its own, unless it is there, and returns its directory.
+/// That has the version in its name: another one is installed beside it.
+fn installed(package: &str, version: &str, options: &[&str]) -> Result<PathBuf, String> {
     let _installing = INSTALLING.lock();
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{package}-{version}"));
     // Written last: an installation that was interrupted has none.
     let is_complete = home.join("complete");
     if !is_complete.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
         let quiet = ["install", "--quiet", "--disable-pip-version-check"];
-        run(Command::new(home.join("bin/pip")).args(quiet).args(package))?;
+        run(Command::new(home.join("bin/pip"))
+            .args(quiet)
+            .args(options)
+            .arg(format!("{package}=={version}")))?;
         fs::write(&is_complete, "").map_err(|error| error.to_string())?;
     }
     Ok(home)

@@ -49,17 +49,13 @@ impl Notes {
         let case = &mut self.causes[cause as usize];
         case.count += 1;
         if case.texts.len() < MAX_PER_CAUSE {
-            let mut text = text();
-            if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
-                text.truncate(end);
-                text.push('…');
-            }
-            case.texts.push(text);
+            case.texts.push(limited(text()));
         }
     }
 
     /// Adds a text that is not there yet.
     pub(super) fn add_once(&mut self, cause: Cause, text: String) {
+        let text = limited(text);
         if !self.causes[cause as usize].texts.contains(&text) {
             self.add(cause, || text);
         }
@@ -87,4 +83,13 @@ impl Notes {
         let texts = self.causes.iter().flat_map(|case| &case.texts);
         texts.map(String::as_str).find(|text| text.starts_with(name))
     }
+}
+
+/// A text of no more than [`MAX_CHARACTERS`], and `…` if there were more. Of a limited one it is the same.
+fn limited(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -133,7 +133,15 @@ impl Row {
     /// Adds the span or record of a row that was read to its end. Returns whether it is one.
     pub(super) fn add_to(&mut self, place: &str, store: &mut Store) -> bool {
         let row = take(self);
-        if row.has(OF_SPANS[0]) {
+        if row.has(OF_SPANS[0]) && row.has(OF_RECORDS[0]) {
+            // Other columns are in both tables, and those of one would be taken for those of the other.
+            store.notes.add(Cause::Unusable, || {
+                format!(
+                    "{place}: a row with both SpanName and Body, as of a JOIN, was skipped: select spans and \
+                     log records apart"
+                )
+            });
+        } else if row.has(OF_SPANS[0]) {
             row.note_missing(&OF_SPANS, "span", place, store);
             row.add_span(place, store);
         } else if row.has(OF_RECORDS[0]) {
