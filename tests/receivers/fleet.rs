@@ -320,62 +320,81 @@ impl Cost {
 /// Of one ClickHouse server with 32 cores, as its Collector exporter's documentation says: 20 billion rows a day.
 const ROWS_OF_A_SERVER: f64 = 20e9 / 86_400.0;
 
+/// What a core of a Collector that inserts into ClickHouse passes on a second, as that documentation says.
+const RECORDS_OF_A_CORE: f64 = 40_000.0;
+
 /// The rows of the table of sizes in `docs/scaling.md`, for a million records a second: what, how it follows from the
-/// other table, without compression, and with gzip.
-fn sizes([plain, gzip, busy]: &[Cost; 3], queued: &Cost) -> Vec<[String; 4]> {
-    let row = |what: &str, how: &str, value: &dyn Fn(&Cost) -> f64| {
-        let value = |cost| match value(cost) {
-            large if large >= 20.0 || large.fract() == 0.0 => format!("{large:.0}"),
-            small => format!("{small:.1}"),
-        };
-        [what.to_owned(), how.to_owned(), value(plain), value(gzip)]
+/// other table, without compression, and with gzip if it depends on that.
+fn sizes([plain, gzip, busy]: &[Cost; 3], (held, queued): (usize, &Cost)) -> Vec<[String; 4]> {
+    let shown = |value: f64| match value {
+        large if large >= 20.0 || large.fract() == 0.0 => format!("{large:.0}"),
+        small => format!("{small:.1}"),
+    };
+    let text = |what: &str, how: &str, value: String, packed: String| {
+        [what.to_owned(), how.to_owned(), value, packed]
+    };
+    let one = |what: &str, how: &str, value: f64| text(what, how, shown(value), "–".to_owned());
+    let two = |what: &str, how: &str, value: &dyn Fn(&Cost) -> f64| {
+        text(what, how, shown(value(plain)), shown(value(gzip)))
     };
     let (record, span) = (alone("record"), alone("span"));
     let share = plain.spans as f64 / plain.records as f64;
     let rows = 1e6 * (1.0 + share);
     let queued = queued.memory.1 as f64 / queued.records as f64;
     let bytes = |cost: &Cost| (cost.record_bytes + cost.span_bytes) as f64 / cost.records as f64;
+    let of_a_day = |cost: &Cost| bytes(cost) * 86_400e6 / 1e12;
     let cpu = |time: Duration, cost: &Cost| time.as_secs_f64() / cost.records as f64 * 1e6;
     vec![
-        row("runners of 2,000 records/s", "10⁶ ÷ 2,000", &|_| 500.0),
-        row("cores of all runners", "10⁶ × CPU s, runners ÷ records", &|cost| cpu(cost.runners, cost)),
-        row("the same of runners without pauses", "the same, of the row without pauses", &|_| {
-            cpu(busy.runners, busy)
-        }),
-        row(
+        one("runners of 2,000 records/s", "10⁶ ÷ 2,000", 500.0),
+        two("cores of all runners", "10⁶ × CPU s, runners ÷ records", &|cost| cpu(cost.runners, cost)),
+        one(
+            "the same of runners without pauses",
+            "the same, of the row without pauses",
+            cpu(busy.runners, busy),
+        ),
+        one(
             "the same of records and spans alone, by `docs/benchmarks.md`",
             &format!("10⁶ × ({record} ns + {span} ns × spans ÷ records) ÷ 10⁹"),
-            &|_| (record + span * share) / 1e3,
+            (record + span * share) / 1e3,
         ),
-        row(
+        two(
             "bytes of a record with its share of spans",
             "bytes/record + bytes/span × spans ÷ records",
             &bytes,
         ),
-        row("Gbit/s to the Collectors", "10⁶ × these bytes × 8 ÷ 10⁹", &|cost| {
-            bytes(cost) * 8e6 / 1e9
-        }),
-        row("cores of all Collectors, half busy", "10⁶ × CPU s, Collector ÷ records × 2", &|cost| {
-            cpu(cost.collector, cost) * 2.0
-        }),
-        row(
-            "GB of memory of all Collectors, with a next hop that is away for 60 s",
-            &format!("60 × 10⁶ × {queued:.0} bytes, measured with a next hop that is held"),
-            &|_| queued * 60e6 / 1e9,
+        two("Gbit/s of a hop", "10⁶ × these bytes × 8 ÷ 10⁹", &|cost| bytes(cost) * 8e6 / 1e9),
+        two("TB a day of a hop", "10⁶ × these bytes × 86,400 ÷ 10¹²", &of_a_day),
+        two(
+            "cores of the Collectors of the first hop, half busy",
+            "10⁶ × CPU s, Collector ÷ records × 2",
+            &|cost| cpu(cost.collector, cost) * 2.0,
         ),
-        row("TB a day on the wire", "10⁶ × these bytes × 86,400 ÷ 10¹²", &|cost| {
-            bytes(cost) * 86_400e6 / 1e12
-        }),
-        row("on paper: Kafka partitions", "10⁶ × these bytes ÷ 10 MB/s, rounded up", &|cost| {
+        one(
+            "GB of memory of the Collectors of the first hop, with a next hop that is away for 60 s",
+            &format!(
+                "60 × 10⁶ × {queued:.0} bytes, measured with {held} runners and a next hop that is held"
+            ),
+            queued * 60e6 / 1e9,
+        ),
+        one(
+            "on paper: cores of the Collectors that insert into ClickHouse, half busy",
+            "10⁶ ÷ 40,000 × 2",
+            1e6 / RECORDS_OF_A_CORE * 2.0,
+        ),
+        two("on paper: Kafka partitions", "10⁶ × bytes of a record ÷ 10 MB/s, rounded up", &|cost| {
             (bytes(cost) * 1e6 / 10e6).ceil()
         }),
-        row("on paper: inserts/s of 100,000 rows", "10⁶ × (1 + spans ÷ records) ÷ 100,000", &|_| {
-            rows / 1e5
-        }),
-        row(
+        one("on paper: inserts/s of 100,000 rows", "10⁶ × (1 + spans ÷ records) ÷ 100,000", rows / 1e5),
+        one(
             "on paper: ClickHouse servers of 32 cores",
             "the same rows/s ÷ (20 × 10⁹ ÷ 86,400)",
-            &|_| rows / ROWS_OF_A_SERVER,
+            rows / ROWS_OF_A_SERVER,
+        ),
+        text(
+            "on paper: TB a day on ClickHouse's disks",
+            "TB a day of a hop ÷ 11, ÷ 7",
+            format!("{}–{}", shown(of_a_day(plain) / 11.0), shown(of_a_day(plain) / 7.0)),
+            "–".to_owned(),
         ),
     ]
 }
@@ -413,10 +432,10 @@ fn runners_and_their_collector_count_the_same() {
             cost
         });
         let held = Round { runners: runners.min(40), pause: PAUSE, compression: "none", is_open: false };
-        measured.push((costs, round(&test, &path, held)));
+        measured.push((costs, held.runners, round(&test, &path, held)));
     }
-    let (costs, queued) = measured.last().unwrap();
-    sizes(costs, queued).iter().for_each(|row| write("sizes", 1, row));
+    let (costs, held, queued) = measured.last().unwrap();
+    sizes(costs, (*held, queued)).iter().for_each(|row| write("sizes", 1, row));
 }
 
 fn write(table: &str, keys: usize, row: &[String]) {
