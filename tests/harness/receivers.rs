@@ -51,7 +51,13 @@ fn a_receiver_does_as_it_is_told_and_keeps_what_it_read() {
 
 fn request(headers: &[(&str, &str)], body: &[u8]) -> Request {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Request { line: "POST /v1/logs HTTP/1.1".to_owned(), headers, body: body.to_vec(), connection: 0 }
+    Request {
+        line: "POST /v1/logs HTTP/1.1".to_owned(),
+        headers,
+        body: body.to_vec(),
+        connection: 0,
+        number: 0,
+    }
 }
 
 #[test]
