@@ -154,7 +154,10 @@ impl Fleet {
         });
         let of = |(number, (child, counts)): (usize, (&mut Child, Option<Counts>))| {
             let (status, time) = (ended_within(child, LONG), begun.elapsed());
-            assert!(status.is_some_and(|status| status.success()), "job-{number}: {status:?} after {time:?}");
+            assert!(
+                status.is_some_and(|status| status.success()),
+                "job-{number} has not ended well: {status:?}, {time:?} after it began, killed at {LIMIT:?}"
+            );
             counts.unwrap_or_else(|| panic!("job-{number} has not said what it counted"))
         };
         children.iter_mut().zip(counted).enumerate().map(of).collect()
