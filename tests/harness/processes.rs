@@ -26,6 +26,8 @@ fn a_process_must_end_well_and_run_a_test() {
     assert_fails("no such test", || drop(missing.run(&[])));
     let impatient = Isolated { limit: Duration::from_millis(300), ..child.part("hang") };
     assert_fails("hang hangs", || drop(impatient.run(&[])));
+    assert_fails("as hang is not ready", || drop(impatient.start_until_ready(&[])));
+    assert_fails("as abort is not ready", || drop(child.part("abort").start_until_ready(&[])));
 }
 
 #[test]

@@ -43,6 +43,8 @@ fn a_receiver_does_as_it_is_told_and_keeps_what_it_read() {
     assert_eq!(ask(&receiver).as_deref(), Ok(""), "the script has come to its end");
     let requests = receiver.requests();
     assert_eq!((requests.len(), receiver.connections()), (4, 5), "what was reset is not kept");
+    let numbers: Vec<_> = requests.iter().map(|request| request.number).collect();
+    assert_eq!(numbers, [0, 1, 3, 4]);
     for request in requests {
         assert_eq!((request.path(), request.header("x-case")), ("/v1/logs", Some("one")));
         assert_eq!(request.body.len(), 100_000);
@@ -51,7 +53,13 @@ fn a_receiver_does_as_it_is_told_and_keeps_what_it_read() {
 
 fn request(headers: &[(&str, &str)], body: &[u8]) -> Request {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Request { line: "POST /v1/logs HTTP/1.1".to_owned(), headers, body: body.to_vec(), connection: 0 }
+    Request {
+        line: "POST /v1/logs HTTP/1.1".to_owned(),
+        headers,
+        body: body.to_vec(),
+        connection: 0,
+        number: 0,
+    }
 }
 
 #[test]

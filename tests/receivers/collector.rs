@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::port::Reserved;
 use crate::program::Running;
@@ -76,11 +76,8 @@ impl Collector {
 
     /// What it counts.
     pub fn counters(&self) -> Page {
-        let mut stream = TcpStream::connect(self.page.address).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        Page::new(&text)
+        let text = get(self.page.address, "/metrics");
+        Page::new(&text.unwrap_or_else(|why| panic!("no counters: {why}\n{}", self.running.written())))
     }
 
     /// Bytes of the bodies of all requests for records and for spans, as they were on the wire.
@@ -92,6 +89,28 @@ impl Collector {
         };
         (of(&self.logs), of(&self.traces))
     }
+}
+
+/// What a server answers, which must be all there within half a minute.
+fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    const LIMIT: Duration = Duration::from_secs(30);
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        let left = LIMIT.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "its answer does not end"));
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part)? {
+            0 => break,
+            count => bytes.extend_from_slice(&part[..count]),
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The samples of a page for Prometheus.

@@ -24,12 +24,14 @@ use spanlog::{job, op, JobMetadata};
 use crate::collector::{cpu, peak_memory, Collector, Settings};
 use crate::http::{ok, Receiver};
 use crate::otlp::{decode, records, spans};
-use crate::process::{isolated, Isolated};
+use crate::process::{ended_within, isolated, Isolated};
 use crate::random::Random;
 use crate::{program, table};
 
 /// Longer than a loaded machine takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
+/// When the runners of a round are killed, and the test fails.
+const LIMIT: Duration = Duration::from_secs(300);
 
 const STEPS: usize = 5;
 const OPS_OF_A_STEP: usize = 50;
@@ -50,7 +52,7 @@ fn run(name: &str) -> Counts {
     let guard = spanlog::builder().with_console(false).with_service_name("runner").install().unwrap();
     let pause = Duration::from_millis(env::var("PAUSE").unwrap().parse().unwrap());
     println!("ready");
-    io::stdin().read_line(&mut String::new()).unwrap();
+    assert_ne!(io::stdin().read_line(&mut String::new()).unwrap(), 0, "the test is gone");
     let before = own_cpu();
     let metadata = JobMetadata::new(name.to_owned(), format!("execution-{name}")).with_org_id("org-7");
     let execution = job::execution(metadata, "deploy");
@@ -68,7 +70,10 @@ fn run(name: &str) -> Counts {
         }
     });
     let receipt = execution.close(LONG);
-    let cpu = own_cpu() - before;
+    let cpu = match (before, own_cpu()) {
+        ((Some(before), _), (Some(after), _)) => after.saturating_sub(before),
+        ((_, before), (_, after)) => after.saturating_sub(before),
+    };
     let (stats, report) = (guard.stats(), guard.shutdown(LONG));
     assert!(receipt.is_complete() && report.is_complete(), "{receipt}\n{report}");
     let of = |signal: &str| {
@@ -82,15 +87,15 @@ fn run(name: &str) -> Counts {
     Counts { records: of("logs"), spans: of("traces"), cpu }
 }
 
-/// The CPU time of all live threads of this process, to the nanosecond where the kernel says it: a runner
-/// uses a few hundredths of a second. No thread ends between two readings.
-fn own_cpu() -> Duration {
-    let of = |task: fs::DirEntry| -> Option<u64> {
-        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+/// The CPU time of all live threads of this process, to the nanosecond where the kernel says it, as a runner uses a few
+/// hundredths of a second; and that of the process, to a hundredth. No thread ends between two readings.
+fn own_cpu() -> (Option<Duration>, Duration) {
+    let of = |task: io::Result<fs::DirEntry>| -> Option<u64> {
+        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
         text.split_ascii_whitespace().next()?.parse().ok()
     };
-    let nanos: Option<u64> = fs::read_dir("/proc/self/task").unwrap().map(|task| of(task.unwrap())).sum();
-    nanos.map_or_else(|| cpu("self"), Duration::from_nanos)
+    let nanos = fs::read_dir("/proc/self/task").ok().and_then(|tasks| tasks.map(of).sum::<Option<u64>>());
+    (nanos.map(Duration::from_nanos), cpu("self"))
 }
 
 /// An op with records that are alike and not the same, as those of tools are.
@@ -105,43 +110,94 @@ fn apply(random: &mut Random) -> Result<(), io::Error> {
     })
 }
 
-/// The runners, which are stopped when it is dropped.
-struct Fleet(Vec<(Child, Lines<BufReader<ChildStdout>>)>);
+/// The runners, which are killed when it is dropped.
+#[derive(Default)]
+struct Fleet {
+    children: Vec<Child>,
+    /// What each prints.
+    lines: Vec<Lines<BufReader<ChildStdout>>>,
+}
 
 impl Fleet {
     /// Starts them, which have not begun when it returns.
     fn start(test: &Isolated, count: usize, variables: &[(&str, &str)]) -> Self {
-        let start = |number: usize| test.part(&format!("job-{number}")).start_until_ready(variables);
-        Self((0..count).map(start).collect())
+        let mut fleet = Self::default();
+        for number in 0..count {
+            let (child, lines) = test.part(&format!("job-{number}")).start_until_ready(variables);
+            fleet.children.push(child);
+            fleet.lines.push(lines);
+        }
+        fleet
     }
 
     fn begin(&mut self) {
-        for (child, _) in &mut self.0 {
+        for child in &mut self.children {
             child.stdin.take().unwrap().write_all(b"\n").unwrap();
         }
     }
 
-    /// Waits for them, and returns what each has counted.
-    fn counts(&mut self) -> Vec<Counts> {
-        let of = |(child, lines): &mut (Child, Lines<BufReader<ChildStdout>>)| {
-            let mut rest = lines.map(Result::unwrap);
-            let said = rest.find_map(|line| Some(line.split_once("counted ")?.1.to_owned()));
-            rest.for_each(drop);
-            assert!(child.wait().unwrap().success());
-            let said = said.unwrap();
-            let numbers: Vec<u64> = said.split(' ').map(|number| number.parse().unwrap()).collect();
-            let [records, spans, micros] = numbers[..] else { panic!("{said}") };
-            Counts { records, spans, cpu: Duration::from_micros(micros) }
+    /// Waits for them, and does `meanwhile` again and again. Returns what each has counted.
+    fn counts(&mut self, mut meanwhile: impl FnMut()) -> Vec<Counts> {
+        let begun = Instant::now();
+        let Self { children, lines } = self;
+        let counted: Vec<_> = thread::scope(|scope| {
+            let reading = scope.spawn(|| lines.iter_mut().map(counted).collect());
+            let mut running = KilledByPanic(children);
+            while !reading.is_finished() {
+                if begun.elapsed() > LIMIT {
+                    running.kill();
+                }
+                meanwhile();
+                thread::sleep(Duration::from_millis(5));
+            }
+            reading.join().unwrap()
+        });
+        let of = |(number, (child, counts)): (usize, (&mut Child, Option<Counts>))| {
+            let (status, time) = (ended_within(child, LONG), begun.elapsed());
+            assert!(
+                status.is_some_and(|status| status.success()),
+                "job-{number} has not ended well: {status:?}, {time:?} after it began, killed at {LIMIT:?}"
+            );
+            counts.unwrap_or_else(|| panic!("job-{number} has not said what it counted"))
         };
-        self.0.iter_mut().map(of).collect()
+        children.iter_mut().zip(counted).enumerate().map(of).collect()
     }
 }
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        for (child, _) in &mut self.0 {
+        for child in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+/// What a runner says that it has counted, once it has ended.
+fn counted(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<Counts> {
+    let mut rest = lines.map_while(Result::ok);
+    let said = rest.find_map(|line| Some(line.split_once("counted ")?.1.to_owned()));
+    rest.for_each(drop);
+    let numbers: Vec<u64> = said?.split(' ').map(|number| number.parse().unwrap()).collect();
+    let [records, spans, micros] = numbers[..] else { panic!("{numbers:?}") };
+    Some(Counts { records, spans, cpu: Duration::from_micros(micros) })
+}
+
+/// Children that do not outlive a panic, so that what reads their lines ends.
+struct KilledByPanic<'a>(&'a mut [Child]);
+
+impl KilledByPanic<'_> {
+    fn kill(&mut self) {
+        for child in &mut *self.0 {
+            let _ = child.kill();
+        }
+    }
+}
+
+impl Drop for KilledByPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.kill();
         }
     }
 }
@@ -184,9 +240,11 @@ fn take(receiver: &Receiver, jobs: &mut BTreeMap<String, Arrived>) {
     }
 }
 
-/// The Collector's memory limit is far away, and its queue holds everything that a round emits.
+/// The Collector's memory limit is far away, its queue holds everything that a round emits, and no request is sent
+/// twice because its answer is late.
 fn start(path: &Path, next: &Receiver, compression: &str) -> Collector {
-    let exporter = format!("compression: {compression}, timeout: 60s, sending_queue: {{queue_size: 100000}}");
+    let exporter =
+        format!("compression: {compression}, timeout: 600s, sending_queue: {{queue_size: 100000}}");
     let processors = [("memory_limiter", "{check_interval: 1s, limit_mib: 4000}")];
     Collector::start(path, &next.url(), Settings { exporter: &exporter, processors: &processors })
 }
@@ -214,6 +272,15 @@ struct Round<'a> {
     is_open: bool,
 }
 
+/// Lets the next hop answer when it is dropped.
+struct Gate(Arc<AtomicBool>);
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
     let Round { runners: count, pause, compression, is_open } = round;
     let gate = Arc::new(AtomicBool::new(is_open));
@@ -224,6 +291,7 @@ fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
         }
         ok()
     });
+    let gate = Gate(gate);
     let collector = start(path, &next, compression);
     let (logs, traces) = (collector.logs_url(), collector.traces_url());
     let variables = [
@@ -231,7 +299,7 @@ fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces.as_str()),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", compression),
         // What arrives after a timeout would arrive twice.
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "600000"),
         ("PAUSE", pause),
     ];
     let mut fleet = Fleet::start(test, count, &variables);
@@ -239,14 +307,7 @@ fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
     let (begun, before, memory_before) = (Instant::now(), cpu(&id.to_string()), peak_memory(id));
     fleet.begin();
     let mut jobs = BTreeMap::new();
-    let counts = thread::scope(|scope| {
-        let counts = scope.spawn(|| fleet.counts());
-        while !counts.is_finished() {
-            take(&next, &mut jobs);
-            thread::sleep(Duration::from_millis(5));
-        }
-        counts.join().unwrap()
-    });
+    let counts = fleet.counts(|| take(&next, &mut jobs));
     if !is_open {
         assert!(jobs.is_empty());
         let page = collector.counters();
@@ -256,7 +317,7 @@ fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
         );
     }
     let memory = peak_memory(id);
-    gate.store(true, Ordering::SeqCst);
+    drop(gate);
     let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
     let (records, spans) = (sum(|counts| counts.records), sum(|counts| counts.spans));
     // It counts what was answered, which has arrived.
@@ -265,7 +326,7 @@ fn round(test: &Isolated, path: &Path, round: Round<'_>) -> Cost {
         let sent = |what: &str| page.count(&format!("otelcol_exporter_sent_{what}"));
         (sent("log_records"), sent("spans")) == (records, spans)
     });
-    let (time, collector_cpu) = (begun.elapsed(), cpu(&id.to_string()) - before);
+    let (time, collector_cpu) = (begun.elapsed(), cpu(&id.to_string()).saturating_sub(before));
     take(&next, &mut jobs);
 
     let each = (STEPS * OPS_OF_A_STEP * RECORDS_OF_AN_OP, 1 + STEPS + STEPS * OPS_OF_A_STEP);
@@ -320,62 +381,81 @@ impl Cost {
 /// Of one ClickHouse server with 32 cores, as its Collector exporter's documentation says: 20 billion rows a day.
 const ROWS_OF_A_SERVER: f64 = 20e9 / 86_400.0;
 
+/// What a core of a Collector that inserts into ClickHouse passes on a second, as that documentation says.
+const RECORDS_OF_A_CORE: f64 = 40_000.0;
+
 /// The rows of the table of sizes in `docs/scaling.md`, for a million records a second: what, how it follows from the
-/// other table, without compression, and with gzip.
-fn sizes([plain, gzip, busy]: &[Cost; 3], queued: &Cost) -> Vec<[String; 4]> {
-    let row = |what: &str, how: &str, value: &dyn Fn(&Cost) -> f64| {
-        let value = |cost| match value(cost) {
-            large if large >= 20.0 || large.fract() == 0.0 => format!("{large:.0}"),
-            small => format!("{small:.1}"),
-        };
-        [what.to_owned(), how.to_owned(), value(plain), value(gzip)]
+/// other table, without compression, and with gzip if it depends on that.
+fn sizes([plain, gzip, busy]: &[Cost; 3], (held, queued): (usize, &Cost)) -> Vec<[String; 4]> {
+    let shown = |value: f64| match value {
+        large if large >= 20.0 || large.fract() == 0.0 => format!("{large:.0}"),
+        small => format!("{small:.1}"),
+    };
+    let text = |what: &str, how: &str, value: String, packed: String| {
+        [what.to_owned(), how.to_owned(), value, packed]
+    };
+    let one = |what: &str, how: &str, value: f64| text(what, how, shown(value), "–".to_owned());
+    let two = |what: &str, how: &str, value: &dyn Fn(&Cost) -> f64| {
+        text(what, how, shown(value(plain)), shown(value(gzip)))
     };
     let (record, span) = (alone("record"), alone("span"));
     let share = plain.spans as f64 / plain.records as f64;
     let rows = 1e6 * (1.0 + share);
     let queued = queued.memory.1 as f64 / queued.records as f64;
     let bytes = |cost: &Cost| (cost.record_bytes + cost.span_bytes) as f64 / cost.records as f64;
+    let of_a_day = |cost: &Cost| bytes(cost) * 86_400e6 / 1e12;
     let cpu = |time: Duration, cost: &Cost| time.as_secs_f64() / cost.records as f64 * 1e6;
     vec![
-        row("runners of 2,000 records/s", "10⁶ ÷ 2,000", &|_| 500.0),
-        row("cores of all runners", "10⁶ × CPU s, runners ÷ records", &|cost| cpu(cost.runners, cost)),
-        row("the same of runners without pauses", "the same, of the row without pauses", &|_| {
-            cpu(busy.runners, busy)
-        }),
-        row(
+        one("runners of 2,000 records/s", "10⁶ ÷ 2,000", 500.0),
+        two("cores of all runners", "10⁶ × CPU s, runners ÷ records", &|cost| cpu(cost.runners, cost)),
+        one(
+            "the same of runners without pauses",
+            "the same, of the row without pauses",
+            cpu(busy.runners, busy),
+        ),
+        one(
             "the same of records and spans alone, by `docs/benchmarks.md`",
             &format!("10⁶ × ({record} ns + {span} ns × spans ÷ records) ÷ 10⁹"),
-            &|_| (record + span * share) / 1e3,
+            (record + span * share) / 1e3,
         ),
-        row(
+        two(
             "bytes of a record with its share of spans",
             "bytes/record + bytes/span × spans ÷ records",
             &bytes,
         ),
-        row("Gbit/s to the Collectors", "10⁶ × these bytes × 8 ÷ 10⁹", &|cost| {
-            bytes(cost) * 8e6 / 1e9
-        }),
-        row("cores of all Collectors, half busy", "10⁶ × CPU s, Collector ÷ records × 2", &|cost| {
-            cpu(cost.collector, cost) * 2.0
-        }),
-        row(
-            "GB of memory of all Collectors, with a next hop that is away for 60 s",
-            &format!("60 × 10⁶ × {queued:.0} bytes, measured with a next hop that is held"),
-            &|_| queued * 60e6 / 1e9,
+        two("Gbit/s of a hop", "10⁶ × these bytes × 8 ÷ 10⁹", &|cost| bytes(cost) * 8e6 / 1e9),
+        two("TB a day of a hop", "10⁶ × these bytes × 86,400 ÷ 10¹²", &of_a_day),
+        two(
+            "cores of the Collectors of the first hop, half busy",
+            "10⁶ × CPU s, Collector ÷ records × 2",
+            &|cost| cpu(cost.collector, cost) * 2.0,
         ),
-        row("TB a day on the wire", "10⁶ × these bytes × 86,400 ÷ 10¹²", &|cost| {
-            bytes(cost) * 86_400e6 / 1e12
-        }),
-        row("on paper: Kafka partitions", "10⁶ × these bytes ÷ 10 MB/s, rounded up", &|cost| {
+        one(
+            "GB of memory of the Collectors of the first hop, with a next hop that is away for 60 s",
+            &format!(
+                "60 × 10⁶ × {queued:.0} bytes, measured with {held} runners and a next hop that is held"
+            ),
+            queued * 60e6 / 1e9,
+        ),
+        one(
+            "on paper: cores of the Collectors that insert into ClickHouse, half busy",
+            "10⁶ ÷ 40,000 × 2",
+            1e6 / RECORDS_OF_A_CORE * 2.0,
+        ),
+        two("on paper: Kafka partitions", "10⁶ × bytes of a record ÷ 10 MB/s, rounded up", &|cost| {
             (bytes(cost) * 1e6 / 10e6).ceil()
         }),
-        row("on paper: inserts/s of 100,000 rows", "10⁶ × (1 + spans ÷ records) ÷ 100,000", &|_| {
-            rows / 1e5
-        }),
-        row(
+        one("on paper: inserts/s of 100,000 rows", "10⁶ × (1 + spans ÷ records) ÷ 100,000", rows / 1e5),
+        one(
             "on paper: ClickHouse servers of 32 cores",
             "the same rows/s ÷ (20 × 10⁹ ÷ 86,400)",
-            &|_| rows / ROWS_OF_A_SERVER,
+            rows / ROWS_OF_A_SERVER,
+        ),
+        text(
+            "on paper: TB a day on ClickHouse's disks",
+            "TB a day of a hop ÷ 11, ÷ 7",
+            format!("{}–{}", shown(of_a_day(plain) / 11.0), shown(of_a_day(plain) / 7.0)),
+            "–".to_owned(),
         ),
     ]
 }
@@ -413,10 +493,10 @@ fn runners_and_their_collector_count_the_same() {
             cost
         });
         let held = Round { runners: runners.min(40), pause: PAUSE, compression: "none", is_open: false };
-        measured.push((costs, round(&test, &path, held)));
+        measured.push((costs, held.runners, round(&test, &path, held)));
     }
-    let (costs, queued) = measured.last().unwrap();
-    sizes(costs, queued).iter().for_each(|row| write("sizes", 1, row));
+    let (costs, held, queued) = measured.last().unwrap();
+    sizes(costs, (*held, queued)).iter().for_each(|row| write("sizes", 1, row));
 }
 
 fn write(table: &str, keys: usize, row: &[String]) {

@@ -51,6 +51,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The number of the connection that it came over.
     pub connection: usize,
+    /// The number that its act was asked for with.
+    pub number: usize,
 }
 
 impl Request {
@@ -185,7 +187,8 @@ impl Shared {
         // A minimal buffer, so that the body stays unread if the connection is to be reset.
         let mut stream = BufReader::with_capacity(1, stream);
         while let Some(mut request) = head(&mut stream, connection)? {
-            let mut act = self.next_act();
+            let (number, mut act) = self.next_act();
+            request.number = number;
             while let Some(Act::Later(pause, then)) = act {
                 thread::sleep(pause);
                 act = Some(*then);
@@ -236,10 +239,11 @@ impl Shared {
         Ok(())
     }
 
-    fn next_act(&self) -> Option<Act> {
-        let (number, acts) = &mut *self.acts.lock().unwrap();
-        *number += 1;
-        acts(*number - 1)
+    fn next_act(&self) -> (usize, Option<Act>) {
+        let (next, acts) = &mut *self.acts.lock().unwrap();
+        let number = *next;
+        *next += 1;
+        (number, acts(number))
     }
 }
 
@@ -256,5 +260,5 @@ fn head(stream: &mut impl BufRead, connection: usize) -> io::Result<Option<Reque
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    Ok(Some(Request { line: line.trim_end().to_owned(), headers, body: Vec::new(), connection }))
+    Ok(Some(Request { line: line.trim_end().to_owned(), headers, body: Vec::new(), connection, number: 0 }))
 }

@@ -6,8 +6,9 @@ use std::any::type_name;
 use std::env;
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,25 +67,8 @@ impl Isolated {
     /// process must succeed within the limit, and run one test: a name that matches none would
     /// succeed as well.
     pub fn run(&self, variables: &[(&str, &str)]) -> Written {
-        let mut command = self.command(variables);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let what = format!("{} as {}", self.test, self.part);
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(&self.stdin).unwrap();
-        let (stdout, stderr) = (reading(child.stdout.take().unwrap()), reading(child.stderr.take().unwrap()));
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break Some(status);
-            }
-            if begun.elapsed() > self.limit {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                break None;
-            }
-            thread::sleep(Duration::from_millis(2));
-        };
-        let written = Written { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() };
+        let (status, written) = ended(&mut self.command(variables), &self.stdin, self.limit);
         let Some(status) = status else { panic!("{what} hangs:\n{}\n{}", written.stdout, written.stderr) };
         assert!(status.success(), "{what}: {status}\n{}\n{}", written.stdout, written.stderr);
         assert!(written.stdout.contains("1 passed"), "{what}: no such test\n{}", written.stdout);
@@ -107,15 +91,61 @@ impl Isolated {
         command
     }
 
-    /// Starts it with a pipe as its input, and returns when it has printed `ready`. What it prints then is read
-    /// from the lines, which must live as long as it prints.
+    /// Starts it with a pipe as its input, and returns when it has printed `ready`, which must be within the limit.
+    /// What it prints then is read from the lines, which must live as long as it prints.
     pub fn start_until_ready(&self, variables: &[(&str, &str)]) -> (Child, Lines<BufReader<ChildStdout>>) {
         let part = if self.part.is_empty() { "child" } else { &self.part };
         let mut command = self.part(part).command(variables);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("ready")));
+        let (done, is_done) = mpsc::channel();
+        let (limit, begun) = (self.limit, Instant::now());
+        let reading = thread::spawn(move || {
+            let is_ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains("ready"));
+            let _ = done.send(());
+            (is_ready, lines)
+        });
+        let is_late = is_done.recv_timeout(limit).is_err();
+        if is_late {
+            // Its lines end, so that the thread does.
+            let _ = child.kill();
+        }
+        let (is_ready, lines) = reading.join().unwrap();
+        if !is_ready || is_late {
+            let _ = child.kill();
+            let status = child.wait().unwrap();
+            panic!("{} as {part} is not ready after {:?}: {status}", self.test, begun.elapsed());
+        }
         (child, lines)
+    }
+}
+
+/// Runs it to its end. It is killed if that does not come within the limit, and has no status then.
+pub fn ended(command: &mut Command, stdin: &[u8], limit: Duration) -> (Option<ExitStatus>, Written) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may end without having read everything.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    let (stdout, stderr) = (reading(child.stdout.take().unwrap()), reading(child.stderr.take().unwrap()));
+    let status = ended_within(&mut child, limit);
+    if status.is_none() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    (status, Written { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() })
+}
+
+/// How it ended, unless it has not within the limit.
+pub fn ended_within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if begun.elapsed() > limit {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(2));
     }
 }
 
