@@ -1,4 +1,4 @@
-//! What became of what was sent, and what to do about it.
+//! Whether what was sent has arrived, and what to do if it has not.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ impl Watch {
         Self { begun: Instant::now(), pipelines: pipelines.into_iter().map(with_stats).collect() }
     }
 
-    /// Waits until `until` for what was sent since the beginning, and adds what became of it. Returns
+    /// Waits until `until` for what was sent since the beginning, and adds its outcome. Returns
     /// which signals, of [logs, spans], went through a pipeline.
     pub(crate) fn finish(self, until: Instant, checkup: &mut Checkup) -> [bool; 2] {
         let lanes = self.pipelines.iter().flat_map(|(pipeline, before)| {
@@ -62,8 +62,11 @@ impl Watch {
             })
             .collect();
         let begun = Instant::now();
-        while waiting.iter().any(|one| !one.is_left) {
+        loop {
             waiting.iter_mut().filter(|one| !one.is_left).for_each(|one| one.poll(begun, until));
+            if waiting.iter().all(|one| one.is_left) {
+                break;
+            }
             thread::sleep(PAUSE);
         }
         let mut used = [false; 2];

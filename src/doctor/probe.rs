@@ -90,6 +90,10 @@ fn send_here(target: &'static str, subscriber: &Dispatch) -> Checkup {
     }
     let span = start(target, subscriber, &mut checkup);
     checkup.has_span = span.id().is_some();
+    if span.is_disabled() && events.is_some() {
+        checkup.add(Finding::spans_filtered(target));
+    }
+    // Asked before the event, with which a layer learns of a span that it missed.
     let seen = Seen::of(&span, subscriber).unwrap_or_default();
     let misses_span = !span.is_disabled() && seen.log_layers < best.log_layers;
     checkup.records = log(target, subscriber, &span, &mut checkup);
@@ -113,16 +117,13 @@ fn send_here(target: &'static str, subscriber: &Dispatch) -> Checkup {
     checkup
 }
 
-/// Starts a span that is a trace of its own. Some, as a sampler may take only a part.
+/// Starts a span that is a trace of its own. Some, as a sampler may take only a part. None, if they are
+/// disabled.
 fn start(target: &'static str, subscriber: &Dispatch, checkup: &mut Checkup) -> Span {
     let mut started = Span::none();
     for number in 1..=TRIES {
         let span = metadata(target, Level::INFO, Kind::SPAN);
         if !is_enabled(subscriber, span) {
-            // Where events are disabled, too, that is one finding.
-            if is_any_enabled(target, subscriber) {
-                checkup.add(Finding::spans_filtered(target));
-            }
             return Span::none();
         }
         started = Span::new_root(span, &span.fields().value_set_all(&[]));
@@ -193,14 +194,17 @@ impl Seen {
         })
     }
 
+    /// The same of a span that is started for this, and dropped.
+    fn of_new(span: &'static Metadata<'static>, subscriber: &Dispatch) -> Option<Self> {
+        Self::of(&Span::new(span, &span.fields().value_set_all(&[])), subscriber)
+    }
+
     /// What is known of spans of the level at which most is known: filters keep some from some layers.
     fn at_best(target: &'static str, subscriber: &Dispatch) -> Self {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let spans = LEVELS.map(|level| metadata(target, level, Kind::SPAN));
-        let seen = spans.into_iter().filter(|span| is_enabled(subscriber, span)).filter_map(|span| {
-            is_enabled(subscriber, span);
-            Self::of(&Span::new(span, &span.fields().value_set_all(&[])), subscriber)
-        });
+        let enabled = spans.into_iter().filter(|span| is_enabled(subscriber, span));
+        let seen = enabled.filter_map(|span| Self::of_new(span, subscriber));
         // For one whose filter lets no span pass.
         let is_direct = subscriber.is::<LogLayer<DirectRecords>>();
         let is_sdk = subscriber.is::<LogLayer<SdkRecords<SdkLogger>>>();
@@ -236,7 +240,7 @@ impl Seen {
 fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<Finding> {
     let _suppressed = Context::enter_telemetry_suppressed_scope();
     let span = metadata(target, Level::INFO, Kind::SPAN);
-    let see = || Seen::of(&Span::new(span, &span.fields().value_set_all(&[])), subscriber);
+    let see = || Seen::of_new(span, subscriber);
     if !is_enabled(subscriber, span) {
         return Vec::new();
     }
@@ -255,11 +259,6 @@ fn with_per_layer_filter(target: &'static str, subscriber: &Dispatch) -> Vec<Fin
         }
     }
     log_layer.into_iter().chain(span_layer).collect()
-}
-
-/// Whether any event of the target is enabled.
-fn is_any_enabled(target: &'static str, subscriber: &Dispatch) -> bool {
-    LEVELS.into_iter().any(|level| is_enabled(subscriber, metadata(target, level, Kind::EVENT)))
 }
 
 /// Asks the filters. Unlike tracing's macros, it asks them each time: a per-layer filter remembers its last

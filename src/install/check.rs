@@ -87,7 +87,7 @@ impl Telemetry {
     }
 }
 
-/// Adds what became of what the SDK's exporters got. `is_done`: all of it has an outcome.
+/// Adds the outcome of what the SDK's exporters got. `is_done`: all of it has one.
 fn add_outcomes(meters: &[std::sync::Arc<Meter>], before: &[Output], is_done: bool, checkup: &mut Checkup) {
     let mut troubles = Vec::new();
     for (meter, before) in meters.iter().zip(before) {

@@ -314,7 +314,7 @@ fn a_row_without_ids_is_told_and_a_record_without_them_is_kept() {
     assert_eq!(refused(&lines([without_ids])), why);
 }
 
-/// Guarantees: a table of another version of the exporter, or a query that leaves out columns, is told once, with
+/// Guarantees: a table of another version of the exporter, or a query that leaves out columns, is reported once, with
 /// the columns.
 #[test]
 fn missing_columns_are_told_once() {

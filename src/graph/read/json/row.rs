@@ -5,10 +5,10 @@ use std::fmt;
 use std::mem::{size_of, take};
 
 use opentelemetry::{SpanId, TraceId};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::id::{span_id, trace_id};
-use super::scalars::{is_error, severity_number, span_kind, Text};
+use super::scalars::{from_text, is_error, severity_number, span_kind, Text};
 use super::time::Time;
 use crate::graph::attributes::bytes_of;
 use crate::graph::call::{kind_of_number, RawSpan};
@@ -344,11 +344,7 @@ impl<'de> Deserialize<'de> for MapText {
 #[derive(Default)]
 struct Duration(u64);
 
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
-    }
-}
+from_text!(Duration);
 
 impl TryFrom<Text> for Duration {
     type Error = String;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::graph::call::STATUS_CODE_ERROR;
 
@@ -44,11 +44,20 @@ impl Visitor<'_> for TextVisitor {
 #[derive(Default)]
 pub(super) struct Nanos(pub(super) u64);
 
-impl<'de> Deserialize<'de> for Nanos {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::try_from(Text::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
+/// Reads a type from a text or a number, by its `TryFrom<Text>`.
+macro_rules! from_text {
+    ($type:ident) => {
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text: Text = serde::Deserialize::deserialize(deserializer)?;
+                Self::try_from(text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
+pub(super) use from_text;
+
+from_text!(Nanos);
 
 impl TryFrom<Text> for Nanos {
     type Error = String;

@@ -1,18 +1,12 @@
 //! Times as a ClickHouse engine writes them.
 
-use serde::de::{Deserialize, Deserializer, Error};
-
-use super::scalars::Text;
+use super::scalars::{from_text, Text};
 
 /// Nanoseconds since the Unix epoch, of a column of the type `DateTime64`.
 #[derive(Default)]
 pub(super) struct Time(pub(super) u64);
 
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
-    }
-}
+from_text!(Time);
 
 impl TryFrom<Text> for Time {
     type Error = String;
